@@ -1,0 +1,158 @@
+"""The inbox and the book of deliveries.
+
+A delivery is found by its manifest, checked against it, and entered in the book (one small JSON each, under
+`lake/deliveries`) when its records are durable in raw. The book holds counts and hashes, never a name or a value.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from assets.home import Home, delivery_day, remove, writing
+from assets.sources.source import Dataset, Source
+from schemas.delivery import SAFE_NAME, Manifest, RefusedDeliveryError
+
+MANIFEST = ".manifest.json"
+FIRST_DAY = date(2015, 1, 1)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A delivery in the inbox; `place` says which one, without its name (a name may hold personal data)."""
+
+    source: str
+    day: str
+    path: Path
+    place: str
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.path.with_name(self.path.name + MANIFEST)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One delivery in the book: what it was, and what became of its records, by count.
+
+    delivered = suppressed + expired + staged + quarantined + duplicates, once staged. `removing` says, while records are
+    being removed, what they will count as.
+    """
+
+    delivery_id: str
+    source: str
+    day: str
+    dataset: str
+    sha256: str
+    bytes: int
+    delivered: int
+    period_last: str
+    purpose: str
+    sequence: int | None
+    suppressed: int = 0
+    expired: int = 0
+    staged: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    codes: dict[str, int] | None = None
+    staged_with: str = ""
+    removing: str = ""
+
+    @property
+    def conserved(self) -> bool:
+        """Whether every delivered record is accounted for."""
+        return self.delivered == self.suppressed + self.expired + self.staged + self.quarantined + self.duplicates
+
+
+def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
+    """The source's deliveries whose manifest has come, oldest day first; a file without one is not there yet."""
+    root = home.inbox / source
+    if not root.is_dir() or root.is_symlink():
+        return
+    for folder in sorted(root.iterdir()):
+        if folder.is_symlink() or not folder.is_dir() or (days is not None and folder.name not in days):
+            continue
+        names = sorted(path.name for path in folder.iterdir())
+        data = [name for name in names if not name.endswith(MANIFEST)]
+        for number, name in enumerate(data, 1):
+            if name + MANIFEST in names:
+                yield Waiting(source, folder.name, folder / name, f"{source}/{folder.name}, file {number} of {len(data)} by name")
+
+
+def waiting_days(home: Home, source: str) -> set[str]:
+    """Delivery days, as YYYY-MM-DD, on which the source has something in the inbox."""
+    return {item.day for item in waiting(home, source) if delivery_day(item.day)}
+
+
+def check(item: Waiting, source: Source, today: date) -> tuple[Manifest, Dataset]:
+    """Hold the file against its manifest; raises RefusedDeliveryError with the first thing that does not hold."""
+    day = delivery_day(item.day)
+    if day is None or not FIRST_DAY <= day <= today:
+        raise RefusedDeliveryError("DEL-DAY")
+    for path in (item.path, item.manifest_path):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise RefusedDeliveryError("DEL-NOT-A-FILE")
+    if not SAFE_NAME.fullmatch(item.path.name):
+        raise RefusedDeliveryError("DEL-NAME")
+    manifest = Manifest.parse(item.manifest_path.read_bytes())
+    dataset = source.dataset(manifest.dataset)
+    if dataset is None:
+        known = ", ".join(one.name for one in source.datasets)
+        raise RefusedDeliveryError("DEL-DATASET", f"{source.name} delivers {known}")
+    if item.path.stat().st_size != manifest.bytes:
+        raise RefusedDeliveryError("DEL-SIZE")
+    if sha256(item.path) != manifest.sha256:
+        raise RefusedDeliveryError("DEL-SHA256")
+    if dataset.snapshot and manifest.records == 0:
+        raise RefusedDeliveryError("DEL-EMPTY-SNAPSHOT")
+    return manifest, dataset
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def delivery_id(source: str, day: str, digest: str) -> str:
+    """What identifies a delivery: source, day and bytes; sorts by nothing but itself."""
+    return hashlib.sha256(f"{source}/{day}/{digest}".encode()).hexdigest()[:20]
+
+
+def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
+    return home.lake / "deliveries" / source / day / f"{delivery}.json"
+
+
+def enter(home: Home, entry: Entry) -> None:
+    """Write the entry, durably."""
+    with writing(entry_path(home, entry.source, entry.day, entry.delivery_id)) as unfinished:
+        unfinished.write_text(json.dumps(asdict(entry), sort_keys=True))
+
+
+def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
+    """Entries in the order in which their statements count: by day, then period, then id."""
+    paths = (home.lake / "deliveries").glob(f"{source}/{day}/*.json")
+    entries = [Entry(**json.loads(path.read_text())) for path in paths]
+    return sorted(entries, key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id))
+
+
+def entered(home: Home, source: str, day: str, delivery: str) -> Entry | None:
+    path = entry_path(home, source, day, delivery)
+    return Entry(**json.loads(path.read_text())) if path.exists() else None
+
+
+def take_out(item: Waiting) -> None:
+    """Remove a delivery from the inbox, manifest last, and its folder when that was all."""
+    remove(item.path)
+    remove(item.manifest_path)
+    for folder in (item.path.parent,):
+        if not os.listdir(folder):
+            folder.rmdir()
+
+
+__all__ = ["Entry", "Waiting", "book", "check", "enter", "entered", "replace", "take_out", "waiting", "waiting_days"]

@@ -1,0 +1,157 @@
+"""Erasing registrants from every layer, many requests in one pass.
+
+Order (erasure.md): whom the request means is found and written down while the register still knows; they are suppressed
+before anything is read again; then raw, quarantine and staged are rewritten without them; register and marts are built
+anew; last, the request is closed and what identified the registrant destroyed. Each step can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date, datetime
+
+import duckdb
+
+from assets import deliveries, removal, requests, suppression
+from assets.deliveries import Entry
+from assets.home import Home
+from assets.marts.building import read_register
+from assets.raw import raw_path
+from assets.register.building import TABLES
+from assets.requests import Request, RequestError
+from assets.sources.source import STATEMENT_MACROS
+from assets.staged import quarantine_path
+
+# A shared mailbox or a family's phone is a way to reach someone, not an identity: alone it neither finds nor removes.
+REACHES = ("email", "phone")
+
+
+def find(home: Home, request_ids: list[str]) -> dict[str, int]:
+    """Resolve each request to all identifiers of its registrant, once; answers the number found per request.
+
+    Raises RequestError when what was given fits several registrants: which one is meant, a person must say.
+    """
+    with home.connect() as connection:
+        for table in ("identifiers", "contact_points", "membership"):
+            read_register(home, connection, table, TABLES[table])
+        for request_id in request_ids:
+            request = requests.load(home, request_id)
+            if not request.resolved:
+                requests.save(home, replace(request, state="erasing", resolved=tuple(_resolve(connection, request))))
+    return {request_id: len(requests.load(home, request_id).resolved) for request_id in request_ids}
+
+
+def _resolve(connection: duckdb.DuckDBPyConnection, request: Request) -> list[str]:
+    """The given strong identifiers, and all that the register knows their registrant by; shared contacts are left out."""
+    strong = [one for one in request.given if one.split(":")[0] not in REACHES]
+    contacts = [one for one in request.given if one.split(":")[0] in REACHES]
+    meant = _registrants(connection, "identifiers", "type || ':' || value", strong)
+    if not meant and contacts:
+        meant = _registrants(connection, "contact_points", "kind || ':' || match_key", contacts)
+    if len(meant) > 1:
+        raise RequestError(f"request {request.request_id}: what was given fits {len(meant)} registrants; give an identity code or customer number")
+    if not meant and not strong:
+        raise RequestError(f"request {request.request_id}: nobody in the register is known by what was given")
+    known = connection.execute(
+        """SELECT type || ':' || value FROM identifiers WHERE registrant_id IN (SELECT unnest(?::VARCHAR[])) AND type <> 'business_id'
+        UNION
+        SELECT mine.kind || ':' || mine.match_key FROM contact_points AS mine
+        WHERE registrant_id IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (
+            SELECT 1 FROM contact_points AS other WHERE other.kind = mine.kind AND other.match_key = mine.match_key
+            AND other.registrant_id <> mine.registrant_id)""",
+        [meant, meant],
+    ).fetchall()
+    return sorted({*strong, *(row[0] for row in known)})
+
+
+def _registrants(connection: duckdb.DuckDBPyConnection, table: str, identifier: str, given: list[str]) -> list[str]:
+    rows = connection.execute(
+        f"SELECT DISTINCT registrant_id FROM {table} WHERE {identifier} IN (SELECT unnest(?::VARCHAR[])) ORDER BY 1", [given]).fetchall()
+    return [row[0] for row in rows]
+
+
+def suppress(home: Home, request_ids: list[str], today: date) -> int:
+    """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
+    listed = 0
+    with home.connect() as connection:
+        for request_id in request_ids:
+            _load_sought(connection, [requests.load(home, request_id)])
+            listed = suppression.add(home, connection, "SELECT identifier FROM sought", request_id, today)
+    return listed
+
+
+def remove(home: Home, request_ids: list[str]) -> dict[str, int]:
+    """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
+
+    One pass for all requests. Cost: one look at the identifiers of every delivery, and the rewriting of those that match.
+    """
+    removal.mend(home)
+    removed: Counter[str] = Counter()
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
+        for entry in deliveries.book(home):
+            if _find_gone(home, connection, entry):
+                removed[entry.source] += removal.remove_records(home, connection, entry, "suppressed")
+    for request_id in request_ids:
+        request = requests.load(home, request_id)
+        if not request.removed:
+            requests.save(home, replace(request, removed=dict(sorted(removed.items()))))
+    return dict(sorted(removed.items()))
+
+
+def _load_sought(connection: duckdb.DuckDBPyConnection, sought: list[Request]) -> None:
+    identifiers = sorted({identifier for request in sought for identifier in request.resolved})
+    connection.execute("CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest(?::VARCHAR[]) AS identifier", [identifiers])
+
+
+def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    """Make `gone(record_no)`: the delivery's records about the registrants sought; answers whether there are any.
+
+    A record is theirs when it carries one of their strong identifiers, or nothing stronger than a contact of theirs
+    alone; a record that could not be taken apart, when its text holds one of their identifiers.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    queries = []
+    if raw.exists():
+        queries.append(f"""
+            SELECT record_no FROM read_parquet('{raw}')
+            WHERE {suppression.concerns('identifiers', '(SELECT list(identifier) FROM sought)')}
+            OR (len(faults) > 0 AND EXISTS (
+                SELECT 1 FROM sought WHERE strlen(identifier) - strpos(identifier, ':') >= 5
+                AND contains(payload, substr(identifier, strpos(identifier, ':') + 1))))""")
+    for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
+        if path.exists() and path.stem != "records":
+            queries.append(f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT md5(identifier) FROM sought)")
+    if not queries:
+        return False
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})")
+    found = connection.execute("SELECT count(*) FROM gone").fetchone()
+    return bool(found and found[0])
+
+
+def remaining(home: Home, request_ids: list[str]) -> int:
+    """How many records of the registrants are still in raw, quarantine, staged or the register; 0 when erased."""
+    left = 0
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
+        for entry in deliveries.book(home):
+            if _find_gone(home, connection, entry):
+                left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
+        read_register(home, connection, "identifiers", TABLES["identifiers"])
+        left += (connection.execute(
+            "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)").fetchone() or (0,))[0]
+    return int(left)
+
+
+def close(home: Home, request_ids: list[str], now: datetime) -> None:
+    """Close the requests; raises RequestError while anything of a registrant is left."""
+    left = remaining(home, request_ids)
+    if left:
+        raise RequestError(f"{left} records are still there: the erasure has not ended")
+    for request_id in request_ids:
+        requests.close(home, requests.load(home, request_id), now)
+
+

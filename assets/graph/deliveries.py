@@ -1,0 +1,166 @@
+"""inbox -> raw -> staged, quarantine: per source, partitioned by delivery day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+
+import dagster as dg
+
+from assets import deliveries, raw, staged, suppression
+from assets.deliveries import Entry
+from assets.graph.showing import column_schema, counts_table, numbers, without_values
+from assets.home import Home
+from assets.sources import SOURCES
+from assets.sources.source import Source
+from schemas.columns import TableModel, table_name
+from schemas.policy import load_policy
+from schemas.raw import Raw
+
+POLICY = load_policy()
+DAYS = dg.DailyPartitionsDefinition(str(deliveries.FIRST_DAY), timezone=POLICY.time_zone, end_offset=1)
+ONE_RUN = dg.BackfillPolicy.single_run()
+WRITER = "lake"
+REFRESHING = ("refresh", "ingest")
+
+
+class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The day that a run counts from: `as_of` (YYYY-MM-DD), or the calendar day in the policy's time zone."""
+
+    as_of: str | None = None
+
+    @property
+    def date(self) -> date:
+        from datetime import datetime
+
+        return date.fromisoformat(self.as_of) if self.as_of else datetime.now(POLICY.zone).date()
+
+
+def raw_asset(source: Source) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["raw", source.name],
+        deps=[dg.AssetKey(["inbox", source.name])],
+        group_name="raw",
+        description=f"{source.description}: every record as it was delivered, minimised, one Parquet file per delivery.",
+        kinds={"parquet"},
+        owners=[POLICY.sources[source.name].owner],
+        partitions_def=DAYS,
+        backfill_policy=ONE_RUN,
+        pool=WRITER,
+        metadata={"dagster/column_schema": column_schema({"": Raw})},
+    )
+    @without_values
+    def ingest(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        days = set(context.partition_keys)
+        done = raw.ingest(home, source, days, today.date)
+        again = staged.staged_again(home, source, done.entries)
+        for place, refusal in done.refused:
+            context.log.warning(f"refused: {place}: {refusal}")
+        book = [entry for day in days for entry in deliveries.book(home, source.name, day)]
+        return dg.MaterializeResult(metadata={
+            "dagster/row_count": sum(entry.delivered - entry.suppressed - entry.expired for entry in book),
+            "deliveries": len(done.entries),
+            "redelivered": done.redelivered,
+            "refused": len(done.refused),
+            "days_to_stage_again": len(again - days),
+            **numbers({"delivered": sum(e.delivered for e in done.entries), "suppressed": sum(e.suppressed for e in done.entries)}),
+            "refusals": counts_table(["which", "why"], done.refused),
+        })
+
+    return ingest
+
+
+def staged_asset(source: Source) -> dg.AssetsDefinition:
+    models: dict[str, type[TableModel]] = {
+        table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
+    schema = column_schema(models)
+    payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
+    lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
+
+    @dg.multi_asset(
+        name=f"stage_{source.name}",
+        specs=[
+            dg.AssetSpec(
+                ["staged", source.name], deps=[["raw", source.name]], group_name="staged", kinds={"parquet", "pandera"},
+                description=f"Canonical frames of {source.name} that passed their Pandera models.",
+                owners=[POLICY.sources[source.name].owner],
+                metadata={"dagster/column_schema": schema, "dagster/column_lineage": lineage},
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "conservation", asset=["staged", source.name], blocking=True,
+                description="delivered = staged + quarantined + suppressed + duplicates + expired, by count and by key",
+            ),
+            dg.AssetCheckSpec(
+                "quarantine_is_small", asset=["staged", source.name],
+                description="no more than one record in twenty of these days is in quarantine",
+            ),
+        ],
+        partitions_def=DAYS,
+        backfill_policy=ONE_RUN,
+        pool=WRITER,
+    )
+    @without_values
+    def stage(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        days = set(context.partition_keys)
+        staged.stage(home, source, days, again=context.job_name not in REFRESHING)
+        book = [entry for day in sorted(days) for entry in deliveries.book(home, source.name, day)]
+        total = Counter(staged.totals(book))
+        codes: Counter[str] = Counter()
+        for entry in book:
+            codes.update(entry.codes or {})
+        yield dg.MaterializeResult(asset_key=["staged", source.name], metadata={
+            "dagster/row_count": total["staged"],
+            **numbers(total),
+            "codes": counts_table(["rule", "failures"], sorted(codes.items())),
+            "per_delivery": _per_delivery(book),
+        })
+        lost = staged.lost_by_key(home, book)
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name], check_name="conservation",
+            passed=lost == 0 and all(entry.conserved for entry in book),
+            metadata={"deliveries": len(book), "lost_by_key": lost, "per_delivery": _per_delivery(book), **numbers(total)},
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name], check_name="quarantine_is_small", severity=dg.AssetCheckSeverity.WARN,
+            passed=total["quarantined"] * 20 <= total["delivered"],
+            metadata={"quarantined": total["quarantined"], "delivered": total["delivered"]},
+        )
+
+    return stage
+
+
+def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
+    names = ("delivered", "staged", "quarantined", "suppressed", "duplicates", "expired")
+    return counts_table(
+        ["delivery", "dataset", *names], [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]])
+
+
+def refusals_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset=["raw", source.name], name="nothing_refused", description="no delivery waits in the inbox because it was refused")
+    @without_values
+    def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        left = sum(1 for _ in deliveries.waiting(home, source.name))
+        return dg.AssetCheckResult(passed=left == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": left})
+
+    return nothing_refused
+
+
+def suppression_check(source: Source) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=["raw", source.name], name="nobody_suppressed", blocking=True,
+        description="raw holds no record of a registrant who has been erased")
+    @without_values
+    def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=(found := suppression.found_in_raw(home, source.name)) == 0, metadata={"found": found})
+
+    return nobody_suppressed
+
+
+INBOX = [
+    dg.AssetSpec(["inbox", source.name], group_name="inbox", description=f"What {source.name} delivers: data files with manifests.")
+    for source in SOURCES
+]
+ASSETS = [*INBOX, *(raw_asset(source) for source in SOURCES), *(staged_asset(source) for source in SOURCES)]
+CHECKS = [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

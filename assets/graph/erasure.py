@@ -1,0 +1,60 @@
+"""The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import dagster as dg
+
+from assets import erasure, requests
+from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
+from assets.graph.showing import counts_table, without_values
+from assets.home import Home
+from schemas.marts import MARTS
+
+REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
+
+
+def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
+    """The run's requests that have not been closed: closing destroys what identified the registrant, so they are done."""
+    return [key for key in context.partition_keys if requests.load(home, key).state != "closed"]
+
+
+def _asset(name: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return dg.asset(
+        key=["erasure", name], deps=after, group_name="erasure", owners=["team:privacy"], description=description,
+        partitions_def=REQUESTS, backfill_policy=ONE_RUN, pool=WRITER)
+
+
+@_asset("found", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
+@without_values
+def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    counts = erasure.find(home, _open(context, home))
+    return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": counts_table(["request", "identifiers"], counts.items())})
+
+
+@_asset("suppressed", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")
+@without_values
+def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(metadata={"on_the_list": erasure.suppress(home, _open(context, home), today.date)})
+
+
+@_asset("removed", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
+@without_values
+def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    rows = erasure.remove(home, _open(context, home))
+    return dg.MaterializeResult(metadata={
+        "rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
+
+
+@_asset(
+    "closed", [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
+    "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.")
+@without_values
+def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    ids = _open(context, home)
+    erasure.close(home, ids, datetime.now(POLICY.zone))
+    return dg.MaterializeResult(metadata={"closed": len(ids)})
+
+
+ASSETS = [found, suppressed, removed, closed]

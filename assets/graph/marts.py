@@ -1,0 +1,82 @@
+"""register -> built -> marts: each purpose's file is built, checked, and only then published."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.graph.deliveries import WRITER, Today
+from assets.graph.register import FRESH
+from assets.graph.showing import column_lineage, column_schema, counts_table, numbers, without_values
+from assets.home import Home
+from assets.marts import QUERIES, building
+from assets.register.building import TABLES
+from schemas.columns import duckdb_types, table_name
+from schemas.marts import MARTS
+from schemas.policy import load_policy
+
+POLICY = load_policy()
+KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
+REGISTER_COLUMNS = {table: duckdb_types(model) for table, model in TABLES.items()}
+
+
+def _lineage(purpose: str) -> dg.TableColumnLineage:
+    found = {}
+    for table, query in QUERIES[purpose].items():
+        for column, deps in column_lineage(query, REGISTER_COLUMNS, KEYS).deps_by_column.items():
+            found[f"{table}.{column}"] = deps
+    return dg.TableColumnLineage(found)
+
+
+def built_asset(purpose: str) -> dg.AssetsDefinition:
+    schema = column_schema({table_name(model): model for model in MARTS[purpose]})
+
+    @dg.multi_asset(
+        name=f"build_{purpose}",
+        specs=[dg.AssetSpec(
+            ["built", purpose], deps=list(KEYS.values()), group_name="marts", kinds={"duckdb"}, owners=["team:data"],
+            description=f"The next {purpose} mart, built from the register beside the published one.",
+            metadata={"dagster/column_schema": schema, "dagster/column_lineage": _lineage(purpose)},
+        )],
+        check_specs=[dg.AssetCheckSpec(
+            "fit_to_publish", asset=["built", purpose], blocking=True,
+            description="every row passes its model; no table or column that the policy does not allow for the purpose")],
+        pool=WRITER,
+    )
+    @without_values
+    def build(home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        rows = building.build(home, purpose, today.date)
+        found = building.check(home, purpose)
+        yield dg.MaterializeResult(asset_key=["built", purpose], metadata={
+            "dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"),
+            "policy_version": POLICY.version, "policy_hash": POLICY.fingerprint})
+        yield dg.AssetCheckResult(
+            asset_key=["built", purpose], check_name="fit_to_publish", passed=not found,
+            metadata={"rules": counts_table(["rule", "rows"], sorted(found.items()))})
+
+    return build
+
+
+def mart_asset(purpose: str) -> dg.AssetsDefinition:
+    told = POLICY.purposes[purpose]
+
+    @dg.asset(
+        key=["marts", purpose],
+        deps=[["built", purpose]],
+        group_name="marts",
+        kinds={"duckdb"},
+        owners=["team:data"],
+        description=f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, replaced by one rename.",
+        freshness_policy=FRESH,
+        pool=WRITER,
+        metadata={"dagster/column_schema": column_schema({table_name(model): model for model in MARTS[purpose]})},
+    )
+    @without_values
+    def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        rows = building.publish(home, purpose)
+        return dg.MaterializeResult(metadata={
+            "dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "bytes": building.mart_path(home, purpose).stat().st_size})
+
+    return publish
+
+
+ASSETS = [*(built_asset(purpose) for purpose in MARTS), *(mart_asset(purpose) for purpose in MARTS)]

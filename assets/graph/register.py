@@ -1,0 +1,90 @@
+"""staged -> register -> retention: who is who, one row per registrant, and what is past its time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets import retention
+from assets.graph.deliveries import WRITER, Today
+from assets.graph.showing import column_schema, counts_table, numbers, without_values
+from assets.home import Home
+from assets.register import building, quality
+from assets.register.golden import COMES_FROM
+from assets.sources import SOURCES
+from schemas.columns import arrow_schema
+
+STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
+STAGED_TABLES = {
+    source.name: {frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames} for source in SOURCES}
+FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+# Behind an erasure, too, the register is built anew.
+UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
+
+
+def _lineage(table: str) -> dg.TableColumnLineage:
+    """From which staged columns each column comes; sources that do not fill the staged table are left out."""
+    found = {}
+    for column in arrow_schema(building.TABLES[table]).names:
+        deps = [
+            dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
+            for staged_table, staged_column in COMES_FROM.get(table, {}).get(column, ())
+            for source, tables in STAGED_TABLES.items() if staged_table in tables
+        ]
+        if deps:
+            found[column] = deps
+    return dg.TableColumnLineage(found)
+
+
+@dg.multi_asset(
+    name="register",
+    specs=[
+        dg.AssetSpec(
+            ["register", table], deps=UPSTREAM, group_name="register", kinds={"parquet"}, owners=["team:data"],
+            description=(model.__doc__ or f"{table} under their registrant.").strip(), freshness_policy=FRESH,
+            metadata={"dagster/column_schema": column_schema({"": model}), "dagster/column_lineage": _lineage(table)},
+        )
+        for table, model in building.TABLES.items()
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told)
+        for name, told in quality.CHECKS.items()
+    ],
+    pool=WRITER,
+)
+@without_values
+def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    built = building.build(home, today.date)
+    for table in building.TABLES:
+        metadata: dict[str, object] = {"dagster/row_count": built.rows[table]}
+        if table == "membership":
+            metadata |= {name: value for name, value in built.links.items() if isinstance(value, (int, float))}
+            metadata["links_per_pass"] = counts_table(["pass", "links"], sorted(dict(built.links.get("links", {})).items()))  # type: ignore[call-overload]
+        if table == "registrants":
+            metadata |= numbers({"protected": built.protected, "changes_held_back": built.held_back})
+            metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
+        if table == "expired":
+            metadata |= numbers(built.expired)
+        yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
+    for name, found in quality.check(home).items():
+        yield dg.AssetCheckResult(asset_key=["register", "registrants"], check_name=name, passed=found == 0, metadata={"found": found})
+
+
+@dg.asset(
+    key=["retention", "sweep"],
+    deps=[["register", "expired"], ["register", "departed"]],
+    group_name="retention",
+    description="Raw, staged and quarantine without what is past its time, by the policy's retention rules.",
+    kinds={"parquet"},
+    owners=["team:privacy"],
+    pool=WRITER,
+)
+@without_values
+def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    removed = retention.sweep(home, today.date)
+    return dg.MaterializeResult(metadata={
+        "removed": sum(removed.values()), **numbers(removed), "per_rule": counts_table(["rule", "removed"], removed.items())})
+
+
+ASSETS = [register, sweep]

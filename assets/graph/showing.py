@@ -1,0 +1,102 @@
+"""What the UI shows of a table: its columns with their categories, where each column comes from, and counts.
+
+Counts, codes and column names only. What an exception says may hold a value, so none leaves an asset as it is: see
+`without_values`.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import sqlglot
+from sqlglot import exp
+from sqlglot.lineage import lineage
+from sqlglot.optimizer.qualify import qualify
+
+from schemas.columns import TableModel, categories, descriptions, duckdb_types
+
+HERE = Path(__file__).parents[2]
+
+
+def column_schema(models: Mapping[str, type[TableModel]]) -> dg.TableSchema:
+    """Columns of one or several tables, each tagged with its category; the key prefixes the name (empty: no prefix)."""
+    columns = []
+    for prefix, model in models.items():
+        kinds, told = categories(model), descriptions(model)
+        for name, kind in duckdb_types(model).items():
+            columns.append(dg.TableColumn(
+                name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags={"category": kinds[name]}))
+    return dg.TableSchema(columns=columns)
+
+
+def column_lineage(query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
+    """Where each column of a DuckDB query comes from, read off the SQL: `tables` gives columns and types, `keys` their assets."""
+    parsed = sqlglot.parse_one(query, dialect="duckdb")
+    schema = {table: dict(columns) for table, columns in tables.items()}
+    whole = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    found: dict[str, list[dg.TableColumnDep]] = {}
+    for column in (projection.alias_or_name for projection in whole.selects):
+        deps = set()
+        for node in lineage(column, whole.copy(), schema=schema, dialect="duckdb", validate_qualify_columns=False).walk():
+            if isinstance(node.expression, exp.Table) and node.expression.name in keys:
+                deps.add((node.expression.name, node.name.split(".")[-1].strip('"')))
+        if deps:
+            found[column] = [dg.TableColumnDep(keys[table], name) for table, name in sorted(deps)]
+    return dg.TableColumnLineage(found)
+
+
+def counts_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.MarkdownMetadataValue:
+    """A small table of counts and codes."""
+    names = list(header)
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def numbers(values: Mapping[str, int | float], prefix: str = "") -> dict[str, Any]:
+    """Numbers as metadata of their own, so that the UI plots them over time."""
+    return {f"{prefix}{name}": value for name, value in values.items()}
+
+
+def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn whatever an asset raises into a `dagster.Failure` that names the kind of error and the lines of our code.
+
+    Messages of exceptions quote data (a duplicate key, a failed cast), and Dagster would write them to its event log. A
+    Failure raised on purpose passes. Failures are permanent: the same data would fail again, so no retry.
+    """
+
+    def failure(error: Exception) -> dg.Failure:
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(HERE) in frame.filename]
+        places = [f"{Path(frame.filename).relative_to(HERE)}:{frame.lineno} in {frame.name}" for frame in frames]
+        where = places[-1] if places else "outside this code"
+        return dg.Failure(
+            f"{type(error).__name__} at {where}; the message is withheld because it may quote data",
+            metadata={"error": type(error).__name__, "where": dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places))},
+            allow_retries=False,
+        )
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except dg.Failure:
+            raise
+        except Exception as error:
+            raise failure(error) from None
+
+    @functools.wraps(function)
+    def guarded_generator(*args: Any, **kwargs: Any) -> Any:
+        try:
+            yield from function(*args, **kwargs)
+        except dg.Failure:
+            raise
+        except Exception as error:
+            raise failure(error) from None
+
+    return guarded_generator if inspect.isgeneratorfunction(function) else guarded

@@ -1,0 +1,191 @@
+"""One data root: where everything of one register lies, and how its files are read and written.
+
+    inbox/<source>/<day>/             what sources deliver
+    lake/deliveries/<source>/<day>/   the book of deliveries, one JSON each, nothing personal
+    lake/raw/<source>/<day>/          one Parquet file per delivery
+    lake/staged/<source>/<day>/<delivery>/<table>.parquet
+    lake/quarantine/<source>/<day>/<delivery>.parquet
+    lake/register/<table>.parquet
+    marts/<purpose>.duckdb  requests/  secrets/  dagster/  spill/
+
+Every file of the lake is written under a temporary name in its own folder, synced, and put in place by one rename;
+a reader sees the old file or the new one, never half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
+from schemas.identifiers import MACROS
+from schemas.policy import Policy, load_policy
+
+UNFINISHED = ".unfinished-"
+ROW_GROUP = 122_880
+
+
+class Home:
+    """The data root at `root`. Cheap to make; makes its folders (0700) when first asked to."""
+
+    def __init__(self, root: Path, policy: Policy | None = None) -> None:
+        self.root = root.absolute()
+        self.policy = policy or load_policy()
+        self.inbox = self.root / "inbox"
+        self.lake = self.root / "lake"
+        self.marts = self.root / "marts"
+        self.requests = self.root / "requests"
+        self.secrets = self.root / "secrets"
+        self.dagster = self.root / "dagster"
+        self.spill = self.root / "spill"
+
+    def create(self) -> None:
+        """Make the folders, readable by their owner only."""
+        for folder in (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held."""
+        for folder in (self.lake, self.marts, self.requests):
+            for leftover in folder.rglob(f"{UNFINISHED}*"):
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+        shutil.rmtree(self.spill, ignore_errors=True)
+        self.spill.mkdir(mode=0o700)
+
+    @property
+    def pepper(self) -> bytes:
+        """The secret key of suppression hashes and pseudonyms; made once, kept outside the lake."""
+        path = self.secrets / "pepper"
+        if not path.exists():
+            with writing(path) as unfinished:
+                unfinished.write_bytes(secrets.token_bytes(32))
+        return path.read_bytes()
+
+    @contextmanager
+    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root."""
+        self.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with duckdb.connect(config={
+            "temp_directory": str(self.spill),
+            "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
+            "preserve_insertion_order": True,
+        }) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(MACROS)
+            yield connection
+
+    def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits. Name the domain in the text."""
+        inner, outer = (bytes(byte ^ pad for byte in self.pepper.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C))
+        connection.execute(
+            f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))"
+        )
+
+    def files(self, layer: str, source: str = "*", day: str = "*", name: str = "*") -> list[Path]:
+        """The layer's Parquet files, sorted; for staged, `name` is `<delivery>/<table>`."""
+        return sorted((self.lake / layer).glob(f"{source}/{day}/{name}.parquet"))
+
+    def view(self, connection: duckdb.DuckDBPyConnection, name: str, model: type[TableModel], files: Iterable[Path]) -> None:
+        """Make the view `name` over Parquet files that hold `model`, plus source, day and delivery_id from their path.
+
+        A view over no file is an empty table of the model's shape, so that SQL need not care.
+        """
+        paths = [str(path) for path in files]
+        if not paths:
+            extra = ", source VARCHAR, day DATE, delivery_id VARCHAR"
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}{extra})")
+            return
+        depth = 2 if paths[0].startswith(str(self.lake / "staged")) else 1
+        parts = f"string_split(substr(filename, {len(str(self.lake)) + 2}), '/')"
+        delivery = f"{parts}[4]" if depth == 2 else f"replace({parts}[4], '.parquet', '')"
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (filename), {parts}[2] AS source, "
+            f"{parts}[3]::DATE AS day, {delivery} AS delivery_id "
+            f"FROM read_parquet({paths!r}, filename = true)"
+        )
+
+    def staged(self, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
+        """Make the view `staged_<table>` over every staged file of the table."""
+        table = table_name(model)
+        self.view(connection, f"staged_{table}", model, self.files("staged", name=f"*/{table}"))
+
+    def register(self, table: str) -> Path:
+        return self.lake / "register" / f"{table}.parquet"
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success sync it, rename it into place, sync the folder.
+
+    Killed at any moment, `path` is either what it was or whole and new. The file is readable by its owner only.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+    try:
+        yield unfinished
+        os.chmod(unfinished, 0o600)
+        sync(unfinished)
+        os.replace(unfinished, path)
+        sync(path.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """fsync a file or a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Unlink a file, and make that durable."""
+    path.unlink(missing_ok=True)
+    if path.parent.exists():
+        sync(path.parent)
+
+
+def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Table], row_group: int = ROW_GROUP) -> int:
+    """Write batches of `model` to one file, atomically; answers the number of rows. No batch makes an empty file."""
+    schema = arrow_schema(model)
+    rows = 0
+    writer: pq.ParquetWriter | None = None
+    with writing(path) as unfinished:
+        for batch in batches:
+            writer = writer or pq.ParquetWriter(unfinished, schema, compression="zstd", compression_level=1)
+            writer.write_table(batch.select(schema.names).cast(schema), row_group_size=row_group)
+            rows += batch.num_rows
+        if writer is None:
+            pq.write_table(schema.empty_table(), unfinished)
+        else:
+            writer.close()
+    return rows
+
+
+def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
+    with writing(path) as unfinished:
+        counted = connection.execute(
+            f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
+        ).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def delivery_day(text: str) -> date | None:
+    """The date that a folder's name spells, or None."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None

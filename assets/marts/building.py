@@ -1,0 +1,128 @@
+"""Build a mart's file anew, hold it against its models and the policy, publish it by one rename.
+
+Never changed in place: a DuckDB file has one writer and locks out readers, and what is deleted in one stays readable
+in its bytes (erasure.md). Whoever holds the published file open keeps reading what they opened.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from assets.home import Home, sync, writing
+from assets.marts import QUERIES
+from assets.register.building import TABLES as REGISTER
+from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
+from schemas.marts import MARTS, About
+from schemas.validation import failures
+
+BATCH_ROWS = 250_000
+
+
+class MartCheckError(Exception):
+    """A built mart does not hold what its models promise; the message names tables, rules and counts only."""
+
+
+def candidate_path(home: Home, purpose: str) -> Path:
+    return home.lake / "built" / f"{purpose}.duckdb"
+
+
+def mart_path(home: Home, purpose: str) -> Path:
+    return home.marts / f"{purpose}.duckdb"
+
+
+def build(home: Home, purpose: str, today: date) -> dict[str, int]:
+    """Build the mart beside the published one, from the register; answers rows per table."""
+    filled = {}
+    with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
+        home.keyed_hash(connection)
+        connection.execute(f"SET VARIABLE today = DATE '{today}'")
+        for table, model in REGISTER.items():
+            read_register(home, connection, table, model)
+        connection.execute(f"ATTACH '{unfinished}' AS mart")
+        for model in MARTS[purpose]:
+            filled[table_name(model)] = _fill(connection, model, QUERIES[purpose][table_name(model)])
+        _describe(home, connection, purpose, today)
+        connection.execute("DETACH mart")
+    return filled
+
+
+def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+    """The register's table as a view of its name."""
+    path = home.register(table)
+    source = f"read_parquet('{path}')" if path.exists() else None
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {source}" if source
+                       else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})")
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
+    name = table_name(model)
+    connection.execute(f"CREATE TABLE mart.{name} ({duckdb_columns(model)})")
+    columns = ", ".join(f'"{column}"' for column in arrow_schema(model).names)
+    connection.execute(f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL")
+    counted = connection.execute(f"SELECT count(*) FROM mart.{name}").fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
+    policy = home.policy
+    connection.execute(f"CREATE TABLE mart.about ({duckdb_columns(About)})")
+    connection.execute(
+        "INSERT INTO mart.about VALUES (?, ?, ?, ?, ?, ?)",
+        [purpose, policy.purposes[purpose].clause, ", ".join(policy.purposes[purpose].bases), policy.version, policy.fingerprint, today],
+    )
+
+
+def check(home: Home, purpose: str) -> dict[str, int]:
+    """Validate every row of the candidate; answers failing rows per rule code, empty when all is well.
+
+    Also holds the file itself against the models: a table or column that is not declared counts as MART-UNDECLARED.
+    """
+    found: dict[str, int] = {}
+    with duckdb.connect(str(candidate_path(home, purpose)), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        there = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        declared = {(table_name(model), name) for model in (*MARTS[purpose], About) for name in arrow_schema(model).names}
+        undeclared = set(there) ^ declared
+        if undeclared:
+            found["MART-UNDECLARED"] = len(undeclared)
+        for model in MARTS[purpose]:
+            reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(BATCH_ROWS)
+            for batch in reader:
+                failed = failures(model, pa.Table.from_batches([batch]))
+                for code in failed["code"].to_pylist():
+                    found[code] = found.get(code, 0) + 1
+    if Path(f"{candidate_path(home, purpose)}.wal").exists():
+        found["MART-WAL"] = 1
+    return found
+
+
+def publish(home: Home, purpose: str) -> dict[str, int]:
+    """Put the candidate in the published one's place; answers rows per table.
+
+    Raises MartCheckError, and leaves the published one, when a check fails. Published already: nothing to do.
+    """
+    if not candidate_path(home, purpose).exists() and mart_path(home, purpose).exists():
+        return rows(home, purpose)
+    found = check(home, purpose)
+    if found:
+        raise MartCheckError(f"{purpose}: " + ", ".join(f"{code} ({count})" for code, count in sorted(found.items())))
+    candidate, published = candidate_path(home, purpose), mart_path(home, purpose)
+    sync(candidate)
+    os.replace(candidate, published)
+    sync(published.parent)
+    sync(candidate.parent)
+    return rows(home, purpose)
+
+
+def rows(home: Home, purpose: str) -> dict[str, int]:
+    """Rows per table of the published mart."""
+    with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+        return {
+            table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0]
+            for model in MARTS[purpose]
+        }

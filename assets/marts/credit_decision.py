@@ -1,0 +1,17 @@
+"""Credit decisions (P4.2; Credit Data Act 527/2007): the only mart with credit data, and it goes nowhere else.
+
+Reports and marks about companies carry the business id and no registrant.
+"""
+
+_ASSESSED = "SELECT registrant_id FROM credit_reports WHERE registrant_id IS NOT NULL"
+
+QUERIES = {
+    "registrants": f"""
+        SELECT registrant_id, identity_code, customer_number, given_names, family_name, birth_date
+        FROM registrants SEMI JOIN ({_ASSESSED}) AS assessed USING (registrant_id)""",
+    "credit_reports": "SELECT registrant_id, business_id, purpose_code, credit_class, scale, reported_at FROM credit_reports",
+    "credit_marks": """
+        SELECT registrant_id, business_id, remark_id, remark_type, remark_code, remark_source, remark_date, amount, creditor,
+            paid_on, expires_on
+        FROM credit_marks""",
+}

@@ -1,0 +1,162 @@
+"""Inbox -> raw: a delivery's records as they came, minimised, without the records of suppressed registrants.
+
+Lossless and the only copy: the original is removed once the Parquet file and the entry in the book are durable. Killed
+between any two steps, the next run does the same again with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from assets import deliveries, readers, suppression
+from assets.deliveries import Entry, Waiting
+from assets.home import Home, write_parquet
+from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from schemas.delivery import Manifest, RefusedDeliveryError
+from schemas.raw import Raw
+
+ROWS_PER_GROUP = 16_384
+
+
+@dataclass
+class Ingested:
+    """What one run read from a source's inbox."""
+
+    entries: list[Entry] = field(default_factory=list)
+    redelivered: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def ingest(home: Home, source: Source, days: set[str] | None, today: date) -> Ingested:
+    """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other."""
+    done = Ingested()
+    for item in deliveries.waiting(home, source.name, days):
+        try:
+            manifest, dataset = deliveries.check(item, source, today)
+            identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
+            if deliveries.entered(home, source.name, item.day, identity):
+                done.redelivered += 1
+            else:
+                done.entries.append(_read(home, item, manifest, dataset, identity))
+        except RefusedDeliveryError as refusal:
+            done.refused.append((item.place, str(refusal)))
+            continue
+        deliveries.take_out(item)
+    return done
+
+
+def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:
+    return home.lake / "raw" / source / day / f"{delivery}.parquet"
+
+
+def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, identity: str) -> Entry:
+    """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing."""
+    delivered = 0
+    sequence: int | None = None
+
+    def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
+        nonlocal delivered, sequence
+        splitter = readers.ElementSplitter(dataset.array_key)
+        for batch in read_records(item.path, manifest, dataset, splitter):
+            delivered += batch.num_rows
+            yield store(connection, item.source, dataset, batch, suppressing=suppressing)
+        if delivered != manifest.records:
+            raise RefusedDeliveryError("DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}")
+        if dataset.sequence_key:
+            sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
+
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        suppressing = suppression.prepare(home, connection)
+        path = raw_path(home, item.source, item.day, identity)
+        rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
+    entry = Entry(
+        delivery_id=identity, source=item.source, day=item.day, dataset=dataset.name, sha256=manifest.sha256,
+        bytes=manifest.bytes, delivered=delivered, suppressed=delivered - rows, period_last=str(manifest.period.last),
+        purpose=manifest.purpose, sequence=sequence,
+    )
+    deliveries.enter(home, entry)
+    return entry
+
+
+def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: readers.ElementSplitter) -> Iterator[pa.Table]:
+    """The file's records, by the dataset's format."""
+    if dataset.format == "json_array":
+        return readers.read_json_array(path, manifest.codec, splitter)
+    if dataset.format == "json_lines":
+        return readers.read_json_lines(path, manifest.codec)
+    return readers.read_csv(path, manifest.codec)
+
+
+# The identifiers of a batch that are suppressed are few; their records are found by them as an erasure finds them.
+_SUPPRESSED = "SELECT record_no FROM kept WHERE " + suppression.concerns(
+    "identifiers",
+    "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM kept) "
+    "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
+)
+
+
+def store(
+    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool
+) -> pa.Table:
+    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out."""
+    connection.register("batch", batch)
+    _find_faults(connection)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE records AS
+        SELECT record_no, {dataset.minimise} AS payload FROM faulty WHERE is_object"""
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
+    return connection.execute(
+        f"""WITH kept AS (
+            SELECT faulty.record_no, coalesce(records.payload, faulty.payload) AS payload, faults,
+                native_key, coalesce(identifiers, []) AS identifiers
+            FROM faulty LEFT JOIN records USING (record_no) LEFT JOIN identified USING (record_no))
+        SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
+            md5(payload) AS content, payload, identifiers, faults
+        FROM kept
+        WHERE {"true" if not suppressing else f"record_no NOT IN ({_SUPPRESSED})"}
+        ORDER BY record_no"""
+    ).to_arrow_table()
+
+
+def _find_faults(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table `faulty(record_no, payload, faults, is_object)` of the batch; `is_object` means safe to take apart."""
+    suspects = connection.execute(
+        """SELECT record_no, payload FROM batch WHERE strlen(payload) - strlen(replace(replace(payload, '[', ''), '{', '')) > 1000
+        AND strlen(payload) <= ?""", [readers.LARGEST_RECORD]
+    ).fetchall()
+    deep = [record_no for record_no, payload in suspects if readers.nested_too_deep(payload)]
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE shaped AS
+        SELECT record_no, payload, faults,
+            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN list_contains(?::BIGINT[], record_no) THEN 'REC-TOO-DEEP'
+                WHEN len(faults) > 0 THEN NULL WHEN NOT json_valid(payload) THEN 'REC-JSON'
+                WHEN json_type(payload) <> 'OBJECT' THEN 'REC-JSON' END AS misshapen
+        FROM batch""",
+        [readers.LARGEST_RECORD, deep],
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE faulty AS
+        WITH twice AS (
+            SELECT DISTINCT record_no FROM (
+                SELECT record_no FROM shaped, json_tree(shaped.payload) AS node
+                WHERE misshapen IS NULL AND len(faults) = 0 GROUP BY record_no, node.fullkey HAVING count(*) > 1))
+        SELECT record_no, payload, misshapen IS NULL AND len(shaped.faults) = 0 AS is_object,
+            list_filter(shaped.faults || [misshapen,
+                CASE WHEN twice.record_no IS NOT NULL THEN 'REC-DUPLICATE-KEY' END,
+                CASE WHEN contains(payload, chr(65533)) THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
+        FROM shaped LEFT JOIN twice USING (record_no)"""
+    )
+
+
+def _whole_number(value: object) -> int | None:
+    """The envelope's 64-bit key, which is sometimes typed as a string."""
+    text = str(value)
+    return int(text) if text.isdigit() and len(text) < 19 else None

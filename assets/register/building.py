@@ -1,0 +1,154 @@
+"""The register as a whole: from everything staged to its tables, in one pass, put in place together.
+
+Built anew each time from what is staged, so that a run on the same deliveries, policy and day gives the same content
+whatever happened before. The tables are written beside the old ones and put in place at the end; the note of what they
+were built from comes last, so a run that was killed is repeated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+import duckdb
+
+from assets import deliveries
+from assets.home import Home, copy_parquet, writing
+from assets.register import expiry, facts, golden, membership, relationships
+from schemas import register as tables
+from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
+
+STATE = "built.json"
+
+
+@dataclass
+class Built:
+    """Counts of one build, for metadata and the closing table."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    expired: dict[str, int] = field(default_factory=dict)
+    links: dict[str, object] = field(default_factory=dict)
+    held_back: int = 0
+    protected: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+HISTORIES: dict[str, type[TableModel]] = {
+    "held_names": tables.NameHistory,
+    "held_addresses": tables.AddressHistory,
+    "held_contact_points": tables.ContactPointHistory,
+    "held_choices": tables.Choices,
+}
+RELATIONSHIPS: dict[str, type[TableModel]] = {
+    "contracts": tables.RegistrantContracts,
+    "orders": tables.RegistrantOrders,
+    "visits": tables.RegistrantVisits,
+    "credit_reports": tables.RegistrantCreditReports,
+    "credit_marks": tables.RegistrantCreditMarks,
+}
+TABLES: dict[str, type[TableModel]] = {
+    table_name(model): model
+    for model in (
+        tables.Membership, tables.Registrants, tables.Provenance, *HISTORIES.values(), *RELATIONSHIPS.values(), tables.KnownBy,
+        tables.Departed, tables.Expired,
+    )
+}
+
+
+def build(home: Home, today: date) -> Built:
+    """Build every table of the register as of `today`. Cost grows with everything staged; memory is DuckDB's bound."""
+    built = Built()
+    with home.connect() as connection:
+        _resolve(home, connection, today, built)
+        started = time.monotonic()
+        _write(home, connection, built)
+        built.seconds["write"] = round(time.monotonic() - started, 3)
+        built.held_back = _count(connection, "SELECT count(*) FROM held_back")
+        built.protected = _count(connection, "SELECT count(*) FROM registrants WHERE protected")
+    with writing(home.lake / "register" / STATE) as unfinished:
+        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": asdict(built)}, sort_keys=True))
+    return built
+
+
+def decide(home: Home, today: date) -> dict[str, int]:
+    """What would be past its time on `today`, per rule, without changing anything."""
+    with home.connect() as connection:
+        return _resolve(home, connection, today, Built()).expired
+
+
+def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
+    steps: list[tuple[str, Callable[[], object]]] = [
+        ("facts", lambda: facts.gather(home, connection, today)),
+        ("people", lambda: (membership.source_persons(home, connection), membership.people(connection))),
+        ("linkage", lambda: built.links.update(asdict(membership.resolve(connection)))),
+        ("relationships", lambda: relationships.gather(connection)),
+        ("golden", lambda: golden.pick(connection, home.policy)),
+        ("expiry", lambda: expiry.decide(connection, home.policy, today)),
+    ]
+    for name, step in steps:
+        started = time.monotonic()
+        step()
+        built.seconds[name] = round(time.monotonic() - started, 3)
+    built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
+    return built
+
+
+def inputs(home: Home, today: date) -> str:
+    """A hash of what the register depends on: the book of deliveries, the policy, the day."""
+    book = json.dumps([asdict(entry) for entry in deliveries.book(home)], sort_keys=True)
+    return hashlib.sha256(f"{book}{home.policy.fingerprint}{today}".encode()).hexdigest()
+
+
+def up_to_date(home: Home, today: date) -> bool:
+    """Whether the register was built, to the end, from what is staged now, as of `today`."""
+    state = home.lake / "register" / STATE
+    return state.exists() and json.loads(state.read_text())["inputs"] == inputs(home, today)
+
+
+def still_up_to_date(home: Home, today: date) -> None:
+    """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
+    state = home.lake / "register" / STATE
+    counts = json.loads(state.read_text())["counts"]
+    with writing(state) as unfinished:
+        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": counts}, sort_keys=True))
+
+
+def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
+    """Write what holds and is not expired. An order outlives its registrant without them (segregated for the accounts)."""
+    connection.execute("CREATE OR REPLACE TEMP TABLE departed AS SELECT DISTINCT registrant_id FROM expired WHERE what = 'registrant'")
+    connection.execute(
+        "CREATE OR REPLACE TEMP MACRO gone(id) AS coalesce(id IN (SELECT registrant_id FROM departed WHERE registrant_id IS NOT NULL), false)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE old_cookies AS SELECT key AS visitor_id FROM expired WHERE what = 'cookie'")
+    for table in ("membership", "registrants", "provenance"):
+        _put(home, connection, built, TABLES[table], f"SELECT * FROM {table} WHERE NOT gone(registrant_id)")
+    for held, model in HISTORIES.items():
+        _put(home, connection, built, model, f"SELECT * FROM {held} WHERE NOT gone(registrant_id)")
+    for table, model in RELATIONSHIPS.items():
+        rows = f"SELECT * FROM held_{table} {expiry.KEPT[table]}"
+        if table == "orders":
+            rows = f"SELECT * REPLACE (CASE WHEN NOT gone(registrant_id) THEN registrant_id END AS registrant_id) FROM ({rows})"
+        if table == "visits":
+            rows = f"""SELECT * REPLACE (CASE WHEN user_id IS NOT NULL OR visitor_id NOT IN (SELECT visitor_id FROM old_cookies)
+                THEN registrant_id END AS registrant_id) FROM ({rows})"""
+        _put(home, connection, built, model, rows)
+    _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers WHERE NOT gone(registrant_id)")
+    _put(home, connection, built, tables.Departed, """
+        SELECT DISTINCT rule, type, value FROM held_identifiers JOIN expired USING (registrant_id) WHERE what = 'registrant'""")
+    _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
+
+
+def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:
+    """Write one table with the model's columns and types, in an order that does not depend on how it was made."""
+    types = duckdb_types(model)
+    columns = ", ".join(f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names)
+    built.rows[table_name(model)] = copy_parquet(
+        connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model)))
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

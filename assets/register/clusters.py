@@ -1,0 +1,124 @@
+"""Clusters of records that are one person: connected components, and the guard that keeps people apart.
+
+Records are integers; arrays stand for tables. Joining is set-based. Only components in which two people who must stay
+apart would meet are taken to pieces and put together again link by link, in Python: they are few.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+Apart = Callable[[Ints], tuple[Ints, Ints]]
+"""Given the cluster proposed for every record, the pairs of clusters (as they are now) that must not be in one."""
+
+RIVAL_MARGIN = 1.0
+"""Bits: when a record has links nearly as strong to two people who are known to be different, neither is believed."""
+
+
+def components(count: int, one: Ints, other: Ints) -> Ints:
+    """The smallest member of each node's component, in a graph of `count` nodes and the edges `one`-`other`.
+
+    Every root hooks onto its smallest neighbouring root, then all paths are shortened. A root that survives two rounds has
+    swallowed another (or has none left), so the rounds are at most 2 log2(count), for chains too; each costs the edges left.
+    """
+    label = np.arange(count, dtype=np.int32)
+    while True:
+        one, other = label[one], label[other]
+        open_edges = one != other
+        if not open_edges.any():
+            return label
+        one, other = one[open_edges], other[open_edges]
+        np.minimum.at(label, np.maximum(one, other), np.minimum(one, other))
+        while True:
+            shorter = label[label]
+            if np.array_equal(shorter, label):
+                break
+            label = shorter
+
+
+class Clusters:
+    """The partition of the records so far. `label[record]` is its cluster: the cluster's smallest record.
+
+    `code[record]` numbers the record's identity code (-1: none); two codes are never joined.
+    """
+
+    def __init__(self, code: Ints) -> None:
+        self.label = np.arange(len(code), dtype=np.int32)
+        self.code = code.copy()
+
+    def join(self, one: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None) -> Mask:
+        """Join records along weighted links, as far as nothing forbids; answers which links hold in the end.
+
+        The order of the links does not matter.
+        """
+        before = self.label
+        one_base, other_base = before[one], before[other]
+        proposed = components(len(before), one_base, other_base)
+        together = proposed[before]
+        foes = self._foes(together)
+        if apart is not None:
+            pairs = np.stack(apart(together), axis=1)
+            foes = np.concatenate([foes, pairs[together[pairs[:, 0]] == together[pairs[:, 1]]]])
+        if len(foes):
+            # Two coded clusters of a component need not touch: whoever has a foe in it makes all of it a conflict.
+            torn = np.zeros(len(before), np.bool_)
+            torn[proposed[foes[:, 0]]] = True
+            links = torn[proposed[one_base]]
+            nodes = np.flatnonzero(torn[proposed]).astype(np.int32)
+            proposed[nodes] = nodes
+            for node, group in self._regroup(one_base[links], other_base[links], weight[links], foes).items():
+                proposed[node] = group
+        coded = np.flatnonzero(self.code >= 0)
+        self.label = proposed[before]
+        self.code[self.label[coded]] = self.code[coded]
+        return self.label[one] == self.label[other]
+
+    def _foes(self, together: Ints) -> NDArray[np.int32]:
+        """A pair of differently coded clusters for each component that holds such: (k, 2)."""
+        coded = np.flatnonzero((self.code >= 0) & (self.label == np.arange(len(self.label)))).astype(np.int32)
+        coded = coded[np.lexsort((coded, together[coded]))]
+        meets = (together[coded[1:]] == together[coded[:-1]]) & (self.code[coded[1:]] != self.code[coded[:-1]])
+        return np.stack([coded[:-1][meets], coded[1:][meets]], axis=1)
+
+    def _regroup(self, one: Ints, other: Ints, weight: NDArray[np.float64], foes: NDArray[np.int32]) -> dict[int, int]:
+        """Put torn components together again, strongest link first, never across a foe or a code; node -> its group."""
+        strength: dict[int, dict[int, float]] = defaultdict(dict)
+        enemies: dict[int, set[int]] = defaultdict(set)
+        for x, y in foes.tolist():
+            enemies[x].add(y)
+            enemies[y].add(x)
+        for x, y, bits in zip(one.tolist(), other.tolist(), weight.tolist(), strict=True):
+            if x != y:
+                strength[x][y] = strength[y][x] = max(bits, strength[x].get(y, bits))
+        code = {node: int(self.code[node]) for node in strength}
+        codes = {node: {number} - {-1} for node, number in code.items()}
+
+        def opposed(x: int, y: int) -> bool:
+            return y in enemies[x] or -1 != code[x] != code[y] != -1
+
+        def doubtful(x: int, y: int, bits: float) -> bool:
+            return any(z != y and rival > bits - RIVAL_MARGIN and opposed(y, z) for z, rival in strength[x].items())
+
+        group = {node: node for node in strength}
+        members = {node: [node] for node in strength}
+        links = sorted((-bits, x, y) for x, others in strength.items() for y, bits in others.items() if x < y)
+        for minus_bits, x, y in links:
+            left, right = group[x], group[y]
+            if left == right or opposed(x, y) or doubtful(x, y, -minus_bits) or doubtful(y, x, -minus_bits):
+                continue
+            if len(codes[left] | codes[right]) > 1:
+                continue
+            small, large = sorted((left, right), key=lambda root: (len(members[root]), root))
+            if any(group.get(enemy) == large for node in members[small] for enemy in enemies[node]):
+                continue
+            for node in members[small]:
+                group[node] = large
+            members[large] += members.pop(small)
+            codes[large] |= codes.pop(small)
+        return {node: min(members[root]) for node, root in group.items()}

@@ -1,0 +1,194 @@
+"""What each source now says of each person: statements folded in the order in which they were made, not delivered.
+
+The fold is a pure function of what is staged, so the order in which deliveries arrive cannot matter:
+
+1. Of the versions of a record (a contact in each day's export) only the latest counts.
+2. A corrected identity code stands for its person under the code that holds now.
+3. Statements are ordered by when the source made them. Basic data without a time of its own counts as made just before
+   the first change that was delivered on the same day or later.
+4. A change that is in quarantine holds back the same person's later changes, until basic data or the mended change
+   comes; protection and prohibitions are never held back.
+5. Facts with dates are kept apart by their start (an address since a day), or by what they say; the last statement
+   about a fact decides. A move tells the new address first and ends the old one after it: each keeps its own dates.
+6. Protected identity wins in any order: location data stated before its end is forgotten, and comes back only if sent anew.
+
+Source: formats.md, section 1; law.md (turvakielto). Cost grows with the statements of the whole register.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+
+from assets import deliveries
+from assets.home import Home
+from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
+from assets.sources.source import STATEMENT_MACROS
+from schemas.quarantine import Outcome, Quarantine
+from schemas.staged import CANONICAL
+
+SAID = "STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, period_last DATE, delivery_id VARCHAR, record_no BIGINT)"
+
+
+def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make, for every canonical table, the view `said_<table>`: its rows that count, each with `said` and `person_key`.
+
+    Then fold: tables `names_held`, `addresses_held`, `contact_points_held` (dated facts with `is_current`), and
+    `persons_held` (single facts per person and source), and `known_as` (identifiers under the codes that hold now).
+    """
+    connection.execute(STATEMENT_MACROS)
+    _book(home, connection)
+    for model in (*CANONICAL.values(), Outcome):
+        home.staged(connection, model)
+    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+    _current_records(connection)
+    _corrected_codes(connection)
+    _base_times(connection)
+    _held_back(connection)
+    for table in CANONICAL:
+        _said(connection, table)
+    _persons(connection)
+    _protection(connection)
+    fold(connection, "names", NAME, today)
+    fold(connection, "addresses", LOCATION, today)
+    fold(connection, "contact_points", CONTACT_POINT, today)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE known_as AS
+        SELECT DISTINCT person_key, type, value AS told, coalesce(corrected.active, value) AS value
+        FROM said_identifiers LEFT JOIN corrected ON type = 'identity_code' AND value = corrected.code"""
+    )
+
+
+def _book(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)")
+    rows = [(one.delivery_id, one.dataset, one.period_last, one.sequence or 0) for one in deliveries.book(home)]
+    if rows:
+        connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?)", rows)
+
+
+def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
+    """Of each record key the latest staged version; of a visit the longest."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE current_records AS
+        SELECT delivery_id, record_no FROM staged_records JOIN book USING (delivery_id)
+        WHERE outcome = 'staged' AND dataset <> 'visits'
+        QUALIFY row_number() OVER (PARTITION BY source, record_key ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1
+        UNION ALL
+        SELECT delivery_id, record_no FROM staged_visits JOIN book USING (delivery_id)
+        QUALIFY row_number() OVER (PARTITION BY record_key
+            ORDER BY duration_s DESC NULLS LAST, day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1"""
+    )
+
+
+def _corrected_codes(connection: duckdb.DuckDBPyConnection) -> None:
+    """`corrected(code, active)`: the code that now stands for each corrected identity code, through chains."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE corrected AS
+        WITH RECURSIVE step AS (
+            SELECT value AS code, arg_max(replaced_by, (stated_at, day, delivery_id, record_no, position)) AS next
+            FROM staged_identifiers SEMI JOIN current_records USING (delivery_id, record_no)
+            WHERE type = 'identity_code' AND replaced_by IS NOT NULL GROUP BY value),
+        chain AS (
+            SELECT code, next AS active, 1 AS length FROM step
+            UNION ALL
+            SELECT chain.code, step.next, length + 1 FROM chain JOIN step ON chain.active = step.code
+            WHERE step.next <> chain.code AND length < 20)
+        SELECT code, arg_max(active, length) AS active FROM chain GROUP BY code"""
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE renamed AS
+        SELECT person_key('identity_code', code) AS person_key, person_key('identity_code', active) AS now FROM corrected"""
+    )
+
+
+def _base_times(connection: duckdb.DuckDBPyConnection) -> None:
+    """`base_times(person_key, delivery_id, moment)`: when basic data counts as stated, where changes were delivered with or after it."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE messages AS
+        SELECT coalesce(renamed.now, one.person_key) AS person_key, dataset, delivery_id, record_no, one.day, min(stated_at) AS stated_at
+        FROM staged_identifiers AS one SEMI JOIN current_records USING (delivery_id, record_no)
+        JOIN book USING (delivery_id) LEFT JOIN renamed USING (person_key)
+        WHERE dataset IN ('perustiedot', 'muutokset') GROUP BY ALL"""
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE base_times AS
+        SELECT base.person_key, base.delivery_id, min(change.stated_at) - INTERVAL 1 SECOND AS moment
+        FROM messages AS base JOIN messages AS change ON base.person_key = change.person_key AND change.day >= base.day
+        WHERE base.dataset = 'perustiedot' AND change.dataset = 'muutokset' AND change.stated_at <= base.stated_at
+        GROUP BY ALL"""
+    )
+
+
+def _held_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """`held_back(person_key, after)`: persons with an unmended change in quarantine, and the moment after which changes wait."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE held_back AS
+        WITH broken AS (
+            SELECT DISTINCT coalesce(renamed.now, quarantine.person_key) AS person_key, stated_at, quarantine.day
+            FROM quarantine JOIN book USING (delivery_id) LEFT JOIN renamed USING (person_key)
+            WHERE dataset = 'muutokset' AND scope = 'record' AND quarantine.person_key IS NOT NULL)
+        SELECT person_key, min(stated_at) AS after FROM broken
+        WHERE NOT EXISTS (
+            SELECT 1 FROM messages WHERE messages.person_key = broken.person_key AND messages.day > broken.day
+            AND (dataset = 'perustiedot' OR messages.stated_at = broken.stated_at))
+        GROUP BY person_key"""
+    )
+
+
+def _said(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(table, "false")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP VIEW said_{table} AS
+        SELECT one.* EXCLUDE (person_key), coalesce(renamed.now, one.person_key) AS person_key, dataset,
+            {{'moment': coalesce(base_times.moment, one.stated_at), 'sequence': sequence, 'day': one.day, 'period_last': period_last,
+              'delivery_id': one.delivery_id, 'record_no': one.record_no}}::{SAID} AS said
+        FROM staged_{table} AS one
+        SEMI JOIN current_records ON one.delivery_id = current_records.delivery_id AND one.record_no = current_records.record_no
+        JOIN book ON one.delivery_id = book.delivery_id
+        LEFT JOIN renamed ON one.person_key = renamed.person_key
+        LEFT JOIN base_times ON coalesce(renamed.now, one.person_key) = base_times.person_key
+            AND one.delivery_id = base_times.delivery_id
+        LEFT JOIN held_back ON coalesce(renamed.now, one.person_key) = held_back.person_key
+        WHERE NOT coalesce(dataset = 'muutokset' AND one.stated_at > held_back.after, false) OR coalesce({never_held}, false)"""
+    )
+
+
+def _persons(connection: duckdb.DuckDBPyConnection) -> None:
+    """Single facts: for each, the last statement that says anything; death and its date come from one statement."""
+    last = "arg_max({0}, (said, position)) FILTER ({1} IS NOT NULL) AS {2}"
+    columns = ", ".join(
+        last.format(value, told, name)
+        for value, told, name in (
+            ("birth_date", "birth_date", "birth_date"),
+            ("birth_date_precision", "birth_date", "birth_date_precision"),
+            ("language", "language", "language"),
+            ("native_language", "native_language", "native_language"),
+            ("deceased", "deceased", "deceased"),
+        )
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE persons_held AS
+        SELECT person_key, source, {columns},
+            arg_max({{'died': death_date}}, (said, position)) FILTER (deceased IS NOT NULL).died AS death_date,
+            max(last_contact_on) AS last_contact_on, max(said) AS said, arg_max(record_key, said) AS record_key
+        FROM said_persons WHERE person_key IS NOT NULL GROUP BY person_key, source"""
+    )
+
+
+def _protection(connection: duckdb.DuckDBPyConnection) -> None:
+    """`protection(person_key, protected, lifted)`: whether the identity is protected now, and when it last ceased to be.
+
+    A record that censors a field protects as the flag does. The lifting message's own statements count as sent anew.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE protection AS
+        WITH flags AS (
+            SELECT person_key, said, bool_or(protected) AS protected FROM said_persons
+            WHERE protected IS NOT NULL AND person_key IS NOT NULL GROUP BY ALL),
+        last_on AS (SELECT person_key, max(said) AS said FROM flags WHERE protected GROUP BY person_key)
+        SELECT last_on.person_key, min(flags.said) IS NULL AS protected, min(flags.said) AS lifted
+        FROM last_on LEFT JOIN flags ON flags.person_key = last_on.person_key AND flags.said > last_on.said
+        GROUP BY last_on.person_key"""
+    )

@@ -1,0 +1,90 @@
+"""Which source persons are one registrant, under an id that stays.
+
+The id names the record that first spoke of any of the registrant's source persons (day, delivery, place): it does not
+depend on the path by which the register was built, it tells nothing about the person, and it stays when more records
+join. What was first is remembered even when that record itself is past its time. When two registrants turn out to be
+one, the id that was first stays.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from assets.home import Home
+from assets.register.linkage import LinkReport, link
+
+REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
+
+
+def source_persons(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `source_persons(person_key, first_seen, last_contact_on)`, over everything that `facts.gather` made.
+
+    Merged with what the last run remembered, so that neither is lost when old records go.
+    """
+    spoken = " UNION ALL ".join(
+        f"SELECT person_key, said, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
+        for table, contact in (
+            ("persons", "last_contact_on"), ("identifiers", "NULL::DATE"), ("contracts", "NULL::DATE"),
+            ("orders", "ordered_at::DATE"), ("visits", "started_at::DATE"), ("credit_reports", "NULL::DATE"),
+            ("marketing_choices", "CASE WHEN choice = 'granted' THEN stated_at::DATE END"),
+        )
+    )
+    remembered = home.register("membership")
+    earlier = f"SELECT * FROM read_parquet('{remembered}')" if remembered.exists() else (
+        "SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE source_persons AS
+        WITH now AS (
+            SELECT person_key, min(said.day::VARCHAR || '/' || said.delivery_id || '/' || lpad(said.record_no::VARCHAR, 12, '0')) AS first_seen,
+                max(contact_on) AS last_contact_on
+            FROM ({spoken}) GROUP BY person_key)
+        SELECT person_key, least(now.first_seen, earlier.first_seen) AS first_seen,
+            greatest(now.last_contact_on, earlier.last_contact_on) AS last_contact_on
+        FROM now LEFT JOIN ({earlier}) AS earlier USING (person_key)"""
+    )
+
+
+def people(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables that linkage reads: `people`, a row per source person, and `identifiers`."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE people AS
+        WITH official AS (SELECT person_key, given_names, family_name FROM names_held WHERE kind = 'official' AND is_current
+                QUALIFY row_number() OVER (PARTITION BY person_key ORDER BY newest, said DESC) = 1),
+        called AS (SELECT person_key, given_names AS call_name FROM names_held WHERE kind = 'call' AND is_current
+                QUALIFY row_number() OVER (PARTITION BY person_key ORDER BY newest, said DESC) = 1),
+        former AS (
+            SELECT person_key, list(DISTINCT family_name ORDER BY family_name) AS former_family_names
+            FROM names_held WHERE family_name IS NOT NULL AND (kind = 'former' OR NOT is_current OR newest > 1) GROUP BY person_key),
+        born AS (SELECT person_key, arg_max(birth_date, said) AS birth_date FROM persons_held WHERE birth_date IS NOT NULL
+                AND birth_date_precision = 'day' GROUP BY person_key),
+        lives AS (
+            SELECT person_key, street, postcode, town FROM addresses_held
+            WHERE is_current AND street IS NOT NULL AND kind IN ('permanent', 'postal', 'temporary')
+            QUALIFY row_number() OVER (PARTITION BY person_key ORDER BY kind, newest, said DESC) = 1),
+        reached AS (
+            SELECT person_key, list(DISTINCT match_key ORDER BY match_key) FILTER (kind = 'email') AS emails,
+                list(DISTINCT match_key ORDER BY match_key) FILTER (kind = 'phone') AS phones
+            FROM contact_points_held WHERE is_current GROUP BY person_key),
+        everyone AS (SELECT DISTINCT person_key FROM (
+            SELECT person_key FROM names_held UNION ALL SELECT person_key FROM contact_points_held UNION ALL SELECT person_key FROM addresses_held))
+        SELECT person_key, given_names, call_name, family_name, former_family_names, birth_date, street, postcode, town, emails, phones
+        FROM everyone LEFT JOIN official USING (person_key) LEFT JOIN called USING (person_key) LEFT JOIN former USING (person_key)
+            LEFT JOIN born USING (person_key) LEFT JOIN lives USING (person_key) LEFT JOIN reached USING (person_key)"""
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE identifiers AS
+        SELECT DISTINCT person_key, type, value FROM known_as
+        WHERE person_key IS NOT NULL AND type IN ('identity_code', 'customer_number', 'contact_id', 'user_id', 'visitor_id', 'email', 'phone')"""
+    )
+
+
+def resolve(connection: duckdb.DuckDBPyConnection) -> LinkReport:
+    """Link, and make `membership(person_key, registrant_id, first_seen, last_contact_on)`; a line per source person."""
+    report = link(connection)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE membership AS
+        SELECT person_key, {REGISTRANT_ID.format("min(first_seen) OVER (PARTITION BY coalesce(cluster, person_key))")} AS registrant_id,
+            first_seen, last_contact_on
+        FROM source_persons LEFT JOIN clusters USING (person_key)"""
+    )
+    return report

@@ -1,0 +1,156 @@
+"""Puts a sample together: chunk after chunk of people, every source's records of each, and the truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.sample import formats
+from assets.sample.arrow_text import only
+from assets.sample.consents import draw_consents
+from assets.sample.contact_points import draw_contact_points
+from assets.sample.credit_bureau import draw_credit_reports
+from assets.sample.crm_contacts import draw_contacts
+from assets.sample.crm_contracts import draw_contracts
+from assets.sample.crm_orders import draw_orders
+from assets.sample.identity_codes import CodeBook
+from assets.sample.lives import Lives, draw_lives
+from assets.sample.people import KINDS, People, draw_people
+from assets.sample.planting import Chunk, Days, Sequence
+from assets.sample.population_register import basic_data
+from assets.sample.records import Records, nullable
+from assets.sample.register_changes import changes
+from assets.sample.register_groups import family_text, given_text
+from assets.sample.website import draw_visits
+from assets.sample.writing import DeliveryWriter
+
+PEOPLE_IN_A_CHUNK = 25_000
+_KINDS = pa.array(KINDS, pa.string())
+TRUTH_PEOPLE = pa.schema(
+    [
+        ("person", pa.int64()),
+        ("identity_code", pa.string()),
+        ("given_names", pa.string()),
+        ("family_name", pa.string()),
+        ("former_family_name", pa.string()),
+        ("birth_date", pa.date32()),
+        ("protected", pa.bool_()),
+        ("deceased", pa.bool_()),
+        ("household", pa.int64()),
+        ("kind", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class SampleSummary:
+    """What was written: deliveries, their records and bytes, and the true registrants behind them."""
+
+    deliveries: int
+    records: int
+    people: int
+    bytes: int
+
+
+@dataclass
+class _Numbers:
+    """The vendors' running numbers, which go on from chunk to chunk."""
+
+    contacts: Sequence = field(default_factory=lambda: Sequence(100_001))
+    contracts: Sequence = field(default_factory=lambda: Sequence(1))
+    orders: Sequence = field(default_factory=lambda: Sequence(1))
+    visits: Sequence = field(default_factory=lambda: Sequence(1_001))
+    remarks: Sequence = field(default_factory=lambda: Sequence(1))
+    companies: Sequence = field(default_factory=lambda: Sequence(1))
+    households: int = 1
+
+
+def write_sample(inbox: Path, truth: Path, *, registrants: int, seed: int, days: int, last_day: date) -> SampleSummary:
+    """Write synthetic deliveries of every source into the inbox, and who is who into `truth`.
+
+    The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes. `truth` must not
+    lie in the inbox. Raises ValueError when the arguments make no sense.
+    """
+    if registrants < 1 or days < 1 or seed < 0:
+        raise ValueError("registrants and days must be at least 1, seed at least 0")
+    if truth.resolve().is_relative_to(inbox.resolve()):
+        raise ValueError("the truth must lie outside the inbox")
+    calendar = Days(last_day, days)
+    chunks = -(-registrants // PEOPLE_IN_A_CHUNK)
+    bounds = np.linspace(0, registrants, chunks + 1).astype(int)
+    writer, codes, numbers = DeliveryWriter(inbox, truth, calendar), CodeBook(), _Numbers()
+    repeated = _repeated(days)
+    for form, day, _ in repeated:
+        writer.repeat_later(form, day)
+    with pq.ParquetWriter(truth / "people.parquet", TRUTH_PEOPLE, compression="zstd") as people_file:
+        for number in range(chunks):
+            first, after = int(bounds[number]), int(bounds[number + 1])
+            chunk = Chunk(seed, number, first + 1, after - first, registrants, calendar)
+            people, lives = draw_lives(chunk, draw_people(chunk, codes), codes)
+            people_file.write_table(_true_people(people, lives, numbers))
+            _write_chunk(chunk, people, lives, numbers, writer)
+            writer.flush_truth()
+    writer.empty_delivery(formats.CHANGES, days - 1)
+    writer.close_files()
+    for form, day, again in repeated:
+        writer.redeliver(form, day, again)
+    writer.close()
+    return SampleSummary(writer.deliveries, writer.records, registrants, writer.bytes)
+
+
+def _repeated(days: int) -> list[tuple[formats.Format, int, int]]:
+    """Which dataset's files of which day come again on which later day."""
+    if days == 1:
+        return []
+    if days == 2:
+        return [(formats.ORDERS, 0, 1), (formats.CONSENTS, 0, 1)]
+    return [(form, 1, 2) for form in (formats.CHANGES, formats.LATER_CONTACTS, formats.ORDERS, formats.VISITS)]
+
+
+def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, writer: DeliveryWriter) -> None:
+    """Every source's records of the chunk's people."""
+
+    def send(form: formats.Format, records: Records | None) -> None:
+        if records is not None and len(records):
+            writer.append(form, records)
+
+    points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
+    send(formats.BASIC_DATA, basic_data(chunk, people, lives, points))
+    send(formats.CHANGES, changes(chunk, people, lives, points))
+    snapshot, later, book = draw_contacts(chunk, people, lives, points, numbers.contacts)
+    send(formats.CONTACTS, snapshot)
+    send(formats.LATER_CONTACTS, later)
+    send(formats.CONTRACTS, draw_contracts(chunk, people, lives, book, numbers.contracts))
+    send(formats.ORDERS, draw_orders(chunk, people, book, numbers.orders))
+    reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
+    send(formats.CREDIT, reports)
+    send(formats.LATER_CREDIT, later_reports)
+    visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
+    send(formats.VISITS, visits)
+    send(formats.CONSENTS, draw_consents(chunk, people, lives, points, book, visitors))
+
+
+def _true_people(people: People, lives: Lives, numbers: _Numbers) -> pa.Table:
+    household = numbers.households + people.household
+    numbers.households += int(people.household[-1]) + 1
+    former = nullable(only(people.former >= 0, family_text(people.former)))
+    return pa.table(
+        [
+            pa.array(people.person),
+            people.code,
+            given_text(people.given, people.second),
+            family_text(people.family),
+            former,
+            pa.array(people.birth.astype("datetime64[D]")),
+            pa.array(lives.protected),
+            pa.array(lives.deceased),
+            pa.array(household),
+            _KINDS.take(pa.array(people.kind)),
+        ],
+        schema=TRUTH_PEOPLE,
+    )

@@ -1,0 +1,273 @@
+"""The population register (Finland, DVV / VTJ): basic data of persons and change messages, as the change API sends them.
+
+Source: formats.md, section 1. A message is a list of information groups; each becomes statements. What a change does
+is told by `muutosattribuutti`; where a removal says what now holds (`voimassaolevatTiedot`), that list replaces
+everything of its kind that still held. Neither birth date nor sex is ever derived from the identity code; sex,
+family, citizenship and religion are not needed and are cut out before anything reaches the disk.
+"""
+
+from __future__ import annotations
+
+import json
+
+from assets.sources.source import Dataset, Frame, Source
+from schemas.sources.population_register import OPERATIONS, PopulationRegisterRecord
+from schemas.staged import Addresses, ContactPoints, Identifiers, MarketingChoices, Names, Persons
+
+# Groups about relatives, religion, citizenship, origin and sex: not needed (P5 does not name them), religion is Art. 9.
+NOT_NEEDED = (
+    "^(USKONTO|HISTORIAA_USKONTO|AVIOLIITTO|REKISTEROITY_PARISUHDE|PARISUHDE|PUOLISO|LAPSI|LAPSEN_|HUOLTAJA|HUOLLETTAVA|"
+    "HUOLTO|PERHESUHDE|VANHEMPI|VANHEMMUUS|SIVIILISAATY|KANSALAISUUS|MAASTAMUUTON_LISATIEDOT|EDUNVALVON|EDUNVALVOJA|"
+    "SUKUPUOLI|SYNTYMAKOTIKUNTA|ULKOMAINEN_SYNTYMAPAIKKA|ULKOMAINEN_HENKILOTUNNUS|AMMATTI|KUOLINPAIKKA|ADOPTIO)"
+)
+
+_DATE = {"arvo": "VARCHAR", "tarkkuus": "VARCHAR"}
+_BOTH = {"fi": "VARCHAR", "sv": "VARCHAR"}
+_FIELDS: dict[str, object] = {
+    "etunimi": "VARCHAR", "sukunimi": "VARCHAR", "etunimiUTF8": "VARCHAR", "sukunimiUTF8": "VARCHAR",
+    "nimilaji": "VARCHAR", "nimi": "VARCHAR", "nimiUTF8": "VARCHAR",
+    "syntymapv": _DATE, "alkupv": _DATE, "loppupv": _DATE, "kuolinpv": _DATE, "kuolleeksijulistamispv": _DATE,
+    "turvaLoppuPv": _DATE, "kuntaanMuuttopv": _DATE, "kuntaanMuuttoPv": _DATE, "kunnastaPoisMuuttopv": _DATE,
+    "voimassaolo": "VARCHAR", "muutettuHenkilotunnus": "VARCHAR", "aktiivinenHenkilotunnus": "VARCHAR",
+    "edellisetHenkilotunnukset": ["VARCHAR"],
+    "kielikoodi": "VARCHAR", "kielinimi": "VARCHAR",
+    "katunimi": _BOTH, "katunumero": "VARCHAR", "huoneistokirjain": "VARCHAR", "huoneistonumero": "VARCHAR",
+    "jakokirjain": "VARCHAR", "postinumero": "VARCHAR", "postitoimipaikka": _BOTH, "kuntakoodi": "VARCHAR",
+    "postiosoite": _BOTH, "lahiosoite": "VARCHAR", "paikkakunta": "VARCHAR", "valtiokoodi": "VARCHAR", "valtionimi": "VARCHAR",
+    "sahkopostiosoite": "VARCHAR", "turvakieltoAktiivinen": "VARCHAR", "kuollut": "VARCHAR",
+    "turvakiellonAlaisetKentat": ["VARCHAR"],
+}
+_GROUP = {"tietoryhma": "VARCHAR", "muutosattribuutti": "VARCHAR", **_FIELDS}
+_MESSAGE = json.dumps(
+    {"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]}
+)
+
+_MINIMISE = f"""
+    CASE WHEN regexp_matches(payload, '"tietoryhma"\\s*:\\s*"{NOT_NEEDED[1:]}') THEN
+        json_merge_patch(payload, json_object('tietoryhmat', list_filter(
+            from_json(json_extract(payload, '$.tietoryhmat'), '["JSON"]'),
+            lambda part: NOT regexp_matches(coalesce(part ->> 'tietoryhma', ''), '{NOT_NEEDED}'))))::VARCHAR
+    ELSE payload END"""
+
+# Corrected codes and e-mail addresses are rare: the text is searched before the JSON is taken apart for them.
+_IDENTIFY = """
+    WITH found AS (
+        SELECT record_no, payload ->> '$.henkilotunnus' AS code,
+            CASE WHEN contains(payload, 'HENKILOTUNNUS_KORJAUS') THEN
+                json_extract_string(payload, '$.tietoryhmat[*].muutettuHenkilotunnus')
+                || json_extract_string(payload, '$.tietoryhmat[*].aktiivinenHenkilotunnus')
+                || json_extract_string(payload, '$.tietoryhmat[*].edellisetHenkilotunnukset[*]') ELSE [] END AS other_codes,
+            CASE WHEN contains(payload, '"sahkopostiosoite"') THEN
+                json_extract_string(payload, '$.tietoryhmat[*].sahkopostiosoite') ELSE [] END AS addresses
+        FROM records)
+    SELECT record_no,
+        {key} AS native_key,
+        list_distinct(list_filter(
+            [identifier('identity_code', identity_code_canonical(code))]
+            || list_transform(other_codes, lambda other: identifier('identity_code', identity_code_canonical(other)))
+            || list_transform(addresses, lambda address: identifier('email', email_canonical(address))),
+            lambda one: one IS NOT NULL)) AS identifiers
+    FROM found"""
+
+# The message as a row, with its groups still a list; then one row per group or, behind a removal, per fact that now holds.
+_PREPARE = (
+    f"""CREATE OR REPLACE TEMP TABLE messages AS
+    SELECT record_no, record_key, sequence, delivered_at,
+        identity_code_canonical(document.henkilotunnus) AS code,
+        person_key('identity_code', identity_code_canonical(document.henkilotunnus)) AS person_key,
+        document.muutospv AS changed_text,
+        coalesce(TRY_CAST(document.muutospv AS TIMESTAMPTZ), delivered_at) AS stated_at,
+        json_type(payload, '$.tietoryhmat') AS groups_type,
+        document.tietoryhmat AS parts
+    FROM (SELECT *, from_json(payload, '{_MESSAGE}') AS document FROM records)""",
+    """CREATE OR REPLACE TEMP TABLE parts AS
+    SELECT record_no, record_key, person_key, stated_at, code, unnest(parts) AS part, generate_subscripts(parts, 1) * 1000 AS place
+    FROM messages""",
+    """CREATE OR REPLACE TEMP TABLE holding AS
+    SELECT * EXCLUDE (part), part.tietoryhma AS part_name, part.muutosattribuutti AS operation,
+        unnest(part.voimassaolevatTiedot) AS now, generate_subscripts(part.voimassaolevatTiedot, 1) AS nth
+    FROM parts WHERE len(part.voimassaolevatTiedot) > 0""",
+    f"""CREATE OR REPLACE TEMP TABLE statements AS
+    SELECT record_no, record_key, person_key, stated_at, code, place AS position, part.tietoryhma AS part_name,
+        part.muutosattribuutti AS operation,
+        CASE
+            WHEN len(part.turvakiellonAlaisetKentat) > 0 THEN 'censor'
+            WHEN part.muutosattribuutti = 'KORJATTAVA' THEN 'retract'
+            WHEN part.muutosattribuutti = 'POISTETTU' AND len(part.voimassaolevatTiedot) > 0 THEN 'reset'
+            WHEN part.muutosattribuutti = 'POISTETTU' THEN 'retract'
+            ELSE 'state'
+        END AS op,
+        {", ".join(f'part."{name}" AS "{name}"' for name in _FIELDS)}
+    FROM parts WHERE part.muutosattribuutti IS DISTINCT FROM 'LISATIETO'
+    UNION ALL
+    SELECT record_no, record_key, person_key, stated_at, code, place + nth AS position, part_name, operation, 'state' AS op,
+        {", ".join(f'now."{name}" AS "{name}"' for name in _FIELDS)}
+    FROM holding""",
+)
+
+_MACROS = """
+CREATE OR REPLACE TEMP MACRO day_of(value) AS TRY_CAST(nullif(trim(value.arvo), '') AS DATE);
+CREATE OR REPLACE TEMP MACRO open_day_of(value) AS
+    CASE WHEN year(TRY_CAST(nullif(trim(value.arvo), '') AS DATE)) < 2100 THEN TRY_CAST(nullif(trim(value.arvo), '') AS DATE) END;
+CREATE OR REPLACE TEMP MACRO readable_date(value) AS
+    value.arvo IS NULL OR trim(value.arvo) = '' OR (TRY_CAST(trim(value.arvo) AS DATE) IS NOT NULL
+        AND coalesce(value.tarkkuus, 'PAIVA') IN ('PAIVA', 'KUUKAUSI', 'VUOSI', 'EI_TIEDOSSA'));
+CREATE OR REPLACE TEMP MACRO yes_no(value) AS
+    CASE lower(trim(value)) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END;
+"""
+
+_DATES = [name for name, kind in _FIELDS.items() if kind is _DATE]
+
+_VENDOR = f"""
+    SELECT record_no, nullif(any_value(code), '') AS identity_code,
+        coalesce(any_value(groups_type) = 'ARRAY' AND bool_and(part IS NULL OR filled(part.tietoryhma) IS NOT NULL), false) AS groups_are_a_list,
+        {{dated}} AS dated,
+        bool_and(coalesce(part.muutosattribuutti, 'LISATTY') IN {OPERATIONS}) AS operations_known,
+        bool_and(coalesce({" AND ".join(f'readable_date(part."{name}")' for name in _DATES)}, true)) AS dates_readable,
+        bool_and(coalesce(regexp_full_match(trim(part.postinumero), '[0-9][0-9][0-9][0-9][0-9]') OR trim(part.postinumero) = '', true)) AS postcodes_fine,
+        bool_and(coalesce(regexp_full_match(trim(part.kuntakoodi), '[0-9][0-9][0-9]') OR trim(part.kuntakoodi) = '', true)) AS codes_fine,
+        bool_and((part.turvakieltoAktiivinen IS NULL OR yes_no(part.turvakieltoAktiivinen) IS NOT NULL)
+            AND (part.kuollut IS NULL OR yes_no(part.kuollut) IS NOT NULL)) AS flags_fine
+    FROM messages LEFT JOIN (SELECT record_no, part FROM parts) USING (record_no)
+    GROUP BY record_no"""
+
+
+_COMMON = "record_no, record_key, position, person_key, stated_at"
+
+_PERSONS = f"""
+    SELECT {_COMMON},
+        CASE WHEN part_name = 'SYNTYMAPAIVA' THEN day_of(syntymapv) END AS birth_date,
+        CASE WHEN part_name = 'SYNTYMAPAIVA' AND day_of(syntymapv) IS NOT NULL THEN
+            CASE syntymapv.tarkkuus WHEN 'KUUKAUSI' THEN 'month' WHEN 'VUOSI' THEN 'year' WHEN 'EI_TIEDOSSA' THEN 'unknown' ELSE 'day' END
+        END AS birth_date_precision,
+        CASE WHEN part_name = 'ASIOINTIKIELI' THEN CASE WHEN kielikoodi = '98' THEN filled(nimi) ELSE lower(filled(kielikoodi)) END END AS language,
+        CASE WHEN part_name = 'AIDINKIELI' THEN CASE WHEN kielikoodi = '98' THEN filled(nimi) ELSE lower(filled(kielikoodi)) END END AS native_language,
+        CASE WHEN part_name IN ('KUOLINPAIVA', 'KUOLLEEKSIJULISTAMISPAIVA') THEN
+            op = 'state' AND coalesce(yes_no(kuollut), true) END AS deceased,
+        CASE WHEN part_name IN ('KUOLINPAIVA', 'KUOLLEEKSIJULISTAMISPAIVA') AND op = 'state' AND coalesce(yes_no(kuollut), true) THEN
+            coalesce(day_of(kuolinpv), day_of(kuolleeksijulistamispv)) END AS death_date,
+        CASE WHEN op = 'censor' THEN true
+            WHEN part_name = 'TURVAKIELTO' THEN op = 'state' AND coalesce(yes_no(turvakieltoAktiivinen), true) END AS protected,
+        CASE WHEN part_name = 'TURVAKIELTO' AND op = 'state' THEN day_of(turvaLoppuPv) END AS protected_until,
+        NULL::DATE AS last_contact_on
+    FROM statements
+    WHERE op = 'censor'
+        OR (part_name IN ('SYNTYMAPAIVA', 'ASIOINTIKIELI', 'AIDINKIELI') AND op = 'state')
+        OR part_name IN ('KUOLINPAIVA', 'KUOLLEEKSIJULISTAMISPAIVA')
+        OR (part_name = 'TURVAKIELTO' AND operation IS DISTINCT FROM 'KORJATTAVA')"""
+
+_NAMES = f"""
+    SELECT {_COMMON},
+        CASE WHEN part_name = 'HENKILON_NIMI' THEN 'official' WHEN ends_with(nimilaji, 'KUTSUMANIMI') THEN 'call' ELSE 'former' END AS kind,
+        op,
+        CASE WHEN part_name = 'HENKILON_NIMI' THEN coalesce(filled(etunimiUTF8), filled(etunimi))
+            WHEN NOT contains(nimilaji, 'SUKUNIMI') THEN coalesce(filled(nimiUTF8), filled(nimi)) END AS given_names,
+        CASE WHEN part_name = 'HENKILON_NIMI' THEN coalesce(filled(sukunimiUTF8), filled(sukunimi))
+            WHEN contains(nimilaji, 'SUKUNIMI') THEN coalesce(filled(nimiUTF8), filled(nimi)) END AS family_name,
+        day_of(alkupv) AS valid_from, open_day_of(loppupv) AS valid_to
+    FROM statements
+    WHERE part_name = 'HENKILON_NIMI'
+        OR (part_name = 'KUTSUMANIMI' AND coalesce(nimilaji, 'NYKYINEN_KUTSUMANIMI') = 'NYKYINEN_KUTSUMANIMI')
+        OR (part_name = 'NIMENMUUTOS' AND nimilaji IN ('EDELLINEN_SUKUNIMI', 'EDELLINEN_ETUNIMI',
+            'VIIMEKSI_NAIMATTOMANA_OLLESSA_OLLUT_SUKUNIMI'))"""
+
+_IDENTIFIERS = """
+    WITH corrected AS (
+        SELECT record_no, record_key, position, person_key, stated_at, code, voimassaolo,
+            identity_code_canonical(filled(muutettuHenkilotunnus)) AS changed,
+            identity_code_canonical(filled(aktiivinenHenkilotunnus)) AS active,
+            list_transform(coalesce(edellisetHenkilotunnukset, []), lambda former: identity_code_canonical(former)) AS formers
+        FROM statements WHERE part_name = 'HENKILOTUNNUS_KORJAUS' AND op = 'state'),
+    named AS (
+        SELECT record_no, record_key, position, person_key, stated_at, changed AS value,
+            CASE WHEN voimassaolo = 'PASSIIVI' THEN coalesce(active, nullif(code, changed)) END AS replaced_by
+        FROM corrected
+        UNION ALL
+        SELECT record_no, record_key, position, person_key, stated_at, active, NULL FROM corrected
+        UNION ALL
+        SELECT record_no, record_key, position, person_key, stated_at, unnest(formers),
+            CASE WHEN voimassaolo = 'PASSIIVI' THEN coalesce(active, code) ELSE coalesce(active, changed) END FROM corrected
+        UNION ALL
+        SELECT record_no, record_key, 0, person_key, stated_at, code, NULL FROM messages)
+    SELECT record_no, record_key, position, person_key, stated_at, 'identity_code' AS type, value,
+        CASE WHEN identity_code_valid(replaced_by) AND replaced_by <> value THEN replaced_by END AS replaced_by
+    FROM named WHERE identity_code_valid(value)"""
+
+_CONTACT_POINTS = f"""
+    SELECT {_COMMON}, 'email' AS kind, op, filled(sahkopostiosoite) AS value, email_canonical(filled(sahkopostiosoite)) AS match_key,
+        day_of(alkupv) AS valid_from, open_day_of(loppupv) AS valid_to
+    FROM statements WHERE part_name = 'SAHKOPOSTIOSOITE' AND (op IN ('censor', 'reset') OR filled(sahkopostiosoite) IS NOT NULL)"""
+
+_ADDRESSES = f"""
+    SELECT {_COMMON},
+        CASE part_name WHEN 'KOTIKUNTA' THEN 'municipality'
+            WHEN 'VAKINAINEN_KOTIMAINEN_OSOITE' THEN 'permanent' WHEN 'VAKINAINEN_ULKOMAINEN_OSOITE' THEN 'permanent_abroad'
+            WHEN 'TILAPAINEN_KOTIMAINEN_OSOITE' THEN 'temporary' WHEN 'TILAPAINEN_ULKOMAINEN_OSOITE' THEN 'temporary_abroad'
+            WHEN 'KOTIMAINEN_POSTIOSOITE' THEN 'postal' WHEN 'ULKOMAINEN_POSTIOSOITE' THEN 'postal_abroad' END AS kind,
+        op,
+        coalesce(
+            filled(concat_ws(' ', coalesce(filled(katunimi.fi), filled(katunimi.sv)), filled(katunumero), filled(huoneistokirjain),
+                nullif(ltrim(filled(huoneistonumero), '0'), '') || coalesce(lower(filled(jakokirjain)), ''))),
+            filled(postiosoite.fi), filled(postiosoite.sv), filled(lahiosoite)) AS street,
+        CASE WHEN filled(katunimi.sv) IS NOT NULL THEN filled(concat_ws(' ', filled(katunimi.sv), filled(katunumero), filled(huoneistokirjain),
+                nullif(ltrim(filled(huoneistonumero), '0'), '') || coalesce(lower(filled(jakokirjain)), '')))
+            ELSE filled(postiosoite.sv) END AS street_sv,
+        filled(postinumero) AS postcode,
+        coalesce(filled(postitoimipaikka.fi), filled(postitoimipaikka.sv), filled(paikkakunta)) AS town, filled(postitoimipaikka.sv) AS town_sv,
+        filled(kuntakoodi) AS municipality_code,
+        CASE WHEN valtiokoodi = '998' THEN filled(valtionimi) ELSE filled(valtiokoodi) END AS country,
+        coalesce(day_of(alkupv), day_of(kuntaanMuuttopv), day_of(kuntaanMuuttoPv)) AS valid_from,
+        coalesce(open_day_of(loppupv), open_day_of(kunnastaPoisMuuttopv)) AS valid_to
+    FROM statements
+    WHERE part_name IN ('KOTIKUNTA', 'VAKINAINEN_KOTIMAINEN_OSOITE', 'VAKINAINEN_ULKOMAINEN_OSOITE', 'TILAPAINEN_KOTIMAINEN_OSOITE',
+        'TILAPAINEN_ULKOMAINEN_OSOITE', 'KOTIMAINEN_POSTIOSOITE', 'ULKOMAINEN_POSTIOSOITE')"""
+
+_PROHIBITIONS = {
+    "SUORAMARKKINOINTIKIELTO": "direct_marketing",
+    "ASIAKASREKISTERIN_PAIVITYSKIELTO": "customer_register_update",
+    "YHTEYSTIETOJEN_LUOVUTUSKIELTO": "contact_disclosure",
+    "HENKILOMATRIKKELIKIELTO": "personal_directory",
+    "SUKUTUTKIMUSKIELTO": "genealogy",
+}
+
+_MARKETING_CHOICES = f"""
+    SELECT {_COMMON},
+        CASE part_name {" ".join(f"WHEN '{part}' THEN '{purpose}'" for part, purpose in _PROHIBITIONS.items())} END AS purpose,
+        'all' AS channel, CASE WHEN op IN ('retract', 'reset') THEN 'lifted' ELSE 'prohibited' END AS choice,
+        'population_register:' || part_name AS origin, 'identity_code:' || code AS subject,
+        NULL::VARCHAR AS text_version, NULL::VARCHAR AS language, NULL::VARCHAR AS evidence
+    FROM statements WHERE part_name IN {tuple(_PROHIBITIONS)}"""
+
+
+def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Dataset:
+    return Dataset(
+        name=name,
+        format="json_array",
+        array_key=name,
+        sequence_key=sequence_key,
+        identify=_IDENTIFY.format(key=key),
+        minimise=_MINIMISE,
+        prepare=(*filter(None, map(str.strip, _MACROS.split(";"))), *_PREPARE),
+        vendor=PopulationRegisterRecord,
+        vendor_query=_VENDOR.format(dated=dated),
+        frames=(
+            Frame(Persons, _PERSONS),
+            Frame(Names, _NAMES),
+            Frame(Identifiers, _IDENTIFIERS),
+            Frame(ContactPoints, _CONTACT_POINTS, essential=False),
+            Frame(Addresses, _ADDRESSES),
+            Frame(MarketingChoices, _MARKETING_CHOICES),
+        ),
+    )
+
+
+SOURCE = Source(
+    name="population_register",
+    description="Basic data and changes of persons from the Finnish population register (DVV)",
+    datasets=(
+        _dataset("perustiedot", "identity_code_canonical(code)", "true", sequence_key=None),
+        _dataset(
+            "muutokset", "NULL", "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)", sequence_key="viimeisinKirjausavain"
+        ),
+    ),
+)

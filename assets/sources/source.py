@@ -1,0 +1,71 @@
+"""What a source module declares: its datasets, and how one batch of vendor records becomes canonical frames.
+
+All of it is DuckDB SQL over a batch, so that a source is data and not control flow. The steps that run it are in
+`assets.raw` (per delivery, once) and `assets.staged` (again after any change of a rule).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from schemas.columns import TableModel
+from schemas.staged import Statement
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One canonical table that a dataset fills.
+
+    `query` selects the columns of `model`, in any order, from what `Dataset.prepare` made of the batch. A row that
+    fails its model is quarantined; when the frame is `essential`, so is the whole record that it came from.
+    """
+
+    model: type[Statement]
+    query: str
+    essential: bool = True
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One kind of delivery of a source.
+
+    `identify` selects `record_no, native_key, identifiers` from the table `records(record_no, payload)`: what the record is
+    about in the source's own terms (null: its text), and every identifier in it as a list of `<type>:<canonical value>`.
+    `minimise` is an expression over `payload` that answers the payload without what the register may not hold.
+    `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
+    `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
+    `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
+    """
+
+    name: str
+    format: Literal["json_array", "json_lines", "csv"]
+    identify: str
+    vendor: type[TableModel]
+    vendor_query: str
+    frames: tuple[Frame, ...]
+    array_key: str | None = None
+    sequence_key: str | None = None
+    snapshot: bool = False
+    minimise: str = "payload"
+    prepare: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who tells us something; `name` is a key of the policy's `sources`."""
+
+    name: str
+    description: str
+    datasets: tuple[Dataset, ...]
+
+    def dataset(self, name: str) -> Dataset | None:
+        return next((dataset for dataset in self.datasets if dataset.name == name), None)
+
+
+STATEMENT_MACROS = """
+CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
+CREATE OR REPLACE MACRO identifier(type, value) AS
+    CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
+CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+"""

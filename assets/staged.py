@@ -1,0 +1,296 @@
+"""Raw -> staged or quarantined: each delivery's records as canonical frames that passed their Pandera models.
+
+A pure function of raw: staging a day again gives the same files, so a day can be staged again after a rule has changed,
+and a delivery that arrives late only makes later deliveries of the same records be staged again.
+
+Every record has one outcome: a *duplicate* says, word for word, what the record of the same key before it said; a
+*quarantined* one failed a rule; all others are *staged*. Cost grows with the records of the delivery; finding the
+record before each takes one look at the keys of earlier deliveries of the dataset.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets import deliveries
+from assets.deliveries import Entry
+from assets.home import UNFINISHED, Home, sync, write_parquet
+from assets.raw import raw_path
+from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from schemas.columns import TableModel, arrow_schema, table_name
+from schemas.quarantine import Outcome, Quarantine
+from schemas.staged import CANONICAL
+from schemas.validation import failures
+
+BATCH_ROWS = 50_000
+UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS")
+
+
+def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
+    """Stage the source's deliveries of `days` that are not yet, or all of them `again`; answers the entries staged.
+
+    In the order in which their statements count, because a record is held against the one before it.
+    """
+    done = []
+    book = deliveries.book(home, source.name)
+    for number, entry in enumerate(book):
+        dataset = source.dataset(entry.dataset)
+        raw = raw_path(home, source.name, entry.day, entry.delivery_id)
+        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with and not again):
+            continue
+        earlier = [one for one in book[:number] if one.dataset == entry.dataset]
+        done.append(_stage_delivery(home, dataset, entry, raw, earlier))
+    return done
+
+
+def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
+    """Mark as unstaged the later deliveries that hold a record of one just arrived; answers their days.
+
+    Only then can the arrival change what was a duplicate. In the usual order nothing is later, and nothing is read.
+    """
+    book = deliveries.book(home, source.name)
+    days = set()
+    for entry in arrived:
+        position = next(number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id)
+        for later in book[position + 1 :]:
+            if later.dataset == entry.dataset and later.staged_with and _share_a_record(home, entry, later):
+                deliveries.enter(home, deliveries.replace(later, staged_with=""))
+                days.add(later.day)
+    return days
+
+
+def staged_folder(home: Home, entry: Entry) -> Path:
+    return home.lake / "staged" / entry.source / entry.day / entry.delivery_id
+
+
+def quarantine_path(home: Home, entry: Entry) -> Path:
+    return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
+
+
+def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
+    paths = [str(raw_path(home, entry.source, entry.day, entry.delivery_id)) for entry in (one, other)]
+    if not all(os.path.exists(path) for path in paths):
+        return False
+    with home.connect() as connection:
+        found = connection.execute(
+            "SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1", paths
+        ).fetchone()
+    return found is not None
+
+
+def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]) -> Entry:
+    deliveries.enter(home, deliveries.replace(entry, staged_with=""))
+    outcomes: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    quarantined: list[pa.Table] = []
+    with home.connect() as connection, _replacing(staged_folder(home, entry)) as folder:
+        connection.execute(STATEMENT_MACROS)
+        _find_duplicates(home, connection, raw, earlier)
+        writers = _Writers(folder)
+        for batch in pq.ParquetFile(raw).iter_batches(BATCH_ROWS):
+            table = pa.Table.from_batches([batch])
+            for model, rows in _canonical(home, connection, dataset, entry, table, quarantined):
+                writers.write(model, rows)
+                if model is Outcome:
+                    outcomes.update(rows["outcome"].to_pylist())
+        outcomes.update(_carry_over(home, connection, raw, entry, writers))
+        writers.close()
+    for found in quarantined:
+        codes.update(found["code"].to_pylist())
+    write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
+    staged = deliveries.replace(
+        entry, staged=outcomes["staged"], quarantined=outcomes["quarantined"], duplicates=outcomes["duplicate"],
+        codes=dict(sorted(codes.items())), staged_with=home.policy.fingerprint,
+    )
+    deliveries.enter(home, staged)
+    return staged
+
+
+def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]) -> None:
+    """Make the table `duplicates(record_no)`: records that repeat the record of the same key before them."""
+    before = [(number, path) for number, one in enumerate(earlier) if (path := staged_folder(home, one) / "records.parquet").exists()]
+    if before:
+        history = " UNION ALL ".join(
+            f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')" for number, path in before
+        )
+    else:
+        history = "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE duplicates AS
+        WITH mine AS (SELECT record_no, record_key, content FROM read_parquet('{raw}')),
+        latest AS (
+            SELECT record_key, arg_max(content, (delivery, record_no)) AS content
+            FROM ({history}) SEMI JOIN mine USING (record_key) GROUP BY record_key)
+        SELECT record_no FROM (
+            SELECT record_no, mine.content,
+                coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no), latest.content) AS previous
+            FROM mine LEFT JOIN latest USING (record_key))
+        WHERE content = previous"""
+    )
+
+
+def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers) -> Counter[str]:
+    """Keep what was staged of records that raw no longer holds (its retention is shorter); answers their outcomes."""
+    outcomes: Counter[str] = Counter()
+    for model in (*CANONICAL.values(), Outcome):
+        path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
+        if path.exists():
+            rows = connection.execute(
+                f"SELECT * FROM read_parquet('{path}') ANTI JOIN read_parquet('{raw}') USING (record_no)").to_arrow_table()
+            writers.write(model, rows)
+            if model is Outcome:
+                outcomes.update(rows["outcome"].to_pylist())
+    return outcomes
+
+
+def _canonical(
+    home: Home, connection: duckdb.DuckDBPyConnection, dataset: Dataset, entry: Entry, batch: pa.Table, quarantined: list[pa.Table]
+) -> Iterator[tuple[type[TableModel], pa.Table]]:
+    """One batch: its canonical rows that passed, then the outcome of each record; failures are added to `quarantined`."""
+    connection.register("raw_batch", batch)
+    midnight = f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE records AS
+        SELECT record_no, record_key, payload, {midnight} AS delivered_at, {entry.sequence or 0}::BIGINT AS sequence
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)
+        WHERE NOT list_has_any(faults, {list(UNREADABLE)!r})"""
+    )
+    for statement in dataset.prepare:
+        connection.execute(statement)
+    failed = [connection.execute(
+        """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)""").to_arrow_table()]
+    vendor = connection.execute(dataset.vendor_query).to_arrow_table()
+    failed.append(_failed(dataset.vendor, vendor, "record", None))
+    frames = []
+    for frame in dataset.frames:
+        rows = connection.execute(frame.query).to_arrow_table()
+        wrong = _failed(frame.model, rows, "record" if frame.essential else "row", table_name(frame.model))
+        frames.append((frame.model, rows, wrong))
+        failed.append(wrong.drop_columns("row"))
+    connection.register("failed", pa.concat_tables([one.select(["record_no", "code", "scope", "in_table"]) for one in failed]))
+    whole = connection.execute("SELECT DISTINCT record_no FROM failed WHERE scope = 'record'").to_arrow_table()["record_no"]
+    about = pa.concat_tables([rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames])
+    connection.register("about", about)
+    quarantined.append(connection.execute(
+        """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
+        FROM failed JOIN (SELECT record_no, record_key FROM raw_batch) USING (record_no)
+        LEFT JOIN (SELECT record_no, min(person_key) AS person_key, min(stated_at) AS stated_at FROM about GROUP BY record_no)
+            AS whom USING (record_no)
+        ORDER BY failed.record_no, code, in_table"""
+    ).to_arrow_table().cast(arrow_schema(Quarantine)))
+    for model, rows, wrong in frames:
+        bad_rows = pc.is_in(pa.array(range(rows.num_rows), pa.int64()), value_set=wrong["row"].combine_chunks()) if wrong.num_rows else None
+        keep = pc.invert(pc.is_in(rows["record_no"], value_set=whole.combine_chunks()))
+        yield model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows))
+    connection.register("whole", pa.table({"record_no": whole}))
+    yield Outcome, connection.execute(
+        """SELECT record_no, record_key, content,
+            CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
+                WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined' ELSE 'staged' END AS outcome
+        FROM raw_batch ORDER BY record_no"""
+    ).to_arrow_table()
+
+
+def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:
+    """Which rows failed which rules: row, record_no, code, scope, in_table."""
+    found = failures(model, rows)
+    return pa.table({
+        "row": found["row"],
+        "record_no": rows["record_no"].take(found["row"]) if found.num_rows else pa.array([], pa.int64()),
+        "code": found["code"],
+        "scope": pa.array([scope] * found.num_rows, pa.string()),
+        "in_table": pa.array([table] * found.num_rows, pa.string()),
+    })
+
+
+class _Writers:
+    """One open Parquet file per table that got rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, model: type[TableModel], rows: pa.Table) -> None:
+        name, schema = table_name(model), arrow_schema(model)
+        if rows.num_rows == 0:
+            return
+        if name not in self._open:
+            self._open[name] = pq.ParquetWriter(self._folder / f"{name}.parquet", schema, compression="zstd", compression_level=1)
+        self._open[name].write_table(rows.select(schema.names).cast(schema))
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; on success sync it and put it in the place of `folder`.
+
+    Between moving the old folder away and the new one in there is none; the book says `unstaged` all that time.
+    """
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
+    unfinished.mkdir(mode=0o700)
+    try:
+        yield unfinished
+        for path in unfinished.iterdir():
+            os.chmod(path, 0o600)
+            sync(path)
+        sync(unfinished)
+        if folder.exists():
+            old = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
+            os.rename(folder, old)
+            shutil.rmtree(old)
+        os.rename(unfinished, folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def totals(entries: Iterable[Entry]) -> dict[str, int]:
+    """What became of the records of several deliveries, by count."""
+    total: Counter[str] = Counter(delivered=0)
+    for entry in entries:
+        total.update(
+            delivered=entry.delivered, staged=entry.staged, quarantined=entry.quarantined, duplicates=entry.duplicates,
+            suppressed=entry.suppressed, expired=entry.expired)
+    return dict(total)
+
+
+def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
+    """Records of raw without an outcome, outcomes without their rows, and rows of records that are not staged; 0 is right."""
+    lost = 0
+    with home.connect() as connection:
+        for entry in entries:
+            folder, raw = staged_folder(home, entry), raw_path(home, entry.source, entry.day, entry.delivery_id)
+            index = folder / "records.parquet"
+            if not index.exists():
+                lost += entry.delivered - entry.suppressed - entry.expired
+                continue
+            outcomes = f"read_parquet('{index}')"
+            checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
+            if raw.exists():
+                checks.append(f"SELECT count(*) FROM read_parquet('{raw}') ANTI JOIN {outcomes} USING (record_no, record_key)")
+            if (quarantine := quarantine_path(home, entry)).exists():
+                checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
+                    SELECT 1 FROM read_parquet('{quarantine}') AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
+            for table in sorted(folder.glob("*.parquet")):
+                if table.stem != "records":
+                    checks.append(f"""SELECT count(*) FROM read_parquet('{table}')
+                        ANTI JOIN (SELECT * FROM {outcomes} WHERE outcome = 'staged') AS staged USING (record_no, record_key)""")
+            for query in checks:
+                lost += (connection.execute(query).fetchone() or (0,))[0]
+    return lost

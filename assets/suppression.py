@@ -1,0 +1,83 @@
+"""The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery does not bring them back.
+
+HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier type is a domain of
+its own. A plain hash would be no protection: there are few enough identity codes to try them all (erasure.md).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from assets.home import Home, copy_parquet
+
+LIST = "suppressions.parquet"
+
+
+# A record that carries one of these is about whom they name, whoever else its e-mail address or phone may reach.
+STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+
+def concerns(identifiers: str, sought: str) -> str:
+    """The condition that a record with the list `identifiers` is about someone in the list `sought`.
+
+    Either it carries a strong identifier of theirs, or no strong identifier at all and a contact of theirs alone.
+    """
+    strong = f"list_filter({identifiers}, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
+    return f"coalesce(list_has_any(CASE WHEN len({strong}) > 0 THEN {strong} ELSE {identifiers} END, {sought}), false)"
+
+
+def path(home: Home) -> Path:
+    return home.requests / LIST
+
+
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make the macro `suppression_token(identifier)` and the table `suppressed(token)`; answers whether it holds any."""
+    home.keyed_hash(connection)
+    connection.execute("CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE suppressed (token VARCHAR)")
+    if path(home).exists():
+        connection.execute(f"INSERT INTO suppressed SELECT DISTINCT token FROM read_parquet('{path(home)}')")
+    counted = connection.execute("SELECT count(*) FROM suppressed").fetchone()
+    return bool(counted and counted[0])
+
+
+def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, request_id: str, today: date) -> int:
+    """Suppress every row of the query `identifiers` (one text column `identifier`); answers how many are now listed.
+
+    Adding what is already there changes nothing. `review_on` is three years from now (law.md, suppression hash).
+    """
+    prepare(home, connection)
+    earlier = (
+        f"SELECT * FROM read_parquet('{path(home)}')"
+        if path(home).exists()
+        else "SELECT NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since, NULL::DATE AS review_on WHERE false"
+    )
+    return copy_parquet(
+        connection,
+        f"""SELECT * FROM ({earlier})
+        UNION ALL BY NAME
+        SELECT DISTINCT suppression_token(identifier) AS token, '{request_id}' AS request_id,
+            DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
+        FROM ({identifiers}) WHERE suppression_token(identifier) NOT IN (SELECT token FROM suppressed)
+        ORDER BY token""",
+        path(home),
+    )
+
+
+def found_in_raw(home: Home, source: str) -> int:
+    """How many records of a source's raw are about someone on the list; 0 is right. Reads the identifiers of every delivery."""
+    found = 0
+    with home.connect() as connection:
+        if not prepare(home, connection):
+            return 0
+        for path in home.files("raw", source):
+            found += (connection.execute(
+                f"""WITH held AS (SELECT identifiers FROM read_parquet('{path}')),
+                listed AS (SELECT coalesce(list(one), []) AS sought FROM (SELECT DISTINCT unnest(identifiers) AS one FROM held)
+                    WHERE suppression_token(one) IN (SELECT token FROM suppressed))
+                SELECT count(*) FROM held, listed WHERE {concerns("identifiers", "sought")}"""
+            ).fetchone() or (0,))[0]
+    return found

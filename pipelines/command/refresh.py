@@ -1,0 +1,170 @@
+"""`register refresh`, the main job, headless through Dagster; and `register run`, which also fills an empty inbox."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from datetime import date, datetime
+from typing import Any
+
+import click
+
+from assets import deliveries
+from assets.home import Home
+from assets.marts.building import mart_path, rows
+from assets.register.building import STATE, up_to_date
+from assets.sources import SOURCES
+from pipelines.command.main import CommandError, prepare_dagster
+from pipelines.command.showing import as_json, table
+from pipelines.days import range_tags, ranges, unstaged_days, waiting_days
+from pipelines.resources import home_path, writer
+from schemas.marts import MARTS
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--date", "day", type=DAY, help="Take in the deliveries of this day only.")
+@click.option("--as-of", type=DAY, help="Count ages and periods from this day; default: today.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def refresh(day: datetime | None, as_of: datetime | None, machine: bool) -> None:
+    """Take in what has been delivered, build the register, publish the marts."""
+    home = Home(home_path())
+    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    started = time.monotonic()
+    refused = run_refresh(home, today, {str(day.date())} if day else None)
+    report(home, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
+    if refused:
+        raise CommandError(f"refused {len(refused)} of the deliveries, which stay in the inbox; first {refused[0][0]}: {refused[0][1]}")
+
+
+@click.command()
+@click.option("--registrants", type=int, default=2_000, show_default=True, help="How many people to invent when there is no data yet.")
+@click.pass_context
+def run(context: click.Context, registrants: int) -> None:
+    """What `make run` does: write sample deliveries if there is nothing yet, refresh, say how to open the UI."""
+    from pipelines.command.sample import sample
+
+    home = Home(home_path())
+    if not waiting_days(home) and not deliveries.book(home):
+        context.invoke(sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False)
+    context.invoke(refresh, day=None, as_of=None, machine=False)
+    click.echo("\nThe marts are DuckDB files in " + str(home.marts) + "; the UI: make ui")
+
+
+def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
+    """Run the jobs that are needed until nothing is left to do; answers the refusals, or None when there was nothing new."""
+    home.create()
+    days = _days_with_work(home, only)
+    if not days and up_to_date(home, today) and all(mart_path(home, purpose).exists() for purpose in MARTS):
+        return None
+    refused = _refusals(home, today)
+    if refused and not unstaged_days(home) and _only_refused(home, only, refused) and up_to_date(home, today):
+        return refused
+    prepare_dagster()
+    instance, job = _dagster()
+    stretches = ranges(days) or [(str(today), str(today))] if days else []
+    for first, last in stretches[:-1]:
+        _execute(job("ingest"), instance, today, range_tags(first, last))
+    if stretches:
+        _execute(job("refresh"), instance, today, range_tags(*stretches[-1]))
+    while later := unstaged_days(home):
+        for first, last in ranges(later):
+            _execute(job("ingest"), instance, today, range_tags(first, last))
+    if not stretches or not up_to_date(home, today):
+        _execute(job("retention"), instance, today, {})
+    return _refusals(home, today)
+
+
+def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
+    waiting = waiting_days(home)
+    return (waiting if only is None else waiting & only) | unstaged_days(home)
+
+
+def _refusals(home: Home, today: date) -> list[tuple[str, str]]:
+    """What is in the inbox and will not be taken, with the reason."""
+    from schemas.delivery import RefusedDeliveryError
+
+    found = []
+    for source in SOURCES:
+        for item in deliveries.waiting(home, source.name):
+            try:
+                deliveries.check(item, source, today)
+            except RefusedDeliveryError as refusal:
+                found.append((item.place, str(refusal)))
+    return found
+
+
+def _only_refused(home: Home, only: set[str] | None, refused: list[tuple[str, str]]) -> bool:
+    waiting = [item for source in SOURCES for item in deliveries.waiting(home, source.name, only)]
+    return len(waiting) <= len(refused)
+
+
+def _dagster() -> tuple[Any, Any]:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dagster as dg
+
+        from pipelines.definitions import defs
+
+        return dg.DagsterInstance.get(), defs.resolve_job_def
+
+
+def _execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
+    """Run one job in this process; raises CommandError naming the step and the kind of error when it fails."""
+    result = job.execute_in_process(
+        instance=instance, tags=tags, raise_on_error=False,
+        run_config={"resources": {"today": {"config": {"as_of": str(today)}}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+    )
+    if not result.success:
+        failed = [event for event in result.all_events if event.is_step_failure]
+        told = failed[0].step_failure_data.user_failure_data if failed else None
+        why = told.description if told else "a blocking check did not pass"
+        raise CommandError(f"{job.name} failed in {failed[0].step_key if failed else 'a check'}: {why} (run {result.run_id[:8]})")
+
+
+def summary(home: Home) -> dict[str, Any]:
+    """What the register holds and how it came about, by count."""
+    book = deliveries.book(home)
+    per_source: dict[str, Counter[str]] = {}
+    codes: Counter[str] = Counter()
+    for entry in book:
+        per_source.setdefault(entry.source, Counter()).update(
+            deliveries=1, delivered=entry.delivered, staged=entry.staged, quarantined=entry.quarantined,
+            duplicates=entry.duplicates, suppressed=entry.suppressed, expired=entry.expired)
+        codes.update(entry.codes or {})
+    state = home.lake / "register" / STATE
+    built = json.loads(state.read_text())["counts"] if state.exists() else {"rows": {}, "expired": {}, "links": {}, "seconds": {}}
+    return {
+        "sources": {source: dict(counts) for source, counts in sorted(per_source.items())},
+        "quarantined_by_code": dict(sorted(codes.items())),
+        "registrants": built["rows"].get("registrants", 0),
+        "source_persons": built["rows"].get("membership", 0),
+        "links": built["links"].get("links", {}),
+        "expired": built["expired"],
+        "marts": {purpose: rows(home, purpose) for purpose in MARTS if mart_path(home, purpose).exists()},
+    }
+
+
+def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
+    """Print the closing table."""
+    found = summary(home)
+    if machine:
+        as_json({**found, "seconds": round(seconds, 1), "new": did})
+        return
+    if not did:
+        click.echo("Nothing new: no delivery waits, and the register is as of today.")
+    names = ("deliveries", "delivered", "staged", "quarantined", "duplicates", "suppressed", "expired")
+    click.echo("\nDeliveries\n" + table(["source", *names], [[source, *(counts.get(name, 0) for name in names)] for source, counts in found["sources"].items()]))
+    if found["quarantined_by_code"]:
+        click.echo("\nQuarantined, by rule\n" + table(["rule", "rows"], [[code, count] for code, count in found["quarantined_by_code"].items()]))
+    click.echo("\nRegister\n" + table(["what", "number"], [
+        ["source persons", found["source_persons"]], ["registrants", found["registrants"]],
+        *([f"merged by {code}", count] for code, count in sorted(found["links"].items())),
+        *([f"erased by {rule}", count] for rule, count in found["expired"].items())]))
+    click.echo("\nMarts\n" + table(["mart", "table", "rows"], [
+        [purpose, name, count] for purpose, tables in found["marts"].items() for name, count in tables.items()]))
+    click.echo(f"\n{seconds:.1f} s")

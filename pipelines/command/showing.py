@@ -1,0 +1,24 @@
+"""Plain tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+import click
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Columns aligned: numbers to the right, text to the left."""
+    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
+    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(header))] if isinstance(rows, list) else [False] * len(header)
+    widths = [max(len(text) for text in column) for column in zip(header, *cells, strict=True)]
+
+    def line(row: Sequence[str]) -> str:
+        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in zip(row, widths, numeric, strict=True)).rstrip()
+
+    return "\n".join([line(header), "  ".join("-" * width for width in widths), *(line(row) for row in cells)])
+
+
+def as_json(value: object) -> None:
+    click.echo(json.dumps(value, sort_keys=True, default=str))

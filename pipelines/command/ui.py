@@ -1,0 +1,26 @@
+"""`register ui`: Dagster's own UI and daemon, on loopback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from assets.home import Home
+from pipelines.command.main import prepare_dagster
+from pipelines.resources import home_path
+
+
+@click.command()
+@click.option("--port", type=int, default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
+    Home(home_path()).create()
+    os.environ["REGISTER_HOME"] = str(home_path())
+    prepare_dagster()
+    workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
+    program = str(Path(sys.executable).with_name("dagster"))
+    os.execv(program, [program, "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

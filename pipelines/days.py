@@ -1,0 +1,39 @@
+"""Which delivery days have work to do, and in which stretches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+from assets import deliveries
+from assets.home import Home
+from assets.sources import SOURCES
+
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+
+
+def waiting_days(home: Home) -> set[str]:
+    """Days with a delivery in the inbox."""
+    return {day for source in SOURCES for day in deliveries.waiting_days(home, source.name)}
+
+
+def unstaged_days(home: Home) -> set[str]:
+    """Days with a delivery in raw that is not staged: a killed run's, or one that a late arrival concerns."""
+    return {entry.day for entry in deliveries.book(home) if not entry.staged_with}
+
+
+def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
+    """Stretches of consecutive days, oldest first, each as its first and last day."""
+    found: list[tuple[str, str]] = []
+    for day in sorted(set(days)):
+        if found and date.fromisoformat(found[-1][1]) + timedelta(days=1) == date.fromisoformat(day):
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """The tags that make one run cover a stretch of partitions."""
+    return {RANGE_START: first, RANGE_END: last}

@@ -1,0 +1,30 @@
+"""Everything that Dagster loads, built by one function so that tests build it too."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.graph import deliveries, erasure, marts, register
+from pipelines.jobs import JOBS
+from pipelines.resources import home_resource
+from pipelines.schedules import nightly_refresh
+from pipelines.sensors import SENSORS
+from schemas.marts import check_purposes
+from schemas.policy import load_policy
+
+
+def build_definitions(**resources: object) -> dg.Definitions:
+    """The definitions, with resources of one's own where given. Raises PurposeError when a mart outgrows the policy."""
+    check_purposes(load_policy())
+    return dg.Definitions(
+        assets=[*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS],
+        asset_checks=deliveries.CHECKS,
+        jobs=JOBS,
+        schedules=[nightly_refresh],
+        sensors=SENSORS,
+        resources={"home": home_resource, "today": deliveries.Today(), **resources},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_definitions()

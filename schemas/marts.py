@@ -1,0 +1,259 @@
+"""The marts' tables: what each purpose may see, column by column.
+
+`MARTS` maps a purpose of the policy to its tables. A column whose category the policy does not allow for the purpose is
+a fault that `check_purposes` raises at start-up, so such a mart can never be built.
+"""
+
+from __future__ import annotations
+
+from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, categories, column, table_name
+from schemas.policy import Policy
+
+
+class PurposeError(Exception):
+    """A mart declares a column that the policy does not allow for its purpose."""
+
+
+class About(TableModel):
+    """What the mart is: one row."""
+
+    purpose: Text = column("technical", required=True)
+    clause: Text = column("technical", required=True)
+    bases: Text = column("technical", required=True)
+    policy_version: Text = column("technical", required=True)
+    policy_hash: Text = column("technical", required=True)
+    as_of: Day = column("technical", required=True)
+
+    class Config:
+        name = "about"
+
+
+class CareRegistrants(TableModel):
+    """Customers and contacts, as the people who care for them need them."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    given_names: Text = column("name")
+    call_name: Text = column("name")
+    family_name: Text = column("name")
+    birth_date: Day = column("birth_date")
+    language: Text = column("language")
+    customer_number: Text = column("customer_number")
+    email: Text = column("contact")
+    phone: Text = column("contact")
+    street: Text = column("address")
+    postcode: Text = column("address")
+    town: Text = column("address")
+    country: Text = column("address")
+    company_name: Text = column("company")
+    job_title: Text = column("company")
+    deceased: Flag = column("life_event", required=True)
+
+    class Config:
+        name = "registrants"
+
+
+class CareChoices(TableModel):
+    """What the registrant has allowed and forbidden."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True)
+    chosen_at: Moment = column("marketing_choice", required=True)
+
+    class Config:
+        name = "marketing_choices"
+
+
+class MartContracts(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    contract_number: Text = column("contract", required=True, unique=True)
+    product: Text = column("contract", required=True)
+    status: Text = column("contract", required=True)
+    starts_on: Day = column("contract", required=True)
+    ends_on: Day = column("contract")
+    monthly_fee: Amount = column("contract")
+    currency: Text = column("contract")
+
+    class Config:
+        name = "contracts"
+
+
+class MartOrders(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    order_number: Text = column("order", required=True, unique=True)
+    ordered_at: Moment = column("order", required=True)
+    status: Text = column("order", required=True)
+    amount: Amount = column("order", required=True)
+    currency: Text = column("order", required=True)
+    items: Count = column("order")
+
+    class Config:
+        name = "orders"
+
+
+class ContractRegistrants(TableModel):
+    """Parties to a contract; the identity code, because a contract must name its party unambiguously (1050/2018, 29 §)."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    identity_code: Text = column("identity_code")
+    customer_number: Text = column("customer_number")
+    given_names: Text = column("name")
+    family_name: Text = column("name")
+    birth_date: Day = column("birth_date")
+    language: Text = column("language")
+    email: Text = column("contact")
+    phone: Text = column("contact")
+    street: Text = column("address")
+    postcode: Text = column("address")
+    town: Text = column("address")
+    country: Text = column("address")
+    deceased: Flag = column("life_event", required=True)
+
+    class Config:
+        name = "registrants"
+
+
+class Reachable(TableModel):
+    """What one channel needs to reach a registrant who may be reached by it."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    given_names: Text = column("name")
+    family_name: Text = column("name")
+    language: Text = column("language")
+
+
+class ByEmail(Reachable):
+    email: Text = column("contact", required=True)
+
+    class Config:
+        name = "by_email"
+
+
+class BySms(Reachable):
+    phone: Text = column("contact", required=True)
+
+    class Config:
+        name = "by_sms"
+
+
+class ByPhone(Reachable):
+    phone: Text = column("contact", required=True)
+
+    class Config:
+        name = "by_phone"
+
+
+class ByPost(Reachable):
+    street: Text = column("address", required=True)
+    postcode: Text = column("address")
+    town: Text = column("address")
+    country: Text = column("address")
+
+    class Config:
+        name = "by_post"
+
+
+class Profiles(TableModel):
+    """One pseudonymous row per registrant whose behaviour may be analysed."""
+
+    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True, unique=True)
+    age_band: Text = column("age_band")
+    language: Text = column("language")
+    municipality_code: Text = column("region")
+    visits: Count = column("website", required=True)
+    last_visit_on: Day = column("website")
+    searches: Count = column("website", required=True)
+    contents_clicked: Count = column("website", required=True)
+    orders: Count = column("consumption", required=True)
+    order_amount: Amount = column("consumption", required=True)
+    last_order_on: Day = column("consumption")
+
+    class Config:
+        name = "profiles"
+
+
+class AnalysedVisits(TableModel):
+    """Visits, with the pseudonym of the visitor where one is known."""
+
+    pseudonym: Text = column("pseudonym")
+    started_at: Moment = column("website", required=True)
+    duration_s: Count = column("website")
+    actions: Count = column("website", required=True)
+    searches: Count = column("website", required=True)
+    contents_seen: Count = column("website", required=True)
+    contents_clicked: Count = column("website", required=True)
+    referrer_type: Text = column("website")
+    channel: Text = column("website")
+    device_type: Text = column("website")
+    browser_name: Text = column("website")
+    os_name: Text = column("website")
+
+    class Config:
+        name = "visits"
+
+
+class CreditRegistrants(TableModel):
+    """Whom a credit report is about."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    identity_code: Text = column("identity_code")
+    customer_number: Text = column("customer_number")
+    given_names: Text = column("name")
+    family_name: Text = column("name")
+    birth_date: Day = column("birth_date")
+
+    class Config:
+        name = "registrants"
+
+
+class CreditReportRows(TableModel):
+    registrant_id: Text = column("registrant_id")
+    business_id: Text = column("company")
+    purpose_code: Text = column("credit", required=True)
+    credit_class: Text = column("credit")
+    scale: Text = column("credit")
+    reported_at: Moment = column("credit", required=True)
+
+    class Config:
+        name = "credit_reports"
+
+
+class CreditMarkRows(TableModel):
+    registrant_id: Text = column("registrant_id")
+    business_id: Text = column("company")
+    remark_id: Text = column("credit", required=True)
+    remark_type: Text = column("credit")
+    remark_code: Text = column("credit")
+    remark_source: Text = column("credit")
+    remark_date: Day = column("credit")
+    amount: Amount = column("credit")
+    creditor: Text = column("credit")
+    paid_on: Day = column("credit")
+    expires_on: Day = column("credit")
+
+    class Config:
+        name = "credit_marks"
+
+
+MARTS: dict[str, tuple[type[TableModel], ...]] = {
+    "customer_care": (CareRegistrants, MartContracts, MartOrders, CareChoices),
+    "contracts": (ContractRegistrants, MartContracts, MartOrders),
+    "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
+    "analytics": (Profiles, AnalysedVisits),
+    "credit_decision": (CreditRegistrants, CreditReportRows, CreditMarkRows),
+}
+
+
+def check_purposes(policy: Policy) -> None:
+    """Raise PurposeError for the first column that its mart's purpose may not see, naming what to change."""
+    for purpose, models in MARTS.items():
+        if purpose not in policy.purposes:
+            raise PurposeError(f"mart {purpose!r} has no purpose of that name in policy.yaml")
+        for model in (*models, About):
+            for name, category in categories(model).items():
+                if not policy.allows(category, purpose):
+                    raise PurposeError(
+                        f"column {table_name(model)}.{name} of mart {purpose!r} has category {category!r}, which policy.yaml "
+                        f"does not allow for that purpose: take the column out, or change the category's `purposes`"
+                    )

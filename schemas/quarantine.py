@@ -1,0 +1,34 @@
+"""What did not pass, and why: codes only. The record itself stays in raw until quarantine's retention ends."""
+
+from __future__ import annotations
+
+from schemas.columns import Count, Moment, TableModel, Text, column
+
+OUTCOMES = ("staged", "quarantined", "duplicate")
+
+
+class Quarantine(TableModel):
+    """One row per record (or row of it) and rule that it failed."""
+
+    record_no: Count = column("technical", required=True)
+    record_key: Text = column("technical", required=True)
+    code: Text = column("technical", "the rule", required=True)
+    scope: Text = column("technical", "`record`: nothing of it is staged; `row`: one row of it is not", isin=["record", "row"])
+    in_table: Text = column("technical", "the canonical table of the failing row; null: the vendor's record")
+    person_key: Text = column("technical", "whom it is about, if that could be read")
+    stated_at: Moment = column("technical")
+
+    class Config:
+        name = "quarantine"
+
+
+class Outcome(TableModel):
+    """One row per record of a delivery: what became of it. The evidence that nothing is lost."""
+
+    record_no: Count = column("technical", required=True)
+    record_key: Text = column("technical", required=True)
+    content: Text = column("technical", required=True)
+    outcome: Text = column("technical", required=True, isin=OUTCOMES)
+
+    class Config:
+        name = "records"

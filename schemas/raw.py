@@ -1,0 +1,29 @@
+"""The raw layer: every record as its source sent it."""
+
+from __future__ import annotations
+
+from schemas.columns import Count, TableModel, Text, TextList, column
+
+FAULTS = {
+    "REC-JSON": "the record is not JSON, or not a JSON object",
+    "REC-DUPLICATE-KEY": "a JSON object in the record has the same key twice: which one holds is unknown",
+    "REC-REPLACEMENT": "the text holds the replacement character: the source lost letters in a wrong decoding",
+    "REC-CSV-FIELDS": "the row has more or fewer fields than the header",
+    "REC-TOO-LARGE": "the record is larger than 4 MiB",
+    "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
+}
+
+
+class Raw(TableModel):
+    """One row per delivered record that is not suppressed; a file per delivery."""
+
+    record_no: Count = column("technical", "position in the delivery, from 0", required=True)
+    record_key: Text = column("technical", "what the record is about, stable across re-deliveries", required=True)
+    content: Text = column("technical", "hash of the record's text: equal text, equal hash", required=True)
+    payload: Text = column("technical", "the vendor's record as it came, minimised", required=True)
+    identifiers: TextList = column("technical", "identifiers found in it, as <type>:<value>", required=True)
+    faults: TextList = column("technical", "codes of what the reader found wrong with the record", required=True)
+
+    class Config:
+        name = "raw"
+        strict = True

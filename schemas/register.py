@@ -1,0 +1,235 @@
+"""The register's tables: one golden row per registrant, where each attribute came from, and what belongs to whom."""
+
+from __future__ import annotations
+
+from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+
+
+class Membership(TableModel):
+    """Which source persons make up which registrant."""
+
+    person_key: Text = column("technical", required=True, unique=True)
+    registrant_id: Text = column("registrant_id", required=True)
+    first_seen: Text = column("technical", required=True)
+    last_contact_on: Day = column("technical")
+
+    class Config:
+        name = "membership"
+
+
+class Registrants(TableModel):
+    """One golden row per registrant. A protected registrant has no location at all."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    given_names: Text = column("name")
+    call_name: Text = column("name")
+    family_name: Text = column("name")
+    birth_date: Day = column("birth_date")
+    birth_date_precision: Text = column("birth_date")
+    language: Text = column("language")
+    identity_code: Text = column("identity_code")
+    customer_number: Text = column("customer_number")
+    email: Text = column("contact")
+    phone: Text = column("contact")
+    street: Text = column("address")
+    postcode: Text = column("address")
+    town: Text = column("address")
+    country: Text = column("address")
+    municipality_code: Text = column("region")
+    company_name: Text = column("company")
+    job_title: Text = column("company")
+    deceased: Flag = column("life_event", required=True)
+    death_date: Day = column("life_event")
+    protected: Flag = column("protection", required=True)
+    first_seen_on: Day = column("technical", required=True)
+    last_contact_on: Day = column("technical", "last active contact")
+    relationship_ends_on: Day = column("technical", "end of the last contract; null: none, or one without an end")
+    has_contract: Flag = column("technical", "has or had a contract", required=True)
+    has_open_contract: Flag = column("technical", "has a contract that has not ended", required=True)
+
+    class Config:
+        name = "registrants"
+
+
+class Provenance(TableModel):
+    """Where each attribute of a golden row came from."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    attribute: Text = column("technical", required=True)
+    source: Text = column("technical", required=True)
+    delivery_id: Text = column("technical", required=True)
+    record_key: Text = column("technical", required=True)
+    stated_at: Moment = column("technical", required=True)
+
+    class Config:
+        name = "provenance"
+
+
+class NameHistory(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    kind: Text = column("name", required=True)
+    given_names: Text = column("name")
+    family_name: Text = column("name")
+    valid_from: Day = column("name")
+    valid_to: Day = column("name")
+    is_current: Flag = column("technical", required=True)
+    source: Text = column("technical", required=True)
+
+    class Config:
+        name = "names"
+
+
+class AddressHistory(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    kind: Text = column("address", required=True)
+    street: Text = column("address")
+    street_sv: Text = column("address")
+    postcode: Text = column("address")
+    town: Text = column("address")
+    town_sv: Text = column("address")
+    municipality_code: Text = column("address")
+    country: Text = column("address")
+    valid_from: Day = column("address")
+    valid_to: Day = column("address")
+    is_current: Flag = column("technical", required=True)
+    source: Text = column("technical", required=True)
+
+    class Config:
+        name = "addresses"
+
+
+class ContactPointHistory(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    kind: Text = column("contact", required=True)
+    value: Text = column("contact", required=True)
+    match_key: Text = column("contact", required=True)
+    is_current: Flag = column("technical", required=True)
+    source: Text = column("technical", required=True)
+
+    class Config:
+        name = "contact_points"
+
+
+class Choices(TableModel):
+    """What holds per registrant, purpose and channel: the most restrictive signal, and the last one of its kind."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn", "prohibited"])
+    origin: Text = column("marketing_choice", required=True)
+    text_version: Text = column("marketing_choice")
+    chosen_at: Moment = column("marketing_choice", required=True)
+
+    class Config:
+        name = "choices"
+
+
+class RegistrantContracts(TableModel):
+    registrant_id: Text = column("registrant_id", required=True)
+    contract_number: Text = column("contract", required=True, unique=True)
+    product: Text = column("contract", required=True)
+    status: Text = column("contract", required=True)
+    starts_on: Day = column("contract", required=True)
+    ends_on: Day = column("contract")
+    monthly_fee: Amount = column("contract")
+    currency: Text = column("contract")
+
+    class Config:
+        name = "contracts"
+
+
+class RegistrantOrders(TableModel):
+    registrant_id: Text = column("registrant_id", "null: kept for the accounts only, its registrant is gone")
+    order_number: Text = column("order", required=True, unique=True)
+    ordered_at: Moment = column("order", required=True)
+    status: Text = column("order", required=True)
+    amount: Amount = column("order", required=True)
+    currency: Text = column("order", required=True)
+    items: Count = column("order")
+
+    class Config:
+        name = "orders"
+
+
+class RegistrantVisits(TableModel):
+    registrant_id: Text = column("registrant_id", "null: the cookie id has expired")
+    visit: Text = column("website", required=True, unique=True)
+    started_at: Moment = column("website", required=True)
+    duration_s: Count = column("website")
+    actions: Count = column("website", required=True)
+    searches: Count = column("website", required=True)
+    contents_seen: Count = column("website", required=True)
+    contents_clicked: Count = column("website", required=True)
+    referrer_type: Text = column("website")
+    referrer_name: Text = column("website")
+    channel: Text = column("website")
+    device_type: Text = column("website")
+    browser_name: Text = column("website")
+    os_name: Text = column("website")
+
+    class Config:
+        name = "visits"
+
+
+class RegistrantCreditReports(TableModel):
+    registrant_id: Text = column("registrant_id", "null: the report is about a company")
+    business_id: Text = column("company")
+    purpose_code: Text = column("credit", required=True)
+    credit_class: Text = column("credit")
+    scale: Text = column("credit")
+    reported_at: Moment = column("credit", required=True)
+
+    class Config:
+        name = "credit_reports"
+
+
+class RegistrantCreditMarks(TableModel):
+    registrant_id: Text = column("registrant_id", "null: the mark is about a company")
+    business_id: Text = column("company")
+    remark_id: Text = column("credit", required=True)
+    remark_type: Text = column("credit")
+    remark_code: Text = column("credit")
+    remark_source: Text = column("credit")
+    remark_date: Day = column("credit")
+    amount: Amount = column("credit")
+    creditor: Text = column("credit")
+    paid_on: Day = column("credit")
+    expires_on: Day = column("credit")
+
+    class Config:
+        name = "credit_marks"
+
+
+class KnownBy(TableModel):
+    """Every identifier, past ones too, by which a source has spoken of the registrant: how an erasure finds them."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    type: Text = column("technical", required=True)
+    value: Text = column("identity_code", required=True)
+
+    class Config:
+        name = "identifiers"
+
+
+class Departed(TableModel):
+    """Identifiers of registrants who are past their time, until the sweep has removed what is left of them."""
+
+    rule: Text = column("technical", required=True)
+    type: Text = column("technical", required=True)
+    value: Text = column("identity_code", required=True)
+
+    class Config:
+        name = "departed"
+
+
+class Expired(TableModel):
+    """What is past its time, by rule: counts go to the UI, the rows to the sweep."""
+
+    rule: Text = column("technical", required=True)
+    what: Text = column("technical", required=True)
+    registrant_id: Text = column("registrant_id")
+    key: Text = column("technical", "record or row that is past its time", required=True)
+
+    class Config:
+        name = "expired"

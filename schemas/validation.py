@@ -1,0 +1,47 @@
+"""Run a Pandera model over a batch and say, per row, which rules failed: codes only, never values."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+
+from schemas.columns import TableModel, arrow_schema, table_name
+
+
+class WrongShapeError(Exception):
+    """A frame lacks a column, has one too many, or a type is off: a fault of the code, not of the data."""
+
+
+def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
+    """Validate `batch` lazily; answer a table (row int64, code string), a line per row and failed rule, without repeats.
+
+    Raises WrongShapeError when the batch does not have the model's columns and types: that is not the record's fault.
+    Cost is linear in rows; the failing rows alone are looked at twice.
+    """
+    schema = arrow_schema(model)
+    missing = [name for name in schema.names if name not in batch.column_names]
+    if missing or len(batch.column_names) != len(schema.names):
+        raise WrongShapeError(f"{table_name(model)}: expected columns {schema.names}, got {batch.column_names}")
+    frame = batch.select(schema.names).cast(schema).to_pandas(types_mapper=pd.ArrowDtype)
+    try:
+        model.validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as found:
+        return _codes(model, found.failure_cases)
+    return _no_failures()
+
+
+def _codes(model: type[TableModel], cases: pd.DataFrame) -> pa.Table:
+    if cases["index"].isna().any():
+        broken = sorted({str(check) for check in cases.loc[cases["index"].isna(), "check"]})
+        raise WrongShapeError(f"{table_name(model)}: rules without a row: {broken}") from None
+    missing = cases["check"].eq("not_nullable")
+    prefix = table_name(model).upper().replace("_", "-")
+    column = cases["column"].astype(str).str.upper().str.replace("_", "-")
+    codes = cases["check"].astype(str).where(~missing, prefix + "-" + column + "-MISSING")
+    distinct = pd.DataFrame({"row": cases["index"].astype("int64"), "code": codes}).drop_duplicates()
+    return pa.table({"row": pa.array(distinct["row"], pa.int64()), "code": pa.array(distinct["code"], pa.string())})
+
+
+def _no_failures() -> pa.Table:
+    return pa.table({"row": pa.array([], pa.int64()), "code": pa.array([], pa.string())})
