@@ -62,8 +62,8 @@ CREATE OR REPLACE MACRO business_id_valid(code) AS
 CREATE OR REPLACE MACRO email_canonical(text) AS lower(trim(text));
 
 CREATE OR REPLACE MACRO email_valid(address) AS
-    regexp_full_match(address, '[^\\s@,;<>"()]{1,64}@[\\pL\\pN]([\\pL\\pN.-]{0,250})\\.[\\pL]{2,24}')
-    AND NOT contains(address, '..');
+    length(address) <= 254 AND strpos(address, '@') <= 65 AND NOT contains(address, '..')
+    AND regexp_full_match(address, '[^\\s@,;<>"()]+@[\\pL\\pN][\\pL\\pN.-]*\\.[\\pL]+');
 
 CREATE OR REPLACE MACRO phone_canonical(text) AS
     regexp_replace(regexp_replace(regexp_replace(

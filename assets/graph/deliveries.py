@@ -1,7 +1,5 @@
 """inbox -> raw -> staged, quarantine: per source, partitioned by delivery day."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date
 

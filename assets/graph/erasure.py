@@ -1,7 +1,5 @@
 """The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """register -> built -> marts: each purpose's file is built, checked, and only then published."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.graph.deliveries import WRITER, Today

@@ -1,7 +1,5 @@
 """staged -> register -> retention: who is who, one row per registrant, and what is past its time."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-import traceback
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,9 +17,8 @@ from sqlglot import exp
 from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 
+from assets.failing import places, told
 from schemas.columns import TableModel, categories, descriptions, duckdb_types
-
-HERE = Path(__file__).parents[2]
 
 
 def column_schema(models: Mapping[str, type[TableModel]]) -> dg.TableSchema:
@@ -72,14 +69,8 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     def failure(error: Exception) -> dg.Failure:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(HERE) in frame.filename]
-        places = [f"{Path(frame.filename).relative_to(HERE)}:{frame.lineno} in {frame.name}" for frame in frames]
-        where = places[-1] if places else "outside this code"
-        return dg.Failure(
-            f"{type(error).__name__} at {where}; the message is withheld because it may quote data",
-            metadata={"error": type(error).__name__, "where": dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places))},
-            allow_retries=False,
-        )
+        where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
+        return dg.Failure(told(error), metadata={"error": type(error).__name__, "where": where}, allow_retries=False)
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A link by score needs odds of 2^5 = 32 to 1 (p > .97); see docs/decisions/first-linkage.md for what other thresholds cost.
-THRESHOLD = 5.0
+# A link by score needs odds of 2^4 = 16 to 1 (measured: 50 to 1 and more at this weight); see docs/decisions/first-linkage.md for what other thresholds cost.
+THRESHOLD = 4.0
 # Log2 of the prior odds of a household pair against a matching pair: a person has about as many records as relatives.
 HOUSEHOLD_PRIOR = 1.0
 # Strangers grow with the register: N records make N rivals for each. Below this many the register is a sample of a larger world.
@@ -48,32 +48,35 @@ def rare_spelling(column: str) -> str:
     return f"{low} <= greatest(3, {high} // 50)"
 
 
-SWAPPED_NAMES = "l.given = r.family AND r.given = l.family"
+SWAPPED_NAMES = (
+    "l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.88"
+    " OR r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.88"
+)
 LEVELS = (
     # First name. Relatives hardly ever share one; that is what tells a household's members apart.
     Level("given", "missing", "l.given IS NULL OR r.given IS NULL", 1, 1, 1),
     # Matti Virtanen against Virtanen Matti: one source in a hundred swaps the two boxes now and then.
-    Level("given", "transposed", SWAPPED_NAMES, 0.01, 0.01, 0.0001, "given"),
+    Level("given", "transposed", f"l.given <> r.given AND ({SWAPPED_NAMES})", 0.01, 0.01, 0.0001, "given"),
     # Same first given name.
     Level("given", "exact", "l.given = r.given AND length(l.given) > 1", 0.80, 1, 0.003, "given"),
     # One goes by a call name which is the other's name; as good as exact, for the few whose call name is not their first.
     Level("given", "call", "l.called = r.given OR r.called = l.given OR l.called = r.called", 0.08, 0.25, 0.0008, "given"),
     # M. against Matti: one in twelve strangers has that initial, and relatives a little more.
     Level("given", "initial", "least(length(l.given), length(r.given)) = 1 AND "
-          "(l.given[1] = r.given[1] OR l.used[1] = r.used[1])", 0.03, 0.0025, 0.004),
+          "(l.given[1] = r.given[1] OR l.used[1] = r.used[1])", 0.025, 0.0025, 0.009),
     # One's name is among the other's later given names, which relatives like to share: says little, forbids nothing.
-    Level("given", "later", "list_contains(l.tokens, r.used) OR list_contains(r.tokens, l.used)", 0.03, 0.01, 0.02),
+    Level("given", "later", "list_contains(l.tokens, r.used) OR list_contains(r.tokens, l.used)", 0.02, 0.01, 0.012),
     # Kati and Katiina: a short form, or two sisters.
     Level("given", "short", "least(length(l.used), length(r.used)) >= 3 AND "
           "(starts_with(l.used, r.used) OR starts_with(r.used, l.used))", 0.02, 0.003, 0.004),
     # A slip of the pen.
     Level("given", "near", f"{rare_spelling('used_count')} AND jaro_winkler_similarity(l.used, r.used) >= 0.88",
-          0.03, 0.2, 0.001, "given"),
+          0.03, 0.2, 0.0006, "given"),
     # Another name altogether: never linked, whatever the weight (see VETO).
     Level("given", "differs", "true", 0.01, 1, 0.95),
     # Surname. Relatives mostly share it, so it weighs against strangers only.
     Level("family", "missing", "l.family IS NULL OR r.family IS NULL", 1, 1, 1),
-    Level("family", "exact", f"l.family = r.family OR ({SWAPPED_NAMES})", 0.88, 1, 0.75, "family"),
+    Level("family", "exact", f"l.family = r.family OR l.given <> r.given AND ({SWAPPED_NAMES})", 0.88, 1, 0.75, "family"),
     # A former surname, or a part of a double one.
     Level("family", "former", "list_has_any(l.family_names, r.family_names)", 0.05, 0.3, 0.03, "family"),
     Level("family", "near", f"{rare_spelling('family_count')} AND jaro_winkler_similarity(l.family, r.family) >= 0.90",

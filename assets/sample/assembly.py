@@ -132,7 +132,7 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     send(formats.LATER_CREDIT, later_reports)
     visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
     send(formats.VISITS, visits)
-    send(formats.CONSENTS, draw_consents(chunk, people, lives, points, book, visitors))
+    send(formats.CONSENTS, draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors))
 
 
 def _true_people(people: People, lives: Lives, numbers: _Numbers) -> pa.Table:

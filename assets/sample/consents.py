@@ -85,6 +85,7 @@ class _Log:
     def add(
         self,
         who: Ints,
+        *,
         kind: int | Ints,
         key: Text,
         purpose: int | Ints,
@@ -92,7 +93,6 @@ class _Log:
         status: int | Ints,
         source: int,
         case: str | Ints,
-        *,
         seconds: Ints,
         day: Ints,
         evidence: Text | str = "",
@@ -145,7 +145,7 @@ class _Log:
 
 
 def draw_consents(
-    chunk: Chunk, people: People, lives: Lives, points: ContactPoints, book: ContactBook, visitors: Ints
+    chunk: Chunk, people: People, lives: Lives, *, points: ContactPoints, book: ContactBook, visitors: Ints
 ) -> Records | None:
     """The consent events of the chunk, by all kinds of keys; None where there are none."""
     log = _Log(chunk, people, chunk.rng("consents"))
@@ -196,13 +196,13 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     day, seconds = log.when(count)
     log.add(
         who,
-        kind,
-        key,
-        purpose,
-        channel,
-        status,
-        _FORM,
-        case,
+        kind=kind,
+        key=key,
+        purpose=purpose,
+        channel=channel,
+        status=status,
+        source=_FORM,
+        case=case,
         seconds=seconds,
         day=day,
         versioned=~in_case(case, "consent_without_text_version"),
@@ -212,13 +212,13 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     moment = np.maximum(log.chunk.days.day_no[later] * 86_400 - rng.integers(0, 3_600, len(rows)), seconds[rows] + 60)
     log.add(
         who[rows],
-        kind[rows],
-        key.take(pa.array(rows)),
-        purpose[rows],
-        channel[rows],
-        _WITHDRAWN,
-        _UNSUBSCRIBE,
-        "consent_withdrawn",
+        kind=kind[rows],
+        key=key.take(pa.array(rows)),
+        purpose=purpose[rows],
+        channel=channel[rows],
+        status=_WITHDRAWN,
+        source=_UNSUBSCRIBE,
+        case="consent_withdrawn",
         seconds=moment,
         day=later,
     )
@@ -233,13 +233,13 @@ def _cookies(log: _Log, visitors: Ints) -> None:
         day, seconds = log.when(len(who))
         log.add(
             who,
-            _COOKIE,
-            visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
-            np.where(rng.random(len(who)) < 0.6, _ANALYTICS, _TARGETED),
-            _BY_WEB,
-            _GRANTED,
-            _TCF,
-            case,
+            kind=_COOKIE,
+            key=visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
+            purpose=np.where(rng.random(len(who)) < 0.6, _ANALYTICS, _TARGETED),
+            channel=_BY_WEB,
+            status=_GRANTED,
+            source=_TCF,
+            case=case,
             seconds=seconds,
             day=day,
             evidence=pick(evidence, rng.integers(0, len(evidence), len(who))),
@@ -248,13 +248,13 @@ def _cookies(log: _Log, visitors: Ints) -> None:
     day, seconds = log.when(len(who))
     log.add(
         who,
-        _COOKIE,
-        visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
-        rng.integers(_ANALYTICS, _TARGETED + 1, len(who)),
-        _BY_WEB,
-        np.where(rng.random(len(who)) < 0.6, _GRANTED, _WITHDRAWN),
-        _FORM,
-        np.full(len(who), NO_CASE, np.int16),
+        kind=_COOKIE,
+        key=visitor_id(log.people.person[who], np.zeros(len(who), np.int64)),
+        purpose=rng.integers(_ANALYTICS, _TARGETED + 1, len(who)),
+        channel=_BY_WEB,
+        status=np.where(rng.random(len(who)) < 0.6, _GRANTED, _WITHDRAWN),
+        source=_FORM,
+        case=np.full(len(who), NO_CASE, np.int16),
         seconds=seconds,
         day=day,
     )
@@ -267,13 +267,13 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
     code = lives.basic_code.take(pa.array(forbidding))
     log.add(
         forbidding,
-        _CODE,
-        code,
-        _MARKETING,
-        _BY_ALL,
-        _PROHIBITED,
-        _REGISTER,
-        "register_prohibition",
+        kind=_CODE,
+        key=code,
+        purpose=_MARKETING,
+        channel=_BY_ALL,
+        status=_PROHIBITED,
+        source=_REGISTER,
+        case="register_prohibition",
         seconds=seconds,
         day=day,
         versioned=False,
@@ -286,13 +286,13 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
     who = forbidding[place]
     log.add(
         who,
-        _EMAIL,
-        points.email.take(pa.array(who)),
-        _MARKETING,
-        _BY_EMAIL,
-        _GRANTED,
-        _FORM,
-        "grant_after_prohibition",
+        kind=_EMAIL,
+        key=points.email.take(pa.array(who)),
+        purpose=_MARKETING,
+        channel=_BY_EMAIL,
+        status=_GRANTED,
+        source=_FORM,
+        case="grant_after_prohibition",
         seconds=moment,
         day=again,
     )
@@ -300,13 +300,13 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
     day, seconds = log.when(len(listed))
     log.add(
         listed,
-        _PHONE,
-        spelled(points.phone[listed], log.rng.integers(0, SPELLINGS, len(listed))),
-        _MARKETING,
-        _BY_PHONE,
-        _PROHIBITED,
-        _LIST,
-        "list_prohibition",
+        kind=_PHONE,
+        key=spelled(points.phone[listed], log.rng.integers(0, SPELLINGS, len(listed))),
+        purpose=_MARKETING,
+        channel=_BY_PHONE,
+        status=_PROHIBITED,
+        source=_LIST,
+        case="list_prohibition",
         seconds=seconds,
         day=day,
         versioned=False,
@@ -320,13 +320,13 @@ def _strangers(log: _Log) -> None:
     key = join("tuntematon.", number(log.rng.integers(100_000, 999_999, count)), "@example.org")
     log.add(
         np.full(count, -1),
-        _EMAIL,
-        key,
-        _MARKETING,
-        _BY_EMAIL,
-        _GRANTED,
-        _FORM,
-        "consent_of_unknown_key",
+        kind=_EMAIL,
+        key=key,
+        purpose=_MARKETING,
+        channel=_BY_EMAIL,
+        status=_GRANTED,
+        source=_FORM,
+        case="consent_of_unknown_key",
         seconds=seconds,
         day=day,
     )

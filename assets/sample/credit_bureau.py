@@ -125,7 +125,7 @@ class _Reports:
             "}",
         )
 
-    def records(self, identity: Text, key: Text, birth: Ints | None, person: Ints, case: Ints, day: Ints) -> Records:
+    def records(self, identity: Text, key: Text, *, birth: Ints | None, person: Ints, case: Ints, day: Ints) -> Records:
         """Reports with these identities (the JSON fields that name the person or company)."""
         count, rng = len(day), self.rng
         told = self.chunk.days.day_no[day]
@@ -179,7 +179,12 @@ def draw_credit_reports(
     known = ~planting.has("credit_without_identity")
     identity = only(known, join('"socialSecurityNumber":"', code, '",'))
     people_reports = reports.records(
-        identity, nullable(only(known, code)), birth, people.person[who], planting.case, day
+        identity,
+        nullable(only(known, code)),
+        birth=birth,
+        person=people.person[who],
+        case=planting.case,
+        day=day,
     )
 
     renewed = rng.permutation(np.flatnonzero(planting.free))
@@ -188,10 +193,10 @@ def draw_credit_reports(
     newer = reports.records(
         identity.take(pa.array(renewed)),
         code.take(pa.array(renewed)),
-        birth[renewed],
-        people.person[who[renewed]],
-        np.full(len(renewed), CODE["credit_renewed"], np.int16),
-        again,
+        birth=birth[renewed],
+        person=people.person[who[renewed]],
+        case=np.full(len(renewed), CODE["credit_renewed"], np.int16),
+        day=again,
     )
 
     count = chunk.wanted("credit_business", rng)
@@ -199,10 +204,10 @@ def draw_credit_reports(
     of_companies = reports.records(
         join('"businessId":"', company, '",'),
         company,
-        None,
-        np.full(count, NOBODY),
-        np.full(count, CODE["credit_business"], np.int16),
-        days.bulk(rng, count, 0.7),
+        birth=None,
+        person=np.full(count, NOBODY),
+        case=np.full(count, CODE["credit_business"], np.int16),
+        day=days.bulk(rng, count, 0.7),
     )
 
     everything = Records.concat([people_reports, newer, of_companies])

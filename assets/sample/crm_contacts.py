@@ -210,7 +210,7 @@ def draw_contacts(
     day = chunk.days.bulk(rng, len(who), 0.88)
     day[changed] = 0
     ids = rng.permutation(record_ids.take(len(who)))
-    contacts = _write(chunk, rng, people, lives, points, _Draft(who, case, day, ids))
+    contacts = _write(chunk, rng, people, lives, points=points, draft=_Draft(who, case, day, ids))
     record_id = np.full(len(people), -1, np.int64)
     record_id[who[::-1]] = ids[::-1]
     customer_number = only(people.kind == CUSTOMER, join("C", padded(scrambled(people.person, 9_999_991), 7)))
@@ -240,7 +240,7 @@ class _Draft:
 
 
 def _write(
-    chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives, points: ContactPoints, draft: _Draft
+    chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives, *, points: ContactPoints, draft: _Draft
 ) -> _Contacts:
     who, case, day = draft.who, draft.case, draft.day
     count = len(who)

@@ -135,7 +135,7 @@ class _Names:
 
 
 def _names(
-    rng: np.random.Generator, roofs: _Roofs, child: Mask, sex: Ints, language: Ints, by_roof: Ints, twins: Ints
+    rng: np.random.Generator, roofs: _Roofs, child: Mask, *, sex: Ints, language: Ints, by_roof: Ints, twins: Ints
 ) -> _Names:
     """One surname under a roof, but for partners who keep theirs; twins never bear the same first name."""
     count = len(child)
@@ -175,7 +175,7 @@ def draw_people(chunk: Chunk, codes: CodeBook) -> People:
     sex = rng.integers(0, 2, count).astype(np.int8)
     opposite = (roofs.place == 1) & ~child & (rng.random(count) < 0.96)
     sex = choose(opposite, 1 - sex[roofs.head], sex)
-    names = _names(rng, roofs, child, sex, language, by_roof, twins)
+    names = _names(rng, roofs, child, sex=sex, language=language, by_roof=by_roof, twins=twins)
 
     age = ((today - birth) / YEAR).astype(np.int64)
     kind = choose(age < 18, _pick_share(rng, _MINOR_KINDS, count), _pick_share(rng, _ADULT_KINDS, count))

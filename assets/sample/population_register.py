@@ -307,7 +307,7 @@ class _BasicData:
                 self.head_given.take(rows),
                 self.head_family.take(rows),
                 self.head.birth[rows],
-                with_code,
+                with_code=with_code,
             )
             out.add_rows(rows, groups.group(name, person, more))
 

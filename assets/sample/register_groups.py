@@ -256,12 +256,12 @@ def death_group(day: Ints, *, attribute: str = "", dated: Mask | bool = True) ->
     )
 
 
-def related(field: str, code: Text, given: Text, family: Text, birth: Ints, with_code: Mask | None = None) -> Text:
+def related(field: str, code: Text, given: Text, family: Text, birth: Ints, *, with_code: Mask) -> Text:
     """A related person inside a family group; the register may not know the code."""
     known = concatenated('"henkilotunnus":"', code, '",')
     return concatenated(
         f',"{field}":{{',
-        known if with_code is None else either(with_code, known, ""),
+        either(with_code, known, ""),
         '"etunimet":"',
         given,
         '","sukunimi":"',

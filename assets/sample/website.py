@@ -52,15 +52,15 @@ _DEFECTS = (
 )
 
 
-def _device(
-    kind: str, brand: str, model: str, system: tuple[str, str, str], browser: tuple[str, str, str], size: str
-) -> str:
+def _device(kind: str, brand: str, model: str, system: tuple[str, str, str], *browser: str) -> str:
+    """One device as JSON fields; `browser` is its name, version and code, and the resolution."""
     name, version, code = system
+    browser_name, browser_version, browser_code, size = browser
     return (
         f'"deviceType":"{kind}","deviceBrand":"{brand}","deviceModel":"{model}","operatingSystem":"{name} {version}",'
         f'"operatingSystemName":"{name}","operatingSystemCode":"{code}","operatingSystemVersion":"{version}",'
-        f'"browser":"{browser[0]} {browser[1]}","browserName":"{browser[0]}","browserCode":"{browser[2]}",'
-        f'"browserVersion":"{browser[1]}","resolution":"{size}"'
+        f'"browser":"{browser_name} {browser_version}","browserName":"{browser_name}","browserCode":"{browser_code}",'
+        f'"browserVersion":"{browser_version}","resolution":"{size}"'
     )
 
 
@@ -72,16 +72,16 @@ _WINDOWS, _MAC, _ANDROID, _IOS = (
 )
 _DEVICES = vocabulary(
     [
-        _device("Smartphone", "Samsung", "Galaxy S21", _ANDROID, ("Chrome Mobile", "126.0", "CM"), "360x800"),
-        _device("Smartphone", "Apple", "iPhone", _IOS, ("Mobile Safari", "17.5", "MF"), "390x844"),
-        _device("Smartphone", "OnePlus", "Nord", _ANDROID, ("Firefox Mobile", "127.0", "FM"), "412x915"),
-        _device("Smartphone", "Xiaomi", "Redmi Note 12", _ANDROID, ("Samsung Browser", "25.0", "SB"), "393x873"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, ("Chrome", "126.0", "CH"), "1366x768"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, ("Microsoft Edge", "125.0", "PS"), "1920x1080"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, ("Firefox", "127.0", "FF"), "1536x864"),
-        _device("Desktop", "Apple", "Generic Desktop", _MAC, ("Safari", "17.4", "SF"), "1440x900"),
-        _device("Tablet", "Apple", "iPad", _IOS, ("Mobile Safari", "16.7", "MF"), "820x1180"),
-        _device("Tablet", "Samsung", "Galaxy Tab A8", _ANDROID, ("Chrome Mobile", "120.0", "CM"), "800x1280"),
+        _device("Smartphone", "Samsung", "Galaxy S21", _ANDROID, "Chrome Mobile", "126.0", "CM", "360x800"),
+        _device("Smartphone", "Apple", "iPhone", _IOS, "Mobile Safari", "17.5", "MF", "390x844"),
+        _device("Smartphone", "OnePlus", "Nord", _ANDROID, "Firefox Mobile", "127.0", "FM", "412x915"),
+        _device("Smartphone", "Xiaomi", "Redmi Note 12", _ANDROID, "Samsung Browser", "25.0", "SB", "393x873"),
+        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Chrome", "126.0", "CH", "1366x768"),
+        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Microsoft Edge", "125.0", "PS", "1920x1080"),
+        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Firefox", "127.0", "FF", "1536x864"),
+        _device("Desktop", "Apple", "Generic Desktop", _MAC, "Safari", "17.4", "SF", "1440x900"),
+        _device("Tablet", "Apple", "iPad", _IOS, "Mobile Safari", "16.7", "MF", "820x1180"),
+        _device("Tablet", "Samsung", "Galaxy Tab A8", _ANDROID, "Chrome Mobile", "120.0", "CM", "800x1280"),
     ]
 )
 
@@ -318,10 +318,10 @@ def draw_visits(
     actions = Actions.draw(
         rng,
         start,
-        planting.has("visit_order"),
-        planting.has("visit_absurd_revenue"),
-        planting.has("visit_emoji_keyword"),
-        identity,
+        orders=planting.has("visit_order"),
+        absurd=planting.has("visit_absurd_revenue"),
+        emoji=planting.has("visit_emoji_keyword"),
+        identity=identity,
     )
     label = planting.case.copy()
     site = choose(planting.has("visit_misleading_local_time"), 2, 1)
@@ -350,11 +350,14 @@ def draw_visits(
     rest = np.flatnonzero(label != CODE["visit_to_be_reexported"])
     planting.label("website_only", people.kind[who] == WEBSITE_ONLY)
     everything = visits.records(people)
-    return _assembled(chunk, rng, everything, first.records(people), longer.records(people), rest), visitors
+    everything = _assembled(
+        chunk, rng, everything, first=first.records(people), longer=longer.records(people), rest=rest
+    )
+    return everything, visitors
 
 
 def _assembled(
-    chunk: Chunk, rng: np.random.Generator, everything: Records, first: Records, longer: Records, rest: Ints
+    chunk: Chunk, rng: np.random.Generator, everything: Records, *, first: Records, longer: Records, rest: Ints
 ) -> Records:
     """All visits with the re-exported ones twice (short, then long), error elements and exact duplicates."""
     longer.day[:] = chunk.days.next(longer.day)

@@ -120,7 +120,7 @@ class Actions:
 
     @classmethod
     def draw(
-        cls, rng: np.random.Generator, start: Ints, orders: Mask, absurd: Mask, emoji: Mask, identity: Ints
+        cls, rng: np.random.Generator, start: Ints, *, orders: Mask, absurd: Mask, emoji: Mask, identity: Ints
     ) -> Actions:
         """Two to four actions for each visit that starts at these epoch seconds."""
         count = len(start)

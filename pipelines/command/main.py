@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from assets.failing import told
 from pipelines.resources import BusyError, home_path
 
 
@@ -62,4 +63,7 @@ def main() -> None:
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         CommandError("stopped; the next run takes up where this one was").show()
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  (a message may quote data: only the kind of error and the place are told)
+        CommandError(told(error)).show()
         sys.exit(1)

@@ -1,0 +1,177 @@
+"""Whatever the order in which the register's messages come, they end in the state that they describe."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from assets.home import Home
+from tests.assets.sources.population_register_messages import (
+    code, day, death, home_address, message, municipality, name, part, person, protection,
+)
+from tests.conftest import basic_data, build, changes, refresh, registrant, rows, take_in
+
+MAIJA = code("010190-900")
+BASE = person(
+    MAIJA,
+    name("Maija", "Esimerkki"),
+    part("SYNTYMAPAIVA", syntymapv=day("1990-01-01")),
+    home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01"),
+    municipality("091", "2010-05-01"),
+)
+
+
+def deliver_in_order(home: Home, order: Sequence[int], messages: Sequence[dict[str, Any]]) -> None:
+    """Each message is a delivery of the day it was made; they arrive, and are taken in, in the order given."""
+    for number in order:
+        changes(home, f"2026-11-{number + 2:02d}", [messages[number]], key=number + 2)
+        take_in(home)
+
+
+def end_state(home: Home, messages: Sequence[dict[str, Any]], order: Sequence[int]) -> dict[str, Any]:
+    basic_data(home, "2026-11-01", [BASE])
+    take_in(home)
+    deliver_in_order(home, order, messages)
+    build(home)
+    return registrant(home, MAIJA)
+
+
+ORDERS_OF_TWO = list(itertools.permutations(range(2)))
+
+
+@pytest.mark.parametrize("order", ORDERS_OF_TWO)
+def test_a_death_that_is_undone_leaves_the_registrant_alive(home: Home, order: tuple[int, ...]) -> None:
+    died = message(MAIJA, "2026-11-01", death(True, "LISATTY", "2026-10-30"))
+    undone = message(MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU"))
+    found = end_state(home, [died, undone], order)
+    assert (found["deceased"], found["death_date"]) == (False, None)
+
+
+def test_a_death_without_a_date_is_a_death(home: Home) -> None:
+    found = end_state(home, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
+    assert (found["deceased"], found["death_date"]) == (True, None)
+
+
+@pytest.mark.parametrize("order", ORDERS_OF_TWO)
+def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home, order: tuple[int, ...]) -> None:
+    moved = message(
+        MAIJA, "2026-11-01",
+        home_address("Uusikatu", "6a-6b", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
+        home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
+        municipality("837", "2026-11-01", "LISATTY"),
+    )
+    named = message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02"))
+    found = end_state(home, [moved, named], order)
+    assert (found["street"], found["town"], found["municipality_code"]) == ("Uusikatu 6a-6b", "TAMPERE", "837")
+    assert found["family_name"] == "Uusinimi"
+    past = rows(home, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'")
+    assert past == [{"street": "Vanhakatu 1"}]
+
+
+@pytest.mark.parametrize("order", ORDERS_OF_TWO)
+def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int, ...]) -> None:
+    old = {key: value for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items() if key != "tietoryhma"}
+    moved = message(
+        MAIJA, "2026-11-01",
+        home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
+        home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
+        municipality("837", "2026-11-01", "LISATTY"),
+    )
+    undone = message(
+        MAIJA, "2026-11-02",
+        municipality("837", "2026-11-01", "POISTETTU", holding=[{"kuntakoodi": "091", "kuntaanMuuttopv": day("2010-05-01")}]),
+        {**home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "POISTETTU"), "voimassaolevatTiedot": [old]},
+    )
+    found = end_state(home, [moved, undone], order)
+    assert (found["street"], found["municipality_code"]) == ("Vanhakatu 1", "091")
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(home: Home, order: tuple[int, ...]) -> None:
+    messages = [
+        message(MAIJA, "2026-11-01", home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"), protection(True, "LISATTY", "2120-02-28")),
+        message(MAIJA, "2026-11-02", home_address("Piilokatu", "3", "90100", "OULU", "2026-11-02", "LISATTY")),
+        message(MAIJA, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
+    ]
+    found = end_state(home, messages, order)
+    assert found["protected"] is False
+    assert (found["street"], found["municipality_code"]) == (None, None)
+    assert rows(home, "SELECT * FROM addresses") == []
+
+
+def test_after_protection_an_address_that_is_sent_again_holds(home: Home) -> None:
+    messages = [
+        message(MAIJA, "2026-11-01", protection(True, "LISATTY")),
+        message(MAIJA, "2026-11-02", protection(False, "MUUTETTU"), home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-02", "LISATTY")),
+    ]
+    assert end_state(home, messages, [1, 0])["street"] == "Uusikatu 2"
+
+
+def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
+    censored = part("VAKINAINEN_KOTIMAINEN_OSOITE", "MUUTETTU", turvakiellonAlaisetKentat=["katunimi", "katunumero"])
+    found = end_state(home, [message(MAIJA, "2026-11-01", censored)], [0])
+    assert found["protected"] is True
+    assert rows(home, "SELECT * FROM addresses") == []
+
+
+@pytest.mark.parametrize("order", ORDERS_OF_TWO)
+def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tuple[int, ...]) -> None:
+    new = code("010190-901")
+    correction = message(
+        new, "2026-11-01",
+        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="AKTIIVI", muutettuHenkilotunnus=new, aktiivinenHenkilotunnus=new, edellisetHenkilotunnukset=[MAIJA]),
+        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=MAIJA, aktiivinenHenkilotunnus=None, edellisetHenkilotunnukset=[]),
+        part("HENKILOTUNNUS_KORJAUS"),
+        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus="010190-999X", aktiivinenHenkilotunnus=new),
+    )
+    renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
+    basic_data(home, "2026-11-01", [BASE])
+    take_in(home)
+    deliver_in_order(home, order, [correction, renamed])
+    build(home)
+    found = registrant(home, new)
+    assert (found["given_names"], found["street"]) == ("Maija Liisa", "Vanhakatu 1")
+    assert len(rows(home, "SELECT * FROM registrants")) == 1
+    assert {row["value"] for row in rows(home, "SELECT value FROM identifiers")} == {MAIJA, new}
+
+
+def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
+    messages = [
+        message(MAIJA, "2026-11-01", part("SUORAMARKKINOINTIKIELTO", "LISATTY", alkupv=day("2026-11-01")), part("SUKUTUTKIMUSKIELTO", "LISATTY")),
+        message(MAIJA, "2026-11-02", part("SUORAMARKKINOINTIKIELTO", "POISTETTU", alkupv=day("2026-11-01"))),
+    ]
+    end_state(home, messages, [1, 0])
+    assert [row["purpose"] for row in rows(home, "SELECT purpose FROM choices")] == ["genealogy"]
+
+
+def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: Home) -> None:
+    broken = message(MAIJA, "2026-11-01", name("Rikki", "Mennyt", "OUTO"))
+    later = message(MAIJA, "2026-11-02", name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"), protection(True, "LISATTY"))
+    found = end_state(home, [broken, later], [0, 1])
+    assert found["family_name"] == "Esimerkki"
+    assert found["protected"] is True
+    mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
+    changes(home, "2026-11-05", [mended])
+    refresh(home)
+    assert registrant(home, MAIJA)["family_name"] == "Myöhempi"
+
+
+def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(home: Home, tmp_path: Any) -> None:
+    messages = [
+        message(MAIJA, "2026-11-01", home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY")),
+        message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02")),
+    ]
+    at_once = Home(tmp_path / "other")
+    at_once.create()
+    for where in (home, at_once):
+        basic_data(where, "2026-11-01", [BASE])
+        for number, one in enumerate(messages):
+            changes(where, f"2026-11-{number + 2:02d}", [one], key=number)
+            if where is home:
+                refresh(home)
+    refresh(at_once)
+    for table in ("registrants", "names", "addresses", "membership", "provenance", "identifiers"):
+        assert rows(home, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")
