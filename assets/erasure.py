@@ -66,8 +66,7 @@ def _resolve(connection: duckdb.DuckDBPyConnection, request: Request) -> list[st
 
 
 def _registrants(connection: duckdb.DuckDBPyConnection, table: str, identifier: str, given: list[str]) -> list[str]:
-    rows = connection.execute(
-        f"SELECT DISTINCT registrant_id FROM {table} WHERE {identifier} IN (SELECT unnest(?::VARCHAR[])) ORDER BY 1", [given]).fetchall()
+    rows = connection.execute(f"SELECT DISTINCT registrant_id FROM {table} WHERE {identifier} IN (SELECT unnest(?::VARCHAR[])) ORDER BY 1", [given]).fetchall()
     return [row[0] for row in rows]
 
 
@@ -117,7 +116,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
     if raw.exists():
         queries.append(f"""
             SELECT record_no FROM read_parquet('{raw}')
-            WHERE {suppression.concerns('identifiers', '(SELECT list(identifier) FROM sought)')}
+            WHERE {suppression.concerns("identifiers", "(SELECT list(identifier) FROM sought)")}
             OR (len(faults) > 0 AND EXISTS (
                 SELECT 1 FROM sought WHERE strlen(identifier) - strpos(identifier, ':') >= 5
                 AND contains(payload, substr(identifier, strpos(identifier, ':') + 1))))""")
@@ -141,8 +140,7 @@ def remaining(home: Home, request_ids: list[str]) -> int:
             if _find_gone(home, connection, entry):
                 left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
         read_register(home, connection, "identifiers", TABLES["identifiers"])
-        left += (connection.execute(
-            "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)").fetchone() or (0,))[0]
+        left += (connection.execute("SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)").fetchone() or (0,))[0]
     return int(left)
 
 
@@ -153,5 +151,3 @@ def close(home: Home, request_ids: list[str], now: datetime) -> None:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
     for request_id in request_ids:
         requests.close(home, requests.load(home, request_id), now)
-
-

@@ -74,11 +74,13 @@ class Home:
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root."""
         self.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with duckdb.connect(config={
-            "temp_directory": str(self.spill),
-            "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
-            "preserve_insertion_order": True,
-        }) as connection:
+        with duckdb.connect(
+            config={
+                "temp_directory": str(self.spill),
+                "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
+                "preserve_insertion_order": True,
+            }
+        ) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(MACROS)
             yield connection
@@ -86,9 +88,7 @@ class Home:
     def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits. Name the domain in the text."""
         inner, outer = (bytes(byte ^ pad for byte in self.pepper.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C))
-        connection.execute(
-            f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))"
-        )
+        connection.execute(f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))")
 
     def files(self, layer: str, source: str = "*", day: str = "*", name: str = "*") -> list[Path]:
         """The layer's Parquet files, sorted; for staged, `name` is `<delivery>/<table>`."""
@@ -176,9 +176,7 @@ def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Tabl
 def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
     with writing(path) as unfinished:
-        counted = connection.execute(
-            f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
-        ).fetchone()
+        counted = connection.execute(f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})").fetchone()
     return int(counted[0]) if counted else 0
 
 

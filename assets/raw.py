@@ -77,9 +77,17 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
     entry = Entry(
-        delivery_id=identity, source=item.source, day=item.day, dataset=dataset.name, sha256=manifest.sha256,
-        bytes=manifest.bytes, delivered=delivered, suppressed=delivered - rows, period_last=str(manifest.period.last),
-        purpose=manifest.purpose, sequence=sequence,
+        delivery_id=identity,
+        source=item.source,
+        day=item.day,
+        dataset=dataset.name,
+        sha256=manifest.sha256,
+        bytes=manifest.bytes,
+        delivered=delivered,
+        suppressed=delivered - rows,
+        period_last=str(manifest.period.last),
+        purpose=manifest.purpose,
+        sequence=sequence,
     )
     deliveries.enter(home, entry)
     return entry
@@ -102,9 +110,7 @@ _SUPPRESSED = "SELECT record_no FROM kept WHERE " + suppression.concerns(
 )
 
 
-def store(
-    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool
-) -> pa.Table:
+def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool) -> pa.Table:
     """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out."""
     connection.register("batch", batch)
     _find_faults(connection)
@@ -130,7 +136,8 @@ def _find_faults(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table `faulty(record_no, payload, faults, is_object)` of the batch; `is_object` means safe to take apart."""
     suspects = connection.execute(
         """SELECT record_no, payload FROM batch WHERE strlen(payload) - strlen(replace(replace(payload, '[', ''), '{', '')) > 1000
-        AND strlen(payload) <= ?""", [readers.LARGEST_RECORD]
+        AND strlen(payload) <= ?""",
+        [readers.LARGEST_RECORD],
     ).fetchall()
     deep = [record_no for record_no, payload in suspects if readers.nested_too_deep(payload)]
     connection.execute(

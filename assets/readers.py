@@ -25,11 +25,13 @@ CHUNK = 8 << 20
 LARGEST_RECORD = 4 << 20
 DEEPEST_RECORD = 100
 
-BATCH = pa.schema([
-    ("record_no", pa.int64()),
-    ("payload", pa.string()),
-    ("faults", pa.list_(pa.string())),
-])
+BATCH = pa.schema(
+    [
+        ("record_no", pa.int64()),
+        ("payload", pa.string()),
+        ("faults", pa.list_(pa.string())),
+    ]
+)
 
 
 def decoded(path: Path, codec: str) -> Iterator[bytes]:
@@ -263,9 +265,7 @@ class _Stream:
         self.closed = True
 
 
-def _open_csv(
-    path: Path, codec: str, misfit: Callable[[arrow_csv.InvalidRow], str], types: dict[str, pa.DataType]
-) -> arrow_csv.CSVStreamingReader:
+def _open_csv(path: Path, codec: str, misfit: Callable[[arrow_csv.InvalidRow], str], types: dict[str, pa.DataType]) -> arrow_csv.CSVStreamingReader:
     return arrow_csv.open_csv(
         pa.PythonFile(_Stream(decoded(path, codec)), mode="r"),
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=CHUNK),
@@ -288,5 +288,4 @@ def nested_too_deep(payload: str) -> bool:
 
 def _batch(number: int, payload: pa.Array, fault: str | None = None) -> pa.Table:
     faults = pa.array([[fault] if fault else []] * len(payload), pa.list_(pa.string()))
-    return pa.Table.from_arrays(
-        [pa.array(np.arange(number, number + len(payload))), payload.cast(pa.string()), faults], schema=BATCH)
+    return pa.Table.from_arrays([pa.array(np.arange(number, number + len(payload))), payload.cast(pa.string()), faults], schema=BATCH)

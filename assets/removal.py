@@ -52,8 +52,7 @@ def rewrite(connection: duckdb.DuckDBPyConnection, path: Path, keep: str, column
 
     `columns` may change what the kept rows say. Raises RemovalError when the counts do not add up.
     """
-    before, kept = connection.execute(
-        f"SELECT count(*), count(*) FILTER ({keep}) FROM read_parquet('{path}')").fetchone() or (0, 0)
+    before, kept = connection.execute(f"SELECT count(*), count(*) FILTER ({keep}) FROM read_parquet('{path}')").fetchone() or (0, 0)
     if kept == before and columns == "*":
         return 0
     written = copy_parquet(connection, f"SELECT {columns} FROM read_parquet('{path}') WHERE {keep}", path)
@@ -76,8 +75,13 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
     missing = entry.delivered - present - elsewhere
     done = deliveries.replace(
-        entry, staged=counts["staged"], quarantined=counts["quarantined"], duplicates=counts["duplicate"], removing="",
-        **{entry.removing: missing},
+        entry,
+        staged=counts["staged"],
+        quarantined=counts["quarantined"],
+        duplicates=counts["duplicate"],
+        suppressed=missing if entry.removing == "suppressed" else entry.suppressed,
+        expired=missing if entry.removing == "expired" else entry.expired,
+        removing="",
     )
     deliveries.enter(home, done)
     return done
@@ -91,5 +95,3 @@ def mend(home: Home) -> int:
             for entry in unfinished:
                 recount(home, connection, entry)
     return len(unfinished)
-
-

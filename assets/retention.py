@@ -7,7 +7,7 @@ built after it is the same as the one before.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date
 
 import duckdb
 
@@ -43,17 +43,19 @@ def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_parquet('{path}')" if path.exists()
-            else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})")
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_parquet('{path}')"
+            if path.exists()
+            else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+        )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key "
-        "FROM departed GROUP BY person_key")
+        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
+    )
 
 
 def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
     policy = home.policy
     removed: Counter[str] = Counter()
-    day = datetime.strptime(entry.day, "%Y-%m-%d").date()
+    day = date.fromisoformat(entry.day)
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if day <= policy.retention["RET-RAW-13M"].period.before(today) and raw.exists() and entry.staged_with:
         removed["RET-RAW-13M"] += connection.execute(f"SELECT count(*) FROM read_parquet('{raw}')").fetchone()[0]  # type: ignore[index]
@@ -101,8 +103,20 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: object
     keep = f"WHERE record_no NOT IN ({held})" if held else ""
     spoken = [
         rows(table, f"SELECT record_no, rule FROM {{}} JOIN departed_keys USING (person_key) {keep}")
-        for table in ("persons", "names", "identifiers", "contact_points", "addresses", "marketing_choices", "company_contacts",
-                      "contracts", "orders", "visits", "credit_reports", "credit_marks")
+        for table in (
+            "persons",
+            "names",
+            "identifiers",
+            "contact_points",
+            "addresses",
+            "marketing_choices",
+            "company_contacts",
+            "contracts",
+            "orders",
+            "visits",
+            "credit_reports",
+            "credit_marks",
+        )
     ]
     queries = [
         *spoken,
@@ -112,9 +126,9 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: object
     ]
     union = " UNION ALL ".join(query for query in queries if query)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone AS " + (
-            f"SELECT record_no, min(rule) AS rule FROM ({union}) GROUP BY record_no" if union
-            else "SELECT 0::BIGINT AS record_no, '' AS rule WHERE false"))
+        "CREATE OR REPLACE TEMP TABLE gone AS "
+        + (f"SELECT record_no, min(rule) AS rule FROM ({union}) GROUP BY record_no" if union else "SELECT 0::BIGINT AS record_no, '' AS rule WHERE false")
+    )
 
 
 def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
@@ -126,14 +140,24 @@ def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, toda
     strips = (
         ("credit_marks", "RET-CREDIT-EXPIRY", expiry.marks_are_over(home.policy, today), None),
         ("credit_reports", "RET-CREDIT-REPORT-13M", f"timezone('{home.policy.time_zone}', stated_at)::DATE <= DATE '{report_over}'", None),
-        ("visits", "RET-COOKIE-13M", f"visitor_id IN {cookies}", """* REPLACE (
+        (
+            "visits",
+            "RET-COOKIE-13M",
+            f"visitor_id IN {cookies}",
+            """* REPLACE (
             CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') AND user_id IS NULL THEN NULL ELSE person_key END AS person_key,
             CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') THEN NULL ELSE fingerprint END AS fingerprint,
-            CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') THEN NULL ELSE visitor_id END AS visitor_id)"""),
+            CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') THEN NULL ELSE visitor_id END AS visitor_id)""",
+        ),
         ("identifiers", "RET-COOKIE-13M", f"type = 'visitor_id' AND value IN {cookies}", None),
-        ("orders", "RET-VOUCHER-6Y", "person_key IN (SELECT person_key FROM departed_keys)", """* REPLACE (
+        (
+            "orders",
+            "RET-VOUCHER-6Y",
+            "person_key IN (SELECT person_key FROM departed_keys)",
+            """* REPLACE (
             CASE WHEN person_key IN (SELECT person_key FROM departed_keys) THEN NULL ELSE customer_number END AS customer_number,
-            CASE WHEN person_key IN (SELECT person_key FROM departed_keys) THEN NULL ELSE person_key END AS person_key)"""),
+            CASE WHEN person_key IN (SELECT person_key FROM departed_keys) THEN NULL ELSE person_key END AS person_key)""",
+        ),
         ("identifiers", "RET-VOUCHER-6Y", "person_key IN (SELECT person_key FROM departed_keys)", None),
     )
     for table, rule, over, columns in strips:

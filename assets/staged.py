@@ -80,12 +80,10 @@ def quarantine_path(home: Home, entry: Entry) -> Path:
 
 def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
     paths = [str(raw_path(home, entry.source, entry.day, entry.delivery_id)) for entry in (one, other)]
-    if not all(os.path.exists(path) for path in paths):
+    if not all(Path(path).exists() for path in paths):
         return False
     with home.connect() as connection:
-        found = connection.execute(
-            "SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1", paths
-        ).fetchone()
+        found = connection.execute("SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1", paths).fetchone()
     return found is not None
 
 
@@ -110,8 +108,12 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
         codes.update(found["code"].to_pylist())
     write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
     staged = deliveries.replace(
-        entry, staged=outcomes["staged"], quarantined=outcomes["quarantined"], duplicates=outcomes["duplicate"],
-        codes=dict(sorted(codes.items())), staged_with=home.policy.fingerprint,
+        entry,
+        staged=outcomes["staged"],
+        quarantined=outcomes["quarantined"],
+        duplicates=outcomes["duplicate"],
+        codes=dict(sorted(codes.items())),
+        staged_with=home.policy.fingerprint,
     )
     deliveries.enter(home, staged)
     return staged
@@ -121,9 +123,7 @@ def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Pat
     """Make the table `duplicates(record_no)`: records that repeat the record of the same key before them."""
     before = [(number, path) for number, one in enumerate(earlier) if (path := staged_folder(home, one) / "records.parquet").exists()]
     if before:
-        history = " UNION ALL ".join(
-            f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')" for number, path in before
-        )
+        history = " UNION ALL ".join(f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')" for number, path in before)
     else:
         history = "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
     connection.execute(
@@ -143,11 +143,11 @@ def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Pat
 def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers) -> Counter[str]:
     """Keep what was staged of records that raw no longer holds (its retention is shorter); answers their outcomes."""
     outcomes: Counter[str] = Counter()
-    for model in (*CANONICAL.values(), Outcome):
+    models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    for model in models:
         path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
         if path.exists():
-            rows = connection.execute(
-                f"SELECT * FROM read_parquet('{path}') ANTI JOIN read_parquet('{raw}') USING (record_no)").to_arrow_table()
+            rows = connection.execute(f"SELECT * FROM read_parquet('{path}') ANTI JOIN read_parquet('{raw}') USING (record_no)").to_arrow_table()
             writers.write(model, rows)
             if model is Outcome:
                 outcomes.update(rows["outcome"].to_pylist())
@@ -168,9 +168,12 @@ def _canonical(
     )
     for statement in dataset.prepare:
         connection.execute(statement)
-    failed = [connection.execute(
-        """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
-        FROM raw_batch ANTI JOIN duplicates USING (record_no)""").to_arrow_table()]
+    failed = [
+        connection.execute(
+            """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)"""
+        ).to_arrow_table()
+    ]
     vendor = connection.execute(dataset.vendor_query).to_arrow_table()
     failed.append(_failed(dataset.vendor, vendor, "record", None))
     frames = []
@@ -183,36 +186,45 @@ def _canonical(
     whole = connection.execute("SELECT DISTINCT record_no FROM failed WHERE scope = 'record'").to_arrow_table()["record_no"]
     about = pa.concat_tables([rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames])
     connection.register("about", about)
-    quarantined.append(connection.execute(
-        """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
+    quarantined.append(
+        connection.execute(
+            """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
         FROM failed JOIN (SELECT record_no, record_key FROM raw_batch) USING (record_no)
         LEFT JOIN (SELECT record_no, min(person_key) AS person_key, min(stated_at) AS stated_at FROM about GROUP BY record_no)
             AS whom USING (record_no)
         ORDER BY failed.record_no, code, in_table"""
-    ).to_arrow_table().cast(arrow_schema(Quarantine)))
+        )
+        .to_arrow_table()
+        .cast(arrow_schema(Quarantine))
+    )
     for model, rows, wrong in frames:
         bad_rows = pc.is_in(pa.array(range(rows.num_rows), pa.int64()), value_set=wrong["row"].combine_chunks()) if wrong.num_rows else None
         keep = pc.invert(pc.is_in(rows["record_no"], value_set=whole.combine_chunks()))
         yield model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows))
     connection.register("whole", pa.table({"record_no": whole}))
-    yield Outcome, connection.execute(
-        """SELECT record_no, record_key, content,
+    yield (
+        Outcome,
+        connection.execute(
+            """SELECT record_no, record_key, content,
             CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
                 WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined' ELSE 'staged' END AS outcome
         FROM raw_batch ORDER BY record_no"""
-    ).to_arrow_table()
+        ).to_arrow_table(),
+    )
 
 
 def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:
     """Which rows failed which rules: row, record_no, code, scope, in_table."""
     found = failures(model, rows)
-    return pa.table({
-        "row": found["row"],
-        "record_no": rows["record_no"].take(found["row"]) if found.num_rows else pa.array([], pa.int64()),
-        "code": found["code"],
-        "scope": pa.array([scope] * found.num_rows, pa.string()),
-        "in_table": pa.array([table] * found.num_rows, pa.string()),
-    })
+    return pa.table(
+        {
+            "row": found["row"],
+            "record_no": rows["record_no"].take(found["row"]) if found.num_rows else pa.array([], pa.int64()),
+            "code": found["code"],
+            "scope": pa.array([scope] * found.num_rows, pa.string()),
+            "in_table": pa.array([table] * found.num_rows, pa.string()),
+        }
+    )
 
 
 class _Writers:
@@ -252,9 +264,9 @@ def _replacing(folder: Path) -> Iterator[Path]:
         sync(unfinished)
         if folder.exists():
             old = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
-            os.rename(folder, old)
+            folder.rename(old)
             shutil.rmtree(old)
-        os.rename(unfinished, folder)
+        unfinished.rename(folder)
         sync(folder.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -265,8 +277,13 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
     total: Counter[str] = Counter(delivered=0)
     for entry in entries:
         total.update(
-            delivered=entry.delivered, staged=entry.staged, quarantined=entry.quarantined, duplicates=entry.duplicates,
-            suppressed=entry.suppressed, expired=entry.expired)
+            delivered=entry.delivered,
+            staged=entry.staged,
+            quarantined=entry.quarantined,
+            duplicates=entry.duplicates,
+            suppressed=entry.suppressed,
+            expired=entry.expired,
+        )
     return dict(total)
 
 

@@ -74,10 +74,13 @@ def found_in_raw(home: Home, source: str) -> int:
         if not prepare(home, connection):
             return 0
         for path in home.files("raw", source):
-            found += (connection.execute(
-                f"""WITH held AS (SELECT identifiers FROM read_parquet('{path}')),
+            found += (
+                connection.execute(
+                    f"""WITH held AS (SELECT identifiers FROM read_parquet('{path}')),
                 listed AS (SELECT coalesce(list(one), []) AS sought FROM (SELECT DISTINCT unnest(identifiers) AS one FROM held)
                     WHERE suppression_token(one) IN (SELECT token FROM suppressed))
                 SELECT count(*) FROM held, listed WHERE {concerns("identifiers", "sought")}"""
-            ).fetchone() or (0,))[0]
+                ).fetchone()
+                or (0,)
+            )[0]
     return found

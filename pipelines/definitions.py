@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
 from assets.graph import deliveries, erasure, marts, register
@@ -16,8 +18,9 @@ from schemas.policy import load_policy
 def build_definitions(**resources: object) -> dg.Definitions:
     """The definitions, with resources of one's own where given. Raises PurposeError when a mart outgrows the policy."""
     check_purposes(load_policy())
+    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS]
     return dg.Definitions(
-        assets=[*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS],
+        assets=assets,
         asset_checks=deliveries.CHECKS,
         jobs=JOBS,
         schedules=[nightly_refresh],

@@ -12,19 +12,29 @@ _PUBLISHED = dg.AssetSelection.groups("register", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
 
 REFRESH = dg.define_asset_job(
-    "refresh", selection=_DELIVERED | _PUBLISHED | _RETENTION, partitions_def=DAYS, executor_def=dg.in_process_executor,
+    "refresh",
+    selection=_DELIVERED | _PUBLISHED | _RETENTION,
+    partitions_def=DAYS,
+    executor_def=dg.in_process_executor,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
 )
 INGEST = dg.define_asset_job(
-    "ingest", selection=_DELIVERED, partitions_def=DAYS, executor_def=dg.in_process_executor,
+    "ingest",
+    selection=_DELIVERED,
+    partitions_def=DAYS,
+    executor_def=dg.in_process_executor,
     description="Take in the deliveries of the chosen days, without building anything from them yet.",
 )
 RETENTION = dg.define_asset_job(
-    "retention", selection=_PUBLISHED | _RETENTION, executor_def=dg.in_process_executor,
+    "retention",
+    selection=_PUBLISHED | _RETENTION,
+    executor_def=dg.in_process_executor,
     description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
 )
 ERASURE_BACKFILL = dg.define_asset_job(
-    "erasure_backfill", selection=dg.AssetSelection.groups("erasure") | _PUBLISHED, partitions_def=REQUESTS,
+    "erasure_backfill",
+    selection=dg.AssetSelection.groups("erasure") | _PUBLISHED,
+    partitions_def=REQUESTS,
     executor_def=dg.in_process_executor,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
 )

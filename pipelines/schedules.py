@@ -14,12 +14,15 @@ from pipelines.resources import home_path
 
 
 @dg.schedule(
-    job=REFRESH, cron_schedule="30 2 * * *", execution_timezone=POLICY.time_zone, default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Every night at 02:30: what has been delivered, and what has come to its time.")
+    job=REFRESH,
+    cron_schedule="30 2 * * *",
+    execution_timezone=POLICY.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night at 02:30: what has been delivered, and what has come to its time.",
+)
 def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """One run per stretch of delivery days; without deliveries, one for retention's sake over yesterday."""
     tonight = context.scheduled_execution_time.astimezone(POLICY.zone).date()
     days = waiting_days(Home(home_path())) or {str(tonight)}
     for first, last in ranges(days):
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))
-

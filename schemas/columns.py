@@ -81,10 +81,7 @@ def duckdb_types(model: type[TableModel]) -> dict[str, str]:
 def duckdb_columns(model: type[TableModel]) -> str:
     """The column list of a CREATE TABLE, in the model's order, with NOT NULL where the model requires a value."""
     schema = model.to_schema()
-    return ", ".join(
-        f'"{name}" {kind}{"" if schema.columns[name].nullable else " NOT NULL"}'
-        for name, kind in duckdb_types(model).items()
-    )
+    return ", ".join(f'"{name}" {kind}{"" if schema.columns[name].nullable else " NOT NULL"}' for name, kind in duckdb_types(model).items())
 
 
 def _arrow_type(col: pandera.Column) -> pa.DataType:

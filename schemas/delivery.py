@@ -5,6 +5,7 @@ Source: docs/deliveries.md.
 
 from __future__ import annotations
 
+import builtins
 import re
 from datetime import date
 from typing import Annotated, Literal
@@ -59,7 +60,7 @@ class Manifest(BaseModel):
     purpose: str
 
     @classmethod
-    def parse(cls, text: bytes) -> Manifest:
+    def parse(cls, text: builtins.bytes) -> Manifest:
         """Read a manifest; raises RefusedDeliveryError naming the fields that are wrong, never their values."""
         try:
             manifest = cls.model_validate_json(text)

@@ -250,7 +250,8 @@ def check_purposes(policy: Policy) -> None:
     for purpose, models in MARTS.items():
         if purpose not in policy.purposes:
             raise PurposeError(f"mart {purpose!r} has no purpose of that name in policy.yaml")
-        for model in (*models, About):
+        both: tuple[type[TableModel], ...] = (*models, About)
+        for model in both:
             for name, category in categories(model).items():
                 if not policy.allows(category, purpose):
                     raise PurposeError(

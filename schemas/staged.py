@@ -42,7 +42,7 @@ class Persons(Statement):
     last_contact_on: Day = column("technical", "last active contact that the source knows of")
 
     @rule("birth_date", "PERSON-BIRTH-YEAR")
-    def born_in_living_memory(cls, days):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, N805
+    def born_in_living_memory(cls, days):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return days.dt.year.between(1850, 2100)
 
     class Config:
@@ -66,6 +66,14 @@ class Identifiers(Statement):
     value: Text = column("identity_code", required=True)
     replaced_by: Text = column("identity_code", "the value that holds now, where the source has corrected this one")
 
+    @row_rule("IDENTIFIER-IDENTITY-CODE")
+    def identity_code(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return check("identity_code_valid", frame["value"].where(frame["type"] == "identity_code"))
+
+    @row_rule("IDENTIFIER-BUSINESS-ID")
+    def business_id(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return check("business_id_valid", frame["value"].where(frame["type"] == "business_id"))
+
     class Config:
         name = "identifiers"
 
@@ -79,11 +87,11 @@ class ContactPoints(Statement):
     valid_to: Day = column("contact")
 
     @row_rule("CONTACT-EMAIL-INVALID")
-    def email_address(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, N805
+    def email_address(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return check("email_valid", frame["match_key"]) | (frame["kind"] != "email").fillna(value=True)
 
     @row_rule("CONTACT-PHONE-INVALID")
-    def phone_number(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, N805
+    def phone_number(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return check("phone_valid", frame["match_key"]) | (frame["kind"] != "phone").fillna(value=True)
 
     class Config:
@@ -91,7 +99,13 @@ class ContactPoints(Statement):
 
 
 ADDRESS_KINDS = (
-    "permanent", "permanent_abroad", "temporary", "temporary_abroad", "postal", "postal_abroad", "municipality",
+    "permanent",
+    "permanent_abroad",
+    "temporary",
+    "temporary_abroad",
+    "postal",
+    "postal_abroad",
+    "municipality",
 )
 
 
@@ -109,7 +123,7 @@ class Addresses(Statement):
     valid_to: Day = column("address")
 
     @rule("municipality_code", "ADDRESS-MUNICIPALITY")
-    def three_digits(cls, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, N805
+    def three_digits(cls, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return codes.str.fullmatch("[0-9]{3}")
 
     class Config:
@@ -117,9 +131,20 @@ class Addresses(Statement):
 
 
 class MarketingChoices(Statement):
-    purpose: Text = column("marketing_choice", required=True, isin=[
-        "direct_marketing", "analytics", "profiling", "targeted_advertising", "contact_disclosure",
-        "customer_register_update", "personal_directory", "genealogy"])
+    purpose: Text = column(
+        "marketing_choice",
+        required=True,
+        isin=[
+            "direct_marketing",
+            "analytics",
+            "profiling",
+            "targeted_advertising",
+            "contact_disclosure",
+            "customer_register_update",
+            "personal_directory",
+            "genealogy",
+        ],
+    )
     channel: Text = column("marketing_choice", required=True, isin=CHANNELS)
     choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn", "prohibited", "lifted"])
     origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
@@ -242,7 +267,18 @@ class CreditMarks(Statement):
 CANONICAL: dict[str, type[Statement]] = {
     model.to_schema().name: model
     for model in (
-        Persons, Names, Identifiers, ContactPoints, Addresses, MarketingChoices, CompanyContacts, Contracts, Orders,
-        Visits, VisitActions, CreditReports, CreditMarks,
+        Persons,
+        Names,
+        Identifiers,
+        ContactPoints,
+        Addresses,
+        MarketingChoices,
+        CompanyContacts,
+        Contracts,
+        Orders,
+        Visits,
+        VisitActions,
+        CreditReports,
+        CreditMarks,
     )
 }

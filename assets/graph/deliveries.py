@@ -1,7 +1,7 @@
 """inbox -> raw -> staged, quarantine: per source, partitioned by delivery day."""
 
 from collections import Counter
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
@@ -29,8 +29,6 @@ class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def date(self) -> date:
-        from datetime import datetime
-
         return date.fromisoformat(self.as_of) if self.as_of else datetime.now(POLICY.zone).date()
 
 
@@ -55,22 +53,23 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")
         book = [entry for day in days for entry in deliveries.book(home, source.name, day)]
-        return dg.MaterializeResult(metadata={
-            "dagster/row_count": sum(entry.delivered - entry.suppressed - entry.expired for entry in book),
-            "deliveries": len(done.entries),
-            "redelivered": done.redelivered,
-            "refused": len(done.refused),
-            "days_to_stage_again": len(again - days),
-            **numbers({"delivered": sum(e.delivered for e in done.entries), "suppressed": sum(e.suppressed for e in done.entries)}),
-            "refusals": counts_table(["which", "why"], done.refused),
-        })
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(entry.delivered - entry.suppressed - entry.expired for entry in book),
+                "deliveries": len(done.entries),
+                "redelivered": done.redelivered,
+                "refused": len(done.refused),
+                "days_to_stage_again": len(again - days),
+                **numbers({"delivered": sum(e.delivered for e in done.entries), "suppressed": sum(e.suppressed for e in done.entries)}),
+                "refusals": counts_table(["which", "why"], done.refused),
+            }
+        )
 
     return ingest
 
 
 def staged_asset(source: Source) -> dg.AssetsDefinition:
-    models: dict[str, type[TableModel]] = {
-        table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
+    models: dict[str, type[TableModel]] = {table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
     schema = column_schema(models)
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
     lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
@@ -79,7 +78,10 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
         name=f"stage_{source.name}",
         specs=[
             dg.AssetSpec(
-                ["staged", source.name], deps=[["raw", source.name]], group_name="staged", kinds={"parquet", "pandera"},
+                ["staged", source.name],
+                deps=[["raw", source.name]],
+                group_name="staged",
+                kinds={"parquet", "pandera"},
                 description=f"Canonical frames of {source.name} that passed their Pandera models.",
                 owners=[POLICY.sources[source.name].owner],
                 metadata={"dagster/column_schema": schema, "dagster/column_lineage": lineage},
@@ -87,11 +89,14 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                "conservation", asset=["staged", source.name], blocking=True,
+                "conservation",
+                asset=["staged", source.name],
+                blocking=True,
                 description="delivered = staged + quarantined + suppressed + duplicates + expired, by count and by key",
             ),
             dg.AssetCheckSpec(
-                "quarantine_is_small", asset=["staged", source.name],
+                "quarantine_is_small",
+                asset=["staged", source.name],
                 description="no more than one record in twenty of these days is in quarantine",
             ),
         ],
@@ -108,20 +113,26 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
         codes: Counter[str] = Counter()
         for entry in book:
             codes.update(entry.codes or {})
-        yield dg.MaterializeResult(asset_key=["staged", source.name], metadata={
-            "dagster/row_count": total["staged"],
-            **numbers(total),
-            "codes": counts_table(["rule", "failures"], sorted(codes.items())),
-            "per_delivery": _per_delivery(book),
-        })
+        yield dg.MaterializeResult(
+            asset_key=["staged", source.name],
+            metadata={
+                "dagster/row_count": total["staged"],
+                **numbers(total),
+                "codes": counts_table(["rule", "failures"], sorted(codes.items())),
+                "per_delivery": _per_delivery(book),
+            },
+        )
         lost = staged.lost_by_key(home, book)
         yield dg.AssetCheckResult(
-            asset_key=["staged", source.name], check_name="conservation",
+            asset_key=["staged", source.name],
+            check_name="conservation",
             passed=lost == 0 and all(entry.conserved for entry in book),
             metadata={"deliveries": len(book), "lost_by_key": lost, "per_delivery": _per_delivery(book), **numbers(total)},
         )
         yield dg.AssetCheckResult(
-            asset_key=["staged", source.name], check_name="quarantine_is_small", severity=dg.AssetCheckSeverity.WARN,
+            asset_key=["staged", source.name],
+            check_name="quarantine_is_small",
+            severity=dg.AssetCheckSeverity.WARN,
             passed=total["quarantined"] * 20 <= total["delivered"],
             metadata={"quarantined": total["quarantined"], "delivered": total["delivered"]},
         )
@@ -131,8 +142,7 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
 
 def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
     names = ("delivered", "staged", "quarantined", "suppressed", "duplicates", "expired")
-    return counts_table(
-        ["delivery", "dataset", *names], [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]])
+    return counts_table(["delivery", "dataset", *names], [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]])
 
 
 def refusals_check(source: Source) -> dg.AssetChecksDefinition:
@@ -146,9 +156,7 @@ def refusals_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def suppression_check(source: Source) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        asset=["raw", source.name], name="nobody_suppressed", blocking=True,
-        description="raw holds no record of a registrant who has been erased")
+    @dg.asset_check(asset=["raw", source.name], name="nobody_suppressed", blocking=True, description="raw holds no record of a registrant who has been erased")
     @without_values
     def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(passed=(found := suppression.found_in_raw(home, source.name)) == 0, metadata={"found": found})
@@ -156,9 +164,6 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     return nobody_suppressed
 
 
-INBOX = [
-    dg.AssetSpec(["inbox", source.name], group_name="inbox", description=f"What {source.name} delivers: data files with manifests.")
-    for source in SOURCES
-]
+INBOX = [dg.AssetSpec(["inbox", source.name], group_name="inbox", description=f"What {source.name} delivers: data files with manifests.") for source in SOURCES]
 ASSETS = [*INBOX, *(raw_asset(source) for source in SOURCES), *(staged_asset(source) for source in SOURCES)]
 CHECKS = [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

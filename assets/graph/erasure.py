@@ -20,8 +20,15 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
 
 def _asset(name: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(
-        key=["erasure", name], deps=after, group_name="erasure", owners=["team:privacy"], description=description,
-        partitions_def=REQUESTS, backfill_policy=ONE_RUN, pool=WRITER)
+        key=["erasure", name],
+        deps=after,
+        group_name="erasure",
+        owners=["team:privacy"],
+        description=description,
+        partitions_def=REQUESTS,
+        backfill_policy=ONE_RUN,
+        pool=WRITER,
+    )
 
 
 @_asset("found", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
@@ -41,13 +48,14 @@ def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], 
 @without_values
 def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     rows = erasure.remove(home, _open(context, home))
-    return dg.MaterializeResult(metadata={
-        "rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
+    return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
 
 
 @_asset(
-    "closed", [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
-    "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.")
+    "closed",
+    [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
+    "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.",
+)
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     ids = _open(context, home)

@@ -30,26 +30,41 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"build_{purpose}",
-        specs=[dg.AssetSpec(
-            ["built", purpose], deps=list(KEYS.values()), group_name="marts", kinds={"duckdb"}, owners=["team:data"],
-            description=f"The next {purpose} mart, built from the register beside the published one.",
-            metadata={"dagster/column_schema": schema, "dagster/column_lineage": _lineage(purpose)},
-        )],
-        check_specs=[dg.AssetCheckSpec(
-            "fit_to_publish", asset=["built", purpose], blocking=True,
-            description="every row passes its model; no table or column that the policy does not allow for the purpose")],
+        specs=[
+            dg.AssetSpec(
+                ["built", purpose],
+                deps=list(KEYS.values()),
+                group_name="marts",
+                kinds={"duckdb"},
+                owners=["team:data"],
+                description=f"The next {purpose} mart, built from the register beside the published one.",
+                metadata={"dagster/column_schema": schema, "dagster/column_lineage": _lineage(purpose)},
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "fit_to_publish",
+                asset=["built", purpose],
+                blocking=True,
+                description="every row passes its model; no table or column that the policy does not allow for the purpose",
+            )
+        ],
         pool=WRITER,
     )
     @without_values
     def build(home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
         rows = building.build(home, purpose, today.date)
         found = building.check(home, purpose)
-        yield dg.MaterializeResult(asset_key=["built", purpose], metadata={
-            "dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"),
-            "policy_version": POLICY.version, "policy_hash": POLICY.fingerprint})
+        yield dg.MaterializeResult(
+            asset_key=["built", purpose],
+            metadata={"dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "policy_version": POLICY.version, "policy_hash": POLICY.fingerprint},
+        )
         yield dg.AssetCheckResult(
-            asset_key=["built", purpose], check_name="fit_to_publish", passed=not found,
-            metadata={"rules": counts_table(["rule", "rows"], sorted(found.items()))})
+            asset_key=["built", purpose],
+            check_name="fit_to_publish",
+            passed=not found,
+            metadata={"rules": counts_table(["rule", "rows"], sorted(found.items()))},
+        )
 
     return build
 
@@ -71,8 +86,9 @@ def mart_asset(purpose: str) -> dg.AssetsDefinition:
     @without_values
     def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
         rows = building.publish(home, purpose)
-        return dg.MaterializeResult(metadata={
-            "dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "bytes": building.mart_path(home, purpose).stat().st_size})
+        return dg.MaterializeResult(
+            metadata={"dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "bytes": building.mart_path(home, purpose).stat().st_size}
+        )
 
     return publish
 

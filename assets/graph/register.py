@@ -1,6 +1,7 @@
 """staged -> register -> retention: who is who, one row per registrant, and what is past its time."""
 
 from datetime import timedelta
+from typing import Any
 
 import dagster as dg
 
@@ -14,8 +15,7 @@ from assets.sources import SOURCES
 from schemas.columns import arrow_schema
 
 STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
-STAGED_TABLES = {
-    source.name: {frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames} for source in SOURCES}
+STAGED_TABLES = {source.name: {frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames} for source in SOURCES}
 FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
 # Behind an erasure, too, the register is built anew.
 UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
@@ -28,7 +28,8 @@ def _lineage(table: str) -> dg.TableColumnLineage:
         deps = [
             dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
             for staged_table, staged_column in COMES_FROM.get(table, {}).get(column, ())
-            for source, tables in STAGED_TABLES.items() if staged_table in tables
+            for source, tables in STAGED_TABLES.items()
+            if staged_table in tables
         ]
         if deps:
             found[column] = deps
@@ -39,23 +40,25 @@ def _lineage(table: str) -> dg.TableColumnLineage:
     name="register",
     specs=[
         dg.AssetSpec(
-            ["register", table], deps=UPSTREAM, group_name="register", kinds={"parquet"}, owners=["team:data"],
-            description=(model.__doc__ or f"{table} under their registrant.").strip(), freshness_policy=FRESH,
+            ["register", table],
+            deps=UPSTREAM,
+            group_name="register",
+            kinds={"parquet"},
+            owners=["team:data"],
+            description=(model.__doc__ or f"{table} under their registrant.").strip(),
+            freshness_policy=FRESH,
             metadata={"dagster/column_schema": column_schema({"": model}), "dagster/column_lineage": _lineage(table)},
         )
         for table, model in building.TABLES.items()
     ],
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told)
-        for name, told in quality.CHECKS.items()
-    ],
+    check_specs=[dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told) for name, told in quality.CHECKS.items()],
     pool=WRITER,
 )
 @without_values
 def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN201
     built = building.build(home, today.date)
     for table in building.TABLES:
-        metadata: dict[str, object] = {"dagster/row_count": built.rows[table]}
+        metadata: dict[str, Any] = {"dagster/row_count": built.rows[table]}
         if table == "membership":
             metadata |= {name: value for name, value in built.links.items() if isinstance(value, (int, float))}
             metadata["links_per_pass"] = counts_table(["pass", "links"], sorted(dict(built.links.get("links", {})).items()))  # type: ignore[call-overload]
@@ -81,8 +84,7 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
 @without_values
 def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     removed = retention.sweep(home, today.date)
-    return dg.MaterializeResult(metadata={
-        "removed": sum(removed.values()), **numbers(removed), "per_rule": counts_table(["rule", "removed"], removed.items())})
+    return dg.MaterializeResult(metadata={"removed": sum(removed.values()), **numbers(removed), "per_rule": counts_table(["rule", "removed"], removed.items())})
 
 
 ASSETS = [register, sweep]

@@ -27,18 +27,19 @@ def column_schema(models: Mapping[str, type[TableModel]]) -> dg.TableSchema:
     for prefix, model in models.items():
         kinds, told = categories(model), descriptions(model)
         for name, kind in duckdb_types(model).items():
-            columns.append(dg.TableColumn(
-                name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags={"category": kinds[name]}))
+            columns.append(
+                dg.TableColumn(name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags={"category": kinds[name]})
+            )
     return dg.TableSchema(columns=columns)
 
 
 def column_lineage(query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
     """Where each column of a DuckDB query comes from, read off the SQL: `tables` gives columns and types, `keys` their assets."""
     parsed = sqlglot.parse_one(query, dialect="duckdb")
-    schema = {table: dict(columns) for table, columns in tables.items()}
-    whole = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
+    whole: Any = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False)
     found: dict[str, list[dg.TableColumnDep]] = {}
-    for column in (projection.alias_or_name for projection in whole.selects):
+    for column in whole.named_selects:
         deps = set()
         for node in lineage(column, whole.copy(), schema=schema, dialect="duckdb", validate_qualify_columns=False).walk():
             if isinstance(node.expression, exp.Table) and node.expression.name in keys:
@@ -78,7 +79,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except dg.Failure:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, its message must not reach the event log)
             raise failure(error) from None
 
     @functools.wraps(function)
@@ -87,7 +88,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             yield from function(*args, **kwargs)
         except dg.Failure:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, its message must not reach the event log)
             raise failure(error) from None
 
     return guarded_generator if inspect.isgeneratorfunction(function) else guarded

@@ -55,8 +55,9 @@ def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str,
     """The register's table as a view of its name."""
     path = home.register(table)
     source = f"read_parquet('{path}')" if path.exists() else None
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {source}" if source
-                       else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {source}" if source else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+    )
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -86,7 +87,8 @@ def check(home: Home, purpose: str) -> dict[str, int]:
     with duckdb.connect(str(candidate_path(home, purpose)), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         there = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
-        declared = {(table_name(model), name) for model in (*MARTS[purpose], About) for name in arrow_schema(model).names}
+        both: list[type[TableModel]] = [*MARTS[purpose], About]
+        declared = {(table_name(model), name) for model in both for name in arrow_schema(model).names}
         undeclared = set(there) ^ declared
         if undeclared:
             found["MART-UNDECLARED"] = len(undeclared)
@@ -122,7 +124,4 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
 def rows(home: Home, purpose: str) -> dict[str, int]:
     """Rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
-        return {
-            table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0]
-            for model in MARTS[purpose]
-        }
+        return {table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0] for model in MARTS[purpose]}

@@ -50,13 +50,17 @@ RELATIONSHIPS: dict[str, type[TableModel]] = {
     "credit_reports": tables.RegistrantCreditReports,
     "credit_marks": tables.RegistrantCreditMarks,
 }
-TABLES: dict[str, type[TableModel]] = {
-    table_name(model): model
-    for model in (
-        tables.Membership, tables.Registrants, tables.Provenance, *HISTORIES.values(), *RELATIONSHIPS.values(), tables.KnownBy,
-        tables.Departed, tables.Expired,
-    )
-}
+_ALL: list[type[TableModel]] = [
+    tables.Membership,
+    tables.Registrants,
+    tables.Provenance,
+    *HISTORIES.values(),
+    *RELATIONSHIPS.values(),
+    tables.KnownBy,
+    tables.Departed,
+    tables.Expired,
+]
+TABLES = {table_name(model): model for model in _ALL}
 
 
 def build(home: Home, today: date) -> Built:
@@ -83,7 +87,8 @@ def decide(home: Home, today: date) -> dict[str, int]:
 def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
     steps: list[tuple[str, Callable[[], object]]] = [
         ("facts", lambda: facts.gather(home, connection, today)),
-        ("people", lambda: (membership.source_persons(home, connection), membership.people(connection))),
+        ("source persons", lambda: membership.source_persons(home, connection)),
+        ("people", lambda: membership.people(connection)),
         ("linkage", lambda: built.links.update(asdict(membership.resolve(connection)))),
         ("relationships", lambda: relationships.gather(connection)),
         ("golden", lambda: golden.pick(connection, home.policy)),
@@ -120,8 +125,7 @@ def still_up_to_date(home: Home, today: date) -> None:
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
     """Write what holds and is not expired. An order outlives its registrant without them (segregated for the accounts)."""
     connection.execute("CREATE OR REPLACE TEMP TABLE departed AS SELECT DISTINCT registrant_id FROM expired WHERE what = 'registrant'")
-    connection.execute(
-        "CREATE OR REPLACE TEMP MACRO gone(id) AS coalesce(id IN (SELECT registrant_id FROM departed WHERE registrant_id IS NOT NULL), false)")
+    connection.execute("CREATE OR REPLACE TEMP MACRO gone(id) AS coalesce(id IN (SELECT registrant_id FROM departed WHERE registrant_id IS NOT NULL), false)")
     connection.execute("CREATE OR REPLACE TEMP TABLE old_cookies AS SELECT key AS visitor_id FROM expired WHERE what = 'cookie'")
     for table in ("membership", "registrants", "provenance"):
         _put(home, connection, built, TABLES[table], f"SELECT * FROM {table} WHERE NOT gone(registrant_id)")
@@ -136,8 +140,14 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
                 THEN registrant_id END AS registrant_id) FROM ({rows})"""
         _put(home, connection, built, model, rows)
     _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers WHERE NOT gone(registrant_id)")
-    _put(home, connection, built, tables.Departed, """
-        SELECT DISTINCT rule, type, value FROM held_identifiers JOIN expired USING (registrant_id) WHERE what = 'registrant'""")
+    _put(
+        home,
+        connection,
+        built,
+        tables.Departed,
+        """
+        SELECT DISTINCT rule, type, value FROM held_identifiers JOIN expired USING (registrant_id) WHERE what = 'registrant'""",
+    )
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
 
 
@@ -145,8 +155,7 @@ def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model:
     """Write one table with the model's columns and types, in an order that does not depend on how it was made."""
     types = duckdb_types(model)
     columns = ", ".join(f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names)
-    built.rows[table_name(model)] = copy_parquet(
-        connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model)))
+    built.rows[table_name(model)] = copy_parquet(connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model)))
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -49,6 +49,7 @@ def personae(connection: duckdb.DuckDBPyConnection) -> None:
 
     Letters lose case and accents; names fall into words, hyphenated ones stay whole; a street keeps its name and number.
     """
+
     def words(name: str) -> str:
         return f"regexp_extract_all(strip_accents(lower(replace({name}, '''', ''))), '\\pL+(?:-\\pL+)*')"
 
@@ -58,11 +59,11 @@ def personae(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE folded AS
         WITH split AS (
-            SELECT id, {words('given_names')} AS tokens, {words('call_name')}[1] AS called,
-                nullif(array_to_string({words('family_name')}, ''), '') AS family,
-                list_transform(former_family_names, lambda name: array_to_string({words('name')}, '')) AS former,
+            SELECT id, {words("given_names")} AS tokens, {words("call_name")}[1] AS called,
+                nullif(array_to_string({words("family_name")}, ''), '') AS family,
+                list_transform(former_family_names, lambda name: array_to_string({words("name")}, '')) AS former,
                 CASE WHEN year(birth_date) BETWEEN 1000 AND 9999 THEN birth_date::VARCHAR END AS birth,
-                {plain('postcode')} AS postcode, {plain('town')} AS town,
+                {plain("postcode")} AS postcode, {plain("town")} AS town,
                 {plain(NAME_AND_NUMBER)} AS building
             FROM persons_known)
         SELECT id, coalesce(tokens[1], called) AS given, called, coalesce(called, tokens[1]) AS used,
@@ -75,8 +76,7 @@ def personae(connection: duckdb.DuckDBPyConnection) -> None:
     )
     people = max(_count(connection, "SELECT count(*) FROM folded"), 1)
     shares = ", ".join(
-        f"(greatest({value}_rows.rows, 1) + {SMOOTHING * ordinary}) / {people + SMOOTHING} AS {value}_share"
-        for value, ordinary in SHARES.items()
+        f"(greatest({value}_rows.rows, 1) + {SMOOTHING * ordinary}) / {people + SMOOTHING} AS {value}_share" for value, ordinary in SHARES.items()
     )
     counted = " ".join(
         f"LEFT JOIN (SELECT {column} AS value, count(*) AS rows FROM folded WHERE {column} IS NOT NULL GROUP BY ALL) "
@@ -116,7 +116,7 @@ def contacts(connection: duckdb.DuckDBPyConnection) -> int:
             WHERE given IS NOT NULL GROUP BY type, key, given, called),
         like_an_earlier AS (
             SELECT type, key, other, bool_or(given <> 'differs') AS alike FROM (
-                SELECT one.type, one.key, other.id AS other, {level_of('given')} AS given
+                SELECT one.type, one.key, other.id AS other, {level_of("given")} AS given
                 FROM named AS one JOIN named AS other ON one.type = other.type AND one.key = other.key AND one.id < other.id
                 JOIN personae AS l ON l.id = one.id JOIN personae AS r ON r.id = other.id)
             GROUP BY ALL),
@@ -144,10 +144,14 @@ def candidates(connection: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     dropped = 0
     for keys in PASSES:
         dropped += _open_blocks(connection, f"SELECT key, id, 0 AS contact FROM ({keys})")
-    _open_blocks(connection, f"""
+    _open_blocks(
+        connection,
+        f"""
         SELECT key, id, CASE type WHEN 'email' THEN CASE WHEN sole THEN {EMAIL | SOLE_EMAIL} ELSE {EMAIL} END
             ELSE CASE WHEN sole THEN {PHONE | SOLE_PHONE} ELSE {PHONE} END END AS contact
-        FROM live_contacts SEMI JOIN contact_people USING (type, key)""", cap=CONTACT_CAP)
+        FROM live_contacts SEMI JOIN contact_people USING (type, key)""",
+        cap=CONTACT_CAP,
+    )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE candidates AS
         SELECT one, other, bit_or(contact) AS contact FROM paired GROUP BY one, other"""

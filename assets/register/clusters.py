@@ -103,6 +103,8 @@ class Clusters:
             return y in enemies[x] or -1 != code[x] != code[y] != -1
 
         def doubtful(x: int, y: int, bits: float) -> bool:
+            if code[y] < 0 and not enemies[y]:
+                return False
             return any(z != y and rival > bits - RIVAL_MARGIN and opposed(y, z) for z, rival in strength[x].items())
 
         group = {node: node for node in strength}

@@ -39,7 +39,8 @@ def fold(connection: duckdb.DuckDBPyConnection, table: str, fact: DatedFact, tod
     forgotten = (
         "LEFT JOIN protection USING (person_key) WHERE NOT coalesce(protection.protected, false) "
         "AND (lifted IS NULL OR latest.said >= lifted OR (latest.source <> 'population_register' AND latest.said.moment >= lifted.moment))"
-        if fact.location else "WHERE true"
+        if fact.location
+        else "WHERE true"
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {table}_held AS

@@ -25,6 +25,7 @@ from assets import deliveries
 from assets.home import Home
 from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
 from assets.sources.source import STATEMENT_MACROS
+from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 
@@ -39,7 +40,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     """
     connection.execute(STATEMENT_MACROS)
     _book(home, connection)
-    for model in (*CANONICAL.values(), Outcome):
+    staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    for model in staged:
         home.staged(connection, model)
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     _current_records(connection)
@@ -61,8 +63,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
 
 
 def _book(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)")
     rows = [(one.delivery_id, one.dataset, one.period_last, one.sequence or 0) for one in deliveries.book(home)]
     if rows:
         connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?)", rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import sqlglot
+from sqlglot import exp
 
 from schemas.columns import categories
 from schemas.policy import Policy
@@ -17,18 +18,26 @@ _PICKS = {
     "name": ("given_names, family_name", "names_held WHERE kind = 'official' AND is_current", "1"),
     "call_name": ("given_names AS call_name", "names_held WHERE kind = 'call' AND is_current", "1"),
     "birth_date": ("birth_date, birth_date_precision", "persons_held WHERE birth_date IS NOT NULL", "1"),
-    "language": ("coalesce(language, native_language) AS language",
-                 "persons_held WHERE coalesce(language, native_language) IS NOT NULL", "language IS NULL"),
+    "language": ("coalesce(language, native_language) AS language", "persons_held WHERE coalesce(language, native_language) IS NOT NULL", "language IS NULL"),
     "email": ("value AS email", "contact_points_held WHERE kind = 'email' AND is_current", "1"),
     "phone": ("value AS phone", "contact_points_held WHERE kind = 'phone' AND is_current", "1"),
-    "address": ("street, postcode, town, country",
-                "addresses_held WHERE kind <> 'municipality' AND is_current AND street IS NOT NULL", "1"),
+    "address": ("street, postcode, town, country", "addresses_held WHERE kind <> 'municipality' AND is_current AND street IS NOT NULL", "1"),
     "municipality": ("municipality_code", "addresses_held WHERE kind = 'municipality' AND is_current", "1"),
     "company": ("company_name, job_title", "said_company_contacts WHERE true", "1"),
 }
 
-_STAGED_AS = {"names_held": "names", "persons_held": "persons", "contact_points_held": "contact_points",
-              "addresses_held": "addresses", "said_company_contacts": "company_contacts"}
+_STAGED_AS = {
+    "names_held": "names",
+    "persons_held": "persons",
+    "contact_points_held": "contact_points",
+    "addresses_held": "addresses",
+    "said_company_contacts": "company_contacts",
+}
+
+
+def _selected(columns: str) -> list[exp.Expr]:
+    """The expressions of a column list."""
+    return list(sqlglot.parse_one(f"SELECT {columns}", dialect="duckdb", into=exp.Select).selects)
 
 
 def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
@@ -36,8 +45,8 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     golden = {}
     for filled, origin, _ in _PICKS.values():
         table = _STAGED_AS[origin.split(" ")[0]]
-        for expression in sqlglot.parse_one(f"SELECT {filled}", dialect="duckdb").selects:
-            golden[expression.alias_or_name] = [(table, column.name) for column in expression.find_all(sqlglot.exp.Column)]
+        for expression in _selected(filled):
+            golden[expression.alias_or_name] = [(table, column.name) for column in expression.find_all(exp.Column)]
     for number in ("identity_code", "customer_number"):
         golden[number] = [("identifiers", "value")]
     golden |= {"deceased": [("persons", "deceased")], "death_date": [("persons", "death_date")], "protected": [("persons", "protected")]}
@@ -62,10 +71,8 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     connection.executemany("INSERT INTO trust VALUES (?, ?)", [(name, one.trust) for name, one in policy.sources.items()])
     _whole_registrants(connection)
     for attribute, (columns, rows, preference) in _PICKS.items():
-        protected = (
-            "AND NOT state.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else "")
-        order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else (
-            "newest, " if "_held WHERE kind" in rows else "")
+        protected = "AND NOT state.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
+        order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else ("newest, " if "_held WHERE kind" in rows else "")
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE picked_{attribute} AS
             SELECT registrant_id, {columns}, source, said.delivery_id AS delivery_id, record_key, said.moment AS stated_at
@@ -74,16 +81,15 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
             WHERE true {protected}
             QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key) = 1"""
         )
-    columns = ", ".join(
-        f"picked_{attribute}.{expression.alias_or_name}"
-        for attribute, (filled, _, _) in _PICKS.items()
-        for expression in sqlglot.parse_one(f"SELECT {filled}", dialect="duckdb").selects
-    )
+    columns = ", ".join(f"picked_{attribute}.{expression.alias_or_name}" for attribute, (filled, _, _) in _PICKS.items() for expression in _selected(filled))
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE registrants AS SELECT whole.*, {columns} FROM whole {joins}")
-    connection.execute("CREATE OR REPLACE TEMP TABLE provenance AS " + " UNION ALL ".join(
-        f"SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id, record_key, stated_at FROM picked_{attribute}"
-        for attribute in _PICKS))
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE provenance AS "
+        + " UNION ALL ".join(
+            f"SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id, record_key, stated_at FROM picked_{attribute}" for attribute in _PICKS
+        )
+    )
     _histories(connection)
     known_by(connection)
     _choices(connection)

@@ -79,7 +79,8 @@ class _Linkage:
         people = self._count("SELECT count(*) FROM persons_known")
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE accepted AS {scored('candidates', people)}")
         self.vetoed += self._count("SELECT count(*) FROM accepted WHERE vetoed")
-        self._join("SELECT one, other, pass, weight FROM accepted WHERE NOT vetoed", keep_apart=True)
+        # Two clusters in one link have been compared by it; third parties begin at three.
+        self._join("SELECT one, other, pass, weight FROM accepted WHERE NOT vetoed", compare_from=3)
         self._link_mailboxes()
         self._link_visitors()
         self._write_clusters()
@@ -97,8 +98,19 @@ class _Linkage:
             two_code_people=self.two_code_people,
             two_code_clusters=self._two_code_clusters(),
         )
-        for table in ("records", "held", "persons_known", "bases", "joined", "personae", "contact_rows", "contact_people",
-                      "live_contacts", "candidates", "accepted"):
+        for table in (
+            "records",
+            "held",
+            "persons_known",
+            "bases",
+            "joined",
+            "personae",
+            "contact_rows",
+            "contact_people",
+            "live_contacts",
+            "candidates",
+            "accepted",
+        ):
             self.connection.execute(f"DROP TABLE IF EXISTS {table}")
         return report
 
@@ -175,7 +187,8 @@ class _Linkage:
                 WHERE NOT nameless.named AND NOT nameless.numbered AND owner.named)
             SELECT least(min(mailbox), min(person)) AS one, greatest(min(mailbox), min(person)) AS other, '{code}' AS pass,
                 {weight}::DOUBLE AS weight
-            FROM pairs GROUP BY base HAVING min(owner) = max(owner)"""
+            FROM pairs GROUP BY base HAVING min(owner) = max(owner)""",
+            compare_from=2,
         )
         run("DROP TABLE mail")
 
@@ -191,7 +204,7 @@ class _Linkage:
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE disputed AS
             SELECT value FROM browsers GROUP BY value HAVING count(DISTINCT code) > 1 OR count(DISTINCT base) FILTER (signed_in) > 1
-            UNION SELECT one.cohort FROM ({clashing('cohorts')}) AS clash
+            UNION SELECT one.cohort FROM ({clashing("cohorts")}) AS clash
             JOIN cohorts AS one ON one.base = clash.one JOIN cohorts AS other ON other.base = clash.other AND other.cohort = one.cohort"""
         )
         self.disputed += self._count("SELECT count(*) FROM disputed")
@@ -199,45 +212,51 @@ class _Linkage:
         self._join(
             f"""WITH live AS (SELECT value, id, min(id) OVER (PARTITION BY value) AS first FROM browsers ANTI JOIN disputed USING (value))
             SELECT DISTINCT first AS one, id AS other, '{code}' AS pass, {weight}::DOUBLE AS weight FROM live WHERE id <> first""",
-            keep_apart=True, signed_in_apart=True,
+            compare_from=2,
+            accounts_apart=True,
         )
         self.connection.execute("DROP TABLE browsers; DROP TABLE cohorts; DROP TABLE disputed")
 
-    def _join(self, links: str, *, keep_apart: bool = False, signed_in_apart: bool = False) -> None:
-        """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`."""
+    def _join(self, links: str, *, compare_from: int = 0, accounts_apart: bool = False) -> None:
+        """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`.
+
+        Where at least `compare_from` clusters would become one (0: never), their people are compared with each other first.
+        """
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE proposed AS {links}")
         columns = self.connection.execute("SELECT one, other, weight FROM proposed ORDER BY ALL").fetchnumpy()
         one, other = (np.asarray(columns[name], np.int32) for name in ("one", "other"))
         if len(one):
-            def apart(together: Ints) -> tuple[Ints, Ints]:
-                return self._apart(together, signed_in_apart)
 
-            self.clusters.join(one, other, np.asarray(columns["weight"], np.float64), apart if keep_apart else None)
+            def apart(together: Ints) -> tuple[Ints, Ints]:
+                return self._apart(together, compare_from, accounts_apart)
+
+            self.clusters.join(one, other, np.asarray(columns["weight"], np.float64), apart if compare_from else None)
             self._publish_bases()
         held = "FROM proposed JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE l.base = r.base"
         self.connection.execute(f"INSERT INTO joined SELECT one, other, pass, weight {held}")
         self.vetoed += len(one) - self._count(f"SELECT count(*) {held}")
         self.connection.execute("DROP TABLE proposed")
 
-    def _apart(self, together: Ints, signed_in_apart: bool) -> tuple[Ints, Ints]:
+    def _apart(self, together: Ints, compare_from: int, accounts_apart: bool) -> tuple[Ints, Ints]:
         """The pairs of clusters that may not meet in the proposed ones: names or birth dates clash, or two accounts."""
         label = self.clusters.label
         bases = np.flatnonzero(label == np.arange(len(label))).astype(np.int32)
         cohort = together[bases]
-        # Two clusters of a proposed pair have been compared by the link between them; third parties begin at three.
-        least = 2 if signed_in_apart else 3
-        crowded = np.bincount(cohort, minlength=len(label))[cohort] >= least
+        crowded = np.bincount(cohort, minlength=len(label))[cohort] >= compare_from
         self.connection.register("crowd", pa.table({"cohort": cohort[crowded], "base": bases[crowded]}))
-        try:
-            signed_in = """ UNION SELECT l.base, r.base FROM users AS l JOIN users AS r ON l.cohort = r.cohort AND l.base < r.base
-                """ if signed_in_apart else ""
-            pairs = self.connection.execute(
-                f"""WITH users AS (
-                    SELECT DISTINCT cohort, crowd.base FROM crowd JOIN bases USING (base) JOIN held USING (id) WHERE type = 'user_id')
-                SELECT one, other FROM ({clashing('crowd')}){signed_in} ORDER BY ALL"""
-            ).fetchnumpy()
-        finally:
-            self.connection.unregister("crowd")
+        accounts = (
+            """
+            UNION SELECT l.base, r.base FROM users AS l JOIN users AS r ON l.cohort = r.cohort AND l.base < r.base
+            """
+            if accounts_apart
+            else ""
+        )
+        pairs = self.connection.execute(
+            f"""WITH users AS (
+                SELECT DISTINCT cohort, crowd.base FROM crowd JOIN bases USING (base) JOIN held USING (id) WHERE type = 'user_id')
+            SELECT one, other FROM ({clashing("crowd")}){accounts} ORDER BY ALL"""
+        ).fetchnumpy()
+        self.connection.unregister("crowd")
         return np.asarray(pairs["one"], np.int32), np.asarray(pairs["other"], np.int32)
 
     def _publish_bases(self) -> None:

@@ -24,14 +24,21 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     spoken = " UNION ALL ".join(
         f"SELECT person_key, said, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
         for table, contact in (
-            ("persons", "last_contact_on"), ("identifiers", "NULL::DATE"), ("contracts", "NULL::DATE"),
-            ("orders", "ordered_at::DATE"), ("visits", "started_at::DATE"), ("credit_reports", "NULL::DATE"),
+            ("persons", "last_contact_on"),
+            ("identifiers", "NULL::DATE"),
+            ("contracts", "NULL::DATE"),
+            ("orders", "ordered_at::DATE"),
+            ("visits", "started_at::DATE"),
+            ("credit_reports", "NULL::DATE"),
             ("marketing_choices", "CASE WHEN choice = 'granted' THEN stated_at::DATE END"),
         )
     )
     remembered = home.register("membership")
-    earlier = f"SELECT * FROM read_parquet('{remembered}')" if remembered.exists() else (
-        "SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false")
+    earlier = (
+        f"SELECT * FROM read_parquet('{remembered}')"
+        if remembered.exists()
+        else ("SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false")
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE source_persons AS
         WITH now AS (

@@ -31,12 +31,15 @@ def check(home: Home) -> dict[str, int]:
         return {
             "one_row_per_registrant": count(
                 """SELECT (SELECT count(*) - count(DISTINCT registrant_id) FROM registrants)
-                + (SELECT count(*) FROM membership ANTI JOIN registrants USING (registrant_id))"""),
+                + (SELECT count(*) FROM membership ANTI JOIN registrants USING (registrant_id))"""
+            ),
             "one_identity_code": count(
-                "SELECT count(*) FROM (SELECT identity_code FROM registrants WHERE identity_code IS NOT NULL GROUP BY identity_code HAVING count(*) > 1)"),
+                "SELECT count(*) FROM (SELECT identity_code FROM registrants WHERE identity_code IS NOT NULL GROUP BY identity_code HAVING count(*) > 1)"
+            ),
             "no_protected_location": count(
                 """SELECT (SELECT count(*) FROM registrants WHERE protected
                     AND coalesce(street, postcode, town, country, municipality_code) IS NOT NULL)
-                + (SELECT count(*) FROM addresses SEMI JOIN (SELECT registrant_id FROM registrants WHERE protected) AS hidden USING (registrant_id))"""),
+                + (SELECT count(*) FROM addresses SEMI JOIN (SELECT registrant_id FROM registrants WHERE protected) AS hidden USING (registrant_id))"""
+            ),
             "rows_pass_their_models": failing,
         }

@@ -28,9 +28,7 @@ _CHANNELS = vocabulary(["email", "sms", "phone", "post", "web", "all"])
 _BY_EMAIL, _BY_SMS, _BY_PHONE, _BY_POST, _BY_WEB, _BY_ALL = range(6)
 _STATUS = vocabulary(["granted", "withdrawn", "prohibited", "maybe"])
 _GRANTED, _WITHDRAWN, _PROHIBITED, _MAYBE = range(4)
-_SOURCES = vocabulary(
-    ["web-form", "tcf2", "list-unsubscribe-post", "customer-service", "vtj:SUORAMARKKINOINTIKIELTO", "prohibition-list"]
-)
+_SOURCES = vocabulary(["web-form", "tcf2", "list-unsubscribe-post", "customer-service", "vtj:SUORAMARKKINOINTIKIELTO", "prohibition-list"])
 _FORM, _TCF, _UNSUBSCRIBE, _SERVICE, _REGISTER, _LIST = range(6)
 _VERSIONS = vocabulary(["", "2023-05", "2024-01", "2025-03"])
 _LANGUAGES = vocabulary(["fi", "sv", "en"])
@@ -144,9 +142,7 @@ class _Log:
         return self.rng.permutation(among)[: self.chunk.wanted(case, self.rng)]
 
 
-def draw_consents(
-    chunk: Chunk, people: People, lives: Lives, *, points: ContactPoints, book: ContactBook, visitors: Ints
-) -> Records | None:
+def draw_consents(chunk: Chunk, people: People, lives: Lives, *, points: ContactPoints, book: ContactBook, visitors: Ints) -> Records | None:
     """The consent events of the chunk, by all kinds of keys; None where there are none."""
     log = _Log(chunk, people, chunk.rng("consents"))
     _choices(log, points, book)
@@ -184,9 +180,7 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     ):
         case[log.planted(name, among[case[among] == NO_CASE])] = CODE[name]
     email = either(in_case(case, "consent_key_in_capitals"), pc.utf8_upper(email), email)
-    key = either(
-        kind == _EMAIL, email, either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who]))
-    )
+    key = either(kind == _EMAIL, email, either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who])))
     key = either(kind == _PHONE, spelled(points.phone[who], rng.integers(0, SPELLINGS, count)), key)
     key = only(~in_case(case, "consent_without_key"), key)
     channel = np.where(kind == _PHONE, _BY_SMS, np.where(kind == _EMAIL, _BY_EMAIL, _BY_ALL))

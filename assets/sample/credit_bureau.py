@@ -139,9 +139,7 @@ class _Reports:
             "]",
         )
         grade = np.minimum(rng.geometric(0.42, count) - 1 + 2 * remarked, 4)
-        purpose = pick(
-            _PURPOSES, np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right")
-        )
+        purpose = pick(_PURPOSES, np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right"))
         purpose = either(case == CODE["credit_purpose_unknown"], "Z", purpose)
         born: Text | str = "" if birth is None else join('"dateOfBirth":', _midnight(birth), ",")
         text = join(
@@ -158,9 +156,7 @@ class _Reports:
         return Records(text, day, key, person, case, told)
 
 
-def draw_credit_reports(
-    chunk: Chunk, people: People, remark_ids: Sequence, companies: Sequence
-) -> tuple[Records | None, Records | None]:
+def draw_credit_reports(chunk: Chunk, people: People, remark_ids: Sequence, companies: Sequence) -> tuple[Records | None, Records | None]:
     """The reports of the first day and of later ones (None where there are none)."""
     reports = _Reports(chunk, people, remark_ids)
     rng, days = reports.rng, chunk.days

@@ -154,9 +154,7 @@ def _names(rng: np.random.Generator, people: People, lives: Lives, who: Ints, ca
     for error in range(TYPING_ERRORS):
         first = either(wrong & in_first & (way == error), pick(given.misspelt[error], first_no), first)
         last = either(wrong & ~in_first & (way == error), pick(family.misspelt[error], family_no), last)
-    first = either(
-        in_case(case, "initial_only", "duplicate_abbreviated"), join(pick(given.initial, first_no), "."), first
-    )
+    first = either(in_case(case, "initial_only", "duplicate_abbreviated"), join(pick(given.initial, first_no), "."), first)
     other = pick(given.initial, np.where(second >= 0, second, first_no))
     first = either(in_case(case, "middle_initial"), join(pick(given.text, first_no), " ", other), first)
     first = either(in_case(case, "nickname"), pick(given.nickname, first_no), first)
@@ -184,9 +182,7 @@ def _written_time(seconds: Ints, american: Mask) -> Text:
     return either(american, us_time(seconds), pc.utf8_slice_codeunits(iso_time(seconds, " ", ""), 0, 16))
 
 
-def draw_contacts(
-    chunk: Chunk, people: People, lives: Lives, points: ContactPoints, record_ids: Sequence
-) -> tuple[Records, Records | None, ContactBook]:
+def draw_contacts(chunk: Chunk, people: People, lives: Lives, points: ContactPoints, record_ids: Sequence) -> tuple[Records, Records | None, ContactBook]:
     """The first day's snapshot, the later exports (None where there are none), and who is known by what."""
     rng = chunk.rng("contacts")
     known = (people.kind == PROSPECT) | ((people.kind == CUSTOMER) & (rng.random(len(people)) < 0.98))
@@ -239,9 +235,7 @@ class _Draft:
     ids: Ints
 
 
-def _write(
-    chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives, *, points: ContactPoints, draft: _Draft
-) -> _Contacts:
+def _write(chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives, *, points: ContactPoints, draft: _Draft) -> _Contacts:
     who, case, day = draft.who, draft.case, draft.day
     count = len(who)
 
@@ -256,9 +250,7 @@ def _write(
     email = either(in_case(case, "duplicate_email_capitals"), pc.utf8_upper(email), email)
     email = either(rng.random(count) < 0.04, pc.utf8_capitalize(email), email)
     email = either(in_case(case, "email_missing", "duplicate_phone_only"), "", email)
-    email = either(
-        in_case(case, "email_broken"), pick(_BROKEN_EMAILS, rng.integers(0, len(_BROKEN_EMAILS), count)), email
-    )
+    email = either(in_case(case, "email_broken"), pick(_BROKEN_EMAILS, rng.integers(0, len(_BROKEN_EMAILS), count)), email)
     phone = either(in_case(case, "phone_missing"), "", spelled(points.phone[who], rng.integers(0, SPELLINGS, count)))
 
     created, active = _dates(chunk, rng, customer, day)
@@ -269,9 +261,7 @@ def _write(
 
     home, elsewhere = people.home.take(who), draw_addresses(rng, people.language[who])
     at_old = in_case(case, "duplicate_old_address")
-    address = type(home)(
-        *(np.where(at_old, old, new) for old, new in zip(vars(elsewhere).values(), vars(home).values(), strict=True))
-    )
+    address = type(home)(*(np.where(at_old, old, new) for old, new in zip(vars(elsewhere).values(), vars(home).values(), strict=True)))
     line = address.street_line(people.language[who])
     line = either(in_case(case, "line_break_in_address"), join('"c/o ', last, "\n", line, '"'), line)
     has_address = (
@@ -302,13 +292,9 @@ def _write(
         "Email": email,
         "Phone Number": phone,
         "Job Title": title,
-        "Lifecycle Stage": either(
-            customer, "Customer", pick(vocabulary(["Lead", "Subscriber", "Opportunity"]), rng.integers(0, 3, count))
-        ),
+        "Lifecycle Stage": either(customer, "Customer", pick(vocabulary(["Lead", "Subscriber", "Opportunity"]), rng.integers(0, 3, count))),
         "Lead Status": only(~customer & (rng.random(count) < 0.3), "Open"),
-        "Create Date": either(
-            in_case(case, "contact_impossible_date"), "2023-06-31 10:00", _written_time(created, american)
-        ),
+        "Create Date": either(in_case(case, "contact_impossible_date"), "2023-06-31 10:00", _written_time(created, american)),
         "Last Activity Date": only(rng.random(count) < 0.95, _written_time(active, american)),
         "Contact owner": drawn(_OWNERS, 0.6),
         "Associated Company": company,
@@ -319,9 +305,7 @@ def _write(
         "Preferred language": pick(_LANGUAGES, np.where(rng.random(count) < 0.3, 3, people.language[who])),
         "Date of birth": only(rng.random(count) < 0.35, iso_date(people.birth[who])),
         "Customer number": only(customer, join("C", padded(scrambled(people.person[who], 9_999_991), 7))),
-        "Unsubscribed from all email": either(
-            in_case(case, "unsubscribed"), "true", either(rng.random(count) < 0.5, "false", "")
-        ),
+        "Unsubscribed from all email": either(in_case(case, "unsubscribed"), "true", either(rng.random(count) < 0.5, "false", "")),
         "Global bounce": only(in_case(case, "global_bounce"), "true"),
         "Password": drawn(_PASSWORDS, 0.9),
         "NPS score": only(rng.random(count) < 0.1, number(rng.integers(0, 11, count))),
@@ -338,6 +322,4 @@ def _changed(chunk: Chunk, rng: np.random.Generator, contacts: _Contacts, rows: 
     columns["Job Title"] = pick(_TITLES, rng.integers(1, len(_TITLES), count))
     columns["Last Activity Date"] = _written_time(seconds, rng.random(count) < 0.3)
     columns["Phone Number"] = either(rng.random(count) < 0.4, empty(count), columns["Phone Number"])
-    return _Contacts(
-        contacts.who[rows], np.full(count, CODE["contact_changed"], np.int16), day, seconds // 86_400, columns
-    )
+    return _Contacts(contacts.who[rows], np.full(count, CODE["contact_changed"], np.int16), day, seconds // 86_400, columns)

@@ -77,9 +77,7 @@ def draw_orders(chunk: Chunk, people: People, book: ContactBook, numbers: Sequen
             too_many.take(arrow),
         )
 
-    records = Records(
-        text(np.arange(count), status), day, nullable(order_number), people.person[who], planting.case, day_no
-    )
+    records = Records(text(np.arange(count), status), day, nullable(order_number), people.person[who], planting.case, day_no)
     open_orders = np.flatnonzero(planting.free & (day_no > days.day_no[0] - 90) & (status <= _PLACED))
     changing = rng.permutation(open_orders)[: chunk.wanted("order_changed")]
     again = np.maximum(days.later(rng, len(changing)), day[changing])

@@ -73,13 +73,8 @@ CONTACT_COLUMNS = (
     "Password",
     "NPS score",
 )
-LATER_CONTACT_COLUMNS = tuple(
-    column for column in CONTACT_COLUMNS if column not in ("Lead Status", "Contact owner", "Password", "NPS score")
-)
-CONTRACT_COLUMNS = (
-    "contract_number,contact_id,customer_number,identity_code,product,status,starts_on,ends_on,"
-    "monthly_fee,currency,updated_at"
-)
+LATER_CONTACT_COLUMNS = tuple(column for column in CONTACT_COLUMNS if column not in ("Lead Status", "Contact owner", "Password", "NPS score"))
+CONTRACT_COLUMNS = "contract_number,contact_id,customer_number,identity_code,product,status,starts_on,ends_on,monthly_fee,currency,updated_at"
 ORDER_COLUMNS = "order_number,contact_id,customer_number,ordered_at,status,amount,currency,items"
 CONSENT_COLUMNS = "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,language"
 
@@ -153,6 +148,4 @@ CONTRACTS = Format(
     header=_csv(CONTRACT_COLUMNS, "\r\n"),
 )
 ORDERS = Format("orders", "crm", cases.ORDERS, "contracts", "orders-{day}.csv", header=_csv(ORDER_COLUMNS))
-CONSENTS = Format(
-    "consents", "consents", cases.CONSENT_LOG, "direct_marketing", "consent-log-{day}.csv", header=_csv(CONSENT_COLUMNS)
-)
+CONSENTS = Format("consents", "consents", cases.CONSENT_LOG, "direct_marketing", "consent-log-{day}.csv", header=_csv(CONSENT_COLUMNS))

@@ -154,9 +154,7 @@ def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, L
 
     for case in _DEFECTS:
         changes[case] = planting.rows(case, early)
-    corrections = np.concatenate(
-        [changes.setdefault(case, planting.rows(case, customers & early)) for case in _CODE_CORRECTIONS]
-    ).astype(np.int64)
+    corrections = np.concatenate([changes.setdefault(case, planting.rows(case, customers & early)) for case in _CODE_CORRECTIONS]).astype(np.int64)
     unmarried = early & (people.former < 0)
     for case in ("change_newer_first", "name_change_marriage"):
         changes[case] = planting.rows(case, unmarried & (customers if case == "change_newer_first" else steady))
@@ -209,9 +207,7 @@ def _moving_households(people: People, planting: Planting, among: Mask) -> Ints:
     return np.union1d(chosen, movers)
 
 
-def _rename(
-    rng: np.random.Generator, people: People, changes: dict[str, Ints], corrections: Ints, codes: CodeBook
-) -> tuple[People, Ints, Ints, Text]:
+def _rename(rng: np.random.Generator, people: People, changes: dict[str, Ints], corrections: Ints, codes: CodeBook) -> tuple[People, Ints, Ints, Text]:
     """Names and codes before and after; answers the people as they end, and what the basic data say."""
     married = np.r_[changes["name_change_marriage"], changes["change_newer_first"]].astype(np.int64)
     former, second = people.former.copy(), people.second.copy()

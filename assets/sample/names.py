@@ -78,10 +78,7 @@ def _table(rows: list[dict[str, str]], nicknames: dict[str, str]) -> NameTable:
         capitals=vocabulary(name.upper() for name in names),
         misspelt=tuple(vocabulary(misspelt(name, way) for name in names) for way in range(TYPING_ERRORS)),
         nickname=vocabulary(nicknames.get(name, name) for name in names),
-        groups={
-            group: (np.array(index, np.int32), np.cumsum(np.array(weight, np.float64)))
-            for group, (index, weight) in members.items()
-        },
+        groups={group: (np.array(index, np.int32), np.cumsum(np.array(weight, np.float64))) for group, (index, weight) in members.items()},
     )
 
 

@@ -53,12 +53,7 @@ class People:
     def take(self, rows: Ints) -> People:
         """The people at these rows; their homes stay those of the whole chunk."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return People(
-            **{
-                name: value if name == "homes" else value.take(pa.array(rows)) if name == "code" else value[rows]
-                for name, value in columns.items()
-            }
-        )
+        return People(**{name: value if name == "homes" else value.take(pa.array(rows)) if name == "code" else value[rows] for name, value in columns.items()})
 
     def age(self, day: int) -> Ints:
         """Whole years on a day (days since 1970)."""
@@ -103,9 +98,7 @@ def _birth_days(rng: np.random.Generator, roofs: _Roofs, child: Mask, today: int
     """Heads by a broad age pyramid, partners near them, children of their parents' age."""
     count = len(child)
     parent = np.bincount(roofs.household, child)[roofs.household] > 0
-    head_age = choose(
-        parent, _within(rng, rng.normal(43, 9, count), 24, 64), _within(rng, rng.normal(50, 19, count), 18.1, 97)
-    )
+    head_age = choose(parent, _within(rng, rng.normal(43, 9, count), 24, 64), _within(rng, rng.normal(50, 19, count), 18.1, 97))
     head_age = head_age[roofs.head]
     partner_age = _within(rng, head_age + rng.normal(0, 3.5, count), 18.1, 99)
     child_age = np.sqrt(rng.random(count)) * np.minimum(27, head_age - 19)
@@ -134,9 +127,7 @@ class _Names:
     former: Ints
 
 
-def _names(
-    rng: np.random.Generator, roofs: _Roofs, child: Mask, *, sex: Ints, language: Ints, by_roof: Ints, twins: Ints
-) -> _Names:
+def _names(rng: np.random.Generator, roofs: _Roofs, child: Mask, *, sex: Ints, language: Ints, by_roof: Ints, twins: Ints) -> _Names:
     """One surname under a roof, but for partners who keep theirs; twins never bear the same first name."""
     count = len(child)
     given = draw_given(rng, sex, language)

@@ -63,10 +63,7 @@ def places() -> Places:
         postcode=of_codes(lambda row: row["postcode"]),
         town=(finnish_town, of_codes(lambda row: row["town_sv"].title()), finnish_town),
         post_office=of_codes(
-            lambda row: (
-                f'"postinumero":"{row["postcode"]}","postitoimipaikka":'
-                f'{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
-            )
+            lambda row: f'"postinumero":"{row["postcode"]}","postitoimipaikka":{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
         ),
         municipality=of_codes(lambda row: row["municipality"]),
         bilingual=bilingual,

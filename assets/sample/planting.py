@@ -55,10 +55,7 @@ class Days:
 def local_midnight(days: Ints) -> Ints:
     """The epoch second at which each calendar day (days since 1970) begins in Finland."""
     distinct, place = np.unique(days, return_inverse=True)
-    seconds = [
-        int(datetime.combine(EPOCH + timedelta(days=int(day)), time(), _HELSINKI).astimezone(UTC).timestamp())
-        for day in distinct
-    ]
+    seconds = [int(datetime.combine(EPOCH + timedelta(days=int(day)), time(), _HELSINKI).astimezone(UTC).timestamp()) for day in distinct]
     return np.array(seconds, np.int64)[place]
 
 

@@ -111,9 +111,7 @@ class _BasicData:
             )
         dated = only(self.rng.random(self.count) < 0.3, groups.date_field("alkupv", self.people.birth + 40))
         named = ~self.has("newborn_without_name")
-        out.add(
-            groups.name_group(given, family, ',"etunimiUTF8":"', utf8, '","sukunimiUTF8":"', family, '"', dated), named
-        )
+        out.add(groups.name_group(given, family, ',"etunimiUTF8":"', utf8, '","sukunimiUTF8":"', family, '"', dated), named)
         own = self.some(0.25, named)
         out.add_rows(
             own,
@@ -167,9 +165,7 @@ class _BasicData:
         rows = self.some(0.08)
         out.add_rows(
             rows,
-            groups.language_group(
-                "ASIOINTIKIELI", self.people.language[rows], groups.date_field("alkupv", self.since[rows])
-            ),
+            groups.language_group("ASIOINTIKIELI", self.people.language[rows], groups.date_field("alkupv", self.since[rows])),
         )
 
     def _home(self, out: groups.Groups) -> None:
@@ -189,15 +185,11 @@ class _BasicData:
             home = type(home)(home.postcode, home.street, home.house, home.stair, at_zero)
         street = home.street_names(self.has("street_without_swedish"), self.has("trailing_spaces"))
         visible = ~abroad & ~hidden
-        out.add(
-            groups.address_group(groups.HOME, home, self.since, street=street, house=house, apartment=door), visible
-        )
+        out.add(groups.address_group(groups.HOME, home, self.since, street=street, house=house, apartment=door), visible)
         out.add(groups.dwelling_group(home, self.since), visible)
         out.add(groups.municipality_group(home, self.since, legacy=self.has("legacy_move_date")), visible)
         foreign = np.flatnonzero(abroad)
-        country = np.where(
-            self.has("foreign_address_998")[foreign], groups.COUNTRY_998, self.people.person[foreign] % 5
-        )
+        country = np.where(self.has("foreign_address_998")[foreign], groups.COUNTRY_998, self.people.person[foreign] % 5)
         out.add_rows(foreign, groups.foreign_group(country, self.since[foreign]))
         out.add(groups.censored(), hidden & ~self.has("protected_group_names"))
         out.add(groups.censored(group_names=True), self.has("protected_group_names"))
@@ -208,9 +200,7 @@ class _BasicData:
         address = self.home.take(rows)
         out.add_rows(
             rows,
-            groups.group(
-                "KOTIMAINEN_YHTEYSOSOITE", ',"yhteysosoite":{"fi":"', box, '","sv":"', box, '"},', address.post_office()
-            ),
+            groups.group("KOTIMAINEN_YHTEYSOSOITE", ',"yhteysosoite":{"fi":"', box, '","sv":"', box, '"},', address.post_office()),
         )
         self._visible = visible
 

@@ -180,9 +180,7 @@ def address_group(
     )
 
 
-def dwelling_group(
-    address: Addresses, start: Ints, end: Ints | None = None, *, attribute: str = "", name: str = DWELLING
-) -> Text:
+def dwelling_group(address: Addresses, start: Ints, end: Ints | None = None, *, attribute: str = "", name: str = DWELLING) -> Text:
     """The dwelling's code, for one's home or (under another name) a former one."""
     return group(
         name,
@@ -202,9 +200,7 @@ def dwelling_group(
     )
 
 
-def municipality_group(
-    address: Addresses, start: Ints, *more: Text | str, attribute: str = "", legacy: Mask | bool = False
-) -> Text:
+def municipality_group(address: Addresses, start: Ints, *more: Text | str, attribute: str = "", legacy: Mask | bool = False) -> Text:
     """KOTIKUNTA; `legacy` repeats the date under its older spelling."""
     older = concatenated(',"kuntaanMuuttoPv":', json_date(start))
     twice = older if legacy is True else "" if legacy is False else only(legacy, older)
@@ -236,24 +232,18 @@ def former_municipality_group(address: Addresses, start: Ints, end: Ints, attrib
 def postal_group(line: Text, address: Addresses, *more: Text | str, attribute: str = "", swedish: bool = True) -> Text:
     """KOTIMAINEN_POSTIOSOITE; `line` is the street address or the like."""
     both = concatenated('{"fi":"', line, '","sv":"', line, '"}') if swedish else concatenated('{"fi":"', line, '"}')
-    return group(
-        "KOTIMAINEN_POSTIOSOITE", ',"postiosoite":', both, ",", address.post_office(), *more, attribute=attribute
-    )
+    return group("KOTIMAINEN_POSTIOSOITE", ',"postiosoite":', both, ",", address.post_office(), *more, attribute=attribute)
 
 
 def foreign_group(country: Ints, start: Ints, *, attribute: str = "") -> Text:
     """VAKINAINEN_ULKOMAINEN_OSOITE; COUNTRY_998 names its country in words."""
-    return group(
-        "VAKINAINEN_ULKOMAINEN_OSOITE", pick(_COUNTRIES, country), date_field("alkupv", start), attribute=attribute
-    )
+    return group("VAKINAINEN_ULKOMAINEN_OSOITE", pick(_COUNTRIES, country), date_field("alkupv", start), attribute=attribute)
 
 
 def death_group(day: Ints, *, attribute: str = "", dated: Mask | bool = True) -> Text:
     """KUOLINPAIVA."""
     when = date_field("kuolinpv", day)
-    return group(
-        "KUOLINPAIVA", ',"kuollut":true', when if dated is True else only(np.asarray(dated), when), attribute=attribute
-    )
+    return group("KUOLINPAIVA", ',"kuollut":true', when if dated is True else only(np.asarray(dated), when), attribute=attribute)
 
 
 def related(field: str, code: Text, given: Text, family: Text, birth: Ints, *, with_code: Mask) -> Text:

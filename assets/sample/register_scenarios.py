@@ -16,11 +16,7 @@ from assets.sample.places import Addresses
 from assets.sample.population_register import protection_group
 
 _PROHIBITIONS = vocabulary(groups.PROHIBITIONS)
-_RELIGION = (
-    groups.constant("USKONTOKUNTA", ',"uskontokunta":275', "LISATTY")
-    + ","
-    + groups.constant("SIVIILISAATY", ',"siviilisaaty":"ERONNUT"', "MUUTETTU")
-)
+_RELIGION = groups.constant("USKONTOKUNTA", ',"uskontokunta":275', "LISATTY") + "," + groups.constant("SIVIILISAATY", ',"siviilisaaty":"ERONNUT"', "MUUTETTU")
 _HIDDEN = groups.censored((groups.HOME, groups.DWELLING, groups.MUNICIPALITY), "MUUTETTU")
 
 
@@ -78,9 +74,7 @@ def _move_undone(cast: Cast) -> Text:
     holds = groups.municipality_group(cast.old_home, cast.since, legacy=True)
     home_holds = groups.address_group(groups.HOME, cast.old_home, cast.since)
     return join(
-        groups.municipality_group(
-            cast.new_home, cast.on, ',"voimassaolevatTiedot":[', holds, "]", attribute="POISTETTU", legacy=True
-        ),
+        groups.municipality_group(cast.new_home, cast.on, ',"voimassaolevatTiedot":[', holds, "]", attribute="POISTETTU", legacy=True),
         ",",
         groups.municipality_group(cast.old_home, cast.since, attribute="LISATIETO"),
         ",",
@@ -250,9 +244,7 @@ def _impossible_date(cast: Cast) -> Text:
 
 
 def _email(cast: Cast) -> Text:
-    return groups.group(
-        "SAHKOPOSTIOSOITE", ',"sahkopostiosoite":"', cast.email, '","lajikoodi":"1"', attribute="LISATTY"
-    )
+    return groups.group("SAHKOPOSTIOSOITE", ',"sahkopostiosoite":"', cast.email, '","lajikoodi":"1"', attribute="LISATTY")
 
 
 def _language(cast: Cast) -> Text:
@@ -287,17 +279,13 @@ def _postal(cast: Cast) -> Text:
 def _prohibition(attribute: str) -> Callable[[Cast], Text]:
     def message(cast: Cast) -> Text:
         kind = pick(_PROHIBITIONS, np.where(cast.rng.random(len(cast.people)) < 0.6, 0, cast.people.person % 5))
-        return join(
-            '{"tietoryhma":"', kind, f'","muutosattribuutti":"{attribute}"', groups.date_field("alkupv", cast.on), "}"
-        )
+        return join('{"tietoryhma":"', kind, f'","muutosattribuutti":"{attribute}"', groups.date_field("alkupv", cast.on), "}")
 
     return message
 
 
 def _abroad(cast: Cast) -> Text:
-    return join(
-        groups.foreign_group(cast.people.person % 6, cast.on, attribute="LISATTY"), ",", _old_address_ends(cast)
-    )
+    return join(groups.foreign_group(cast.people.person % 6, cast.on, attribute="LISATTY"), ",", _old_address_ends(cast))
 
 
 def _call_name(cast: Cast) -> Text:

@@ -116,9 +116,7 @@ _LANGUAGES = vocabulary(
 )
 _NOWHERE = '"region":null,"city":null,"latitude":null,"longitude":null'
 _CITIES = vocabulary(
-    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},"latitude":"{row["latitude"]}",'
-    f'"longitude":"{row["longitude"]}"'
-    for row in towns()
+    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},"latitude":"{row["latitude"]}","longitude":"{row["longitude"]}"' for row in towns()
 )
 
 
@@ -257,21 +255,15 @@ class _Visits:
 
 def _addresses(rng: np.random.Generator, people: People, who: Ints, planting: Planting) -> Text:
     """A household's IP address, from the blocks that are for documentation only."""
-    home = mixed(people.person[who] - (who - np.searchsorted(people.household, people.household[who])), 23).astype(
-        np.int64
-    )
+    home = mixed(people.person[who] - (who - np.searchsorted(people.household, people.household[who])), 23).astype(np.int64)
     masked = planting.has("visit_masked_ip")
     host = choose(masked, 0, 1 + np.abs(home // 7) % 254)
     four = join(pick(_NETWORKS, np.abs(home) % 3), number(host))
-    six = join(
-        "2001:db8:", pick(_HEX, np.abs(home // 11) % 65_536), "::", pick(_HEX, rng.integers(1, 65_536, len(who)))
-    )
+    six = join("2001:db8:", pick(_HEX, np.abs(home // 11) % 65_536), "::", pick(_HEX, rng.integers(1, 65_536, len(who))))
     return either(planting.has("visit_ipv6"), six, four)
 
 
-def draw_visits(
-    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
-) -> tuple[Records | None, Ints]:
+def draw_visits(chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence) -> tuple[Records | None, Ints]:
     """The visits, and the rows of the people who have made any."""
     rng, days = chunk.rng("visits"), chunk.days
     share, often = np.zeros(4), np.zeros(4)
@@ -287,9 +279,7 @@ def draw_visits(
     customers = people.kind[who] == CUSTOMER
     known = book.record_id[who] >= 0
     for case in _DEFECTS:
-        planting.rows(
-            case, customers if case == "visit_customer_as_user" else known if case == "visit_email_as_user" else None
-        )
+        planting.rows(case, customers if case == "visit_customer_as_user" else known if case == "visit_email_as_user" else None)
     day = days.bulk(rng, count, 0.4)
     old = planting.has("visit_over_25_months")
     day[old] = 0
@@ -309,9 +299,7 @@ def draw_visits(
         "visitor": visitor_id(people.person[who], device_no),
         "fingerprint": hexadecimal(mixed(people.person[who] * 2 + device_no, 41)),
         "user": user,
-        "referrer": pick(
-            _REFERRERS, np.searchsorted(_REFERRER_SHARES, rng.random(count) * _REFERRER_SHARES[-1], side="right")
-        ),
+        "referrer": pick(_REFERRERS, np.searchsorted(_REFERRER_SHARES, rng.random(count) * _REFERRER_SHARES[-1], side="right")),
         "language": pick(_LANGUAGES, people.language[who]),
         "place": either(planting.has("visit_located"), pick(_CITIES, city), _NOWHERE),
     }
@@ -339,26 +327,17 @@ def draw_visits(
     running = np.flatnonzero(label == CODE["visit_to_be_reexported"])
     longer = visits.take(
         running,
-        Actions(
-            *(
-                pc.take(value, pa.array(running)) if isinstance(value, pa.Array) else value[running]
-                for value in vars(actions).values()
-            )
-        ),
+        Actions(*(pc.take(value, pa.array(running)) if isinstance(value, pa.Array) else value[running] for value in vars(actions).values())),
     )
     first = visits.take(running, actions.shortened(running))
     rest = np.flatnonzero(label != CODE["visit_to_be_reexported"])
     planting.label("website_only", people.kind[who] == WEBSITE_ONLY)
     everything = visits.records(people)
-    everything = _assembled(
-        chunk, rng, everything, first=first.records(people), longer=longer.records(people), rest=rest
-    )
+    everything = _assembled(chunk, rng, everything, first=first.records(people), longer=longer.records(people), rest=rest)
     return everything, visitors
 
 
-def _assembled(
-    chunk: Chunk, rng: np.random.Generator, everything: Records, *, first: Records, longer: Records, rest: Ints
-) -> Records:
+def _assembled(chunk: Chunk, rng: np.random.Generator, everything: Records, *, first: Records, longer: Records, rest: Ints) -> Records:
     """All visits with the re-exported ones twice (short, then long), error elements and exact duplicates."""
     longer.day[:] = chunk.days.next(longer.day)
     longer.case[:] = CODE["visit_reexported_longer"]

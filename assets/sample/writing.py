@@ -165,9 +165,7 @@ class DeliveryWriter:
 
     def redeliver(self, form: Format, day: int, again: int) -> None:
         """Send all files of a dataset and day once more on a later day, byte for byte, under another name."""
-        earlier = [
-            delivery for done, delivery in self._done if done == day and delivery.format is form and delivery.records
-        ]
+        earlier = [delivery for done, delivery in self._done if done == day and delivery.format is form and delivery.records]
         for number, delivery in enumerate(earlier, 1):
             folder = self._inbox / form.source / self._days.of(again).isoformat()
             folder.mkdir(parents=True, exist_ok=True)

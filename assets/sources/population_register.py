@@ -24,23 +24,48 @@ NOT_NEEDED = (
 _DATE = {"arvo": "VARCHAR", "tarkkuus": "VARCHAR"}
 _BOTH = {"fi": "VARCHAR", "sv": "VARCHAR"}
 _FIELDS: dict[str, object] = {
-    "etunimi": "VARCHAR", "sukunimi": "VARCHAR", "etunimiUTF8": "VARCHAR", "sukunimiUTF8": "VARCHAR",
-    "nimilaji": "VARCHAR", "nimi": "VARCHAR", "nimiUTF8": "VARCHAR",
-    "syntymapv": _DATE, "alkupv": _DATE, "loppupv": _DATE, "kuolinpv": _DATE, "kuolleeksijulistamispv": _DATE,
-    "turvaLoppuPv": _DATE, "kuntaanMuuttopv": _DATE, "kuntaanMuuttoPv": _DATE, "kunnastaPoisMuuttopv": _DATE,
-    "voimassaolo": "VARCHAR", "muutettuHenkilotunnus": "VARCHAR", "aktiivinenHenkilotunnus": "VARCHAR",
+    "etunimi": "VARCHAR",
+    "sukunimi": "VARCHAR",
+    "etunimiUTF8": "VARCHAR",
+    "sukunimiUTF8": "VARCHAR",
+    "nimilaji": "VARCHAR",
+    "nimi": "VARCHAR",
+    "nimiUTF8": "VARCHAR",
+    "syntymapv": _DATE,
+    "alkupv": _DATE,
+    "loppupv": _DATE,
+    "kuolinpv": _DATE,
+    "kuolleeksijulistamispv": _DATE,
+    "turvaLoppuPv": _DATE,
+    "kuntaanMuuttopv": _DATE,
+    "kuntaanMuuttoPv": _DATE,
+    "kunnastaPoisMuuttopv": _DATE,
+    "voimassaolo": "VARCHAR",
+    "muutettuHenkilotunnus": "VARCHAR",
+    "aktiivinenHenkilotunnus": "VARCHAR",
     "edellisetHenkilotunnukset": ["VARCHAR"],
-    "kielikoodi": "VARCHAR", "kielinimi": "VARCHAR",
-    "katunimi": _BOTH, "katunumero": "VARCHAR", "huoneistokirjain": "VARCHAR", "huoneistonumero": "VARCHAR",
-    "jakokirjain": "VARCHAR", "postinumero": "VARCHAR", "postitoimipaikka": _BOTH, "kuntakoodi": "VARCHAR",
-    "postiosoite": _BOTH, "lahiosoite": "VARCHAR", "paikkakunta": "VARCHAR", "valtiokoodi": "VARCHAR", "valtionimi": "VARCHAR",
-    "sahkopostiosoite": "VARCHAR", "turvakieltoAktiivinen": "VARCHAR", "kuollut": "VARCHAR",
+    "kielikoodi": "VARCHAR",
+    "kielinimi": "VARCHAR",
+    "katunimi": _BOTH,
+    "katunumero": "VARCHAR",
+    "huoneistokirjain": "VARCHAR",
+    "huoneistonumero": "VARCHAR",
+    "jakokirjain": "VARCHAR",
+    "postinumero": "VARCHAR",
+    "postitoimipaikka": _BOTH,
+    "kuntakoodi": "VARCHAR",
+    "postiosoite": _BOTH,
+    "lahiosoite": "VARCHAR",
+    "paikkakunta": "VARCHAR",
+    "valtiokoodi": "VARCHAR",
+    "valtionimi": "VARCHAR",
+    "sahkopostiosoite": "VARCHAR",
+    "turvakieltoAktiivinen": "VARCHAR",
+    "kuollut": "VARCHAR",
     "turvakiellonAlaisetKentat": ["VARCHAR"],
 }
 _GROUP = {"tietoryhma": "VARCHAR", "muutosattribuutti": "VARCHAR", **_FIELDS}
-_MESSAGE = json.dumps(
-    {"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]}
-)
+_MESSAGE = json.dumps({"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]})
 
 _MINIMISE = f"""
     CASE WHEN regexp_matches(payload, '"tietoryhma"\\s*:\\s*"{NOT_NEEDED[1:]}') THEN
@@ -266,8 +291,6 @@ SOURCE = Source(
     description="Basic data and changes of persons from the Finnish population register (DVV)",
     datasets=(
         _dataset("perustiedot", "identity_code_canonical(code)", "true", sequence_key=None),
-        _dataset(
-            "muutokset", "NULL", "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)", sequence_key="viimeisinKirjausavain"
-        ),
+        _dataset("muutokset", "NULL", "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)", sequence_key="viimeisinKirjausavain"),
     ),
 )

@@ -73,7 +73,12 @@ def list_requests(machine: bool) -> None:
     if machine:
         as_json(found)
     else:
-        click.echo(table(["request", "right", "channel", "received", "state"], [[one[key] for key in ("request_id", "right", "channel", "received_at", "state")] for one in found]))
+        click.echo(
+            table(
+                ["request", "right", "channel", "received", "state"],
+                [[one[key] for key in ("request_id", "right", "channel", "received_at", "state")] for one in found],
+            )
+        )
 
 
 @request.command("show")
@@ -93,8 +98,15 @@ def show_request(request_id: str, machine: bool) -> None:
 
 def _shown(one: requests.Request) -> dict[str, object]:
     bare = replace(one, given=(), resolved=())
-    return {"request_id": bare.request_id, "right": bare.right, "channel": bare.channel, "received_at": bare.received_at,
-            "state": bare.state, "removed": bare.removed, "closed_at": bare.closed_at}
+    return {
+        "request_id": bare.request_id,
+        "right": bare.right,
+        "channel": bare.channel,
+        "received_at": bare.received_at,
+        "state": bare.state,
+        "removed": bare.removed,
+        "closed_at": bare.closed_at,
+    }
 
 
 @click.command()

@@ -18,7 +18,7 @@ from assets.sources import SOURCES
 from pipelines.command.main import CommandError, prepare_dagster
 from pipelines.command.showing import as_json, table
 from pipelines.days import range_tags, ranges, unstaged_days, waiting_days
-from pipelines.resources import home_path, writer
+from pipelines.resources import home_path
 from schemas.marts import MARTS
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -116,7 +116,9 @@ def _dagster() -> tuple[Any, Any]:
 def _execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
     """Run one job in this process; raises CommandError naming the step and the kind of error when it fails."""
     result = job.execute_in_process(
-        instance=instance, tags=tags, raise_on_error=False,
+        instance=instance,
+        tags=tags,
+        raise_on_error=False,
         run_config={"resources": {"today": {"config": {"as_of": str(today)}}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     if not result.success:
@@ -133,8 +135,14 @@ def summary(home: Home) -> dict[str, Any]:
     codes: Counter[str] = Counter()
     for entry in book:
         per_source.setdefault(entry.source, Counter()).update(
-            deliveries=1, delivered=entry.delivered, staged=entry.staged, quarantined=entry.quarantined,
-            duplicates=entry.duplicates, suppressed=entry.suppressed, expired=entry.expired)
+            deliveries=1,
+            delivered=entry.delivered,
+            staged=entry.staged,
+            quarantined=entry.quarantined,
+            duplicates=entry.duplicates,
+            suppressed=entry.suppressed,
+            expired=entry.expired,
+        )
         codes.update(entry.codes or {})
     state = home.lake / "register" / STATE
     built = json.loads(state.read_text())["counts"] if state.exists() else {"rows": {}, "expired": {}, "links": {}, "seconds": {}}
@@ -158,13 +166,24 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
     if not did:
         click.echo("Nothing new: no delivery waits, and the register is as of today.")
     names = ("deliveries", "delivered", "staged", "quarantined", "duplicates", "suppressed", "expired")
-    click.echo("\nDeliveries\n" + table(["source", *names], [[source, *(counts.get(name, 0) for name in names)] for source, counts in found["sources"].items()]))
+    click.echo(
+        "\nDeliveries\n" + table(["source", *names], [[source, *(counts.get(name, 0) for name in names)] for source, counts in found["sources"].items()])
+    )
     if found["quarantined_by_code"]:
         click.echo("\nQuarantined, by rule\n" + table(["rule", "rows"], [[code, count] for code, count in found["quarantined_by_code"].items()]))
-    click.echo("\nRegister\n" + table(["what", "number"], [
-        ["source persons", found["source_persons"]], ["registrants", found["registrants"]],
-        *([f"merged by {code}", count] for code, count in sorted(found["links"].items())),
-        *([f"erased by {rule}", count] for rule, count in found["expired"].items())]))
-    click.echo("\nMarts\n" + table(["mart", "table", "rows"], [
-        [purpose, name, count] for purpose, tables in found["marts"].items() for name, count in tables.items()]))
+    click.echo(
+        "\nRegister\n"
+        + table(
+            ["what", "number"],
+            [
+                ["source persons", found["source_persons"]],
+                ["registrants", found["registrants"]],
+                *([f"merged by {code}", count] for code, count in sorted(found["links"].items())),
+                *([f"erased by {rule}", count] for rule, count in found["expired"].items()),
+            ],
+        )
+    )
+    click.echo(
+        "\nMarts\n" + table(["mart", "table", "rows"], [[purpose, name, count] for purpose, tables in found["marts"].items() for name, count in tables.items()])
+    )
     click.echo(f"\n{seconds:.1f} s")

@@ -30,7 +30,8 @@ def sample(registrants: int, seed: int, days: int, last_day: datetime | None, ma
     home = Home(home_path())
     home.create()
     summary = write_sample(
-        home.inbox, home.root / "truth", registrants=registrants, seed=seed, days=days, last_day=last_day.date() if last_day else yesterday())
+        home.inbox, home.root / "truth", registrants=registrants, seed=seed, days=days, last_day=last_day.date() if last_day else yesterday()
+    )
     if machine:
         as_json(asdict(summary))
     else:

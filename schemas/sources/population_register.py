@@ -24,39 +24,39 @@ class PopulationRegisterRecord(TableModel):
     flags_fine: Flag = column("technical", "turvakieltoAktiivinen and kuollut are true or false", required=True)
 
     @row_rule("VTJ-HETU-MISSING")
-    def has_identity_code(cls, frame: pd.DataFrame) -> pd.Series:  # noqa: N805
+    def has_identity_code(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["identity_code"].notna()
 
     @rule("identity_code", "VTJ-HETU-CHECKSUM")
-    def valid_identity_code(cls, codes: pd.Series) -> pd.Series:  # noqa: N805
+    def valid_identity_code(cls, codes: pd.Series) -> pd.Series:
         return check("identity_code_valid", codes)
 
     @rule("groups_are_a_list", "VTJ-GROUPS")
-    def groups(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def groups(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("dated", "VTJ-MUUTOSPV")
-    def change_date(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def change_date(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("operations_known", "VTJ-MUUTOSATTRIBUUTTI")
-    def operation(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def operation(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("dates_readable", "VTJ-DATE")
-    def date(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def date(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("postcodes_fine", "VTJ-POSTCODE")
-    def postcode(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def postcode(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("codes_fine", "VTJ-KUNTAKOODI")
-    def municipality(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def municipality(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("flags_fine", "VTJ-FLAG")
-    def true_or_false(cls, flags: pd.Series) -> pd.Series:  # noqa: N805
+    def true_or_false(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     class Config:

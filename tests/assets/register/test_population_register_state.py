@@ -10,7 +10,16 @@ import pytest
 
 from assets.home import Home
 from tests.assets.sources.population_register_messages import (
-    code, day, death, home_address, message, municipality, name, part, person, protection,
+    code,
+    day,
+    death,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
 )
 from tests.conftest import basic_data, build, changes, refresh, registrant, rows, take_in
 
@@ -58,7 +67,8 @@ def test_a_death_without_a_date_is_a_death(home: Home) -> None:
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home, order: tuple[int, ...]) -> None:
     moved = message(
-        MAIJA, "2026-11-01",
+        MAIJA,
+        "2026-11-01",
         home_address("Uusikatu", "6a-6b", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
         home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
         municipality("837", "2026-11-01", "LISATTY"),
@@ -75,13 +85,15 @@ def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home,
 def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int, ...]) -> None:
     old = {key: value for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items() if key != "tietoryhma"}
     moved = message(
-        MAIJA, "2026-11-01",
+        MAIJA,
+        "2026-11-01",
         home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
         home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
         municipality("837", "2026-11-01", "LISATTY"),
     )
     undone = message(
-        MAIJA, "2026-11-02",
+        MAIJA,
+        "2026-11-02",
         municipality("837", "2026-11-01", "POISTETTU", holding=[{"kuntakoodi": "091", "kuntaanMuuttopv": day("2010-05-01")}]),
         {**home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "POISTETTU"), "voimassaolevatTiedot": [old]},
     )
@@ -121,9 +133,14 @@ def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
 def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tuple[int, ...]) -> None:
     new = code("010190-901")
     correction = message(
-        new, "2026-11-01",
-        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="AKTIIVI", muutettuHenkilotunnus=new, aktiivinenHenkilotunnus=new, edellisetHenkilotunnukset=[MAIJA]),
-        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=MAIJA, aktiivinenHenkilotunnus=None, edellisetHenkilotunnukset=[]),
+        new,
+        "2026-11-01",
+        part(
+            "HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="AKTIIVI", muutettuHenkilotunnus=new, aktiivinenHenkilotunnus=new, edellisetHenkilotunnukset=[MAIJA]
+        ),
+        part(
+            "HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=MAIJA, aktiivinenHenkilotunnus=None, edellisetHenkilotunnukset=[]
+        ),
         part("HENKILOTUNNUS_KORJAUS"),
         part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus="010190-999X", aktiivinenHenkilotunnus=new),
     )

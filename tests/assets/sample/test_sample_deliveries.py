@@ -85,17 +85,11 @@ class Sample:
             return connection.execute(query).fetchall()
 
     def hashes(self) -> dict[str, str]:
-        return {
-            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.folder.rglob("*"))
-            if path.is_file()
-        }
+        return {str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(self.folder.rglob("*")) if path.is_file()}
 
 
 def written(folder: Path, *, registrants: int, seed: int, days: int) -> Sample:
-    summary = write_sample(
-        folder / "inbox", folder / "truth", registrants=registrants, seed=seed, days=days, last_day=LAST_DAY
-    )
+    summary = write_sample(folder / "inbox", folder / "truth", registrants=registrants, seed=seed, days=days, last_day=LAST_DAY)
     return Sample(folder, summary)
 
 
@@ -156,9 +150,7 @@ def test_truth_knows_every_record_by_delivery_day_and_dataset(sample: Sample) ->
 
 
 @pytest.mark.parametrize(("seed", "days"), [(7, 4), (1, 3), (11, 1)])
-def test_every_case_is_planted_at_two_thousand_registrants(
-    sample: Sample, tmp_path: Path, seed: int, days: int
-) -> None:
+def test_every_case_is_planted_at_two_thousand_registrants(sample: Sample, tmp_path: Path, seed: int, days: int) -> None:
     if seed != 7:
         sample = written(tmp_path, registrants=2_000, seed=seed, days=days)
     planted = {name for (name,) in sample.truth('SELECT DISTINCT "case" FROM records WHERE "case" IS NOT NULL')}
@@ -167,9 +159,7 @@ def test_every_case_is_planted_at_two_thousand_registrants(
 
 
 def test_cases_stay_in_their_dataset(sample: Sample) -> None:
-    pairs = sample.truth(
-        'SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> \'redelivery\''
-    )
+    pairs = sample.truth('SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> \'redelivery\'')
     assert set(pairs) == {(case.name, case.dataset) for case in PLANTED}
 
 
@@ -259,12 +249,7 @@ def test_codes_that_differ_by_sign_only_are_two_people(sample: Sample) -> None:
 
 
 def test_business_ids_are_valid(sample: Sample) -> None:
-    ids = [
-        report["businessId"]
-        for delivery in sample.of("credit_reports")
-        for report in map(_parsed, delivery.records)
-        if "businessId" in report
-    ]
+    ids = [report["businessId"] for delivery in sample.of("credit_reports") for report in map(_parsed, delivery.records) if "businessId" in report]
     assert ids
     assert all(ytunnus.is_valid(identity) and identity.startswith("9") for identity in ids)
 

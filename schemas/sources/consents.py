@@ -1,0 +1,53 @@
+"""What an event of the consent log must have (formats.md, section 8; docs/deliveries.md)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.columns import Count, Flag, TableModel, column, rule
+
+CODES = {
+    "CONSENT-TIME": "event_ts is not a time with an offset",
+    "CONSENT-SUBJECT": "the subject key is missing, of an unknown type, or not valid for its type",
+    "CONSENT-PURPOSE": "the purpose is none that consents are kept for",
+    "CONSENT-CHANNEL": "the channel is unknown",
+    "CONSENT-STATUS": "the status is neither granted, withdrawn nor prohibited",
+    "CONSENT-TCF-DOUBTFUL": "the TCF string is too short, not base64url or of another version: any doubt is no consent",
+}
+
+
+class ConsentRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    time_readable: Flag = column("technical", required=True)
+    subject_known: Flag = column("technical", required=True)
+    purpose_known: Flag = column("technical", required=True)
+    channel_known: Flag = column("technical", required=True)
+    status_known: Flag = column("technical", required=True)
+    evidence_sound: Flag = column("technical", required=True)
+
+    @rule("time_readable", "CONSENT-TIME")
+    def time(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("subject_known", "CONSENT-SUBJECT")
+    def subject(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("purpose_known", "CONSENT-PURPOSE")
+    def purpose(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("channel_known", "CONSENT-CHANNEL")
+    def channel(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("status_known", "CONSENT-STATUS")
+    def status(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("evidence_sound", "CONSENT-TCF-DOUBTFUL")
+    def evidence(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "consent_record"

@@ -1,0 +1,66 @@
+"""What a credit report must have (formats.md, section 4; docs/deliveries.md)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+from schemas.identifiers import check
+from schemas.staged import PURPOSE_CODES
+
+CODES = {
+    "CREDIT-SUBJECT": "the report names neither a person nor a company",
+    "CREDIT-HETU-CHECKSUM": "the identity code is not valid",
+    "CREDIT-BUSINESS-ID": "the business id is not valid",
+    "CREDIT-PURPOSE": "the request's purpose code is missing or unknown: the report may not be used (527/2007)",
+    "CREDIT-DATE": "a date of the report or of a remark cannot be read",
+    "CREDIT-AMOUNT": "the amount of a remark is not a number",
+    "CREDIT-REMARKS": "remarks is not a list of objects that have a remarkId",
+    "CREDIT-POSITIVE-REGISTER": "the report is of the positive credit register, which is not for this controller",
+}
+
+
+class CreditRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    identity_code: Text = column("identity_code")
+    business_id: Text = column("company")
+    purpose_code: Text = column("credit")
+    dates_readable: Flag = column("technical", required=True)
+    amounts_readable: Flag = column("technical", required=True)
+    remarks_fine: Flag = column("technical", required=True)
+    ours_to_have: Flag = column("technical", "not of the positive credit register", required=True)
+
+    @row_rule("CREDIT-SUBJECT")
+    def subject(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["identity_code"].notna() | frame["business_id"].notna()
+
+    @rule("identity_code", "CREDIT-HETU-CHECKSUM")
+    def person(cls, codes: pd.Series) -> pd.Series:
+        return check("identity_code_valid", codes)
+
+    @rule("business_id", "CREDIT-BUSINESS-ID")
+    def company(cls, codes: pd.Series) -> pd.Series:
+        return check("business_id_valid", codes)
+
+    @row_rule("CREDIT-PURPOSE")
+    def purpose(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["purpose_code"].isin(PURPOSE_CODES)
+
+    @rule("dates_readable", "CREDIT-DATE")
+    def dates(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("amounts_readable", "CREDIT-AMOUNT")
+    def amounts(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("remarks_fine", "CREDIT-REMARKS")
+    def remarks(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("ours_to_have", "CREDIT-POSITIVE-REGISTER")
+    def negative_only(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "credit_record"

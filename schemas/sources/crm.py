@@ -1,0 +1,109 @@
+"""What a row of the CRM's exports must have (formats.md, section 9; docs/deliveries.md)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+
+CODES = {
+    "CRM-RECORD-ID": "the contact has no Record ID, so it cannot be told from another",
+    "CRM-DATE": "a date of the contact is in neither of the export's two formats, or is no calendar date",
+    "CONTRACT-NUMBER": "the contract has no number",
+    "CONTRACT-PARTY": "the contract names neither a contact nor a customer number",
+    "CONTRACT-DATE": "a date of the contract cannot be read, or the start is missing",
+    "CONTRACT-DATES": "the contract ends before it starts",
+    "CONTRACT-UPDATED": "updated_at is not a time with an offset",
+    "CONTRACT-FEE": "the monthly fee is not a number with a decimal point",
+    "ORDER-NUMBER": "the order has no number",
+    "ORDER-PARTY": "the order names neither a contact nor a customer number",
+    "ORDER-TIME": "ordered_at is not a time with an offset",
+    "ORDER-AMOUNT": "the amount is missing or not a number with a decimal point",
+    "ORDER-ITEMS": "items is not a count",
+}
+
+
+class ContactRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    contact_id: Text = column("technical", "Record ID")
+    dates_readable: Flag = column("technical", required=True)
+
+    @row_rule("CRM-RECORD-ID")
+    def has_record_id(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["contact_id"].notna()
+
+    @rule("dates_readable", "CRM-DATE")
+    def dates(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "contact_record"
+
+
+class ContractRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    contract_number: Text = column("contract")
+    party_named: Flag = column("technical", required=True)
+    dates_readable: Flag = column("technical", required=True)
+    dates_in_order: Flag = column("technical", required=True)
+    updated_readable: Flag = column("technical", required=True)
+    fee_readable: Flag = column("technical", required=True)
+
+    @row_rule("CONTRACT-NUMBER")
+    def has_number(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["contract_number"].notna()
+
+    @rule("party_named", "CONTRACT-PARTY")
+    def party(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("dates_readable", "CONTRACT-DATE")
+    def dates(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("dates_in_order", "CONTRACT-DATES")
+    def order(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("updated_readable", "CONTRACT-UPDATED")
+    def updated(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("fee_readable", "CONTRACT-FEE")
+    def fee(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "contract_record"
+
+
+class OrderRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    order_number: Text = column("order")
+    party_named: Flag = column("technical", required=True)
+    time_readable: Flag = column("technical", required=True)
+    amount_readable: Flag = column("technical", required=True)
+    items_readable: Flag = column("technical", required=True)
+
+    @row_rule("ORDER-NUMBER")
+    def has_number(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["order_number"].notna()
+
+    @rule("party_named", "ORDER-PARTY")
+    def party(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("time_readable", "ORDER-TIME")
+    def time(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("amount_readable", "ORDER-AMOUNT")
+    def amount(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("items_readable", "ORDER-ITEMS")
+    def items(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "order_record"

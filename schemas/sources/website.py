@@ -1,0 +1,41 @@
+"""What a visit of the website's log must have (formats.md, section 7)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+
+CODES = {
+    "MATOMO-ERROR-PAYLOAD": "the element is an error answer, not a visit",
+    "MATOMO-VISIT-KEY": "idSite or idVisit is missing",
+    "MATOMO-TIMESTAMP": "neither firstActionTimestamp nor serverTimestamp is an epoch in seconds",
+    "MATOMO-DURATION": "visitDuration is not a number of seconds",
+}
+
+
+class VisitRecord(TableModel):
+    record_no: Count = column("technical", required=True)
+    visit: Text = column("website", "idSite|idVisit")
+    is_a_visit: Flag = column("technical", required=True)
+    time_readable: Flag = column("technical", required=True)
+    duration_readable: Flag = column("technical", required=True)
+
+    @rule("is_a_visit", "MATOMO-ERROR-PAYLOAD")
+    def error_payload(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @row_rule("MATOMO-VISIT-KEY")
+    def has_key(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["visit"].notna() | ~frame["is_a_visit"]
+
+    @row_rule("MATOMO-TIMESTAMP")
+    def has_time(cls, frame: pd.DataFrame) -> pd.Series:
+        return frame["time_readable"] | ~frame["is_a_visit"]
+
+    @rule("duration_readable", "MATOMO-DURATION")
+    def duration(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    class Config:
+        name = "visit_record"
