@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets import deliveries, readers, suppression
+from assets import deliveries, json_text, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.home import Home, write_parquet
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
@@ -134,32 +134,26 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, 
 
 def _find_faults(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the table `faulty(record_no, payload, faults, is_object)` of the batch; `is_object` means safe to take apart."""
-    suspects = connection.execute(
-        """SELECT record_no, payload FROM batch WHERE strlen(payload) - strlen(replace(replace(payload, '[', ''), '{', '')) > 1000
-        AND strlen(payload) <= ?""",
-        [readers.LARGEST_RECORD],
-    ).fetchall()
-    deep = [record_no for record_no, payload in suspects if readers.nested_too_deep(payload)]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE shaped AS
         SELECT record_no, payload, faults,
-            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN list_contains(?::BIGINT[], record_no) THEN 'REC-TOO-DEEP'
-                WHEN len(faults) > 0 THEN NULL WHEN NOT json_valid(payload) THEN 'REC-JSON'
-                WHEN json_type(payload) <> 'OBJECT' THEN 'REC-JSON' END AS misshapen
+            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN len(faults) > 0 THEN NULL
+                WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{') THEN 'REC-JSON' END AS misshapen
         FROM batch""",
-        [readers.LARGEST_RECORD, deep],
+        [readers.LARGEST_RECORD],
     )
+    objects = connection.execute("SELECT record_no, payload FROM shaped WHERE misshapen IS NULL AND len(faults) = 0").to_arrow_table()
+    deep, twice = json_text.suspicious(objects["payload"].combine_chunks(), readers.DEEPEST_RECORD)
+    numbers = objects["record_no"]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE faulty AS
-        WITH twice AS (
-            SELECT DISTINCT record_no FROM (
-                SELECT record_no FROM shaped, json_tree(shaped.payload) AS node
-                WHERE misshapen IS NULL AND len(faults) = 0 GROUP BY record_no, node.fullkey HAVING count(*) > 1))
-        SELECT record_no, payload, misshapen IS NULL AND len(shaped.faults) = 0 AS is_object,
-            list_filter(shaped.faults || [misshapen,
-                CASE WHEN twice.record_no IS NOT NULL THEN 'REC-DUPLICATE-KEY' END,
+        SELECT record_no, payload, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
+            list_filter(faults || [misshapen,
+                CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
+                CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
                 CASE WHEN contains(payload, chr(65533)) THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
-        FROM shaped LEFT JOIN twice USING (record_no)"""
+        FROM shaped""",
+        {"deep": [numbers[index].as_py() for index in deep] or [-1], "twice": [numbers[index].as_py() for index in twice] or [-1]},
     )
 
 

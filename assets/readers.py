@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
+from assets.json_text import structure
 from schemas.delivery import RefusedDeliveryError
 
 CHUNK = 8 << 20
@@ -182,38 +183,11 @@ class ElementSplitter:
 
 
 _NOTHING = pa.array([], pa.string())
-_DEPTH = np.zeros(256, np.int8)
-_DEPTH[[ord("["), ord("{")]] = 1
-_DEPTH[[ord("]"), ord("}")]] = -1
-_STRUCTURAL = _DEPTH != 0
-_STRUCTURAL[ord(",")] = True
-
-
-def _structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions of brackets and commas outside strings, the bytes there, and the depth after each."""
-    data = np.frombuffer(text, np.uint8)
-    quotes = data == ord('"')
-    slashes = data == ord("\\")
-    if slashes.any():
-        quotes &= ~_escaped(slashes)
-    outside = np.bitwise_xor.accumulate(quotes.view(np.uint8)) == 0
-    places = np.flatnonzero(_STRUCTURAL[data] & outside)
-    found = data[places]
-    return places, found, np.cumsum(_DEPTH[found], dtype=np.int64)
-
-
-def _escaped(slashes: np.ndarray) -> np.ndarray:
-    """Which bytes follow an odd run of backslashes."""
-    places = np.arange(len(slashes), dtype=np.int64)
-    last_other = np.maximum.accumulate(np.where(slashes, -1, places))
-    run = np.zeros(len(slashes), np.int64)
-    run[1:] = places[:-1] - last_other[:-1]
-    return (run & 1).astype(bool)
 
 
 def _element_starts(text: bytes) -> tuple[np.ndarray, bool]:
     """Where elements begin inside an open array: 0, behind each comma at its level, and behind its closing bracket."""
-    places, found, depth = _structure(text)
+    places, found, depth = structure(text)
     closing = np.flatnonzero(depth < 0)
     end = closing[0] if len(closing) else len(places)
     commas = places[:end][(depth[:end] == 0) & (found[:end] == ord(","))]
@@ -226,7 +200,7 @@ def _array_start(text: bytes, key: str | None) -> int | None:
     if key is None:
         match = re.match(rb"\s*\[", text)
         return match.end() if match else None
-    places, found, depth = _structure(text)
+    places, found, depth = structure(text)
     candidates = places[(found == ord("[")) & (depth == 2)]
     member = re.compile(rb'"' + re.escape(key.encode()) + rb'"\s*:\s*$')
     for place in candidates:
@@ -278,12 +252,6 @@ def _as_objects(rows: pa.Table) -> pa.Array:
     with duckdb.connect() as connection:
         connection.register("rows", rows)
         return connection.execute("SELECT to_json(rows)::VARCHAR AS payload FROM rows").to_arrow_table()["payload"].combine_chunks()
-
-
-def nested_too_deep(payload: str) -> bool:
-    """Whether JSON text nests deeper than any source does; parsers that build paths grow with the square of depth."""
-    depth = _structure(payload.encode())[2]
-    return bool(len(depth)) and int(depth.max()) > DEEPEST_RECORD
 
 
 def _batch(number: int, payload: pa.Array, fault: str | None = None) -> pa.Table:

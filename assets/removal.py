@@ -7,6 +7,8 @@ between is mended by `mend`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -22,24 +24,38 @@ class RemovalError(Exception):
     """A file does not hold, after the rewrite, what it held before less what was to go. Names the layer and counts only."""
 
 
-def remove_records(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, counted_as: str) -> int:
+@dataclass(frozen=True)
+class Edit:
+    """What changes in one staged table besides the records that go: rows to `keep`, and what the kept ones say (`columns`)."""
+
+    keep: str = "true"
+    columns: str = "*"
+
+
+NOTHING: Mapping[str, Edit] = {}
+
+
+def remove_records(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, counted_as: str, edits: Mapping[str, Edit] = NOTHING, only_raw: str = ""
+) -> int:
     """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
 
-    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. Answers the rows removed, over all files.
+    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes staged tables beyond
+    that; `only_raw` selects records that go from raw alone. Each file is rewritten once. Answers the rows removed, over all files.
     """
     deliveries.enter(home, deliveries.replace(entry, removing=counted_as))
+    stays = "record_no NOT IN (SELECT record_no FROM gone)"
     removed = 0
-    for path in (raw_path(home, entry.source, entry.day, entry.delivery_id), quarantine_path(home, entry), *staged_files(home, entry)):
-        if path.exists():
-            removed += rewrite(connection, path, "record_no NOT IN (SELECT record_no FROM gone)")
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if raw.exists():
+        removed += rewrite(connection, raw, f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays)
+    if (quarantine := quarantine_path(home, entry)).exists():
+        removed += rewrite(connection, quarantine, stays)
+    for path in staged_files(home, entry):
+        edit = edits.get(path.stem, Edit())
+        removed += rewrite(connection, path, f"{stays} AND coalesce({edit.keep}, true)", edit.columns)
     recount(home, connection, deliveries.replace(entry, removing=counted_as))
     return removed
-
-
-def remove_from_raw(connection: duckdb.DuckDBPyConnection, home: Home, entry: Entry) -> int:
-    """Remove the records in `gone` from raw only: what is staged of them stays."""
-    path = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    return rewrite(connection, path, "record_no NOT IN (SELECT record_no FROM gone)") if path.exists() else 0
 
 
 def staged_files(home: Home, entry: Entry) -> list[Path]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
@@ -16,6 +17,7 @@ from assets.deliveries import Entry
 from assets.home import Home, remove
 from assets.raw import raw_path
 from assets.register import building, expiry
+from assets.removal import Edit
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path, staged_folder
 from schemas.columns import duckdb_columns
@@ -58,44 +60,32 @@ def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: En
     day = date.fromisoformat(entry.day)
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if day <= policy.retention["RET-RAW-13M"].period.before(today) and raw.exists() and entry.staged_with:
-        removed["RET-RAW-13M"] += connection.execute(f"SELECT count(*) FROM read_parquet('{raw}')").fetchone()[0]  # type: ignore[index]
+        removed["RET-RAW-13M"] += _count(connection, f"SELECT count(*) FROM read_parquet('{raw}')")
         remove(raw)
     folder = staged_folder(home, entry)
-    index = folder / "records.parquet"
-    if not entry.staged_with or not index.exists():
+    if not entry.staged_with or not (folder / "records.parquet").exists():
         return removed
-    if day <= policy.retention["RET-QUARANTINE-30D"].period.before(today):
-        removed.update(_remove_quarantined(home, connection, entry))
-        entry = deliveries.entered(home, entry.source, entry.day, entry.delivery_id) or entry
-    _find_gone(home, connection, folder, policy.time_zone, today)
-    per_rule = connection.execute("SELECT rule, count(*) FROM gone GROUP BY rule").fetchall()
-    if per_rule:
-        removal.remove_records(home, connection, entry, "expired")
-        removed.update(dict(per_rule))
-    removed.update(_strip(home, connection, entry, today))
+    quarantine_over = day <= policy.retention["RET-QUARANTINE-30D"].period.before(today)
+    _find_gone(home, connection, folder, policy.time_zone, today, quarantine_over=quarantine_over)
+    removed.update(dict(connection.execute("SELECT rule, count(*) FROM gone GROUP BY rule").fetchall()))
+    edits = _find_stripped(home, connection, folder, today)
+    removed.update(dict(connection.execute("SELECT rule, count(*) FROM stripped GROUP BY rule").fetchall()))
+    if removed.total() - removed["RET-RAW-13M"]:
+        removal.remove_records(home, connection, entry, "expired", edits, "SELECT record_no FROM stripped")
+    quarantine = quarantine_path(home, entry)
+    if quarantine_over and quarantine.exists():
+        removal.rewrite(connection, quarantine, "false")
     return removed
 
 
-def _remove_quarantined(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Counter[str]:
-    index = staged_folder(home, entry) / "records.parquet"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT record_no FROM read_parquet('{index}') WHERE outcome = 'quarantined'")
-    rows = connection.execute("SELECT count(*) FROM gone").fetchone()
-    if rows and rows[0]:
-        removal.remove_records(home, connection, entry, "expired")
-    path = quarantine_path(home, entry)
-    if path.exists():
-        removal.rewrite(connection, path, "false")
-    return Counter({"RET-QUARANTINE-30D": int(rows[0]) if rows else 0})
-
-
-def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: object, zone: str, today: date) -> None:
+def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, zone: str, today: date, *, quarantine_over: bool) -> None:
     """`gone(record_no, rule)`: records that go whole."""
 
     def over(rule: str) -> str:
         return f"DATE '{home.policy.retention[rule].period.before(today)}'"
 
     def rows(table: str, query: str) -> str | None:
-        path = folder / f"{table}.parquet"  # type: ignore[operator]
+        path = folder / f"{table}.parquet"
         return query.format(f"read_parquet('{path}')") if path.exists() else None
 
     year_over = expiry.last_voucher_year(home.policy, today)
@@ -120,6 +110,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: object
     ]
     queries = [
         *spoken,
+        rows("records", "SELECT record_no, 'RET-QUARANTINE-30D' AS rule FROM {} WHERE outcome = 'quarantined'") if quarantine_over else None,
         rows("visits", f"SELECT record_no, 'RET-VISITS-25M' AS rule FROM {{}} WHERE timezone('{zone}', started_at)::DATE <= {over('RET-VISITS-25M')}"),
         rows("orders", f"SELECT record_no, 'RET-VOUCHER-6Y' AS rule FROM {{}} WHERE year(timezone('{zone}', ordered_at)) <= {year_over}"),
         rows("contracts", "SELECT record_no, 'RET-CUSTOMER-3Y' AS rule FROM {} WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"),
@@ -131,48 +122,48 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: object
     )
 
 
-def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
-    """Rows and values that go while their record stays; raw lets go of the whole record, which would tell them."""
-    removed: Counter[str] = Counter()
-    folder = staged_folder(home, entry)
+def _find_stripped(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> dict[str, Edit]:
+    """`stripped(record_no, rule)`: records that stay without some of their rows or values; answers what to edit in which table.
+
+    Raw lets go of such a record as a whole, because its payload would tell what has been taken away.
+    """
     report_over = home.policy.retention["RET-CREDIT-REPORT-13M"].period.before(today)
-    cookies = "(SELECT key FROM expired WHERE what = 'cookie')"
-    strips = (
-        ("credit_marks", "RET-CREDIT-EXPIRY", expiry.marks_are_over(home.policy, today), None),
-        ("credit_reports", "RET-CREDIT-REPORT-13M", f"timezone('{home.policy.time_zone}', stated_at)::DATE <= DATE '{report_over}'", None),
-        (
-            "visits",
-            "RET-COOKIE-13M",
-            f"visitor_id IN {cookies}",
-            """* REPLACE (
-            CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') AND user_id IS NULL THEN NULL ELSE person_key END AS person_key,
-            CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') THEN NULL ELSE fingerprint END AS fingerprint,
-            CASE WHEN visitor_id IN (SELECT key FROM expired WHERE what = 'cookie') THEN NULL ELSE visitor_id END AS visitor_id)""",
+    cookie = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
+    departed = "person_key IN (SELECT person_key FROM departed_keys)"
+    old_visitor = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
+    report = f"timezone('{home.policy.time_zone}', stated_at)::DATE <= DATE '{report_over}'"
+    marks = expiry.marks_are_over(home.policy, today)
+    over = [
+        ("credit_marks", "RET-CREDIT-EXPIRY", marks),
+        ("credit_reports", "RET-CREDIT-REPORT-13M", report),
+        ("visits", "RET-COOKIE-13M", cookie),
+        ("orders", "RET-VOUCHER-6Y", departed),
+    ]
+    queries = [
+        f"SELECT DISTINCT record_no, '{rule}' AS rule FROM read_parquet('{folder / table}.parquet') WHERE {condition} "
+        "AND record_no NOT IN (SELECT record_no FROM gone)"
+        for table, rule, condition in over
+        if (folder / f"{table}.parquet").exists()
+    ]
+    nothing = "SELECT 0::BIGINT AS record_no, '' AS rule WHERE false"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE stripped AS {' UNION ALL '.join(queries) or nothing}")
+    if _count(connection, "SELECT count(*) FROM stripped") == 0:
+        return {}
+    return {
+        "credit_marks": Edit(keep=f"NOT ({marks})"),
+        "credit_reports": Edit(keep=f"NOT ({report})"),
+        "identifiers": Edit(keep=f"NOT ({old_visitor}) AND NOT ({departed})"),
+        "visits": Edit(
+            columns=f"""* REPLACE (
+            CASE WHEN NOT {cookie} OR user_id IS NOT NULL OR visitor_id IS NULL THEN person_key END AS person_key,
+            CASE WHEN NOT coalesce({cookie}, false) THEN fingerprint END AS fingerprint, CASE WHEN NOT {cookie} THEN visitor_id END AS visitor_id)"""
         ),
-        ("identifiers", "RET-COOKIE-13M", f"type = 'visitor_id' AND value IN {cookies}", None),
-        (
-            "orders",
-            "RET-VOUCHER-6Y",
-            "person_key IN (SELECT person_key FROM departed_keys)",
-            """* REPLACE (
-            CASE WHEN person_key IN (SELECT person_key FROM departed_keys) THEN NULL ELSE customer_number END AS customer_number,
-            CASE WHEN person_key IN (SELECT person_key FROM departed_keys) THEN NULL ELSE person_key END AS person_key)""",
+        "orders": Edit(
+            columns=f"""* REPLACE (
+            CASE WHEN NOT coalesce({departed}, false) THEN customer_number END AS customer_number, CASE WHEN NOT {departed} THEN person_key END AS person_key)"""
         ),
-        ("identifiers", "RET-VOUCHER-6Y", "person_key IN (SELECT person_key FROM departed_keys)", None),
-    )
-    for table, rule, over, columns in strips:
-        path = folder / f"{table}.parquet"
-        if not path.exists():
-            continue
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM read_parquet('{path}') WHERE {over}")
-        rows = connection.execute("SELECT count(*) FROM gone").fetchone()
-        if not rows or not rows[0]:
-            continue
-        removal.remove_from_raw(connection, home, entry)
-        if columns:
-            removal.rewrite(connection, path, "true", columns)
-        else:
-            removal.rewrite(connection, path, f"NOT coalesce({over}, false)")
-        if table != "identifiers":
-            removed[rule] += rows[0]
-    return removed
+    }
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int((connection.execute(query).fetchone() or (0,))[0])

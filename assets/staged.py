@@ -182,6 +182,7 @@ def _canonical(
         wrong = _failed(frame.model, rows, "record" if frame.essential else "row", table_name(frame.model))
         frames.append((frame.model, rows, wrong))
         failed.append(wrong.drop_columns("row"))
+    connection.register("told_by_vendor", pa.concat_tables([one.select(["record_no"]) for one in failed[:2]]))
     connection.register("failed", pa.concat_tables([one.select(["record_no", "code", "scope", "in_table"]) for one in failed]))
     whole = connection.execute("SELECT DISTINCT record_no FROM failed WHERE scope = 'record'").to_arrow_table()["record_no"]
     about = pa.concat_tables([rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames])
@@ -189,7 +190,8 @@ def _canonical(
     quarantined.append(
         connection.execute(
             """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
-        FROM failed JOIN (SELECT record_no, record_key FROM raw_batch) USING (record_no)
+        FROM (SELECT * FROM failed WHERE in_table IS NULL OR record_no NOT IN (SELECT record_no FROM told_by_vendor)) AS failed
+        JOIN (SELECT record_no, record_key FROM raw_batch) USING (record_no)
         LEFT JOIN (SELECT record_no, min(person_key) AS person_key, min(stated_at) AS stated_at FROM about GROUP BY record_no)
             AS whom USING (record_no)
         ORDER BY failed.record_no, code, in_table"""

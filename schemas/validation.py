@@ -9,6 +9,17 @@ import pyarrow as pa
 from schemas.columns import TableModel, arrow_schema, table_name
 
 
+# What Pandera calls its own checks -> how a rule code on a column ends.
+BUILT_IN = {
+    "not_nullable": "MISSING",
+    "isin": "UNKNOWN",
+    "greater_than": "RANGE",
+    "less_than": "RANGE",
+    "str_matches": "FORMAT",
+    "field_uniqueness": "REPEATED",
+}
+
+
 class WrongShapeError(Exception):
     """A frame lacks a column, has one too many, or a type is off: a fault of the code, not of the data."""
 
@@ -35,10 +46,12 @@ def _codes(model: type[TableModel], cases: pd.DataFrame) -> pa.Table:
     if cases["index"].isna().any():
         broken = sorted({str(check) for check in cases.loc[cases["index"].isna(), "check"]})
         raise WrongShapeError(f"{table_name(model)}: rules without a row: {broken}") from None
-    missing = cases["check"].eq("not_nullable")
     prefix = table_name(model).upper().replace("_", "-")
-    column = cases["column"].astype(str).str.upper().str.replace("_", "-")
-    codes = cases["check"].astype(str).where(~missing, prefix + "-" + column + "-MISSING")
+    place = prefix + "-" + cases["column"].astype(str).str.upper().str.replace("_", "-")
+    checks = cases["check"].astype(str)
+    codes = checks.copy()
+    for built_in, kind in BUILT_IN.items():
+        codes = codes.where(~checks.str.startswith(built_in), place + "-" + kind)
     distinct = pd.DataFrame({"row": cases["index"].astype("int64"), "code": codes}).drop_duplicates()
     return pa.table({"row": pa.array(distinct["row"], pa.int64()), "code": pa.array(distinct["code"], pa.string())})
 

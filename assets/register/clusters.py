@@ -123,4 +123,5 @@ class Clusters:
                 group[node] = large
             members[large] += members.pop(small)
             codes[large] |= codes.pop(small)
-        return {node: min(members[root]) for node, root in group.items()}
+        smallest = {root: min(nodes) for root, nodes in members.items()}
+        return {node: smallest[root] for node, root in group.items()}

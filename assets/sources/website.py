@@ -34,26 +34,66 @@ _VISIT = json.dumps(
     }
 )  # fmt: skip
 
-_GEOLOCATION = json.dumps(dict.fromkeys(["latitude", "longitude", "city", "region", "regionCode", "location"]))
-_TRUNCATED = r"""regexp_replace(regexp_replace(payload,
-        '"visitIp"\s*:\s*"([0-9]+\.[0-9]+\.[0-9]+)\.[0-9]+"', '"visitIp":"\1.0"'),
-        '"visitIp"\s*:\s*"([0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F]*):[0-9a-fA-F:.]*"', '"visitIp":"\1::"')"""
-_MINIMISE = f"""
-    CASE WHEN regexp_matches(payload, '"(latitude|longitude|city|location|region)"\\s*:\\s*["0-9-]')
-        THEN json_merge_patch({_TRUNCATED}, '{_GEOLOCATION}')::VARCHAR ELSE {_TRUNCATED} END"""
+# IPv4 keeps three octets; IPv6 three groups, or fewer where zeros are left out before the third.
+_FOUR = (r'("visitIp"\s*:\s*"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}"', r'\1.0"')
+_SIX = (r'("visitIp"\s*:\s*"[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):[0-9a-fA-F:.]*"', r'\1::"')
+_SHORT_SIX = (r'("visitIp"\s*:\s*"(?:(?:[0-9a-fA-F]{1,4}:){1,2}|:)):[0-9a-fA-F:.]*"', r'\1:"')
+_SIX_OR_NONE = r'"visitIp"\s*:\s*("[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]*"|""|null)'
+# Where Matomo thinks that the visitor is: its value becomes null, every other byte stays as it came.
+_PLACE = ("latitude", "longitude", "city", "region", "regionCode", "location", "country", "countryCode", "countryFlag", "continent", "continentCode")
+_PLACE_KEY = rf'"({"|".join(_PLACE)})"\s*:\s*'
+
+
+def _replaced(text: str, pattern: str, replacement: str) -> str:
+    return f"regexp_replace({text}, '{pattern}', '{replacement}', 'g')"
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    return f"json_merge_patch({text}, '{json.dumps(dict.fromkeys(names))}')::VARCHAR"
+
+
+def _minimised() -> str:
+    # What is no address as we know them may be a whole one: it goes.
+    cut = f"""CASE WHEN NOT contains(payload, '"visitIp"') THEN payload
+        WHEN regexp_matches(payload, '{_FOUR[0]}') THEN {_replaced("payload", *_FOUR)}
+        WHEN regexp_matches(payload, '{_SIX_OR_NONE}') THEN {_replaced(_replaced("payload", *_SIX), *_SHORT_SIX)}
+        ELSE {_without("payload", ("visitIp",))} END"""
+    placeless = _replaced(cut, _PLACE_KEY + r'("(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false)', r'"\1":null')
+    return f"CASE WHEN regexp_matches(payload, '{_PLACE_KEY}[\\[{{]') THEN {_without(placeless, _PLACE)} ELSE {placeless} END"
+
+
+def _text(value: str) -> str:
+    """The filled text of a field; null where the source put an object or a list."""
+    nested = f"left(ltrim({value}), 1) IN ('{{', '[')"
+    return f"CASE WHEN {nested} THEN CASE WHEN json_valid({value}) THEN NULL ELSE filled({value}) END ELSE filled({value}) END"
+
+
+def _account(value: str) -> str:
+    """Who is signed in, in canonical form; what a broken tracking code sends for nobody is nobody."""
+    known = f"NOT regexp_full_match(lower(trim({value})), 'null|undefined|nan|none|false|anonymous|guest|0|-')"
+    return f"CASE WHEN {known} THEN CASE WHEN contains({value}, '@') THEN email_canonical({_text(value)}) ELSE {_text(value)} END END"
+
+
+def _cookie(value: str) -> str:
+    return f"CASE WHEN NOT regexp_full_match(trim({value}), '0+') THEN {_text(value)} END"
+
 
 # A signed-in visitor is whom the account names: an e-mail address or a customer number; any other is their cookie.
 _VISITOR = """
     CASE WHEN contains(user_id, '@') THEN 'email' WHEN user_id IS NOT NULL THEN 'customer_number' WHEN visitor_id IS NOT NULL THEN 'visitor_id' END AS kind,
-    CASE WHEN contains(user_id, '@') THEN email_canonical(user_id) ELSE coalesce(user_id, visitor_id) END AS value"""
+    coalesce(user_id, visitor_id) AS value"""
 
 _IDENTIFY = f"""
-    WITH read AS (
-        SELECT record_no, filled(payload ->> '$.idSite') || '|' || filled(payload ->> '$.idVisit') AS visit,
-            filled(payload ->> '$.userId') AS user_id, filled(payload ->> '$.visitorId') AS visitor_id FROM records),
+    WITH told AS (
+        SELECT record_no, json_extract_string(payload, ['$.idSite', '$.idVisit', '$.userId', '$.visitorId']) AS told FROM records),
+    read AS (
+        SELECT record_no, {_text("told[1]")} || '|' || {_text("told[2]")} AS visit, {_account("told[3]")} AS user_id, {_cookie("told[4]")} AS visitor_id
+        FROM told),
     who AS (SELECT *, {_VISITOR} FROM read)
     SELECT record_no, visit AS native_key,
-        list_distinct(list_filter([identifier('visit', visit), identifier(kind, value), identifier('visitor_id', visitor_id)], lambda one: one IS NOT NULL)) AS identifiers
+        list_distinct(list_filter(
+            [identifier('visit', visit), identifier(kind, value), identifier('user_id', user_id), identifier('visitor_id', visitor_id)],
+            lambda one: one IS NOT NULL)) AS identifiers
     FROM who"""
 
 _PREPARE = (
@@ -62,9 +102,10 @@ _PREPARE = (
     CASE WHEN TRY_CAST(text AS DOUBLE) BETWEEN 946684800 AND 4102444800 THEN make_timestamptz((TRY_CAST(text AS DOUBLE) * 1000000)::BIGINT) END""",
     f"""CREATE OR REPLACE TEMP TABLE seen AS
     SELECT *, {_VISITOR} FROM (
-        SELECT record_no, record_key, delivered_at, row, filled(row.idSite) || '|' || filled(row.idVisit) AS visit,
-            filled(row.userId) AS user_id, filled(row.visitorId) AS visitor_id,
-            coalesce(epoch(row.firstActionTimestamp), epoch(row.serverTimestamp)) AS started_at
+        SELECT record_no, record_key, delivered_at, row, {_text("row.idSite")} || '|' || {_text("row.idVisit")} AS visit,
+            {_account("row.userId")} AS user_id, {_cookie("row.visitorId")} AS visitor_id, json_type(payload, '$.actionDetails') AS actions_type,
+            coalesce(epoch(row.firstActionTimestamp), epoch(row.serverTimestamp)) AS started_at,
+            CASE WHEN regexp_full_match(trim(row.visitDuration), '[0-9]{{1,9}}(\\.0*)?') THEN TRY_CAST(row.visitDuration AS BIGINT) END AS duration_s
         FROM (SELECT *, from_json(payload, '{_VISIT}') AS row FROM records))""",
     """CREATE OR REPLACE TEMP TABLE identified_visits AS
     SELECT *, CASE WHEN kind IS NOT NULL THEN person_key(kind, value) END AS person_key, coalesce(started_at, delivered_at) AS stated_at FROM seen""",
@@ -75,36 +116,74 @@ _PREPARE = (
 
 _VENDOR = """
     SELECT record_no, visit, coalesce(row.result <> 'error', true) AS is_a_visit, started_at IS NOT NULL AS time_readable,
-        filled(row.visitDuration) IS NULL OR TRY_CAST(row.visitDuration AS BIGINT) IS NOT NULL AS duration_readable
+        filled(row.visitDuration) IS NULL OR coalesce(duration_s <= 172800, false) AS duration_readable,
+        coalesce(actions_type IN ('ARRAY', 'NULL'), true) AS actions_are_a_list
     FROM identified_visits"""
 
-_VISITS = """
-    SELECT record_no, record_key, person_key, stated_at, 0 AS position, visit, visitor_id, filled(row.fingerprint) AS fingerprint, user_id, started_at,
-        TRY_CAST(row.visitDuration AS BIGINT) AS duration_s, filled(row.visitIp) AS ip, filled(row.referrerType) AS referrer_type,
-        filled(row.referrerName) AS referrer_name, filled(row.referrerUrl) AS referrer_url, filled(row.referrerKeyword) AS referrer_keyword,
-        filled(row.deviceType) AS device_type, filled(row.deviceBrand) AS device_brand, filled(row.deviceModel) AS device_model,
-        CASE WHEN filled(row.browserCode) IS NULL OR row.browserCode = 'UNK' THEN 'app'
-            WHEN lower(row.deviceType) IN ('smartphone', 'tablet', 'phablet', 'feature phone') THEN 'mobile browser' ELSE 'browser' END AS channel,
-        filled(row.browserName) AS browser_name, filled(row.browserVersion) AS browser_version, filled(row.operatingSystemName) AS os_name,
-        filled(row.operatingSystemVersion) AS os_version, filled(row.resolution) AS resolution
-    FROM identified_visits WHERE visit IS NOT NULL AND started_at IS NOT NULL"""
+# Matomo knows no browser behind what an app sends.
+_CHANNEL = """
+    CASE WHEN lower(row.deviceType) NOT IN ('smartphone', 'tablet', 'phablet', 'feature phone', 'portable media player', 'wearable')
+            OR (row.deviceType IS NULL AND row.browserCode IS NOT NULL) THEN 'browser'
+        WHEN row.deviceType IS NULL THEN NULL
+        WHEN coalesce(upper(filled(row.browserCode)), 'UNK') IN ('UNK', 'XX') THEN 'app' ELSE 'mobile browser' END"""
 
-_ACTIONS = """
-    SELECT record_no, record_key, person_key, stated_at, position, visit, filled(act.type) AS type, epoch(act.timestamp) AS at, filled(act.url) AS url,
-        filled(act.siteSearchKeyword) AS search_keyword, filled(act.siteSearchCategory) AS search_category,
-        TRY_CAST(act.siteSearchCount AS BIGINT) AS search_count, filled(act.contentName) AS content_name, filled(act.contentPiece) AS content_piece,
-        filled(act.contentTarget) AS content_target, filled(act.contentInteraction) AS content_interaction
+
+def _said(row: str, **columns: str) -> str:
+    return ", ".join(f"{_text(f'{row}.{field}')} AS {column}" for column, field in columns.items())
+
+
+_VISITS = f"""
+    SELECT record_no, record_key, person_key, stated_at, 0 AS position, visit, visitor_id, user_id, started_at, duration_s,
+        CASE WHEN regexp_full_match(row.visitIp, '[0-9.]+\\.0|[0-9a-fA-F:]*::') THEN row.visitIp END AS ip, {_CHANNEL} AS channel,
+        {
+    _said(
+        "row",
+        fingerprint="fingerprint",
+        referrer_type="referrerType",
+        referrer_name="referrerName",
+        referrer_url="referrerUrl",
+        referrer_keyword="referrerKeyword",
+        device_type="deviceType",
+        device_brand="deviceBrand",
+        device_model="deviceModel",
+        browser_name="browserName",
+        browser_version="browserVersion",
+        os_name="operatingSystemName",
+        os_version="operatingSystemVersion",
+        resolution="resolution",
+    )
+}
+    FROM identified_visits WHERE visit IS NOT NULL AND started_at IS NOT NULL AND coalesce(duration_s <= 172800, true)"""
+
+_ACTIONS = f"""
+    SELECT record_no, record_key, person_key, stated_at, position, visit, epoch(act.timestamp) AS at,
+        CASE WHEN regexp_full_match(act.siteSearchCount, '[0-9]{{1,9}}') THEN TRY_CAST(act.siteSearchCount AS BIGINT) END AS search_count,
+        {
+    _said(
+        "act",
+        type="type",
+        url="url",
+        search_keyword="siteSearchKeyword",
+        search_category="siteSearchCategory",
+        content_name="contentName",
+        content_piece="contentPiece",
+        content_target="contentTarget",
+        content_interaction="contentInteraction",
+    )
+}
     FROM acted WHERE visit IS NOT NULL"""
 
 _IDENTIFIERS = """
     SELECT record_no, record_key, person_key, stated_at, 1 AS position, kind AS type, value, NULL::VARCHAR AS replaced_by
     FROM identified_visits WHERE kind IS NOT NULL
     UNION ALL
-    SELECT record_no, record_key, person_key, stated_at, 2, 'visitor_id', visitor_id, NULL
+    SELECT record_no, record_key, person_key, stated_at, 2, 'user_id', user_id, NULL FROM identified_visits WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT record_no, record_key, person_key, stated_at, 3, 'visitor_id', visitor_id, NULL
     FROM identified_visits WHERE kind <> 'visitor_id' AND visitor_id IS NOT NULL"""
 
 _ACCOUNT_ADDRESS = """
-    SELECT record_no, record_key, person_key, stated_at, 3 AS position, 'email' AS kind, 'state' AS op, user_id AS value, value AS match_key,
+    SELECT record_no, record_key, person_key, stated_at, 4 AS position, 'email' AS kind, 'state' AS op, trim(row.userId) AS value, user_id AS match_key,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM identified_visits WHERE kind = 'email'"""
 
@@ -115,7 +194,7 @@ SOURCE = Source(
         Dataset(
             name="visits",
             format="json_array",
-            minimise=_MINIMISE,
+            minimise=_minimised(),
             identify=_IDENTIFY,
             prepare=_PREPARE,
             vendor=VisitRecord,

@@ -10,7 +10,8 @@ CODES = {
     "MATOMO-ERROR-PAYLOAD": "the element is an error answer, not a visit",
     "MATOMO-VISIT-KEY": "idSite or idVisit is missing",
     "MATOMO-TIMESTAMP": "neither firstActionTimestamp nor serverTimestamp is an epoch in seconds",
-    "MATOMO-DURATION": "visitDuration is not a number of seconds",
+    "MATOMO-DURATION": "visitDuration is not a number of seconds between none and two days",
+    "MATOMO-ACTIONS": "actionDetails is not a list",
 }
 
 
@@ -20,6 +21,7 @@ class VisitRecord(TableModel):
     is_a_visit: Flag = column("technical", required=True)
     time_readable: Flag = column("technical", required=True)
     duration_readable: Flag = column("technical", required=True)
+    actions_are_a_list: Flag = column("technical", required=True)
 
     @rule("is_a_visit", "MATOMO-ERROR-PAYLOAD")
     def error_payload(cls, flags: pd.Series) -> pd.Series:
@@ -35,6 +37,10 @@ class VisitRecord(TableModel):
 
     @rule("duration_readable", "MATOMO-DURATION")
     def duration(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("actions_are_a_list", "MATOMO-ACTIONS")
+    def actions(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     class Config:

@@ -1,0 +1,79 @@
+"""Two refreshes at once, and a reader that holds a mart open: nobody is disturbed, nothing is corrupt."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.e2e.conftest import Refreshed
+from tests.e2e.homes import (
+    AS_OF,
+    LONGEST,
+    book,
+    contents,
+    copied,
+    delivery_days,
+    differing,
+    environment,
+    inbox_files,
+    leftovers,
+    mart_tables,
+    refresh,
+    start,
+    unfinished_runs,
+)
+
+
+def test_two_refreshes_at_once_end_as_one_does(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+    root = copied(sampled, tmp_path / "data")
+    both = [start(root, "refresh", *AS_OF) for _ in range(2)]
+    told = [process.communicate(timeout=2 * LONGEST) for process in both]
+    assert [process.returncode for process in both] == [0, 0], [err for _, err in told]
+    waited = [err for _, err in told if err]
+    assert waited in ([], ["waiting: another run is writing to this data root\n"])
+    assert differing(contents(root), refreshed.contents) == []
+    assert book(root) == book(refreshed.root)
+    assert inbox_files(root) == leftovers(root) == unfinished_runs(root) == []
+
+
+READER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=True)
+def rows():
+    tables = sorted(row[0] for row in connection.execute("SHOW TABLES").fetchall())
+    return [connection.execute(f"SELECT count(*), md5(string_agg({table}::VARCHAR, '|' ORDER BY {table}::VARCHAR)) FROM {table}").fetchone() for table in tables]
+print(rows(), flush=True)
+sys.stdin.readline()
+print(rows(), flush=True)
+"""
+
+
+def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(sampled: Path, tmp_path: Path) -> None:
+    root = copied(sampled, tmp_path / "data")
+    first, *_ = delivery_days(root)
+    assert refresh(root, "--date", first).code == 0
+    marts = sorted((root / "marts").glob("*.duckdb"))
+    before = {mart: mart_tables(mart) for mart in marts}
+    readers = [
+        subprocess.Popen([sys.executable, "-c", READER, str(mart)], env=environment(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for mart in marts
+    ]
+    seen = [reader.stdout.readline() for reader in readers if reader.stdout]
+    ended = refresh(root)
+    assert (ended.code, ended.err) == (0, "")
+    answers = [reader.communicate("\n", timeout=LONGEST)[0] for reader in readers]
+    assert [reader.returncode for reader in readers] == [0] * len(marts)
+    assert answers == seen
+    assert mart_tables(root / "marts" / "customer_care.duckdb") != before[root / "marts" / "customer_care.duckdb"]
+
+
+def test_a_mart_cannot_be_written_by_its_reader(refreshed: Refreshed, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    shutil.copytree(refreshed.root / "marts", root / "marts")
+    asked = start(root, "sql", "customer_care", "DELETE FROM registrants")
+    _, err = asked.communicate(timeout=LONGEST)
+    assert asked.returncode == 1
+    assert err.count("\n") == 1
+    assert mart_tables(root / "marts" / "customer_care.duckdb") == mart_tables(refreshed.root / "marts" / "customer_care.duckdb")

@@ -1,0 +1,206 @@
+"""The house rules: which way imports go, how large a module may be, what its name must tell, what must be declared."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dateutil.relativedelta import relativedelta
+
+from assets.marts import QUERIES
+from assets.register.building import TABLES
+from assets.sources import SOURCES
+from schemas import delivery, marts, raw
+from schemas.columns import TableModel, categories, column, table_name
+from schemas.marts import MARTS, About, PurposeError, check_purposes
+from schemas.policy import load_policy
+from schemas.quarantine import Outcome, Quarantine
+from schemas.staged import CANONICAL
+
+HOUSE = Path(__file__).parents[1]
+LAYERS = ("schemas", "assets", "pipelines")
+MAY_IMPORT = {"schemas": {"schemas"}, "assets": {"assets", "schemas"}, "pipelines": set(LAYERS)}
+MODULES = sorted(path for layer in LAYERS for path in (HOUSE / layer).rglob("*.py"))
+POLICY = load_policy()
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(HOUSE))
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that is imported anywhere in the file, inside functions too."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(path)}: a relative import"
+            yield node.module or ""
+
+
+def test_imports_go_from_pipelines_to_assets_to_schemas() -> None:
+    wrong = [
+        f"{name_of(path)} imports {name}"
+        for path in MODULES
+        for name in imported(path)
+        if name.split(".")[0] in (*LAYERS, "tests") and name.split(".")[0] not in MAY_IMPORT[path.relative_to(HOUSE).parts[0]]
+    ]
+    assert wrong == []
+
+
+def test_only_the_graph_and_the_pipelines_know_dagster() -> None:
+    wrong = [
+        name_of(path)
+        for path in MODULES
+        if any(name.split(".")[0].startswith("dagster") for name in imported(path)) and not name_of(path).startswith(("assets/graph/", "pipelines/"))
+    ]
+    assert wrong == []
+
+
+def test_what_is_not_the_graph_does_not_import_it() -> None:
+    """What imports the graph knows Dagster by it."""
+    wrong = [
+        name_of(path)
+        for path in MODULES
+        if name_of(path).startswith("assets/")
+        and not name_of(path).startswith("assets/graph/")
+        and any(name.startswith("assets.graph") for name in imported(path))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def test_every_file_name_says_what_is_in_it() -> None:
+    empty = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc", "tools", "lib"}
+    everything = [*MODULES, *(HOUSE / "tests").rglob("*.py")]
+    assert [name_of(path) for path in everything if empty & {part.removesuffix(".py").strip("_") for part in path.relative_to(HOUSE).parts}] == []
+
+
+def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
+    """Public functions and classes of the module."""
+    yield from (node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_and_what_they_offer_say_what_they_are(path: Path) -> None:
+    tree = parsed(path)
+    assert ast.get_docstring(tree), f"{name_of(path)} has no docstring"
+    assert [node.name for node in public(tree) if not ast.get_docstring(node)] == []
+
+
+CODE = re.compile(r"\b(?:DEL|REC|RET|MART|LINK|VTJ|CRM|WEB|CREDIT|CONSENT|PERSON|CONTACT|ADDRESS)-[A-Z0-9][A-Z0-9-]*[A-Z0-9]\b")
+
+
+def catalogue() -> set[str]:
+    """Every rule code that is documented: reader's faults, refusals, retention rules, and the CODES of the modules of schemas."""
+    import importlib
+    import pkgutil
+
+    import schemas
+
+    found = {*raw.FAULTS, *delivery.REFUSALS, *POLICY.retention}
+    for module in pkgutil.walk_packages(schemas.__path__, "schemas."):
+        found |= set(getattr(importlib.import_module(module.name), "CODES", {}))
+    return found
+
+
+def test_every_rule_code_in_the_code_is_in_a_catalogue() -> None:
+    used: dict[str, str] = {}
+    for path in MODULES:
+        if name_of(path).startswith("assets/sample/"):
+            continue
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used |= dict.fromkeys(CODE.findall(node.value), name_of(path))
+    assert {code: where for code, where in used.items() if code not in catalogue()} == {}
+
+
+def test_every_rule_of_a_model_has_a_code() -> None:
+    """What lands in quarantine is a code, never the name that a check happens to have."""
+    wrong = []
+    for model in every_model():
+        schema = model.to_schema()
+        checks = [*schema.checks, *(check for col in schema.columns.values() for check in col.checks)]
+        wrong += [f"{table_name(model)}: {check.error}" for check in checks if not CODE.fullmatch(str(check.error))]
+    assert wrong == []
+
+
+def every_model() -> list[type[TableModel]]:
+    vendors = {dataset.vendor for source in SOURCES for dataset in source.datasets}
+    published = {model for models in MARTS.values() for model in models}
+    return [raw.Raw, Quarantine, Outcome, About, *CANONICAL.values(), *TABLES.values(), *sorted(published | vendors, key=lambda one: one.__qualname__)]
+
+
+@pytest.mark.parametrize("model", every_model(), ids=lambda model: model.__name__)
+def test_every_column_has_a_category_of_the_policy(model: type[TableModel]) -> None:
+    assert {name: category for name, category in categories(model).items() if category not in POLICY.categories} == {}
+
+
+@pytest.mark.parametrize("purpose", MARTS)
+def test_every_column_of_a_mart_may_be_used_for_its_purpose(purpose: str) -> None:
+    wrong = [
+        f"{table_name(model)}.{name}"
+        for model in (*MARTS[purpose], About)
+        for name, category in categories(model).items()
+        if not POLICY.allows(category, purpose)
+    ]
+    assert wrong == []
+
+
+def test_every_purpose_of_the_policy_has_its_mart_and_every_source_its_entry() -> None:
+    assert set(MARTS) == set(QUERIES) == set(POLICY.purposes)
+    assert {source.name for source in SOURCES} <= set(POLICY.sources)
+    for purpose, models in MARTS.items():
+        assert {table_name(model) for model in models} == set(QUERIES[purpose])
+
+
+def test_identity_codes_and_credit_data_have_only_the_marts_that_may_hold_them() -> None:
+    holding = {
+        category: {purpose for purpose, models in MARTS.items() if any(category in categories(model).values() for model in models)}
+        for category in ("identity_code", "credit")
+    }
+    assert holding == {"identity_code": {"contracts", "credit_decision"}, "credit": {"credit_decision"}}
+    direct = {"name", "contact", "address", "identity_code", "customer_number", "registrant_id", "birth_date", "website_identifier", "credit", "company"}
+    assert not direct & {category for model in MARTS["analytics"] for category in categories(model).values()}
+
+
+def test_a_column_that_the_policy_does_not_allow_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Grown(TableModel):
+        identity_code: marts.Text = column("identity_code")
+
+        class Config:
+            name = "grown"
+
+    monkeypatch.setitem(marts.MARTS, "analytics", (*marts.MARTS["analytics"], Grown))
+    with pytest.raises(PurposeError, match=r"grown\.identity_code"):
+        check_purposes(POLICY)
+
+
+@pytest.mark.parametrize("purpose", MARTS)
+def test_a_category_that_loses_its_purpose_stops_the_build(purpose: str) -> None:
+    said = POLICY.model_dump(by_alias=True)
+    used = sorted({category for model in MARTS[purpose] for category in categories(model).values()} - {"technical"})[0]
+    said["categories"][used]["purposes"] = tuple(one for one in said["categories"][used]["purposes"] if one != purpose)
+    for rule in said["retention"].values():
+        rule["period"] = f"{rule['period']['count']} {rule['period']['unit']}"
+    with pytest.raises(PurposeError, match=used):
+        check_purposes(type(POLICY).model_validate(said))
+
+
+def test_a_column_without_a_category_of_the_policy_may_be_used_for_nothing() -> None:
+    assert not any(POLICY.allows("unheard_of", purpose) for purpose in POLICY.purposes)
+
+
+def test_periods_are_calendar_periods() -> None:
+    assert all(relativedelta(**{rule.period.unit: rule.period.count}) or rule.period.count == 0 for rule in POLICY.retention.values())
