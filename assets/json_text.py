@@ -47,19 +47,19 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
 def _outside_strings(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which bytes lie outside strings, and the positions of the quotes that open and close them, in turn."""
     quotes = data == ord('"')
-    slashes = data == ord("\\")
-    if slashes.any():
-        quotes &= ~_escaped(slashes)
+    quotes[_escaped(np.flatnonzero(data == ord("\\")), len(data))] = False
     return np.bitwise_xor.accumulate(quotes.view(np.uint8)) == 0, np.flatnonzero(quotes)
 
 
-def _escaped(slashes: np.ndarray) -> np.ndarray:
-    """Which bytes follow an odd run of backslashes."""
-    places = np.arange(len(slashes), dtype=np.int32)
-    last_other = np.maximum.accumulate(np.where(slashes, np.int32(-1), places))
-    run = np.zeros(len(slashes), np.int32)
-    run[1:] = places[:-1] - last_other[:-1]
-    return (run & 1).astype(bool)
+def _escaped(slashes: np.ndarray, length: int) -> np.ndarray:
+    """Positions behind the first, third, ... backslash of each run of them."""
+    if len(slashes) == 0:
+        return slashes
+    numbers = np.arange(len(slashes))
+    begins = np.concatenate(([True], np.diff(slashes) > 1))
+    in_run = numbers - np.maximum.accumulate(np.where(begins, numbers, 0))
+    behind = slashes[in_run % 2 == 0] + 1
+    return behind[behind < length]
 
 
 def _repeated_keys(data: np.ndarray, outside: np.ndarray, quotes: np.ndarray, brackets: np.ndarray, depth: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -156,7 +156,8 @@ def _find_stripped(home: Home, connection: duckdb.DuckDBPyConnection, folder: Pa
         "visits": Edit(
             columns=f"""* REPLACE (
             CASE WHEN NOT {cookie} OR user_id IS NOT NULL OR visitor_id IS NULL THEN person_key END AS person_key,
-            CASE WHEN NOT coalesce({cookie}, false) THEN fingerprint END AS fingerprint, CASE WHEN NOT {cookie} THEN visitor_id END AS visitor_id)"""
+            CASE WHEN NOT coalesce({cookie}, false) THEN fingerprint END AS fingerprint,
+            CASE WHEN NOT {cookie} THEN visitor_id END AS visitor_id)"""
         ),
         "orders": Edit(
             columns=f"""* REPLACE (

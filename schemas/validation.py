@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from schemas.columns import TableModel, arrow_schema, table_name
 
-
 # What Pandera calls its own checks -> how a rule code on a column ends.
 BUILT_IN = {
     "not_nullable": "MISSING",

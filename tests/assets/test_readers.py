@@ -136,9 +136,3 @@ def test_half_a_character_at_the_end_is_refused(tmp_path: Path) -> None:
 def test_a_lone_object_where_an_array_is_expected_is_one_record(tmp_path: Path) -> None:
     text = '{"result": "error", "message": "[, ]"}'
     assert payloads(readers.read_json_array(written(tmp_path / "file", text.encode()), "utf-8-sig", readers.ElementSplitter(None))) == [text]
-
-
-@pytest.mark.parametrize(("depth", "deep"), [(readers.DEEPEST_RECORD, False), (readers.DEEPEST_RECORD + 1, True), (100_000, True)])
-def test_how_deep_a_record_nests_is_known_without_parsing_it(depth: int, deep: bool) -> None:
-    assert readers.nested_too_deep("[" * depth + "]" * depth) is deep
-    assert not readers.nested_too_deep('"' + "[" * depth + '"')
