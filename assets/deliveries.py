@@ -80,9 +80,10 @@ def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[W
             continue
         names = sorted(path.name for path in folder.iterdir())
         data = [name for name in names if not name.endswith(MANIFEST)]
+        told = folder.name if delivery_day(folder.name) else "a folder that is not a day"
         for number, name in enumerate(data, 1):
             if name + MANIFEST in names:
-                yield Waiting(source, folder.name, folder / name, f"{source}/{folder.name}, file {number} of {len(data)} by name")
+                yield Waiting(source, folder.name, folder / name, f"{source}/{told}, file {number} of {len(data)} by name")
 
 
 def waiting_days(home: Home, source: str) -> set[str]:

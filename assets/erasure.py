@@ -23,7 +23,8 @@ from assets.requests import Request, RequestError
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
 
-# A shared mailbox or a family's phone is a way to reach someone, not an identity: alone it neither finds nor removes.
+# A shared mailbox, a family's phone or a shared computer's cookie is no identity: what several registrants are known by
+# neither finds nor removes anyone.
 REACHES = ("email", "phone")
 
 
@@ -54,7 +55,10 @@ def _resolve(connection: duckdb.DuckDBPyConnection, request: Request) -> list[st
     if not meant and not strong:
         raise RequestError(f"request {request.request_id}: nobody in the register is known by what was given")
     known = connection.execute(
-        """SELECT type || ':' || value FROM identifiers WHERE registrant_id IN (SELECT unnest(?::VARCHAR[])) AND type <> 'business_id'
+        """SELECT mine.type || ':' || mine.value FROM identifiers AS mine
+        WHERE registrant_id IN (SELECT unnest(?::VARCHAR[])) AND type <> 'business_id' AND NOT EXISTS (
+            SELECT 1 FROM identifiers AS other WHERE other.type = mine.type AND other.value = mine.value
+            AND other.registrant_id <> mine.registrant_id)
         UNION
         SELECT mine.kind || ':' || mine.match_key FROM contact_points AS mine
         WHERE registrant_id IN (SELECT unnest(?::VARCHAR[])) AND NOT EXISTS (

@@ -124,7 +124,7 @@ def _execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None
     if not result.success:
         failed = [event for event in result.all_events if event.is_step_failure]
         told = failed[0].step_failure_data.user_failure_data if failed else None
-        why = told.description if told else "a blocking check did not pass"
+        why = told.description if told else "it did not get to its end; another run may hold the data root, or a blocking check did not pass"
         raise CommandError(f"{job.name} failed in {failed[0].step_key if failed else 'a check'}: {why} (run {result.run_id[:8]})")
 
 

@@ -63,7 +63,7 @@ def disturbed(sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.Temp
     """A data root whose refresh was killed at each of the moments, then at random ones, and then ran to its end."""
     root = copied(sampled, tmp_path_factory.mktemp("killed") / "data")
     killed = sum(killed_when(root, appears(root, pattern), "refresh", *AS_OF) for pattern in MOMENTS.values())
-    chance = random.Random(2018)  # noqa: S311
+    chance = random.Random(2018)
     killed += sum(killed_after(root, refreshed.ended.seconds * chance.uniform(0.35, 0.9), "refresh", *AS_OF) for _ in range(3))
     ended = refresh(root)
     assert (ended.code, ended.err) == (0, "")

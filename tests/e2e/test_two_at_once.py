@@ -41,12 +41,11 @@ def test_two_refreshes_at_once_end_as_one_does(refreshed: Refreshed, sampled: Pa
 READER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=True)
-def rows():
-    tables = sorted(row[0] for row in connection.execute("SHOW TABLES").fetchall())
-    return [connection.execute(f"SELECT count(*), md5(string_agg({table}::VARCHAR, '|' ORDER BY {table}::VARCHAR)) FROM {table}").fetchone() for table in tables]
-print(rows(), flush=True)
-sys.stdin.readline()
-print(rows(), flush=True)
+tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
+query = "SELECT count(*), md5(string_agg(one::VARCHAR, chr(10) ORDER BY one::VARCHAR)) FROM {} AS one"
+for _ in range(2):
+    print([connection.execute(query.format(table)).fetchone() for table in tables], flush=True)
+    sys.stdin.readline()
 """
 
 
@@ -63,7 +62,7 @@ def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(sampled: Pat
     seen = [reader.stdout.readline() for reader in readers if reader.stdout]
     ended = refresh(root)
     assert (ended.code, ended.err) == (0, "")
-    answers = [reader.communicate("\n", timeout=LONGEST)[0] for reader in readers]
+    answers = [reader.communicate("\n\n", timeout=LONGEST)[0] for reader in readers]
     assert [reader.returncode for reader in readers] == [0] * len(marts)
     assert answers == seen
     assert mart_tables(root / "marts" / "customer_care.duckdb") != before[root / "marts" / "customer_care.duckdb"]
