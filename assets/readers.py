@@ -135,6 +135,9 @@ class ElementSplitter:
         text = self._rest + chunk
         if self._state == "before":
             text = self._enter(text)
+        if self._state == "after":
+            self._outside.append(chunk)
+            return _NOTHING
         if self._state != "inside":
             self._rest = text if self._state in ("before", "lone") else b""
             return _NOTHING

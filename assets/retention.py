@@ -14,7 +14,7 @@ import duckdb
 
 from assets import deliveries, removal
 from assets.deliveries import Entry
-from assets.home import Home, remove
+from assets.home import Home, remove, write_parquet
 from assets.raw import raw_path
 from assets.register import building, expiry
 from assets.removal import Edit
@@ -22,10 +22,11 @@ from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path, staged_folder
 from schemas.columns import duckdb_columns
 from schemas.register import Departed, Expired
+from schemas.staged import CANONICAL
 
 
 def sweep(home: Home, today: date) -> dict[str, int]:
-    """Remove from the lake what is past its time on `today`; answers rows removed per rule.
+    """Remove from the lake what is past its time on `today`; answers rows removed per rule. The decisions go last.
 
     Cost: one look at the keys of every delivery, and the rewriting of those that hold something to remove.
     """
@@ -36,12 +37,14 @@ def sweep(home: Home, today: date) -> dict[str, int]:
         _read_decisions(home, connection)
         for entry in deliveries.book(home):
             removed.update(_sweep_delivery(home, connection, entry, today))
+    for table, model in (("departed", Departed), ("expired", Expired)):
+        write_parquet(home.register(table), model, [])
     building.still_up_to_date(home, today)
     return {rule: count for rule, count in sorted(removed.items()) if count}
 
 
 def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`departed_keys(person_key)`, `expired_keys(what, key)`, and held orders that lose their person."""
+    """`departed_keys(rule, person_key)`, `cookie_keys(person_key)`, and the table `expired`."""
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
@@ -52,6 +55,7 @@ def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
+    connection.execute("CREATE OR REPLACE TEMP TABLE cookie_keys AS SELECT person_key('visitor_id', key) AS person_key FROM expired WHERE what = 'cookie'")
 
 
 def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
@@ -66,7 +70,7 @@ def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: En
     if not entry.staged_with or not (folder / "records.parquet").exists():
         return removed
     quarantine_over = day <= policy.retention["RET-QUARANTINE-30D"].period.before(today)
-    _find_gone(home, connection, folder, policy.time_zone, today, quarantine_over=quarantine_over)
+    _find_gone(home, connection, folder, today, quarantine_over=quarantine_over)
     removed.update(dict(connection.execute("SELECT rule, count(*) FROM gone GROUP BY rule").fetchall()))
     edits = _find_stripped(home, connection, folder, today)
     removed.update(dict(connection.execute("SELECT rule, count(*) FROM stripped GROUP BY rule").fetchall()))
@@ -78,42 +82,23 @@ def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: En
     return removed
 
 
-def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, zone: str, today: date, *, quarantine_over: bool) -> None:
-    """`gone(record_no, rule)`: records that go whole."""
-
-    def over(rule: str) -> str:
-        return f"DATE '{home.policy.retention[rule].period.before(today)}'"
+def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, today: date, *, quarantine_over: bool) -> None:
+    """`gone(record_no, rule)`: records that go whole. An order that the books still need is not among them."""
 
     def rows(table: str, query: str) -> str | None:
         path = folder / f"{table}.parquet"
         return query.format(f"read_parquet('{path}')") if path.exists() else None
 
-    year_over = expiry.last_voucher_year(home.policy, today)
-    held = rows("orders", f"SELECT record_no FROM {{}} WHERE year(timezone('{zone}', ordered_at)) >= {year_over + 1}")
+    vouchers = expiry.vouchers_are_over(home.policy, today)
+    held = rows("orders", f"SELECT record_no FROM {{}} WHERE NOT ({vouchers})")
     keep = f"WHERE record_no NOT IN ({held})" if held else ""
-    spoken = [
-        rows(table, f"SELECT record_no, rule FROM {{}} JOIN departed_keys USING (person_key) {keep}")
-        for table in (
-            "persons",
-            "names",
-            "identifiers",
-            "contact_points",
-            "addresses",
-            "marketing_choices",
-            "company_contacts",
-            "contracts",
-            "orders",
-            "visits",
-            "credit_reports",
-            "credit_marks",
-        )
-    ]
     queries = [
-        *spoken,
+        *(rows(table, f"SELECT record_no, rule FROM {{}} JOIN departed_keys USING (person_key) {keep}") for table in CANONICAL),
         rows("records", "SELECT record_no, 'RET-QUARANTINE-30D' AS rule FROM {} WHERE outcome = 'quarantined'") if quarantine_over else None,
-        rows("visits", f"SELECT record_no, 'RET-VISITS-25M' AS rule FROM {{}} WHERE timezone('{zone}', started_at)::DATE <= {over('RET-VISITS-25M')}"),
-        rows("orders", f"SELECT record_no, 'RET-VOUCHER-6Y' AS rule FROM {{}} WHERE year(timezone('{zone}', ordered_at)) <= {year_over}"),
+        rows("visits", f"SELECT record_no, 'RET-VISITS-25M' AS rule FROM {{}} WHERE {expiry.visits_are_over(home.policy, today)}"),
+        rows("orders", f"SELECT record_no, 'RET-VOUCHER-6Y' AS rule FROM {{}} WHERE {vouchers}"),
         rows("contracts", "SELECT record_no, 'RET-CUSTOMER-3Y' AS rule FROM {} WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"),
+        rows("marketing_choices", "SELECT record_no, 'RET-COOKIE-13M' AS rule FROM {} WHERE person_key IN (SELECT person_key FROM cookie_keys)"),
     ]
     union = " UNION ALL ".join(query for query in queries if query)
     connection.execute(
@@ -127,11 +112,10 @@ def _find_stripped(home: Home, connection: duckdb.DuckDBPyConnection, folder: Pa
 
     Raw lets go of such a record as a whole, because its payload would tell what has been taken away.
     """
-    report_over = home.policy.retention["RET-CREDIT-REPORT-13M"].period.before(today)
     cookie = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
     departed = "person_key IN (SELECT person_key FROM departed_keys)"
     old_visitor = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
-    report = f"timezone('{home.policy.time_zone}', stated_at)::DATE <= DATE '{report_over}'"
+    report = expiry.reports_are_over(home.policy, today)
     marks = expiry.marks_are_over(home.policy, today)
     over = [
         ("credit_marks", "RET-CREDIT-EXPIRY", marks),

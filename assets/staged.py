@@ -147,7 +147,9 @@ def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, en
     for model in models:
         path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
         if path.exists():
-            rows = connection.execute(f"SELECT * FROM read_parquet('{path}') ANTI JOIN read_parquet('{raw}') USING (record_no)").to_arrow_table()
+            rows = connection.execute(
+                f"SELECT staged.* FROM read_parquet('{path}') AS staged ANTI JOIN read_parquet('{raw}') AS raw USING (record_no)"
+            ).to_arrow_table()
             writers.write(model, rows)
             if model is Outcome:
                 outcomes.update(rows["outcome"].to_pylist())
@@ -302,13 +304,13 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
             outcomes = f"read_parquet('{index}')"
             checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
             if raw.exists():
-                checks.append(f"SELECT count(*) FROM read_parquet('{raw}') ANTI JOIN {outcomes} USING (record_no, record_key)")
+                checks.append(f"SELECT count(*) FROM read_parquet('{raw}') AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)")
             if (quarantine := quarantine_path(home, entry)).exists():
                 checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
                     SELECT 1 FROM read_parquet('{quarantine}') AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
             for table in sorted(folder.glob("*.parquet")):
                 if table.stem != "records":
-                    checks.append(f"""SELECT count(*) FROM read_parquet('{table}')
+                    checks.append(f"""SELECT count(*) FROM read_parquet('{table}') AS rows
                         ANTI JOIN (SELECT * FROM {outcomes} WHERE outcome = 'staged') AS staged USING (record_no, record_key)""")
             for query in checks:
                 lost += (connection.execute(query).fetchone() or (0,))[0]

@@ -228,8 +228,7 @@ class Expired(TableModel):
 
     rule: Text = column("technical", required=True)
     what: Text = column("technical", required=True)
-    registrant_id: Text = column("registrant_id")
-    key: Text = column("technical", "record or row that is past its time", required=True)
+    key: Text = column("technical", "the number or hash of what is past its time", required=True)
 
     class Config:
         name = "expired"

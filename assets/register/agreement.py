@@ -87,16 +87,8 @@ LEVELS = (
     Level("birth", "digit", "hamming(l.birth, r.birth) = 1", 0.02, 0.0015, 0.003),
     # Never linked, whatever the weight (see VETO).
     Level("birth", "differs", "true", 0.01, 1, 0.99),
-    # Address: street name and house number (flats are written in too many ways) with the postcode, or the town without one.
-    Level(
-        "address",
-        "street",
-        "l.building = r.building AND (l.postcode = r.postcode OR (l.postcode IS NULL OR r.postcode IS NULL) AND l.town = r.town)",
-        0.65,
-        1,
-        0.88,
-        "building",
-    ),
+    # Address: street name and house number (flats are written in too many ways), with the postcode or the town.
+    Level("address", "street", "l.building = r.building AND (l.postcode = r.postcode OR l.town = r.town)", 0.65, 1, 0.88, "place"),
     Level("address", "postcode", "l.postcode = r.postcode", 0.08, 0.002, 0.03),
     Level("address", "missing", "l.postcode IS NULL OR r.postcode IS NULL", 1, 1, 1),
     # Has moved.
@@ -110,7 +102,7 @@ LEVELS = (
     Level("phone", "differs", "true", 0.40, 1, 0.85),
 )
 FIELDS = tuple(dict.fromkeys(level.field for level in LEVELS))
-SHARES = {"given": 0.003, "family": 0.001, "birth": 0.00004, "building": 0.000002}
+SHARES = {"given": 0.003, "family": 0.001, "birth": 0.00004, "place": 0.000002}
 """What share of a population an ordinary value has: the smoothing of shares in small data."""
 
 

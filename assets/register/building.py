@@ -85,19 +85,23 @@ def decide(home: Home, today: date) -> dict[str, int]:
 
 
 def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
-    steps: list[tuple[str, Callable[[], object]]] = [
-        ("facts", lambda: facts.gather(home, connection, today)),
-        ("source persons", lambda: membership.source_persons(home, connection)),
-        ("people", lambda: membership.people(connection)),
-        ("linkage", lambda: built.links.update(asdict(membership.resolve(connection)))),
-        ("relationships", lambda: relationships.gather(connection)),
-        ("golden", lambda: golden.pick(connection, home.policy)),
-        ("expiry", lambda: expiry.decide(connection, home.policy, today)),
-    ]
-    for name, step in steps:
+    """Gather what was said, and resolve it again until nobody's time is over: what is left is what the sweep will leave."""
+
+    def timed(name: str, step: Callable[[], object]) -> object:
         started = time.monotonic()
-        step()
-        built.seconds[name] = round(time.monotonic() - started, 3)
+        answer = step()
+        built.seconds[name] = round(built.seconds.get(name, 0) + time.monotonic() - started, 3)
+        return answer
+
+    timed("facts", lambda: facts.gather(home, connection, today))
+    while True:
+        timed("source persons", lambda: membership.source_persons(home, connection, today))
+        timed("people", lambda: membership.people(connection))
+        timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        timed("relationships", lambda: relationships.gather(connection))
+        timed("golden", lambda: golden.pick(connection, home.policy))
+        if not timed("expiry", lambda: expiry.depart(connection, home.policy, today)):
+            break
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 
@@ -123,31 +127,15 @@ def still_up_to_date(home: Home, today: date) -> None:
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
-    """Write what holds and is not expired. An order outlives its registrant without them (segregated for the accounts)."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE departed AS SELECT DISTINCT registrant_id FROM expired WHERE what = 'registrant'")
-    connection.execute("CREATE OR REPLACE TEMP MACRO gone(id) AS coalesce(id IN (SELECT registrant_id FROM departed WHERE registrant_id IS NOT NULL), false)")
-    connection.execute("CREATE OR REPLACE TEMP TABLE old_cookies AS SELECT key AS visitor_id FROM expired WHERE what = 'cookie'")
+    """Write every table."""
     for table in ("membership", "registrants", "provenance"):
-        _put(home, connection, built, TABLES[table], f"SELECT * FROM {table} WHERE NOT gone(registrant_id)")
+        _put(home, connection, built, TABLES[table], f"SELECT * FROM {table}")
     for held, model in HISTORIES.items():
-        _put(home, connection, built, model, f"SELECT * FROM {held} WHERE NOT gone(registrant_id)")
+        _put(home, connection, built, model, f"SELECT * FROM {held}")
     for table, model in RELATIONSHIPS.items():
-        rows = f"SELECT * FROM held_{table} {expiry.KEPT[table]}"
-        if table == "orders":
-            rows = f"SELECT * REPLACE (CASE WHEN NOT gone(registrant_id) THEN registrant_id END AS registrant_id) FROM ({rows})"
-        if table == "visits":
-            rows = f"""SELECT * REPLACE (CASE WHEN user_id IS NOT NULL OR visitor_id NOT IN (SELECT visitor_id FROM old_cookies)
-                THEN registrant_id END AS registrant_id) FROM ({rows})"""
-        _put(home, connection, built, model, rows)
-    _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers WHERE NOT gone(registrant_id)")
-    _put(
-        home,
-        connection,
-        built,
-        tables.Departed,
-        """
-        SELECT DISTINCT rule, type, value FROM held_identifiers JOIN expired USING (registrant_id) WHERE what = 'registrant'""",
-    )
+        _put(home, connection, built, model, f"SELECT * FROM held_{table}")
+    _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers")
+    _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
 
 

@@ -66,7 +66,7 @@ def personae(connection: duckdb.DuckDBPyConnection) -> None:
                 {plain("postcode")} AS postcode, {plain("town")} AS town,
                 {plain(NAME_AND_NUMBER)} AS building
             FROM persons_known)
-        SELECT id, coalesce(tokens[1], called) AS given, called, coalesce(called, tokens[1]) AS used,
+        SELECT id, building || ' ' || coalesce(postcode, town) AS place, coalesce(tokens[1], called) AS given, called, coalesce(called, tokens[1]) AS used,
             coalesce(tokens, []) AS tokens, family, birth, postcode, town, building,
             CASE WHEN called IS NULL THEN list_distinct(tokens[1:3]) ELSE list_distinct([coalesce(tokens[1], called), called]) END
                 AS names,

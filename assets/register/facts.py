@@ -23,6 +23,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Home
+from assets.register import expiry
 from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import TableModel
@@ -45,11 +46,12 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
         home.staged(connection, model)
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     _current_records(connection)
+    expiry.leave_out_rows(connection, home.policy, today)
     _corrected_codes(connection)
     _base_times(connection)
     _held_back(connection)
     for table in CANONICAL:
-        _said(connection, table)
+        _said(home, connection, table, today)
     _persons(connection)
     _protection(connection)
     fold(connection, "names", NAME, today)
@@ -138,11 +140,23 @@ def _held_back(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _said(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+def _said(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
+    """The table's rows that count. An order or visit outlives the person it was of: it stays, without them."""
+    own_time = {
+        "credit_reports": expiry.reports_are_over(home.policy, today),
+        "credit_marks": expiry.marks_are_over(home.policy, today),
+        "identifiers": "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')",
+    }.get(table, "false")
+    whose = "coalesce(renamed.now, one.person_key)"
+    by_cookie, departed = "SELECT person_key FROM left_out WHERE by_cookie", "SELECT person_key FROM left_out WHERE NOT by_cookie"
+    seen = table in ("visits", "visit_actions")
+    unknown = by_cookie if seen else "SELECT person_key FROM left_out" if table == "orders" else None
+    gone = departed if seen else "SELECT person_key FROM left_out" if table != "orders" else "SELECT person_key FROM left_out WHERE false"
+    person = f"CASE WHEN NOT coalesce({whose} IN ({unknown}), false) THEN {whose} END" if unknown else whose
     never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(table, "false")
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW said_{table} AS
-        SELECT one.* EXCLUDE (person_key), coalesce(renamed.now, one.person_key) AS person_key, dataset,
+        SELECT one.* EXCLUDE (person_key), {person} AS person_key, dataset,
             {{'moment': coalesce(base_times.moment, one.stated_at), 'sequence': sequence, 'day': one.day, 'period_last': period_last,
               'delivery_id': one.delivery_id, 'record_no': one.record_no}}::{SAID} AS said
         FROM staged_{table} AS one
@@ -152,7 +166,8 @@ def _said(connection: duckdb.DuckDBPyConnection, table: str) -> None:
         LEFT JOIN base_times ON coalesce(renamed.now, one.person_key) = base_times.person_key
             AND one.delivery_id = base_times.delivery_id
         LEFT JOIN held_back ON coalesce(renamed.now, one.person_key) = held_back.person_key
-        WHERE NOT coalesce(dataset = 'muutokset' AND one.stated_at > held_back.after, false) OR coalesce({never_held}, false)"""
+        WHERE NOT coalesce({own_time}, false) AND NOT coalesce({whose} IN ({gone}), false)
+        AND (NOT coalesce(dataset = 'muutokset' AND one.stated_at > held_back.after, false) OR coalesce({never_held}, false))"""
     )
 
 

@@ -8,6 +8,8 @@ one, the id that was first stays.
 
 from __future__ import annotations
 
+from datetime import date
+
 import duckdb
 
 from assets.home import Home
@@ -16,10 +18,11 @@ from assets.register.linkage import LinkReport, link
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
 
 
-def source_persons(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `source_persons(person_key, first_seen, last_contact_on)`, over everything that `facts.gather` made.
 
-    Merged with what the last run remembered, so that neither is lost when old records go.
+    Merged with what the last run remembered, so that neither is lost when old records go. The end of a contract counts as
+    a contact.
     """
     spoken = " UNION ALL ".join(
         f"SELECT person_key, said, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
@@ -44,10 +47,13 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         WITH now AS (
             SELECT person_key, min(said.day::VARCHAR || '/' || said.delivery_id || '/' || lpad(said.record_no::VARCHAR, 12, '0')) AS first_seen,
                 max(contact_on) AS last_contact_on
-            FROM ({spoken}) GROUP BY person_key)
+            FROM ({spoken}) GROUP BY person_key),
+        ended AS (
+            SELECT coalesce(renamed.now, contract_ends.person_key) AS person_key, max(ends_on) AS ends_on
+            FROM contract_ends LEFT JOIN renamed USING (person_key) GROUP BY ALL)
         SELECT person_key, least(now.first_seen, earlier.first_seen) AS first_seen,
-            greatest(now.last_contact_on, earlier.last_contact_on) AS last_contact_on
-        FROM now LEFT JOIN ({earlier}) AS earlier USING (person_key)"""
+            greatest(now.last_contact_on, earlier.last_contact_on, CASE WHEN ended.ends_on IS NOT NULL THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
+        FROM now LEFT JOIN ended USING (person_key) LEFT JOIN ({earlier}) AS earlier USING (person_key)"""
     )
 
 

@@ -23,12 +23,10 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT visit, count(*) AS actions, count(*) FILTER (search_keyword IS NOT NULL) AS searches,
                 count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
                 count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
-            FROM said_visit_actions GROUP BY visit),
-        cookie AS (SELECT visitor_id, min(started_at) AS first_seen FROM said_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)
+            FROM said_visit_actions GROUP BY visit)
         SELECT registrant_id, one.*, coalesce(actions, 0) AS actions, coalesce(searches, 0) AS searches,
-            coalesce(contents_seen, 0) AS contents_seen, coalesce(contents_clicked, 0) AS contents_clicked,
-            cookie.first_seen AS cookie_first_seen
-        FROM said_visits AS one LEFT JOIN membership USING (person_key) LEFT JOIN acted USING (visit) LEFT JOIN cookie USING (visitor_id)"""
+            coalesce(contents_seen, 0) AS contents_seen, coalesce(contents_clicked, 0) AS contents_clicked
+        FROM said_visits AS one LEFT JOIN membership USING (person_key) LEFT JOIN acted USING (visit)"""
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE held_credit_reports AS

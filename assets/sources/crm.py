@@ -1,7 +1,8 @@
 """The CRM: HubSpot's export of all contacts, and contracts and orders in a layout of ours.
 
 Source: formats.md, section 9; docs/deliveries.md. A contact in a newer export replaces the older one as a whole. An
-opt-out is a prohibition, the lack of one is nothing: it never stands for consent.
+opt-out is a prohibition, the lack of one is nothing: it never stands for consent. An opt-out is never held back: a
+contact that carries one is used even when its dates cannot be read, without the dates.
 """
 
 from __future__ import annotations
@@ -27,16 +28,21 @@ _CONTRACT_FIELDS = (
 )  # fmt: skip
 _ORDER_FIELDS = ("order_number", "contact_id", "customer_number", "ordered_at", "status", "amount", "currency", "items")
 
-# Both formats occur in one export; a day without a time is midnight.
-_MOMENT_MACRO = """CREATE OR REPLACE TEMP MACRO local_moment(text) AS
-    try_strptime(trim(text), ['%Y-%m-%d %H:%M', '%m/%d/%Y %I:%M %p', '%Y-%m-%d', '%m/%d/%Y', '%Y-%m-%d %H:%M:%S'])"""
+_MACROS = (
+    # Both formats occur in one export; a day without a time is midnight.
+    """CREATE OR REPLACE TEMP MACRO local_moment(text) AS CASE WHEN regexp_matches(trim(text), '^([12][0-9]{3}-|[0-9]+/[0-9]+/[12][0-9]{3}( |$))') THEN
+    try_strptime(trim(text), ['%Y-%m-%d %H:%M', '%m/%d/%Y %I:%M %p', '%Y-%m-%d', '%m/%d/%Y', '%Y-%m-%d %H:%M:%S']) END""",
+    # Whatever does not clearly say no is an opt-out.
+    "CREATE OR REPLACE TEMP MACRO says_yes(text) AS coalesce(lower(filled(text)) NOT IN ('false', 'no', '0', 'ei', 'nej'), false)",
+)
 
 # Passwords are dropped at ingest (P5.1 names them; law.md: dropped, counted, never stored).
-_WITHOUT_PASSWORDS = """
-    CASE WHEN regexp_matches(payload, '(?i)"[^"]*passw[^"]*"\\s*:') THEN
-        json_merge_patch(payload, '{' || array_to_string(list_transform(
-            list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i)passw')),
-            lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}')::VARCHAR
+_PASSWORD = "passw|salasana|lösenord"
+_WITHOUT_PASSWORDS = f"""
+    CASE WHEN regexp_matches(payload, '(?i)"[^"]*({_PASSWORD})[^"]*"\\s*:') THEN
+        json_merge_patch(payload, '{{' || array_to_string(list_transform(
+            list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i){_PASSWORD}')),
+            lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR
     ELSE payload END"""
 
 _IDENTIFY = """
@@ -46,27 +52,35 @@ _IDENTIFY = """
     FROM records"""
 
 _CONTACT_PREPARE = (
-    _MOMENT_MACRO,
+    *_MACROS,
     f"""CREATE OR REPLACE TEMP TABLE contacts AS
     SELECT record_no, record_key, delivered_at AS stated_at, filled(row."Record ID") AS contact_id,
-        person_key('contact_id', filled(row."Record ID")) AS person_key, row
+        person_key('contact_id', filled(row."Record ID")) AS person_key, email_canonical(filled(row."Email")) AS email,
+        says_yes(row."Unsubscribed from all email") AS unsubscribed, says_yes(row."Global bounce") AS bounced, row
     FROM (SELECT *, from_json(payload, '{_CONTACT}') AS row FROM records)""",
 )
 
 _C = "record_no, record_key, person_key, stated_at"
 
-_CONTACT_VENDOR = """
-    SELECT record_no, contact_id,
-        (filled(row."Create Date") IS NULL OR local_moment(row."Create Date") IS NOT NULL)
-        AND (filled(row."Last Activity Date") IS NULL OR local_moment(row."Last Activity Date") IS NOT NULL)
-        AND (filled(row."Date of birth") IS NULL OR local_moment(row."Date of birth") IS NOT NULL) AS dates_readable
+_DATES = ("Create Date", "Last Activity Date", "Date of birth")
+_CONTACT_VENDOR = f"""
+    SELECT record_no, contact_id, unsubscribed OR bounced OR (
+        {" AND ".join(f'(filled(row."{name}") IS NULL OR local_moment(row."{name}") IS NOT NULL)' for name in _DATES)}) AS dates_readable
     FROM contacts"""
+
+_LANGUAGES = {
+    "fi": "fi|fin|finnish|suomi|finska",
+    "sv": "sv|swe|swedish|svenska|ruotsi",
+    "en": "en|eng|english|englanti|engelska",
+}
+_LANGUAGE = " ".join(
+    f"""WHEN regexp_full_match(lower(filled(row."Preferred language")), '({words})([-_ (].*)?') THEN '{code}'""" for code, words in _LANGUAGES.items()
+)
 
 _CONTACT_PERSONS = f"""
     SELECT {_C}, 0 AS position, local_moment(row."Date of birth")::DATE AS birth_date,
         CASE WHEN local_moment(row."Date of birth") IS NOT NULL THEN 'day' END AS birth_date_precision,
-        CASE lower(filled(row."Preferred language")) WHEN 'finnish' THEN 'fi' WHEN 'suomi' THEN 'fi' WHEN 'swedish' THEN 'sv'
-            WHEN 'svenska' THEN 'sv' WHEN 'english' THEN 'en' ELSE lower(filled(row."Preferred language")) END AS language,
+        CASE {_LANGUAGE} ELSE filled(row."Preferred language") END AS language,
         NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
         NULL::DATE AS protected_until,
         greatest(local_moment(row."Last Activity Date"), local_moment(row."Create Date"))::DATE AS last_contact_on
@@ -93,21 +107,24 @@ _CONTACT_POINTS = f"""
 _CONTACT_ADDRESSES = f"""
     SELECT {_C}, 6 AS position, 'postal' AS kind, 'state' AS op, regexp_replace(filled(row."Street Address"), '\\s+', ' ', 'g') AS street,
         NULL::VARCHAR AS street_sv, filled(row."Postal Code") AS postcode, filled(row."City") AS town, NULL::VARCHAR AS town_sv,
-        NULL::VARCHAR AS municipality_code, CASE WHEN upper(filled(row."Country/Region")) IN ('FI', 'FINLAND', 'SUOMI') THEN NULL
+        NULL::VARCHAR AS municipality_code, CASE WHEN upper(filled(row."Country/Region")) IN ('FI', 'FIN', 'FINLAND', 'SUOMI') THEN NULL
             ELSE filled(row."Country/Region") END AS country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM contacts WHERE filled(row."Street Address") IS NOT NULL"""
+    FROM contacts WHERE coalesce(filled(row."Street Address"), filled(row."Postal Code"), filled(row."City")) IS NOT NULL"""
 
 _COMPANY_CONTACTS = f"""
-    SELECT {_C}, 7 AS position, trim(unnest(string_split(filled(row."Associated Company"), ';'))) AS company_name, filled(row."Job Title") AS job_title
-    FROM contacts WHERE filled(row."Associated Company") IS NOT NULL"""
+    SELECT {_C}, 6 + nth AS position, filled(name) AS company_name, job_title
+    FROM (SELECT {_C}, unnest(names) AS name, generate_subscripts(names, 1) AS nth, job_title FROM (
+        SELECT {_C}, string_split(row."Associated Company", ';') AS names, filled(row."Job Title") AS job_title FROM contacts))
+    WHERE filled(name) IS NOT NULL"""
 
+# What is opted out is the address, whoever else has a contact with it.
+_OPTED_OUT = f"""{_C}, 'direct_marketing' AS purpose, 'email' AS channel, 'prohibited' AS choice,
+        CASE WHEN email_valid(email) THEN 'email:' || email ELSE 'contact_id:' || contact_id END AS subject,
+        NULL::VARCHAR AS text_version, NULL::VARCHAR AS language, NULL::VARCHAR AS evidence"""
 _OPT_OUTS = f"""
-    SELECT {_C}, 8 AS position, 'direct_marketing' AS purpose, 'email' AS channel, 'prohibited' AS choice, 'crm:hs_email_optout' AS origin,
-        'contact_id:' || contact_id AS subject, NULL::VARCHAR AS text_version, NULL::VARCHAR AS language, NULL::VARCHAR AS evidence
-    FROM contacts WHERE lower(filled(row."Unsubscribed from all email")) IN ('true', 'yes', '1')
+    SELECT {_OPTED_OUT}, 0 AS position, 'crm:hs_email_optout' AS origin FROM contacts WHERE unsubscribed
     UNION ALL
-    SELECT {_C}, 9 AS position, 'direct_marketing', 'email', 'prohibited', 'crm:global_bounce', 'contact_id:' || contact_id, NULL, NULL, NULL
-    FROM contacts WHERE lower(filled(row."Global bounce")) IN ('true', 'yes', '1')"""
+    SELECT {_OPTED_OUT}, 1, 'crm:global_bounce' FROM contacts WHERE bounced"""
 
 
 def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -120,34 +137,39 @@ def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
         FROM (SELECT record_no, record_key, delivered_at, {columns} FROM (SELECT *, from_json(payload, '{shape}') AS row FROM records))""",
         # A time without an offset is nobody's: it is not read.
         """CREATE OR REPLACE TEMP MACRO moment(text) AS
-        CASE WHEN regexp_matches(text, '(Z|[+-][0-9][0-9]:?[0-9][0-9])$') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
+        CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
+        """CREATE OR REPLACE TEMP MACRO calendar_day(text) AS
+        CASE WHEN regexp_full_match(text, '[129][0-9]{3}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(text AS DATE) END""",
+        """CREATE OR REPLACE TEMP MACRO money(text) AS
+        CASE WHEN regexp_full_match(text, '-?[0-9]+([.][0-9]+)?') THEN TRY_CAST(text AS DECIMAL(18, 2)) END""",
     )
 
 
 _CONTRACT_VENDOR = """
     SELECT record_no, contract_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
-        TRY_CAST(starts_on AS DATE) IS NOT NULL AND (ends_on IS NULL OR TRY_CAST(ends_on AS DATE) IS NOT NULL) AS dates_readable,
-        coalesce(TRY_CAST(ends_on AS DATE) >= TRY_CAST(starts_on AS DATE), true) AS dates_in_order,
+        calendar_day(starts_on) IS NOT NULL AND (ends_on IS NULL OR calendar_day(ends_on) IS NOT NULL) AS dates_readable,
+        coalesce(calendar_day(ends_on) >= calendar_day(starts_on), true) AS dates_in_order,
         updated_at IS NULL OR moment(updated_at) IS NOT NULL AS updated_readable,
-        monthly_fee IS NULL OR TRY_CAST(monthly_fee AS DECIMAL(18, 2)) IS NOT NULL AS fee_readable
+        monthly_fee IS NULL OR money(monthly_fee) IS NOT NULL AS fee_readable
     FROM agreements"""
 
 _CONTRACTS = """
     SELECT record_no, record_key, person_key, coalesce(moment(updated_at), delivered_at) AS stated_at, 0 AS position, contract_number, customer_number, product,
-        status, TRY_CAST(starts_on AS DATE) AS starts_on, TRY_CAST(ends_on AS DATE) AS ends_on,
-        TRY_CAST(monthly_fee AS DECIMAL(18, 2)) AS monthly_fee, currency
-    FROM agreements"""
+        status, calendar_day(starts_on) AS starts_on, calendar_day(ends_on) AS ends_on,
+        money(monthly_fee) AS monthly_fee, upper(currency) AS currency
+    FROM agreements WHERE contract_number IS NOT NULL AND calendar_day(starts_on) IS NOT NULL"""
 
 _ORDER_VENDOR = """
     SELECT record_no, order_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
-        moment(ordered_at) IS NOT NULL AS time_readable, TRY_CAST(amount AS DECIMAL(18, 2)) IS NOT NULL AS amount_readable,
+        moment(ordered_at) IS NOT NULL AS time_readable, money(amount) IS NOT NULL AS amount_readable,
         items IS NULL OR regexp_full_match(items, '[0-9]{1,9}') AS items_readable
     FROM agreements"""
 
 _ORDERS = """
     SELECT record_no, record_key, person_key, coalesce(moment(ordered_at), delivered_at) AS stated_at, 0 AS position, order_number, customer_number,
-        moment(ordered_at) AS ordered_at, status, TRY_CAST(amount AS DECIMAL(18, 2)) AS amount, currency, TRY_CAST(items AS BIGINT) AS items
-    FROM agreements"""
+        moment(ordered_at) AS ordered_at, status, money(amount) AS amount, upper(currency) AS currency,
+        CASE WHEN regexp_full_match(items, '[0-9]{1,9}') THEN TRY_CAST(items AS BIGINT) END AS items
+    FROM agreements WHERE order_number IS NOT NULL AND moment(ordered_at) IS NOT NULL AND money(amount) IS NOT NULL"""
 
 
 def _party(number: str) -> str:
@@ -184,7 +206,7 @@ SOURCE = Source(
             vendor=ContactRecord,
             vendor_query=_CONTACT_VENDOR,
             frames=(
-                Frame(Persons, _CONTACT_PERSONS),
+                Frame(Persons, _CONTACT_PERSONS, essential=False),
                 Frame(Names, _CONTACT_NAMES),
                 Frame(Identifiers, _CONTACT_IDENTIFIERS),
                 Frame(ContactPoints, _CONTACT_POINTS, essential=False),

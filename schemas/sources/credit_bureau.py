@@ -40,7 +40,8 @@ class CreditRecord(TableModel):
 
     @rule("business_id", "CREDIT-BUSINESS-ID")
     def company(cls, codes: pd.Series) -> pd.Series:
-        return check("business_id_valid", codes)
+        formed = codes.str.fullmatch("[0-9]{7}-[0-9]")
+        return formed & check("business_id_valid", codes.where(formed))
 
     @row_rule("CREDIT-PURPOSE")
     def purpose(cls, frame: pd.DataFrame) -> pd.Series:

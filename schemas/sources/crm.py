@@ -8,7 +8,7 @@ from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rul
 
 CODES = {
     "CRM-RECORD-ID": "the contact has no Record ID, so it cannot be told from another",
-    "CRM-DATE": "a date of the contact is in neither of the export's two formats, or is no calendar date",
+    "CRM-DATE": "a date of a contact that has not opted out is in neither of the export's two formats, or is no calendar date",
     "CONTRACT-NUMBER": "the contract has no number",
     "CONTRACT-PARTY": "the contract names neither a contact nor a customer number",
     "CONTRACT-DATE": "a date of the contract cannot be read, or the start is missing",

@@ -71,6 +71,21 @@ def test_whom_the_caller_keeps_apart_stays_apart():
     assert held.tolist() == [True, False]
 
 
+def test_foes_do_not_meet_through_a_chain():
+    chain = arrays([(0, 1, 9), (1, 2, 8), (2, 3, 9)])
+    clusters = Clusters(np.full(4, -1, np.int32))
+    clusters.join(*chain, apart=lambda together: (np.array([0], np.int32), np.array([3], np.int32)))
+    assert clusters.label.tolist() == [0, 0, 2, 2]
+
+
+def test_three_codes_do_not_meet_through_chains():
+    # Codes at 0, 1 and 2; between each two a chain of two records without code.
+    edges = [(0, 3, 9), (3, 4, 8), (4, 2, 9), (0, 5, 9), (5, 6, 8), (6, 1, 9)]
+    clusters = Clusters(np.array([7, 8, 9, -1, -1, -1, -1], np.int32))
+    clusters.join(*arrays(edges))
+    assert clusters.label.tolist() == [0, 1, 2, 0, 2, 0, 1]
+
+
 def test_a_large_component_with_a_conflict_stays_quick():
     size = 50_000
     code = np.full(size, -1, np.int32)
