@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from assets.home import Home, delivery_day, remove, writing
 from assets.sources.source import Dataset, Source
-from schemas.delivery import SAFE_NAME, Manifest, RefusedDeliveryError
+from schemas.delivery import REFUSALS, SAFE_NAME, Manifest, RefusedDeliveryError
 
 MANIFEST = ".manifest.json"
 FIRST_DAY = date(2015, 1, 1)
@@ -53,7 +52,6 @@ class Entry:
     bytes: int
     delivered: int
     period_last: str
-    purpose: str
     sequence: int | None
     suppressed: int = 0
     expired: int = 0
@@ -86,15 +84,66 @@ def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[W
                 yield Waiting(source, folder.name, folder / name, f"{source}/{told}, file {number} of {len(data)} by name")
 
 
-def waiting_days(home: Home, source: str) -> set[str]:
-    """Delivery days, as YYYY-MM-DD, on which the source has something in the inbox."""
-    return {item.day for item in waiting(home, source) if delivery_day(item.day)}
+def waiting_days(home: Home, source: str, last_day: date) -> set[str]:
+    """Delivery days, as YYYY-MM-DD, on which the source has something in the inbox that has not been refused."""
+    return {item.day for item in waiting(home, source) if _in_range(item.day, last_day) and not refused(home, item)}
+
+
+def _in_range(day: str, last_day: date) -> bool:
+    found = delivery_day(day)
+    return found is not None and FIRST_DAY <= found <= last_day
+
+
+def _note_path(home: Home, item: Waiting) -> Path:
+    """Where it is noted that these very files were refused: by their names' and states' hash, which tells neither."""
+    states = [(path.name, (state := path.lstat()).st_size, state.st_mtime_ns) for path in (item.path, item.manifest_path)]
+    return home.lake / "refused" / f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
+
+
+def refuse(home: Home, item: Waiting, refusal: RefusedDeliveryError) -> None:
+    """Note why a delivery was refused, so that it is not read again until it is delivered anew."""
+    with writing(_note_path(home, item)) as unfinished:
+        unfinished.write_text(json.dumps({"why": str(refusal)}))
+
+
+def refused(home: Home, item: Waiting) -> str | None:
+    """Why these very files have been refused, if they have been."""
+    path = _note_path(home, item)
+    return str(json.loads(path.read_text())["why"]) if path.exists() else None
+
+
+def refusals(home: Home, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
+    """What lies in the inbox and will not be taken: which, without its name, and why."""
+    known = list(sources)
+    found = []
+    for source in known:
+        for item in waiting(home, source):
+            why = refused(home, item) or (None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}")
+            if why:
+                found.append((item.place, why))
+    strangers = sum(1 for path in home.inbox.iterdir() if path.name not in known) if home.inbox.is_dir() else 0
+    return [*found, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
+
+
+def tidy(home: Home, source: str) -> None:
+    """Remove what a killed run left of deliveries that are in the book, and notes of refusals of files that are gone."""
+    for manifest in (home.inbox / source).glob(f"*/*{MANIFEST}"):
+        data = manifest.with_name(manifest.name.removesuffix(MANIFEST))
+        if not data.exists() and stat.S_ISREG(manifest.lstat().st_mode):
+            try:
+                taken = Manifest.parse(manifest.read_bytes()).sha256
+            except RefusedDeliveryError:
+                continue
+            day = manifest.parent.name
+            if delivery_day(day) and entered(home, source, day, delivery_id(source, day, taken)):
+                remove(manifest)
+                if not any(manifest.parent.iterdir()):
+                    manifest.parent.rmdir()
 
 
 def check(item: Waiting, source: Source, today: date) -> tuple[Manifest, Dataset]:
     """Hold the file against its manifest; raises RefusedDeliveryError with the first thing that does not hold."""
-    day = delivery_day(item.day)
-    if day is None or not FIRST_DAY <= day <= today:
+    if not _in_range(item.day, today):
         raise RefusedDeliveryError("DEL-DAY")
     for path in (item.path, item.manifest_path):
         if not stat.S_ISREG(path.lstat().st_mode):
@@ -151,9 +200,5 @@ def take_out(item: Waiting) -> None:
     """Remove a delivery from the inbox, manifest last, and its folder when that was all."""
     remove(item.path)
     remove(item.manifest_path)
-    for folder in (item.path.parent,):
-        if not os.listdir(folder):
-            folder.rmdir()
-
-
-__all__ = ["Entry", "Waiting", "book", "check", "enter", "entered", "replace", "take_out", "waiting", "waiting_days"]
+    if not any(item.path.parent.iterdir()):
+        item.path.parent.rmdir()

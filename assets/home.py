@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -54,12 +55,18 @@ class Home:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sweep(self) -> None:
-        """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held."""
+        """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held.
+
+        Requests are written without the lock, so what is unfinished among them must be old to be left over.
+        """
         for folder in (self.lake, self.marts, self.requests):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
+                if folder == self.requests and time.time() - leftover.lstat().st_mtime < 3600:
+                    continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
-        shutil.rmtree(self.spill, ignore_errors=True)
-        self.spill.mkdir(mode=0o700)
+        for spilled in self.spill.iterdir():
+            if not spilled.name.isdigit() or not _is_running(int(spilled.name)):
+                shutil.rmtree(spilled, ignore_errors=True)
 
     @property
     def pepper(self) -> bytes:
@@ -73,10 +80,11 @@ class Home:
     @contextmanager
     def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root."""
-        self.spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spill = self.spill / str(os.getpid())
+        spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         with duckdb.connect(
             config={
-                "temp_directory": str(self.spill),
+                "temp_directory": str(spill),
                 "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
                 "preserve_insertion_order": True,
             }
@@ -138,6 +146,16 @@ def writing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -36,7 +36,11 @@ class Ingested:
 def ingest(home: Home, source: Source, days: set[str] | None, today: date) -> Ingested:
     """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other."""
     done = Ingested()
+    deliveries.tidy(home, source.name)
     for item in deliveries.waiting(home, source.name, days):
+        if why := deliveries.refused(home, item):
+            done.refused.append((item.place, why))
+            continue
         try:
             manifest, dataset = deliveries.check(item, source, today)
             identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
@@ -45,6 +49,7 @@ def ingest(home: Home, source: Source, days: set[str] | None, today: date) -> In
             else:
                 done.entries.append(_read(home, item, manifest, dataset, identity))
         except RefusedDeliveryError as refusal:
+            deliveries.refuse(home, item, refusal)
             done.refused.append((item.place, str(refusal)))
             continue
         deliveries.take_out(item)
@@ -86,7 +91,6 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         delivered=delivered,
         suppressed=delivered - rows,
         period_last=str(manifest.period.last),
-        purpose=manifest.purpose,
         sequence=sequence,
     )
     deliveries.enter(home, entry)

@@ -8,7 +8,7 @@ between is mended by `mend`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -43,7 +43,7 @@ def remove_records(
     They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes staged tables beyond
     that; `only_raw` selects records that go from raw alone. Each file is rewritten once. Answers the rows removed, over all files.
     """
-    deliveries.enter(home, deliveries.replace(entry, removing=counted_as))
+    deliveries.enter(home, replace(entry, removing=counted_as))
     stays = "record_no NOT IN (SELECT record_no FROM gone)"
     removed = 0
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
@@ -54,7 +54,7 @@ def remove_records(
     for path in staged_files(home, entry):
         edit = edits.get(path.stem, Edit())
         removed += rewrite(connection, path, f"{stays} AND coalesce({edit.keep}, true)", edit.columns)
-    recount(home, connection, deliveries.replace(entry, removing=counted_as))
+    recount(home, connection, replace(entry, removing=counted_as))
     return removed
 
 
@@ -90,7 +90,7 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
         present = int(found[0]) if found else 0
     elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
     missing = entry.delivered - present - elsewhere
-    done = deliveries.replace(
+    done = replace(
         entry,
         staged=counts["staged"],
         quarantined=counts["quarantined"],

@@ -145,7 +145,8 @@ def _find_stripped(home: Home, connection: duckdb.DuckDBPyConnection, folder: Pa
         ),
         "orders": Edit(
             columns=f"""* REPLACE (
-            CASE WHEN NOT coalesce({departed}, false) THEN customer_number END AS customer_number, CASE WHEN NOT {departed} THEN person_key END AS person_key)"""
+            CASE WHEN NOT coalesce({departed}, false) THEN customer_number END AS customer_number,
+            CASE WHEN NOT {departed} THEN person_key END AS person_key)"""
         ),
     }
 

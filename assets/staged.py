@@ -16,6 +16,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -65,7 +66,7 @@ def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
         position = next(number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id)
         for later in book[position + 1 :]:
             if later.dataset == entry.dataset and later.staged_with and _share_a_record(home, entry, later):
-                deliveries.enter(home, deliveries.replace(later, staged_with=""))
+                deliveries.enter(home, replace(later, staged_with=""))
                 days.add(later.day)
     return days
 
@@ -88,7 +89,7 @@ def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
 
 
 def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]) -> Entry:
-    deliveries.enter(home, deliveries.replace(entry, staged_with=""))
+    deliveries.enter(home, replace(entry, staged_with=""))
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     quarantined: list[pa.Table] = []
@@ -107,7 +108,7 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
     for found in quarantined:
         codes.update(found["code"].to_pylist())
     write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
-    staged = deliveries.replace(
+    staged = replace(
         entry,
         staged=outcomes["staged"],
         quarantined=outcomes["quarantined"],

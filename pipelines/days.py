@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from assets import deliveries
 from assets.home import Home
@@ -13,9 +13,14 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
 
+def last_day(home: Home) -> date:
+    """The last possible delivery day: today, by the clock and the policy's time zone."""
+    return datetime.now(home.policy.zone).date()
+
+
 def waiting_days(home: Home) -> set[str]:
-    """Days with a delivery in the inbox."""
-    return {day for source in SOURCES for day in deliveries.waiting_days(home, source.name)}
+    """Days with a delivery in the inbox that has not been refused."""
+    return {day for source in SOURCES for day in deliveries.waiting_days(home, source.name, last_day(home))}
 
 
 def unstaged_days(home: Home) -> set[str]:

@@ -15,6 +15,8 @@ import dagster as dg
 from assets.home import Home
 
 WAIT_SECONDS = 600
+# Data roots whose lock this process holds: the command takes it first, and its runs write under it.
+_HELD: set[Path] = set()
 
 
 class BusyError(Exception):
@@ -34,6 +36,9 @@ def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS) -> Iterator
     BusyError when another process holds it for longer than `wait` seconds.
     """
     home.create()
+    if home.root in _HELD:
+        yield ""
+        return
     descriptor = os.open(home.root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait_for(descriptor, wait)
@@ -41,9 +46,11 @@ def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS) -> Iterator
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, run_id.encode(), 0)
         home.sweep()
+        _HELD.add(home.root)
         try:
             yield died
         finally:
+            _HELD.discard(home.root)
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)

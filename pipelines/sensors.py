@@ -29,7 +29,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     requested = []
     for first, last in ranges(days):
         waiting = [
-            (item.source, item.day, item.path.name, item.path.stat().st_mtime_ns)
+            (item.source, item.day, item.path.name, item.path.lstat().st_mtime_ns)
             for source in SOURCES
             for item in deliveries.waiting(home, source.name)
             if first <= item.day <= last

@@ -22,6 +22,7 @@ REFUSALS = {
     "DEL-NOT-A-FILE": "it is a link, a folder or a device: deliver a regular file",
     "DEL-MANIFEST": "the manifest is not JSON of the documented shape",
     "DEL-ENCODING": "the manifest declares an unknown encoding, or the file is not in the declared one",
+    "DEL-SOURCE": "the inbox has a folder or file that is no source of the policy",
     "DEL-DATASET": "the source has no dataset of that name",
     "DEL-DAY": "the folder is not a delivery day (YYYY-MM-DD, from 2015-01-01 up to today)",
     "DEL-SIZE": "the file is not as long as the manifest says",

@@ -48,7 +48,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     @without_values
     def ingest(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = set(context.partition_keys)
-        done = raw.ingest(home, source, days, today.date)
+        done = raw.ingest(home, source, days, max(today.date, Today().date))
         again = staged.staged_again(home, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# A link by score needs odds of 2^4 = 16 to 1 (measured: 50 to 1 and more at this weight); see docs/decisions/first-linkage.md for what other thresholds cost.
+# A link by score needs odds of 2^4 = 16 to 1 (measured at this weight: 100 to 1); see docs/decisions/first-linkage.md for what other thresholds cost.
 THRESHOLD = 4.0
 # Log2 of the prior odds of a household pair against a matching pair: a person has about as many records as relatives.
 HOUSEHOLD_PRIOR = 1.0
@@ -63,7 +63,15 @@ LEVELS = (
     # M. against Matti: one in twelve strangers has that initial, and relatives a little more.
     Level("given", "initial", "least(length(l.given), length(r.given)) = 1 AND (l.given[1] = r.given[1] OR l.used[1] = r.used[1])", 0.025, 0.0025, 0.009),
     # One's name is among the other's later given names, which relatives like to share: says little, forbids nothing.
-    Level("given", "later", "list_contains(l.tokens, r.used) OR list_contains(r.tokens, l.used)", 0.02, 0.01, 0.012),
+    # Where the call name is known, it is the one that people use.
+    Level(
+        "given",
+        "later",
+        "l.called IS NULL AND list_contains(l.tokens, r.used) OR r.called IS NULL AND list_contains(r.tokens, l.used)",
+        0.02,
+        0.01,
+        0.012,
+    ),
     # Kati and Katiina: a short form, or two sisters.
     Level("given", "short", "least(length(l.used), length(r.used)) >= 3 AND (starts_with(l.used, r.used) OR starts_with(r.used, l.used))", 0.02, 0.003, 0.004),
     # A slip of the pen.

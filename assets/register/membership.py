@@ -52,7 +52,8 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
             SELECT coalesce(renamed.now, contract_ends.person_key) AS person_key, max(ends_on) AS ends_on
             FROM contract_ends LEFT JOIN renamed USING (person_key) GROUP BY ALL)
         SELECT person_key, least(now.first_seen, earlier.first_seen) AS first_seen,
-            greatest(now.last_contact_on, earlier.last_contact_on, CASE WHEN ended.ends_on IS NOT NULL THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
+            greatest(now.last_contact_on, earlier.last_contact_on,
+                CASE WHEN ended.ends_on IS NOT NULL THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
         FROM now LEFT JOIN ended USING (person_key) LEFT JOIN ({earlier}) AS earlier USING (person_key)"""
     )
 

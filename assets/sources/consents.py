@@ -1,6 +1,7 @@
 """The consent log: who allowed or forbade what, when, and on which words. Append-only: an event never replaces another.
 
-Source: formats.md, section 8; docs/deliveries.md.
+Source: formats.md, section 8; docs/deliveries.md. A grant must be beyond doubt to count; a withdrawal or prohibition
+need not say where it was made.
 """
 
 from __future__ import annotations
@@ -15,60 +16,60 @@ _FIELDS = (
     "event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language",
 )  # fmt: skip
 _PURPOSES = ("direct_marketing", "analytics", "profiling", "targeted_advertising")
+_CHOICES = ("granted", "withdrawn", "prohibited")
 
 # The log's word for a kind of subject -> the register's, and the subject's canonical form.
-_SUBJECT_MACROS = (
-    """CREATE OR REPLACE TEMP MACRO subject_type(kind) AS
-    CASE kind WHEN 'henkilotunnus' THEN 'identity_code' WHEN 'cookie' THEN 'visitor_id'
-        WHEN 'email' THEN 'email' WHEN 'phone' THEN 'phone' WHEN 'customer_number' THEN 'customer_number' WHEN 'contact_id' THEN 'contact_id' END""",
-    """CREATE OR REPLACE TEMP MACRO subject_value(kind, key) AS
-    CASE kind WHEN 'henkilotunnus' THEN identity_code_canonical(key) WHEN 'email' THEN email_canonical(key)
-        WHEN 'phone' THEN phone_canonical(key) ELSE trim(key) END""",
-)
+_KIND = """CASE lower({0}) WHEN 'henkilotunnus' THEN 'identity_code' WHEN 'cookie' THEN 'visitor_id'
+        WHEN 'email' THEN 'email' WHEN 'phone' THEN 'phone' WHEN 'customer_number' THEN 'customer_number' WHEN 'contact_id' THEN 'contact_id' END"""
+_VALUE = """CASE lower({0}) WHEN 'henkilotunnus' THEN identity_code_canonical({1}) WHEN 'email' THEN email_canonical({1})
+        WHEN 'phone' THEN phone_canonical({1}) ELSE {1} END"""
 
-_IDENTIFY = """
+_IDENTIFY = f"""
     WITH read AS (
-        SELECT record_no, filled(payload ->> '$.subject_key_type') AS kind, filled(payload ->> '$.subject_key') AS key FROM records)
+        SELECT record_no, filled(payload ->> '$.subject_key_type') AS said, filled(payload ->> '$.subject_key') AS key FROM records)
     SELECT record_no, NULL::VARCHAR AS native_key,
-        CASE WHEN kind IS NULL OR key IS NULL THEN [] ELSE list_filter([
-            CASE kind WHEN 'henkilotunnus' THEN 'identity_code:' || identity_code_canonical(key) WHEN 'cookie' THEN 'visitor_id:' || key
-                WHEN 'email' THEN 'email:' || email_canonical(key) WHEN 'phone' THEN 'phone:' || phone_canonical(key)
-                WHEN 'customer_number' THEN 'customer_number:' || key WHEN 'contact_id' THEN 'contact_id:' || key END],
-            lambda one: one IS NOT NULL) END AS identifiers
+        list_filter([identifier({_KIND.format("said")}, {_VALUE.format("said", "key")})], lambda one: one IS NOT NULL) AS identifiers
     FROM read"""
 
+# A TCF 2 core string: C (version 2 in six bits), then twice six letters that tell tenths of seconds since 1970.
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_UPDATED = " + ".join(f"(strpos('{_LETTERS}', substr(core, {place}, 1)) - 1) * {64 ** (13 - place)}::BIGINT" for place in range(8, 14))
+
 _PREPARE = (
-    *_SUBJECT_MACROS,
+    # A time without an offset is nobody's: it is not read.
     """CREATE OR REPLACE TEMP MACRO moment(text) AS
-    CASE WHEN regexp_matches(text, '(Z|[+-][0-9][0-9]:?[0-9][0-9])$') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
+    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
+    # Of at least 213 bits (36 letters), last changed since there is a TCF and not after the event.
+    f"""CREATE OR REPLACE TEMP MACRO tcf_sound(core, event_at) AS
+    CASE WHEN regexp_full_match(core, 'C[A-Za-z0-9_-]{{35,}}')
+        THEN ({_UPDATED}) / 10 BETWEEN epoch(TIMESTAMP '2018-04-25') AND epoch(event_at) + 86400 ELSE false END""",
     f"""CREATE OR REPLACE TEMP TABLE events AS
-    SELECT record_no, record_key, delivered_at, {", ".join(f'filled(row."{name}") AS {name}' for name in _FIELDS)},
-        subject_type(filled(row.subject_key_type)) AS kind, subject_value(filled(row.subject_key_type), filled(row.subject_key)) AS value
-    FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))}') AS row FROM records)""",
+    SELECT record_no, record_key, person_key(kind, value) AS person_key, coalesce(event_at, delivered_at) AS stated_at, event_at, kind, value,
+        coalesce(CASE kind WHEN 'identity_code' THEN identity_code_valid(value) WHEN 'email' THEN email_valid(value)
+            WHEN 'phone' THEN phone_valid(value) ELSE kind IS NOT NULL AND value IS NOT NULL END, false) AS subject_known,
+        lower(purpose) AS purpose, lower(channel) AS channel, lower(status) AS choice, source, evidence, text_version, language
+    FROM (
+        SELECT *, moment(event_ts) AS event_at, {_KIND.format("subject_key_type")} AS kind, {_VALUE.format("subject_key_type", "subject_key")} AS value FROM (
+            SELECT record_no, record_key, delivered_at, {", ".join(f'filled(row."{name}") AS {name}' for name in _FIELDS)}
+            FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))}') AS row FROM records)))""",
 )
 
-# A TCF 2 core string has at least 213 bits, 36 characters of base64url, and begins with C (version 2 in six bits).
 _VENDOR = f"""
-    SELECT record_no, moment(event_ts) IS NOT NULL AS time_readable,
-        coalesce(kind IS NOT NULL AND value IS NOT NULL AND CASE kind WHEN 'identity_code' THEN identity_code_valid(value)
-            WHEN 'email' THEN email_valid(value) WHEN 'phone' THEN phone_valid(value) ELSE true END, false) AS subject_known,
+    SELECT record_no, event_at IS NOT NULL AS time_readable, subject_known,
         coalesce(purpose IN {_PURPOSES}, false) AS purpose_known, coalesce(channel IN {CHANNELS}, false) AS channel_known,
-        coalesce(status IN ('granted', 'withdrawn', 'prohibited'), false) AS status_known,
-        NOT (coalesce(source = 'tcf2', false) AND coalesce(status = 'granted', false))
-            OR coalesce(length(split_part(evidence, '.', 1)) >= 36 AND regexp_full_match(split_part(evidence, '.', 1), 'C[A-Za-z0-9_-]+'), false)
-            AS evidence_sound
+        coalesce(choice IN {_CHOICES}, false) AS status_known, choice IS DISTINCT FROM 'granted' OR source IS NOT NULL AS source_told,
+        choice IS DISTINCT FROM 'granted' OR NOT coalesce(starts_with(lower(source), 'tcf'), false)
+            OR event_at IS NULL OR coalesce(tcf_sound(split_part(evidence, '.', 1), event_at), false) AS evidence_sound
     FROM events"""
 
-_CHOICES = """
-    SELECT record_no, record_key, person_key(kind, value) AS person_key, coalesce(moment(event_ts), delivered_at) AS stated_at, 0 AS position,
-        purpose, channel, status AS choice, 'consents:' || coalesce(source, '') AS origin, kind || ':' || value AS subject,
-        text_version, language, evidence
-    FROM events"""
+_SAID = f"""
+    SELECT record_no, record_key, person_key, stated_at, 0 AS position, purpose, channel, choice,
+        'consents:' || coalesce(source, 'unknown') AS origin, kind || ':' || value AS subject, text_version, language, evidence
+    FROM events WHERE subject_known AND purpose IN {_PURPOSES} AND channel IN {CHANNELS} AND choice IN {_CHOICES}"""
 
 _IDENTIFIERS = """
-    SELECT record_no, record_key, person_key(kind, value) AS person_key, coalesce(moment(event_ts), delivered_at) AS stated_at, 1 AS position,
-        kind AS type, value, NULL::VARCHAR AS replaced_by
-    FROM events WHERE kind IS NOT NULL AND value IS NOT NULL"""
+    SELECT record_no, record_key, person_key, stated_at, 1 AS position, kind AS type, value, NULL::VARCHAR AS replaced_by
+    FROM events WHERE subject_known"""
 
 SOURCE = Source(
     name="consents",
@@ -81,7 +82,7 @@ SOURCE = Source(
             prepare=_PREPARE,
             vendor=ConsentRecord,
             vendor_query=_VENDOR,
-            frames=(Frame(MarketingChoices, _CHOICES), Frame(Identifiers, _IDENTIFIERS)),
+            frames=(Frame(MarketingChoices, _SAID), Frame(Identifiers, _IDENTIFIERS)),
         ),
     ),
 )

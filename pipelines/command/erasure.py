@@ -10,9 +10,10 @@ import click
 from assets import requests
 from assets.home import Home
 from assets.requests import RequestError
-from pipelines.command.main import CommandError, prepare_dagster
+from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path
+from pipelines.days import range_tags
+from pipelines.resources import home_path, writer
 
 RIGHTS = ("erasure",)
 CHANNELS = ("written", "in-person")
@@ -127,13 +128,14 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     if not wanted:
         as_json({"erased": []}) if machine else click.echo("Nothing to erase: no request is pending.")
         return
-    from pipelines.command.refresh import _dagster, _execute
+    from pipelines.command.refresh import dagster, execute
 
-    prepare_dagster()
-    instance, job = _dagster()
-    instance.add_dynamic_partitions("requests", [one for one in pending if one not in instance.get_dynamic_partitions("requests")])
-    for first, last in _stretches(instance.get_dynamic_partitions("requests"), set(wanted)):
-        _execute(job("erasure_backfill"), instance, today, {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last})
+    with writer(home):
+        instance, job = dagster()
+        known = instance.get_dynamic_partitions("requests")
+        instance.add_dynamic_partitions("requests", [one for one in pending if one not in known])
+        for first, last in _stretches(instance.get_dynamic_partitions("requests"), set(wanted)):
+            execute(job("erasure_backfill"), instance, today, range_tags(first, last))
     done = [_shown(requests.load(home, request_id)) for request_id in wanted]
     if machine:
         as_json({"erased": done})

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from assets.failing import told
+from assets.home import writing
 from pipelines.resources import BusyError, home_path
 
 
@@ -38,7 +39,8 @@ def prepare_dagster() -> None:
     settings = home / "dagster.yaml"
     shipped = Path(str(files("pipelines"))).parent / "dagster.yaml"
     if not settings.exists():
-        settings.write_text(shipped.read_text())
+        with writing(settings) as unfinished:
+            unfinished.write_text(shipped.read_text())
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
 

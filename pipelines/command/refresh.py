@@ -17,11 +17,12 @@ from assets.register.building import STATE, up_to_date
 from assets.sources import SOURCES
 from pipelines.command.main import CommandError, prepare_dagster
 from pipelines.command.showing import as_json, table
-from pipelines.days import range_tags, ranges, unstaged_days, waiting_days
-from pipelines.resources import home_path
+from pipelines.days import last_day, range_tags, ranges, unstaged_days, waiting_days
+from pipelines.resources import home_path, writer
 from schemas.marts import MARTS
 
 DAY = click.DateTime(["%Y-%m-%d"])
+HEADLESS = {"register/headless": "true"}
 
 
 @click.command()
@@ -55,26 +56,24 @@ def run(context: click.Context, registrants: int) -> None:
 
 def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
     """Run the jobs that are needed until nothing is left to do; answers the refusals, or None when there was nothing new."""
-    home.create()
-    days = _days_with_work(home, only)
-    if not days and up_to_date(home, today) and all(mart_path(home, purpose).exists() for purpose in MARTS):
-        return None
-    refused = _refusals(home, today)
-    if refused and not unstaged_days(home) and _only_refused(home, only, refused) and up_to_date(home, today):
-        return refused
-    prepare_dagster()
-    instance, job = _dagster()
-    stretches = ranges(days) or [(str(today), str(today))] if days else []
-    for first, last in stretches[:-1]:
-        _execute(job("ingest"), instance, today, range_tags(first, last))
-    if stretches:
-        _execute(job("refresh"), instance, today, range_tags(*stretches[-1]))
-    while later := unstaged_days(home):
-        for first, last in ranges(later):
-            _execute(job("ingest"), instance, today, range_tags(first, last))
-    if not stretches or not up_to_date(home, today):
-        _execute(job("retention"), instance, today, {})
-    return _refusals(home, today)
+    with writer(home):
+        refused = _refusals(home)
+        days = _days_with_work(home, only)
+        published = all(mart_path(home, purpose).exists() for purpose in MARTS)
+        if not days and published and up_to_date(home, today):
+            return refused or None
+        instance, job = dagster()
+        stretches = ranges(days)
+        for first, last in stretches[:-1]:
+            execute(job("ingest"), instance, today, range_tags(first, last))
+        if stretches:
+            execute(job("refresh"), instance, today, range_tags(*stretches[-1]))
+        while later := unstaged_days(home):
+            for first, last in ranges(later):
+                execute(job("ingest"), instance, today, range_tags(first, last))
+        if not stretches or not up_to_date(home, today):
+            execute(job("retention"), instance, today, {})
+        return _refusals(home)
 
 
 def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
@@ -82,42 +81,37 @@ def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
     return (waiting if only is None else waiting & only) | unstaged_days(home)
 
 
-def _refusals(home: Home, today: date) -> list[tuple[str, str]]:
-    """What is in the inbox and will not be taken, with the reason."""
-    from schemas.delivery import RefusedDeliveryError
-
-    found = []
-    for source in SOURCES:
-        for item in deliveries.waiting(home, source.name):
-            try:
-                deliveries.check(item, source, today)
-            except RefusedDeliveryError as refusal:
-                found.append((item.place, str(refusal)))
-    return found
+def _refusals(home: Home) -> list[tuple[str, str]]:
+    return deliveries.refusals(home, [source.name for source in SOURCES], last_day(home))
 
 
-def _only_refused(home: Home, only: set[str] | None, refused: list[tuple[str, str]]) -> bool:
-    waiting = [item for source in SOURCES for item in deliveries.waiting(home, source.name, only)]
-    return len(waiting) <= len(refused)
+def dagster() -> tuple[Any, Any]:
+    """The data root's Dagster instance, and how to get a job by name. Only while the writer's lock is held.
 
-
-def _dagster() -> tuple[Any, Any]:
+    Whatever headless run is still unfinished then has died: only one at a time holds the lock. It is reported as failed.
+    """
     import warnings
+
+    prepare_dagster()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dagster as dg
+        from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
         from pipelines.definitions import defs
 
-        return dg.DagsterInstance.get(), defs.resolve_job_def
+        instance = dg.DagsterInstance.get()
+        for run in instance.get_runs(dg.RunsFilter(tags=HEADLESS, statuses=list(IN_PROGRESS_RUN_STATUSES))):
+            instance.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
+        return instance, defs.resolve_job_def
 
 
-def _execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
+def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
     """Run one job in this process; raises CommandError naming the step and the kind of error when it fails."""
     result = job.execute_in_process(
         instance=instance,
-        tags=tags,
+        tags={**HEADLESS, **tags},
         raise_on_error=False,
         run_config={"resources": {"today": {"config": {"as_of": str(today)}}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )

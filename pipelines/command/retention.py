@@ -8,9 +8,8 @@ import click
 
 from assets.home import Home
 from assets.register.building import decide
-from pipelines.command.main import prepare_dagster
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path
+from pipelines.resources import home_path, writer
 
 
 @click.command()
@@ -21,13 +20,15 @@ def retention(as_of: datetime, dry_run: bool, machine: bool) -> None:
     """Remove what is past its time on a day, from every layer, through Dagster; or say what would go."""
     home = Home(home_path())
     home.create()
-    found = decide(home, as_of.date())
-    if not dry_run:
-        from pipelines.command.refresh import _dagster, _execute
+    if dry_run:
+        found = decide(home, as_of.date())
+    else:
+        from pipelines.command.refresh import dagster, execute
 
-        prepare_dagster()
-        instance, job = _dagster()
-        _execute(job("retention"), instance, as_of.date(), {})
+        with writer(home):
+            found = decide(home, as_of.date())
+            instance, job = dagster()
+            execute(job("retention"), instance, as_of.date(), {})
     if machine:
         as_json(found)
     else:

@@ -12,7 +12,8 @@ CODES = {
     "CONSENT-PURPOSE": "the purpose is none that consents are kept for",
     "CONSENT-CHANNEL": "the channel is unknown",
     "CONSENT-STATUS": "the status is neither granted, withdrawn nor prohibited",
-    "CONSENT-TCF-DOUBTFUL": "the TCF string is too short, not base64url or of another version: any doubt is no consent",
+    "CONSENT-SOURCE": "a grant does not say where it was given: it cannot be shown (GDPR Art. 7)",
+    "CONSENT-TCF-DOUBTFUL": "a grant's TCF string is too short, not base64url, of another version or of an impossible time: any doubt is no consent",
 }
 
 
@@ -23,6 +24,7 @@ class ConsentRecord(TableModel):
     purpose_known: Flag = column("technical", required=True)
     channel_known: Flag = column("technical", required=True)
     status_known: Flag = column("technical", required=True)
+    source_told: Flag = column("technical", required=True)
     evidence_sound: Flag = column("technical", required=True)
 
     @rule("time_readable", "CONSENT-TIME")
@@ -43,6 +45,10 @@ class ConsentRecord(TableModel):
 
     @rule("status_known", "CONSENT-STATUS")
     def status(cls, flags: pd.Series) -> pd.Series:
+        return flags
+
+    @rule("source_told", "CONSENT-SOURCE")
+    def source(cls, flags: pd.Series) -> pd.Series:
         return flags
 
     @rule("evidence_sound", "CONSENT-TCF-DOUBTFUL")

@@ -39,8 +39,8 @@ def measure(command: list[str], environment: dict[str, str], log: Path) -> Measu
         err.seek(0)
         said = out.read().decode()
         if process.returncode != 0:
-            last = [line for line in err.read().decode().splitlines() if line.strip()][-1:]
-            raise BenchError(f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {process.returncode}: {' '.join(last)}")
+            told = [line for line in err.read().decode().splitlines() if "Error" in line or line.startswith("register:")]
+            raise BenchError(f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {process.returncode}: {' '.join(told[-1:])}")
     return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, said)
 
 

@@ -103,13 +103,16 @@ class TestStrongIdentifiers:
 
 
 class TestSharedContacts:
-    @pytest.mark.parametrize(("one", "other"), [
-        (("Aino", "Berg"), ("Aino Maria", "Berg")),
-        (("Aino", "Berg"), ("A.", "Berg")),
-        (("Aleksandra", "Berg"), ("Aleksandar", "Berg")),
-        (("Aino", "Berg"), ("Aino", "Virtanen")),
-        (("Aino", "Berg"), ("Berg", "Aino")),
-    ])
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (("Aino", "Berg"), ("Aino Maria", "Berg")),
+            (("Aino", "Berg"), ("A.", "Berg")),
+            (("Aleksandra", "Berg"), ("Aleksandar", "Berg")),
+            (("Aino", "Berg"), ("Aino", "Virtanen")),
+            (("Aino", "Berg"), ("Berg", "Aino")),
+        ],
+    )
     @pytest.mark.parametrize("contact", [{"emails": [MAIL]}, {"phones": [PHONE]}])
     def test_link_with_an_agreeing_first_name(self, connection, world, contact, one, other):
         world.say("a", given_names=one[0], family_name=one[1], **contact)
@@ -151,17 +154,20 @@ class TestSharedContacts:
 
 
 class TestLikeness:
-    @pytest.mark.parametrize("change", [
-        {"street": "KOULUKATU 5"},
-        {"given_names": "Aionna"},
-        {"family_name": "Virtanen", "birth_date": BORN},
-        {"given_names": "Berglund", "family_name": "Ainna"},
-        {"birth_date": date(1971, 6, 25)},
-        {"birth_date": BORN, "street": "Rantatie 9", "postcode": "00100", "town": "HELSINKI"},
-        {"town": "TAMMERFORS", "given_names": "AINNA"},
-        {"postcode": "33180"},
-        {"postcode": None},
-    ])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"street": "KOULUKATU 5"},
+            {"given_names": "Aionna"},
+            {"family_name": "Virtanen", "birth_date": BORN},
+            {"given_names": "Berglund", "family_name": "Ainna"},
+            {"birth_date": date(1971, 6, 25)},
+            {"birth_date": BORN, "street": "Rantatie 9", "postcode": "00100", "town": "HELSINKI"},
+            {"town": "TAMMERFORS", "given_names": "AINNA"},
+            {"postcode": "33180"},
+            {"postcode": None},
+        ],
+    )
     def test_of_name_and_address_or_birth_date_is_enough(self, connection, world, change):
         person = {"given_names": "Ainna", "family_name": "Berglund", **HOME}
         world.say("a", **person, **({"birth_date": BORN} if "birth_date" in change else {}))
@@ -202,8 +208,7 @@ class TestLikeness:
 
     def test_twins_do_not_meet_through_a_third_record(self, connection, world):
         for person_key, name in zip("abc", ("Kirsi", "Kirsi Maria", "Maria"), strict=True):
-            world.say(person_key, given_names=name, call_name="Maria" if person_key == "b" else None, family_name="Berg",
-                      birth_date=BORN, **HOME)
+            world.say(person_key, given_names=name, call_name="Maria" if person_key == "b" else None, family_name="Berg", birth_date=BORN, **HOME)
         assert together(connection, world) == {"ab"}, "the nearer of the two"
 
     def test_two_codes_never_meet_and_the_likelier_one_wins(self, connection, world):
@@ -319,13 +324,20 @@ class TestWhole:
 
 
 FEW = st.sampled_from
-PERSON = st.fixed_dictionaries({
-    "given_names": FEW([None, "Aino", "Aino Maria", "Eero", "A."]), "call_name": FEW([None, None, "Maria"]),
-    "family_name": FEW([None, "Berg", "Korpi", "Aino"]), "former_family_names": FEW([None, [], ["Korpi"]]),
-    "birth_date": FEW([None, BORN, date(1971, 6, 25), date(1940, 1, 1)]), "street": FEW([None, "Koulukatu 5", "Rantatie 1"]),
-    "postcode": FEW([None, "33100"]), "town": FEW([None, "TAMPERE"]),
-    "emails": FEW([None, [], ["a@example.fi"], ["a@example.fi", "b@example.fi"]]), "phones": FEW([None, ["+358500011111"]]),
-})
+PERSON = st.fixed_dictionaries(
+    {
+        "given_names": FEW([None, "Aino", "Aino Maria", "Eero", "A."]),
+        "call_name": FEW([None, None, "Maria"]),
+        "family_name": FEW([None, "Berg", "Korpi", "Aino"]),
+        "former_family_names": FEW([None, [], ["Korpi"]]),
+        "birth_date": FEW([None, BORN, date(1971, 6, 25), date(1940, 1, 1)]),
+        "street": FEW([None, "Koulukatu 5", "Rantatie 1"]),
+        "postcode": FEW([None, "33100"]),
+        "town": FEW([None, "TAMPERE"]),
+        "emails": FEW([None, [], ["a@example.fi"], ["a@example.fi", "b@example.fi"]]),
+        "phones": FEW([None, ["+358500011111"]]),
+    }
+)
 TYPES = FEW(["identity_code", "customer_number", "contact_id", "user_id", "visitor_id", "email", "business_id"])
 HELD = st.lists(st.tuples(st.integers(0, 17), TYPES, FEW(["1", "2", "3", "a@example.fi"])), max_size=30)
 

@@ -1,0 +1,146 @@
+"""An event of the consent log, and what the register takes from it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from assets.sources.consents import SOURCE
+from tests.assets.sources.conftest import codes, keep, stage
+
+LOG = SOURCE.datasets[0]
+WHOLE_TCF = "CO5VTlWO5VTlWH1AAAENAiCAAIAAAAAAAAAAAAAAAAAA"
+
+
+def event(**fields: str) -> dict[str, str]:
+    return {
+        "event_ts": "2026-10-03T08:00:00Z", "subject_key_type": "email", "subject_key": "maija@example.fi", "purpose": "direct_marketing",
+        "channel": "email", "status": "granted", "source": "web-form", "evidence": "", "text_version": "2025-03", "language": "fi", **fields,
+    }  # fmt: skip
+
+
+def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
+    row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).one("marketing_choices")
+    expected = {
+        "purpose": "direct_marketing", "channel": "email", "choice": "granted", "origin": "consents:web-form", "subject": "email:maija@example.fi",
+        "text_version": "2025-03", "language": "fi", "evidence": None, "stated_at": datetime(2026, 10, 3, 6, tzinfo=UTC),
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "identifier"),
+    [
+        ("email", " Maija@Example.FI ", "email:maija@example.fi"),
+        ("phone", "040 123 4567", "phone:+358401234567"),
+        ("cookie", "0a1b2c3d4e5f6071", "visitor_id:0a1b2c3d4e5f6071"),
+        ("customer_number", "C0000042", "customer_number:C0000042"),
+        ("contact_id", "101", "contact_id:101"),
+        ("henkilotunnus", "020180-999y", "identity_code:020180-999Y"),
+        ("Email", "maija@example.fi", "email:maija@example.fi"),
+    ],
+)
+def test_its_subject_is_who_other_sources_know_by_the_same_key(kind: str, written: str, identifier: str) -> None:
+    payload = event(subject_key_type=kind, subject_key=written)
+    done = stage(LOG, [payload])
+    row, stated = done.one("marketing_choices"), done.one("identifiers")
+    assert row["subject"] == identifier == f"{stated['type']}:{stated['value']}"
+    assert row["person_key"] == stated["person_key"] == hashlib.md5(identifier.encode()).hexdigest()  # noqa: S324
+    assert keep(LOG, [payload]).identifiers == [[identifier]]
+
+
+def test_no_event_replaces_another() -> None:
+    assert keep(LOG, [event(), event(status="withdrawn")]).native_keys == [None, None]
+    assert not LOG.snapshot
+
+
+def test_text_version_and_language_may_be_missing() -> None:
+    payload = {name: value for name, value in event().items() if name not in ("text_version", "language")}
+    row = stage(LOG, [payload]).one("marketing_choices")
+    assert (row["text_version"], row["language"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"event_ts": ""}, "CONSENT-TIME"),
+        ({"event_ts": "2026-10-03 08:00:00"}, "CONSENT-TIME"),
+        ({"event_ts": "2026-10-32T08:00:00Z"}, "CONSENT-TIME"),
+        ({"event_ts": "infinity"}, "CONSENT-TIME"),
+        ({"subject_key": ""}, "CONSENT-SUBJECT"),
+        ({"subject_key_type": ""}, "CONSENT-SUBJECT"),
+        ({"subject_key_type": "passport"}, "CONSENT-SUBJECT"),
+        ({"subject_key": "maija@"}, "CONSENT-SUBJECT"),
+        ({"subject_key_type": "phone", "subject_key": "12"}, "CONSENT-SUBJECT"),
+        ({"subject_key_type": "henkilotunnus", "subject_key": "020180-999X"}, "CONSENT-SUBJECT"),
+        ({"purpose": "credit"}, "CONSENT-PURPOSE"),
+        ({"purpose": ""}, "CONSENT-PURPOSE"),
+        ({"channel": "fax"}, "CONSENT-CHANNEL"),
+        ({"channel": ""}, "CONSENT-CHANNEL"),
+        ({"status": "maybe"}, "CONSENT-STATUS"),
+        ({"status": ""}, "CONSENT-STATUS"),
+        ({"source": ""}, "CONSENT-SOURCE"),
+    ],
+)
+def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str) -> None:
+    done = stage(LOG, [event(**fields)])
+    assert done.codes[0] == {code}
+    assert not any(done.tables.values())
+
+
+@pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
+def test_to_refuse_one_need_not_say_where(status: str) -> None:
+    assert stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"] == "consents:unknown"
+
+
+class TestTcf:
+    def cookie(self, evidence: str, **fields: str) -> dict[str, str]:
+        return event(subject_key_type="cookie", subject_key="abc", purpose="analytics", channel="web", source="tcf2", evidence=evidence, **fields)
+
+    @pytest.mark.parametrize("evidence", [WHOLE_TCF, WHOLE_TCF[:36], WHOLE_TCF + ".YAAAAAAAAAA"])
+    def test_a_whole_string_is_consent(self, evidence: str) -> None:
+        assert codes(LOG, self.cookie(evidence)) == set()
+
+    @pytest.mark.parametrize(
+        "evidence",
+        [
+            "",
+            WHOLE_TCF[:20],
+            WHOLE_TCF[:35],
+            WHOLE_TCF[:35] + "." + WHOLE_TCF,
+            "B" + WHOLE_TCF[1:],
+            WHOLE_TCF[:-1] + "+",
+            WHOLE_TCF + "==",
+            "C" + "A" * 43,
+            "C" + "_" * 43,
+        ],
+        ids=["none", "truncated", "a bit short", "whole in a later segment", "version 1", "not base64url", "padded", "of 1970", "of the future"],
+    )
+    def test_a_string_in_doubt_is_no_consent(self, evidence: str) -> None:
+        assert codes(LOG, self.cookie(evidence)) == {"CONSENT-TCF-DOUBTFUL"}
+
+    def test_a_string_newer_than_its_event_is_no_consent(self) -> None:
+        assert codes(LOG, self.cookie(WHOLE_TCF, event_ts="2020-01-01T00:00:00Z")) == {"CONSENT-TCF-DOUBTFUL"}
+
+    @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
+    def test_to_refuse_one_needs_no_whole_string(self, status: str) -> None:
+        assert codes(LOG, self.cookie(WHOLE_TCF[:20], status=status)) == set()
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ["granted", "tcf2", "phone", "henkilotunnus", "cookie", WHOLE_TCF, "infinity", "2026-01-01T00:00:00+99:99", "9999-12-31T23:59:59Z"]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=1, max_size=8))
+def test_whatever_the_texts_every_event_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
+    payloads = [event() | change for change in changes]
+    keep(LOG, payloads)
+    done = stage(LOG, payloads)
+    assert {row["record_no"] for row in done.tables["marketing_choices"]} | {record for record, found in done.codes.items() if found} == set(range(len(payloads)))
