@@ -165,6 +165,7 @@ def check(item: Waiting, source: Source, today: date) -> tuple[Manifest, Dataset
 
 
 def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -175,6 +176,7 @@ def delivery_id(source: str, day: str, digest: str) -> str:
 
 
 def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
+    """Where the entry of a delivery lies."""
     return home.lake / "deliveries" / source / day / f"{delivery}.json"
 
 
@@ -192,6 +194,7 @@ def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
 
 
 def entered(home: Home, source: str, day: str, delivery: str) -> Entry | None:
+    """The entry of a delivery that is in the book, or None."""
     path = entry_path(home, source, day, delivery)
     return Entry(**json.loads(path.read_text())) if path.exists() else None
 

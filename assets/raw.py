@@ -57,6 +57,7 @@ def ingest(home: Home, source: Source, days: set[str] | None, today: date) -> In
 
 
 def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:
+    """Where the records of a delivery lie."""
     return home.lake / "raw" / source / day / f"{delivery}.parquet"
 
 

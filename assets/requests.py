@@ -44,6 +44,7 @@ def new_id(now: datetime) -> str:
 
 
 def save(home: Home, request: Request) -> None:
+    """Write a request, durably."""
     with writing(home.requests / f"{request.request_id}.json") as unfinished:
         unfinished.write_text(json.dumps(asdict(request), sort_keys=True))
 

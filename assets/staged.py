@@ -72,10 +72,12 @@ def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
 
 
 def staged_folder(home: Home, entry: Entry) -> Path:
+    """Where the canonical frames of a delivery lie."""
     return home.lake / "staged" / entry.source / entry.day / entry.delivery_id
 
 
 def quarantine_path(home: Home, entry: Entry) -> Path:
+    """Where it is written what of a delivery failed, and why."""
     return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
 
 

@@ -30,6 +30,7 @@ def concerns(identifiers: str, sought: str) -> str:
 
 
 def path(home: Home) -> Path:
+    """Where the list lies."""
     return home.requests / LIST
 
 

@@ -46,6 +46,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     description="Shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person.",
 )
 def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Add a partition for each request that has none."""
     known = set(context.instance.get_dynamic_partitions("requests"))
     new = [request_id for request_id in requests.pending(Home(home_path())) if request_id not in known]
     return dg.SensorResult(dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else [])
@@ -58,6 +59,7 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     description="Tells the notifier (REGISTER_NOTIFIER) of every failed run: job, run and steps, nothing of the data.",
 )
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
+    """Tell the notifier of a failed run."""
     steps = tuple(sorted(event.step_key for event in context.get_step_failure_events() if event.step_key))
     notifier()(Failure(job=context.dagster_run.job_name, run_id=context.dagster_run.run_id, steps=steps))
 

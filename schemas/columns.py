@@ -57,6 +57,7 @@ def row_rule(code: str) -> Callable[[Any], Any]:
 
 
 def table_name(model: type[TableModel]) -> str:
+    """The table's name, as files and the UI have it."""
     return str(model.to_schema().name)
 
 
@@ -66,6 +67,7 @@ def categories(model: type[TableModel]) -> dict[str, str]:
 
 
 def descriptions(model: type[TableModel]) -> dict[str, str]:
+    """Column name -> what it says, as far as the name does not."""
     return {name: col.description or "" for name, col in model.to_schema().columns.items()}
 
 
@@ -75,6 +77,7 @@ def arrow_schema(model: type[TableModel]) -> pa.Schema:
 
 
 def duckdb_types(model: type[TableModel]) -> dict[str, str]:
+    """Column name -> DuckDB type."""
     return {field.name: _DUCKDB_TYPES[field.type] for field in arrow_schema(model)}
 
 

@@ -42,6 +42,8 @@ class RefusedDeliveryError(Exception):
 
 
 class Days(BaseModel):
+    """The calendar dates that a delivery covers, both included."""
+
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     first: Annotated[date, Field(alias="from")]
     last: Annotated[date, Field(alias="to")]

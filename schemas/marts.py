@@ -10,6 +10,12 @@ from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, 
 from schemas.policy import Policy
 
 
+CODES = {
+    "MART-UNDECLARED": "the built file has a table or column that no model declares, or lacks one that is declared",
+    "MART-WAL": "the built file still has a write-ahead log beside it",
+}
+
+
 class PurposeError(Exception):
     """A mart declares a column that the policy does not allow for its purpose."""
 
@@ -66,6 +72,8 @@ class CareChoices(TableModel):
 
 
 class MartContracts(TableModel):
+    """Contracts, with the registrant who is a party."""
+
     registrant_id: Text = column("registrant_id", required=True)
     contract_number: Text = column("contract", required=True, unique=True)
     product: Text = column("contract", required=True)
@@ -80,6 +88,8 @@ class MartContracts(TableModel):
 
 
 class MartOrders(TableModel):
+    """Orders, with the registrant who placed them."""
+
     registrant_id: Text = column("registrant_id", required=True)
     order_number: Text = column("order", required=True, unique=True)
     ordered_at: Moment = column("order", required=True)
@@ -124,6 +134,8 @@ class Reachable(TableModel):
 
 
 class ByEmail(Reachable):
+    """Whom e-mail may reach."""
+
     email: Text = column("contact", required=True)
 
     class Config:
@@ -131,6 +143,8 @@ class ByEmail(Reachable):
 
 
 class BySms(Reachable):
+    """Whom a text message may reach."""
+
     phone: Text = column("contact", required=True)
 
     class Config:
@@ -138,6 +152,8 @@ class BySms(Reachable):
 
 
 class ByPhone(Reachable):
+    """Whom a call may reach."""
+
     phone: Text = column("contact", required=True)
 
     class Config:
@@ -145,6 +161,8 @@ class ByPhone(Reachable):
 
 
 class ByPost(Reachable):
+    """Whom a letter may reach."""
+
     street: Text = column("address", required=True)
     postcode: Text = column("address")
     town: Text = column("address")
@@ -208,6 +226,8 @@ class CreditRegistrants(TableModel):
 
 
 class CreditReportRows(TableModel):
+    """The latest report about each registrant or company."""
+
     registrant_id: Text = column("registrant_id")
     business_id: Text = column("company")
     purpose_code: Text = column("credit", required=True)
@@ -220,6 +240,8 @@ class CreditReportRows(TableModel):
 
 
 class CreditMarkRows(TableModel):
+    """Payment remarks and bans that have not expired."""
+
     registrant_id: Text = column("registrant_id")
     business_id: Text = column("company")
     remark_id: Text = column("credit", required=True)

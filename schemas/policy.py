@@ -49,10 +49,14 @@ class Period(BaseModel):
 
 
 class Strict(BaseModel):
+    """A part of the policy file: no field more, none less."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Controller(Strict):
+    """Who is responsible (P1, P2)."""
+
     name: str
     address: str
     contact_role: str
@@ -60,22 +64,30 @@ class Controller(Strict):
 
 
 class Purpose(Strict):
+    """What data is used for, and on which bases (P4)."""
+
     clause: Clause
     bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
 
 
 class Category(Strict):
+    """A kind of data, and the purposes that may use it (P5)."""
+
     clause: Clause
     purposes: tuple[str, ...]
 
 
 class SourcePolicy(Strict):
+    """Where data comes from, and how far it is believed (P6)."""
+
     clause: Clause
     trust: Annotated[int, Field(ge=1)]
     owner: str
 
 
 class RetentionRule(Strict):
+    """How long a kind of data is kept: clock, period, effect, and where the rule comes from."""
+
     applies_to: str
     clock: str
     period: Annotated[Period, BeforeValidator(Period.parse)]

@@ -5,6 +5,19 @@ from __future__ import annotations
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
 
 
+CODES = {
+    "LINK-IDENTITY-CODE": "the same identity code in force",
+    "LINK-CUSTOMER-NUMBER": "the same customer number",
+    "LINK-CONTACT-ID": "the same contact in the CRM",
+    "LINK-EMAIL-NAME": "the same e-mail address and an agreeing name",
+    "LINK-PHONE-NAME": "the same phone and an agreeing name",
+    "LINK-EMAIL-ONLY": "known by an e-mail address alone, which one registrant has",
+    "LINK-USER-ID": "the same account on the website",
+    "LINK-VISITOR-ID": "the same cookie, that of one person",
+    "LINK-SCORE": "enough attributes agree, weighed by how common they are",
+}
+
+
 class Membership(TableModel):
     """Which source persons make up which registrant."""
 
@@ -66,6 +79,8 @@ class Provenance(TableModel):
 
 
 class NameHistory(TableModel):
+    """Names, past and present."""
+
     registrant_id: Text = column("registrant_id", required=True)
     kind: Text = column("name", required=True)
     given_names: Text = column("name")
@@ -80,6 +95,8 @@ class NameHistory(TableModel):
 
 
 class AddressHistory(TableModel):
+    """Addresses and home municipalities, past and present; none of a protected registrant."""
+
     registrant_id: Text = column("registrant_id", required=True)
     kind: Text = column("address", required=True)
     street: Text = column("address")
@@ -99,6 +116,8 @@ class AddressHistory(TableModel):
 
 
 class ContactPointHistory(TableModel):
+    """E-mail addresses and phones."""
+
     registrant_id: Text = column("registrant_id", required=True)
     kind: Text = column("contact", required=True)
     value: Text = column("contact", required=True)
@@ -126,6 +145,8 @@ class Choices(TableModel):
 
 
 class RegistrantContracts(TableModel):
+    """Contracts, each by its latest statement."""
+
     registrant_id: Text = column("registrant_id", required=True)
     contract_number: Text = column("contract", required=True, unique=True)
     product: Text = column("contract", required=True)
@@ -140,6 +161,8 @@ class RegistrantContracts(TableModel):
 
 
 class RegistrantOrders(TableModel):
+    """Orders, each by its latest statement."""
+
     registrant_id: Text = column("registrant_id", "null: kept for the accounts only, its registrant is gone")
     order_number: Text = column("order", required=True, unique=True)
     ordered_at: Moment = column("order", required=True)
@@ -153,6 +176,8 @@ class RegistrantOrders(TableModel):
 
 
 class RegistrantVisits(TableModel):
+    """Visits, each by its longest export, with what was done."""
+
     registrant_id: Text = column("registrant_id", "null: the cookie id has expired")
     visit: Text = column("website", required=True, unique=True)
     started_at: Moment = column("website", required=True)
@@ -173,6 +198,8 @@ class RegistrantVisits(TableModel):
 
 
 class RegistrantCreditReports(TableModel):
+    """The latest credit report about each registrant or company."""
+
     registrant_id: Text = column("registrant_id", "null: the report is about a company")
     business_id: Text = column("company")
     purpose_code: Text = column("credit", required=True)
@@ -185,6 +212,8 @@ class RegistrantCreditReports(TableModel):
 
 
 class RegistrantCreditMarks(TableModel):
+    """Payment remarks and bans that have not expired."""
+
     registrant_id: Text = column("registrant_id", "null: the mark is about a company")
     business_id: Text = column("company")
     remark_id: Text = column("credit", required=True)

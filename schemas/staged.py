@@ -14,6 +14,15 @@ from __future__ import annotations
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column, row_rule, rule
 from schemas.identifiers import IDENTIFIER_TYPES, check
 
+CODES = {
+    "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
+    "IDENTIFIER-IDENTITY-CODE": "the identity code is not valid; the rest of the record is used",
+    "IDENTIFIER-BUSINESS-ID": "the business id is not valid; the rest of the record is used",
+    "CONTACT-EMAIL-INVALID": "the e-mail address is not valid; the rest of the record is used",
+    "CONTACT-PHONE-INVALID": "the phone number is not valid; the rest of the record is used",
+    "ADDRESS-MUNICIPALITY": "the municipality code has not three digits",
+}
+
 OPS = ("state", "retract", "reset", "censor")
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 
@@ -50,6 +59,8 @@ class Persons(Statement):
 
 
 class Names(Statement):
+    """Names: official, call name, former."""
+
     kind: Text = column("name", required=True, isin=["official", "call", "former"])
     op: Text = column("technical", required=True, isin=OPS)
     given_names: Text = column("name")
@@ -62,6 +73,8 @@ class Names(Statement):
 
 
 class Identifiers(Statement):
+    """Identifiers that the source knows the person by."""
+
     type: Text = column("technical", required=True, isin=IDENTIFIER_TYPES)
     value: Text = column("identity_code", required=True)
     replaced_by: Text = column("identity_code", "the value that holds now, where the source has corrected this one")
@@ -79,6 +92,8 @@ class Identifiers(Statement):
 
 
 class ContactPoints(Statement):
+    """E-mail addresses and phones."""
+
     kind: Text = column("contact", required=True, isin=["email", "phone"])
     op: Text = column("technical", required=True, isin=OPS)
     value: Text = column("contact", "as it is shown and used")
@@ -110,6 +125,8 @@ ADDRESS_KINDS = (
 
 
 class Addresses(Statement):
+    """Addresses, and the home municipality."""
+
     kind: Text = column("address", required=True, isin=ADDRESS_KINDS)
     op: Text = column("technical", required=True, isin=OPS)
     street: Text = column("address", "Finnish name if there is one, else Swedish; with number and apartment")
@@ -131,6 +148,8 @@ class Addresses(Statement):
 
 
 class MarketingChoices(Statement):
+    """Consents, withdrawals, prohibitions."""
+
     purpose: Text = column(
         "marketing_choice",
         required=True,
@@ -158,6 +177,8 @@ class MarketingChoices(Statement):
 
 
 class CompanyContacts(Statement):
+    """For which company the person is a contact."""
+
     company_name: Text = column("company", required=True)
     job_title: Text = column("company")
 
@@ -166,6 +187,8 @@ class CompanyContacts(Statement):
 
 
 class Contracts(Statement):
+    """Contracts."""
+
     contract_number: Text = column("contract", required=True)
     customer_number: Text = column("customer_number")
     product: Text = column("contract", required=True)
@@ -180,6 +203,8 @@ class Contracts(Statement):
 
 
 class Orders(Statement):
+    """Orders."""
+
     order_number: Text = column("order", required=True)
     customer_number: Text = column("customer_number")
     ordered_at: Moment = column("order", required=True)
@@ -193,6 +218,8 @@ class Orders(Statement):
 
 
 class Visits(Statement):
+    """Visits to the website."""
+
     visit: Text = column("website", "idSite|idVisit", required=True)
     visitor_id: Text = column("website_identifier", "cookie id")
     fingerprint: Text = column("website_identifier", "device id")
@@ -219,6 +246,8 @@ class Visits(Statement):
 
 
 class VisitActions(Statement):
+    """What was done during a visit."""
+
     visit: Text = column("website", required=True)
     type: Text = column("website", required=True)
     at: Moment = column("website")
@@ -239,6 +268,8 @@ PURPOSE_CODES = ("1", "2", "3", "5", "7", "8", "9", "A")
 
 
 class CreditReports(Statement):
+    """Credit classes."""
+
     business_id: Text = column("credit")
     purpose_code: Text = column("credit", required=True, isin=PURPOSE_CODES)
     credit_class: Text = column("credit")
@@ -249,6 +280,8 @@ class CreditReports(Statement):
 
 
 class CreditMarks(Statement):
+    """Payment remarks and bans."""
+
     business_id: Text = column("credit")
     remark_id: Text = column("credit", required=True)
     remark_type: Text = column("credit")

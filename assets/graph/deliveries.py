@@ -33,6 +33,8 @@ class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def raw_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that takes in what a source has delivered."""
+
     @dg.asset(
         key=["raw", source.name],
         deps=[dg.AssetKey(["inbox", source.name])],
@@ -69,6 +71,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 
 
 def staged_asset(source: Source) -> dg.AssetsDefinition:
+    """The asset that turns a source's raw records into canonical frames, with its checks."""
     models: dict[str, type[TableModel]] = {table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
     schema = column_schema(models)
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
@@ -146,6 +149,8 @@ def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
 
 
 def refusals_check(source: Source) -> dg.AssetChecksDefinition:
+    """Tells when a delivery of the source waits because it was refused."""
+
     @dg.asset_check(asset=["raw", source.name], name="nothing_refused", description="no delivery waits in the inbox because it was refused")
     @without_values
     def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
@@ -156,6 +161,8 @@ def refusals_check(source: Source) -> dg.AssetChecksDefinition:
 
 
 def suppression_check(source: Source) -> dg.AssetChecksDefinition:
+    """Stops what is downstream when raw holds someone who has been erased."""
+
     @dg.asset_check(asset=["raw", source.name], name="nobody_suppressed", blocking=True, description="raw holds no record of a registrant who has been erased")
     @without_values
     def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:

@@ -34,6 +34,7 @@ def _asset(name: str, after: list[list[str]], description: str):  # type: ignore
 @_asset("found", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
 @without_values
 def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Find whom the requests mean."""
     counts = erasure.find(home, _open(context, home))
     return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": counts_table(["request", "identifiers"], counts.items())})
 
@@ -41,12 +42,14 @@ def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg
 @_asset("suppressed", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")
 @without_values
 def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Suppress them."""
     return dg.MaterializeResult(metadata={"on_the_list": erasure.suppress(home, _open(context, home), today.date)})
 
 
 @_asset("removed", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
 @without_values
 def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Remove them from the lake."""
     rows = erasure.remove(home, _open(context, home))
     return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
 
@@ -58,6 +61,7 @@ def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> 
 )
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Make sure that nothing is left, and close the requests."""
     ids = _open(context, home)
     erasure.close(home, ids, datetime.now(POLICY.zone))
     return dg.MaterializeResult(metadata={"closed": len(ids)})

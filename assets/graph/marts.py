@@ -26,6 +26,7 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
 
 
 def built_asset(purpose: str) -> dg.AssetsDefinition:
+    """The asset that builds a purpose's next mart, and holds it against its models."""
     schema = column_schema({table_name(model): model for model in MARTS[purpose]})
 
     @dg.multi_asset(
@@ -70,6 +71,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
 
 
 def mart_asset(purpose: str) -> dg.AssetsDefinition:
+    """The asset that publishes a purpose's mart."""
     told = POLICY.purposes[purpose]
 
     @dg.asset(

@@ -56,6 +56,7 @@ def _lineage(table: str) -> dg.TableColumnLineage:
 )
 @without_values
 def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Build the register, and check what no mart may be built without."""
     built = building.build(home, today.date)
     for table in building.TABLES:
         metadata: dict[str, Any] = {"dagster/row_count": built.rows[table]}
@@ -83,6 +84,7 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
 )
 @without_values
 def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Remove from the lake what the register has left out."""
     removed = retention.sweep(home, today.date)
     return dg.MaterializeResult(metadata={"removed": sum(removed.values()), **numbers(removed), "per_rule": counts_table(["rule", "removed"], removed.items())})
 

@@ -28,10 +28,12 @@ class MartCheckError(Exception):
 
 
 def candidate_path(home: Home, purpose: str) -> Path:
+    """Where a mart is built."""
     return home.lake / "built" / f"{purpose}.duckdb"
 
 
 def mart_path(home: Home, purpose: str) -> Path:
+    """Where a mart is published."""
     return home.marts / f"{purpose}.duckdb"
 
 

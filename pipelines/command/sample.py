@@ -14,6 +14,7 @@ from schemas.policy import load_policy
 
 
 def yesterday() -> date:
+    """The last whole day, in the policy's time zone."""
     return datetime.now(load_policy().zone).date() - timedelta(days=1)
 
 

@@ -21,4 +21,5 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def as_json(value: object) -> None:
+    """Print a value for machines."""
     click.echo(json.dumps(value, sort_keys=True, default=str))

@@ -18,6 +18,8 @@ CODES = {
 
 
 class ConsentRecord(TableModel):
+    """One event of the log."""
+
     record_no: Count = column("technical", required=True)
     time_readable: Flag = column("technical", required=True)
     subject_known: Flag = column("technical", required=True)

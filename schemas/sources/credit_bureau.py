@@ -21,6 +21,8 @@ CODES = {
 
 
 class CreditRecord(TableModel):
+    """One report."""
+
     record_no: Count = column("technical", required=True)
     identity_code: Text = column("identity_code")
     business_id: Text = column("company")

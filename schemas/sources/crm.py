@@ -24,6 +24,8 @@ CODES = {
 
 
 class ContactRecord(TableModel):
+    """One contact of the HubSpot export."""
+
     record_no: Count = column("technical", required=True)
     contact_id: Text = column("technical", "Record ID")
     dates_readable: Flag = column("technical", required=True)
@@ -41,6 +43,8 @@ class ContactRecord(TableModel):
 
 
 class ContractRecord(TableModel):
+    """One contract."""
+
     record_no: Count = column("technical", required=True)
     contract_number: Text = column("contract")
     party_named: Flag = column("technical", required=True)
@@ -78,6 +82,8 @@ class ContractRecord(TableModel):
 
 
 class OrderRecord(TableModel):
+    """One order."""
+
     record_no: Count = column("technical", required=True)
     order_number: Text = column("order")
     party_named: Flag = column("technical", required=True)

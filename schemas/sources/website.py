@@ -16,6 +16,8 @@ CODES = {
 
 
 class VisitRecord(TableModel):
+    """One element of the Matomo export."""
+
     record_no: Count = column("technical", required=True)
     visit: Text = column("website", "idSite|idVisit")
     is_a_visit: Flag = column("technical", required=True)

@@ -143,4 +143,6 @@ def test_whatever_the_texts_every_event_is_staged_or_has_a_code(changes: list[di
     payloads = [event() | change for change in changes]
     keep(LOG, payloads)
     done = stage(LOG, payloads)
-    assert {row["record_no"] for row in done.tables["marketing_choices"]} | {record for record, found in done.codes.items() if found} == set(range(len(payloads)))
+    assert {row["record_no"] for row in done.tables["marketing_choices"]} | {record for record, found in done.codes.items() if found} == set(
+        range(len(payloads))
+    )

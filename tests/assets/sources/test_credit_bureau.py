@@ -142,7 +142,11 @@ class TestPositiveRegister:
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*PAID, "remarkValidToDate"]), inner, max_size=3),
     max_leaves=5,
 )

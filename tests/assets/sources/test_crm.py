@@ -39,9 +39,7 @@ class TestContact:
 
     def test_raw_is_found_by_every_identifier_in_it(self) -> None:
         payload = contact(Customer_number="C0000042", Email="Maija@Example.FI", Phone_Number="040 123 4567")
-        assert keep(CONTACTS, [payload]).identifiers == [
-            ["contact_id:101", "customer_number:C0000042", "email:maija@example.fi", "phone:+358401234567"]
-        ]
+        assert keep(CONTACTS, [payload]).identifiers == [["contact_id:101", "customer_number:C0000042", "email:maija@example.fi", "phone:+358401234567"]]
         assert keep(CONTACTS, [{"Record ID": "101", "Email": "", "Phone Number": ""}]).identifiers == [["contact_id:101"]]
 
     @pytest.mark.parametrize("payload", [contact(Record_ID=""), contact(Record_ID="  "), {"First Name": "Maija"}])
@@ -50,7 +48,9 @@ class TestContact:
 
     def test_columns_that_the_export_lacks_and_empty_ones_say_nothing(self) -> None:
         bare = stage(CONTACTS, [{"Record ID": "101"}])
-        empty = stage(CONTACTS, [dict.fromkeys(["First Name", "Email", "Phone Number", "City", "Associated Company", "Global bounce"], "") | {"Record ID": "101"}])
+        empty = stage(
+            CONTACTS, [dict.fromkeys(["First Name", "Email", "Phone Number", "City", "Associated Company", "Global bounce"], "") | {"Record ID": "101"}]
+        )
         for done in (bare, empty):
             assert done.codes[0] == set()
             assert {table for table, rows in done.tables.items() if rows} == {"persons", "identifiers"}
@@ -127,9 +127,7 @@ class TestContact:
 
 
 class TestOptOut:
-    @pytest.mark.parametrize(
-        ("column", "origin"), [("Unsubscribed from all email", "crm:hs_email_optout"), ("Global bounce", "crm:global_bounce")]
-    )
+    @pytest.mark.parametrize(("column", "origin"), [("Unsubscribed from all email", "crm:hs_email_optout"), ("Global bounce", "crm:global_bounce")])
     @pytest.mark.parametrize("said", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
     def test_it_prohibits_marketing_to_the_address(self, column: str, origin: str, said: str) -> None:
         choice = stage(CONTACTS, [contact(Email="Maija@Example.FI") | {column: said}]).one("marketing_choices")
@@ -264,7 +262,9 @@ TEXTS = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize(("dataset", "whole", "table"), [(CONTACTS, contact(), "identifiers"), (CONTRACTS, contract(), "contracts"), (ORDERS, order(), "orders")])
+@pytest.mark.parametrize(
+    ("dataset", "whole", "table"), [(CONTACTS, contact(), "identifiers"), (CONTRACTS, contract(), "contracts"), (ORDERS, order(), "orders")]
+)
 def test_whatever_the_texts_every_row_is_staged_or_has_a_code(data: Any, dataset: Any, whole: dict[str, str], table: str) -> None:
     names = [*whole, "Email", "Phone Number", "Create Date", "Date of birth", "Preferred language", "Associated Company", "Global bounce"]
     rows = data.draw(st.lists(st.dictionaries(st.sampled_from(names), TEXTS, max_size=4), min_size=1, max_size=8))

@@ -104,7 +104,9 @@ class TestWhoVisits:
         assert done.one("visits")["person_key"] == key("email:maija@example.fi")
         assert done.one("visits")["user_id"] == "maija@example.fi"
         assert (done.one("contact_points")["value"], done.one("contact_points")["match_key"]) == ("Maija@Example.FI", "maija@example.fi")
-        assert {"email:maija@example.fi", "user_id:maija@example.fi", "visitor_id:0a1b2c3d4e5f6071", "visit:1|77"} == set(keep(VISITS, [payload]).identifiers[0])
+        assert {"email:maija@example.fi", "user_id:maija@example.fi", "visitor_id:0a1b2c3d4e5f6071", "visit:1|77"} == set(
+            keep(VISITS, [payload]).identifiers[0]
+        )
 
     def test_another_account_is_a_customer_number(self) -> None:
         done = stage(VISITS, [visit(userId="C0000042")])
@@ -224,7 +226,11 @@ class TestActions:
 
 
 ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "url", "timestamp", "city"]), inner, max_size=2),
     max_leaves=4,
 )
