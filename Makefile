@@ -31,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Only after a change of dependencies; needs `uv`.
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --group dev --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-strip-extras --group dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV)

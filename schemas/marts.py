@@ -9,7 +9,6 @@ from __future__ import annotations
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, categories, column, table_name
 from schemas.policy import Policy
 
-
 CODES = {
     "MART-UNDECLARED": "the built file has a table or column that no model declares, or lacks one that is declared",
     "MART-WAL": "the built file still has a write-ahead log beside it",

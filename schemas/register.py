@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
 
-
 CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",
     "LINK-CUSTOMER-NUMBER": "the same customer number",

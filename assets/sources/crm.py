@@ -37,11 +37,11 @@ _MACROS = (
 )
 
 # Passwords are dropped at ingest (P5.1 names them; law.md: dropped, counted, never stored).
-_PASSWORD = "passw|salasana|lösenord"
-_WITHOUT_PASSWORDS = f"""
-    CASE WHEN regexp_matches(payload, '(?i)"[^"]*({_PASSWORD})[^"]*"\\s*:') THEN
+_SECRETS = "passw|salasana|lösenord"
+_WITHOUT_SECRETSS = f"""
+    CASE WHEN regexp_matches(payload, '(?i)"[^"]*({_SECRETS})[^"]*"\\s*:') THEN
         json_merge_patch(payload, '{{' || array_to_string(list_transform(
-            list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i){_PASSWORD}')),
+            list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i){_SECRETS}')),
             lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR
     ELSE payload END"""
 
@@ -194,7 +194,7 @@ SOURCE = Source(
             name="contacts",
             format="csv",
             snapshot=True,
-            minimise=_WITHOUT_PASSWORDS,
+            minimise=_WITHOUT_SECRETSS,
             identify=_IDENTIFY.format(
                 number="Record ID",
                 type="contact_id",

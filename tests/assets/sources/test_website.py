@@ -70,8 +70,8 @@ class TestMinimising:
         for written in ([str(one) for one in addresses], [one.exploded.upper() for one in addresses]):
             for one, payload in zip(addresses, keep(VISITS, [visit(visitIp=address) for address in written]).payloads, strict=True):
                 kept = ipaddress.ip_address(json.loads(payload)["visitIp"])
-                assert kept == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address  # noqa: PLR2004
-                assert kept in ipaddress.ip_network((one, 24 if one.version == 4 else 32), strict=False) or "::" in str(one)  # noqa: PLR2004
+                assert kept == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address
+                assert kept in ipaddress.ip_network((one, 24 if one.version == 4 else 32), strict=False) or "::" in str(one)
 
     def test_geolocation_is_emptied_and_all_else_stays_byte_for_byte(self) -> None:
         before = (
