@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from pipelines.command.showing import table
+from tests.bench import floor
 from tests.bench.measuring import BenchError, Measured, machine, measure, warm
 from tests.bench.steps import register_seconds, step_seconds
 
@@ -56,13 +57,15 @@ def _bench(folder: Path, asked: argparse.Namespace) -> int:
         folder / "sample.out",
     )
     size = warm(sampled / "inbox")
+    planned = folder / "floor.json"
+    planned.write_text(json.dumps(floor.plan(sampled / "inbox", folder)))
     print(f"{made.out.strip()}; {size / MIB:,.0f} MiB in {made.seconds:.0f} s\n", flush=True)
     floors: list[Measured] = []
     refreshes: list[Measured] = []
     steps: list[dict[str, float]] = []
     parts: list[dict[str, float]] = []
     for number in range(asked.repetitions):
-        floors.append(_floor(folder, sampled, number, keep=asked.keep))
+        floors.append(_floor(folder, planned, number, keep=asked.keep))
         root = folder / f"refreshed-{number}"
         refreshes.append(_refresh(folder, sampled, root))
         steps.append(step_seconds(root))
@@ -74,9 +77,9 @@ def _bench(folder: Path, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _floor(folder: Path, sampled: Path, number: int, *, keep: bool) -> Measured:
+def _floor(folder: Path, planned: Path, number: int, *, keep: bool) -> Measured:
     database = folder / f"floor-{number}.duckdb"
-    done = measure([sys.executable, "-m", "tests.bench.floor", str(sampled / "inbox"), str(database)], {"PYTHONPATH": _here()}, folder / f"floor-{number}.out")
+    done = measure([sys.executable, str(floor.__file__), str(planned), str(database)], {}, folder / f"floor-{number}.out")
     if not keep:
         database.unlink()
     return done
@@ -89,22 +92,19 @@ def _refresh(folder: Path, sampled: Path, root: Path) -> Measured:
     return measure([REGISTER, "refresh", "--json"], {"REGISTER_HOME": str(root)}, folder / f"{root.name}.out")
 
 
-def _here() -> str:
-    return str(Path(__file__).parents[2])
-
-
 def _report(floors: list[Measured], refreshes: list[Measured], steps: list[dict[str, float]], parts: list[dict[str, float]]) -> None:
     load, refresh = median(one.seconds for one in floors), median(one.seconds for one in refreshes)
     print("\nSteps of the refresh, seconds\n" + _seconds(_medians(steps), refresh))
     print("\nOf which the register, seconds\n" + _seconds(_medians(parts)))
     print("\nThe bare load, seconds\n" + _seconds(_medians([json.loads(one.out)["seconds"] for one in floors])))
-    rows = [
-        [name, *(f"{value:,.1f}" for value in (median(one.seconds for one in runs), median(one.processor for one in runs)))]
-        + [f"{median(one.peak for one in runs) / MIB:,.0f} MiB"]
-        for name, runs in (("bare DuckDB load", floors), ("register refresh", refreshes))
-    ]
+    rows = [_measured("bare DuckDB load", floors), _measured("register refresh", refreshes)]
     print("\n" + table(["what", "seconds", "processor seconds", "peak memory"], rows))
     print(f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: {_spread(refreshes)}, of the loads: {_spread(floors)})")
+
+
+def _measured(name: str, runs: list[Measured]) -> list[str]:
+    seconds, processor = median(one.seconds for one in runs), median(one.processor for one in runs)
+    return [name, f"{seconds:,.1f}", f"{processor:,.1f}", f"{median(one.peak for one in runs) / MIB:,.0f} MiB"]
 
 
 def _spread(runs: list[Measured]) -> str:

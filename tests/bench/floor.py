@@ -1,81 +1,73 @@
 """The floor: a bare DuckDB load of the delivery files into one DuckDB file. Nothing is checked, resolved or published.
 
-    python -m tests.bench.floor INBOX DATABASE
+`plan` says how the files are loaded; the load itself runs in a process of its own that imports nothing but DuckDB:
 
-Prints {"rows": {table: n}, "seconds": {table: s}}. One table per dataset, a row per delivered record.
+    python floor.py PLAN DATABASE
+
+and prints {"rows": {table: n}, "seconds": {table: s}}: one table per dataset, a row per delivered record.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from assets.deliveries import MANIFEST
-from assets.sources import SOURCES
-
-# What DuckDB calls the encodings that it reads by itself. A file in another is first rewritten as UTF-8.
+# What DuckDB calls the encodings that it reads by itself; a file in another is rewritten as UTF-8 beforehand.
 ENCODINGS = {"utf-8": "utf-8", "iso-8859-1": "latin-1", "utf-16le": "utf-16"}
 
 
-@dataclass(frozen=True)
-class Load:
-    """The files of one dataset in one encoding."""
+def plan(inbox: Path, scratch: Path) -> dict[str, str]:
+    """Table -> query that loads it, by what the manifests say. A delivery that came twice is loaded twice, as it is read twice."""
+    from assets.deliveries import MANIFEST
 
-    dataset: str
-    encoding: str
-    paths: tuple[str, ...]
-
-    @property
-    def table(self) -> str:
-        return self.dataset if self.encoding == "utf-8" else f"{self.dataset}_{ENCODINGS[self.encoding].replace('-', '_')}"
-
-
-def loads(inbox: Path, scratch: Path) -> list[Load]:
-    """What there is to load, by what the manifests say; a delivery that came twice is loaded twice, as it is read twice."""
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for manifest in sorted(inbox.rglob(f"*{MANIFEST}")):
+    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for number, manifest in enumerate(sorted(inbox.rglob(f"*{MANIFEST}"))):
         said = json.loads(manifest.read_text())
-        path, encoding = Path(str(manifest).removesuffix(MANIFEST)), said["encoding"]
+        path, encoding = manifest.with_name(manifest.name.removesuffix(MANIFEST)), said["encoding"]
         if encoding not in ENCODINGS:
-            copy = scratch / f"{len(found)}-{path.name}"
+            copy = scratch / f"{number}-{path.name}"
             copy.write_text(path.read_text(encoding=encoding), encoding="utf-8")
             path, encoding = copy, "utf-8"
-        found[said["dataset"], encoding].append(str(path))
-    return [Load(dataset, encoding, tuple(paths)) for (dataset, encoding), paths in sorted(found.items())]
+        found[said["dataset"], encoding].append(path)
+    return {
+        dataset if encoding == "utf-8" else f"{dataset}_{ENCODINGS[encoding].replace('-', '_')}": _query(dataset, encoding, paths)
+        for (dataset, encoding), paths in sorted(found.items())
+    }
 
 
-def query(load: Load) -> str:
-    """How one would load the files by hand, as DuckDB guesses their columns; an envelope's array becomes rows."""
-    dataset = next(one for source in SOURCES for one in source.datasets if one.name == load.dataset)
-    paths, largest = list(load.paths), max(Path(path).stat().st_size for path in load.paths)
+def _query(name: str, encoding: str, files: list[Path]) -> str:
+    """How one would load the files by hand, as DuckDB guesses their columns; an envelope's array becomes rows of JSON."""
+    from assets.sources import SOURCES
+
+    dataset = next(one for source in SOURCES for one in source.datasets if one.name == name)
+    paths = [str(path) for path in files]
     if dataset.format == "csv":
-        return f"SELECT * FROM read_csv({paths!r}, header = true, encoding = '{ENCODINGS[load.encoding]}', union_by_name = true, ignore_errors = true)"
+        return f"SELECT * FROM read_csv({paths!r}, header = true, encoding = '{ENCODINGS[encoding]}', union_by_name = true, ignore_errors = true)"
     if dataset.format == "json_lines":
         return f"SELECT * FROM read_ndjson({paths!r}, union_by_name = true, ignore_errors = true)"
     if dataset.array_key is None:
         return f"SELECT * FROM read_json({paths!r}, union_by_name = true)"
     # The envelope is one JSON object as long as the file.
+    largest = max(path.stat().st_size for path in files)
     return f"""SELECT unnest("{dataset.array_key}") AS record
         FROM read_json({paths!r}, columns = {{'{dataset.array_key}': 'JSON[]'}}, maximum_object_size = {largest + 1})"""
 
 
-def main(inbox: Path, database: Path) -> None:
+def load(planned: dict[str, str], database: Path) -> dict[str, dict[str, float]]:
     rows, seconds = {}, {}
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect(str(database)) as connection:
-        for load in loads(inbox, Path(scratch)):
+    with duckdb.connect(str(database)) as connection:
+        for table, query in planned.items():
             started = time.monotonic()
-            connection.execute(f'CREATE TABLE "{load.table}" AS {query(load)}')
-            seconds[load.table] = round(time.monotonic() - started, 3)
-            rows[load.table] = (connection.execute(f'SELECT count(*) FROM "{load.table}"').fetchone() or (0,))[0]
-    print(json.dumps({"rows": rows, "seconds": seconds}))
+            connection.execute(f'CREATE TABLE "{table}" AS {query}')
+            seconds[table] = round(time.monotonic() - started, 3)
+            rows[table] = (connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() or (0,))[0]
+    return {"rows": rows, "seconds": seconds}
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    print(json.dumps(load(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))))

@@ -1,0 +1,80 @@
+"""The page of rules names every code that the product can give, so that nobody meets one that is explained nowhere."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import schemas.sources
+from assets.register.linkage import PASSES
+from schemas import staged
+from schemas.columns import TableModel
+from schemas.delivery import REFUSALS
+from schemas.policy import load_policy
+from schemas.raw import FAULTS
+from schemas.validation import BUILT_IN
+
+PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
+SOURCES = {one.name: importlib.import_module(f"schemas.sources.{one.name}") for one in pkgutil.iter_modules(schemas.sources.__path__)}
+
+
+def models(module: ModuleType) -> Iterator[type[TableModel]]:
+    """The module's own models of tables."""
+    for one in vars(module).values():
+        if isinstance(one, type) and issubclass(one, TableModel) and one.__module__ == module.__name__ and one.to_schema().name != one.__name__:
+            yield one
+
+
+def codes(model: type[TableModel]) -> set[str]:
+    """The codes that are written out on a model's rules."""
+    schema = model.to_schema()
+    checks = [*schema.checks, *(check for column in schema.columns.values() for check in column.checks)]
+    return {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
+
+
+def missing(wanted: set[str]) -> list[str]:
+    return sorted(code for code in wanted if f"`{code}`" not in PAGE)
+
+
+@pytest.mark.parametrize("catalogue", [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention], ids=["refusals", "faults", "links", "retention"])
+def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]) -> None:
+    assert missing(set(catalogue)) == []
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_page_and_the_catalogue_name_every_rule_of_the_source(source: str) -> None:
+    given = {code for model in models(SOURCES[source]) for code in codes(model)}
+    assert given
+    assert given == set(SOURCES[source].CODES)
+    assert missing(given) == []
+
+
+def test_the_page_names_every_rule_of_the_canonical_frames() -> None:
+    given = {code for model in staged.CANONICAL.values() for code in codes(model)}
+    assert len(given) > 4
+    assert missing(given) == []
+
+
+def test_the_page_tells_how_the_codes_of_columns_end() -> None:
+    assert missing({f"<TABLE>-<COLUMN>-{ending}" for ending in BUILT_IN.values()}) == []
+
+
+def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
+    said = [text for module in SOURCES.values() for text in module.CODES.values()]
+    assert [text for text in (*said, *REFUSALS.values(), *FAULTS.values()) if text not in PAGE] == []
+
+
+def test_the_page_names_no_rule_that_is_not_given() -> None:
+    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL"}
+    for module in (staged, *SOURCES.values()):
+        for model in models(module):
+            known |= codes(model)
+    told = {line.split("`")[1] for line in PAGE.splitlines() if line.startswith("| `")}
+    assert sorted(code for code in told if code not in known and "<" not in code) == []
