@@ -32,7 +32,7 @@ class Period(BaseModel):
     def parse(cls, text: object) -> Period:
         """Read `<count> days|months|years`; raises ValueError naming the text."""
         words = str(text).split()
-        if len(words) != 2 or not words[0].isdigit() or words[1] not in ("days", "months", "years"):
+        if len(words) != 2 or not (words[0].isascii() and words[0].isdecimal()) or words[1] not in ("days", "months", "years"):
             raise ValueError(f"a period is '<count> days|months|years', not {text!r}")
         return cls.model_validate({"count": int(words[0]), "unit": words[1]})
 

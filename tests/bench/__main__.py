@@ -100,6 +100,8 @@ def _report(floors: list[Measured], refreshes: list[Measured], steps: list[dict[
     rows = [_measured("bare DuckDB load", floors), _measured("register refresh", refreshes)]
     print("\n" + table(["what", "seconds", "processor seconds", "peak memory"], rows))
     print(f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: {_spread(refreshes)}, of the loads: {_spread(floors)})")
+    busy = median(one.processor for one in refreshes) / median(one.processor for one in floors)
+    print(f"ratio in processor seconds: {busy:.1f}   (trust this one when the machine had other work)")
 
 
 def _measured(name: str, runs: list[Measured]) -> list[str]:

@@ -110,7 +110,7 @@ class TestPolicy:
         functools.reduce(lambda inner, key: inner[key], where[:-1], told)[where[-1]] = value
         with pytest.raises(ValidationError) as refusal:
             Policy.model_validate(told)
-        assert [error["loc"] for error in refusal.value.errors()][0][: len(where)] == where
+        assert refusal.value.errors()[0]["loc"][: len(where)] == where
 
     def test_an_unknown_time_zone_is_refused(self) -> None:
         with pytest.raises((ValidationError, KeyError)):

@@ -1,0 +1,252 @@
+"""What is past its time on a day goes from every layer, and the register is the same before and after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from assets import deliveries, raw, retention, staged
+from assets.home import Home
+from assets.register import building
+from assets.sources import SOURCES
+from tests.assets.sources.population_register_messages import code
+from tests.conftest import TODAY, csv, put, rows, take_in
+
+# Boundaries as of 20 November 2026, by calendar: the first of each pair is over, the second is not.
+CODES = {body: code(body) for body in ("010170-941", "010170-942")}
+Table = list[dict[str, Any]]
+
+
+def visit(number: int, visitor: str, moment: datetime) -> dict[str, Any]:
+    started = int(moment.timestamp())
+    return {
+        "idSite": 1, "idVisit": number, "visitorId": visitor, "firstActionTimestamp": started, "serverTimestamp": started + 60, "visitDuration": "60",
+        "deviceType": "Desktop", "browserCode": "CM", "actionDetails": [],
+    }  # fmt: skip
+
+
+def mark(remark_id: str, dated: str | None, expires: str | None) -> dict[str, Any]:
+    return {"remarkId": remark_id, "remarkType": "PaymentRemark", "remarkDate": dated, "remarkExpiresDate": expires, "amount": 10.5, "creditor": "Esimerkki Oy"}
+
+
+def contract(number: str, customer: str, ends_on: str) -> dict[str, str]:
+    return {
+        "contract_number": number, "contact_id": "", "customer_number": customer, "identity_code": "", "product": "sähkö", "status": "ended",
+        "starts_on": "2019-01-01", "ends_on": ends_on, "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2025-10-01T10:00:00Z",
+    }  # fmt: skip
+
+
+def order(number: str, customer: str, ordered_at: str, amount: str = "20.00") -> dict[str, str]:
+    return {
+        "order_number": number, "contact_id": "", "customer_number": customer, "ordered_at": ordered_at, "status": "delivered", "amount": amount,
+        "currency": "EUR", "items": "1",
+    }  # fmt: skip
+
+
+def contact(number: str, given: str, family: str, active: str) -> dict[str, str]:
+    return {"Record ID": number, "First Name": given, "Last Name": family, "Create Date": "2020-01-01 10:00", "Last Activity Date": active}
+
+
+def deliver(home: Home) -> None:
+    visits = [
+        visit(1, "a000000000000001", datetime(2024, 10, 20, 20, 59, 59, tzinfo=UTC)),
+        visit(2, "a000000000000001", datetime(2024, 10, 20, 21, 0, 0, tzinfo=UTC)),
+        visit(3, "a000000000000003", datetime(2025, 10, 20, 20, 59, 59, tzinfo=UTC)),
+        visit(4, "a000000000000003", datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)),
+        visit(5, "a000000000000005", datetime(2025, 10, 20, 21, 0, 0, tzinfo=UTC)),
+    ]
+    put(home, "website", "2026-11-10", "visits", json.dumps(visits).encode(), len(visits))
+    reports = [
+        {
+            "socialSecurityNumber": CODES["010170-941"],
+            "creditClass": 2,
+            "purposeCode": "1",
+            "remarks": [
+                mark("expired", "2025-01-01", "2026-11-20"),
+                mark("holds", "2020-01-01", "2026-11-21"),
+                mark("three-years-old", "2023-11-20", None),
+                mark("almost-three", "2023-11-21", None),
+            ],
+        }
+    ]
+    put(home, "credit_bureau", "2026-11-10", "credit_reports", json.dumps(reports[0]).encode(), 1)
+    for day, body in (("2025-10-20", "010170-941"), ("2025-10-21", "010170-942")):
+        old = {"socialSecurityNumber": CODES[body], "creditClass": 3, "purposeCode": "2", "remarks": []}
+        put(home, "credit_bureau", day, "credit_reports", json.dumps(old).encode(), 1)
+    put(home, "crm", "2025-10-20", "contracts", csv([contract("K-over", "C0000001", "2023-11-20")]), 1)
+    put(home, "crm", "2025-10-21", "contracts", csv([contract("K-holds", "C0000002", "2023-11-21")]), 1)
+    orders = [
+        order("T-2019", "C0000002", "2019-12-31T21:59:59Z"),
+        order("T-2020", "C0000002", "2019-12-31T22:00:00Z"),
+        order("T-gone-customer", "C0000001", "2021-06-01T10:00:00Z"),
+    ]
+    put(home, "crm", "2026-11-10", "orders", csv(orders), len(orders))
+    for day in ("2026-10-21", "2026-10-22"):
+        put(home, "crm", day, "orders", csv([order(f"T-odd-{day}", "C0000002", "2026-10-01T10:00:00Z", amount="paljon")]), 1)
+    contacts = [contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"), contact("502", "Bertta", "Vilkas", "2023-11-21 00:00")]
+    put(home, "crm", "2026-11-10", "contacts", csv(contacts), len(contacts))
+
+
+def register_of(home: Home) -> dict[str, Table]:
+    """Every table of the register but the decisions, which go with the sweep."""
+    tables = [table for table in building.TABLES if table not in ("expired", "departed")]
+    return {table: sorted(rows(home, f"SELECT * FROM {table}"), key=repr) for table in tables}
+
+
+def layer(home: Home, name: str, table: str = "*") -> Table:
+    """Rows of every staged or quarantined file of a table, and the day of their delivery."""
+    files = [str(path) for path in home.files(name, name=f"*/{table}" if name == "staged" else table)]
+    if not files:
+        return []
+    depth = len(str(home.lake / name).split("/")) + 2
+    return rows(home, f"SELECT * EXCLUDE (filename), split_part(filename, '/', {depth}) AS day FROM read_parquet({files!r}, filename = true)")
+
+
+@dataclass(frozen=True)
+class Swept:
+    home: Home
+    before: dict[str, Table]
+    removed: dict[str, int]
+    after: dict[str, Table]
+    raw_before: set[str]
+
+
+def raw_days(home: Home, dataset: str) -> set[str]:
+    return {
+        entry.day for entry in deliveries.book(home) if entry.dataset == dataset and raw.raw_path(home, entry.source, entry.day, entry.delivery_id).exists()
+    }
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    home = Home(tmp_path_factory.mktemp("swept") / "data")
+    home.create()
+    deliver(home)
+    take_in(home)
+    raw_before = raw_days(home, "contracts")
+    building.build(home, TODAY)
+    before = register_of(home)
+    removed = retention.sweep(home, TODAY)
+    return Swept(home, before, removed, register_of(home), raw_before)
+
+
+def values(table: Table, column: str) -> set[Any]:
+    return {row[column] for row in table}
+
+
+def test_visits_go_after_25_months_by_the_calendar_in_helsinki(swept: Swept) -> None:
+    assert values(swept.after["visits"], "visit") == {"1|2", "1|3", "1|4", "1|5"}
+    assert values(layer(swept.home, "staged", "visits"), "visit") == {"1|2", "1|3", "1|4", "1|5"}
+
+
+def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_without_it(swept: Swept) -> None:
+    held = {row["visit"]: (row["visitor_id"], row["person_key"] is not None) for row in layer(swept.home, "staged", "visits")}
+    assert held == {"1|2": (None, False), "1|3": (None, False), "1|4": (None, False), "1|5": ("a000000000000005", True)}
+    assert {row["visit"] for row in swept.after["visits"] if row["registrant_id"]} == {"1|5"}
+    assert "a000000000000003" not in values(layer(swept.home, "staged", "identifiers"), "value")
+
+
+def test_credit_marks_go_when_they_expire_or_after_three_years_without_a_date(swept: Swept) -> None:
+    assert values(swept.after["credit_marks"], "remark_id") == {"holds", "almost-three"}
+    assert values(layer(swept.home, "staged", "credit_marks"), "remark_id") == {"holds", "almost-three"}
+
+
+def test_credit_reports_go_after_13_months(swept: Swept) -> None:
+    assert values(layer(swept.home, "staged", "credit_reports"), "day") == {"2025-10-21", "2026-11-10"}
+
+
+def test_orders_go_six_years_after_the_end_of_their_year(swept: Swept) -> None:
+    assert values(swept.after["orders"], "order_number") == {"T-2020", "T-gone-customer"}
+    assert values(layer(swept.home, "staged", "orders"), "order_number") == {"T-2020", "T-gone-customer"}
+
+
+def test_an_order_outlives_its_customer_without_saying_who_it_was(swept: Swept) -> None:
+    in_register = {row["order_number"]: row["registrant_id"] is not None for row in swept.after["orders"]}
+    assert in_register == {"T-2020": True, "T-gone-customer": False}
+    [kept] = [row for row in layer(swept.home, "staged", "orders") if row["order_number"] == "T-gone-customer"]
+    assert (kept["customer_number"], kept["person_key"], kept["amount"]) == (None, None, Decimal("20.00"))
+    assert "C0000001" not in values(layer(swept.home, "staged", "identifiers"), "value")
+    held = [row for path in swept.home.files("raw", "crm") for row in rows(swept.home, f"SELECT payload FROM read_parquet('{path}')")]
+    assert not [row for row in held if "C0000001" in row["payload"]]
+
+
+def test_a_customer_goes_three_years_after_the_last_contract(swept: Swept) -> None:
+    assert values(swept.after["registrants"], "customer_number") >= {"C0000002"}
+    assert "C0000001" not in values(swept.after["registrants"], "customer_number")
+    assert values(layer(swept.home, "staged", "contracts"), "contract_number") == {"K-holds"}
+
+
+def test_a_prospect_goes_three_years_after_the_last_contact(swept: Swept) -> None:
+    assert {"Bertta"} == values(swept.after["registrants"], "given_names") - {None}
+    assert values(layer(swept.home, "staged", "names"), "given_names") == {"Bertta"}
+
+
+def test_quarantine_goes_after_30_days(swept: Swept) -> None:
+    assert values(layer(swept.home, "quarantine"), "day") == {"2026-10-22"}
+    assert {row["day"] for row in layer(swept.home, "staged", "records") if row["outcome"] == "quarantined"} == {"2026-10-22"}
+
+
+def test_raw_goes_after_13_months_and_what_was_staged_from_it_stays(tmp_path: Any) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    put(home, "crm", "2025-10-20", "contracts", csv([contract("K-1", "C0000003", "2026-06-01")]), 1)
+    put(home, "crm", "2025-10-21", "contracts", csv([contract("K-2", "C0000004", "2026-06-01")]), 1)
+    take_in(home)
+    building.build(home, TODAY)
+    before = register_of(home)
+    assert retention.sweep(home, TODAY) == {"RET-RAW-13M": 1}
+    assert raw_days(home, "contracts") == {"2025-10-21"}
+    for source in SOURCES:
+        staged.stage(home, source, {"2025-10-20", "2025-10-21"}, again=True)
+    building.build(home, TODAY)
+    assert register_of(home) == before
+    assert values(layer(home, "staged", "contracts"), "contract_number") == {"K-1", "K-2"}
+    assert_accounted_for(home)
+
+
+def test_every_rule_is_counted(swept: Swept) -> None:
+    assert set(swept.removed) >= {
+        "RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-VOUCHER-6Y", "RET-VISITS-25M", "RET-COOKIE-13M", "RET-CREDIT-EXPIRY", "RET-CREDIT-REPORT-13M",
+        "RET-QUARANTINE-30D", "RET-RAW-13M",
+    }  # fmt: skip
+    assert (swept.removed["RET-VISITS-25M"], swept.removed["RET-PROSPECT-3Y"], swept.removed["RET-QUARANTINE-30D"]) == (1, 1, 1)
+
+
+def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
+    assert [table for table in swept.before if swept.before[table] != swept.after[table]] == []
+
+
+def assert_accounted_for(home: Home) -> None:
+    book = deliveries.book(home)
+    assert all(entry.conserved and not entry.removing for entry in book)
+    assert staged.lost_by_key(home, book) == 0
+
+
+def test_every_record_stays_accounted_for(swept: Swept) -> None:
+    assert_accounted_for(swept.home)
+
+
+def test_built_and_swept_and_staged_again_nothing_changes(swept: Swept) -> None:
+    building.build(swept.home, TODAY)
+    assert [table for table, was in register_of(swept.home).items() if was != swept.before[table]] == []
+    assert retention.sweep(swept.home, TODAY) == {}
+    for source in SOURCES:
+        staged.stage(swept.home, source, {entry.day for entry in deliveries.book(swept.home)}, again=True)
+    building.build(swept.home, TODAY)
+    assert [table for table, was in register_of(swept.home).items() if was != swept.before[table]] == []
+    assert_accounted_for(swept.home)
+
+
+def test_a_day_earlier_nothing_that_is_at_its_boundary_goes(tmp_path: Any) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    deliver(home)
+    take_in(home)
+    building.build(home, date(2026, 11, 19))
+    removed = retention.sweep(home, date(2026, 11, 19))
+    assert set(removed) == {"RET-VOUCHER-6Y", "RET-COOKIE-13M"}  # of the year 2019, and of a cookie two years old

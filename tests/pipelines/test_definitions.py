@@ -1,0 +1,257 @@
+"""What the data team sees in Dagster: the assets, jobs, schedule and sensors, and what each asset tells of itself."""
+
+from __future__ import annotations
+
+import sys
+import types
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets import requests
+from assets.deliveries import refuse, waiting
+from assets.home import Home
+from pipelines import notifier
+from pipelines.definitions import build_definitions
+from pipelines.schedules import nightly_refresh
+from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor
+from schemas.delivery import RefusedDeliveryError
+from schemas.policy import load_policy
+from tests.conftest import csv, put
+
+SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
+MARTS = {"customer_care", "contracts", "direct_marketing", "analytics", "credit_decision"}
+REGISTER = {
+    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "contracts", "orders", "visits", "credit_reports",
+    "credit_marks", "identifiers", "departed", "expired",
+}  # fmt: skip
+GROUPS = {
+    "inbox": {f"inbox/{source}" for source in SOURCES},
+    "raw": {f"raw/{source}" for source in SOURCES},
+    "staged": {f"staged/{source}" for source in SOURCES},
+    "register": {f"register/{table}" for table in REGISTER},
+    "marts": {f"{step}/{mart}" for step in ("built", "marts") for mart in MARTS},
+    "retention": {"retention/sweep"},
+    "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "closed")},
+}
+JOBS = {"refresh", "ingest", "retention", "erasure_backfill"}
+SENSORS = {"inbox_sensor", "request_sensor", "failure_sensor"}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_definitions()
+
+
+@pytest.fixture(scope="module")
+def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    made = Home(tmp_path / "data")
+    made.create()
+    monkeypatch.setenv("REGISTER_HOME", str(made.root))
+    return made
+
+
+def selected(definitions: dg.Definitions, job: str) -> set[str]:
+    found = definitions.resolve_job_def(job).asset_layer.selected_asset_keys
+    return {key.path[0] for key in found}
+
+
+class TestDefinitions:
+    def test_they_load(self, definitions: dg.Definitions) -> None:
+        dg.Definitions.validate_loadable(definitions)
+
+    def test_groups_are_the_way_of_the_data(self, specs: dict[str, dg.AssetSpec]) -> None:
+        found: dict[str, set[str]] = {}
+        for key, spec in specs.items():
+            found.setdefault(str(spec.group_name), set()).add(key)
+        assert found == GROUPS
+
+    def test_jobs_select_what_they_are_named_for(self, definitions: dg.Definitions) -> None:
+        named = {job.name for job in definitions.jobs or []}
+        assert named == JOBS
+        assert selected(definitions, "ingest") == {"raw", "staged"}
+        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention"}
+        assert selected(definitions, "retention") == {"register", "built", "marts", "retention"}
+        assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
+
+    def test_days_and_requests_are_partitions(self, definitions: dg.Definitions) -> None:
+        partitioned = {job: definitions.resolve_job_def(job).partitions_def for job in JOBS}
+        assert partitioned["retention"] is None
+        assert isinstance(partitioned["erasure_backfill"], dg.DynamicPartitionsDefinition)
+        for job in ("refresh", "ingest"):
+            days = partitioned[job]
+            assert isinstance(days, dg.DailyPartitionsDefinition)
+            assert (days.get_first_partition_key(), days.timezone) == ("2015-01-01", "Europe/Helsinki")
+            with dg.partition_loading_context(effective_dt=datetime(2026, 11, 19, 22, 30, tzinfo=UTC)):
+                assert days.get_last_partition_key() == "2026-11-20"
+
+    def test_every_run_is_in_one_process(self, definitions: dg.Definitions) -> None:
+        assert {definitions.resolve_job_def(job).executor_def.name for job in JOBS} == {"in_process"}
+
+    def test_one_thing_is_never_written_by_two_runs(self, definitions: dg.Definitions) -> None:
+        pools = {node.pool for asset in definitions.resolve_asset_graph().assets_defs if asset.is_executable for node in [asset.op] if not asset.check_keys}
+        assert pools == {"lake"}
+
+    def test_bad_data_stops_at_blocking_checks(self, definitions: dg.Definitions) -> None:
+        graph = definitions.resolve_asset_graph()
+        blocking = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+        wanted = {f"staged/{source}:conservation" for source in SOURCES} | {f"built/{mart}:fit_to_publish" for mart in MARTS}
+        wanted |= {f"raw/{source}:nobody_suppressed" for source in SOURCES}
+        assert wanted <= blocking
+        assert any(name.startswith("register/registrants:") for name in blocking)
+
+
+class TestAssets:
+    def test_each_says_what_it_is_and_whose(self, specs: dict[str, dg.AssetSpec]) -> None:
+        own = {key: spec for key, spec in specs.items() if spec.group_name != "inbox"}
+        assert [key for key, spec in own.items() if not spec.description] == []
+        assert [key for key, spec in own.items() if not spec.owners] == []
+        assert [key for key, spec in own.items() if not spec.kinds] == []
+
+    def test_each_table_shows_its_columns_with_a_category_of_the_policy(self, specs: dict[str, dg.AssetSpec]) -> None:
+        categories = set(load_policy().categories)
+        for key, spec in specs.items():
+            if spec.group_name in ("raw", "staged", "register", "marts"):
+                columns = spec.metadata["dagster/column_schema"].columns
+                assert columns, key
+                assert [column.name for column in columns if column.tags.get("category") not in categories] == [], key
+
+    def test_columns_say_where_they_come_from(self, specs: dict[str, dg.AssetSpec]) -> None:
+        lineage = specs["built/contracts"].metadata["dagster/column_lineage"].deps_by_column
+        assert lineage["registrants.identity_code"] == [dg.TableColumnDep(dg.AssetKey(["register", "registrants"]), "identity_code")]
+        for key, spec in specs.items():
+            if spec.group_name in ("staged", "register") or key.startswith("built/"):
+                assert "dagster/column_lineage" in spec.metadata, key
+
+    def test_what_is_published_is_to_be_fresh(self, specs: dict[str, dg.AssetSpec]) -> None:
+        for key, spec in specs.items():
+            if key.startswith(("register/", "marts/")):
+                assert spec.freshness_policy is not None, key
+
+
+class TestSchedule:
+    def test_it_is_every_night_at_half_past_two_in_helsinki(self) -> None:
+        told = (nightly_refresh.cron_schedule, nightly_refresh.execution_timezone, nightly_refresh.job_name, nightly_refresh.default_status)
+        assert told == ("30 2 * * *", "Europe/Helsinki", "refresh", dg.DefaultScheduleStatus.RUNNING)
+
+    def tick(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[tuple[str | None, str, str]]:
+        night = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
+        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=night, repository_def=definitions.get_repository_def())
+        asked = nightly_refresh.evaluate_tick(context).run_requests or []
+        return [(one.run_key, one.tags["dagster/asset_partition_range_start"], one.tags["dagster/asset_partition_range_end"]) for one in asked]
+
+    def test_without_deliveries_there_is_one_run_for_retention(self, definitions: dg.Definitions, home: Home) -> None:
+        with dg.instance_for_test() as instance:
+            assert self.tick(definitions, instance) == [("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")]
+
+    def test_neighbouring_days_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
+        for day in ("2026-11-03", "2026-11-04", "2026-11-07"):
+            put(home, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
+        with dg.instance_for_test() as instance:
+            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-07", "2026-11-07")]
+
+
+class TestSensors:
+    def test_they_are_these(self, definitions: dg.Definitions) -> None:
+        assert {sensor.name for sensor in definitions.sensors or []} == SENSORS
+
+    def test_only_the_inbox_is_left_to_be_switched_on(self) -> None:
+        status = {sensor.name: sensor.default_status for sensor in (inbox_sensor, request_sensor, failure_sensor)}
+        assert status == {
+            "inbox_sensor": dg.DefaultSensorStatus.STOPPED,
+            "request_sensor": dg.DefaultSensorStatus.RUNNING,
+            "failure_sensor": dg.DefaultSensorStatus.RUNNING,
+        }
+
+    def look(self, definitions: dg.Definitions) -> list[dg.RunRequest]:
+        with dg.instance_for_test() as instance:
+            context = dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
+            return list(inbox_sensor.evaluate_tick(context).run_requests or [])
+
+    def test_an_empty_inbox_starts_nothing(self, definitions: dg.Definitions, home: Home) -> None:
+        assert self.look(definitions) == []
+
+    def test_a_delivery_starts_one_run_for_its_day_once(self, definitions: dg.Definitions, home: Home) -> None:
+        path = put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1, name="maija-esimerkki.csv")
+        first, second = self.look(definitions), self.look(definitions)
+        assert [one.run_key for one in first] == [one.run_key for one in second]
+        assert [one.tags["dagster/asset_partition_range_start"] for one in first] == ["2026-11-03"]
+        assert path.stem not in repr(first)
+        put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "2"}]), 1)
+        assert self.look(definitions)[0].run_key != first[0].run_key
+
+    def test_a_file_without_its_manifest_is_not_there_yet(self, definitions: dg.Definitions, home: Home) -> None:
+        path = put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
+        path.with_name(path.name + ".manifest.json").unlink()
+        assert self.look(definitions) == []
+
+    def test_what_was_refused_starts_nothing(self, definitions: dg.Definitions, home: Home) -> None:
+        put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
+        [item] = waiting(home, "crm")
+        refuse(home, item, RefusedDeliveryError("DEL-SIZE"))
+        assert self.look(definitions) == []
+
+    def test_a_pending_request_becomes_a_partition_by_its_id_alone(self, definitions: dg.Definitions, home: Home) -> None:
+        now = datetime.now(UTC)
+        request_id = requests.receive(home, "erasure", "written", ["customer_number:C0000001"], now)
+        closed = requests.receive(home, "erasure", "written", ["customer_number:C0000002"], now + timedelta(seconds=1))
+        requests.close(home, requests.load(home, closed), now)
+        with dg.instance_for_test() as instance:
+            context = dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
+            asked = request_sensor.evaluate_tick(context)
+            assert [list(one.partition_keys) for one in asked.dynamic_partitions_requests or []] == [[request_id]]
+            assert not asked.run_requests
+            instance.add_dynamic_partitions("requests", [request_id])
+            assert not request_sensor.evaluate_tick(context).dynamic_partitions_requests
+
+
+@dg.op
+def breaks() -> None:
+    raise dg.Failure("broken")
+
+
+@dg.job
+def broken() -> None:
+    breaks()
+
+
+class TestNotifier:
+    def told(self) -> None:
+        """Let the failure sensor see one failed run."""
+        with dg.instance_for_test() as instance:
+            result = broken.execute_in_process(instance=instance, raise_on_error=False)
+            context = dg.build_run_status_sensor_context(
+                sensor_name="failure_sensor", dagster_instance=instance, dagster_run=result.dagster_run, dagster_event=result.get_run_failure_event()
+            )
+            failure_sensor(context.for_run_failure())
+
+    def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
+        self.told()
+        path = home.root / "notifications.jsonl"
+        assert '"job": "broken"' in path.read_text()
+        assert '"steps": ["breaks"]' in path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_another_is_named_in_the_environment(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+        heard: list[notifier.Failure] = []
+        module = types.ModuleType("our_pager")
+        module.page = heard.append  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "our_pager", module)
+        monkeypatch.setenv("REGISTER_NOTIFIER", "our_pager:page")
+        self.told()
+        assert [(one.job, one.steps) for one in heard] == [("broken", ("breaks",))]
+        assert not (home.root / "notifications.jsonl").exists()
+
+    @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])
+    def test_one_that_is_not_there_is_an_error(self, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("REGISTER_NOTIFIER", named)
+        with pytest.raises((ImportError, AttributeError)):
+            notifier.notifier()
