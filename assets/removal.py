@@ -15,12 +15,13 @@ import duckdb
 
 from assets import deliveries
 from assets.deliveries import Entry
+from assets.failing import PlainError
 from assets.home import Home, copy_parquet
 from assets.raw import raw_path
 from assets.staged import quarantine_path, staged_folder
 
 
-class RemovalError(Exception):
+class RemovalError(PlainError):
     """A file does not hold, after the rewrite, what it held before less what was to go. Names the layer and counts only."""
 
 

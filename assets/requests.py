@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from assets.failing import PlainError
 from assets.home import Home, writing
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 State = Literal["received", "erasing", "closed"]
 
 
-class RequestError(Exception):
+class RequestError(PlainError):
     """The request cannot be taken or carried out; says why, without the identifiers."""
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dagster as dg
 
-from assets.graph.deliveries import DAYS
-from assets.graph.erasure import REQUESTS
-
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
 _PUBLISHED = dg.AssetSelection.groups("register", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
@@ -14,14 +11,12 @@ _RETENTION = dg.AssetSelection.groups("retention")
 REFRESH = dg.define_asset_job(
     "refresh",
     selection=_DELIVERED | _PUBLISHED | _RETENTION,
-    partitions_def=DAYS,
     executor_def=dg.in_process_executor,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
 )
 INGEST = dg.define_asset_job(
     "ingest",
     selection=_DELIVERED,
-    partitions_def=DAYS,
     executor_def=dg.in_process_executor,
     description="Take in the deliveries of the chosen days, without building anything from them yet.",
 )
@@ -34,7 +29,6 @@ RETENTION = dg.define_asset_job(
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
     selection=dg.AssetSelection.groups("erasure") | _PUBLISHED,
-    partitions_def=REQUESTS,
     executor_def=dg.in_process_executor,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
 )

@@ -48,14 +48,14 @@ CREATE OR REPLACE MACRO identity_code_valid(code) AS
         AND identity_code_birth_date(code) IS NOT NULL
     END;
 
-CREATE OR REPLACE MACRO business_id_canonical(text) AS lpad(upper(trim(text)), 9, '0');
+CREATE OR REPLACE MACRO business_id_canonical(text) AS
+    CASE WHEN length(trim(text)) < 9 THEN lpad(upper(trim(text)), 9, '0') ELSE upper(trim(text)) END;
 
 CREATE OR REPLACE MACRO business_id_valid(code) AS
-    CASE WHEN code IS NOT NULL THEN
-        regexp_full_match(code, '[0-9]{7}-[0-9]')
-        AND code <> '0000000-0'
-        AND list_contains([0, 11], list_dot_product(
-            list_transform(string_split(substr(code, 1, 7), ''), lambda d: TRY_CAST(d AS DOUBLE)),
+    CASE WHEN code IS NULL THEN NULL
+        WHEN NOT regexp_full_match(code, '[0-9]{7}-[0-9]') OR code = '0000000-0' THEN false
+        ELSE list_contains([0, 11], list_dot_product(
+            list_transform(string_split(substr(code, 1, 7), ''), lambda digit: coalesce(TRY_CAST(digit AS DOUBLE), 0)),
             [7.0, 9.0, 10.0, 5.0, 8.0, 4.0, 2.0])::INTEGER % 11 + TRY_CAST(substr(code, 9, 1) AS INTEGER))
     END;
 

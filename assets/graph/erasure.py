@@ -18,11 +18,12 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
     return [key for key in context.partition_keys if requests.load(home, key).state != "closed"]
 
 
-def _asset(name: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _asset(name: str, kind: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(
         key=["erasure", name],
         deps=after,
         group_name="erasure",
+        kinds={kind},
         owners=["team:privacy"],
         description=description,
         partitions_def=REQUESTS,
@@ -31,7 +32,7 @@ def _asset(name: str, after: list[list[str]], description: str):  # type: ignore
     )
 
 
-@_asset("found", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
+@_asset("found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
 @without_values
 def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Find whom the requests mean."""
@@ -39,14 +40,14 @@ def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg
     return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": counts_table(["request", "identifiers"], counts.items())})
 
 
-@_asset("suppressed", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")
+@_asset("suppressed", "parquet", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")
 @without_values
 def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Suppress them."""
     return dg.MaterializeResult(metadata={"on_the_list": erasure.suppress(home, _open(context, home), today.date)})
 
 
-@_asset("removed", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
+@_asset("removed", "parquet", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
 @without_values
 def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove them from the lake."""
@@ -56,6 +57,7 @@ def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> 
 
 @_asset(
     "closed",
+    "json",
     [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
     "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.",
 )

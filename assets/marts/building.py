@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from assets.failing import PlainError
 from assets.home import Home, sync, writing
 from assets.marts import QUERIES
 from assets.register.building import TABLES as REGISTER
@@ -23,7 +24,7 @@ from schemas.validation import failures
 BATCH_ROWS = 250_000
 
 
-class MartCheckError(Exception):
+class MartCheckError(PlainError):
     """A built mart does not hold what its models promise; the message names tables, rules and counts only."""
 
 

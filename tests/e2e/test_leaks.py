@@ -80,7 +80,8 @@ def crm(home: Home) -> None:
     put(home, "crm", DAY, "contacts", contacts, 5, name=f"{MARK}-contacts.csv")
     contract = {
         "contract_number": f"{MARK}contract", "contact_id": "424242001", "customer_number": f"{MARK}customer", "identity_code": KNOWN,
-        "product": f"{MARK}product", "status": "active", "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
+        "product": f"{MARK}product", "status": "active",
+        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
         "remark": f"{MARK}remark",
     }  # fmt: skip
     hidden = {**contract, "contract_number": f"{MARK}hiddencontract", "contact_id": "424242002", "customer_number": "", "identity_code": HIDDEN}
@@ -96,8 +97,8 @@ def crm(home: Home) -> None:
 
 def website(home: Home) -> None:
     free = (
-        "visitorId", "fingerprint", "referrerType", "referrerName", "referrerUrl", "referrerKeyword", "deviceBrand", "deviceModel", "browserCode", "browserName",
-        "browserVersion", "operatingSystemName", "operatingSystemVersion", "resolution", "city", "visitIp", "another",
+        "visitorId", "fingerprint", "referrerType", "referrerName", "referrerUrl", "referrerKeyword", "deviceBrand", "deviceModel", "browserCode",
+        "browserName", "browserVersion", "operatingSystemName", "operatingSystemVersion", "resolution", "city", "visitIp", "another",
     )  # fmt: skip
     action = marked("type", "url", "siteSearchKeyword", "siteSearchCategory", "contentName", "contentPiece", "contentTarget", "contentInteraction", "title")
     visit = {

@@ -138,7 +138,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=1, max_size=8))
+@given(st.lists(st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=10, max_size=30))
 def test_whatever_the_texts_every_event_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
     payloads = [event() | change for change in changes]
     keep(LOG, payloads)

@@ -153,7 +153,7 @@ ANYTHING = st.recursive(
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from([*report(), "remarks", "businessId"]), ANYTHING, max_size=4), min_size=1, max_size=8))
+@given(st.lists(st.dictionaries(st.sampled_from([*report(), "remarks", "businessId"]), ANYTHING, max_size=4), min_size=10, max_size=30))
 def test_whatever_the_types_every_report_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
     done = stage(REPORTS, [text({**report(remarks=[PAID]), **change}) for change in changes])
     assert {row["record_no"] for row in done.tables["credit_reports"]} | {record for record, found in done.codes.items() if found} == set(range(len(changes)))
