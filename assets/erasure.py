@@ -31,15 +31,19 @@ REACHES = ("email", "phone")
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once; answers the number found per request.
 
-    Raises RequestError when what was given fits several registrants: which one is meant, a person must say.
+    A request that fits several registrants, or nobody, is set aside as unclear and stops no other.
     """
     with home.connect() as connection:
         for table in ("identifiers", "contact_points", "membership"):
             read_register(home, connection, table, TABLES[table])
         for request_id in request_ids:
             request = requests.load(home, request_id)
-            if not request.resolved:
+            if request.resolved:
+                continue
+            try:
                 requests.save(home, replace(request, state="erasing", resolved=tuple(_resolve(connection, request))))
+            except RequestError as unclear:
+                requests.save(home, replace(request, state="unclear", why=str(unclear)))
     return {request_id: len(requests.load(home, request_id).resolved) for request_id in request_ids}
 
 

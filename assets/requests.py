@@ -16,7 +16,8 @@ from assets.failing import PlainError
 from assets.home import Home, writing
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-State = Literal["received", "erasing", "closed"]
+# `unclear`: what was given does not tell whom it means; a person must ask back and record a new request.
+State = Literal["received", "erasing", "unclear", "closed"]
 
 
 class RequestError(PlainError):
@@ -36,6 +37,7 @@ class Request:
     resolved: tuple[str, ...] = ()
     removed: dict[str, int] = field(default_factory=dict)
     closed_at: str | None = None
+    why: str = ""
 
 
 def new_id(now: datetime) -> str:
@@ -65,8 +67,8 @@ def every(home: Home) -> list[Request]:
 
 
 def pending(home: Home) -> list[str]:
-    """Ids of erasure requests that have not been carried out to the end."""
-    return [request.request_id for request in every(home) if request.right == "erasure" and request.state != "closed"]
+    """Ids of erasure requests that wait to be carried out, or are being."""
+    return [request.request_id for request in every(home) if request.right == "erasure" and request.state in ("received", "erasing")]
 
 
 def receive(home: Home, right: str, channel: str, given: list[str], now: datetime) -> str:

@@ -14,8 +14,9 @@ REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 
 
 def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
-    """The run's requests that have not been closed: closing destroys what identified the registrant, so they are done."""
-    return [key for key in context.partition_keys if requests.load(home, key).state != "closed"]
+    """The run's requests that can be carried out: not closed, and clear as to whom they mean."""
+    waiting = set(requests.pending(home))
+    return [key for key in context.partition_keys if key in waiting]
 
 
 def _asset(name: str, kind: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202

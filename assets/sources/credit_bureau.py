@@ -93,8 +93,7 @@ _IDENTIFIERS = """
     SELECT record_no, record_key, stated_at, 1 AS position, person_key, 'identity_code' AS type, code AS value, NULL::VARCHAR AS replaced_by
     FROM reports WHERE person_key IS NOT NULL
     UNION ALL
-    SELECT record_no, record_key, stated_at, 2, person_key, 'business_id', company, NULL FROM reports
-    WHERE CASE WHEN regexp_full_match(company, '[0-9]{7}-[0-9]') THEN business_id_valid(company) END"""
+    SELECT record_no, record_key, stated_at, 2, person_key, 'business_id', company, NULL FROM reports WHERE business_id_valid(company)"""
 
 SOURCE = Source(
     name="credit_bureau",

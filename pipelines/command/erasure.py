@@ -107,6 +107,7 @@ def _shown(one: requests.Request) -> dict[str, object]:
         "state": bare.state,
         "removed": bare.removed,
         "closed_at": bare.closed_at,
+        "why": bare.why,
     }
 
 
@@ -136,11 +137,15 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         instance.add_dynamic_partitions("requests", [one for one in pending if one not in known])
         for first, last in _stretches(instance.get_dynamic_partitions("requests"), set(wanted)):
             execute(job("erasure_backfill"), instance, today, range_tags(first, last))
-    done = [_shown(requests.load(home, request_id)) for request_id in wanted]
+    after = [requests.load(home, request_id) for request_id in wanted]
+    done = [_shown(one) for one in after]
     if machine:
         as_json({"erased": done})
     else:
-        click.echo(table(["request", "state", "rows removed"], [[one["request_id"], one["state"], sum(one["removed"].values())] for one in done]))  # type: ignore[attr-defined]
+        click.echo(table(["request", "state", "rows removed"], [[one.request_id, one.state, sum(one.removed.values())] for one in after]))
+    unclear = [one for one in after if one.state == "unclear"]
+    if unclear:
+        raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
 
 
 def _stretches(known: list[str], wanted: set[str]) -> list[tuple[str, str]]:

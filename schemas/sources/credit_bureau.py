@@ -42,8 +42,7 @@ class CreditRecord(TableModel):
 
     @rule("business_id", "CREDIT-BUSINESS-ID")
     def company(cls, codes: pd.Series) -> pd.Series:
-        formed = codes.str.fullmatch("[0-9]{7}-[0-9]")
-        return formed & check("business_id_valid", codes.where(formed))
+        return check("business_id_valid", codes)
 
     @row_rule("CREDIT-PURPOSE")
     def purpose(cls, frame: pd.DataFrame) -> pd.Series:
