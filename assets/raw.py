@@ -6,7 +6,9 @@ between any two steps, the next run does the same again with the same result.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -33,27 +35,45 @@ class Ingested:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def ingest(home: Home, source: Source, days: set[str] | None, today: date) -> Ingested:
-    """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other."""
+def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) -> Ingested:
+    """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other.
+
+    Deliveries are read side by side, a thread per processor; numpy, Arrow and DuckDB work outside Python's lock.
+    """
     done = Ingested()
     deliveries.tidy(home, source.name)
+    accepted: dict[str, tuple[Waiting, Manifest, Dataset]] = {}
     for item in deliveries.waiting(home, source.name, days):
         if why := deliveries.refused(home, item):
             done.refused.append((item.place, why))
             continue
         try:
-            manifest, dataset = deliveries.check(item, source, today)
-            identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
-            if deliveries.entered(home, source.name, item.day, identity):
-                done.redelivered += 1
-            else:
-                done.entries.append(_read(home, item, manifest, dataset, identity))
+            manifest, dataset = deliveries.check(item, source, last_day)
         except RefusedDeliveryError as refusal:
-            deliveries.refuse(home, item, refusal)
-            done.refused.append((item.place, str(refusal)))
+            _refuse(home, done, item, refusal)
             continue
-        deliveries.take_out(item)
+        identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
+        if identity in accepted or deliveries.entered(home, source.name, item.day, identity):
+            done.redelivered += 1
+            deliveries.take_out(item)
+        else:
+            accepted[identity] = (item, manifest, dataset)
+    home.pepper  # noqa: B018  (made once, before several threads ask for it)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        reading = {identity: threads.submit(_read, home, *delivery, identity) for identity, delivery in accepted.items()}
+    for identity, (item, _, _) in accepted.items():
+        try:
+            done.entries.append(reading[identity].result())
+        except RefusedDeliveryError as refusal:
+            _refuse(home, done, item, refusal)
+        else:
+            deliveries.take_out(item)
     return done
+
+
+def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
+    deliveries.refuse(home, item, refusal)
+    done.refused.append((item.place, str(refusal)))
 
 
 def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:

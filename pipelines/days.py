@@ -28,6 +28,11 @@ def unstaged_days(home: Home) -> set[str]:
     return {entry.day for entry in deliveries.book(home) if not entry.staged_with}
 
 
+def days_with_work(home: Home) -> set[str]:
+    """Days with a delivery to take in, or to stage."""
+    return waiting_days(home) | unstaged_days(home)
+
+
 def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
     """Stretches of consecutive days, oldest first, each as its first and last day."""
     found: list[tuple[str, str]] = []

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.graph.deliveries import POLICY
 from assets.home import Home
-from pipelines.days import range_tags, ranges, waiting_days
+from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import REFRESH
 from pipelines.resources import home_path
 
@@ -21,8 +21,8 @@ from pipelines.resources import home_path
     description="Every night at 02:30: what has been delivered, and what has come to its time.",
 )
 def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per stretch of delivery days; without deliveries, one for retention's sake over yesterday."""
+    """One run per stretch of delivery days; without deliveries, one for retention's sake, over tonight's date."""
     tonight = context.scheduled_execution_time.astimezone(POLICY.zone).date()
-    days = waiting_days(Home(home_path())) or {str(tonight)}
+    days = days_with_work(Home(home_path())) or {str(tonight)}
     for first, last in ranges(days):
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))

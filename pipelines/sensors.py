@@ -10,7 +10,7 @@ from assets import deliveries, requests
 from assets.graph.erasure import REQUESTS
 from assets.home import Home
 from assets.sources import SOURCES
-from pipelines.days import range_tags, ranges, waiting_days
+from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.notifier import Failure, notifier
 from pipelines.resources import home_path
@@ -25,7 +25,7 @@ from pipelines.resources import home_path
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One run per stretch of days; the same files waiting again, because they were refused, start nothing."""
     home = Home(home_path())
-    days = waiting_days(home)
+    days = days_with_work(home)
     requested = []
     for first, last in ranges(days):
         waiting = [

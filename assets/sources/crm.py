@@ -38,7 +38,7 @@ _MACROS = (
 
 # Passwords are dropped at ingest (P5.1 names them; law.md: dropped, counted, never stored).
 _SECRETS = "passw|salasana|lösenord"
-_WITHOUT_SECRETSS = f"""
+_WITHOUT_SECRETS = f"""
     CASE WHEN regexp_matches(payload, '(?i)"[^"]*({_SECRETS})[^"]*"\\s*:') THEN
         json_merge_patch(payload, '{{' || array_to_string(list_transform(
             list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i){_SECRETS}')),
@@ -194,7 +194,7 @@ SOURCE = Source(
             name="contacts",
             format="csv",
             snapshot=True,
-            minimise=_WITHOUT_SECRETSS,
+            minimise=_WITHOUT_SECRETS,
             identify=_IDENTIFY.format(
                 number="Record ID",
                 type="contact_id",

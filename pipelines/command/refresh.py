@@ -17,7 +17,7 @@ from assets.register.building import STATE, up_to_date
 from assets.sources import SOURCES
 from pipelines.command.main import CommandError, prepare_dagster
 from pipelines.command.showing import as_json, table
-from pipelines.days import last_day, range_tags, ranges, unstaged_days, waiting_days
+from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
 from pipelines.resources import home_path, writer
 from schemas.marts import MARTS
 
@@ -57,6 +57,8 @@ def run(context: click.Context, registrants: int) -> None:
 def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
     """Run the jobs that are needed until nothing is left to do; answers the refusals, or None when there was nothing new."""
     with writer(home):
+        for source in SOURCES:
+            deliveries.tidy(home, source.name)
         refused = _refusals(home)
         days = _days_with_work(home, only)
         published = all(mart_path(home, purpose).exists() for purpose in MARTS)
@@ -77,8 +79,8 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
 
 
 def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
-    waiting = waiting_days(home)
-    return (waiting if only is None else waiting & only) | unstaged_days(home)
+    days = days_with_work(home)
+    return days if only is None else days & (only | unstaged_days(home))
 
 
 def _refusals(home: Home) -> list[tuple[str, str]]:
