@@ -137,6 +137,7 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers")
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
+    expiry.keep_cookies(home, connection)
 
 
 def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:

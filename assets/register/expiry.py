@@ -11,7 +11,29 @@ from datetime import date, timedelta
 
 import duckdb
 
+from assets.home import Home, copy_parquet
 from schemas.policy import Policy
+
+EXPIRED_COOKIES = "expired_cookies.parquet"
+HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
+
+
+def remember_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """`old_cookies(token)`: keyed hashes of cookies that have expired, so that one stays expired when its first visit is gone."""
+    home.keyed_hash(connection)
+    path = home.lake / EXPIRED_COOKIES
+    known = f"SELECT token FROM read_parquet('{path}')" if path.exists() else "SELECT NULL::VARCHAR AS token WHERE false"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE old_cookies AS {known}")
+
+
+def keep_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Write down the cookies that have expired by now, as keyed hashes."""
+    copy_parquet(
+        connection,
+        f"""SELECT token FROM old_cookies
+        UNION SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie' ORDER BY token""",
+        home.lake / EXPIRED_COOKIES,
+    )
 
 
 def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
@@ -40,6 +62,7 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         UNION ALL
         SELECT 'RET-COOKIE-13M', 'cookie', visitor_id FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id
         HAVING timezone('{zone}', min(started_at))::DATE <= {over(policy, "RET-COOKIE-13M", today)}
+            OR {HASHED_COOKIE.format("visitor_id")} IN (SELECT token FROM old_cookies)
         UNION ALL
         SELECT DISTINCT 'RET-CREDIT-REPORT-13M', 'credit_report', record_key FROM staged_credit_reports WHERE {reports_are_over(policy, today)}
         UNION ALL

@@ -46,6 +46,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
         home.staged(connection, model)
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     _current_records(connection)
+    expiry.remember_cookies(home, connection)
     expiry.leave_out_rows(connection, home.policy, today)
     _corrected_codes(connection)
     _base_times(connection)
