@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -57,11 +56,12 @@ class Home:
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held.
 
-        Requests are written without the lock, so what is unfinished among them must be old to be left over.
+        Requests are written without the lock, so what is unfinished among them is left over when its process has ended.
         """
         for folder in (self.lake, self.marts, self.requests):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
-                if folder == self.requests and time.time() - leftover.lstat().st_mtime < 3600:
+                process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
+                if folder == self.requests and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
                     continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         for spilled in self.spill.iterdir():
@@ -137,7 +137,7 @@ def writing(path: Path) -> Iterator[Path]:
     Killed at any moment, `path` is either what it was or whole and new. The file is readable by its owner only.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{UNFINISHED}{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
     try:
         yield unfinished
         os.chmod(unfinished, 0o600)
