@@ -77,7 +77,7 @@ def _wait_for(descriptor: int, wait: float) -> None:
 def home_resource(context: dg.InitResourceContext) -> Iterator[Home]:
     """The data root, locked for the length of the run. A run that died with the lock is reported as failed."""
     home = Home(home_path())
-    run_id = context.run_id or ""
+    run_id = context.run.run_id if context.run else ""
     with writer(home, run_id) as died:
         if died and died != run_id and context.instance and (run := context.instance.get_run_by_id(died)) and not run.is_finished:
             context.instance.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
