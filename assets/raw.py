@@ -7,10 +7,11 @@ between any two steps, the next run does the same again with the same result.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -43,6 +44,7 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) ->
     done = Ingested()
     deliveries.tidy(home, source.name)
     accepted: dict[str, tuple[Waiting, Manifest, Dataset]] = {}
+    repeated: list[tuple[str, Waiting, Manifest, Dataset]] = []
     for item in deliveries.waiting(home, source.name, days):
         if why := deliveries.refused(home, item):
             done.refused.append((item.place, why))
@@ -54,21 +56,45 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) ->
             continue
         identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
         if identity in accepted or deliveries.entered(home, source.name, item.day, identity):
-            done.redelivered += 1
-            deliveries.take_out(item)
+            repeated.append((identity, item, manifest, dataset))
         else:
             accepted[identity] = (item, manifest, dataset)
     home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         reading = {identity: threads.submit(_read, home, *delivery, identity) for identity, delivery in accepted.items()}
     for identity, (item, _, _) in accepted.items():
-        try:
-            done.entries.append(reading[identity].result())
-        except RefusedDeliveryError as refusal:
-            _refuse(home, done, item, refusal)
-        else:
-            deliveries.take_out(item)
+        _finish(home, done, item, reading[identity].result)
+    for identity, item, manifest, dataset in repeated:
+        _finish(home, done, item, partial(_repeat, home, identity, item, manifest, dataset))
     return done
+
+
+def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry | None]) -> None:
+    """Note what came of one delivery: an entry, nothing new, or a refusal, with which it stays in the inbox."""
+    try:
+        entry = read()
+    except RefusedDeliveryError as refusal:
+        _refuse(home, done, item, refusal)
+        return
+    if entry:
+        done.entries.append(entry)
+    else:
+        done.redelivered += 1
+    deliveries.take_out(item)
+
+
+def _repeat(home: Home, identity: str, item: Waiting, manifest: Manifest, dataset: Dataset) -> Entry | None:
+    """The same bytes again: nothing new, if they were taken in and the manifest tells the same of them."""
+    entry = deliveries.entered(home, item.source, item.day, identity)
+    if entry is None:
+        return _read(home, item, manifest, dataset, identity)
+    _same_count(manifest, entry.delivered)
+    return None
+
+
+def _same_count(manifest: Manifest, delivered: int) -> None:
+    if delivered != manifest.records:
+        raise RefusedDeliveryError("DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}")
 
 
 def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
@@ -92,8 +118,7 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
             yield store(connection, item.source, dataset, batch, suppressing=suppressing)
-        if delivered != manifest.records:
-            raise RefusedDeliveryError("DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}")
+        _same_count(manifest, delivered)
         if dataset.sequence_key:
             sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
 

@@ -8,17 +8,22 @@ from typing import Any
 import dagster as dg
 
 from assets.graph import deliveries, erasure, marts, register
+from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
 from pipelines.schedules import nightly_refresh
 from pipelines.sensors import SENSORS
-from schemas.marts import check_purposes
+from schemas import declarations
 from schemas.policy import load_policy
 
 
 def build_definitions(**resources: object) -> dg.Definitions:
-    """The definitions, with resources of one's own where given. Raises PurposeError when a mart outgrows the policy."""
-    check_purposes(load_policy())
+    """The definitions, with resources of one's own where given. Raises PolicyError, DeclarationError or PurposeError.
+
+    The pipeline does not start with a policy that does not hold, or with a column or source that the policy does not cover.
+    """
+    declarations.check(load_policy())
+    check_sources(load_policy())
     assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS]
     return dg.Definitions(
         assets=assets,

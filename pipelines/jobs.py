@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
+from schemas.policy import load_policy
+
+# On every run: the policy by which it was made.
+POLICY_TAGS = {"policy/version": load_policy().version, "policy/hash": load_policy().fingerprint}
+
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
 _PUBLISHED = dg.AssetSelection.groups("register", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
@@ -12,24 +17,28 @@ REFRESH = dg.define_asset_job(
     "refresh",
     selection=_DELIVERED | _PUBLISHED | _RETENTION,
     executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
 )
 INGEST = dg.define_asset_job(
     "ingest",
     selection=_DELIVERED,
     executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, without building anything from them yet.",
 )
 RETENTION = dg.define_asset_job(
     "retention",
     selection=_PUBLISHED | _RETENTION,
     executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
     description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
 )
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
     selection=dg.AssetSelection.groups("erasure") | _PUBLISHED,
     executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
 )
 JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL]

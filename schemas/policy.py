@@ -1,4 +1,9 @@
-"""The privacy policy as data: read from `policy.yaml`, checked strictly, handed around read-only."""
+"""The privacy policy as data: read from `policy.yaml`, checked strictly, handed around read-only.
+
+`load_policy` answers a policy that holds, or raises PolicyError with every fault in it: which line, which clause, what is
+wrong and what to do. What the law forbids whatever a controller writes is in `schemas.law`; whether the pipeline's own
+tables fit the policy is in `schemas.declarations`.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +15,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
 from dateutil.relativedelta import relativedelta
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from schemas import consistency, law, policy_text
+from schemas.policy_text import PolicyError
+from schemas.vocabulary import AppliesTo, Basis, Clock, Effect, Language, Mechanism, Right
 
 POLICY_FILE = Path(__file__).with_name("policy.yaml")
 
-Clause = Annotated[str, Field(pattern=r"^P([1-9]|10)(\.[1-9])?$")]
-Basis = Literal["consent", "contract", "legal_obligation", "legitimate_interest"]
-Effect = Literal["delete", "segregate"]
+Clause = Annotated[str, Field(pattern=f"^{policy_text.CLAUSE.pattern}$")]
+Named = Mapping[Language, Annotated[str, Field(min_length=1)]]
 
 
 class Period(BaseModel):
@@ -31,21 +38,37 @@ class Period(BaseModel):
     @classmethod
     def parse(cls, text: object) -> Period:
         """Read `<count> days|months|years`; raises ValueError naming the text."""
+        if isinstance(text, Period):
+            return text
         words = str(text).split()
-        if len(words) != 2 or not (words[0].isascii() and words[0].isdecimal()) or words[1] not in ("days", "months", "years"):
-            raise ValueError(f"a period is '<count> days|months|years', not {text!r}")
+        if len(words) != 2 or not (words[0].isascii() and words[0].isdecimal()) or words[1] not in ("days", "months", "years") or len(words[0]) > 4:
+            raise ValueError(f"a period is '<count> days|months|years', such as '13 months', not {text!r}")
         return cls.model_validate({"count": int(words[0]), "unit": words[1]})
+
+    def __str__(self) -> str:
+        return f"{self.count} {self.unit}"
+
+    @property
+    def delta(self) -> relativedelta:
+        """The period as something to add to a date."""
+        return relativedelta(**{self.unit: self.count})  # type: ignore[arg-type]
+
+    def after(self, day: date) -> date:
+        """The day on which a clock that started on `day` is over."""
+        return day + self.delta
 
     def before(self, day: date) -> date:
         """The last clock start whose period has ended on `day`: a clock that started on or before it is over.
 
         Counted forward, so that month ends are right: the latest date d with d + period <= day.
         """
-        period = relativedelta(**{self.unit: self.count})  # type: ignore[arg-type]
-        start = day - period
-        while start + timedelta(days=1) + period <= day:
+        start = day - self.delta
+        while start + timedelta(days=1) + self.delta <= day:
             start += timedelta(days=1)
         return start
+
+
+Calendar = Annotated[Period, BeforeValidator(Period.parse)]
 
 
 class Strict(BaseModel):
@@ -55,65 +78,145 @@ class Strict(BaseModel):
 
 
 class Controller(Strict):
-    """Who is responsible (P1, P2)."""
+    """Who is responsible (P1). `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10)."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1)]
     address: str
-    contact_role: str
-    contact: str
+    phone: str
+    email: str
+    financial_year_ends: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+
+
+class Contact(Strict):
+    """Whom to turn to, by role and not by name (P2)."""
+
+    role: Named
+    address: str
+    email: str
+
+
+class RegisterName(Strict):
+    """What the register is called (P3)."""
+
+    name: Named
 
 
 class Purpose(Strict):
-    """What data is used for, and on which bases (P4)."""
+    """What data is used for, on which bases, and from what age (P4)."""
 
+    name: Named
     clause: Clause
     bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
+    minimum_age: Annotated[int, Field(ge=0, le=120)] = 0
+
+
+class Profiling(Strict):
+    """How small a group may be before nothing is told of it (P4)."""
+
+    clause: Clause
+    segment_floor: Annotated[int, Field(ge=2)]
 
 
 class Category(Strict):
-    """A kind of data, and the purposes that may use it (P5)."""
+    """A kind of data: where it comes from, which purposes may use it, which retention rules end it (P5).
 
+    `special` is the Art. 9 condition on which it may be had at all; `stored: false` is dropped when it arrives.
+    """
+
+    name: Named
     clause: Clause
+    sources: tuple[str, ...] = ()
+    derived_from: tuple[str, ...] = ()
     purposes: tuple[str, ...]
+    retention: tuple[str, ...]
+    mandatory: bool = False
+    special: Literal["explicit_consent"] | None = None
+    stored: bool = True
 
 
 class SourcePolicy(Strict):
     """Where data comes from, and how far it is believed (P6)."""
 
+    name: Named
     clause: Clause
     trust: Annotated[int, Field(ge=1)]
-    owner: str
+    owner: Annotated[str, Field(pattern=r"^team:[a-z_]+$")]
+    third_party: bool = False
+
+
+class Recipient(Strict):
+    """A processor: where it is, and by which mechanisms data may go there, last checked on `checked` (P7; GDPR 44-49)."""
+
+    name: Named
+    clause: Clause
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    mechanisms: tuple[Mechanism, ...]
+    checked: date
+    purposes: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class RetentionRule(Strict):
-    """How long a kind of data is kept: clock, period, effect, and where the rule comes from."""
+    """How long a kind of data is kept: clock, period, effect, and where the rule comes from (P policy, L law, A authority, C choice)."""
 
-    applies_to: str
-    clock: str
-    period: Annotated[Period, BeforeValidator(Period.parse)]
+    applies_to: AppliesTo
+    clause: Clause
+    clock: Clock
+    period: Calendar
     effect: Effect
     basis: Literal["P", "L", "A", "C"]
+    source: str | None = None
+
+
+class Protection(Strict):
+    """How long the population register's word on protected identity is believed before we act as if it were protected."""
+
+    clause: Clause
+    confirmed_within: Calendar
+
+
+class RightPolicy(Strict):
+    """A right of the registrant (P9). `situation_required`: the policy asks for the situation to be stated."""
+
+    clause: Clause
+    situation_required: bool = False
+
+
+class Requests(Strict):
+    """How requests are received and answered (P10; GDPR 12(3))."""
+
+    clause: Clause
+    channels: Annotated[tuple[Literal["written", "in_person", "other"], ...], Field(min_length=1)]
+    answered_within: Calendar
+    extended_by: Calendar
+
+
+class ThirdPartyNotice(Strict):
+    """By when someone whose data came from others is told of it (GDPR 14(3))."""
+
+    clause: Clause
+    informed_within: Calendar
 
 
 class Policy(Strict):
-    """The whole policy file. `fingerprint` identifies the very bytes that were read."""
+    """The whole policy file. `fingerprint` identifies what it says, whatever its layout."""
 
-    version: str
-    time_zone: Annotated[str, AfterValidator(lambda name: ZoneInfo(name).key)]
+    version: Annotated[str, Field(min_length=1)]
+    time_zone: str
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     controller: Controller
-    register_name: Annotated[str, Field(alias="register")]
+    contact: Contact
+    register_name: Annotated[RegisterName, Field(alias="register")]
     purposes: Mapping[str, Purpose]
+    profiles: Profiling
     categories: Mapping[str, Category]
     sources: Mapping[str, SourcePolicy]
+    recipients: Mapping[str, Recipient]
     retention: Mapping[str, RetentionRule]
-
-    @model_validator(mode="after")
-    def _categories_name_known_purposes(self) -> Policy:
-        for name, category in self.categories.items():
-            unknown = set(category.purposes) - set(self.purposes)
-            if unknown:
-                raise ValueError(f"category {name!r} names unknown purposes {sorted(unknown)}; add them under `purposes`")
-        return self
+    protection: Protection
+    rights: Mapping[Right, RightPolicy]
+    requests: Requests
+    article_14: ThirdPartyNotice
 
     @cached_property
     def fingerprint(self) -> str:
@@ -127,8 +230,33 @@ class Policy(Strict):
         """Whether data of `category` may be used for `purpose`; an unknown category may be used for nothing."""
         return category in self.categories and purpose in self.categories[category].purposes
 
+    def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
+        """The retention rule, with its code, for what it applies to; there is exactly one for each."""
+        return next((code, rule) for code, rule in self.retention.items() if rule.applies_to == applies_to)
+
+    def origins(self, category: str) -> set[str]:
+        """The sources that a category comes from in the end, through whatever it is derived from."""
+        return set().union(*(self.categories[name].sources for name in self.derivation(category)))
+
+    def derivation(self, category: str) -> set[str]:
+        """The category, and all that it is derived from, step by step."""
+        found: set[str] = set()
+        waiting = [category]
+        while waiting:
+            if (name := waiting.pop()) not in found and name in self.categories:
+                found.add(name)
+                waiting += self.categories[name].derived_from
+        return found
+
 
 @lru_cache
 def load_policy(path: Path = POLICY_FILE) -> Policy:
-    """Read and check the policy file; raises pydantic.ValidationError naming the field that is wrong."""
-    return Policy.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    """Read and check the policy file; raises PolicyError with every fault, each with its line, clause and mending."""
+    written = policy_text.parse(path)
+    try:
+        policy = Policy.model_validate(written.data)
+    except ValidationError as error:
+        raise PolicyError(path, written, [policy_text.explained(one, written, Policy) for one in error.errors()]) from None
+    if faults := [*consistency.faults(policy), *law.faults(policy)]:
+        raise PolicyError(path, written, faults)
+    return policy

@@ -45,7 +45,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         partitions_def=DAYS,
         backfill_policy=ONE_RUN,
         pool=WRITER,
-        metadata={"dagster/column_schema": column_schema({"": Raw})},
+        metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
     )
     @without_values
     def ingest(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
@@ -73,7 +73,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 def staged_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that turns a source's raw records into canonical frames, with its checks."""
     models: dict[str, type[TableModel]] = {table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
-    schema = column_schema(models)
+    schema = column_schema(models, "staged")
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
     lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
 

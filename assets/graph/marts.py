@@ -27,7 +27,7 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
 
 def built_asset(purpose: str) -> dg.AssetsDefinition:
     """The asset that builds a purpose's next mart, and holds it against its models."""
-    schema = column_schema({table_name(model): model for model in MARTS[purpose]})
+    schema = column_schema({table_name(model): model for model in MARTS[purpose]}, "marts")
 
     @dg.multi_asset(
         name=f"build_{purpose}",
@@ -83,7 +83,7 @@ def mart_asset(purpose: str) -> dg.AssetsDefinition:
         description=f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, replaced by one rename.",
         freshness_policy=FRESH,
         pool=WRITER,
-        metadata={"dagster/column_schema": column_schema({table_name(model): model for model in MARTS[purpose]})},
+        metadata={"dagster/column_schema": column_schema({table_name(model): model for model in MARTS[purpose]}, "marts")},
     )
     @without_values
     def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -47,7 +47,7 @@ def _lineage(table: str) -> dg.TableColumnLineage:
             owners=["team:data"],
             description=(model.__doc__ or f"{table} under their registrant.").strip(),
             freshness_policy=FRESH,
-            metadata={"dagster/column_schema": column_schema({"": model}), "dagster/column_lineage": _lineage(table)},
+            metadata={"dagster/column_schema": column_schema({"": model}, "register"), "dagster/column_lineage": _lineage(table)},
         )
         for table, model in building.TABLES.items()
     ],

@@ -18,18 +18,18 @@ from sqlglot.lineage import lineage
 from sqlglot.optimizer.qualify import qualify
 
 from assets.failing import places, told
-from schemas.columns import TableModel, categories, descriptions, duckdb_types
+from schemas.columns import TableModel, descriptions, duckdb_types
+from schemas.declarations import declared
+from schemas.policy import load_policy
 
 
-def column_schema(models: Mapping[str, type[TableModel]]) -> dg.TableSchema:
-    """Columns of one or several tables, each tagged with its category; the key prefixes the name (empty: no prefix)."""
+def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.TableSchema:
+    """Columns of one or several tables, each tagged with what it declares; the key prefixes the name (empty: no prefix)."""
     columns = []
     for prefix, model in models.items():
-        kinds, told = categories(model), descriptions(model)
+        what, told = declared(load_policy(), model, layer), descriptions(model)
         for name, kind in duckdb_types(model).items():
-            columns.append(
-                dg.TableColumn(name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags={"category": kinds[name]})
-            )
+            columns.append(dg.TableColumn(name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags=what[name].tags()))
     return dg.TableSchema(columns=columns)
 
 

@@ -4,6 +4,8 @@ Adding one: docs/adding-a-source.md.
 """
 
 from assets.sources import consents, credit_bureau, crm, population_register, website
+from schemas.declarations import DeclarationError
+from schemas.policy import Policy
 
 SOURCES = (
     population_register.SOURCE,
@@ -12,3 +14,9 @@ SOURCES = (
     crm.SOURCE,
     consents.SOURCE,
 )
+
+
+def check_sources(policy: Policy) -> None:
+    """Raise DeclarationError when a source would be read of which the policy says nothing (P6)."""
+    if unknown := [source.name for source in SOURCES if source.name not in policy.sources]:
+        raise DeclarationError(f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, or stop reading it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import yaml
 from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from schemas.marts import MARTS, PurposeError, check_purposes
+from assets.sources import check_sources
+from schemas import declarations, law
+from schemas.declarations import declared
+from schemas.marts import PurposeError
 from schemas.policy import POLICY_FILE, Period, Policy, load_policy
+from schemas.policy_text import PolicyError
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
@@ -79,73 +83,237 @@ class TestPeriod:
             Period.parse(text)
 
 
-class TestPolicy:
-    def test_the_file_that_is_shipped_holds_and_fits_every_mart(self) -> None:
-        check_purposes(load_policy())
-        assert set(MARTS) == set(load_policy().purposes)
+def refused(tmp_path: Path, told: dict[str, Any]) -> PolicyError:
+    """What is said of a policy file with this content."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    load_policy.cache_clear()
+    with pytest.raises(PolicyError) as refusal:
+        load_policy(path)
+    return refusal.value
 
-    def test_a_category_that_names_an_unknown_purpose_is_refused(self) -> None:
-        told = written()
-        told["categories"]["name"]["purposes"].append("gossip")
-        with pytest.raises(ValidationError, match=r"'name' names unknown purposes \['gossip'\]"):
-            Policy.model_validate(told)
+
+def changed(where: tuple[str, ...], value: object) -> dict[str, Any]:
+    """The shipped policy with one part put otherwise; None takes it out."""
+    told = written()
+    inner = functools.reduce(lambda part, key: part[key], where[:-1], told)
+    if value is None:
+        del inner[where[-1]]
+    else:
+        inner[where[-1]] = value
+    return told
+
+
+MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
+    (("purposes", "analytics", "bases"), [], "name at least one"),
+    (("purposes", "analytics", "bases"), None, "add `bases:`"),
+    (("purposes", "analytics", "bases"), ["consnt"], "write 'consent'"),
+    (("purposes", "analytics", "bases"), ["curiosity"], "write one of consent, contract"),
+    (("purposes", "analytics", "clause"), "P11", "such as P5.4"),
+    (("purposes", "analytics", "minimum_age"), 13, "minors"),
+    (("purposes", "direct_marketing", "bases"), ["legitimate_interest"], "917/2014"),
+    (("purposes", "targeted_advertising", "bases"), ["legitimate_interest"], "917/2014"),
+    (("purposes", "contracts", "bases"), ["legal_obligation"], "add contract"),
+    (("purposes", "gossip"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "products_and_services"),
+    (("purposes", "contract"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "write 'contracts'"),
+    (("purposes", "credit_decision", "name"), {"en": "credit", "sv": "kredit"}, "add `fi:`"),
+    (("profiles", "segment_floor"), 1, "write 2 or more"),
+    (("categories", "name", "clause"), "5.1", "such as P5.4"),
+    (("categories", "name", "clause"), 5.1, "such as P5.4"),
+    (("categories", "name", "purposes"), ["gossip"], "write one of analytics"),
+    (("categories", "name", "purposes"), ["contract"], "write 'contracts'"),
+    (("categories", "name", "purposes"), ["analytics"], "pseudonyms only"),
+    (("categories", "name", "purposes"), None, "add `purposes:`"),
+    (("categories", "name", "sources"), ["crn"], "write 'crm'"),
+    (("categories", "name", "sources"), None, "the category has no source"),
+    (("categories", "name", "sources"), [], "the category has no source"),
+    (("categories", "name", "retention"), [], "no retention rule"),
+    (("categories", "name", "retention"), None, "add `retention:`"),
+    (("categories", "name", "retention"), ["RET-PROSPECT-2Y"], "write 'RET-PROSPECT-3Y'"),
+    (("categories", "name", "retention"), ["with_row"], "only `technical`"),
+    (("categories", "name", "sorces"), ["crm"], "write 'sources'"),
+    (("categories", "name", "name"), "namn", "as the shipped"),
+    (("categories", "credit", "purposes"), ["credit_decision", "direct_marketing"], "527/2007"),
+    (("categories", "credit", "purposes"), ["analytics"], "527/2007"),
+    (("categories", "credit", "retention"), [], "no retention rule"),
+    (("categories", "consumption", "derived_from"), ["order", "credit"], "527/2007"),
+    (("categories", "consumption", "derived_from"), ["consumption"], "break the circle"),
+    (("categories", "consumption", "derived_from"), ["ordre"], "write 'order'"),
+    (("categories", "identity_code", "purposes"), ["customer_care"], "1050/2018"),
+    (("categories", "protection", "purposes"), ["customer_care"], "661/2009"),
+    (("categories", "website_identifier", "purposes"), ["analytics"], "take the purpose out"),
+    (("categories", "diet", "purposes"), ["analytics"], "GDPR 9"),
+    (("categories", "diet", "special"), None, "explicit_consent"),
+    (("categories", "password", "purposes"), ["customer_care"], "not stored"),
+    (("sources", "crm", "trust"), 0, "write 1 or more"),
+    (("sources", "crm", "owner"), "sales", "team:data"),
+    (("sources", "crm"), None, "is none of the sources"),
+    (("recipients", "it_operations", "country"), "Finland", "such as FI"),
+    (("recipients", "it_operations", "purposes"), ["marketing"], "is none of the purposes"),
+    (("recipients", "it_operations", "checked"), "yesterday", "checked"),
+    (("recipients", "marketing_automation", "mechanisms"), ["privacy_sheild"], "write 'privacy_shield'"),
+    (("retention", "RET-RAW-13M", "period"), "soon", "such as '13 months'"),
+    (("retention", "RET-RAW-13M", "period"), "2 yaers", "such as '13 months'"),
+    (("retention", "RET-RAW-13M", "effect"), "keep", "write one of delete"),
+    (("retention", "RET-RAW-13M", "clock"), "delivry", "write 'delivery'"),
+    (("retention", "RET-RAW-13M", "basis"), "Z", "write one of P, L, A, C"),
+    (("retention", "RET-RAW-13M", "grace"), "1 days", "take it out"),
+    (("retention", "RET-RAW-13M", "applies_to"), "visits", "applies_to: raw"),
+    (("retention", "RET-RAW-13M"), None, "applies_to: raw"),
+    (("retention", "RET-VOUCHER-6Y", "period"), "5 years", "1336/1997"),
+    (("retention", "RET-VOUCHER-6Y", "period"), "71 months", "1336/1997"),
+    (("retention", "RET-VOUCHER-6Y", "clock"), "made", "write calendar_year_end"),
+    (("retention", "RET-VOUCHER-6Y", "effect"), "delete", "write segregate"),
+    (("retention", "RET-CREDIT-EXPIRY", "period"), "1 months", "527/2007"),
+    (("retention", "RET-IP-30D", "period"), "2 months", "GDPR 5(1)(c)"),
+    (("requests", "answered_within"), "2 months", "GDPR 12(3)"),
+    (("requests", "extended_by"), "90 days", "GDPR 12(3)"),
+    (("requests", "channels"), [], "name at least one"),
+    (("article_14", "informed_within"), "6 months", "GDPR 14(3)"),
+    (("rights", "oblivion"), {"clause": "P9.1"}, "write one of access"),
+    (("controller", "financial_year_ends"), "31.12.", "such as 12-31"),
+    (("controller", "financial_year_ends"), "02-29", "such as 12-31"),
+    (("time_zone",), "Europe/Nowhere", "such as Europe/Helsinki"),
+    (("languages",), ["fi", "sv", "ru"], "write one of fi, sv, en"),
+    (("version",), 2019, "write a text in quotes"),
+    (("version",), None, "add `version:`"),
+    (("surplus",), 1, "take it out"),
+]
+
+
+class TestPolicy:
+    def test_the_file_that_is_shipped_holds_and_fits_every_table(self) -> None:
+        declarations.check(load_policy())
+
+    @pytest.mark.parametrize(("where", "value", "leads_to"), MUTATIONS, ids=lambda one: ".".join(one) if isinstance(one, tuple) else str(one)[:30])
+    def test_a_wrong_file_is_refused_with_line_and_mending(self, where: tuple[str, ...], value: object, leads_to: str, tmp_path: Path) -> None:
+        told = str(refused(tmp_path, changed(where, value)))
+        assert leads_to in told
+        assert all(re.match(r"policy\.yaml line \d+( \(P\d[.\d]*\))?: \S", line) for line in told.splitlines())
+
+    def test_the_line_is_the_one_that_is_wrong_and_the_clause_is_its_own(self, tmp_path: Path) -> None:
+        path = tmp_path / "policy.yaml"
+        lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
+        number = next(number for number, line in enumerate(lines) if "RET-VISITS-25M: {" in line)
+        lines[number] = lines[number].replace("25 months", "2 yaers")
+        path.write_text("\n".join(lines), encoding="utf-8")
+        with pytest.raises(PolicyError, match=rf"line {number + 1} \(P8\.2\): retention\.RET-VISITS-25M\.period: .*'2 yaers'"):
+            load_policy(path)
 
     @pytest.mark.parametrize(
-        ("where", "value"),
+        ("text", "told"),
         [
-            (("retention", "RET-RAW-13M", "period"), "soon"),
-            (("retention", "RET-RAW-13M", "effect"), "keep"),
-            (("retention", "RET-RAW-13M", "basis"), "Z"),
-            (("retention", "RET-RAW-13M", "grace"), "1 days"),
-            (("purposes", "analytics", "bases"), []),
-            (("purposes", "analytics", "bases"), ["curiosity"]),
-            (("purposes", "analytics", "clause"), "P11"),
-            (("categories", "name", "clause"), "5.1"),
-            (("sources", "crm", "trust"), 0),
-            (("surplus",), 1),
+            ("", "not a mapping"),
+            ("- a", "not a mapping"),
+            ("a: [", "not YAML"),
+            ("a: b: c", "not YAML"),
+            ("\xff", "is missing"),
+            ("version: '1'\nversion: '2'", "the key stands twice, again on line 2"),
+            ("version: !!python/object/apply:os.system ['true']", "not YAML"),
         ],
     )
-    def test_a_wrong_field_is_refused_by_its_name(self, where: tuple[str, ...], value: object) -> None:
-        told = written()
-        functools.reduce(lambda inner, key: inner[key], where[:-1], told)[where[-1]] = value
-        with pytest.raises(ValidationError) as refusal:
-            Policy.model_validate(told)
-        assert refusal.value.errors()[0]["loc"][: len(where)] == where
+    def test_what_is_no_policy_at_all_is_refused(self, text: str, told: str, tmp_path: Path) -> None:
+        path = tmp_path / "policy.yaml"
+        path.write_bytes(b"\xff" if text == "\xff" else text.encode())
+        with pytest.raises(PolicyError, match="not YAML" if text == "\xff" else told):
+            load_policy(path)
 
-    def test_an_unknown_time_zone_is_refused(self) -> None:
-        with pytest.raises((ValidationError, KeyError)):
-            Policy.model_validate({**written(), "time_zone": "Europe/Nowhere"})
+    def test_every_fault_is_told_at_once_in_the_order_of_the_file(self, tmp_path: Path) -> None:
+        told = changed(("retention", "RET-RAW-13M", "applies_to"), "visits")
+        told["categories"]["credit"]["purposes"] = ["analytics"]
+        told["time_zone"] = "Mars"
+        lines = str(refused(tmp_path, told)).splitlines()
+        assert len(lines) >= 4
+        assert [int(line.split()[2].strip(":")) for line in lines] == sorted(int(line.split()[2].strip(":")) for line in lines)
 
     def test_its_fingerprint_changes_with_what_it_says_and_not_with_its_layout(self, tmp_path: Path) -> None:
-        told = written()
         same = tmp_path / "same.yaml"
-        same.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        same.write_text(yaml.safe_dump(written(), allow_unicode=True, sort_keys=False), encoding="utf-8")
         assert load_policy(same).fingerprint == load_policy().fingerprint
-        told["retention"]["RET-RAW-13M"]["period"] = "14 months"
-        assert Policy.model_validate(told).fingerprint != load_policy().fingerprint
+        other = tmp_path / "other.yaml"
+        other.write_text(yaml.safe_dump(changed(("retention", "RET-RAW-13M", "period"), "14 months")), encoding="utf-8")
+        assert load_policy(other).fingerprint != load_policy().fingerprint
 
     def test_an_unknown_category_may_be_used_for_nothing(self) -> None:
         assert not any(load_policy().allows("horoscope", purpose) for purpose in load_policy().purposes)
 
+    def test_what_is_derived_has_the_sources_of_what_it_is_derived_from(self) -> None:
+        assert load_policy().origins("pseudonym") == {"population_register", "crm", "consents", "website", "credit_bureau"}
+        assert load_policy().derivation("consumption") == {"consumption", "order"}
 
-class TestPurposes:
+
+class TestTransfers:
+    """When data may go outside the EEA (GDPR 44-49)."""
+
+    @pytest.mark.parametrize(
+        ("mechanism", "checked", "today", "holds"),
+        [
+            ("privacy_shield", "2019-06-27", "2020-07-15", True),
+            ("privacy_shield", "2019-06-27", "2020-07-16", False),
+            ("scc_2010", "2019-06-27", "2022-12-26", True),
+            ("scc_2010", "2019-06-27", "2022-12-27", False),
+            ("scc_2021", "2026-01-01", "2026-11-20", True),
+            ("scc_2021", "2026-12-01", "2026-11-20", False),
+            ("dpf", "2026-01-01", "2026-11-20", True),
+            ("dpf", "2025-01-01", "2026-11-20", False),
+            ("dpf", "2023-01-01", "2023-08-01", False),
+        ],
+    )
+    def test_a_mechanism_holds_on_its_days_only(self, mechanism: str, checked: str, today: str, holds: bool) -> None:
+        assert law.mechanism_holds(mechanism, date.fromisoformat(checked), date.fromisoformat(today)) is holds
+
+
+def policy_with(where: tuple[str, ...], value: object) -> Policy:
+    return Policy.model_validate(changed(where, value))
+
+
+class TestDeclarations:
     def test_a_column_that_its_purpose_may_not_see_is_named(self) -> None:
-        told = written()
-        told["categories"]["identity_code"]["purposes"].remove("contracts")
         with pytest.raises(PurposeError, match=r"registrants\.identity_code of mart 'contracts' has category 'identity_code'"):
-            check_purposes(Policy.model_validate(told))
+            declarations.check(policy_with(("categories", "identity_code", "purposes"), ["credit_decision"]))
 
     def test_a_mart_without_a_purpose_is_named(self) -> None:
-        told = written()
-        del told["purposes"]["analytics"]
-        for category in told["categories"].values():
-            category["purposes"] = [purpose for purpose in category["purposes"] if purpose != "analytics"]
         with pytest.raises(PurposeError, match="mart 'analytics' has no purpose"):
-            check_purposes(Policy.model_validate(told))
+            declarations.check(policy_with(("purposes", "analytics"), None))
+
+    def test_a_category_that_tables_use_cannot_be_taken_out(self) -> None:
+        with pytest.raises(declarations.DeclarationError, match=r"persons\.deceased \('life_event'\)"):
+            declarations.check(policy_with(("categories", "life_event"), None), {"staged": declarations.LAYERS["staged"]})
+
+    def test_what_is_not_stored_has_no_column(self) -> None:
+        with pytest.raises(declarations.DeclarationError, match="is not stored"):
+            declarations.check(policy_with(("categories", "life_event", "stored"), False))
+
+    def test_a_source_that_is_read_has_an_entry(self) -> None:
+        with pytest.raises(declarations.DeclarationError, match="says nothing of crm"):
+            check_sources(policy_with(("sources", "crm"), None))
+
+    @pytest.mark.parametrize("layer", declarations.LAYERS)
+    def test_every_column_declares_category_basis_source_retention_and_clause(self, layer: str) -> None:
+        policy = load_policy()
+        for model in declarations.LAYERS[layer]:
+            for name, one in declared(policy, model, layer.split(".", maxsplit=1)[0]).items():
+                assert one.category, name
+                assert one.sources, name
+                assert set(one.retention) <= set(policy.retention), name
+                assert one.retention, name
+                assert one.clause.startswith("P"), name
+                assert not one.purposes or one.bases, name
+
+    def test_a_technical_column_lives_as_long_as_its_row(self) -> None:
+        policy = load_policy()
+        orders = next(model for model in declarations.LAYERS["register"] if model.to_schema().name == "orders")
+        assert declared(policy, orders, "register")["order_number"].retention == ("RET-VOUCHER-6Y",)
+        assert declared(policy, declarations.LAYERS["raw"][0], "raw")["payload"].retention == ("RET-RAW-13M",)
 
     @pytest.mark.parametrize(
         ("category", "purposes"),
-        [("identity_code", {"contracts", "credit_decision"}), ("credit", {"credit_decision"}), ("protection", set()), ("website_identifier", set())],
+        [
+            ("identity_code", {"contracts", "credit_decision", "legal_claims"}),
+            ("credit", {"credit_decision"}),
+            ("protection", set()),
+            ("website_identifier", set()),
+        ],
     )
     def test_the_most_sensitive_categories_stay_where_the_law_has_them(self, category: str, purposes: set[str]) -> None:
         assert set(load_policy().categories[category].purposes) == purposes
