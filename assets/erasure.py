@@ -2,13 +2,14 @@
 
 Order (erasure.md): whom the request means is found and written down while the register still knows; they are suppressed
 before anything is read again; then raw, quarantine and staged are rewritten without them; register and marts are built
-anew; last, the request is closed and what identified the registrant destroyed. Each step can be repeated.
+anew; last, it is proven that they are gone, the request has its certificate and is closed, and what identified the
+registrant is destroyed. Each step can be repeated.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import duckdb
@@ -17,6 +18,10 @@ from assets import deliveries, removal, requests, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.marts.building import read_register
+from assets.proof import certificates, evidence
+from assets.proof.certificates import Issued
+from assets.proof.findings import Finding, failing
+from assets.proof.verifying import verify
 from assets.raw import raw_path
 from assets.register.building import TABLES
 from assets.requests import Request, RequestError
@@ -94,12 +99,14 @@ def remove(home: Home, request_ids: list[str]) -> dict[str, int]:
     One pass for all requests. Cost: one look at the identifiers of every delivery, and the rewriting of those that match.
     """
     removal.mend(home)
+    evidence.note_published(home)
     removed: Counter[str] = Counter()
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
         for entry in deliveries.book(home):
             if _find_gone(home, connection, entry):
+                evidence.note(home, connection, entry)
                 removed[entry.source] += removal.remove_records(home, connection, entry, "suppressed")
     for request_id in request_ids:
         request = requests.load(home, request_id)
@@ -109,8 +116,11 @@ def remove(home: Home, request_ids: list[str]) -> dict[str, int]:
 
 
 def _load_sought(connection: duckdb.DuckDBPyConnection, sought: list[Request]) -> None:
-    identifiers = sorted({identifier for request in sought for identifier in request.resolved})
-    connection.execute("CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest(?::VARCHAR[]) AS identifier", [identifiers])
+    pairs = sorted({(identifier, request.request_id) for request in sought for identifier in request.resolved})
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
+        [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
+    )
 
 
 def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
@@ -152,10 +162,37 @@ def remaining(home: Home, request_ids: list[str]) -> int:
     return int(left)
 
 
-def close(home: Home, request_ids: list[str], now: datetime) -> None:
-    """Close the requests; raises RequestError while anything of a registrant is left."""
+@dataclass(frozen=True)
+class Closing:
+    """What came of closing: certificates of the requests that are proven, and what was found of the others."""
+
+    certificates: list[Issued]
+    findings: list[Finding]
+    unproven: list[str]
+
+    def told(self) -> str:
+        """Why requests are not closed: how many, codes, places and counts."""
+        found = ", ".join(sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)}))
+        return f"{len(self.unproven)} of {len(self.unproven) + len(self.certificates)} erasures are not proven: {found}"
+
+
+def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
+    """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left.
+
+    The certificate first, so that a run killed between the two finds it and issues no other.
+    """
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
-    for request_id in request_ids:
-        requests.close(home, requests.load(home, request_id), now)
+    done = [request_id for request_id in request_ids if request_id in certificates.issued(home)]
+    proof = verify(home, request_ids, whole=False)
+    proven = [request_id for request_id in request_ids if request_id in done or not proof.failing(request_id)]
+    noted, published = evidence.gather(home, proven), evidence.published(home)
+    issued = []
+    for request_id in proven:
+        request = requests.load(home, request_id)
+        content = certificates.content_of(home.policy, request, noted[request_id], published, proof, now.isoformat(timespec="seconds"), {})
+        issued.append(certificates.issue(home, content))
+        requests.close(home, request, now)
+    evidence.forget(home, certificates.issued(home))
+    return Closing(issued, proof.findings, [request_id for request_id in request_ids if request_id not in proven])

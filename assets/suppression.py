@@ -48,6 +48,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
 def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, request_id: str, today: date) -> int:
     """Suppress every row of the query `identifiers` (one text column `identifier`); answers how many are now listed.
 
+    The keys that staged tables and quarantine have for a person known by it are listed too: the proof finds them by that.
     Adding what is already there changes nothing. `review_on` is three years from now (law.md, suppression hash).
     """
     prepare(home, connection)
@@ -62,7 +63,8 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, req
         UNION ALL BY NAME
         SELECT DISTINCT suppression_token(identifier) AS token, '{request_id}' AS request_id,
             DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
-        FROM ({identifiers}) WHERE suppression_token(identifier) NOT IN (SELECT token FROM suppressed)
+        FROM (SELECT unnest([identifier, 'person_key:' || md5(identifier)]) AS identifier FROM ({identifiers}))
+        WHERE suppression_token(identifier) NOT IN (SELECT token FROM suppressed)
         ORDER BY token""",
         path(home),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import deliveries, erasure, marts, register
+from assets.graph import deliveries, erasure, marts, proof, register
 from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
@@ -27,7 +27,7 @@ def build_definitions(**resources: object) -> dg.Definitions:
     assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS]
     return dg.Definitions(
         assets=assets,
-        asset_checks=deliveries.CHECKS,
+        asset_checks=[*deliveries.CHECKS, *proof.CHECKS],
         jobs=JOBS,
         schedules=[nightly_refresh],
         sensors=SENSORS,

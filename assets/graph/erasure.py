@@ -1,6 +1,7 @@
 """The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
 
 from datetime import datetime
+from typing import Any
 
 import dagster as dg
 
@@ -8,6 +9,7 @@ from assets import erasure, requests
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
 from assets.graph.showing import counts_table, without_values
 from assets.home import Home
+from assets.proof.certificates import Issued
 from schemas.marts import MARTS
 
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
@@ -19,7 +21,7 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
     return [key for key in context.partition_keys if key in waiting]
 
 
-def _asset(name: str, kind: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _asset(name: str, kind: str, after: list[list[str]], description: str, checks: list[dg.AssetCheckSpec] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(
         key=["erasure", name],
         deps=after,
@@ -30,6 +32,7 @@ def _asset(name: str, kind: str, after: list[list[str]], description: str):  # t
         partitions_def=REQUESTS,
         backfill_policy=ONE_RUN,
         pool=WRITER,
+        check_specs=checks,
     )
 
 
@@ -56,18 +59,47 @@ def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> 
     return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
 
 
+PROVEN = dg.AssetCheckSpec(
+    "proven",
+    asset=["erasure", "closed"],
+    blocking=True,
+    description="nothing of the registrants is left, by identifiers, in bytes, and in how the files are built (rules PROOF-*)",
+)
+
+
 @_asset(
     "closed",
     "json",
     [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
-    "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.",
+    "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
+    [PROVEN],
 )
 @without_values
-def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Make sure that nothing is left, and close the requests."""
-    ids = _open(context, home)
-    erasure.close(home, ids, datetime.now(POLICY.zone))
-    return dg.MaterializeResult(metadata={"closed": len(ids)})
+def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Prove that nothing is left, certify, and close the requests."""
+    closing = erasure.close(home, _open(context, home), datetime.now(POLICY.zone))
+    found = counts_table(["rule", "where", "count", "request"], [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)])
+    metadata: dict[str, Any] = {"certified": len(closing.certificates), "unproven": len(closing.unproven), "findings": found}
+    yield dg.AssetCheckResult(asset_key=["erasure", "closed"], check_name="proven", passed=not closing.unproven, metadata=metadata)
+    if closing.unproven:
+        raise dg.Failure(closing.told(), metadata=metadata, allow_retries=False)
+    yield dg.MaterializeResult(
+        metadata={
+            "closed": len(closing.certificates),
+            "rows_removed": sum(sum(one.rows.values()) for one in closing.certificates),
+            "certificates": counts_table(
+                ["request", "number", "hash", "rows removed", "erased", "held"],
+                [
+                    [one.request_id, one.sequence, one.hash[:16], sum(one.rows.values()), *(_decided(one, decision) for decision in ("erased", "held"))]
+                    for one in closing.certificates
+                ],
+            ),
+        }
+    )
+
+
+def _decided(certificate: Issued, decision: str) -> str:
+    return ", ".join(category for category, decided in certificate.decisions.items() if decided == decision) or "nothing"
 
 
 ASSETS = [found, suppressed, removed, closed]

@@ -1,0 +1,261 @@
+"""Certificates of erasures: what was decided, done and proven, without personal data, each chained to the one before.
+
+    requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
+    requests/certificates/<request_id>.md, .html   the same to be read
+    requests/certificates/chain.json   how many there are and the hash of the last, sealed
+
+`hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal is keyed with the
+register's secret, so nobody without it can write a chain anew. A request is certified once: whoever finds its certificate there keeps it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from assets import requests
+from assets.home import Home, writing
+from assets.proof import certificate_pages
+from assets.proof.evidence import Evidence
+from assets.proof.findings import Finding
+from assets.proof.verifying import Proof
+from assets.requests import Request
+from assets.staged import rules_fingerprint
+from schemas.columns import categories
+from schemas.policy import Policy
+from schemas.staged import CANONICAL
+
+FIRST = "0" * 64
+FORMAT = 1
+RISKS = (
+    "A solid-state disk may keep the blocks of replaced files until it reuses them.",
+    "Snapshots that the file system or the machine's host makes keep what was there before.",
+    "A reader that had opened a mart or a file before the erasure can read the old one until it closes it.",
+    "Copies that were taken out of the data root by other means than `register backup` are not known to the register.",
+    "Backups made before the erasure hold the registrant until their key is destroyed; a restore replays this erasure before anything is read.",
+    "Values of fewer than eight characters were searched as identifiers and not in bytes.",
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows of a category that the law makes us keep: how many, under which statute, until when (YYYY-MM-DD)."""
+
+    rows: int
+    ground: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate as the closing asset shows it."""
+
+    request_id: str
+    sequence: int
+    hash: str
+    rows: dict[str, int]
+    decisions: dict[str, str]
+
+
+def folder(home: Home) -> Path:
+    """Where certificates lie."""
+    return home.requests / "certificates"
+
+
+def path_of(home: Home, request_id: str, kind: str = "json") -> Path:
+    """Where the certificate of a request lies; `kind` is json, md or html."""
+    return folder(home) / f"{request_id}.{kind}"
+
+
+def canonical(content: object) -> bytes:
+    """The one way to write content down that is hashed: sorted keys, no blanks, UTF-8."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def content_of(
+    policy: Policy, request: Request, evidence: Evidence, published: list[dict[str, str | None]], proof: Proof, issued_at: str, held: dict[str, Held]
+) -> dict[str, Any]:
+    """What the certificate says, the chain aside."""
+    return {
+        "format": FORMAT,
+        "request_id": request.request_id,
+        "right": request.right,
+        "channel": request.channel,
+        "received_at": request.received_at,
+        "issued_at": issued_at,
+        "decisions": _decisions(evidence, held),
+        "rows_removed": dict(sorted(evidence.rows.items())),
+        "files": evidence.files,
+        "published": published,
+        "proof": [
+            *proof.told(),
+            {"what": "identifiers searched in bytes", "examined": proof.searched[request.request_id]},
+            {"what": "identifiers too short or shared, searched as identifiers only", "examined": proof.left_out[request.request_id]},
+        ],
+        "warnings": [
+            {"code": one.code, "where": one.where, "count": one.count}
+            for one in sorted(proof.findings)
+            if not one.fails and one.request_id in ("", request.request_id)
+        ],
+        "software": {"name": "customer-marketing-register", "version": version("customer-marketing-register"), "rules": rules_fingerprint()},
+        "policy": {"version": policy.version, "hash": policy.fingerprint},
+        "residual_risks": list(RISKS),
+    }
+
+
+def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:
+    """Per category of the policy: erased, with the rows that held it, or held, with the statute and until when."""
+    erased: dict[str, int] = {}
+    for layer, rows in evidence.rows.items():
+        model = CANONICAL.get(layer.removeprefix("staged."))
+        for category in sorted({*categories(model).values()} - {"technical"}) if model else ():
+            erased[category] = erased.get(category, 0) + rows
+    decisions: dict[str, dict[str, object]] = {category: {"decision": "erased", "rows": rows} for category, rows in sorted(erased.items())}
+    for category, hold in held.items():
+        decisions[category] = {"decision": "held", "rows": hold.rows, "ground": hold.ground, "until": hold.until}
+    return decisions
+
+
+def issue(home: Home, content: dict[str, Any]) -> Issued:
+    """Write the certificate at the end of the chain, durably; one that is there already stays as it is."""
+    request_id = str(content["request_id"])
+    path = path_of(home, request_id)
+    length, last = _end(home)
+    if path.exists():
+        return summary(home, request_id)
+    whole = {**content, "sequence": length + 1, "previous": last}
+    digest = hashlib.sha256(canonical(whole)).hexdigest()
+    pages = {"md": certificate_pages.markdown(whole, digest), "html": certificate_pages.html(whole, digest)}
+    for kind, text in pages.items():
+        with writing(path_of(home, request_id, kind)) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
+    sealed = {"hash": digest, "pages": {kind: hashlib.sha256(text.encode()).hexdigest() for kind, text in pages.items()}}
+    with writing(path) as unfinished:
+        unfinished.write_bytes(canonical({"certificate": whole, **sealed, "seal": _seal(home, sealed)}))
+    _write_end(home, length + 1, digest)
+    return summary(home, request_id)
+
+
+def summary(home: Home, request_id: str) -> Issued:
+    """The certificate of a request, as the closing asset shows it."""
+    found = json.loads(path_of(home, request_id).read_bytes())
+    said = found["certificate"]
+    decisions = {category: str(one["decision"]) for category, one in said["decisions"].items()}
+    return Issued(request_id, said["sequence"], found["hash"], said["rows_removed"], decisions)
+
+
+def issued(home: Home) -> set[str]:
+    """Ids of the requests that have a certificate."""
+    return {path.stem for path in folder(home).glob("Q*.json")}
+
+
+def _seal(home: Home, content: object) -> str:
+    return hmac.new(home.pepper, b"certificate|" + canonical(content), hashlib.sha256).hexdigest()
+
+
+def _end(home: Home) -> tuple[int, str]:
+    """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
+    path = folder(home) / "chain.json"
+    noted: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
+    length, last = int(noted["length"]), str(noted["last"])
+    if length != sum(1 for _ in folder(home).glob("Q*.json")):
+        for found in _in_order(home):
+            if found["certificate"]["sequence"] == length + 1 and found["certificate"]["previous"] == last:
+                length, last = length + 1, found["hash"]
+                _write_end(home, length, last)
+    return length, last
+
+
+def _write_end(home: Home, length: int, last: str) -> None:
+    end = {"length": length, "last": last}
+    with writing(folder(home) / "chain.json") as unfinished:
+        unfinished.write_bytes(canonical({**end, "seal": _seal(home, end)}))
+
+
+def _in_order(home: Home) -> list[dict[str, Any]]:
+    found = [json.loads(path.read_bytes()) for path in sorted(folder(home).glob("Q*.json"))]
+    return sorted(found, key=lambda one: int(one["certificate"]["sequence"]))
+
+
+def check(home: Home) -> list[Finding]:
+    """Whether the chain is whole: a changed, removed, reordered or inserted certificate is a finding, by request id."""
+    findings: list[Finding] = []
+    sealed: list[dict[str, Any]] = []
+    for path in sorted(folder(home).glob("Q*.json")):
+        try:
+            found = json.loads(path.read_bytes())
+            code = _tampered(home, path.stem, found)
+        except (ValueError, KeyError, TypeError):
+            code, found = "CERT-CHANGED", {}
+        if code:
+            findings.append(Finding(code, "certificates", 1, path.stem))
+        else:
+            sealed.append(found)
+    return sorted({*findings, *_check_order(sealed, {one.request_id for one in findings}), *_check_end(home, sealed), *_check_requests(home)})
+
+
+def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
+    said = found["certificate"]
+    if not hmac.compare_digest(str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})):
+        return "CERT-INSERTED" if hashlib.sha256(canonical(said)).hexdigest() == found["hash"] else "CERT-CHANGED"
+    if hashlib.sha256(canonical(said)).hexdigest() != found["hash"]:
+        return "CERT-CHANGED"
+    if said["request_id"] != request_id:
+        return "CERT-ORDER"
+    for kind, digest in found["pages"].items():
+        page = path_of(home, request_id, kind)
+        if not page.exists() or hashlib.sha256(page.read_bytes()).hexdigest() != digest:
+            return "CERT-CHANGED"
+    return ""
+
+
+def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
+    """Walk along the chain; a gap that an accused certificate explains is not told twice."""
+    findings = []
+    sequence, last = 0, FIRST
+    for found in sorted(sealed, key=lambda one: int(one["certificate"]["sequence"])):
+        said = found["certificate"]
+        if said["sequence"] == sequence:
+            findings.append(Finding("CERT-INSERTED", "certificates", 1, said["request_id"]))
+        elif said["sequence"] != sequence + 1:
+            if not accused:
+                findings.append(Finding("CERT-MISSING", "certificates", said["sequence"] - sequence - 1))
+        elif said["previous"] != last:
+            findings.append(Finding("CERT-ORDER", "certificates", 1, said["request_id"]))
+        sequence, last = said["sequence"], found["hash"]
+    return findings
+
+
+def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
+    path = folder(home) / "chain.json"
+    if not path.exists():
+        return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
+    try:
+        noted = json.loads(path.read_bytes())
+        whole = hmac.compare_digest(str(noted["seal"]), _seal(home, {"length": noted["length"], "last": noted["last"]}))
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        return [Finding("CERT-CHAIN", "certificates", 1)]
+    highest = max((int(one["certificate"]["sequence"]) for one in sealed), default=0)
+    present = sum(1 for _ in folder(home).glob("Q*.json"))
+    if present < noted["length"]:
+        return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
+    # One more than noted is what a kill between the certificate and the note leaves; the next one that is issued mends it.
+    return [Finding("CERT-CHAIN", "certificates", highest - noted["length"])] if highest > noted["length"] + 1 else []
+
+
+def _check_requests(home: Home) -> list[Finding]:
+    """An erasure that was carried out has its certificate."""
+    there = issued(home)
+    return [
+        Finding("CERT-MISSING", "certificates", 1, one.request_id)
+        for one in requests.every(home)
+        if one.right == "erasure" and one.state == "closed" and not one.why and one.request_id not in there
+    ]

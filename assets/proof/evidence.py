@@ -1,0 +1,146 @@
+"""What an erasure is about to change, written down before it does: rows per request and layer, and the files' hashes.
+
+One JSON per delivery under `requests/evidence/`, nothing personal in it. What was noted first stays, so an erasure that was killed and
+run again still tells what was there before it. Gone when the last of its requests has its certificate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from assets import suppression
+from assets.deliveries import Entry, sha256
+from assets.home import Home, remove, writing
+from assets.marts.building import mart_path
+from assets.raw import raw_path
+from assets.register.building import TABLES
+from assets.staged import quarantine_path, staged_folder
+from schemas.marts import MARTS
+
+PUBLISHED = "published"
+
+
+@dataclass
+class Evidence:
+    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), and the files that held them."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    files: list[dict[str, str | None]] = field(default_factory=list)
+
+
+def folder(home: Home) -> Path:
+    """Where the notes lie."""
+    return home.requests / "evidence"
+
+
+def note_published(home: Home) -> None:
+    """Note the hashes of register and marts as they are before the erasure, unless they are noted already."""
+    path = folder(home) / f"{PUBLISHED}.json"
+    if not path.exists():
+        _write(path, {str(one.relative_to(home.root)): sha256(one) for one in _published(home)})
+
+
+def _published(home: Home) -> list[Path]:
+    return [path for path in (*map(home.register, TABLES), *(mart_path(home, purpose) for purpose in MARTS)) if path.exists()]
+
+
+def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Note what goes of a delivery; the connection has `gone(record_no)` and `sought(identifier, request_id)`."""
+    path = folder(home) / f"{entry.delivery_id}.json"
+    known = json.loads(path.read_text()) if path.exists() else {"files": {}, "rows": {}}
+    files = _files(home, entry)
+    _find_whose(connection, files)
+    rows: dict[str, Counter[str]] = {}
+    for layer, file in files.items():
+        counted = connection.execute(
+            f"SELECT request_id, count(*) FROM read_parquet('{file}') JOIN whose USING (record_no) GROUP BY request_id ORDER BY request_id"
+        ).fetchall()
+        for request_id, count in counted:
+            rows.setdefault(request_id, Counter())[layer] += count
+        if counted:
+            known["files"].setdefault(str(file.relative_to(home.root)), sha256(file))
+    _write(path, {"files": known["files"], "rows": {request_id: dict(counts) for request_id, counts in rows.items()} | known["rows"]})
+
+
+def _files(home: Home, entry: Entry) -> dict[str, Path]:
+    staged = {f"staged.{path.stem}": path for path in sorted(staged_folder(home, entry).glob("*.parquet"))}
+    both = {"raw": raw_path(home, entry.source, entry.day, entry.delivery_id), "quarantine": quarantine_path(home, entry)}
+    return {layer: path for layer, path in (both | staged).items() if path.exists()}
+
+
+def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -> None:
+    """Make `whose(record_no, request_id)` of the records in `gone`."""
+    queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
+    for layer, path in files.items():
+        if layer == "raw":
+            rows = f"read_parquet('{path}') AS held SEMI JOIN gone USING (record_no)"
+            one = suppression.concerns("identifiers", "[identifier]")
+            queries.append(
+                f"""SELECT record_no, request_id FROM (SELECT record_no, identifiers, unnest(identifiers) AS identifier FROM {rows})
+                JOIN sought USING (identifier) WHERE {one}"""
+            )
+            queries.append(
+                f"""SELECT record_no, request_id FROM (SELECT record_no, payload FROM {rows} WHERE len(faults) > 0)
+                JOIN sought ON contains(payload, substr(identifier, strpos(identifier, ':') + 1))"""
+            )
+        elif layer != "staged.records":
+            queries.append(
+                f"""SELECT held.record_no, request_id FROM read_parquet('{path}') AS held JOIN gone USING (record_no)
+                JOIN sought ON held.person_key = md5(identifier)"""
+            )
+    connection.execute("CREATE OR REPLACE TEMP TABLE whose AS SELECT DISTINCT record_no, request_id FROM (" + " UNION ALL ".join(queries) + ")")
+
+
+def _write(path: Path, content: object) -> None:
+    with writing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, sort_keys=True))
+
+
+def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
+    """What is noted of each of the requests, with the hashes that the files have now; a file that is gone has none."""
+    found = {request_id: Evidence() for request_id in request_ids}
+    for path in sorted(folder(home).glob("*.json")):
+        if path.stem == PUBLISHED:
+            continue
+        noted = json.loads(path.read_text())
+        concerned = [request_id for request_id in noted["rows"] if request_id in found]
+        files = [_now(home, name, before) for name, before in sorted(noted["files"].items())] if concerned else []
+        for request_id in concerned:
+            found[request_id].rows.update(noted["rows"][request_id])
+            found[request_id].files += files
+    return found
+
+
+def published(home: Home) -> list[dict[str, str | None]]:
+    """Register and marts: hashes before the erasure and now."""
+    path = folder(home) / f"{PUBLISHED}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    names = sorted({*before, *(str(one.relative_to(home.root)) for one in _published(home))})
+    return [_now(home, name, before.get(name)) for name in names]
+
+
+def _now(home: Home, name: str, before: str | None) -> dict[str, str | None]:
+    path = home.root / name
+    return {"file": name, "before": before, "after": sha256(path) if path.exists() else None}
+
+
+def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """The files that the erasure of the requests has rewritten, as far as they still exist."""
+    return sorted({home.root / str(one["file"]) for found in gather(home, request_ids).values() for one in found.files if one["after"]})
+
+
+def forget(home: Home, certified: Iterable[str]) -> None:
+    """Remove notes all of whose requests have their certificate by now."""
+    done = set(certified)
+    for path in sorted(folder(home).glob("*.json")):
+        if path.stem != PUBLISHED and set(json.loads(path.read_text())["rows"]) <= done:
+            remove(path)
+    left = [path for path in folder(home).glob("*.json") if path.stem != PUBLISHED]
+    if not left and folder(home).exists():
+        remove(folder(home) / f"{PUBLISHED}.json")

@@ -1,0 +1,28 @@
+"""What a proof finds: a code, where, how many, and for which request; never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from schemas.proof import WARNINGS
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """`where` is a layer, table or kind of file; `request_id` is empty for what concerns all erasures alike."""
+
+    code: str
+    where: str
+    count: int
+    request_id: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether nothing may be called proven while this is so."""
+        return self.code not in WARNINGS
+
+
+def failing(findings: Iterable[Finding], request_id: str = "") -> list[Finding]:
+    """Those because of which the request is not proven; without a request, all that fail."""
+    return [one for one in findings if one.fails and (not request_id or one.request_id in ("", request_id))]

@@ -1,0 +1,151 @@
+"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and held against the suppression list.
+
+So an erasure is proven again at any time, although nobody remembers whom it was about. Set-wise: each layer's distinct
+identifiers are hashed once, whatever the number of erasures. A contact (e-mail address, phone) counts only where it
+identifies someone: several people may be reached by it, and the others keep it (`suppression.concerns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from assets import requests, suppression
+from assets.home import Home
+from assets.proof.findings import Finding
+from schemas.columns import TableModel, arrow_schema, table_name
+from schemas.declarations import LAYERS
+from schemas.marts import MARTS
+from schemas.raw import Raw
+
+CONTACTS = ("email", "phone")
+# How a column of this name holds identifiers; a column under another name holds none (the tests hold this against the models).
+_TYPED = "type || ':' || {0}"
+EXPRESSIONS = {
+    "identifiers": "unnest(identifiers)",
+    "person_key": "'person_key:' || person_key",
+    "subject": "subject",
+    "match_key": "kind || ':' || match_key",
+    "identity_code": "'identity_code:' || identity_code_canonical(identity_code)",
+    "customer_number": "'customer_number:' || trim(customer_number)",
+    "contact_id": "'contact_id:' || trim(contact_id)",
+    "visitor_id": "'visitor_id:' || trim(visitor_id)",
+    "user_id": "unnest(['user_id:' || trim(user_id), 'customer_number:' || trim(user_id)])",
+    "email": "'email:' || email_canonical(email)",
+    "phone": "'phone:' || phone_canonical(phone)",
+}
+
+
+def expressions(model: type[TableModel]) -> list[str]:
+    """SQL that gives the identifiers in a row of the table, as `<type>:<value>`; none when the table has none."""
+    names = arrow_schema(model).names
+    found = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
+    if {"type", "value"} <= set(names):
+        found += [_TYPED.format(name) for name in ("value", "replaced_by") if name in names]
+    return found
+
+
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None) -> bool:
+    """Make `erased(token, request_id)` of the list: of these requests, or of all that are not open; answers whether it holds any.
+
+    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger.
+    """
+    suppression.prepare(home, connection)
+    connection.execute("CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR)")
+    if suppression.path(home).exists():
+        connection.execute(
+            f"""INSERT INTO erased SELECT token, min(request_id) FROM read_parquet('{suppression.path(home)}')
+            WHERE (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
+            {"these": list(_open(home) if request_ids is None else request_ids), "chosen": request_ids is not None},
+        )
+    points, known = home.register("contact_points"), home.register("identifiers")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held_by_others AS "
+        + (
+            f"""SELECT DISTINCT kind || ':' || match_key AS identifier FROM read_parquet('{points}')
+            WHERE registrant_id IN (SELECT registrant_id FROM read_parquet('{known}') WHERE type IN {suppression.STRONG})"""
+            if points.exists() and known.exists()
+            else "SELECT '' AS identifier WHERE false"
+        )
+    )
+    return bool((connection.execute("SELECT count(*) FROM erased").fetchone() or (0,))[0])
+
+
+def _open(home: Home) -> list[str]:
+    """Requests that are not closed: what is left of their registrants is no fault yet."""
+    return [one.request_id for one in requests.every(home) if one.state != "closed"]
+
+
+def in_lake(home: Home, connection: duckdb.DuckDBPyConnection, layers: Iterable[str] = ("raw", "quarantine", "staged", "register")) -> list[Finding]:
+    """Erased registrants' identifiers in layers of the lake, by table and request; empty is right. `prepare` comes first."""
+    findings = []
+    for layer in layers:
+        if layer == "raw":
+            findings += _in_raw(home, connection)
+            continue
+        for model in LAYERS[layer]:
+            table = table_name(model)
+            files = _files(home, layer, table)
+            if files and expressions(model):
+                held = f"read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
+                findings += _in_table(connection, model, held, f"{layer}.{table}", contacts=layer == "register")
+    return findings
+
+
+def _files(home: Home, layer: str, table: str) -> list[Path]:
+    if layer == "register":
+        return [path for path in (home.register(table),) if path.exists()]
+    return home.files(layer) if layer == "quarantine" else home.files("staged", name=f"*/{table}")
+
+
+def _in_table(connection: duckdb.DuckDBPyConnection, model: type[TableModel], rows: str, where: str, *, contacts: bool) -> list[Finding]:
+    """In a staged table a contact that identifies someone shows as the person's key, so contacts are left aside there."""
+    held = " UNION ".join(f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model))
+    reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
+    found = connection.execute(
+        f"""SELECT request_id, count(*) FROM ({held}) JOIN erased ON token = suppression_token(identifier)
+        WHERE split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached} GROUP BY request_id ORDER BY request_id"""
+    ).fetchall()
+    return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
+
+
+def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    files = [str(path) for path in home.files("raw")]
+    if not files:
+        return []
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE listed AS SELECT identifier, request_id
+        FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM read_parquet({files!r}))
+        JOIN erased ON token = suppression_token(identifier)"""
+    )
+    found = connection.execute(
+        f"""WITH wanted AS (SELECT request_id, list(identifier) AS sought FROM listed GROUP BY request_id)
+        SELECT request_id, count(*) FROM read_parquet({files!r}) AS held, wanted
+        WHERE list_has_any(identifiers, (SELECT list(identifier) FROM listed)) AND {suppression.concerns("identifiers", "sought")}
+        GROUP BY request_id ORDER BY request_id"""
+        if connection.execute("SELECT 1 FROM listed LIMIT 1").fetchone()
+        else "SELECT '', 0 WHERE false"
+    ).fetchall()
+    return [Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id) for request_id, count in found]
+
+
+def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
+    """Erased registrants' identifiers in a mart's file, published or not, by table and request. `prepare` comes first."""
+    findings = []
+    connection.execute(f"ATTACH '{path}' AS looked_at (READ_ONLY)")
+    try:
+        for model in MARTS[purpose]:
+            if expressions(model):
+                name = table_name(model)
+                findings += _in_table(connection, model, f'looked_at."{name}"', f"marts.{purpose}.{name}", contacts=True)
+    finally:
+        connection.execute("DETACH looked_at")
+    return findings
+
+
+def found_in_register(home: Home) -> list[Finding]:
+    """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
+    with home.connect() as connection:
+        return in_lake(home, connection, ("quarantine", "staged", "register")) if prepare(home, connection) else []

@@ -1,0 +1,149 @@
+"""The proof of erasures as a whole: what is looked at, how, and what was found.
+
+For requests that are still open, their identifiers are searched in bytes too. For closed ones nobody knows them any
+more: their keyed hashes are held against every identifier that each layer has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from assets import requests
+from assets.home import UNFINISHED, Home
+from assets.marts.building import candidate_path, mart_path
+from assets.proof import byte_search, evidence, identifiers, mart_files
+from assets.proof.findings import Finding, failing
+from assets.requests import Request
+from schemas.marts import MARTS
+
+# The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
+SAMPLE_TRUTH = "truth"
+HOW = {
+    "identifiers": "every identifier in raw, quarantine, staged, register and marts, hashed with the key and held against the suppression list",
+    "marts": "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header of each DuckDB file",
+    "bytes": "the identifiers themselves, in the bytes of the files: Parquet decoded, DuckDB in an uncompressed copy, SQLite with what is packed in it",
+    "leftovers": "no unfinished file and no spilled data of a process that has ended",
+    "requests": "no closed request says what identified its registrant",
+}
+
+
+@dataclass
+class Proof:
+    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` and `left_out` identifiers, by request."""
+
+    findings: list[Finding] = field(default_factory=list)
+    examined: Counter[str] = field(default_factory=Counter)
+    searched: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def failing(self, request_id: str = "") -> list[Finding]:
+        """Because of which the request (or any) is not proven."""
+        return failing(self.findings, request_id)
+
+    def told(self) -> list[dict[str, object]]:
+        """What was verified and how, for the certificate."""
+        return [{"what": what, "how": HOW[what], "examined": count} for what, count in sorted(self.examined.items())]
+
+
+def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool = True) -> Proof:
+    """Prove the requests, or every erasure that has been carried out. Only while the writer's lock is held.
+
+    `whole` searches every file of the data root for the identifiers of open requests; else the files that their
+    erasure has rewritten and all that is not in the lake's partitions, so that the work follows what they touched.
+    """
+    proof = Proof()
+    every = {one.request_id: one for one in requests.every(home)}
+    chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
+    with home.connect() as connection:
+        _by_identifiers(home, connection, proof, request_ids)
+        open_ones = [one for one in chosen if one.state != "closed"]
+        if open_ones:
+            _by_bytes(home, connection, proof, open_ones, whole=whole)
+    for where, path in _marts(home):
+        proof.findings += mart_files.check(home, path, where)
+        proof.examined["marts"] += 1
+    proof.findings += _leftovers(home)
+    proof.examined["leftovers"] += 1
+    for request in every.values():
+        proof.examined["requests"] += 1
+        if request.state == "closed" and (request.given or request.resolved):
+            proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
+    return proof
+
+
+def _marts(home: Home) -> list[tuple[str, Path]]:
+    both = [(f"marts.{purpose}", mart_path(home, purpose)) for purpose in MARTS] + [(f"built.{purpose}", candidate_path(home, purpose)) for purpose in MARTS]
+    return [(where, path) for where, path in both if path.exists()]
+
+
+def _by_identifiers(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, request_ids: Sequence[str] | None) -> None:
+    identifiers.prepare(home, connection, request_ids)
+    try:
+        proof.findings += identifiers.in_lake(home, connection)
+    except duckdb.Error:
+        proof.findings.append(Finding("PROOF-UNREADABLE", "lake", 1))
+    proof.examined["identifiers"] += sum(1 for _ in home.lake.rglob("*.parquet"))
+    for where, path in _marts(home):
+        proof.examined["identifiers"] += 1
+        try:
+            proof.findings += identifiers.in_mart(connection, where.split(".")[1], path)
+        except duckdb.Error:
+            proof.findings.append(Finding("PROOF-UNREADABLE", where, 1))
+
+
+def _by_bytes(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, open_ones: list[Request], *, whole: bool) -> None:
+    sought = byte_search.Sought(open_ones, byte_search.reached_by_others(home, connection, open_ones))
+    proof.searched, proof.left_out = sought.searched, sought.left_out
+    found: Counter[tuple[str, str, str]] = Counter()
+    for path in _files(home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])):
+        proof.examined["bytes"] += 1
+        for one in byte_search.in_file(home, sought, path, _where(home, path)):
+            code = "PROOF-INBOX" if one.code == "PROOF-BYTES" and one.where == "inbox" else one.code
+            found[code, one.where, one.request_id] += one.count
+    proof.findings += [Finding(code, where, count, request_id) for (code, where, request_id), count in sorted(found.items())]
+
+
+def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
+    """All files but what open requests say, keys, and what this process has spilled; of the partitions only those `touched`, if given."""
+    open_ones = {home.requests / f"{one.request_id}.json" for one in requests.every(home) if one.state != "closed"}
+    aside = (home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH)
+    partitions = () if touched is None else tuple(home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries"))
+    every = (path for path in sorted(home.root.rglob("*")) if path.is_file() and not path.is_symlink())
+    found = [path for path in every if path not in open_ones and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))]
+    return [*found, *(touched or ())]
+
+
+def _where(home: Home, path: Path) -> str:
+    """Layer, or the data root's folder: file names are not told, a source may have put anything into one."""
+    parts = path.relative_to(home.root).parts
+    if parts[0] == "lake" and len(parts) > 2:
+        return parts[1]
+    return f"marts.{path.stem}" if parts[0] == "marts" else parts[0]
+
+
+def _leftovers(home: Home) -> list[Finding]:
+    unfinished = 0
+    for folder in (home.lake, home.marts, home.requests):
+        unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
+    spilled = sum(1 for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)) if home.spill.is_dir() else 0
+    return [Finding(code, "data root", count) for code, count in (("PROOF-UNFINISHED", unfinished), ("PROOF-SPILL", spilled)) if count]
+
+
+def _is_being_written(path: Path) -> bool:
+    return _is_running(path.name.removeprefix(UNFINISHED).split("-")[0])
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

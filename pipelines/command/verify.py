@@ -1,0 +1,59 @@
+"""`register verify`: prove again that those who were erased are gone, and that no certificate has been touched."""
+
+from __future__ import annotations
+
+import click
+
+from assets import requests
+from assets.home import Home
+from assets.proof import certificates
+from assets.proof.findings import Finding, failing
+from assets.proof.verifying import HOW, verify
+from assets.requests import RequestError
+from pipelines.command.main import CommandError
+from pipelines.command.showing import as_json, table
+from pipelines.resources import home_path, writer
+
+
+@click.command("verify")
+@click.argument("request_id", required=False)
+@click.option("--certificates", "chain", is_flag=True, help="Look at the certificates instead: has one been changed, removed, moved or added?")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
+    """Prove the erasure of one request, or of all that have been carried out; exits with 1 when something is found.
+
+    While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
+    their keyed hashes are held against every identifier in every layer.
+    """
+    home = Home(home_path())
+    home.create()
+    if chain:
+        _tell(certificates.check(home), [["certificates", "hash, chain and seal of each", len(certificates.issued(home))]], machine)
+        return
+    try:
+        chosen = [requests.load(home, request_id).request_id] if request_id else None
+    except RequestError as error:
+        raise CommandError(str(error)) from None
+    with writer(home):
+        proof = verify(home, chosen)
+    _tell(proof.findings, [[what, HOW[what], count] for what, count in sorted(proof.examined.items())], machine)
+
+
+def _tell(findings: list[Finding], examined: list[list[object]], machine: bool) -> None:
+    found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
+    if machine:
+        as_json(
+            {
+                "proven": not failing(findings),
+                "findings": [dict(zip(("code", "where", "count", "request_id"), row, strict=True)) for row in found],
+                "examined": [dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined],
+            }
+        )
+    else:
+        click.echo(table(["what", "how", "examined"], examined))
+        if found:
+            click.echo("\n" + table(["rule", "where", "count", "request"], found))
+    if failing(findings):
+        raise CommandError(f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means")
+    if not machine:
+        click.echo("\nProven.")

@@ -1,0 +1,153 @@
+"""A certificate that is changed, removed, moved or added shows; each request is certified once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from assets.home import Home
+from assets.proof import certificates
+from assets.proof.certificates import Held, check, content_of, issue, path_of
+from assets.proof.evidence import Evidence
+from assets.proof.findings import Finding
+from assets.proof.verifying import Proof
+from assets.requests import Request
+
+IDS = ("Q1", "Q2", "Q3")
+
+
+def certified(home: Home, request_id: str) -> certificates.Issued:
+    request = Request(request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
+    evidence = Evidence(Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}), [{"file": "lake/raw/crm/x.parquet", "before": "a", "after": "b"}])
+    proof = Proof(findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7))
+    held = {"order": Held(1, "1336/1997 2:10", "2032-12-31")}
+    return issue(home, content_of(home.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held))
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "data")
+    home.create()
+    for request_id in IDS:
+        certified(home, request_id)
+    return home
+
+
+def codes(home: Home) -> set[str]:
+    return {one.code for one in check(home)}
+
+
+def test_a_chain_that_nobody_has_touched_is_whole(home: Home) -> None:
+    assert check(home) == []
+
+
+def test_each_holds_the_hash_of_the_one_before(home: Home) -> None:
+    read = [json.loads(path_of(home, request_id).read_text()) for request_id in IDS]
+    assert [one["certificate"]["previous"] for one in read] == [certificates.FIRST, read[0]["hash"], read[1]["hash"]]
+    assert [one["certificate"]["sequence"] for one in read] == [1, 2, 3]
+
+
+def test_it_says_what_was_erased_and_what_is_held_under_which_statute(home: Home) -> None:
+    said = json.loads(path_of(home, "Q1").read_text())["certificate"]
+    assert said["decisions"]["name"] == {"decision": "erased", "rows": 1}
+    assert said["decisions"]["order"] == {"decision": "held", "rows": 1, "ground": "1336/1997 2:10", "until": "2032-12-31"}
+    assert said["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
+    assert said["policy"] == {"version": home.policy.version, "hash": home.policy.fingerprint}
+    assert said["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
+    for kind in ("md", "html"):
+        page = path_of(home, "Q1", kind).read_text()
+        assert "1336/1997 2:10" in page
+        assert "lake/raw/crm/x.parquet" in page
+
+
+def test_a_request_is_certified_once(home: Home) -> None:
+    before = path_of(home, "Q1").read_bytes()
+    assert certified(home, "Q1").sequence == 1
+    assert path_of(home, "Q1").read_bytes() == before
+    assert check(home) == []
+
+
+def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next(home: Home) -> None:
+    chain = certificates.folder(home) / "chain.json"
+    before = chain.read_bytes()
+    certified(home, "Q4")
+    chain.write_bytes(before)
+    assert check(home) == []
+    assert certified(home, "Q4").sequence == 4
+    assert certified(home, "Q5").sequence == 5
+    assert check(home) == []
+
+
+def edited(home: Home, request_id: str, change: Callable[[dict[str, object]], object], *, hashed_anew: bool = False) -> None:
+    import hashlib
+
+    path = path_of(home, request_id)
+    found = json.loads(path.read_text())
+    change(found["certificate"])
+    if hashed_anew:
+        found["hash"] = hashlib.sha256(certificates.canonical(found["certificate"])).hexdigest()
+    path.write_bytes(certificates.canonical(found))
+
+
+def remove(home: Home, *request_ids: str) -> None:
+    for request_id in request_ids:
+        path_of(home, request_id).unlink()
+
+
+def swap(home: Home) -> None:
+    first, second = (path_of(home, request_id).read_bytes() for request_id in ("Q1", "Q2"))
+    path_of(home, "Q1").write_bytes(second)
+    path_of(home, "Q2").write_bytes(first)
+
+
+def insert(home: Home, other: Path) -> None:
+    """A certificate of another register, with another secret."""
+    stranger = Home(other / "data")
+    stranger.create()
+    for request_id in (*IDS, "Q9"):
+        certified(stranger, request_id)
+    for kind in ("json", "md", "html"):
+        path_of(home, "Q9", kind).write_bytes(path_of(stranger, "Q9", kind).read_bytes())
+
+
+def forget_the_last(home: Home, other: Path) -> None:
+    """The last is removed, and the note of the chain's length is taken from before it."""
+    remove(home, "Q3")
+    chain = certificates.folder(home) / "chain.json"
+    noted = json.loads(chain.read_text())
+    chain.write_bytes(certificates.canonical({**noted, "length": 2}))
+
+
+ATTACKS: dict[str, tuple[Callable[[Home, Path], object], set[str]]] = {
+    "a value is changed": (lambda home, _: edited(home, "Q2", lambda said: said.update(channel="other")), {"CERT-CHANGED"}),
+    "a value is changed and hashed anew": (lambda home, _: edited(home, "Q2", lambda said: said.update(channel="x"), hashed_anew=True), {"CERT-INSERTED"}),
+    "it is not readable": (lambda home, _: path_of(home, "Q2").write_text("{"), {"CERT-CHANGED"}),
+    "a page is changed": (lambda home, _: path_of(home, "Q2", "html").write_text("all is well"), {"CERT-CHANGED"}),
+    "a page is removed": (lambda home, _: path_of(home, "Q2", "md").unlink(), {"CERT-CHANGED"}),
+    "the first is removed": (lambda home, _: remove(home, "Q1"), {"CERT-MISSING"}),
+    "one in the middle is removed": (lambda home, _: remove(home, "Q2"), {"CERT-MISSING"}),
+    "the last is removed": (lambda home, _: remove(home, "Q3"), {"CERT-MISSING"}),
+    "all are removed": (lambda home, _: remove(home, *IDS), {"CERT-MISSING"}),
+    "the last is removed and the note changed": (forget_the_last, {"CERT-CHAIN"}),
+    "the note is removed": (lambda home, _: (certificates.folder(home) / "chain.json").unlink(), {"CERT-CHAIN"}),
+    "two are swapped": (lambda home, _: swap(home), {"CERT-ORDER"}),
+    "another register's is added": (insert, {"CERT-INSERTED"}),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_tampering_shows(home: Home, tmp_path: Path, attack: str) -> None:
+    act, expected = ATTACKS[attack]
+    act(home, tmp_path / "other")
+    assert expected <= codes(home)
+
+
+def test_an_erasure_that_was_closed_without_a_certificate_shows(home: Home) -> None:
+    (home.requests / "Q7.json").write_text(
+        '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "", "state": "closed", "given": [], "resolved": []}'
+    )
+    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-MISSING", "Q7")]
