@@ -7,11 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import deliveries, erasure, marts, proof, register
+from assets.graph import deliveries, erasure, janitor, marts, proof, register
 from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
-from pipelines.schedules import nightly_refresh
+from pipelines.schedules import nightly_refresh, weekly_janitor
 from pipelines.sensors import SENSORS
 from schemas import declarations
 from schemas.policy import load_policy
@@ -24,12 +24,12 @@ def build_definitions(**resources: object) -> dg.Definitions:
     """
     declarations.check(load_policy())
     check_sources(load_policy())
-    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS]
+    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS, *janitor.ASSETS]
     return dg.Definitions(
         assets=assets,
         asset_checks=[*deliveries.CHECKS, *proof.CHECKS],
         jobs=JOBS,
-        schedules=[nightly_refresh],
+        schedules=[nightly_refresh, weekly_janitor],
         sensors=SENSORS,
         resources={"home": home_resource, "today": deliveries.Today(), **resources},
         executor=dg.in_process_executor,

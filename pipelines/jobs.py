@@ -1,4 +1,4 @@
-"""The jobs: refresh (the main one), ingest, retention, erasure_backfill."""
+"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor."""
 
 from __future__ import annotations
 
@@ -41,4 +41,11 @@ ERASURE_BACKFILL = dg.define_asset_job(
     tags=POLICY_TAGS,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL]
+JANITOR = dg.define_asset_job(
+    "janitor",
+    selection=dg.AssetSelection.groups("upkeep"),
+    executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
+    description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
+)
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR]

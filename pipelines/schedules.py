@@ -1,4 +1,4 @@
-"""The nightly refresh."""
+"""The nightly refresh, and the weekly janitor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 from assets.graph.deliveries import POLICY
 from assets.home import Home
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import REFRESH
+from pipelines.jobs import JANITOR, REFRESH
 from pipelines.resources import home_path
 
 
@@ -26,3 +26,13 @@ def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
     days = days_with_work(Home(home_path())) or {str(tonight)}
     for first, last in ranges(days):
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))
+
+
+weekly_janitor = dg.ScheduleDefinition(
+    name="weekly_janitor",
+    job=JANITOR,
+    cron_schedule="30 4 * * 0",
+    execution_timezone=POLICY.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every Sunday at 04:30: Dagster's storage without what is older than ninety days.",
+)

@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, policy, refresh, retention, sample, sql, ui, verify
+    from pipelines.command import erasure, janitor, policy, refresh, retention, sample, sql, ui, verify
 
     for command in (
         sample.sample,
@@ -56,6 +56,7 @@ def main() -> None:
         erasure.request,
         erasure.erase,
         verify.verify_command,
+        janitor.janitor,
         retention.retention,
         policy.policy,
         sql.sql,

@@ -1,0 +1,30 @@
+"""`register janitor`: Dagster's own storage, cleaned by age."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from assets.home import Home
+from pipelines.command.showing import as_json, table
+from pipelines.resources import home_path, writer
+
+
+@click.command()
+@click.option("--older-than", "days", type=click.IntRange(min=0), help="Remove what is older than so many days; default: 90.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Count from this day; default: today.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
+    """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""
+    home = Home(home_path())
+    home.create()
+    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    from pipelines.command.refresh import dagster
+
+    with writer(home):
+        instance, _ = dagster()
+        from assets.graph.janitor import KEPT_DAYS, clean
+
+        done = clean(home, instance, today, KEPT_DAYS if days is None else days)
+    as_json(dict(done)) if machine else click.echo(table(["what", "number"], sorted(done.items())))
