@@ -35,8 +35,9 @@ GROUPS = {
     "marts": {f"{step}/{mart}" for step in ("built", "marts") for mart in MARTS},
     "retention": {"retention/sweep"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "closed")},
+    "upkeep": {"upkeep/dagster_storage"},
 }
-JOBS = {"refresh", "ingest", "retention", "erasure_backfill"}
+JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor"}
 SENSORS = {"inbox_sensor", "request_sensor", "failure_sensor"}
 
 
@@ -81,6 +82,9 @@ class TestDefinitions:
         assert selected(definitions, "retention") == {"register", "built", "marts", "retention"}
         assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
 
+    def test_the_janitor_touches_nothing_but_dagsters_storage(self, definitions: dg.Definitions) -> None:
+        assert selected(definitions, "janitor") == {"upkeep"}
+
     def test_days_and_requests_are_partitions(self, definitions: dg.Definitions) -> None:
         partitioned = {job: definitions.resolve_job_def(job).partitions_def for job in JOBS}
         assert partitioned["retention"] is None
@@ -104,6 +108,7 @@ class TestDefinitions:
         blocking = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
         wanted = {f"staged/{source}:conservation" for source in SOURCES} | {f"built/{mart}:fit_to_publish" for mart in MARTS}
         wanted |= {f"raw/{source}:nobody_suppressed" for source in SOURCES}
+        wanted |= {f"built/{mart}:nobody_erased" for mart in MARTS} | {"register/registrants:nobody_erased", "erasure/closed:proven"}
         assert wanted <= blocking
         assert any(name.startswith("register/registrants:") for name in blocking)
 
