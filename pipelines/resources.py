@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets.backup import exchange
 from assets.home import Home
 
 WAIT_SECONDS = 600
@@ -45,6 +46,7 @@ def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS) -> Iterator
         died = os.read(descriptor, 64).decode()
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, run_id.encode(), 0)
+        exchange.finish(home)
         home.sweep()
         _HELD.add(home.root)
         try:

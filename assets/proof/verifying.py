@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from assets import requests
+from assets.backup.generations import SUFFIX
 from assets.home import UNFINISHED, Home
 from assets.marts.building import candidate_path, mart_path
 from assets.proof import byte_search, evidence, identifiers, mart_files
@@ -110,12 +111,14 @@ def _by_bytes(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, o
 
 
 def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
-    """All files but what open requests say, keys, and what this process has spilled; of the partitions only those `touched`, if given."""
+    """All files but what open requests say, keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
     open_ones = {home.requests / f"{one.request_id}.json" for one in requests.every(home) if one.state != "closed"}
     aside = (home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH)
     partitions = () if touched is None else tuple(home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries"))
     every = (path for path in sorted(home.root.rglob("*")) if path.is_file() and not path.is_symlink())
-    found = [path for path in every if path not in open_ones and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))]
+    found = [
+        path for path in every if path not in open_ones and path.suffix != SUFFIX and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))
+    ]
     return [*found, *(touched or ())]
 
 

@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, janitor, policy, refresh, retention, sample, sql, ui, verify
+    from pipelines.command import backup, erasure, janitor, policy, refresh, retention, sample, sql, ui, verify
 
     for command in (
         sample.sample,
@@ -57,6 +57,8 @@ def main() -> None:
         erasure.erase,
         verify.verify_command,
         janitor.janitor,
+        backup.backup,
+        backup.restore,
         retention.retention,
         policy.policy,
         sql.sql,

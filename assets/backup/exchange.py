@@ -1,0 +1,49 @@
+"""Putting a restored state in the place of what is there: renames that a note on the disk makes repeatable.
+
+Killed before the note, the old state is whole and what was prepared is swept; killed after it, whoever takes the
+writer's lock next finishes the exchange before anything is read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from assets.home import Home, remove, sync, writing
+
+NEW, OLD, NOTE = ".restored", ".replaced", "restore.json"
+
+
+def begin(home: Home, parts: list[str]) -> None:
+    """Note, durably, that the parts (names in the data root) under `.restored/` are to take their place."""
+    with writing(home.root / NOTE) as unfinished:
+        unfinished.write_text(json.dumps({"parts": parts}))
+
+
+def finish(home: Home) -> bool:
+    """Finish an exchange that was noted, and sweep what an attempt left; answers whether there was one. Repeatable at any point."""
+    note = home.root / NOTE
+    noted = note.exists()
+    if noted:
+        for part in json.loads(note.read_text())["parts"]:
+            _put(home.root / NEW / part, home.root / part, home.root / OLD / part)
+        remove(note)
+    for leftover in (home.root / NEW, home.root / OLD):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    return noted
+
+
+def _put(new: Path, place: Path, old: Path) -> None:
+    if not new.exists():
+        return
+    for path in (old, place):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if place.exists() and not old.exists():
+        place.rename(old)
+    elif place.is_dir():
+        # Killed between the two renames; the folder is an empty one that somebody has made since.
+        shutil.rmtree(place)
+    new.rename(place)
+    sync(place.parent)

@@ -1,0 +1,56 @@
+"""Removing from a restored lake whom the suppression list names: nobody knows them any more, so by keyed hash.
+
+The same condition as in an erasure, over hashed identifiers: a record with a strong one that is listed, or with nothing
+stronger than a listed contact; and whatever staged tables and quarantine have under a listed person's key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import duckdb
+
+from assets import deliveries, removal, suppression
+from assets.deliveries import Entry
+from assets.home import Home
+from assets.raw import raw_path
+from assets.sources.source import STATEMENT_MACROS
+from assets.staged import quarantine_path
+
+
+def replay(home: Home) -> dict[str, int]:
+    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source. Repeating changes nothing."""
+    removal.mend(home)
+    removed: Counter[str] = Counter()
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        if not suppression.prepare(home, connection):
+            return {}
+        for entry in deliveries.book(home):
+            if _find_gone(home, connection, entry):
+                removed[entry.source] += removal.remove_records(home, connection, entry, "suppressed")
+    return dict(sorted(removed.items()))
+
+
+def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    """Make `gone(record_no)`; answers whether there are any."""
+    queries = []
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if raw.exists():
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE sought AS SELECT identifier FROM (SELECT DISTINCT unnest(identifiers) AS identifier
+            FROM read_parquet('{raw}')) WHERE suppression_token(identifier) IN (SELECT token FROM suppressed)"""
+        )
+        sought = "(SELECT coalesce(list(identifier), []) FROM sought)"
+        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.concerns('identifiers', sought)}")
+    for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
+        if path.exists() and path.stem != "records":
+            queries.append(
+                f"""SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (
+                SELECT person_key FROM (SELECT DISTINCT person_key FROM read_parquet('{path}'))
+                WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed))"""
+            )
+    if not queries:
+        return False
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})")
+    return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])

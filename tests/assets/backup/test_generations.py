@@ -1,0 +1,93 @@
+"""A generation is whole or not there, its key lies apart, and without the key it is gone."""
+
+from __future__ import annotations
+
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets.backup import generations
+from assets.backup.generations import BackupError, destroy, every, keep, key_path, make
+from assets.home import Home
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+SECRET = b"AINO-LAHTIJA-MARKER"
+
+
+@pytest.fixture
+def filled(home: Home) -> Home:
+    (home.lake / "raw").mkdir()
+    (home.lake / "raw" / "one.parquet").write_bytes(SECRET * 100)
+    return home
+
+
+def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> None:
+    made = make(filled, None, NOW)
+    content = (filled.root / "backups" / f"{made.name}.backup").read_bytes()
+    assert SECRET not in content
+    assert len(key_path(filled, made.name).read_bytes()) == 32
+    assert key_path(filled, made.name).read_bytes() not in content
+    assert [path.stat().st_mode & 0o777 for path in (key_path(filled, made.name), filled.root / "backups" / f"{made.name}.backup")] == [0o600, 0o600]
+
+
+def test_each_generation_has_a_key_of_its_own(filled: Home) -> None:
+    keys = {key_path(filled, make(filled, None, NOW).name).read_bytes() for _ in range(3)}
+    assert len(keys) == 3
+
+
+def test_backups_can_be_kept_elsewhere(filled: Home, tmp_path: Path) -> None:
+    make(filled, tmp_path / "elsewhere", NOW)
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    assert not (filled.root / "backups").exists()
+
+
+def test_rotation_destroys_all_but_the_newest(filled: Home) -> None:
+    names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(4)]
+    assert keep(filled, None, 2) == names[:2]
+    assert [one.name for one in every(filled, None)] == names[2:]
+
+
+def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: Home) -> None:
+    names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(3)]
+    key_path(filled, names[2]).unlink()
+    keep(filled, None, 1)
+    assert [one.name for one in every(filled, None)] == [names[1]]
+
+
+def test_destroying_overwrites_the_key_before_it_is_removed(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = make(filled, None, NOW)
+    seen = []
+    monkeypatch.setattr(generations, "remove", lambda path: (seen.append((path.suffix, path.read_bytes()[:32])), path.unlink()))
+    destroy(filled, None, made.name)
+    assert seen[0] == (".key", bytes(32))
+    assert [suffix for suffix, _ in seen] == [".key", ".backup"]
+    assert every(filled, None) == []
+
+
+@pytest.mark.parametrize("name", ["nothing", "../pepper", ""])
+def test_what_is_no_generation_cannot_be_destroyed(filled: Home, name: str) -> None:
+    filled.pepper  # noqa: B018
+    with pytest.raises(BackupError, match="BACKUP-UNKNOWN"):
+        destroy(filled, None, name)
+    assert (filled.secrets / "pepper").exists()
+
+
+def test_a_backup_that_fails_leaves_neither_file_nor_key(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generations, "_add", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        make(filled, None, NOW)
+    assert every(filled, None) == []
+    assert list((filled.root / "backups").iterdir()) == []
+
+
+def test_memory_does_not_grow_with_what_is_backed_up(filled: Home) -> None:
+    with (filled.lake / "raw" / "large.parquet").open("wb") as file:
+        for _ in range(64):
+            file.write(bytes(1024 * 1024))
+    tracemalloc.start()
+    make(filled, None, NOW)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * 1024 * 1024

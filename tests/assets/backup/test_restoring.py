@@ -1,0 +1,166 @@
+"""A restored generation brings back what was lost, and nobody who has been erased since; whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from assets import erasure, requests
+from assets.backup import exchange, generations, restoring
+from assets.backup.generations import BackupError
+from assets.backup.sealing import SealError
+from assets.home import Home
+from assets.proof.verifying import verify
+from tests.conftest import build, refresh
+from tests.e2e.homes import contents, copied
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
+
+TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+def erased(home: Home) -> str:
+    """Erase the person, as the backfill does."""
+    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    erasure.find(home, [request_id])
+    erasure.suppress(home, [request_id], TODAY)
+    erasure.remove(home, [request_id])
+    build(home, TODAY)
+    closing = erasure.close(home, [request_id], NOW)
+    assert (closing.findings, len(closing.certificates)) == ([], 1)
+    return request_id
+
+
+@dataclass(frozen=True)
+class Made:
+    """A data root backed up before the erasure, and then erased; and its content before."""
+
+    root: Path
+    generation: str
+    before: dict[str, list[tuple[object, ...]]]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = tmp_path_factory.mktemp("made") / "data"
+    deliver(root, FIRST_DAY, SECOND_DAY)
+    home = Home(root)
+    refresh(home, TODAY)
+    before = contents(root)
+    generation = generations.make(home, None, NOW).name
+    erased(home)
+    assert found_anywhere(root, LEAVES.identifiers) == []
+    return Made(root, generation, before)
+
+
+@pytest.fixture
+def home(made: Made, tmp_path: Path) -> Home:
+    return Home(copied(made.root, tmp_path / "data"))
+
+
+def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(made: Made, home: Home) -> None:
+    held = contents(home.root)
+    done = restoring.restore(home, None, made.generation, TODAY)
+    assert done.requests_from == "here"
+    assert sum(done.removed.values()) > 0
+    assert found_anywhere(home.root, LEAVES.identifiers) == []
+    assert contents(home.root) == held
+    assert verify(home).findings == []
+    assert not (home.root / exchange.NEW).exists()
+    assert not (home.root / exchange.OLD).exists()
+    refresh(home, TODAY)
+    assert contents(home.root) == held
+
+
+def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_asked_for(made: Made, home: Home, tmp_path: Path) -> None:
+    newest = generations.make(home, None, datetime(2026, 11, 20, 4, 0, tzinfo=UTC)).name
+    empty = Home(tmp_path / "empty")
+    empty.create()
+    shutil.copytree(home.secrets / "backup-keys", empty.secrets / "backup-keys")
+    done = restoring.restore(empty, home.root / "backups", made.generation, TODAY)
+    assert done.requests_from == newest
+    assert found_anywhere(empty.root, LEAVES.identifiers) == []
+    assert contents(empty.root) == contents(home.root)
+    assert empty.pepper == home.pepper
+    assert [one.state for one in requests.every(empty)] == ["closed"]
+
+
+def test_what_was_lost_comes_back(made: Made, home: Home, tmp_path: Path) -> None:
+    """Without any erasure since: exactly what was there."""
+    empty = Home(tmp_path / "empty")
+    empty.create()
+    shutil.copytree(home.secrets / "backup-keys", empty.secrets / "backup-keys")
+    assert restoring.restore(empty, made.root / "backups", made.generation, TODAY).removed == {}
+    assert contents(empty.root) == made.before
+    assert all(path.stat().st_mode & 0o077 == 0 for path in empty.root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut off", "another key", "no key", "no file"])
+def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: str) -> None:
+    file, key = home.root / "backups" / f"{made.generation}.backup", generations.key_path(home, made.generation)
+    content = bytearray(file.read_bytes())
+    if damage == "changed":
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    elif damage == "cut off":
+        file.write_bytes(content[:-100])
+    elif damage == "another key":
+        key.write_bytes(bytes(32))
+    else:
+        (key if damage == "no key" else file).unlink()
+    held = contents(home.root)
+    with pytest.raises((SealError, BackupError)):
+        restoring.restore(home, None, made.generation, TODAY)
+    exchange.finish(home)
+    assert contents(home.root) == held
+    assert not (home.root / exchange.NEW).exists()
+
+
+def test_a_restore_that_would_bring_someone_back_changes_nothing(made: Made, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "replay", lambda _: {})
+    held = contents(home.root)
+    with pytest.raises(BackupError, match="BACKUP-REPLAY"):
+        restoring.restore(home, None, made.generation, TODAY)
+    exchange.finish(home)
+    assert contents(home.root) == held
+
+
+class KilledError(Exception):
+    """Stands for a kill between two renames."""
+
+
+@pytest.fixture
+def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of renames of an exchange that still succeed, as the only element."""
+    left = [99]
+    rename = Path.rename
+
+    def counted(self: Path, target: Path) -> Path:
+        if exchange.OLD in str(target) or exchange.NEW in str(self):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", counted)
+    return left
+
+
+@pytest.mark.parametrize("renames", [0, 1, 2, 3])
+def test_killed_between_two_renames_it_is_finished_before_anything_is_read(made: Made, home: Home, kills: list[int], renames: int) -> None:
+    held = contents(home.root)
+    shutil.rmtree(home.lake / "raw")
+    kills[0] = renames
+    with pytest.raises(KilledError):
+        restoring.restore(home, None, made.generation, TODAY)
+    kills[0] = 99
+    home.create()
+    assert exchange.finish(home)
+    assert not exchange.finish(home)
+    assert contents(home.root) == held
+    assert found_anywhere(home.root, LEAVES.identifiers) == []
+    assert any(home.files("raw"))
