@@ -93,7 +93,7 @@ def suppress(home: Home, request_ids: list[str], today: date) -> int:
     return listed
 
 
-def remove(home: Home, request_ids: list[str]) -> dict[str, int]:
+def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
 
     One pass for all requests. Cost: one look at the identifiers of every delivery, and the rewriting of those that match.
@@ -107,12 +107,25 @@ def remove(home: Home, request_ids: list[str]) -> dict[str, int]:
         for entry in deliveries.book(home):
             if _find_gone(home, connection, entry):
                 evidence.note(home, connection, entry)
+                _suppress_unreadable(home, connection, entry, today)
                 removed[entry.source] += removal.remove_records(home, connection, entry, "suppressed")
     for request_id in request_ids:
         request = requests.load(home, request_id)
         if not request.removed:
             requests.save(home, replace(request, removed=dict(sorted(removed.items()))))
     return dict(sorted(removed.items()))
+
+
+def _suppress_unreadable(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
+    """Suppress records in `gone` that could not be taken apart, by their text: no identifier would tell them when they come again."""
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if not raw.exists():
+        return
+    texts = f"""SELECT DISTINCT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}')
+        JOIN whose USING (record_no) WHERE len(faults) > 0"""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE unreadable AS {texts}")
+    for (request_id,) in connection.execute("SELECT DISTINCT request_id FROM unreadable ORDER BY request_id").fetchall():
+        suppression.add(home, connection, f"SELECT identifier FROM unreadable WHERE request_id = '{request_id}'", request_id, today)
 
 
 def _load_sought(connection: duckdb.DuckDBPyConnection, sought: list[Request]) -> None:

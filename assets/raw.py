@@ -153,10 +153,14 @@ def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: rea
 
 
 # The identifiers of a batch that are suppressed are few; their records are found by them as an erasure finds them.
-_SUPPRESSED = "SELECT record_no FROM kept WHERE " + suppression.concerns(
-    "identifiers",
-    "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM kept) "
-    "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
+_SUPPRESSED = (
+    "SELECT record_no FROM kept WHERE "
+    + suppression.concerns(
+        "identifiers",
+        "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM kept) "
+        "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
+    )
+    + f" OR ({suppression.UNREADABLE})"
 )
 
 
@@ -171,11 +175,12 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, 
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
     return connection.execute(
         f"""WITH kept AS (
-            SELECT faulty.record_no, coalesce(records.payload, faulty.payload) AS payload, faults,
+            SELECT faulty.record_no, coalesce(records.payload, faulty.payload) AS payload,
+                md5(coalesce(records.payload, faulty.payload)) AS content, faults,
                 native_key, coalesce(identifiers, []) AS identifiers
             FROM faulty LEFT JOIN records USING (record_no) LEFT JOIN identified USING (record_no))
         SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
-            md5(payload) AS content, payload, identifiers, faults
+            content, payload, identifiers, faults
         FROM kept
         WHERE {"true" if not suppressing else f"record_no NOT IN ({_SUPPRESSED})"}
         ORDER BY record_no"""

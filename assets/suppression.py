@@ -29,6 +29,10 @@ def concerns(identifiers: str, sought: str) -> str:
     return f"coalesce(list_has_any(CASE WHEN len({strong}) > 0 THEN {strong} ELSE {identifiers} END, {sought}), false)"
 
 
+# A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
+UNREADABLE = "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
+
+
 def path(home: Home) -> Path:
     """Where the list lies."""
     return home.requests / LIST
@@ -79,10 +83,10 @@ def found_in_raw(home: Home, source: str) -> int:
         for path in home.files("raw", source):
             found += (
                 connection.execute(
-                    f"""WITH held AS (SELECT identifiers FROM read_parquet('{path}')),
+                    f"""WITH held AS (SELECT identifiers, faults, content FROM read_parquet('{path}')),
                 listed AS (SELECT coalesce(list(one), []) AS sought FROM (SELECT DISTINCT unnest(identifiers) AS one FROM held)
                     WHERE suppression_token(one) IN (SELECT token FROM suppressed))
-                SELECT count(*) FROM held, listed WHERE {concerns("identifiers", "sought")}"""
+                SELECT count(*) FROM held, listed WHERE {concerns("identifiers", "sought")} OR ({UNREADABLE})"""
                 ).fetchone()
                 or (0,)
             )[0]

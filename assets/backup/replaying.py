@@ -1,7 +1,8 @@
 """Removing from a restored lake whom the suppression list names: nobody knows them any more, so by keyed hash.
 
 The same condition as in an erasure, over hashed identifiers: a record with a strong one that is listed, or with nothing
-stronger than a listed contact; and whatever staged tables and quarantine have under a listed person's key.
+stronger than a listed contact; one that could not be taken apart and whose text is listed; and whatever staged tables and quarantine
+have under a listed person's key.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
             FROM read_parquet('{raw}')) WHERE suppression_token(identifier) IN (SELECT token FROM suppressed)"""
         )
         sought = "(SELECT coalesce(list(identifier), []) FROM sought)"
-        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.concerns('identifiers', sought)}")
+        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.concerns('identifiers', sought)} OR ({suppression.UNREADABLE})")
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(

@@ -53,9 +53,9 @@ def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], 
 
 @_asset("removed", "parquet", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
 @without_values
-def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove them from the lake."""
-    rows = erasure.remove(home, _open(context, home))
+    rows = erasure.remove(home, _open(context, home), today.date)
     return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
 
 

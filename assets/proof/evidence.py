@@ -64,7 +64,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
         for request_id, count in counted:
             rows.setdefault(request_id, Counter())[layer] += count
         if counted:
-            known["files"].setdefault(str(file.relative_to(home.root)), sha256(file))
+            known["files"].setdefault(layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)})
     _write(path, {"files": known["files"], "rows": {request_id: dict(counts) for request_id, counts in rows.items()} | known["rows"]})
 
 
@@ -110,10 +110,10 @@ def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
             continue
         noted = json.loads(path.read_text())
         concerned = [request_id for request_id in noted["rows"] if request_id in found]
-        files = [_now(home, name, before) for name, before in sorted(noted["files"].items())] if concerned else []
+        files = {layer: _now(home, one["file"], one["before"]) for layer, one in noted["files"].items()} if concerned else {}
         for request_id in concerned:
             found[request_id].rows.update(noted["rows"][request_id])
-            found[request_id].files += files
+            found[request_id].files += [files[layer] for layer in noted["rows"][request_id]]
     return found
 
 
@@ -131,8 +131,11 @@ def _now(home: Home, name: str, before: str | None) -> dict[str, str | None]:
 
 
 def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
-    """The files that the erasure of the requests has rewritten, as far as they still exist."""
-    return sorted({home.root / str(one["file"]) for found in gather(home, request_ids).values() for one in found.files if one["after"]})
+    """The files that the erasure of the requests rewrites, as far as they still exist."""
+    sought = set(request_ids)
+    noted = [json.loads(path.read_text()) for path in sorted(folder(home).glob("*.json")) if path.stem != PUBLISHED]
+    names = {one["file"] for each in noted if sought & set(each["rows"]) for one in each["files"].values()}
+    return [home.root / name for name in sorted(names) if (home.root / name).exists()]
 
 
 def forget(home: Home, certified: Iterable[str]) -> None:

@@ -120,14 +120,12 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
         FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM read_parquet({files!r}))
         JOIN erased ON token = suppression_token(identifier)"""
     )
-    found = connection.execute(
-        f"""WITH wanted AS (SELECT request_id, list(identifier) AS sought FROM listed GROUP BY request_id)
-        SELECT request_id, count(*) FROM read_parquet({files!r}) AS held, wanted
-        WHERE list_has_any(identifiers, (SELECT list(identifier) FROM listed)) AND {suppression.concerns("identifiers", "sought")}
-        GROUP BY request_id ORDER BY request_id"""
-        if connection.execute("SELECT 1 FROM listed LIMIT 1").fetchone()
-        else "SELECT '', 0 WHERE false"
-    ).fetchall()
+    rows = f"read_parquet({files!r}) AS held"
+    theirs = f"""WITH wanted AS (SELECT request_id, list(identifier) AS sought FROM listed GROUP BY request_id)
+        SELECT request_id FROM {rows}, wanted WHERE list_has_any(identifiers, (SELECT list(identifier) FROM listed))
+        AND {suppression.concerns("identifiers", "sought")}"""
+    unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
+    found = connection.execute(f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id").fetchall()
     return [Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id) for request_id, count in found]
 
 

@@ -28,7 +28,7 @@ def erased(home: Home) -> str:
     request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
-    erasure.remove(home, [request_id])
+    erasure.remove(home, [request_id], TODAY)
     build(home, TODAY)
     closing = erasure.close(home, [request_id], NOW)
     assert (closing.findings, len(closing.certificates)) == ([], 1)

@@ -1,0 +1,59 @@
+"""A record that could not be taken apart is erased by its text, and does not come back with the next delivery or an old backup."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from assets.backup import generations, restoring
+from assets.home import Home
+from assets.proof import identifiers
+from tests.assets.backup.test_restoring import NOW, TODAY, erased
+from tests.conftest import build, csv, put, refresh, take_in
+from tests.e2e.homes import copied
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver, found_anywhere
+
+
+def deliver_unreadable(home: Home, day: str) -> None:
+    """A row with more fields than the header, which names the person."""
+    rows = csv([contact("880001112299", "Somebody", "Else", "other@example.fi", "1970-01-01")])
+    width = rows.decode().splitlines()[0].count(",") + 1
+    broken = ",".join(['"x"'] * (width + 2)) + f',"{LEAVES.identity_code}"\n'
+    put(home, "crm", day, "contacts", rows + broken.encode(), 2)
+
+
+@pytest.fixture
+def known(home: Home) -> Home:
+    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    deliver_unreadable(home, SECOND_DAY)
+    refresh(home, TODAY)
+    assert any(name.startswith("lake/raw/crm/2026-11-18") for name in found_anywhere(home.root, [LEAVES.identity_code]))
+    return home
+
+
+def test_it_is_erased_and_stays_so_when_it_is_delivered_again(known: Home) -> None:
+    erased(known)
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+    deliver_unreadable(known, "2026-11-19")
+    ingested = [entry for done in take_in(known, TODAY) for entry in done.entries]
+    assert [entry.suppressed for entry in ingested] == [1]
+    build(known, TODAY)
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+
+
+def test_a_backup_from_before_does_not_bring_it_back(known: Home) -> None:
+    generation = generations.make(known, None, NOW).name
+    erased(known)
+    restoring.restore(known, None, generation, date(2026, 11, 20))
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+
+
+def test_a_file_from_before_shows(known: Home, tmp_path) -> None:
+    before = copied(known.root, tmp_path / "before")
+    erased(known)
+    for path in (before / "lake/raw/crm/2026-11-18").glob("*.parquet"):
+        (known.lake / "raw/crm/2026-11-18" / path.name).write_bytes(path.read_bytes())
+    with known.connect() as connection:
+        identifiers.prepare(known, connection)
+        assert [one.where for one in identifiers.in_lake(known, connection, ["raw"])] == ["raw.raw"]
