@@ -85,12 +85,9 @@ def _registrants(connection: duckdb.DuckDBPyConnection, table: str, identifier: 
 
 def suppress(home: Home, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
-    listed = 0
     with home.connect() as connection:
-        for request_id in request_ids:
-            _load_sought(connection, [requests.load(home, request_id)])
-            listed = suppression.add(home, connection, "SELECT identifier FROM sought", request_id, today)
-    return listed
+        _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
+        return suppression.add(home, connection, "SELECT identifier, request_id FROM sought", today)
 
 
 def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
@@ -123,9 +120,8 @@ def _suppress_unreadable(home: Home, connection: duckdb.DuckDBPyConnection, entr
         return
     texts = f"""SELECT DISTINCT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}')
         JOIN whose USING (record_no) WHERE len(faults) > 0"""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE unreadable AS {texts}")
-    for (request_id,) in connection.execute("SELECT DISTINCT request_id FROM unreadable ORDER BY request_id").fetchall():
-        suppression.add(home, connection, f"SELECT identifier FROM unreadable WHERE request_id = '{request_id}'", request_id, today)
+    if connection.execute(f"SELECT 1 FROM ({texts}) LIMIT 1").fetchone():
+        suppression.add(home, connection, texts, today)
 
 
 def _load_sought(connection: duckdb.DuckDBPyConnection, sought: list[Request]) -> None:

@@ -49,8 +49,8 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(counted and counted[0])
 
 
-def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, request_id: str, today: date) -> int:
-    """Suppress every row of the query `identifiers` (one text column `identifier`); answers how many are now listed.
+def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date) -> int:
+    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
 
     The keys that staged tables and quarantine have for a person known by it are listed too: the proof finds them by that.
     Adding what is already there changes nothing. `review_on` is three years from now (law.md, suppression hash).
@@ -65,10 +65,9 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, req
         connection,
         f"""SELECT * FROM ({earlier})
         UNION ALL BY NAME
-        SELECT DISTINCT suppression_token(identifier) AS token, '{request_id}' AS request_id,
-            DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
-        FROM (SELECT unnest([identifier, 'person_key:' || md5(identifier)]) AS identifier FROM ({identifiers}))
-        WHERE suppression_token(identifier) NOT IN (SELECT token FROM suppressed)
+        SELECT token, min(request_id) AS request_id, DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
+        FROM (SELECT request_id, unnest([suppression_token(identifier), suppression_token('person_key:' || md5(identifier))]) AS token FROM ({identifiers}))
+        WHERE token NOT IN (SELECT token FROM suppressed) GROUP BY token
         ORDER BY token""",
         path(home),
     )

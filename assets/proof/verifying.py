@@ -134,7 +134,8 @@ def _leftovers(home: Home) -> list[Finding]:
     unfinished = 0
     for folder in (home.lake, home.marts, home.requests):
         unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
-    spilled = sum(1 for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)) if home.spill.is_dir() else 0
+    folders = [one for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)] if home.spill.is_dir() else []
+    spilled = sum(1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file())
     return [Finding(code, "data root", count) for code, count in (("PROOF-UNFINISHED", unfinished), ("PROOF-SPILL", spilled)) if count]
 
 

@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Home:
     home.create()
     with home.connect() as connection:
         connection.execute("CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)])
-        suppression.add(home, connection, "SELECT identifier FROM gone", "Q1", date(2026, 11, 23))
+        suppression.add(home, connection, "SELECT identifier, 'Q1' AS request_id FROM gone", date(2026, 11, 23))
     return home
 
 

@@ -1,0 +1,60 @@
+"""Backup, erase, restore as an operator does it: nothing of the person comes back, wherever the restore is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.homes import contents, copied, refresh, register
+from tests.e2e.test_erasure import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
+from tests.e2e.test_kill import appears, killed_when
+
+
+@pytest.fixture(scope="module")
+def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A data root with a generation from before the erasure, and the generation's name."""
+    root = tmp_path_factory.mktemp("erased") / "data"
+    deliver(root, FIRST_DAY, SECOND_DAY)
+    assert refresh(root).code == 0
+    made = register(root, "backup", "--json")
+    assert (made.code, made.err) == (0, "")
+    assert register(root, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code).code == 0
+    assert register(root, "erase", "--as-of", AGAIN).code == 0
+    return root, str(made.told["made"])
+
+
+MOMENTS = {
+    "it is being unpacked": ".restored/lake/raw/*/*/*.parquet",
+    "the register is being built": ".restored/lake/register/.unfinished-*",
+    "the exchange has been noted": "restore.json",
+    "the lake is moved away": ".replaced/lake",
+}
+
+
+def test_a_restore_killed_again_and_again_brings_nobody_back(erased: tuple[Path, str], tmp_path: Path) -> None:
+    root, generation = copied(erased[0], tmp_path / "data"), erased[1]
+    held = contents(root)
+    killed = 0
+    for pattern in MOMENTS.values():
+        killed += killed_when(root, appears(root, pattern), "restore", generation, "--as-of", AGAIN)
+        assert found_anywhere(root / "lake", LEAVES.identifiers) == []
+    assert killed >= 2
+    ended = register(root, "restore", generation, "--as-of", AGAIN)
+    assert (ended.code, ended.err) == (0, "")
+    assert register(root, "refresh", "--as-of", AGAIN).code == 0
+    assert contents(root) == held
+    assert found_anywhere(root, LEAVES.identifiers) == []
+    assert sorted(path.name for path in root.glob(".re*")) == []
+    ended = register(root, "verify", "--json")
+    assert (ended.code, ended.told["findings"]) == (0, [])
+    assert register(root, "verify", "--certificates").code == 0
+
+
+def test_a_destroyed_generation_cannot_be_restored(erased: tuple[Path, str], tmp_path: Path) -> None:
+    root, generation = copied(erased[0], tmp_path / "data"), erased[1]
+    kept_elsewhere = copied(root / "backups", tmp_path / "tape")
+    assert register(root, "backup", "--destroy", generation).code == 0
+    ended = register(root, "restore", generation, "--from", str(kept_elsewhere))
+    assert (ended.code, len(ended.err.splitlines())) == (1, 1)
+    assert "BACKUP-UNKNOWN" in ended.err
