@@ -13,7 +13,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage import PASSES
-from schemas import staged
+from schemas import backup, proof, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -72,7 +72,7 @@ def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL"}
+    known = {*REFUSALS, *FAULTS, *PASSES, *proof.CODES, *backup.CODES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL"}
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
