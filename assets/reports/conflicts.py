@@ -168,6 +168,8 @@ def _rights(policy: Policy) -> Iterator[Conflict]:
             yield Conflict(_RIGHTS_WITH_A_CODE.get(right, "CONFLICT-RIGHT-MISSING"), "P9", right, "nothing")
         elif right in policy.rights and policy.rights[right].situation_required and right == "objection":
             yield Conflict("CONFLICT-OBJECTION-SITUATION", policy.rights[right].clause, right, "the situation is to be stated")
+    if "editing" in policy.rights:
+        yield Conflict("CONFLICT-EDITING", policy.rights["editing"].clause, "editing", "registrants edit their data themselves")
     if "other" not in policy.requests.channels:
         yield Conflict("CONFLICT-CHANNEL", policy.requests.clause, "requests", f"channels: {', '.join(policy.requests.channels)}")
 

@@ -60,6 +60,16 @@ def purposes(policy: Policy) -> list[str]:
     return [name for name in policy.purposes if f"marts.{name}" in declarations.LAYERS]
 
 
+def really_from(policy: Policy, category: str) -> list[str]:
+    """The sources that are read and end up in the category, through whatever it is derived from; as filled, not as promised.
+
+    A category that appears only when the register is built has no frame that fills it: for it the policy's word stands.
+    """
+    fills = filled()
+    found = {source for one in policy.derivation(category) for source in fills.get(one, policy.categories[one].sources)}
+    return [source for source in read(policy) if source in found]
+
+
 @lru_cache
 def filled() -> dict[str, set[str]]:
     """Category -> the sources whose frames fill one of its columns; a column that a frame leaves null is not filled."""
@@ -75,9 +85,10 @@ def filled() -> dict[str, set[str]]:
 def _filled_by(frame: Frame) -> set[str]:
     told = categories(frame.model)
     selected = sqlglot.parse_one(frame.query, dialect="duckdb").find(exp.Select)
-    empty = {one.alias_or_name for one in (selected.selects if selected else []) if isinstance(one.unalias().unnest(), exp.Null) or _null_cast(one.unalias())}
+    empty = {one.alias_or_name for one in (selected.selects if selected else []) if _null(one.unalias())}
     return {category for column, category in told.items() if column not in empty}
 
 
-def _null_cast(expression: exp.Expression) -> bool:
-    return isinstance(expression, exp.Cast) and isinstance(expression.this, exp.Null)
+def _null(expression: exp.Expr) -> bool:
+    """NULL, or NULL cast to a type."""
+    return isinstance(expression.this if isinstance(expression, exp.Cast) else expression, exp.Null)

@@ -47,9 +47,11 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, policy, refresh, retention, sample, sql, ui
+    from pipelines.command import erasure, notice, policy, refresh, report, retention, sample, sql, ui
 
     for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, policy.policy, sql.sql, ui.ui):
+        register.add_command(command)
+    for command in (notice.notice, report.report, report.inform):
         register.add_command(command)
     os.umask(0o077)
     try:
