@@ -28,7 +28,7 @@ def written(language: Language, *changes: tuple[tuple[str, ...], Any], today: da
 
 def section(told: str, number: int) -> str:
     """One numbered section."""
-    return told.split(f"\n## {number}. ")[1].split("\n## ")[0]
+    return told.split(f"\n## {number}. ")[1].split("\n## ", maxsplit=1)[0]
 
 
 @pytest.fixture(params=LANGUAGES)
