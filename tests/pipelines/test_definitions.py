@@ -151,11 +151,11 @@ class TestSchedule:
         with dg.instance_for_test() as instance:
             assert self.tick(definitions, instance) == [("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")]
 
-    def test_neighbouring_days_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
-        for day in ("2026-11-03", "2026-11-04", "2026-11-07"):
+    def test_days_close_together_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
+        for day in ("2026-11-03", "2026-11-04", "2026-11-17"):
             put(home, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
         with dg.instance_for_test() as instance:
-            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-07", "2026-11-07")]
+            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-17", "2026-11-17")]
 
 
 class TestSensors:
