@@ -35,7 +35,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 ["built", purpose],
                 deps=list(KEYS.values()),
-                group_name="marts",
+                group_name="built",
                 kinds={"duckdb"},
                 owners=["team:data"],
                 description=f"The next {purpose} mart, built from the register beside the published one.",
