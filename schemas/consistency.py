@@ -26,6 +26,11 @@ def faults(policy: Policy) -> list[Fault]:
 
 def _unknown_names(policy: Policy) -> list[Fault]:
     found = [unknown(("purposes", name), name, PURPOSES, "purposes") for name in policy.purposes if name not in PURPOSES]
+    found += [
+        Fault(("purposes",), f"there is no purpose {name!r}, for which the pipeline makes a mart", f"add `{name}:` with name, clause and bases")
+        for name in PURPOSES
+        if name not in policy.purposes
+    ]
     purposes = {*policy.purposes, *PURPOSES}
     for name, category in policy.categories.items():
         for field, used, known in (

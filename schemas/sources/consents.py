@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from schemas.columns import Count, Flag, TableModel, column, rule
+from schemas.columns import Count, Flag, TableModel, column, flag
 
 CODES = {
     "CONSENT-TIME": "event_ts is not a time with an offset",
@@ -21,41 +19,13 @@ class ConsentRecord(TableModel):
     """One event of the log."""
 
     record_no: Count = column("technical", required=True)
-    time_readable: Flag = column("technical", required=True)
-    subject_known: Flag = column("technical", required=True)
-    purpose_known: Flag = column("technical", required=True)
-    channel_known: Flag = column("technical", required=True)
-    status_known: Flag = column("technical", required=True)
-    source_told: Flag = column("technical", required=True)
-    evidence_sound: Flag = column("technical", required=True)
-
-    @rule("time_readable", "CONSENT-TIME")
-    def time(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("subject_known", "CONSENT-SUBJECT")
-    def subject(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("purpose_known", "CONSENT-PURPOSE")
-    def purpose(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("channel_known", "CONSENT-CHANNEL")
-    def channel(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("status_known", "CONSENT-STATUS")
-    def status(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("source_told", "CONSENT-SOURCE")
-    def source(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("evidence_sound", "CONSENT-TCF-DOUBTFUL")
-    def evidence(cls, flags: pd.Series) -> pd.Series:
-        return flags
+    time_readable: Flag = flag("CONSENT-TIME")
+    subject_known: Flag = flag("CONSENT-SUBJECT")
+    purpose_known: Flag = flag("CONSENT-PURPOSE")
+    channel_known: Flag = flag("CONSENT-CHANNEL")
+    status_known: Flag = flag("CONSENT-STATUS")
+    source_told: Flag = flag("CONSENT-SOURCE")
+    evidence_sound: Flag = flag("CONSENT-TCF-DOUBTFUL")
 
     class Config:
         name = "consent_record"

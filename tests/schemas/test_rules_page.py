@@ -36,7 +36,8 @@ def codes(model: type[TableModel]) -> set[str]:
     """The codes that are written out on a model's rules."""
     schema = model.to_schema()
     checks = [*schema.checks, *(check for column in schema.columns.values() for check in column.checks)]
-    return {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
+    flags = {column.metadata["code"] for column in schema.columns.values() if "code" in column.metadata}
+    return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
 def missing(wanted: set[str]) -> list[str]:
