@@ -17,10 +17,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +35,8 @@ from schemas.policy import Policy, load_policy
 
 UNFINISHED = ".unfinished-"
 ROW_GROUP = 122_880
+Batch = TypeVar("Batch")
+Answer = TypeVar("Answer")
 
 
 class Home:
@@ -89,7 +94,7 @@ class Home:
                 "preserve_insertion_order": True,
             }
         ) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute(MACROS)
             yield connection
 
@@ -146,6 +151,28 @@ def writing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def in_turn(connection: duckdb.DuckDBPyConnection, batches: Iterable[Batch], work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer]) -> Iterator[Answer]:
+    """`work(cursor, batch)` of every batch on a thread per processor, answered in the order of the batches.
+
+    A cursor shares the connection's database and its bound on memory, but not its temporary tables. No more batches are
+    taken than there are threads, so memory stays flat.
+    """
+
+    def one(batch: Batch) -> Answer:
+        with connection.cursor() as cursor:
+            return work(cursor, batch)
+
+    count = os.cpu_count() or 1
+    going: deque[Future[Answer]] = deque()
+    with ThreadPoolExecutor(count) as threads:
+        for batch in batches:
+            going.append(threads.submit(one, batch))
+            if len(going) == count:
+                yield going.popleft().result()
+        while going:
+            yield going.popleft().result()
 
 
 def _is_running(process: int) -> bool:

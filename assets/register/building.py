@@ -13,18 +13,16 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import TypeVar
 
 import duckdb
 
 from assets import deliveries
-from assets.home import Home, copy_parquet, writing
+from assets.home import Answer, Home, copy_parquet, writing
 from assets.register import expiry, facts, golden, membership, relationships
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 
 STATE = "built.json"
-Answer = TypeVar("Answer")
 
 
 @dataclass
