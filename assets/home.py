@@ -221,7 +221,9 @@ def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Tabl
 def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
     with writing(path) as unfinished:
-        counted = connection.execute(f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})").fetchone()
+        counted = connection.execute(
+            f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
+        ).fetchone()
     return int(counted[0]) if counted else 0
 
 
