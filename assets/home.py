@@ -83,8 +83,12 @@ class Home:
         return path.read_bytes()
 
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root."""
+    def connect(self, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root.
+
+        For work that is done batch by batch `side_by_side`, each statement keeps to its own thread: for so few rows DuckDB's
+        own threads cost more than they give.
+        """
         spill = self.spill / str(os.getpid())
         spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         with duckdb.connect(
@@ -92,6 +96,7 @@ class Home:
                 "temp_directory": str(spill),
                 "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
                 "preserve_insertion_order": True,
+                **({"threads": 1} if side_by_side else {}),
             }
         ) as connection:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")

@@ -33,7 +33,7 @@ def sweep(home: Home, today: date) -> dict[str, int]:
     """
     removed: Counter[str] = Counter()
     removal.mend(home)
-    with home.connect() as connection:
+    with home.connect(side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
         _read_decisions(home, connection)
         for found in in_turn(connection, deliveries.book(home), partial(_sweep_delivery, home, today)):

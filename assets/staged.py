@@ -106,7 +106,7 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     quarantined: list[pa.Table] = []
-    with home.connect() as connection, _replacing(staged_folder(home, entry)) as folder:
+    with home.connect(side_by_side=True) as connection, _replacing(staged_folder(home, entry)) as folder:
         connection.execute(STATEMENT_MACROS)
         _find_duplicates(home, connection, raw, earlier)
         writers = _Writers(folder)
