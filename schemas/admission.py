@@ -54,7 +54,9 @@ RULES: dict[str, Rule] = {
         {**_reach("customer_care", "products_and_services", "analytics"), "direct_marketing": ("phone", "post")},
         "a customer or contact: a customer number, a contract, an order, an e-mail address or a phone; by phone and post: as a private person",
     ),
-    "ADM-VISITOR": Rule("in", "legitimate_interest", _reach("products_and_services", "analytics"), "has visited the website under a cookie that has not expired"),
+    "ADM-VISITOR": Rule(
+        "in", "legitimate_interest", _reach("products_and_services", "analytics"), "has visited the website under a cookie that has not expired"
+    ),
     "ADM-CONSENT": Rule("in", "consent", _reach(*_MARKETED), "has consented to the purpose on this channel, or on all, and not taken it back"),
     "ADM-SOFT-OPT-IN": Rule(
         "in",
@@ -79,7 +81,9 @@ RULES: dict[str, Rule] = {
     "ADM-OBJECTION": Rule(
         "out", None, _reach(*_OPEN), "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where a contract in force needs it"
     ),
-    "ADM-WITHDRAWN": Rule("out", None, _reach(*_OPEN), "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it"),
+    "ADM-WITHDRAWN": Rule(
+        "out", None, _reach(*_OPEN), "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it"
+    ),
     "ADM-PROHIBITED": Rule("out", None, _reach(*_OPEN), "has forbidden the purpose on this channel or on all; not where a contract in force needs it"),
     "ADM-REGISTER-PROHIBITION": Rule("out", None, _reach(*_MARKETED), "the population register prohibits direct marketing (661/2009, 28 §)"),
     "ADM-PROHIBITION-LIST": Rule("out", None, _reach(*_MARKETED), "on a prohibition list; a telephone ban holds three years"),
@@ -92,7 +96,10 @@ RULES: dict[str, Rule] = {
         "the population register prohibits disclosing contact data; by post: where the address is the register's (661/2009, 28 §)",
     ),
     "ADM-REGISTER-UPDATE": Rule(
-        "out", None, {"direct_marketing": ("post",)}, "the population register prohibits updating customer registers, and the address is the register's (661/2009, 28 §)"
+        "out",
+        None,
+        {"direct_marketing": ("post",)},
+        "the population register prohibits updating customer registers, and the address is the register's (661/2009, 28 §)",
     ),
     "ADM-REVIEW": Rule("out", None, _reach(*_PROFILED), "has asked for a person to review the profile, and none has yet (GDPR 22)"),
     "ADM-UNREACHABLE": Rule("out", None, _reach(*_MARKETED), "nothing is known to reach them by on this channel"),

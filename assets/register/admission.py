@@ -49,7 +49,8 @@ PREDICATES: dict[str, Predicate] = {
     "ADM-VISITOR": Predicate("visited_on IS NOT NULL", "'website'", "visited_on"),
     "ADM-CONSENT": _said("choice = 'granted'"),
     "ADM-SOFT-OPT-IN": Predicate(
-        "company_name IS NULL AND coalesce(running_since, bought_on) IS NOT NULL AND CASE target.channel WHEN 'email' THEN email_source ELSE phone_source END = 'crm'",
+        """company_name IS NULL AND coalesce(running_since, bought_on) IS NOT NULL
+            AND CASE target.channel WHEN 'email' THEN email_source ELSE phone_source END = 'crm'""",
         _CRM,
         "coalesce(bought_on, running_since)",
     ),
@@ -145,8 +146,9 @@ def _people(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         seen AS (SELECT registrant_id, max(timezone('{policy.time_zone}', started_at)::DATE) AS visited_on
             FROM visits WHERE registrant_id IS NOT NULL GROUP BY registrant_id),
         judged AS (FROM (FROM credit_reports SELECT registrant_id UNION FROM credit_marks SELECT registrant_id) WHERE registrant_id IS NOT NULL),
-        told AS (SELECT registrant_id, any_value(source) FILTER (attribute = 'email') AS email_source, any_value(source) FILTER (attribute = 'phone') AS phone_source,
-                any_value(source) FILTER (attribute = 'address') AS address_source, any_value(source) FILTER (attribute = 'birth_date') AS birth_source
+        told AS (SELECT registrant_id, any_value(source) FILTER (attribute = 'email') AS email_source,
+                any_value(source) FILTER (attribute = 'phone') AS phone_source, any_value(source) FILTER (attribute = 'address') AS address_source,
+                any_value(source) FILTER (attribute = 'birth_date') AS birth_source
             FROM provenance GROUP BY registrant_id)
         SELECT registrants.*, party_since, running_since, ordered_on, bought_on, visited_on, judged.registrant_id IS NOT NULL AS assessed,
             email_source, phone_source, address_source, birth_source, {fits} AS duties_fit,

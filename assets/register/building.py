@@ -17,7 +17,7 @@ from datetime import date
 import duckdb
 
 from assets import deliveries
-from assets.home import Home, copy_parquet, writing
+from assets.home import Answer, Home, copy_parquet, writing
 from assets.register import admission, choices, expiry, facts, golden, membership, relationships
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
@@ -34,8 +34,15 @@ class Built:
     links: dict[str, object] = field(default_factory=dict)
     held_back: int = 0
     protected: int = 0
-    admitted: dict[str, int] = field(default_factory=dict)
+    admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
+        """Take a step, and add its time to `seconds`."""
+        started = time.monotonic()
+        answer = step()
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
+        return answer
 
 
 HISTORIES: dict[str, type[TableModel]] = {
@@ -71,20 +78,19 @@ def build(home: Home, today: date) -> Built:
     built = Built()
     with home.connect() as connection:
         _resolve(home, connection, today, built)
-        started = time.monotonic()
-        _write(home, connection, built)
-        built.seconds["write"] = round(time.monotonic() - started, 3)
+        built.timed("relationships", lambda: relationships.gather(connection))
+        built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("choices", lambda: choices.gather(connection, home.policy, today))
+        built.timed("write", lambda: _write(home, connection, built))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
-        built.protected = _count(connection, "SELECT count(*) FROM registrants WHERE protected")
-    started = time.monotonic()
-    _admit(home, today, built)
-    built.seconds["admission"] = round(time.monotonic() - started, 3)
+        built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")
+    built.timed("admission", lambda: admit(home, today, built))
     with writing(home.lake / "register" / STATE) as unfinished:
         unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
     return built
 
 
-def _admit(home: Home, today: date, built: Built) -> None:
+def admit(home: Home, today: date, built: Built) -> None:
     """Decide from the tables just written whom each purpose admits."""
     model = tables.Admission
     with home.connect() as connection:
@@ -93,7 +99,7 @@ def _admit(home: Home, today: date, built: Built) -> None:
                 read_register(home, connection, table, read)
         admission.evaluate(connection, home.policy, today)
         _put(home, connection, built, model, "SELECT * FROM admission")
-        built.admitted = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
+        built.admission = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
 
 
 def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
@@ -113,24 +119,19 @@ def decide(home: Home, today: date) -> dict[str, int]:
 
 
 def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
-    """Gather what was said, and resolve it again until nobody's time is over: what is left is what the sweep will leave."""
+    """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
 
-    def timed(name: str, step: Callable[[], object]) -> object:
-        started = time.monotonic()
-        answer = step()
-        built.seconds[name] = round(built.seconds.get(name, 0) + time.monotonic() - started, 3)
-        return answer
-
-    timed("facts", lambda: facts.gather(home, connection, today))
-    while True:
-        timed("source persons", lambda: membership.source_persons(home, connection, today))
-        timed("people", lambda: membership.people(connection))
-        timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
-        timed("relationships", lambda: relationships.gather(connection))
-        timed("golden", lambda: golden.pick(connection, home.policy))
-        if not timed("expiry", lambda: expiry.depart(connection, home.policy, today)):
-            break
-    timed("choices", lambda: choices.gather(connection, home.policy, today))
+    Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
+    """
+    built.timed("facts", lambda: facts.gather(home, connection, today))
+    built.timed("source persons", lambda: membership.source_persons(home, connection, today))
+    built.timed("people", lambda: membership.people(connection))
+    leaving = True
+    while leaving:
+        built.timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        built.timed("relationships", lambda: relationships.contracts(connection))
+        built.timed("golden", lambda: golden.whole(connection))
+        leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 
