@@ -172,14 +172,14 @@ def _heard(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     ]
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE heard AS
-        WITH reach(about, by, choice, purpose, channel) AS (VALUES {", ".join(str(one) for one in reach)})
+        WITH reach(about, said_channel, choice, purpose, channel) AS (VALUES {", ".join(str(one) for one in reach)})
         SELECT log.registrant_id, reach.purpose, reach.channel, log.choice, about, log.origin, log.source,
             timezone('{policy.time_zone}', said_at)::DATE AS said_on, subject_type IS NOT DISTINCT FROM 'visitor_id' AS by_cookie,
             {_REFUSAL_CODE} AS refusal, about IN ('contact_disclosure', 'customer_register_update') AS of_register,
             -- What a contract in force needs goes on whatever the registrant refuses (GDPR 6(1)(b), 21(1)).
             log.choice IN {REFUSED} AND reach.purpose IN ('customer_care', 'credit_decision') AND one.running_since IS NOT NULL AS needed,
             coalesce(address_source = 'population_register', false) AS registered_address
-        FROM choice_log AS log JOIN reach ON log.purpose = about AND log.channel = by AND log.choice = reach.choice
+        FROM choice_log AS log JOIN reach ON log.purpose = about AND log.channel = said_channel AND log.choice = reach.choice
         JOIN people AS one ON one.registrant_id = log.registrant_id
         WHERE log.holds"""
     )

@@ -26,8 +26,8 @@ MARTS = {
     "products_and_services", "customer_care", "contracts", "direct_marketing", "analytics", "targeted_advertising", "credit_decision", "legal_claims",
 }  # fmt: skip
 REGISTER = {
-    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits", "credit_reports",
-    "credit_marks", "identifiers", "departed", "expired", "admission",
+    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
+    "credit_reports", "credit_marks", "identifiers", "departed", "expired", "admission",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
