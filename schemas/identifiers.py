@@ -29,6 +29,9 @@ IDENTIFIER_TYPES = (
     "visit",
 )
 
+# Those with a canonical form and a validity of their own: the macros `<type>_canonical` and `<type>_valid`.
+CANONICAL = ("identity_code", "email", "phone")
+
 MACROS = """
 CREATE OR REPLACE MACRO identity_code_canonical(text) AS upper(trim(text));
 

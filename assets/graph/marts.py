@@ -7,6 +7,7 @@ from assets.graph.register import FRESH
 from assets.graph.showing import column_lineage, column_schema, counts_table, numbers, without_values
 from assets.home import Home
 from assets.marts import QUERIES, building
+from assets.marts.admitted import VIEWS
 from assets.register.building import TABLES
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
@@ -14,7 +15,7 @@ from schemas.policy import load_policy
 
 POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
-REGISTER_COLUMNS = {table: duckdb_types(model) for table, model in TABLES.items()}
+REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, **{view: {"registrant_id": "VARCHAR"} for view in VIEWS}}
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
@@ -58,7 +59,13 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
         found = building.check(home, purpose)
         yield dg.MaterializeResult(
             asset_key=["built", purpose],
-            metadata={"dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "policy_version": POLICY.version, "policy_hash": POLICY.fingerprint},
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                **numbers(rows, "rows_"),
+                **numbers(building.per_rule(home, purpose)),
+                "policy_version": POLICY.version,
+                "policy_hash": POLICY.fingerprint,
+            },
         )
         yield dg.AssetCheckResult(
             asset_key=["built", purpose],

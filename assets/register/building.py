@@ -18,9 +18,9 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Answer, Home, copy_parquet, writing
-from assets.register import expiry, facts, golden, membership, relationships
+from assets.register import admission, choices, expiry, facts, golden, membership, relationships
 from schemas import register as tables
-from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
 STATE = "built.json"
 
@@ -34,6 +34,7 @@ class Built:
     links: dict[str, object] = field(default_factory=dict)
     held_back: int = 0
     protected: int = 0
+    admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
@@ -49,6 +50,7 @@ HISTORIES: dict[str, type[TableModel]] = {
     "held_addresses": tables.AddressHistory,
     "held_contact_points": tables.ContactPointHistory,
     "held_choices": tables.Choices,
+    "held_choice_log": tables.ChoiceLog,
 }
 RELATIONSHIPS: dict[str, type[TableModel]] = {
     "contracts": tables.RegistrantContracts,
@@ -66,6 +68,7 @@ _ALL: list[type[TableModel]] = [
     tables.KnownBy,
     tables.Departed,
     tables.Expired,
+    tables.Admission,
 ]
 TABLES = {table_name(model): model for model in _ALL}
 
@@ -77,12 +80,36 @@ def build(home: Home, today: date) -> Built:
         _resolve(home, connection, today, built)
         built.timed("relationships", lambda: relationships.gather(connection))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("write", lambda: _write(home, connection, built))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
         built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")
+    built.timed("admission", lambda: admit(home, today, built))
     with writing(home.lake / "register" / STATE) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": asdict(built)}, sort_keys=True))
+        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
     return built
+
+
+def admit(home: Home, today: date, built: Built) -> None:
+    """Decide from the tables just written whom each purpose admits."""
+    model = tables.Admission
+    with home.connect() as connection:
+        for table, read in TABLES.items():
+            if read is not model:
+                read_register(home, connection, table, read)
+        admission.evaluate(connection, home.policy, today)
+        _put(home, connection, built, model, "SELECT * FROM admission")
+        built.admission = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
+
+
+def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+    """The register's table as a view of its name; an empty table where there is no file."""
+    path = home.register(table)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+    )
 
 
 def decide(home: Home, today: date) -> dict[str, int]:
@@ -124,9 +151,9 @@ def up_to_date(home: Home, today: date) -> bool:
 def still_up_to_date(home: Home, today: date) -> None:
     """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
     state = home.lake / "register" / STATE
-    counts = json.loads(state.read_text())["counts"]
+    noted = json.loads(state.read_text())
     with writing(state) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": counts}, sort_keys=True))
+        unfinished.write_text(json.dumps({**noted, "inputs": inputs(home, today)}, sort_keys=True))
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:

@@ -55,7 +55,8 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
         for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers")
     }
     choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
-    return {"registrants": golden, "choices": choices, **same}
+    log = {**choices, "said_at": [("marketing_choices", "stated_at")]}
+    return {"registrants": golden, "choices": choices, "choice_log": log, **same}
 
 
 COMES_FROM = _comes_from()
@@ -91,7 +92,6 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         )
     )
     _histories(connection)
-    _choices(connection)
 
 
 def whole(connection: duckdb.DuckDBPyConnection) -> None:
@@ -157,29 +157,4 @@ def _known_by(connection: duckdb.DuckDBPyConnection) -> None:
         UNION
         SELECT registrant_id, 'identity_code', code FROM corrected
         JOIN membership ON membership.person_key = person_key('identity_code', active)"""
-    )
-
-
-def _choices(connection: duckdb.DuckDBPyConnection) -> None:
-    """`held_choices`: per registrant, purpose and channel what holds.
-
-    Of each origin the last word counts; then a prohibition beats a withdrawal beats a grant, because a newer grant
-    never overrides a prohibition. A choice made about an address or number holds for everyone it reaches.
-    """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_choices AS
-        WITH reached AS (
-            SELECT DISTINCT registrant_id, kind || ':' || match_key AS subject FROM held_contact_points),
-        concerned AS (
-            SELECT registrant_id, one.* FROM said_marketing_choices AS one JOIN membership USING (person_key)
-            UNION
-            SELECT registrant_id, one.* FROM said_marketing_choices AS one JOIN reached USING (subject)),
-        last_word AS (
-            SELECT * FROM concerned QUALIFY row_number() OVER (
-                PARTITION BY registrant_id, purpose, channel, CASE WHEN choice IN ('prohibited', 'lifted') THEN origin ELSE '' END
-                ORDER BY stated_at DESC, said DESC, position DESC) = 1)
-        SELECT registrant_id, purpose, channel, choice, origin, text_version, stated_at AS chosen_at FROM last_word
-        WHERE choice <> 'lifted'
-        QUALIFY row_number() OVER (PARTITION BY registrant_id, purpose, channel
-            ORDER BY list_position(['prohibited', 'withdrawn', 'granted'], choice), stated_at DESC, origin, said DESC) = 1"""
     )

@@ -47,9 +47,22 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, policy, refresh, retention, sample, sql, ui
+    from pipelines.command import erasure, marts, policy, refresh, retention, sample, sql, ui, withdrawal
 
-    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, policy.policy, sql.sql, ui.ui):
+    for command in (
+        sample.sample,
+        refresh.refresh,
+        refresh.run,
+        erasure.request,
+        erasure.erase,
+        retention.retention,
+        policy.policy,
+        sql.sql,
+        ui.ui,
+        marts.why,
+        marts.export,
+        withdrawal.withdraw,
+    ):
         register.add_command(command)
     os.umask(0o077)
     try:
