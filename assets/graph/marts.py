@@ -14,7 +14,7 @@ from schemas.policy import load_policy
 
 POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
-REGISTER_COLUMNS = {table: duckdb_types(model) for table, model in TABLES.items()}
+REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, "admitted_analytics": {"registrant_id": "VARCHAR"}}
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:

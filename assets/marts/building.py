@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.failing import PlainError
 from assets.home import Home, sync, writing
 from assets.marts import QUERIES
+from assets.marts.analytics import ADMITTED
 from assets.register.building import TABLES as REGISTER
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
@@ -43,15 +44,23 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
         home.keyed_hash(connection)
-        connection.execute(f"SET VARIABLE today = DATE '{today}'")
-        for table, model in REGISTER.items():
-            read_register(home, connection, table, model)
+        over_register(home, connection, today)
         connection.execute(f"ATTACH '{unfinished}' AS mart")
         for model in MARTS[purpose]:
             filled[table_name(model)] = _fill(connection, model, QUERIES[purpose][table_name(model)])
         _describe(home, connection, purpose, today)
         connection.execute("DETACH mart")
     return filled
+
+
+def over_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make what the marts' queries read: the register's tables as views, who is admitted, and the variables that they count with."""
+    connection.execute(f"SET VARIABLE today = DATE '{today}'")
+    connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
+    connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
+    for table, model in REGISTER.items():
+        read_register(home, connection, table, model)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW admitted_analytics AS {ADMITTED}")
 
 
 def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:

@@ -18,7 +18,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Home, copy_parquet, writing
-from assets.register import expiry, facts, golden, membership, relationships
+from assets.register import expiry, facts, golden, interests, membership, relationships
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 
@@ -47,6 +47,7 @@ RELATIONSHIPS: dict[str, type[TableModel]] = {
     "contracts": tables.RegistrantContracts,
     "orders": tables.RegistrantOrders,
     "visits": tables.RegistrantVisits,
+    "interests": tables.RegistrantInterests,
     "credit_reports": tables.RegistrantCreditReports,
     "credit_marks": tables.RegistrantCreditMarks,
 }
@@ -68,6 +69,7 @@ def build(home: Home, today: date) -> Built:
     built = Built()
     with home.connect() as connection:
         _resolve(home, connection, today, built)
+        interests.gather(connection, home.policy, today)
         started = time.monotonic()
         _write(home, connection, built)
         built.seconds["write"] = round(time.monotonic() - started, 3)

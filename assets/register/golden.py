@@ -55,7 +55,9 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
         for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers")
     }
     choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
-    return {"registrants": golden, "choices": choices, **same}
+    contents = [("visit_actions", column) for column in ("url", "content_name", "content_piece", "search_category")]
+    interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
+    return {"registrants": golden, "choices": choices, "interests": interests, **same}
 
 
 COMES_FROM = _comes_from()
