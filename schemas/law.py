@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.policy_text import Fault
+from schemas.policy_text import Fault, Where
 from schemas.sensitive import sensitive
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def _topics(policy: Policy) -> list[Fault]:
     found = []
     for name, topic in policy.profiles.interests.items():
         where = ("profiles", "interests", name)
-        said = [(where, name), *(((*where, "name", language), one) for language, one in topic.name.items())]
+        said: list[tuple[Where, str]] = [(where, name), *(((*where, "name", language), one) for language, one in topic.name.items())]
         said += [((*where, "contents", number), content) for number, content in enumerate(topic.contents)]
         told = [(place, text, what) for place, text in said if (what := sensitive(text))]
         found += [Fault(place, f"{text!r} tells of {what}, which nobody is profiled by", "take it out, or the topic") for place, text, what in told]

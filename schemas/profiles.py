@@ -34,18 +34,19 @@ CONSUMPTION_DAYS = 730
 COUNTED_ORDERS = ("placed", "delivered")
 # Once may be chance.
 INTEREST_TIMES = 2
-# Hidden together, the groups of one attribute hold at least so many floors: else they could be told by subtraction.
+# What is withheld of one attribute holds together at least so many floors. With one, who knows the rule can still tell some sizes.
 HIDDEN_FLOORS = 2
 
+_ENOUGH = "; ".join(f"{name}: {' or '.join(f'{least} {what}' for what, least in enough.items())}" for name, enough in ENGAGEMENT.items())
 CODES = {
     "PROFILE-AGE-BAND": "the age in whole years, banded; only where every day that the birth date may mean gives the same band, of an adult",
     "PROFILE-LANGUAGE": "the preferred language, as the register has it",
     "PROFILE-MUNICIPALITY": "the municipality of residence, as the register has it",
-    "PROFILE-ENGAGEMENT": "high from 8 visits, 40 actions or 4 clicks in 180 days, medium from 3, 12 or 1, low from 1 visit, lapsed with earlier visits only",
-    "PROFILE-RECENCY": "days since the latest order of the last 730 days that was not cancelled or returned",
-    "PROFILE-FREQUENCY": "how many orders of the last 730 days were not cancelled or returned",
+    "PROFILE-ENGAGEMENT": f"{_ENOUGH}, in {ENGAGEMENT_DAYS} days; {LAPSED}: earlier visits only",
+    "PROFILE-RECENCY": f"days since the latest order of the last {CONSUMPTION_DAYS} days that was not cancelled or returned",
+    "PROFILE-FREQUENCY": f"how many orders of the last {CONSUMPTION_DAYS} days were not cancelled or returned",
     "PROFILE-AMOUNT": "what they came to, credit notes taken off, in the currency of the latest",
-    "PROFILE-INTEREST": "contents of one topic of the policy opened, clicked or narrowed a search to, at least 2 times in the visits that are kept",
+    "PROFILE-INTEREST": f"contents of a policy's topic opened, clicked or narrowed a search to, at least {INTEREST_TIMES} times in the visits that are kept",
     "PROFILE-SEGMENT-FLOOR": "fewer registrants than the policy's floor share the value: it is given for none of them",
     "PROFILE-SEGMENT-SUBTRACTION": "the value is withheld so that the smaller ones cannot be told by subtraction",
 }
@@ -132,16 +133,5 @@ class Segments(TableModel):
         name = "segments"
 
 
-class SegmentsWithheld(TableModel):
-    """How many values of an attribute are not told of, because a group is under the floor or would tell one."""
-
-    attribute: Text = column("technical", required=True)
-    segments: Count = column("segment", required=True, ge=1)
-    as_of: Day = column("technical", required=True)
-
-    class Config:
-        name = "segments_withheld"
-
-
 VALUES: tuple[type[ProfileValue], ...] = (AgeBands, Languages, Municipalities, Engagement, Consumption, InterestValues)
-PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments, SegmentsWithheld)
+PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments)

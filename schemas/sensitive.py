@@ -12,31 +12,26 @@ import unicodedata
 
 # What it tells of -> pieces of words, small letters without accents; `^` and `$` are where a word begins and ends.
 SENSITIVE: dict[str, tuple[str, ...]] = {
-    "health (GDPR 9)": (
-        *("health", "tervey", "^hals[ao]", "sjuk", "sairau", "sairaa", "^sick", "disease", "illness", "medic", "^laak(e$|kee|ari|int|ity)", "^lak(ar|emed)"),
-        *("apteek", "apotek", "pharma", "^hiv$", "cancer", "syopa", "diabet", "^raska(us|ude|ana)", "gravid", "pregnan", "^mental", "psyk", "psych", "depress"),
-        *("masennu", "vammai", "disab", "handikap", "funktionsned", "allerg", "addict", "paihde", "paihte", "missbruk", "^die[et]"),
-    ),
-    "religion or belief (GDPR 9)": (
-        *("relig", "uskonto", "uskonno", "^church", "^kirkko$", "^kirkon$", "^kyrk", "islam", "muslim", "christian", "^kristi(nus|t|ll)", "^kristen", "^judais"),
-        *("jewish", "^juutalai", "buddh", "hindu", "ateis", "atheis", "^moske(a|ij)", "mosque", "synagog", "seurakun", "forsamling", "^filosof", "philosoph"),
-    ),
-    "politics (GDPR 9)": (
-        *("politii", "politik", "politis", "politic", "poliitt", "puolue", "^vaali(t|en)?$", "^election", "riksdag", "eduskun", "^parti(et|er)?$", "^vote"),
-    ),
-    "trade union membership (GDPR 9)": (
-        *("trade.?union", "labou?r.?union", "ammattiliit", "ammattiyhdist", "^fackf", "^fackl", "^union$"),
-    ),
-    "ethnic origin (GDPR 9)": (
-        *("ethnic", "etnis", "etnin", "^racial", "^race$", "^rotu$", "^ras(er)?$", "^romani(t|en|er)?$", "^saamelai", "immigra", "maahanmuut", "invandr"),
-        *("pakolai", "refugee", "flykting"),
-    ),
-    "sexual life or orientation (GDPR 9)": (
-        *("^sex", "^seks", "^homo(t|n)?$", "^homosex", "^homosek", "^gay$", "lesb", "lgbt", "hbtq", "hlbt", "transgender", "transsuku", "bisex", "bisek"),
-    ),
-    "genetic or biometric data (GDPR 9)": ("genetic", "geneet", "genetis", "biometr"),
-    "offences (GDPR 10)": ("criminal", "crime", "^rikos", "^rikok", "^brott"),
-    "credit data (527/2007)": ("luottotie", "maksuhair", "kreditupplysn", "betalningsanm", "payment.?default", "velkajarj", "skuldsaner", "^debt"),
+    what: tuple(pieces.split())
+    for what, pieces in {
+        "health (GDPR 9)": """
+            health tervey ^hals[ao] sjuk sairau sairaa ^sick disease illness medic ^laak(e$|kee|ari|int|ity) ^lak(ar|emed) apteek apotek pharma
+            ^hiv$ cancer syopa diabet ^raska(us|ude|ana) gravid pregnan ^mental psyk psych depress masennu vammai disab handikap funktionsned
+            allerg addict paihde paihte missbruk ^die[et]""",
+        "religion or belief (GDPR 9)": """
+            relig uskonto uskonno ^church ^kirkko$ ^kirkon$ ^kyrk islam muslim christian ^kristi(nus|t|ll) ^kristen ^judais jewish ^juutalai
+            buddh hindu ateis atheis ^moske(a|ij) mosque synagog seurakun forsamling ^filosof philosoph""",
+        "politics (GDPR 9)": """
+            politii politik politis politic poliitt puolue ^vaali(t|en)?$ ^election riksdag eduskun ^parti(et|er)?$ ^vote""",
+        "trade union membership (GDPR 9)": "trade.?union labou?r.?union ammattiliit ammattiyhdist ^fackf ^fackl ^union$",
+        "ethnic origin (GDPR 9)": """
+            ethnic etnis etnin ^racial ^race$ ^rotu$ ^ras(er)?$ ^romani(t|en|er)?$ ^saamelai immigra maahanmuut invandr pakolai refugee flykting""",
+        "sexual life or orientation (GDPR 9)": """
+            ^sex ^seks ^homo(t|n)?$ ^homosex ^homosek ^gay$ lesb lgbt hbtq hlbt transgender transsuku bisex bisek""",
+        "genetic or biometric data (GDPR 9)": "genetic geneet genetis biometr",
+        "offences (GDPR 10)": "criminal crime ^rikos ^rikok ^brott",
+        "credit data (527/2007)": "luottotie maksuhair kreditupplysn betalningsanm payment.?default velkajarj skuldsaner ^debt",
+    }.items()
 }
 
 

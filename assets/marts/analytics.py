@@ -14,12 +14,12 @@ ADMITTED = """
         CASE birth_date_precision WHEN 'month' THEN last_day(birth_date) WHEN 'year' THEN make_date(year(birth_date), 12, 31) ELSE birth_date END
         <= (getvariable('today')::DATE - INTERVAL 18 YEAR), true)"""
 
-_PSEUDONYM = "keyed_hash('pseudonym|analytics|' || registrant_id)[:32]"
+PSEUDONYM = "keyed_hash('pseudonym|analytics|' || registrant_id)[:32]"
 
 QUERIES = {
-    **profiles.queries(_PSEUDONYM),
+    **profiles.queries(PSEUDONYM),
     "visits": f"""
-        SELECT CASE WHEN registrant_id IS NOT NULL THEN {_PSEUDONYM} END AS pseudonym, started_at, duration_s, actions, searches,
+        SELECT CASE WHEN registrant_id IS NOT NULL THEN {PSEUDONYM} END AS pseudonym, started_at, duration_s, actions, searches,
             contents_seen, contents_clicked, referrer_type, channel, device_type, browser_name, os_name
         FROM visits WHERE registrant_id IS NULL OR registrant_id IN (SELECT registrant_id FROM admitted_analytics)""",
 }

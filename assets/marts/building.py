@@ -17,6 +17,7 @@ from assets.failing import PlainError
 from assets.home import Home, sync, writing
 from assets.marts import QUERIES
 from assets.marts.analytics import ADMITTED
+from assets.marts.profiles import under_floor
 from assets.register.building import TABLES as REGISTER
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
@@ -110,6 +111,8 @@ def check(home: Home, purpose: str) -> dict[str, int]:
                 failed = failures(model, pa.Table.from_batches([batch]))
                 for code in failed["code"].to_pylist():
                     found[code] = found.get(code, 0) + 1
+        if purpose == "analytics" and (small := under_floor(connection, home.policy.profiles.segment_floor)):
+            found["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(home, purpose)}.wal").exists():
         found["MART-WAL"] = 1
     return found

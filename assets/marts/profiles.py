@@ -2,14 +2,17 @@
 
 Reads `admitted_analytics(registrant_id)`, whoever may be analysed, and of them whom a contract, an order or a visit
 connects with us. A value is given only where enough registrants share it: those under the policy's floor are withheld,
-and with them the next smallest, until what is withheld of an attribute is none or at least `HIDDEN_FLOORS` floors. Who
-has no value counts as a group as well; a topic of interest is an attribute of its own, which one has or has not.
+and, so that they cannot be told by subtraction, with them the next smallest until these together hold `HIDDEN_FLOORS`
+floors (as many alike, all of them); the same where fewer than the floor have no value. A topic of interest is an attribute
+of its own here, which one has or has not.
 Needs the variables `today`, `time_zone` and `segment_floor`. See docs/decisions/profiles.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+
+import duckdb
 
 from schemas.columns import table_name
 from schemas.profiles import (
@@ -24,6 +27,7 @@ from schemas.profiles import (
     INTEREST_TIMES,
     LAPSED,
     RECENCY,
+    VALUES,
     AgeBands,
     Consumption,
     Engagement,
@@ -33,6 +37,7 @@ from schemas.profiles import (
 )
 
 _TODAY = "getvariable('today')::DATE"
+_FLOOR = "getvariable('segment_floor')"
 _SINCE = f"({_TODAY} - {{0}} + 1)"
 _LOCAL_DAY = "timezone(getvariable('time_zone'), {0})::DATE"
 
@@ -75,9 +80,7 @@ _MUNICIPALITIES = """
     SELECT registrant_id, 'municipality' AS attribute, municipality_code AS value, 'PROFILE-MUNICIPALITY' AS rule, 'as registered' AS inputs
     FROM analysed"""
 
-_ENGAGED = " ".join(
-    f"WHEN {' OR '.join(f'{what} >= {enough}' for what, enough in enough_of.items())} THEN '{name}'" for name, enough_of in ENGAGEMENT.items()
-)
+_ENGAGED = " ".join(f"WHEN {' OR '.join(f'{what} >= {enough}' for what, enough in enough_of.items())} THEN '{name}'" for name, enough_of in ENGAGEMENT.items())
 _ENGAGEMENT = f"""
     SELECT registrant_id, 'engagement' AS attribute, CASE {_ENGAGED} ELSE '{LAPSED}' END AS value, 'PROFILE-ENGAGEMENT' AS rule,
         'visits=' || visits || ' actions=' || actions || ' clicks=' || clicks || ' since=' || {_SINCE.format(ENGAGEMENT_DAYS)} AS inputs
@@ -89,32 +92,29 @@ _ENGAGEMENT = f"""
         GROUP BY registrant_id) AS seen
     SEMI JOIN analysed USING (registrant_id)"""
 
-_BOUGHT = f"""
-    SELECT registrant_id, ordered_at, order_number, amount, currency, day
-    FROM (SELECT registrant_id, ordered_at, order_number, status, amount, currency, {_LOCAL_DAY.format("ordered_at")} AS day FROM orders) AS dated
-    SEMI JOIN analysed USING (registrant_id)
-    WHERE status IN {COUNTED_ORDERS} AND day BETWEEN {_SINCE.format(CONSUMPTION_DAYS)} AND {_TODAY}"""
-
-# A credit note is no order; it only takes off the amount.
+# A credit note is no order; it only takes off the amount. What was paid in other currencies than the latest is left out of it.
 _HABITS = f"""
-    SELECT registrant_id, latest.currency AS currency, count(*) FILTER (amount > 0) AS orders, max(day) FILTER (amount > 0) AS last_on,
-        sum(amount) FILTER (bought.currency = latest.currency) AS amount
-    FROM ({_BOUGHT}) AS bought
-    JOIN (SELECT registrant_id, arg_max(currency, (ordered_at, order_number)) AS currency FROM ({_BOUGHT}) AS bought WHERE amount > 0
-        GROUP BY registrant_id) AS latest USING (registrant_id)
-    GROUP BY registrant_id, latest.currency"""
+    SELECT registrant_id, any_value(latest_currency) AS currency, count(*) FILTER (amount > 0) AS orders,
+        max(day) FILTER (amount > 0) AS last_on, sum(amount) FILTER (currency = latest_currency) AS amount
+    FROM (SELECT registrant_id, amount, currency, day, first_value(currency) OVER (
+                PARTITION BY registrant_id ORDER BY amount > 0 DESC, ordered_at DESC, order_number DESC) AS latest_currency
+        FROM (SELECT registrant_id, order_number, ordered_at, status, amount, currency, {_LOCAL_DAY.format("ordered_at")} AS day FROM orders) AS dated
+        SEMI JOIN analysed USING (registrant_id)
+        WHERE status IN {COUNTED_ORDERS} AND day BETWEEN {_SINCE.format(CONSUMPTION_DAYS)} AND {_TODAY}) AS bought
+    GROUP BY registrant_id HAVING count(*) FILTER (amount > 0) > 0"""
 
 _AMOUNT_CLASS = " ".join(f"WHEN '{currency}' THEN {_class('amount', limits)}" for currency, limits in AMOUNTS.items())
 _CONSUMPTION = f"""
+    WITH habits AS ({_HABITS})
     SELECT registrant_id, 'recency' AS attribute, {_class(f"date_diff('day', last_on, {_TODAY})", RECENCY)} AS value, 'PROFILE-RECENCY' AS rule,
         'orders=' || orders || ' last=' || last_on || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} AS inputs
-    FROM ({_HABITS}) AS habits
+    FROM habits
     UNION ALL
     SELECT registrant_id, 'frequency', {_class("orders", FREQUENCY)}, 'PROFILE-FREQUENCY',
-        'orders=' || orders || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} FROM ({_HABITS}) AS habits
+        'orders=' || orders || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} FROM habits
     UNION ALL
     SELECT registrant_id, 'amount', CASE currency {_AMOUNT_CLASS} END, 'PROFILE-AMOUNT',
-        'amount=' || amount || ' currency=' || currency || ' orders=' || orders || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} FROM ({_HABITS}) AS habits"""
+        'amount=' || amount || ' currency=' || currency || ' orders=' || orders || ' since=' || {_SINCE.format(CONSUMPTION_DAYS)} FROM habits"""
 
 _INTERESTS = f"""
     SELECT registrant_id, 'interest' AS attribute, topic AS value, 'PROFILE-INTEREST' AS rule, 'times=' || times || ' last=' || last_seen_on AS inputs
@@ -132,27 +132,24 @@ _FAMILIES = {
 
 def _judged(*families: str) -> str:
     """The tables `valued`, a row per registrant and value, and `judged(attribute, value, registrants, withheld)`, a row per value."""
-    valued = " UNION ALL ".join(f"SELECT registrant_id, attribute, value, rule, inputs FROM ({family}) AS family WHERE value IS NOT NULL" for family in families)
+    valued = " UNION ALL ".join(
+        f"SELECT registrant_id, attribute, value, rule, inputs FROM ({family}) AS family WHERE value IS NOT NULL" for family in families
+    )
     return f"""
     WITH analysed AS ({_ANALYSED}),
     valued AS ({valued}),
     shared AS (
         SELECT attribute, CASE WHEN attribute = 'interest' THEN value END AS topic, value, count(*) AS registrants FROM valued GROUP BY attribute, value),
-    everyone AS (SELECT count(*) AS registrants FROM analysed),
-    without AS (
-        SELECT attribute, topic, NULL::VARCHAR AS value, max(everyone.registrants) - sum(shared.registrants) AS registrants
-        FROM shared CROSS JOIN everyone GROUP BY attribute, topic),
-    sized AS (SELECT attribute, topic, value, registrants FROM shared UNION ALL SELECT attribute, topic, value, registrants FROM without WHERE registrants > 0),
     ranked AS (
-        SELECT attribute, value, registrants, min(registrants) OVER (PARTITION BY attribute, topic) AS least,
-            coalesce(sum(registrants) OVER (PARTITION BY attribute, topic ORDER BY registrants, value NULLS FIRST
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS smaller
-        FROM sized),
+        SELECT attribute, value, shared.registrants AS registrants, min(shared.registrants) OVER every AS least,
+            everyone.registrants - sum(shared.registrants) OVER every AS without,
+            coalesce(sum(shared.registrants) OVER (PARTITION BY attribute, topic ORDER BY shared.registrants
+                RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS smaller
+        FROM shared CROSS JOIN (SELECT count(*) AS registrants FROM analysed) AS everyone WINDOW every AS (PARTITION BY attribute, topic)),
     judged AS (
-        SELECT attribute, value, registrants,
-            least < getvariable('segment_floor') AND (registrants < getvariable('segment_floor')
-                OR smaller < {HIDDEN_FLOORS} * getvariable('segment_floor')) AS withheld
-        FROM ranked WHERE value IS NOT NULL)"""
+        SELECT attribute, value, registrants, registrants < {_FLOOR}
+            OR ((least < {_FLOOR} OR (without > 0 AND without < {_FLOOR})) AND smaller < {HIDDEN_FLOORS} * {_FLOOR}) AS withheld
+        FROM ranked)"""
 
 
 def queries(pseudonym: str) -> dict[str, str]:
@@ -163,9 +160,20 @@ def queries(pseudonym: str) -> dict[str, str]:
         FROM valued SEMI JOIN (SELECT attribute, value FROM judged WHERE NOT withheld) AS published USING (attribute, value)"""
         for table, family in _FAMILIES.items()
     }
-    every = _judged(*_FAMILIES.values())
-    return {
-        **values,
-        "segments": f"{every} SELECT attribute, value, registrants, {_TODAY} AS as_of FROM judged WHERE NOT withheld",
-        "segments_withheld": f"{every} SELECT attribute, count(*) AS segments, {_TODAY} AS as_of FROM judged WHERE withheld GROUP BY attribute",
-    }
+    return {**values, "segments": f"{_EVERY} SELECT attribute, value, registrants, {_TODAY} AS as_of FROM judged WHERE NOT withheld"}
+
+
+_EVERY = _judged(*_FAMILIES.values())
+# Only their number: which ones, or how many of an attribute, would help to tell their sizes.
+WITHHELD = f"{_EVERY} SELECT count(*) FROM judged WHERE withheld"
+
+
+def under_floor(connection: duckdb.DuckDBPyConnection, floor: int) -> int:
+    """How many values of the mart that is attached are given for fewer registrants than `floor`: none, or it is not published."""
+    every = " UNION ALL ".join(f"SELECT pseudonym, attribute, value FROM {table_name(model)}" for model in VALUES)
+    counted = connection.execute(
+        f"""SELECT count(*) FROM (
+            SELECT count(DISTINCT pseudonym) AS registrants FROM ({every}) GROUP BY attribute, value UNION ALL SELECT registrants FROM segments)
+        WHERE registrants < {floor}"""
+    ).fetchone()
+    return int(counted[0]) if counted else 0

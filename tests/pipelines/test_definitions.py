@@ -25,7 +25,7 @@ SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
 MARTS = {"customer_care", "contracts", "direct_marketing", "analytics", "credit_decision"}
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "contracts", "orders", "visits", "credit_reports",
-    "credit_marks", "identifiers", "departed", "expired",
+    "credit_marks", "interests", "identifiers", "departed", "expired",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
