@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, categories, column, table_name
 from schemas.policy import Policy
+from schemas.profiles import PROFILES
 
 CODES = {
     "MART-UNDECLARED": "the built file has a table or column that no model declares, or lacks one that is declared",
@@ -272,25 +273,6 @@ class ClaimParties(TableModel):
         name = "registrants"
 
 
-class Profiles(TableModel):
-    """One pseudonymous row per registrant whose behaviour may be analysed."""
-
-    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True, unique=True)
-    age_band: Text = column("age_band")
-    language: Text = column("language")
-    municipality_code: Text = column("region")
-    visits: Count = column("website", required=True)
-    last_visit_on: Day = column("website")
-    searches: Count = column("website", required=True)
-    contents_clicked: Count = column("website", required=True)
-    orders: Count = column("consumption", required=True)
-    order_amount: Amount = column("consumption", required=True)
-    last_order_on: Day = column("consumption")
-
-    class Config:
-        name = "profiles"
-
-
 class AnalysedVisits(TableModel):
     """Visits, with the pseudonym of the visitor where one is known."""
 
@@ -363,7 +345,7 @@ MARTS: dict[str, tuple[type[TableModel], ...]] = {
     "customer_care": (CareRegistrants, MartContracts, MartOrders, CareChoices),
     "contracts": (ContractRegistrants, MartContracts, MartOrders),
     "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
-    "analytics": (Profiles, AnalysedVisits),
+    "analytics": (*PROFILES, AnalysedVisits),
     "targeted_advertising": (EmailAudience, PhoneAudience),
     "credit_decision": (CreditRegistrants, CreditReportRows, CreditMarkRows),
     "legal_claims": (ClaimParties, MartContracts, MartOrders),

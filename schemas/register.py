@@ -236,6 +236,18 @@ class RegistrantVisits(TableModel):
         name = "visits"
 
 
+class RegistrantInterests(TableModel):
+    """How often a registrant has turned to a topic of the policy, in the visits that are kept; other contents leave no trace here."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    topic: Text = column("interests", required=True)
+    times: Count = column("interests", "contents opened, clicked, or narrowed a search to", required=True)
+    last_seen_on: Day = column("interests", required=True)
+
+    class Config:
+        name = "interests"
+
+
 class RegistrantCreditReports(TableModel):
     """The latest credit report about each registrant or company."""
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.failing import PlainError
 from assets.home import Home, sync, writing
 from assets.marts import QUERIES, admitted
+from assets.marts.profiles import under_floor
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
@@ -57,6 +58,7 @@ def over_register(home: Home, connection: duckdb.DuckDBPyConnection, purpose: st
     """Make what the purpose's queries read: the register's tables, whom it admits, and the variables that they count with."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
+    connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
     for table, model in REGISTER.items():
         read_register(home, connection, table, model)
     admitted.provide(connection, purpose)
@@ -100,6 +102,8 @@ def check(home: Home, purpose: str) -> dict[str, int]:
                 failed = failures(model, pa.Table.from_batches([batch]))
                 for code in failed["code"].to_pylist():
                     found[code] = found.get(code, 0) + 1
+        if purpose == "analytics" and (small := under_floor(connection, home.policy.profiles.segment_floor)):
+            found["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(home, purpose)}.wal").exists():
         found["MART-WAL"] = 1
     return found

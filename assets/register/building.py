@@ -18,7 +18,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Answer, Home, copy_parquet, writing
-from assets.register import admission, choices, expiry, facts, golden, membership, relationships
+from assets.register import admission, choices, expiry, facts, golden, interests, membership, relationships
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
@@ -56,6 +56,7 @@ RELATIONSHIPS: dict[str, type[TableModel]] = {
     "contracts": tables.RegistrantContracts,
     "orders": tables.RegistrantOrders,
     "visits": tables.RegistrantVisits,
+    "interests": tables.RegistrantInterests,
     "credit_reports": tables.RegistrantCreditReports,
     "credit_marks": tables.RegistrantCreditMarks,
 }
@@ -81,6 +82,7 @@ def build(home: Home, today: date) -> Built:
         built.timed("relationships", lambda: relationships.gather(connection))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
+        built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.timed("write", lambda: _write(home, connection, built))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
         built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")

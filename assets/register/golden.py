@@ -56,7 +56,9 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     }
     choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
     log = {**choices, "said_at": [("marketing_choices", "stated_at")]}
-    return {"registrants": golden, "choices": choices, "choice_log": log, **same}
+    contents = [("visit_actions", column) for column in ("url", "content_name", "content_piece", "search_category")]
+    interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
+    return {"registrants": golden, "choices": choices, "choice_log": log, "interests": interests, **same}
 
 
 COMES_FROM = _comes_from()

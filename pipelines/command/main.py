@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, marts, policy, refresh, retention, sample, sql, ui, withdrawal
+    from pipelines.command import erasure, marts, policy, profile, refresh, retention, sample, sql, ui, withdrawal
 
     for command in (
         sample.sample,
@@ -57,11 +57,12 @@ def main() -> None:
         erasure.erase,
         retention.retention,
         policy.policy,
-        sql.sql,
-        ui.ui,
+        profile.profile,
         marts.why,
         marts.export,
         withdrawal.withdraw,
+        sql.sql,
+        ui.ui,
     ):
         register.add_command(command)
     os.umask(0o077)

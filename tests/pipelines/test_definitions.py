@@ -27,7 +27,7 @@ MARTS = {
 }  # fmt: skip
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
-    "credit_reports", "credit_marks", "identifiers", "departed", "expired", "admission",
+    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
