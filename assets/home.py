@@ -6,6 +6,7 @@
     lake/staged/<source>/<day>/<delivery>/<table>.parquet
     lake/quarantine/<source>/<day>/<delivery>.parquet
     lake/register/<table>.parquet
+    lake/informed.parquet             who has been told that we have their data from others (GDPR 14): ids and days
     marts/<purpose>.duckdb  requests/  secrets/  dagster/  spill/
 
 Every file of the lake is written under a temporary name in its own folder, synced, and put in place by one rename;

@@ -312,3 +312,14 @@ class Expired(TableModel):
 
     class Config:
         name = "expired"
+
+
+class Informed(TableModel):
+    """Who has been told that we have their data from others, and when (GDPR 14); kept in `lake/informed.parquet`, only ever added to."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    informed_on: Day = column("technical", required=True)
+    policy_version: Text = column("technical", "the policy that the notice was made of", required=True)
+
+    class Config:
+        name = "informed"

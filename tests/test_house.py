@@ -151,11 +151,13 @@ def every_model() -> list[type[TableModel]]:
     return [raw.Raw, Quarantine, Outcome, About, *CANONICAL.values(), *TABLES.values(), *sorted(published | vendors, key=lambda one: one.__qualname__)]
 
 
+@pytest.mark.clause("P5")
 @pytest.mark.parametrize("model", every_model(), ids=lambda model: model.__name__)
 def test_every_column_has_a_category_of_the_policy(model: type[TableModel]) -> None:
     assert {name: category for name, category in categories(model).items() if category not in POLICY.categories} == {}
 
 
+@pytest.mark.clause("P4", "P4.3", "P4.5")
 @pytest.mark.parametrize("purpose", MARTS)
 def test_every_column_of_a_mart_may_be_used_for_its_purpose(purpose: str) -> None:
     wrong = [
@@ -174,6 +176,7 @@ def test_every_purpose_of_the_policy_has_its_mart_and_every_source_its_entry() -
         assert {table_name(model) for model in models} == set(QUERIES[purpose])
 
 
+@pytest.mark.clause("P4.2")
 def test_identity_codes_and_credit_data_have_only_the_marts_that_may_hold_them() -> None:
     holding = {
         category: {purpose for purpose, models in MARTS.items() if any(category in categories(model).values() for model in models)}

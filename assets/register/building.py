@@ -16,7 +16,7 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries
+from assets import deliveries, informing
 from assets.home import Answer, Home, copy_parquet, writing
 from assets.register import admission, choices, expiry, facts, golden, interests, membership, relationships
 from schemas import register as tables
@@ -170,6 +170,7 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
     expiry.keep_cookies(home, connection)
+    informing.forget_who_left(home, connection)
 
 
 def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:

@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, marts, policy, profile, refresh, retention, sample, sql, ui, withdrawal
+    from pipelines.command import erasure, marts, notice, policy, profile, refresh, report, retention, sample, sql, ui, withdrawal
 
     for command in (
         sample.sample,
@@ -61,6 +61,9 @@ def main() -> None:
         marts.why,
         marts.export,
         withdrawal.withdraw,
+        notice.notice,
+        report.report,
+        report.inform,
         sql.sql,
         ui.ui,
     ):

@@ -139,6 +139,7 @@ def values(table: Table, column: str) -> set[Any]:
     return {row[column] for row in table}
 
 
+@pytest.mark.clause("P8.2", "P5.8")
 def test_visits_go_after_25_months_by_the_calendar_in_helsinki(swept: Swept) -> None:
     assert values(swept.after["visits"], "visit") == {"1|2", "1|3", "1|4", "1|5"}
     assert values(layer(swept.home, "staged", "visits"), "visit") == {"1|2", "1|3", "1|4", "1|5"}
@@ -151,6 +152,7 @@ def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_wit
     assert "a000000000000003" not in values(layer(swept.home, "staged", "identifiers"), "value")
 
 
+@pytest.mark.clause("P6.4", "P8.2")
 def test_credit_marks_go_when_they_expire_or_after_three_years_without_a_date(swept: Swept) -> None:
     assert values(swept.after["credit_marks"], "remark_id") == {"holds", "almost-three"}
     assert values(layer(swept.home, "staged", "credit_marks"), "remark_id") == {"holds", "almost-three"}
@@ -160,6 +162,7 @@ def test_credit_reports_go_after_13_months(swept: Swept) -> None:
     assert values(layer(swept.home, "staged", "credit_reports"), "day") == {"2025-10-21", "2026-11-10"}
 
 
+@pytest.mark.clause("P8.2", "P5.6")
 def test_orders_go_six_years_after_the_end_of_their_year(swept: Swept) -> None:
     assert values(swept.after["orders"], "order_number") == {"T-2020", "T-gone-customer"}
     assert values(layer(swept.home, "staged", "orders"), "order_number") == {"T-2020", "T-gone-customer"}
@@ -175,17 +178,20 @@ def test_an_order_outlives_its_customer_without_saying_who_it_was(swept: Swept) 
     assert not [row for row in held if "C0000001" in row["payload"]]
 
 
+@pytest.mark.clause("P8.2", "P5.6")
 def test_a_customer_goes_three_years_after_the_last_contract(swept: Swept) -> None:
     assert values(swept.after["registrants"], "customer_number") >= {"C0000002"}
     assert "C0000001" not in values(swept.after["registrants"], "customer_number")
     assert values(layer(swept.home, "staged", "contracts"), "contract_number") == {"K-holds"}
 
 
+@pytest.mark.clause("P8.2", "P5.1", "P5.2")
 def test_a_prospect_goes_three_years_after_the_last_contact(swept: Swept) -> None:
     assert {"Bertta"} == values(swept.after["registrants"], "given_names") - {None}
     assert values(layer(swept.home, "staged", "names"), "given_names") == {"Bertta"}
 
 
+@pytest.mark.clause("P8.3")
 def test_quarantine_goes_after_30_days(swept: Swept) -> None:
     assert values(layer(swept.home, "quarantine"), "day") == {"2026-10-22"}
     assert {row["day"] for row in layer(swept.home, "staged", "records") if row["outcome"] == "quarantined"} == {"2026-10-22"}

@@ -246,6 +246,7 @@ class TestPolicy:
 class TestTransfers:
     """When data may go outside the EEA (GDPR 44-49)."""
 
+    @pytest.mark.clause("P7", "P7.3")
     @pytest.mark.parametrize(
         ("mechanism", "checked", "today", "holds"),
         [
@@ -285,10 +286,12 @@ class TestDeclarations:
         with pytest.raises(declarations.DeclarationError, match="is not stored"):
             declarations.check(policy_with(("categories", "life_event", "stored"), False))
 
+    @pytest.mark.clause("P6")
     def test_a_source_that_is_read_has_an_entry(self) -> None:
         with pytest.raises(declarations.DeclarationError, match="says nothing of crm"):
             check_sources(policy_with(("sources", "crm"), None))
 
+    @pytest.mark.clause("P5", "P8.2")
     @pytest.mark.parametrize("layer", declarations.LAYERS)
     def test_every_column_declares_category_basis_source_retention_and_clause(self, layer: str) -> None:
         policy = load_policy()
@@ -307,6 +310,7 @@ class TestDeclarations:
         assert declared(policy, orders, "register")["order_number"].retention == ("RET-VOUCHER-6Y",)
         assert declared(policy, declarations.LAYERS["raw"][0], "raw")["payload"].retention == ("RET-RAW-13M",)
 
+    @pytest.mark.clause("P4.2")
     @pytest.mark.parametrize(
         ("category", "purposes"),
         [

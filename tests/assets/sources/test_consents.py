@@ -30,6 +30,7 @@ def event(**fields: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.clause("P5.4", "P6.1")
 def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
     row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).one("marketing_choices")
     expected = {
@@ -60,6 +61,7 @@ def test_its_subject_is_who_other_sources_know_by_the_same_key(kind: str, writte
     assert keep(LOG, [payload]).identifiers == [[identifier]]
 
 
+@pytest.mark.clause("P5.4")
 def test_no_event_replaces_another() -> None:
     assert keep(LOG, [event(), event(status="withdrawn")]).native_keys == [None, None]
     assert not LOG.snapshot
@@ -111,6 +113,7 @@ def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
     assert codes(LOG, event(status="lifted", event_ts="yesterday")) == {"CONSENT-TIME"}
 
 
+@pytest.mark.clause("P9.3")
 @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
 def test_to_refuse_one_need_not_say_where(status: str) -> None:
     assert stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"] == "consents:unknown"
@@ -126,6 +129,7 @@ class TestTcf:
     def test_a_whole_string_is_consent(self, evidence: str) -> None:
         assert codes(LOG, self.cookie(evidence)) == set()
 
+    @pytest.mark.clause("P5.4")
     @pytest.mark.parametrize(
         "evidence",
         [
