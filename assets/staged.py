@@ -42,7 +42,7 @@ UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS")
 
 
 def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
-    """Stage the source's deliveries of `days` that are not yet, or all of them `again`; answers the entries staged.
+    """Stage the source's deliveries of `days` that are not staged by today's rules, or all of them `again`; answers the entries staged.
 
     In the order in which their statements count, because a record is held against the one before it.
     """
@@ -51,7 +51,7 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
     for number, entry in enumerate(book):
         dataset = source.dataset(entry.dataset)
         raw = raw_path(home, source.name, entry.day, entry.delivery_id)
-        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with and not again):
+        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with == rules_fingerprint() and not again):
             continue
         earlier = [one for one in book[:number] if one.dataset == entry.dataset]
         done.append(_stage_delivery(home, dataset, entry, raw, earlier))
