@@ -10,7 +10,7 @@ from schemas.policy import load_policy
 POLICY_TAGS = {"policy/version": load_policy().version, "policy/hash": load_policy().fingerprint}
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
-_PUBLISHED = dg.AssetSelection.groups("register", "marts")
+_PUBLISHED = dg.AssetSelection.groups("register", "built", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
 _POLICY = dg.AssetSelection.groups("policy")
 
@@ -37,7 +37,7 @@ RETENTION = dg.define_asset_job(
 )
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
-    selection=dg.AssetSelection.groups("erasure") | _PUBLISHED,
+    selection=dg.AssetSelection.groups("erasure", "erased") | _PUBLISHED,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",

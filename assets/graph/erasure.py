@@ -19,11 +19,11 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
     return [key for key in context.partition_keys if key in waiting]
 
 
-def _asset(name: str, kind: str, after: list[list[str]], description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _asset(name: str, kind: str, after: list[list[str]], description: str, group: str = "erasure"):  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(
         key=["erasure", name],
         deps=after,
-        group_name="erasure",
+        group_name=group,
         kinds={kind},
         owners=["team:privacy"],
         description=description,
@@ -61,6 +61,7 @@ def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> 
     "json",
     [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
     "Nothing of the registrants is left in any layer; the requests are closed and what identified them destroyed.",
+    group="erased",
 )
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -47,11 +47,26 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, notice, policy, refresh, report, retention, sample, sql, ui
+    from pipelines.command import erasure, marts, notice, policy, profile, refresh, report, retention, sample, sql, ui, withdrawal
 
-    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, policy.policy, sql.sql, ui.ui):
-        register.add_command(command)
-    for command in (notice.notice, report.report, report.inform):
+    for command in (
+        sample.sample,
+        refresh.refresh,
+        refresh.run,
+        erasure.request,
+        erasure.erase,
+        retention.retention,
+        policy.policy,
+        profile.profile,
+        marts.why,
+        marts.export,
+        withdrawal.withdraw,
+        notice.notice,
+        report.report,
+        report.inform,
+        sql.sql,
+        ui.ui,
+    ):
         register.add_command(command)
     os.umask(0o077)
     try:

@@ -117,6 +117,7 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("purposes", "gossip"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "products_and_services"),
     (("purposes", "contract"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "write 'contracts'"),
     (("purposes", "credit_decision", "name"), {"en": "credit", "sv": "kredit"}, "add `fi:`"),
+    (("purposes", "analytics"), None, "add `analytics:`"),
     (("profiles", "segment_floor"), 1, "write 2 or more"),
     (("categories", "name", "clause"), "5.1", "such as P5.4"),
     (("categories", "name", "clause"), 5.1, "such as P5.4"),

@@ -13,7 +13,8 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage import PASSES
-from schemas import conflicts, staged
+from schemas import conflicts, profiles, staged
+from schemas.admission import CODES as ADMISSION
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -36,7 +37,8 @@ def codes(model: type[TableModel]) -> set[str]:
     """The codes that are written out on a model's rules."""
     schema = model.to_schema()
     checks = [*schema.checks, *(check for column in schema.columns.values() for check in column.checks)]
-    return {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
+    flags = {column.metadata["code"] for column in schema.columns.values() if "code" in column.metadata}
+    return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
 def missing(wanted: set[str]) -> list[str]:
@@ -45,8 +47,8 @@ def missing(wanted: set[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "catalogue",
-    [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention, conflicts.CODES],
-    ids=["refusals", "faults", "links", "retention", "conflicts"],
+    [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention, ADMISSION, profiles.CODES, conflicts.CODES],
+    ids=["refusals", "faults", "links", "retention", "admission", "profiles", "conflicts"],
 )
 def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]) -> None:
     assert missing(set(catalogue)) == []
@@ -72,11 +74,12 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    assert [text for text in (*said, *REFUSALS.values(), *FAULTS.values(), *conflicts.CODES.values()) if text not in PAGE] == []
+    said += [*REFUSALS.values(), *FAULTS.values(), *ADMISSION.values(), *profiles.CODES.values(), *conflicts.CODES.values()]
+    assert [text for text in said if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL", *conflicts.CODES}
+    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, *ADMISSION, "MART-UNDECLARED", "MART-WAL", *profiles.CODES, *conflicts.CODES}
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
