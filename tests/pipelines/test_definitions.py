@@ -37,6 +37,7 @@ GROUPS = {
     "built": {f"built/{mart}" for mart in MARTS},
     "marts": {f"marts/{mart}" for mart in MARTS},
     "retention": {"retention/sweep"},
+    "policy": {"policy/conflicts"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed")},
     "erased": {"erasure/closed"},
 }
@@ -81,8 +82,8 @@ class TestDefinitions:
         named = {job.name for job in definitions.jobs or []}
         assert named == JOBS
         assert selected(definitions, "ingest") == {"raw", "staged"}
-        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention"}
-        assert selected(definitions, "retention") == {"register", "built", "marts", "retention"}
+        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention", "policy"}
+        assert selected(definitions, "retention") == {"register", "built", "marts", "retention", "policy"}
         assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
 
     def test_days_and_requests_are_partitions(self, definitions: dg.Definitions) -> None:
