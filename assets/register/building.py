@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from typing import TypeVar
 
 import duckdb
 
@@ -23,6 +24,7 @@ from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 
 STATE = "built.json"
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -35,6 +37,13 @@ class Built:
     held_back: int = 0
     protected: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
+        """Take a step, and add its time to `seconds`."""
+        started = time.monotonic()
+        answer = step()
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
+        return answer
 
 
 HISTORIES: dict[str, type[TableModel]] = {
@@ -68,11 +77,11 @@ def build(home: Home, today: date) -> Built:
     built = Built()
     with home.connect() as connection:
         _resolve(home, connection, today, built)
-        started = time.monotonic()
-        _write(home, connection, built)
-        built.seconds["write"] = round(time.monotonic() - started, 3)
+        built.timed("relationships", lambda: relationships.gather(connection))
+        built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("write", lambda: _write(home, connection, built))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
-        built.protected = _count(connection, "SELECT count(*) FROM registrants WHERE protected")
+        built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")
     with writing(home.lake / "register" / STATE) as unfinished:
         unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": asdict(built)}, sort_keys=True))
     return built
@@ -85,23 +94,19 @@ def decide(home: Home, today: date) -> dict[str, int]:
 
 
 def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
-    """Gather what was said, and resolve it again until nobody's time is over: what is left is what the sweep will leave."""
+    """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
 
-    def timed(name: str, step: Callable[[], object]) -> object:
-        started = time.monotonic()
-        answer = step()
-        built.seconds[name] = round(built.seconds.get(name, 0) + time.monotonic() - started, 3)
-        return answer
-
-    timed("facts", lambda: facts.gather(home, connection, today))
-    while True:
-        timed("source persons", lambda: membership.source_persons(home, connection, today))
-        timed("people", lambda: membership.people(connection))
-        timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
-        timed("relationships", lambda: relationships.gather(connection))
-        timed("golden", lambda: golden.pick(connection, home.policy))
-        if not timed("expiry", lambda: expiry.depart(connection, home.policy, today)):
-            break
+    Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
+    """
+    built.timed("facts", lambda: facts.gather(home, connection, today))
+    built.timed("source persons", lambda: membership.source_persons(home, connection, today))
+    built.timed("people", lambda: membership.people(connection))
+    leaving = True
+    while leaving:
+        built.timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        built.timed("relationships", lambda: relationships.contracts(connection))
+        built.timed("golden", lambda: golden.whole(connection))
+        leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 

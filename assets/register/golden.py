@@ -64,22 +64,22 @@ COMES_FROM = _comes_from()
 def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     """Make `registrants` (golden rows, without location for the protected), `provenance`, and the histories.
 
-    Reads what `facts.gather`, `membership.resolve` and `relationships.gather` made. Ties end by record, so the same
-    statements give the same row whatever the order they came in.
+    Reads what `facts.gather`, `membership.resolve` and `whole` made. Ties end by record, so the same statements give the
+    same row whatever the order they came in.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE trust (source VARCHAR, trust INTEGER)")
     connection.executemany("INSERT INTO trust VALUES (?, ?)", [(name, one.trust) for name, one in policy.sources.items()])
-    _whole_registrants(connection)
     for attribute, (columns, rows, preference) in _PICKS.items():
         protected = "AND NOT state.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
         order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else ("newest, " if "_held WHERE kind" in rows else "")
+        last = "person_key" if rows.startswith("persons_held") else "person_key, position"
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE picked_{attribute} AS
             SELECT registrant_id, {columns}, source, said.delivery_id AS delivery_id, record_key, said.moment AS stated_at
             FROM (SELECT * FROM {rows}) JOIN membership USING (person_key) JOIN trust USING (source)
             JOIN whole AS state USING (registrant_id)
             WHERE true {protected}
-            QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key) = 1"""
+            QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key, {last}) = 1"""
         )
     columns = ", ".join(f"picked_{attribute}.{expression.alias_or_name}" for attribute, (filled, _, _) in _PICKS.items() for expression in _selected(filled))
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
@@ -91,12 +91,14 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         )
     )
     _histories(connection)
-    known_by(connection)
     _choices(connection)
 
 
-def _whole_registrants(connection: duckdb.DuckDBPyConnection) -> None:
-    """`whole`: what is true of the registrant as soon as it is true of one of its source persons."""
+def whole(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `whole`: what is true of the registrant as soon as it is true of one of its source persons; and `held_identifiers`.
+
+    Reads what `facts.gather`, `membership.resolve` and `relationships.contracts` made.
+    """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE whole AS
         WITH state AS (
@@ -118,6 +120,7 @@ def _whole_registrants(connection: duckdb.DuckDBPyConnection) -> None:
             CASE WHEN NOT open THEN last_end END AS relationship_ends_on
         FROM state LEFT JOIN death USING (registrant_id) LEFT JOIN numbers USING (registrant_id) LEFT JOIN bound USING (registrant_id)"""
     )
+    _known_by(connection)
 
 
 def _histories(connection: duckdb.DuckDBPyConnection) -> None:
@@ -146,10 +149,10 @@ def _histories(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def known_by(connection: duckdb.DuckDBPyConnection) -> None:
+def _known_by(connection: duckdb.DuckDBPyConnection) -> None:
     """`held_identifiers`: every identifier by which a source has spoken of the registrant, corrected codes as they were."""
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_identifiers AS
+        """CREATE OR REPLACE TEMP VIEW held_identifiers AS
         SELECT DISTINCT registrant_id, type, told AS value FROM known_as JOIN membership USING (person_key)
         UNION
         SELECT registrant_id, 'identity_code', code FROM corrected
