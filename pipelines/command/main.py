@@ -49,7 +49,7 @@ def main() -> None:
     """The entry point."""
     from pipelines.command import erasure, policy, refresh, retention, sample, sql, ui
 
-    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, policy.policy, sql.sql, ui.ui):
+    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.command, policy.policy, sql.sql, ui.ui):
         register.add_command(command)
     os.umask(0o077)
     try:

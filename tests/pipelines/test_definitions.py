@@ -25,7 +25,7 @@ SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
 MARTS = {"customer_care", "contracts", "direct_marketing", "analytics", "credit_decision"}
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "contracts", "orders", "visits", "credit_reports",
-    "credit_marks", "identifiers", "departed", "expired",
+    "credit_marks", "identifiers", "departed", "expired", "segregated_orders", "segregated_consents", "visits_per_month",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
@@ -33,7 +33,7 @@ GROUPS = {
     "staged": {f"staged/{source}" for source in SOURCES},
     "register": {f"register/{table}" for table in REGISTER},
     "marts": {f"{step}/{mart}" for step in ("built", "marts") for mart in MARTS},
-    "retention": {"retention/sweep"},
+    "retention": {"retention/sweep", "retention/forecast"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "closed")},
 }
 JOBS = {"refresh", "ingest", "retention", "erasure_backfill"}
