@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets import deliveries, json_text, readers, suppression
+from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.home import Home, write_parquet
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
@@ -26,6 +26,8 @@ from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
 
 ROWS_PER_GROUP = 16_384
+# Who is protected is for this source to say, and when it ends: what it sends of them with the end of a flag holds.
+TELLS_OF_PROTECTION = "population_register"
 
 
 @dataclass
@@ -118,7 +120,7 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         splitter = readers.ElementSplitter(dataset.array_key)
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
-            yield store(connection, item.source, dataset, batch, suppressing=suppressing)
+            yield store(connection, item.source, dataset, batch, suppressing=suppressing, protecting=protecting)
         _same_count(manifest, delivered)
         if dataset.sequence_key:
             sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
@@ -126,6 +128,7 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
     with home.connect(side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
         suppressing = suppression.prepare(home, connection)
+        protecting = item.source != TELLS_OF_PROTECTION and protection.prepare(home, connection)
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
     entry = Entry(
@@ -161,8 +164,11 @@ _SUPPRESSED = "SELECT record_no FROM identified WHERE " + suppression.concerns(
 )
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool) -> pa.Table:
-    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out."""
+def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool, protecting: bool = False) -> pa.Table:
+    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
+
+    `protecting`: records of registrants under protected identity are stripped of location.
+    """
     connection.register("batch", batch)
     _find_faults(connection, batch)
     connection.execute(
@@ -170,6 +176,11 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, 
         SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object)"""
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
+    if protecting:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT record_no,
+            CASE WHEN record_no IN ({protection.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload FROM records"""
+        )
     rows = connection.execute(
         f"""WITH kept AS (
             FROM records

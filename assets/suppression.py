@@ -48,7 +48,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
 def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, request_id: str, today: date) -> int:
     """Suppress every row of the query `identifiers` (one text column `identifier`); answers how many are now listed.
 
-    Adding what is already there changes nothing. `review_on` is three years from now (law.md, suppression hash).
+    Adding what is already there changes nothing. `review_on` is when the policy's period for suppressions is over.
     """
     prepare(home, connection)
     earlier = (
@@ -61,11 +61,19 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, req
         f"""SELECT * FROM ({earlier})
         UNION ALL BY NAME
         SELECT DISTINCT suppression_token(identifier) AS token, '{request_id}' AS request_id,
-            DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
+            DATE '{today}' AS since, DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on
         FROM ({identifiers}) WHERE suppression_token(identifier) NOT IN (SELECT token FROM suppressed)
         ORDER BY token""",
         path(home),
     )
+
+
+def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+    """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
+    if not path(home).exists():
+        return 0
+    over = home.policy.rule("suppressions")[1].period.before(today)
+    return int((connection.execute(f"SELECT count(*) FROM read_parquet('{path(home)}') WHERE since <= DATE '{over}'").fetchone() or (0,))[0])
 
 
 def found_in_raw(home: Home, source: str) -> int:

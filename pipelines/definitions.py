@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import accounts, deliveries, erasure, marts, register
+from assets.graph import accounts, deliveries, erasure, marts, register, retention
 from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
@@ -24,10 +24,10 @@ def build_definitions(**resources: object) -> dg.Definitions:
     """
     declarations.check(load_policy())
     check_sources(load_policy())
-    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS, *accounts.ASSETS]
+    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *retention.ASSETS, *erasure.ASSETS, *accounts.ASSETS]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*deliveries.CHECKS, *accounts.CHECKS],
+        asset_checks=[*deliveries.CHECKS, *retention.CHECKS, *accounts.CHECKS],
         jobs=JOBS,
         schedules=[nightly_refresh],
         sensors=SENSORS,

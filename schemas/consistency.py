@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
+from schemas import enforceable
 from schemas.policy_text import RULE_CODE, Fault, unknown
 from schemas.vocabulary import PURPOSES, WITH_ROW, AppliesTo
 
@@ -27,6 +28,7 @@ def faults(policy: Policy) -> list[Fault]:
         *_rules_that_are_not_one(policy),
         *_impossible_values(policy),
         *_vague_topics(policy),
+        *enforceable.faults(policy),
     ]
 
 

@@ -44,6 +44,8 @@ AT_MOST = {
 }
 CLOCKS = {"vouchers": "calendar_year_end", "books": "financial_year_end", "credit_marks": "bureau_expiry"}
 EFFECTS = {"vouchers": ("segregate",), "books": ("segregate",), "ip_addresses": ("truncate", "delete"), "credit_marks": ("delete",)}
+# 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three years.
+PAID_MARK_KEPT, UNDATED_MARK_KEPT = "1 months", "3 years"
 # Art. 12(3): one month from receipt, and at most two more. Art. 14(3): a month.
 ANSWERED_WITHIN, EXTENDED_BY, INFORMED_WITHIN = "1 months", "2 months", "1 months"
 

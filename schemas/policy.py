@@ -54,15 +54,21 @@ class Period(BaseModel):
         return relativedelta(**{self.unit: self.count})  # type: ignore[arg-type]
 
     def after(self, day: date) -> date:
-        """The day on which a clock that started on `day` is over."""
-        return day + self.delta
+        """The day on which a clock that started on `day` is over; the last day there is when that is out of all calendars."""
+        try:
+            return day + self.delta
+        except (ValueError, OverflowError):
+            return date.max
 
     def before(self, day: date) -> date:
         """The last clock start whose period has ended on `day`: a clock that started on or before it is over.
 
         Counted forward, so that month ends are right: the latest date d with d + period <= day.
         """
-        start = day - self.delta
+        try:
+            start = day - self.delta
+        except (ValueError, OverflowError):
+            return date.min
         while start + timedelta(days=1) + self.delta <= day:
             start += timedelta(days=1)
         return start

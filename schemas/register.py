@@ -202,7 +202,7 @@ class RegistrantContracts(TableModel):
 class RegistrantOrders(TableModel):
     """Orders, each by its latest statement."""
 
-    registrant_id: Text = column("registrant_id", "null: kept for the accounts only, its registrant is gone")
+    registrant_id: Text = column("registrant_id", required=True)
     order_number: Text = column("order", required=True, unique=True)
     ordered_at: Moment = column("order", required=True)
     status: Text = column("order", required=True)
@@ -323,3 +323,50 @@ class Informed(TableModel):
 
     class Config:
         name = "informed"
+
+
+class SegregatedOrders(TableModel):
+    """Orders whose registrant's own time is over: what the accounts need, until the statute's time is over. For that duty only."""
+
+    order_number: Text = column("order", required=True, unique=True)
+    ordered_at: Moment = column("order", required=True)
+    status: Text = column("order", required=True)
+    amount: Amount = column("order", required=True)
+    currency: Text = column("order", required=True)
+    items: Count = column("order")
+    held_under: Text = column("technical", "the retention rule", required=True)
+    held_until: Day = column("technical", "the day on which it goes", required=True)
+
+    class Config:
+        name = "segregated_orders"
+
+
+class SegregatedConsents(TableModel):
+    """Proofs of consent whose registrant's own time is over: found by who names the identifier, telling nobody. For claims only."""
+
+    consented: Text = column("marketing_choice", "keyed hash of the identifier that consented", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn"])
+    origin: Text = column("marketing_choice", required=True)
+    text_version: Text = column("marketing_choice")
+    language: Text = column("marketing_choice")
+    evidence: Text = column("marketing_choice")
+    stated_at: Moment = column("marketing_choice", required=True)
+    relationship_ended_on: Day = column("technical", "the clock's start", required=True)
+
+    class Config:
+        name = "segregated_consents"
+
+
+class VisitsPerMonth(TableModel):
+    """How many visits there were, per month: numbers only, which stay when the visits have gone."""
+
+    month: Day = column("website", "its first day", required=True)
+    channel: Text = column("website", "`any`: unknown, or merged because so few came this way")
+    device_type: Text = column("website", "likewise")
+    visits: Count = column("website", required=True, ge=0)
+    closed: Flag = column("technical", "no visit of the month is left, and none is counted any more", required=True)
+
+    class Config:
+        name = "visits_per_month"

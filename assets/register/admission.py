@@ -35,7 +35,8 @@ def _said(when: str) -> Predicate:
 
 
 _CRM = "'crm'"
-_REFUSAL_CODE = f"""CASE WHEN starts_with(origin, 'population_register:') OR starts_with(origin, 'consents:vtj') THEN 'ADM-REGISTER-PROHIBITION'
+_REFUSAL_CODE = f"""CASE WHEN reach.purpose NOT IN ('direct_marketing', 'targeted_advertising') THEN 'ADM-PROHIBITED'
+    WHEN starts_with(origin, 'population_register:') OR starts_with(origin, 'consents:vtj') THEN 'ADM-REGISTER-PROHIBITION'
     WHEN starts_with(origin, '{LIST_ORIGIN}') THEN 'ADM-PROHIBITION-LIST'
     WHEN origin = 'crm:global_bounce' THEN 'ADM-BOUNCE' WHEN starts_with(origin, 'crm:') THEN 'ADM-CRM-OPT-OUT' ELSE 'ADM-PROHIBITED' END"""
 _RELATED = "coalesce(customer_number, email, phone) IS NOT NULL OR party_since IS NOT NULL OR ordered_on IS NOT NULL"

@@ -18,11 +18,12 @@ import duckdb
 
 from assets import deliveries, informing
 from assets.home import Answer, Home, copy_parquet, writing
-from assets.register import admission, choices, expiry, facts, golden, interests, membership, relationships
+from assets.register import admission, aggregates, choices, expiry, facts, golden, interests, membership, outlook, protected, relationships, segregation
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
 STATE = "built.json"
+FORECAST = "forecast.json"
 
 
 @dataclass
@@ -33,7 +34,6 @@ class Built:
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
     held_back: int = 0
-    protected: int = 0
     admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -67,6 +67,9 @@ _ALL: list[type[TableModel]] = [
     *HISTORIES.values(),
     *RELATIONSHIPS.values(),
     tables.KnownBy,
+    tables.SegregatedOrders,
+    tables.SegregatedConsents,
+    tables.VisitsPerMonth,
     tables.Departed,
     tables.Expired,
     tables.Admission,
@@ -78,15 +81,19 @@ def build(home: Home, today: date) -> Built:
     """Build every table of the register as of `today`. Cost grows with everything staged; memory is DuckDB's bound."""
     built = Built()
     with home.connect() as connection:
-        _resolve(home, connection, today, built)
+        resolve(home, connection, today, built)
         built.timed("relationships", lambda: relationships.gather(connection))
+        built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
+        built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.timed("write", lambda: _write(home, connection, built))
+        foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
-        built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")
     built.timed("admission", lambda: admit(home, today, built))
+    with writing(home.lake / "register" / FORECAST) as unfinished:
+        unfinished.write_text(json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]}))
     with writing(home.lake / "register" / STATE) as unfinished:
         unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
     return built
@@ -114,17 +121,12 @@ def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str,
     )
 
 
-def decide(home: Home, today: date) -> dict[str, int]:
-    """What would be past its time on `today`, per rule, without changing anything."""
-    with home.connect() as connection:
-        return _resolve(home, connection, today, Built()).expired
-
-
-def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
+def resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built | None = None) -> Built:
     """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
 
     Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
     """
+    built = built or Built()
     built.timed("facts", lambda: facts.gather(home, connection, today))
     built.timed("source persons", lambda: membership.source_persons(home, connection, today))
     built.timed("people", lambda: membership.people(connection))
@@ -167,10 +169,13 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     for table, model in RELATIONSHIPS.items():
         _put(home, connection, built, model, f"SELECT * FROM held_{table}")
     _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers")
+    for kept in (tables.SegregatedOrders, tables.SegregatedConsents, tables.VisitsPerMonth):
+        _put(home, connection, built, kept, f"SELECT * FROM {table_name(kept)}")
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
     expiry.keep_cookies(home, connection)
     informing.forget_who_left(home, connection)
+    protected.note(home, connection)
 
 
 def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:

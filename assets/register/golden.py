@@ -73,7 +73,7 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     connection.execute("CREATE OR REPLACE TEMP TABLE trust (source VARCHAR, trust INTEGER)")
     connection.executemany("INSERT INTO trust VALUES (?, ?)", [(name, one.trust) for name, one in policy.sources.items()])
     for attribute, (columns, rows, preference) in _PICKS.items():
-        protected = "AND NOT state.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
+        protected = "AND NOT state.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
         order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else ("newest, " if "_held WHERE kind" in rows else "")
         last = "person_key" if rows.startswith("persons_held") else "person_key, position"
         connection.execute(
@@ -105,8 +105,9 @@ def whole(connection: duckdb.DuckDBPyConnection) -> None:
         """CREATE OR REPLACE TEMP TABLE whole AS
         WITH state AS (
             SELECT registrant_id, min(first_seen[:10])::DATE AS first_seen_on, max(last_contact_on) AS last_contact_on,
-                coalesce(bool_or(protected), false) AS protected, max(lifted.moment) AS lifted_at
-            FROM membership LEFT JOIN protection USING (person_key) GROUP BY registrant_id),
+                coalesce(bool_or(protected), false) OR coalesce(bool_or(as_protected), false) AS protected,
+                coalesce(bool_or(protected), false) OR bool_or(doubted.person_key IS NOT NULL) AS withheld, max(lifted.moment) AS lifted_at
+            FROM membership LEFT JOIN protection USING (person_key) LEFT JOIN doubted USING (person_key) GROUP BY registrant_id),
         death AS (
             SELECT registrant_id, bool_or(deceased) AS deceased, min(death_date) AS death_date
             FROM persons_held JOIN membership USING (person_key) WHERE deceased GROUP BY registrant_id),
@@ -142,7 +143,7 @@ def _histories(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT DISTINCT registrant_id, kind, street, street_sv, postcode, town, town_sv, municipality_code, country, valid_from, valid_to,
             is_current AND newest = 1 AS is_current, source
         FROM addresses_held JOIN membership USING (person_key) JOIN whole USING (registrant_id)
-        WHERE NOT whole.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)"""
+        WHERE NOT whole.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)"""
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE held_contact_points AS

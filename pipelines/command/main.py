@@ -55,7 +55,7 @@ def main() -> None:
         refresh.run,
         erasure.request,
         erasure.erase,
-        retention.retention,
+        retention.command,
         policy.policy,
         profile.profile,
         marts.why,

@@ -27,7 +27,8 @@ MARTS = {
 }  # fmt: skip
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
-    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission",
+    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission", "segregated_orders", "segregated_consents",
+    "visits_per_month",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
@@ -36,7 +37,7 @@ GROUPS = {
     "register": {f"register/{table}" for table in REGISTER},
     "built": {f"built/{mart}" for mart in MARTS},
     "marts": {f"marts/{mart}" for mart in MARTS},
-    "retention": {"retention/sweep"},
+    "retention": {"retention/sweep", "retention/forecast"},
     "policy": {"policy/conflicts"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed")},
     "erased": {"erasure/closed"},

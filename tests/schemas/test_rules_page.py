@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -13,8 +13,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage import PASSES
-from schemas import conflicts, profiles, staged
-from schemas.admission import CODES as ADMISSION
+from schemas import admission, conflicts, profiles, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -24,6 +23,16 @@ from schemas.validation import BUILT_IN
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
 SOURCES = {one.name: importlib.import_module(f"schemas.sources.{one.name}") for one in pkgutil.iter_modules(schemas.sources.__path__)}
+
+CATALOGUES: dict[str, Mapping[str, object]] = {
+    "refusals": REFUSALS,
+    "faults": FAULTS,
+    "links": dict.fromkeys(PASSES, ""),
+    "retention": load_policy().retention,
+    "admission": admission.CODES,
+    "profiles": profiles.CODES,
+    "conflicts": conflicts.CODES,
+}
 
 
 def models(module: ModuleType) -> Iterator[type[TableModel]]:
@@ -47,8 +56,8 @@ def missing(wanted: set[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "catalogue",
-    [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention, ADMISSION, profiles.CODES, conflicts.CODES],
-    ids=["refusals", "faults", "links", "retention", "admission", "profiles", "conflicts"],
+    CATALOGUES.values(),
+    ids=CATALOGUES,
 )
 def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]) -> None:
     assert missing(set(catalogue)) == []
@@ -74,12 +83,12 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    said += [*REFUSALS.values(), *FAULTS.values(), *ADMISSION.values(), *profiles.CODES.values(), *conflicts.CODES.values()]
+    said += [text for catalogue in (REFUSALS, FAULTS, admission.CODES, profiles.CODES, conflicts.CODES) for text in catalogue.values()]
     assert [text for text in said if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, *ADMISSION, "MART-UNDECLARED", "MART-WAL", *profiles.CODES, *conflicts.CODES}
+    known = {"MART-UNDECLARED", "MART-WAL", *(code for catalogue in CATALOGUES.values() for code in catalogue)}
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)

@@ -14,6 +14,8 @@ from schemas.columns import duckdb_columns
 from tests.assets.marts.profile_reference import Person
 
 VALUE_TABLES = ("age_bands", "languages", "municipalities", "engagement", "consumption", "interests")
+ALL_TABLES = (*VALUE_TABLES, "segments")
+TABLE_OF = {"age_band": "age_bands", "engagement": "engagement", "interest": "interests"}
 
 
 def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
@@ -50,15 +52,18 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[
         connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def told(people: Iterable[Person], today: date, floor: int = 20, time_zone: str = "Europe/Helsinki") -> dict[str, list[dict[str, Any]]]:
-    """Table -> rows, of every table of the profiles; the pseudonym is the registrant's id."""
+def told(
+    people: Iterable[Person], today: date, floor: int = 20, time_zone: str = "Europe/Helsinki", tables: Iterable[str] = ALL_TABLES
+) -> dict[str, list[dict[str, Any]]]:
+    """Table -> rows, of the profiles' tables; the pseudonym is the registrant's id."""
     with register_of(people) as connection:
         connection.execute(f"SET VARIABLE today = DATE '{today}'")
         connection.execute(f"SET VARIABLE time_zone = '{time_zone}'")
         connection.execute(f"SET VARIABLE segment_floor = {floor}")
         found = {}
-        for table, query in profiles.queries("registrant_id").items():
-            answer = connection.execute(query)
+        queries = profiles.queries("registrant_id")
+        for table in tables:
+            answer = connection.execute(queries[table])
             names = [column[0] for column in answer.description]
             found[table] = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
         return found
@@ -66,12 +71,13 @@ def told(people: Iterable[Person], today: date, floor: int = 20, time_zone: str 
 
 def values(tables: dict[str, list[dict[str, Any]]]) -> set[tuple[str, str, str]]:
     """(registrant, attribute, value) of all the tables of values."""
-    return {(row["pseudonym"], row["attribute"], row["value"]) for table in VALUE_TABLES for row in tables[table]}
+    return {(row["pseudonym"], row["attribute"], row["value"]) for table in VALUE_TABLES for row in tables.get(table, ())}
 
 
 def value_of(person: Person, attribute: str, today: date) -> str | None:
     """One value of one registrant, with enough others alike for it to be told."""
     others = [Person(**{**vars(person), "registrant_id": f"{person.registrant_id}{number}"}) for number in range(2)]
-    found = {value for who, what, value in values(told([person, *others], today, floor=2)) if who == person.registrant_id and what == attribute}
+    tables = told([person, *others], today, floor=2, tables=[TABLE_OF.get(attribute, "consumption")])
+    found = {value for who, what, value in values(tables) if who == person.registrant_id and what == attribute}
     assert len(found) <= 1
     return found.pop() if found else None

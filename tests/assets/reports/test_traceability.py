@@ -34,7 +34,7 @@ def test_every_clause_of_the_file_is_one_of_the_policy() -> None:
 
 
 def test_a_clause_that_a_controller_adds_needs_a_test_too() -> None:
-    assert "P4.9" in traceability.untested(policy((("purposes", "analytics", "clause"), "P4.9")), {key: ["a test"] for key in CLAUSES})
+    assert "P4.9" in traceability.untested(policy((("purposes", "analytics", "clause"), "P4.9")), {clause: ["a test"] for clause in CLAUSES})
 
 
 def test_marks_are_read_off_functions_and_classes_without_running_them(tmp_path: Path) -> None:
