@@ -37,7 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def known(home: Home) -> str:
     """The id of a registrant of whom only the population register has told us."""
-    basic_data(home, "2026-10-20", [person(MAIJA, name("Maija", "Esimerkki"), home_address("Esimerkkikatu", "1", "00100", "HELSINKI", "2010-05-01"))])
+    basic_data(home, "2026-11-01", [person(MAIJA, name("Maija", "Esimerkki"), home_address("Esimerkkikatu", "1", "00100", "HELSINKI", "2010-05-01"))])
     refresh(home)
     return str(registrant(home, MAIJA)["registrant_id"])
 
@@ -95,8 +95,8 @@ class TestInforming:
     def test_they_are_listed_by_id_and_source_without_a_name(self, known: str) -> None:
         told = json.loads(run(report, "informing", "--json", "--as-of", "2026-11-20").output)
         one = told["due"][0]
-        assert (one["registrant_id"], one["due_on"], one["sources"], one["overdue"]) == (known, "2026-11-20", ["population_register"], False)
-        plain = run(report, "informing", "--as-of", "2026-11-21").output
+        assert (one["registrant_id"], one["due_on"], one["sources"], one["overdue"]) == (known, "2026-12-01", ["population_register"], False)
+        plain = run(report, "informing", "--as-of", "2026-12-02").output
         assert known in plain
         assert "overdue" in plain
         assert not [private for private in ("Maija", "Esimerkki", MAIJA) if private in plain + json.dumps(told)]
@@ -125,12 +125,12 @@ class TestChecks:
 
     @pytest.mark.clause("P6.6")
     def test_somebody_overdue_warns_by_count_and_stops_nothing(self, home: Home, known: str) -> None:
-        assert self.check(home, "2026-11-20").passed
-        late = self.check(home, "2026-11-21")
+        assert self.check(home, "2026-12-01").passed
+        late = self.check(home, "2026-12-02")
         assert (late.passed, late.severity) == (False, dg.AssetCheckSeverity.WARN)
-        assert {name: value.value for name, value in late.metadata.items()} == informing.counts(home, date(2026, 11, 21))
+        assert {name: value.value for name, value in late.metadata.items()} == informing.counts(home, date(2026, 12, 2))
         informing.record(home, [known], date(2026, 11, 21), date(2026, 11, 21))
-        assert self.check(home, "2026-11-21").passed
+        assert self.check(home, "2026-12-02").passed
 
     def test_conflicts_are_a_warning_with_counts_and_a_table(self, home: Home) -> None:
         result = dg.materialize(accounts.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home})
