@@ -25,6 +25,8 @@ from schemas.profiles import CODES
 from tests.assets.marts.profile_world import VALUE_TABLES
 from tests.conftest import TODAY, csv, put, rows, take_in
 
+pytestmark = pytest.mark.clause("P4.4")
+
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
