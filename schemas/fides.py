@@ -31,6 +31,7 @@ DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "consumption": ("user.behavior.purchase_history", "user.demographic.profile"),
     "age_band": ("user.demographic.age_range",),
     "interests": ("user.demographic.profile", "user.behavior"),
+    "segment": ("user.demographic.profile",),
     "call_recording": ("user.biometric.voice",),
     "correspondence": ("user.content.private",),
     "other_with_consent": ("user.content",),

@@ -68,7 +68,7 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "purposes": [_used(policy, name, language) for name in purposes],
         "does": set(purposes),
         "adult_age": max((policy.purposes[name].minimum_age for name in purposes), default=0),
-        "profiles": wording.joined([names[one] for one in told if _is_profile(policy, one)], language),
+        "profiles": wording.listed([names[one] for one in told if _is_profile(policy, one)]),
         "groups": _groups(policy, told, language),
         "holds": set(told),
         "mandatory": any(policy.categories[one].mandatory for one in told),

@@ -38,9 +38,13 @@ def columns(layers: Layers = declarations.LAYERS) -> dict[str, list[Place]]:
     return found
 
 
+# The register's own number, and how many people share a trait: neither tells anything about anybody.
+_ABOUT_NOBODY = {"registrant_id", "segment"}
+
+
 def technical(policy: Policy, category: str) -> bool:
     """Whether the category is the register's own bookkeeping, of which the public needs no list."""
-    return WITH_ROW in policy.categories[category].retention or set(policy.categories[category].derived_from) >= {"identity_code"}
+    return WITH_ROW in policy.categories[category].retention or category in _ABOUT_NOBODY
 
 
 def told(policy: Policy) -> list[str]:
