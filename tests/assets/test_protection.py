@@ -10,14 +10,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets import deliveries, staged
+from assets import deliveries, retention, staged
 from assets.home import Home
-from assets.register import protected
+from assets.register import building, protected
 from assets.sources import SOURCES
 from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
 from tests.assets.test_retention import visit
-from tests.conftest import basic_data, build, changes, csv, put, registrant, rows, take_in
+from tests.conftest import TODAY, basic_data, build, changes, csv, put, registrant, rows, take_in
 
 AINO, EERO = code("010190-900"), code("020290-901")
 # Whatever tells where Aino is, or was, wherever it came from.
@@ -162,7 +162,9 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(home: 
     for number in order:
         changes(home, f"2026-11-{3 + 2 * number:02d}", [messages[number]], key=3 + number)
         take_in(home)
-        build(home)
+        building.build(home, TODAY)
+        retention.sweep(home, TODAY)
+    build(home)
     assert found(home) == []
     assert registrant(home, AINO)["protected"] is True
     assert_accounted_for(home)
