@@ -79,6 +79,7 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "recipients": [_receives(policy, one, language, today) for one in policy.recipients],
         "retention": _retention(policy, told, language),
         "kept": {one: _kept(policy.rule(one)[1], language) for one in BOOKKEEPING},
+        "keeps_proofs": "marketing_choice" in told and policy.rule("consent_proofs")[1].effect == "segregate",
         "answered_within": wording.within(policy.requests.answered_within, language),
         "extended_by": wording.by(policy.requests.extended_by, language),
         "channels": [wording.named("channels", one, language) for one in policy.requests.channels],
