@@ -57,7 +57,8 @@ def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::DATE")
     started = """CASE WHEN deceased AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
         ELSE greatest(relationship_ends_on, coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
-    ends = f"CASE WHEN has_contract THEN {due(policy, 'customers', started)} ELSE greatest({due(policy, 'customers', started)}, {due(policy, 'prospects', started)}) END"
+    bound, free = due(policy, "customers", started), due(policy, "prospects", started)
+    ends = f"CASE WHEN has_contract THEN {bound} ELSE greatest({bound}, {free}) END"
     return sum(
         _count(connection, f"SELECT count(*) FROM {rows}")
         for rows in (

@@ -7,8 +7,9 @@ built after it is the same as the one before. Finding and removing are apart: a 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
 import duckdb
@@ -140,7 +141,8 @@ def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
     ]
     if "contract" in whats:
         gone.append(
-            f"SELECT delivery_id, record_no, {held['contract'].rule} AS rule FROM staged_contracts WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"
+            f"""SELECT delivery_id, record_no, {held["contract"].rule} AS rule FROM staged_contracts
+            WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"""
         )
     if "cookie" in whats:
         gone.append(
@@ -231,7 +233,14 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> li
     review = suppression.due_for_review(home, connection, today)
     found += [Gone(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
     found += [Gone(code(policy, "suppressions"), "technical", "requests", "review", review)] if review else []
-    return sorted(found)
+    return _summed(found)
+
+
+def _summed(gone: Iterable[Gone]) -> list[Gone]:
+    total: Counter[Gone] = Counter()
+    for one in gone:
+        total[replace(one, rows=0)] += one.rows
+    return sorted(replace(one, rows=rows) for one, rows in total.items())
 
 
 def main_category(model: type[TableModel]) -> str:

@@ -27,6 +27,8 @@ from tests.assets.marts import profile_reference as reference
 from tests.assets.marts.profile_reference import Order, Person, Visit
 from tests.assets.marts.profile_world import VALUE_TABLES, told, value_of, values
 
+pytestmark = pytest.mark.clause("P4.4", "P5.6")
+
 TODAY = date(2026, 11, 20)
 NOON = datetime(2026, 11, 20, 10, tzinfo=UTC)
 

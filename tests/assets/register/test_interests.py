@@ -13,6 +13,8 @@ from assets.register import interests
 from schemas.policy import Policy, Topic, load_policy
 from schemas.sensitive import SENSITIVE, sensitive
 
+pytestmark = pytest.mark.clause("P4.4", "P5.8")
+
 TODAY = date(2026, 11, 20)
 SITE = "https://www.example.fi"
 TOPICS = {
