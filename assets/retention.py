@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from assets import deliveries, removal
 from assets.deliveries import Entry
-from assets.home import Home, remove, write_parquet
+from assets.home import Home, in_turn, remove, write_parquet
 from assets.raw import raw_path
 from assets.register import building, expiry
 from assets.removal import Edit
@@ -35,8 +36,8 @@ def sweep(home: Home, today: date) -> dict[str, int]:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         _read_decisions(home, connection)
-        for entry in deliveries.book(home):
-            removed.update(_sweep_delivery(home, connection, entry, today))
+        for found in in_turn(connection, deliveries.book(home), partial(_sweep_delivery, home, today)):
+            removed.update(found)
     for table, model in (("departed", Departed), ("expired", Expired)):
         write_parquet(home.register(table), model, [])
     building.still_up_to_date(home, today)
@@ -44,21 +45,21 @@ def sweep(home: Home, today: date) -> dict[str, int]:
 
 
 def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`departed_keys(rule, person_key)`, `cookie_keys(person_key)`, and the table `expired`."""
+    """`departed_keys(rule, person_key)`, `cookie_keys(person_key)`, and the table `expired`, for every cursor."""
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_parquet('{path}')"
+            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet('{path}')"
             if path.exists()
-            else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+            else f"CREATE OR REPLACE TABLE {table} ({duckdb_columns(model)})"
         )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
+        "CREATE OR REPLACE TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE cookie_keys AS SELECT person_key('visitor_id', key) AS person_key FROM expired WHERE what = 'cookie'")
+    connection.execute("CREATE OR REPLACE TABLE cookie_keys AS SELECT person_key('visitor_id', key) AS person_key FROM expired WHERE what = 'cookie'")
 
 
-def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
+def _sweep_delivery(home: Home, today: date, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Counter[str]:
     policy = home.policy
     removed: Counter[str] = Counter()
     day = date.fromisoformat(entry.day)

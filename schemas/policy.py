@@ -102,12 +102,16 @@ class RegisterName(Strict):
 
 
 class Purpose(Strict):
-    """What data is used for, on which bases, and from what age (P4)."""
+    """What data is used for, on which bases, and from what age (P4).
+
+    `duties`: how a word of a job title begins, for the contact persons of companies whose duties the marketing fits.
+    """
 
     name: Named
     clause: Clause
     bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
     minimum_age: Annotated[int, Field(ge=0, le=120)] = 0
+    duties: tuple[Annotated[str, Field(pattern=r"^[^\W\d_][\w -]+$")], ...] = ()
 
 
 class Topic(Strict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from schemas.admission import RULES, STATUSES
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.vocabulary import PURPOSES
 
 CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",
@@ -134,13 +136,51 @@ class Choices(TableModel):
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
     channel: Text = column("marketing_choice", required=True)
-    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn", "prohibited"])
+    choice: Text = column("marketing_choice", required=True, isin=STATUSES)
     origin: Text = column("marketing_choice", required=True)
     text_version: Text = column("marketing_choice")
     chosen_at: Moment = column("marketing_choice", required=True)
 
     class Config:
         name = "choices"
+
+
+class ChoiceLog(TableModel):
+    """Every word a registrant or a source has said on consent and prohibition, none replaced by a later one (GDPR 7(1))."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True, isin=[*STATUSES, "lifted"])
+    said_at: Moment = column("marketing_choice", required=True)
+    origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
+    subject_type: Text = column("technical", "what kind of identifier it was said about")
+    text_version: Text = column("marketing_choice")
+    language: Text = column("marketing_choice")
+    evidence: Text = column("marketing_choice")
+    holds: Flag = column("technical", "nothing said since has ended it, and it counts as of the register's day", required=True)
+    source: Text = column("technical", required=True)
+    delivery_id: Text = column("technical", required=True)
+    record_key: Text = column("technical", required=True)
+
+    class Config:
+        name = "choice_log"
+
+
+class Admission(TableModel):
+    """Which rules let a registrant into a purpose's mart, and which keep them out: a row per registrant, purpose, channel and rule."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("technical", required=True, isin=PURPOSES)
+    channel: Text = column("technical", required=True)
+    effect: Text = column("technical", required=True, isin=["in", "out"])
+    code: Text = column("protection", "tells of protected identity as of all else", required=True, isin=list(RULES))
+    basis: Text = column("technical")
+    source: Text = column("protection", "who gave the signal")
+    since: Day = column("protection", "the day of the signal, if it has one")
+
+    class Config:
+        name = "admission"
 
 
 class RegistrantContracts(TableModel):

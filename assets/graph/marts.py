@@ -10,6 +10,7 @@ from assets.graph.register import FRESH
 from assets.graph.showing import column_lineage, column_schema, counts_table, numbers, without_values
 from assets.home import Home
 from assets.marts import QUERIES, building, explained
+from assets.marts.admitted import VIEWS
 from assets.register.building import TABLES
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
@@ -19,7 +20,7 @@ POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.
 _SHOWN = 100
-REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, "admitted_analytics": {"registrant_id": "VARCHAR"}}
+REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, **{view: {"registrant_id": "VARCHAR"} for view in VIEWS}}
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
@@ -81,6 +82,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                 "dagster/row_count": sum(rows.values()),
                 **numbers(rows, "rows_"),
                 **profiles,
+                **numbers(building.per_rule(home, purpose)),
                 "policy_version": POLICY.version,
                 "policy_hash": POLICY.fingerprint,
             },

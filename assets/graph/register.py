@@ -68,6 +68,8 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
             metadata |= numbers(built.expired)
+        if table == "admission":
+            metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
     for name, found in quality.check(home).items():
         yield dg.AssetCheckResult(asset_key=["register", "registrants"], check_name=name, passed=found == 0, metadata={"found": found})

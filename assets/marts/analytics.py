@@ -1,18 +1,9 @@
 """Analysing behaviour (P4.4): pseudonyms only, with a key of this mart's own; no name, contact, code or credit data.
 
-Left out, from every table: minors, the deceased, the protected, and whoever objected to analytics or profiling or withdrew consent.
+A visit of nobody in particular stays, under no pseudonym.
 """
 
 from assets.marts import profiles
-
-# Who may be analysed: what the view `admitted_analytics` holds. A birth date that may be a minor's is taken for one.
-ADMITTED = """
-    SELECT registrant_id FROM registrants
-    ANTI JOIN (SELECT registrant_id FROM choices WHERE purpose IN ('analytics', 'profiling') AND choice IN ('prohibited', 'withdrawn'))
-        AS objected USING (registrant_id)
-    WHERE NOT deceased AND NOT protected AND coalesce(
-        CASE birth_date_precision WHEN 'month' THEN last_day(birth_date) WHEN 'year' THEN make_date(year(birth_date), 12, 31) ELSE birth_date END
-        <= (getvariable('today')::DATE - INTERVAL 18 YEAR), true)"""
 
 PSEUDONYM = "keyed_hash('pseudonym|analytics|' || registrant_id)[:32]"
 

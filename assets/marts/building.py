@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from assets.failing import PlainError
 from assets.home import Home, sync, writing
-from assets.marts import QUERIES
-from assets.marts.analytics import ADMITTED
+from assets.marts import QUERIES, admitted
 from assets.marts.profiles import under_floor
 from assets.register.building import TABLES as REGISTER
+from assets.register.building import read_register
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
 from schemas.validation import failures
@@ -45,7 +45,7 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
         home.keyed_hash(connection)
-        over_register(home, connection, today)
+        over_register(home, connection, purpose, today)
         connection.execute(f"ATTACH '{unfinished}' AS mart")
         for model in MARTS[purpose]:
             filled[table_name(model)] = _fill(connection, model, QUERIES[purpose][table_name(model)])
@@ -54,23 +54,14 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
     return filled
 
 
-def over_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make what the marts' queries read: the register's tables as views, who is admitted, and the variables that they count with."""
+def over_register(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
+    """Make what the purpose's queries read: the register's tables, whom it admits, and the variables that they count with."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
     connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
     for table, model in REGISTER.items():
         read_register(home, connection, table, model)
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW admitted_analytics AS {ADMITTED}")
-
-
-def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
-    """The register's table as a view of its name."""
-    path = home.register(table)
-    source = f"read_parquet('{path}')" if path.exists() else None
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {source}" if source else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
-    )
+    admitted.provide(connection, purpose)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -140,3 +131,11 @@ def rows(home: Home, purpose: str) -> dict[str, int]:
     """Rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
         return {table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0] for model in MARTS[purpose]}
+
+
+def per_rule(home: Home, purpose: str) -> dict[str, int]:
+    """Registrants per rule that lets into the purpose's mart or keeps out of it, on whatever channel."""
+    with home.connect() as connection:
+        read_register(home, connection, "admission", REGISTER["admission"])
+        counted = "SELECT code, count(DISTINCT registrant_id) FROM admission WHERE purpose = ? GROUP BY code ORDER BY code"
+        return dict(connection.execute(counted, [purpose]).fetchall())

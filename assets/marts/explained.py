@@ -54,7 +54,7 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
     with home.connect() as connection:
         home.keyed_hash(connection)
         connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
-        over_register(home, connection, _one(connection, "SELECT as_of FROM mart.about"))
+        over_register(home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about"))
         if not _one(connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id):
             raise UnknownRegistrantError("the register has no registrant of that id; `register sql customer_care` shows the ids that there are")
         if not _one(connection, "SELECT count(*) FROM admitted_analytics WHERE registrant_id = ?", registrant_id):
@@ -71,7 +71,7 @@ def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
     with home.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
         told = connection.execute("SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value").fetchall()
-        over_register(home, connection, _one(connection, "SELECT as_of FROM mart.about"))
+        over_register(home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about"))
         return told, _one(connection, WITHHELD)
 
 

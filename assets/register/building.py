@@ -17,10 +17,10 @@ from datetime import date
 import duckdb
 
 from assets import deliveries
-from assets.home import Home, copy_parquet, writing
-from assets.register import expiry, facts, golden, interests, membership, relationships
+from assets.home import Answer, Home, copy_parquet, writing
+from assets.register import admission, choices, expiry, facts, golden, interests, membership, relationships
 from schemas import register as tables
-from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
 STATE = "built.json"
 
@@ -34,7 +34,15 @@ class Built:
     links: dict[str, object] = field(default_factory=dict)
     held_back: int = 0
     protected: int = 0
+    admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
+        """Take a step, and add its time to `seconds`."""
+        started = time.monotonic()
+        answer = step()
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
+        return answer
 
 
 HISTORIES: dict[str, type[TableModel]] = {
@@ -42,6 +50,7 @@ HISTORIES: dict[str, type[TableModel]] = {
     "held_addresses": tables.AddressHistory,
     "held_contact_points": tables.ContactPointHistory,
     "held_choices": tables.Choices,
+    "held_choice_log": tables.ChoiceLog,
 }
 RELATIONSHIPS: dict[str, type[TableModel]] = {
     "contracts": tables.RegistrantContracts,
@@ -60,6 +69,7 @@ _ALL: list[type[TableModel]] = [
     tables.KnownBy,
     tables.Departed,
     tables.Expired,
+    tables.Admission,
 ]
 TABLES = {table_name(model): model for model in _ALL}
 
@@ -69,15 +79,39 @@ def build(home: Home, today: date) -> Built:
     built = Built()
     with home.connect() as connection:
         _resolve(home, connection, today, built)
-        interests.gather(connection, home.policy, today)
-        started = time.monotonic()
-        _write(home, connection, built)
-        built.seconds["write"] = round(time.monotonic() - started, 3)
+        built.timed("relationships", lambda: relationships.gather(connection))
+        built.timed("interests", lambda: interests.gather(connection, home.policy, today))
+        built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("choices", lambda: choices.gather(connection, home.policy, today))
+        built.timed("write", lambda: _write(home, connection, built))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
-        built.protected = _count(connection, "SELECT count(*) FROM registrants WHERE protected")
+        built.protected = _count(connection, "SELECT count(*) FROM whole WHERE protected")
+    built.timed("admission", lambda: admit(home, today, built))
     with writing(home.lake / "register" / STATE) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": asdict(built)}, sort_keys=True))
+        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
     return built
+
+
+def admit(home: Home, today: date, built: Built) -> None:
+    """Decide from the tables just written whom each purpose admits."""
+    model = tables.Admission
+    with home.connect() as connection:
+        for table, read in TABLES.items():
+            if read is not model:
+                read_register(home, connection, table, read)
+        admission.evaluate(connection, home.policy, today)
+        _put(home, connection, built, model, "SELECT * FROM admission")
+        built.admission = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
+
+
+def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+    """The register's table as a view of its name; an empty table where there is no file."""
+    path = home.register(table)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+    )
 
 
 def decide(home: Home, today: date) -> dict[str, int]:
@@ -87,23 +121,19 @@ def decide(home: Home, today: date) -> dict[str, int]:
 
 
 def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
-    """Gather what was said, and resolve it again until nobody's time is over: what is left is what the sweep will leave."""
+    """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
 
-    def timed(name: str, step: Callable[[], object]) -> object:
-        started = time.monotonic()
-        answer = step()
-        built.seconds[name] = round(built.seconds.get(name, 0) + time.monotonic() - started, 3)
-        return answer
-
-    timed("facts", lambda: facts.gather(home, connection, today))
-    while True:
-        timed("source persons", lambda: membership.source_persons(home, connection, today))
-        timed("people", lambda: membership.people(connection))
-        timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
-        timed("relationships", lambda: relationships.gather(connection))
-        timed("golden", lambda: golden.pick(connection, home.policy))
-        if not timed("expiry", lambda: expiry.depart(connection, home.policy, today)):
-            break
+    Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
+    """
+    built.timed("facts", lambda: facts.gather(home, connection, today))
+    built.timed("source persons", lambda: membership.source_persons(home, connection, today))
+    built.timed("people", lambda: membership.people(connection))
+    leaving = True
+    while leaving:
+        built.timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        built.timed("relationships", lambda: relationships.contracts(connection))
+        built.timed("golden", lambda: golden.whole(connection))
+        leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 
@@ -123,9 +153,9 @@ def up_to_date(home: Home, today: date) -> bool:
 def still_up_to_date(home: Home, today: date) -> None:
     """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
     state = home.lake / "register" / STATE
-    counts = json.loads(state.read_text())["counts"]
+    noted = json.loads(state.read_text())
     with writing(state) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": counts}, sort_keys=True))
+        unfinished.write_text(json.dumps({**noted, "inputs": inputs(home, today)}, sort_keys=True))
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:

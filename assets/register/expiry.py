@@ -15,6 +15,10 @@ from assets.home import Home, copy_parquet
 from schemas.policy import Policy
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
+# Each row of these is of one source person alone: without that person, the others' rows are what they would have been.
+_OF_A_SOURCE_PERSON = (
+    "names_held", "addresses_held", "contact_points_held", "persons_held", "known_as", "protection", "source_persons", "people", "identifiers",
+)  # fmt: skip
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
 
 
@@ -123,7 +127,7 @@ def depart(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
             SELECT registrant_id, customers.registrant_id IS NOT NULL AS was_customer,
                 CASE WHEN deceased AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
                     ELSE greatest(relationship_ends_on, coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END AS started
-            FROM registrants LEFT JOIN customers USING (registrant_id) WHERE NOT has_open_contract)
+            FROM whole LEFT JOIN customers USING (registrant_id) WHERE NOT has_open_contract)
         SELECT registrant_id, CASE WHEN was_customer THEN 'RET-CUSTOMER-3Y' ELSE 'RET-PROSPECT-3Y' END AS rule FROM clocks
         WHERE started <= CASE WHEN was_customer THEN {over(policy, "RET-CUSTOMER-3Y", today)} ELSE {over(policy, "RET-PROSPECT-3Y", today)} END"""
     )
@@ -135,6 +139,6 @@ def depart(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
         """INSERT INTO left_out SELECT person_key, false FROM membership SEMI JOIN leaving USING (registrant_id)
         UNION SELECT person_key(type, value), false FROM departed"""
     )
-    for table in ("names_held", "addresses_held", "contact_points_held", "persons_held", "known_as", "protection"):
+    for table in _OF_A_SOURCE_PERSON:
         connection.execute(f"DELETE FROM {table} WHERE person_key IN (SELECT person_key FROM left_out)")
     return True

@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, policy, profile, refresh, retention, sample, sql, ui
+    from pipelines.command import erasure, marts, policy, profile, refresh, retention, sample, sql, ui, withdrawal
 
     for command in (
         sample.sample,
@@ -57,9 +57,12 @@ def main() -> None:
         erasure.erase,
         retention.retention,
         policy.policy,
-        profile.profile,
         sql.sql,
         ui.ui,
+        marts.why,
+        marts.export,
+        profile.profile,
+        withdrawal.withdraw,
     ):
         register.add_command(command)
     os.umask(0o077)

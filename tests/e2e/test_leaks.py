@@ -18,6 +18,7 @@ from assets.home import Home
 from assets.register import building
 from pipelines.command.main import prepare_dagster
 from pipelines.definitions import build_definitions
+from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
 from tests.conftest import basic_data, changes, csv, put
 from tests.e2e.homes import Ended, copied, mart_tables, refresh, texts_of_parquet
@@ -178,7 +179,7 @@ def texts_of_mart(root: Path, purpose: str) -> str:
     return "\n".join(str(value) for rows in tables.values() for row in rows for value in row if value is not None).lower()
 
 
-PURPOSES = ("customer_care", "contracts", "direct_marketing", "analytics", "credit_decision")
+PURPOSES = tuple(MARTS)
 
 
 def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken) -> None:
@@ -213,8 +214,12 @@ def test_names_of_files_in_the_lake_tell_nothing(taken: Taken) -> None:
 
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(taken: Taken, purpose: str) -> None:
-    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (purpose in ("contracts", "credit_decision"))
-    assert not [one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)] or purpose in ("contracts", "credit_decision")
+    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (purpose in ("contracts", "credit_decision", "legal_claims"))
+    assert not [one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)] or purpose in (
+        "contracts",
+        "credit_decision",
+        "legal_claims",
+    )
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)

@@ -22,10 +22,12 @@ from schemas.policy import load_policy
 from tests.conftest import csv, put
 
 SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
-MARTS = {"customer_care", "contracts", "direct_marketing", "analytics", "credit_decision"}
+MARTS = {
+    "products_and_services", "customer_care", "contracts", "direct_marketing", "analytics", "targeted_advertising", "credit_decision", "legal_claims",
+}  # fmt: skip
 REGISTER = {
-    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "contracts", "orders", "visits", "credit_reports",
-    "credit_marks", "interests", "identifiers", "departed", "expired",
+    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
+    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},

@@ -14,6 +14,7 @@ import pytest
 import schemas.sources
 from assets.register.linkage import PASSES
 from schemas import profiles, staged
+from schemas.admission import CODES as ADMISSION
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -45,8 +46,8 @@ def missing(wanted: set[str]) -> list[str]:
 
 @pytest.mark.parametrize(
     "catalogue",
-    [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention, profiles.CODES],
-    ids=["refusals", "faults", "links", "retention", "profiles"],
+    [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention, ADMISSION, profiles.CODES],
+    ids=["refusals", "faults", "links", "retention", "admission", "profiles"],
 )
 def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]) -> None:
     assert missing(set(catalogue)) == []
@@ -72,11 +73,11 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    assert [text for text in (*said, *REFUSALS.values(), *FAULTS.values(), *profiles.CODES.values()) if text not in PAGE] == []
+    assert [text for text in (*said, *REFUSALS.values(), *FAULTS.values(), *ADMISSION.values(), *profiles.CODES.values()) if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL", *profiles.CODES}
+    known = {*REFUSALS, *FAULTS, *PASSES, *load_policy().retention, *ADMISSION, *profiles.CODES, "MART-UNDECLARED", "MART-WAL"}
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)
