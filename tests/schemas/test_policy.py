@@ -126,7 +126,7 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("profiles", "interests", "mobile", "contents"), ["*"], "at least 4 characters in a row"),
     (("profiles", "interests", "mobile", "contents"), ["tuotteet/mobiili*", "*a*b*c*d*"], "at least 4 characters in a row"),
     (("profiles", "interests", "mobile", "contents"), ["*terveys*"], "health (GDPR 9)"),
-    (("profiles", "interests", "mobile", "words"), ["5g"], "write one of contents, name"),
+    (("profiles", "interests", "mobile", "words"), ["5g"], "write one of name, contents"),
     (("profiles", "interests", "mobile", "name"), {"en": "mobile", "fi": "matkapuhelin"}, "add `sv:`"),
     (("profiles", "interests", "mobile", "name"), {"en": "health", "fi": "terveys", "sv": "hälsa"}, "nobody is profiled by"),
     (("profiles", "interests", "Mobile Phones"), {"name": {}, "contents": ["tuotteet/mobiili"]}, "small letters"),
