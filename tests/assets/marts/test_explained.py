@@ -30,7 +30,7 @@ pytestmark = pytest.mark.clause("P4.4")
 
 
 # With the policy's own floor a sample this small would have few values.
-FLOOR = 5
+FLOOR = 2
 SHIPPED = load_policy()
 POLICY = SHIPPED.model_copy(update={"profiles": SHIPPED.profiles.model_copy(update={"segment_floor": FLOOR})})
 
