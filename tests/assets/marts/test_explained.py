@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A sample register, and its analytics mart."""
     home = Home(tmp_path_factory.mktemp("profiles") / "data", POLICY)
     home.create()
-    write_sample(home.inbox, home.root / "truth", registrants=500, seed=5, days=1, last_day=TODAY)
+    write_sample(home.inbox, home.root / "truth", registrants=500, seed=5, days=1, last_day=TODAY - timedelta(days=1))
     take_in(home)
     publish(home)
     return home
