@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import shutil
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A sample register, and its analytics mart."""
     home = Home(tmp_path_factory.mktemp("profiles") / "data", POLICY)
     home.create()
-    write_sample(home.inbox, home.root / "truth", registrants=500, seed=5, days=1, last_day=TODAY)
+    write_sample(home.inbox, home.root / "truth", registrants=500, seed=5, days=1, last_day=TODAY - timedelta(days=1))
     take_in(home)
     publish(home)
     return home
@@ -119,15 +119,17 @@ def test_before_the_first_refresh_it_says_what_to_do(home: Home) -> None:
         explained.profile(home, "R1")
 
 
-@pytest.mark.parametrize("purpose", ["profiling", "analytics"])
-def test_an_objection_removes_everything_of_its_registrant_and_nothing_of_others(built: Home, tmp_path: Path, purpose: str) -> None:
+@pytest.mark.parametrize(("purpose", "status"), [("profiling", "prohibited"), ("analytics", "prohibited"), ("profiling", "review_requested")])
+def test_an_objection_or_a_request_for_review_removes_everything_of_its_registrant_and_nothing_of_others(
+    built: Home, tmp_path: Path, purpose: str, status: str
+) -> None:
     home = Home(tmp_path / "data", POLICY)
     shutil.copytree(built.root, home.root)
     who = someone(home)
     before = {table: set(mart(home, f"SELECT pseudonym FROM {table}")) for table in (*VALUE_TABLES, "visits")}
     objection = {
         "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number", "subject_key": who["customer_number"], "purpose": purpose,
-        "channel": "all", "status": "prohibited", "source": "letter", "evidence": "", "text_version": "", "language": "",
+        "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "", "language": "",
     }  # fmt: skip
     put(home, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
     take_in(home)

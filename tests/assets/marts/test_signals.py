@@ -30,7 +30,7 @@ Event = dict[str, str]
 
 def refresh(home: Home, today: date = TODAY, *purposes: str) -> None:
     """Inbox to marts; only those that the test looks at."""
-    take_in(home, today)
+    take_in(home)
     building.build(home, today)
     for purpose in purposes or ("direct_marketing",):
         marts.build(home, purpose, today)
