@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test bench ui lint lock clean
+.PHONY: run test bench ui lint documents lock clean
 
 run: $(READY)
 	@$(BIN)/register run
@@ -28,6 +28,15 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# After a change of the policy, of a table, a source or a test's clauses: the pages that are made of them.
+documents: $(READY)
+	@mkdir -p docs/notices
+	$(BIN)/register notice --lang fi --out docs/notices/fi.md
+	$(BIN)/register notice --lang sv --out docs/notices/sv.md
+	$(BIN)/register notice --lang en --out docs/notices/en.md
+	$(BIN)/register report processing --out docs/record-of-processing.md
+	$(BIN)/register report traceability --out docs/traceability.md
 
 # Only after a change of dependencies; needs `uv`.
 lock:

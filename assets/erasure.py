@@ -17,13 +17,12 @@ import duckdb
 from assets import deliveries, removal, requests, suppression
 from assets.deliveries import Entry
 from assets.home import Home
-from assets.marts.building import read_register
 from assets.proof import certificates, evidence
 from assets.proof.certificates import Issued
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import verify
 from assets.raw import raw_path
-from assets.register.building import TABLES
+from assets.register.building import TABLES, read_register
 from assets.requests import Request, RequestError
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path

@@ -6,6 +6,7 @@
     lake/staged/<source>/<day>/<delivery>/<table>.parquet
     lake/quarantine/<source>/<day>/<delivery>.parquet
     lake/register/<table>.parquet
+    lake/informed.parquet             who has been told that we have their data from others (GDPR 14): ids and days
     marts/<purpose>.duckdb  requests/  secrets/  dagster/  spill/
 
 Every file of the lake is written under a temporary name in its own folder, synced, and put in place by one rename;
@@ -17,10 +18,13 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +36,8 @@ from schemas.policy import Policy, load_policy
 
 UNFINISHED = ".unfinished-"
 ROW_GROUP = 122_880
+Batch = TypeVar("Batch")
+Answer = TypeVar("Answer")
 
 
 class Home:
@@ -78,8 +84,12 @@ class Home:
         return path.read_bytes()
 
     @contextmanager
-    def connect(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root."""
+    def connect(self, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root.
+
+        For work that is done batch by batch `side_by_side`, each statement keeps to its own thread: for so few rows DuckDB's
+        own threads cost more than they give.
+        """
         spill = self.spill / str(os.getpid())
         spill.mkdir(mode=0o700, parents=True, exist_ok=True)
         with duckdb.connect(
@@ -87,9 +97,10 @@ class Home:
                 "temp_directory": str(spill),
                 "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
                 "preserve_insertion_order": True,
+                **({"threads": 1} if side_by_side else {}),
             }
         ) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
             connection.execute(MACROS)
             yield connection
 
@@ -148,6 +159,28 @@ def writing(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def in_turn(connection: duckdb.DuckDBPyConnection, batches: Iterable[Batch], work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer]) -> Iterator[Answer]:
+    """`work(cursor, batch)` of every batch on a thread per processor, answered in the order of the batches.
+
+    A cursor shares the connection's database and its bound on memory, but not its temporary tables. No more batches are
+    taken than there are threads, so memory stays flat.
+    """
+
+    def one(batch: Batch) -> Answer:
+        with connection.cursor() as cursor:
+            return work(cursor, batch)
+
+    count = os.cpu_count() or 1
+    going: deque[Future[Answer]] = deque()
+    with ThreadPoolExecutor(count) as threads:
+        for batch in batches:
+            going.append(threads.submit(one, batch))
+            if len(going) == count:
+                yield going.popleft().result()
+        while going:
+            yield going.popleft().result()
+
+
 def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
@@ -194,7 +227,9 @@ def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Tabl
 def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
     """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
     with writing(path) as unfinished:
-        counted = connection.execute(f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})").fetchone()
+        counted = connection.execute(
+            f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
+        ).fetchone()
     return int(counted[0]) if counted else 0
 
 

@@ -11,21 +11,20 @@ import json
 import numpy as np
 import pyarrow as pa
 
+_QUOTE, _COLON, _SLASH = ord('"'), ord(":"), ord("\\")
 _DEPTH = np.zeros(256, np.int8)
 _DEPTH[[ord("["), ord("{")]] = 1
 _DEPTH[[ord("]"), ord("}")]] = -1
-_STRUCTURAL = _DEPTH != 0
-_STRUCTURAL[ord(",")] = True
+_DEEPEST = np.iinfo(np.int16).max
 # The first n bytes of a little-endian word of eight.
 _FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 
 
 def structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Positions of brackets and commas outside strings, the bytes there, and the depth after each."""
-    data = np.frombuffer(text, np.uint8)
-    outside, _ = _outside_strings(data)
-    places = np.flatnonzero(_STRUCTURAL[data] & outside)
-    found = data[places]
+    places, found, quotes = _marks(np.frombuffer(text, np.uint8), b"[]{},")
+    outside = (found != _QUOTE) & (quotes & 1 == 0)
+    places, found = places[outside], found[outside]
     return places, found, np.cumsum(_DEPTH[found], dtype=np.int64)
 
 
@@ -36,19 +35,38 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
     offsets = np.frombuffer(records.buffers()[1], np.int32)[records.offset : records.offset + len(records) + 1].astype(np.int64)
     data = np.frombuffer(records.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     starts = offsets - offsets[0]
-    outside, quotes = _outside_strings(data)
-    brackets = np.flatnonzero((_DEPTH[data] != 0) & outside)
-    depth = np.cumsum(_DEPTH[data[brackets]], dtype=np.int32)
-    deep = np.unique(np.searchsorted(starts, brackets[depth > deepest], side="right") - 1)
-    repeated = _repeated_keys(data, outside, quotes, brackets, depth, starts)
+    places, found, quotes = _marks(data, b"[]{}:")
+    outside = (found != _QUOTE) & (quotes & 1 == 0)
+    bracket = outside & (found != _COLON)
+    steps = _DEPTH[found[bracket]]
+    depth = np.cumsum(steps, dtype=np.int32)
+    colons = np.flatnonzero(outside & (found == _COLON))
+    if len(colons) == 0:
+        doubtful = np.array([], np.int64)
+    else:
+        # A key is the string that ends before its colon.
+        strings = places[found == _QUOTE]
+        first, last = strings[quotes[colons] - 2] + 1, strings[quotes[colons] - 1]
+        container = _containers(depth, steps)[np.cumsum(bracket, dtype=np.int32)[colons] - 1]
+        doubtful = places[colons[_doubtful_keys(data, first, last, container)]]
+    deep = np.unique(np.searchsorted(starts, places[bracket][depth > deepest], side="right") - 1)
+    repeated = np.unique(np.searchsorted(starts, doubtful, side="right") - 1)
     return deep.tolist(), [index for index in repeated.tolist() if index not in deep and _has_a_key_twice(records[index].as_py())]
 
 
-def _outside_strings(data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which bytes lie outside strings, and the positions of the quotes that open and close them, in turn."""
-    quotes = data == ord('"')
-    quotes[_escaped(np.flatnonzero(data == ord("\\")), len(data))] = False
-    return np.bitwise_xor.accumulate(quotes.view(np.uint8)) == 0, np.flatnonzero(quotes)
+def _marks(data: np.ndarray, wanted: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of the quotes that open and close strings and of the `wanted` bytes, the bytes there, and the number of quotes up to each.
+
+    All else is done on these alone: they are a fraction of the text.
+    """
+    marked = data == _QUOTE
+    escaped = _escaped(np.flatnonzero(data == _SLASH), len(data))
+    marked[escaped] = False
+    for byte in wanted:
+        marked |= data == byte
+    places = np.flatnonzero(marked)
+    found = data[places]
+    return places, found, np.cumsum(found == _QUOTE, dtype=np.int32)
 
 
 def _escaped(slashes: np.ndarray, length: int) -> np.ndarray:
@@ -62,36 +80,37 @@ def _escaped(slashes: np.ndarray, length: int) -> np.ndarray:
     return behind[behind < length]
 
 
-def _repeated_keys(data: np.ndarray, outside: np.ndarray, quotes: np.ndarray, brackets: np.ndarray, depth: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Records that may have a key twice in one object: by the key's fingerprint, or because a key is written with escapes."""
-    colons = np.flatnonzero((data == ord(":")) & outside)
-    if len(colons) == 0:
-        return np.array([], np.int64)
-    closing = np.searchsorted(quotes, colons) - 1
-    first, last = quotes[closing - 1] + 1, quotes[closing]
-    keys = _fingerprints(data, first, last)
-    # Within a depth, by position, every opening bracket begins a container that holds until the next one.
-    order = np.argsort(depth, kind="stable")
-    opens = _DEPTH[data[brackets[order]]] == 1
-    container = np.empty(len(brackets), np.int64)
-    container[order] = np.maximum.accumulate(np.where(opens, np.arange(len(order)), -1))
-    of_key = container[np.searchsorted(brackets, colons) - 1].astype(np.uint64)
-    mixed = keys ^ (of_key * np.uint64(0xD6E8FEB86659FD93))
-    ranked = np.argsort(mixed)
-    same = np.flatnonzero(mixed[ranked][1:] == mixed[ranked][:-1])
-    doubtful = colons[ranked[same]]
-    slashes = np.flatnonzero(data == ord("\\"))
+def _containers(depth: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """For each bracket the number of the array or object that it stands in afterwards, if it has opened one.
+
+    Within a depth, by position, every opening bracket begins a container that holds until the next one.
+    """
+    order = np.argsort(np.minimum(depth, _DEEPEST).astype(np.int16), kind="stable")
+    container = np.empty(len(depth), np.int64)
+    container[order] = np.maximum.accumulate(np.where(steps[order] == 1, np.arange(len(order)), -1))
+    return container
+
+
+def _doubtful_keys(data: np.ndarray, first: np.ndarray, last: np.ndarray, container: np.ndarray) -> np.ndarray:
+    """Which keys may stand twice in their object: by the key's fingerprint, or because a key is written with escapes."""
+    mixed = _fingerprints(data, first, last) ^ (container.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93))
+    ranked = np.sort(mixed)
+    twice = ranked[1:][ranked[1:] == ranked[:-1]]
+    doubtful = np.isin(mixed, twice) if len(twice) else np.zeros(len(mixed), np.bool_)
+    slashes = np.flatnonzero(data == _SLASH)
     if len(slashes):
-        doubtful = np.concatenate((doubtful, colons[np.searchsorted(slashes, last) > np.searchsorted(slashes, first)]))
-    return np.unique(np.searchsorted(starts, doubtful, side="right") - 1)
+        doubtful |= np.searchsorted(slashes, last) > np.searchsorted(slashes, first)
+    return np.flatnonzero(doubtful)
 
 
 def _fingerprints(data: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """A number per key, from its first and last eight bytes and its length: equal keys have equal ones, others seldom do."""
-    eight_bytes = np.lib.stride_tricks.sliding_window_view(np.concatenate((data, np.zeros(8, np.uint8))), 8)
+    padded = np.concatenate((data, np.zeros(8, np.uint8)))
+    eight_bytes = np.ndarray(len(data) + 1, np.uint64, padded, strides=(1,))
     length = last - first
-    head = eight_bytes[first].view(np.uint64).ravel() & _FIRST_BYTES[np.minimum(length, 8)]
-    tail = eight_bytes[np.maximum(last - 8, first)].view(np.uint64).ravel() & _FIRST_BYTES[np.minimum(length, 8)]
+    told = _FIRST_BYTES[np.minimum(length, 8)]
+    head = eight_bytes[first] & told
+    tail = eight_bytes[np.maximum(last - 8, first)] & told
     return head * np.uint64(0x9E3779B97F4A7C15) ^ tail * np.uint64(0xC2B2AE3D27D4EB4F) ^ length.astype(np.uint64)
 
 

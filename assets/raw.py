@@ -16,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from assets import deliveries, json_text, readers, suppression
+from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.home import Home, write_parquet
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
@@ -25,6 +26,8 @@ from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
 
 ROWS_PER_GROUP = 16_384
+# Who is protected is for this source to say, and when it ends: what it sends of them with the end of a flag holds.
+TELLS_OF_PROTECTION = "population_register"
 
 
 @dataclass
@@ -117,14 +120,15 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         splitter = readers.ElementSplitter(dataset.array_key)
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
-            yield store(connection, item.source, dataset, batch, suppressing=suppressing)
+            yield store(connection, item.source, dataset, batch, suppressing=suppressing, protecting=protecting)
         _same_count(manifest, delivered)
         if dataset.sequence_key:
             sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
 
-    with home.connect() as connection:
+    with home.connect(side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
         suppressing = suppression.prepare(home, connection)
+        protecting = item.source != TELLS_OF_PROTECTION and protection.prepare(home, connection)
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
     entry = Entry(
@@ -153,61 +157,76 @@ def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: rea
 
 
 # The identifiers of a batch that are suppressed are few; their records are found by them as an erasure finds them.
+# So are those that could not be taken apart: they have no identifiers, and are found by the hash of their text.
 _SUPPRESSED = (
-    "SELECT record_no FROM kept WHERE "
+    "SELECT record_no FROM identified WHERE "
     + suppression.concerns(
         "identifiers",
-        "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM kept) "
+        "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified) "
         "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
     )
-    + f" OR ({suppression.UNREADABLE})"
+    + " UNION ALL SELECT record_no FROM (SELECT record_no, faults, md5(payload) AS content FROM kept JOIN faulty USING (record_no)) "
+    + f"WHERE {suppression.UNREADABLE}"
 )
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool) -> pa.Table:
-    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out."""
+def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool, protecting: bool = False) -> pa.Table:
+    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
+
+    `protecting`: records of registrants under protected identity are stripped of location.
+    """
     connection.register("batch", batch)
-    _find_faults(connection)
+    _find_faults(connection, batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, {dataset.minimise} AS payload FROM faulty WHERE is_object"""
+        SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object)"""
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
-    return connection.execute(
-        f"""WITH kept AS (
-            SELECT faulty.record_no, coalesce(records.payload, faulty.payload) AS payload,
-                md5(coalesce(records.payload, faulty.payload)) AS content, faults,
-                native_key, coalesce(identifiers, []) AS identifiers
-            FROM faulty LEFT JOIN records USING (record_no) LEFT JOIN identified USING (record_no))
+    if protecting:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT record_no,
+            CASE WHEN record_no IN ({protection.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload FROM records"""
+        )
+    rows = connection.execute(
+        f"""WITH kept AS NOT MATERIALIZED (
+            SELECT record_no, payload FROM records
+            UNION ALL SELECT record_no, payload FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
         SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
-            content, payload, identifiers, faults
-        FROM kept
-        WHERE {"true" if not suppressing else f"record_no NOT IN ({_SUPPRESSED})"}
-        ORDER BY record_no"""
+            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, coalesce(faults, []) AS faults
+        FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)
+        WHERE {"true" if not suppressing else f"record_no NOT IN ({_SUPPRESSED})"}"""
     ).to_arrow_table()
+    numbers = rows["record_no"].to_numpy()
+    return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
 
 
-def _find_faults(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the table `faulty(record_no, payload, faults, is_object)` of the batch; `is_object` means safe to take apart."""
+def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None:
+    """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records; `is_object` means safe to take apart.
+
+    The records' text stays where it is: only what is found about it is written.
+    """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE shaped AS
-        SELECT record_no, payload, faults,
+        SELECT record_no, faults, contains(payload, chr(65533)) AS replaced,
             CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN len(faults) > 0 THEN NULL
                 WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{') THEN 'REC-JSON' END AS misshapen
         FROM batch""",
         [readers.LARGEST_RECORD],
     )
-    objects = connection.execute("SELECT record_no, payload FROM shaped WHERE misshapen IS NULL AND len(faults) = 0").to_arrow_table()
+    unsound = connection.execute("SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0").to_arrow_table()["record_no"]
+    objects = batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound))) if len(unsound) else batch
     deep, twice = json_text.suspicious(objects["payload"].combine_chunks(), readers.DEEPEST_RECORD)
     numbers = objects["record_no"]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE faulty AS
-        SELECT record_no, payload, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
-            list_filter(faults || [misshapen,
-                CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
-                CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
-                CASE WHEN contains(payload, chr(65533)) THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
-        FROM shaped""",
+        SELECT * FROM (
+            SELECT record_no, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
+                list_filter(faults || [misshapen,
+                    CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
+                    CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
+                    CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
+            FROM shaped)
+        WHERE len(faults) > 0""",
         {"deep": [numbers[index].as_py() for index in deep] or [-1], "twice": [numbers[index].as_py() for index in twice] or [-1]},
     )
 

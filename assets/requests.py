@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from assets.failing import PlainError
@@ -69,6 +69,16 @@ def every(home: Home) -> list[Request]:
 def pending(home: Home) -> list[str]:
     """Ids of erasure requests that wait to be carried out, or are being."""
     return [request.request_id for request in every(home) if request.right == "erasure" and request.state in ("received", "erasing")]
+
+
+def closed_on(home: Home) -> list[date]:
+    """The days on which requests were closed that are still on file."""
+    return [datetime.fromisoformat(one.closed_at).date() for one in every(home) if one.state == "closed" and one.closed_at]
+
+
+def closed_before(home: Home, day: date) -> list[str]:
+    """Ids of the requests that were closed on `day` or before."""
+    return [one.request_id for one in every(home) if one.state == "closed" and one.closed_at and datetime.fromisoformat(one.closed_at).date() <= day]
 
 
 def receive(home: Home, right: str, channel: str, given: list[str], now: datetime) -> str:

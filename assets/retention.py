@@ -1,50 +1,103 @@
 """Applying retention to raw, staged and quarantine: what the register has left out as past its time goes for good.
 
 The register decides (`register.expiry`); the sweep removes only what the register already left out, so the register
-built after it is the same as the one before.
+built after it is the same as the one before. Finding and removing are apart: a simulation finds, and removes nothing.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
-from assets import deliveries, removal
-from assets.deliveries import Entry
-from assets.home import Home, remove, write_parquet
+from assets import deliveries, removal, requests, suppression, withholding
+from assets.home import Home, remove, write_parquet, writing
 from assets.raw import raw_path
-from assets.register import building, expiry
+from assets.register import building
+from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
+from assets.register.outlook import OF_THE_REGISTER
 from assets.removal import Edit
 from assets.sources.source import STATEMENT_MACROS
-from assets.staged import quarantine_path, staged_folder
-from schemas.columns import duckdb_columns
+from assets.staged import quarantine_path
+from schemas.columns import TableModel, categories, duckdb_columns
+from schemas.quarantine import Outcome, Quarantine
+from schemas.raw import Raw
 from schemas.register import Departed, Expired
 from schemas.staged import CANONICAL
 
 
-def sweep(home: Home, today: date) -> dict[str, int]:
-    """Remove from the lake what is past its time on `today`; answers rows removed per rule. The decisions go last.
+@dataclass(frozen=True, order=True)
+class Gone:
+    """How many rows go, or go without some of their values, by which rule, of which category of the policy, in which layer.
+
+    `register` counts things (a visit, an order, a registrant), the other layers rows. Marts follow the register.
+    """
+
+    rule: str
+    category: str
+    layer: str
+    effect: str
+    rows: int
+
+
+SWEPT = "swept.json"
+COOKIE = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
+DEPARTED = "person_key IN (SELECT person_key FROM departed_keys)"
+_STAGED: dict[str, type[TableModel]] = {**CANONICAL, "records": Outcome}
+
+
+def simulate(home: Home, today: date) -> list[Gone]:
+    """What a run on `today` would remove, without removing or writing anything."""
+    with home.connect() as connection:
+        building.resolve(home, connection, today)
+        _find(home, connection, today)
+        return _count(home, connection, today)
+
+
+def sweep(home: Home, today: date) -> list[Gone]:
+    """Remove from the lake what is past its time on `today`; answers what went. The decisions go last.
 
     Cost: one look at the keys of every delivery, and the rewriting of those that hold something to remove.
     """
-    removed: Counter[str] = Counter()
     removal.mend(home)
+    withholding.withhold(home)
     with home.connect() as connection:
-        connection.execute(STATEMENT_MACROS)
-        _read_decisions(home, connection)
-        for entry in deliveries.book(home):
-            removed.update(_sweep_delivery(home, connection, entry, today))
+        _read(home, connection)
+        _find(home, connection, today)
+        gone = _count(home, connection, today)
+        _remove(home, connection, today)
+    for closed in requests.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
+        remove(home.requests / f"{closed}.json")
     for table, model in (("departed", Departed), ("expired", Expired)):
         write_parquet(home.register(table), model, [])
+    with writing(home.lake / "register" / SWEPT) as unfinished:
+        unfinished.write_text(json.dumps({"as_of": str(today), "gone": [asdict(one) for one in gone]}))
     building.still_up_to_date(home, today)
-    return {rule: count for rule, count in sorted(removed.items()) if count}
+    return gone
 
 
-def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`departed_keys(rule, person_key)`, `cookie_keys(person_key)`, and the table `expired`."""
+def last_sweep(home: Home) -> list[Gone]:
+    """What the last sweep removed; nothing when there was none."""
+    path = home.lake / "register" / SWEPT
+    return [Gone(**one) for one in json.loads(path.read_text())["gone"]] if path.exists() else []
+
+
+def per_rule(gone: Iterable[Gone], layer: str = "") -> dict[str, int]:
+    """Rows per rule, over all layers or in one."""
+    found: dict[str, int] = {}
+    for one in sorted(gone):
+        if layer in ("", one.layer):
+            found[one.rule] = found.get(one.rule, 0) + one.rows
+    return found
+
+
+def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """The decisions that the register was built by, and everything staged."""
+    connection.execute(STATEMENT_MACROS)
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
@@ -52,104 +105,188 @@ def _read_decisions(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             if path.exists()
             else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
         )
+    for staged in _STAGED.values():
+        home.staged(connection, staged)
+    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+
+
+def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make `gone_records` (go whole), `stripped_records` (stay without some rows or values; raw lets go of them, because
+    their payload would tell what was taken away), both (delivery_id, record_no, rule), and `swept(delivery_id, …)`."""
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT any_value(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
+        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT min(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE cookie_keys AS SELECT person_key('visitor_id', key) AS person_key FROM expired WHERE what = 'cookie'")
-
-
-def _sweep_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> Counter[str]:
+    _find_deliveries(home, connection, today)
     policy = home.policy
-    removed: Counter[str] = Counter()
-    day = date.fromisoformat(entry.day)
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    if day <= policy.retention["RET-RAW-13M"].period.before(today) and raw.exists() and entry.staged_with:
-        removed["RET-RAW-13M"] += _count(connection, f"SELECT count(*) FROM read_parquet('{raw}')")
-        remove(raw)
-    folder = staged_folder(home, entry)
-    if not entry.staged_with or not (folder / "records.parquet").exists():
-        return removed
-    quarantine_over = day <= policy.retention["RET-QUARANTINE-30D"].period.before(today)
-    _find_gone(home, connection, folder, today, quarantine_over=quarantine_over)
-    removed.update(dict(connection.execute("SELECT rule, count(*) FROM gone GROUP BY rule").fetchall()))
-    edits = _find_stripped(home, connection, folder, today)
-    removed.update(dict(connection.execute("SELECT rule, count(*) FROM stripped GROUP BY rule").fetchall()))
-    if removed.total() - removed["RET-RAW-13M"]:
-        removal.remove_records(home, connection, entry, "expired", edits, "SELECT record_no FROM stripped")
-    quarantine = quarantine_path(home, entry)
-    if quarantine_over and quarantine.exists():
-        removal.rewrite(connection, quarantine, "false")
-    return removed
-
-
-def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, today: date, *, quarantine_over: bool) -> None:
-    """`gone(record_no, rule)`: records that go whole. An order that the books still need is not among them."""
-
-    def rows(table: str, query: str) -> str | None:
-        path = folder / f"{table}.parquet"
-        return query.format(f"read_parquet('{path}')") if path.exists() else None
-
-    vouchers = expiry.vouchers_are_over(home.policy, today)
-    held = rows("orders", f"SELECT record_no FROM {{}} WHERE NOT ({vouchers})")
-    keep = f"WHERE record_no NOT IN ({held})" if held else ""
-    queries = [
-        *(rows(table, f"SELECT record_no, rule FROM {{}} JOIN departed_keys USING (person_key) {keep}") for table in CANONICAL),
-        rows("records", "SELECT record_no, 'RET-QUARANTINE-30D' AS rule FROM {} WHERE outcome = 'quarantined'") if quarantine_over else None,
-        rows("visits", f"SELECT record_no, 'RET-VISITS-25M' AS rule FROM {{}} WHERE {expiry.visits_are_over(home.policy, today)}"),
-        rows("orders", f"SELECT record_no, 'RET-VOUCHER-6Y' AS rule FROM {{}} WHERE {vouchers}"),
-        rows("contracts", "SELECT record_no, 'RET-CUSTOMER-3Y' AS rule FROM {} WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"),
-        rows("marketing_choices", "SELECT record_no, 'RET-COOKIE-13M' AS rule FROM {} WHERE person_key IN (SELECT person_key FROM cookie_keys)"),
-    ]
-    union = " UNION ALL ".join(query for query in queries if query)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE gone AS "
-        + (f"SELECT record_no, min(rule) AS rule FROM ({union}) GROUP BY record_no" if union else "SELECT 0::BIGINT AS record_no, '' AS rule WHERE false")
+        f"""CREATE OR REPLACE TEMP TABLE held_records AS
+        SELECT delivery_id, record_no, rule FROM staged_orders JOIN departed_keys USING (person_key) WHERE NOT ({orders_are_over(policy, today)})"""
+    )
+    held = {one.what: one for one in clocked(policy, today)}
+    whats = {what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()}
+    gone = [
+        f"SELECT delivery_id, record_no, '{code(policy, 'quarantine')}' AS rule FROM staged_records JOIN swept USING (delivery_id) "
+        "WHERE quarantine_over AND outcome = 'quarantined'"
+    ]
+    if connection.execute("SELECT 1 FROM departed_keys LIMIT 1").fetchone():
+        gone += [
+            f"SELECT delivery_id, record_no, rule FROM staged_{table} AS one JOIN departed_keys USING (person_key) "
+            "ANTI JOIN held_records AS held USING (delivery_id, record_no)"
+            for table in CANONICAL
+        ]
+    gone += [
+        f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM {held[what].rows} WHERE {held[what].over}"
+        for what in ("visit", "order")
+        if what in whats
+    ]
+    if "contract" in whats:
+        gone.append(
+            f"""SELECT delivery_id, record_no, {held["contract"].rule} AS rule FROM staged_contracts
+            WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"""
+        )
+    if "cookie" in whats:
+        gone.append(
+            f"""SELECT delivery_id, record_no, {held["cookie"].rule} AS rule FROM staged_marketing_choices
+            WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired WHERE what = 'cookie')"""
+        )
+    stripped = ["SELECT delivery_id, record_no, rule FROM held_records"]
+    for what, table, condition in (
+        ("credit_mark", "credit_marks", marks_are_over(policy, today)),
+        ("credit_report", "credit_reports", reports_are_over(policy, today)),
+        ("cookie", "visits", COOKIE),
+    ):
+        if what in whats:
+            stripped.append(f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM staged_{table} WHERE {condition}")
+    for name, queries, but in (("gone_records", gone, ""), ("stripped_records", stripped, "ANTI JOIN gone_records AS gone USING (delivery_id, record_no)")):
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {name} AS
+            WITH found AS (SELECT delivery_id, record_no, min(rule) AS rule FROM ({" UNION ALL ".join(queries)}) GROUP BY ALL)
+            SELECT found.* FROM found JOIN swept USING (delivery_id) {but}"""
+        )
+        _add_repetitions(connection, name)
+
+
+def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Records that say, word for word, what a record of the table says go with it: nothing of them is staged, but raw has them."""
+    if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
+        return
+    connection.execute(
+        f"""INSERT INTO {table}
+        WITH told AS (SELECT record_key, content, min(rule) AS rule FROM staged_records JOIN {table} USING (delivery_id, record_no) GROUP BY ALL)
+        SELECT delivery_id, record_no, rule FROM staged_records AS one JOIN told USING (record_key, content)
+        ANTI JOIN {table} AS found USING (delivery_id, record_no) WHERE outcome = 'duplicate'"""
     )
 
 
-def _find_stripped(home: Home, connection: duckdb.DuckDBPyConnection, folder: Path, today: date) -> dict[str, Edit]:
-    """`stripped(record_no, rule)`: records that stay without some of their rows or values; answers what to edit in which table.
+def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """`swept(delivery_id, raw_over, quarantine_over)`: the staged deliveries, and which layers of them are past their time."""
+    raw_over, quarantine_over = (str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine"))
+    connection.execute("CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, quarantine_over BOOLEAN)")
+    found = [(one.delivery_id, one.day <= raw_over, one.day <= quarantine_over) for one in deliveries.book(home) if one.staged_with]
+    if found:
+        connection.executemany("INSERT INTO swept VALUES (?, ?, ?)", found)
 
-    Raw lets go of such a record as a whole, because its payload would tell what has been taken away.
-    """
-    cookie = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
-    departed = "person_key IN (SELECT person_key FROM departed_keys)"
-    old_visitor = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
-    report = expiry.reports_are_over(home.policy, today)
-    marks = expiry.marks_are_over(home.policy, today)
-    over = [
-        ("credit_marks", "RET-CREDIT-EXPIRY", marks),
-        ("credit_reports", "RET-CREDIT-REPORT-13M", report),
-        ("visits", "RET-COOKIE-13M", cookie),
-        ("orders", "RET-VOUCHER-6Y", departed),
-    ]
-    queries = [
-        f"SELECT DISTINCT record_no, '{rule}' AS rule FROM read_parquet('{folder / table}.parquet') WHERE {condition} "
-        "AND record_no NOT IN (SELECT record_no FROM gone)"
-        for table, rule, condition in over
-        if (folder / f"{table}.parquet").exists()
-    ]
-    nothing = "SELECT 0::BIGINT AS record_no, '' AS rule WHERE false"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE stripped AS {' UNION ALL '.join(queries) or nothing}")
-    if _count(connection, "SELECT count(*) FROM stripped") == 0:
-        return {}
+
+def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Gone]:
+    """What goes, by rule, category and layer."""
+    found: list[Gone] = []
+    policy = home.policy
+
+    def add(query: str, category: str, layer: str, effect: str) -> None:
+        found.extend(Gone(rule, category, layer, effect, rows) for rule, rows in connection.execute(query).fetchall() if rows)
+
+    for what, category in OF_THE_REGISTER.items():
+        add(f"SELECT rule, count(*) FROM expired WHERE what = '{what}' GROUP BY rule", category, "register", "delete")
+    for table, model in _STAGED.items():
+        query = f"SELECT rule, count(*) FROM staged_{table} JOIN gone_records USING (delivery_id, record_no) GROUP BY rule"
+        add(query, main_category(model), "staged", "delete")
+    for table, condition, effect in (
+        ("credit_marks", marks_are_over(policy, today), "delete"),
+        ("credit_reports", reports_are_over(policy, today), "delete"),
+        ("identifiers", f"({_OLD_VISITOR}) OR {DEPARTED}", "delete"),
+        ("visits", COOKIE, "strip"),
+        ("orders", DEPARTED, "segregate"),
+    ):
+        category = "website_identifier" if table == "visits" else main_category(CANONICAL[table])
+        query = f"SELECT rule, count(*) FROM staged_{table} JOIN stripped_records USING (delivery_id, record_no) WHERE {condition} GROUP BY rule"
+        add(query, category, "staged", effect)
+    going = "SELECT * FROM gone_records UNION ALL SELECT * FROM stripped_records"
+    if raws := [raw for one in deliveries.book(home) if (raw := raw_path(home, one.source, one.day, one.delivery_id)).exists()]:
+        home.view(connection, "raw", Raw, raws)
+        add(f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) WHERE raw_over", "technical", "raw", "delete")
+        add(
+            f"SELECT rule, count(*) FROM raw JOIN ({going}) USING (delivery_id, record_no) JOIN swept USING (delivery_id) WHERE NOT raw_over GROUP BY rule",
+            "technical", "raw", "delete",
+        )  # fmt: skip
+    add(
+        f"SELECT '{code(policy, 'quarantine')}', count(*) FROM quarantine JOIN swept USING (delivery_id) WHERE quarantine_over",
+        "technical",
+        "quarantine",
+        "delete",
+    )
+    add(
+        """SELECT rule, count(*) FROM quarantine JOIN gone_records USING (delivery_id, record_no) JOIN swept USING (delivery_id)
+        WHERE NOT quarantine_over GROUP BY rule""",
+        "technical", "quarantine", "delete",
+    )  # fmt: skip
+    over = len(requests.closed_before(home, policy.rule("requests")[1].period.before(today)))
+    review = suppression.due_for_review(home, connection, today)
+    found += [Gone(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
+    found += [Gone(code(policy, "suppressions"), "technical", "requests", "review", review)] if review else []
+    return _summed(found)
+
+
+def _summed(gone: Iterable[Gone]) -> list[Gone]:
+    total: Counter[Gone] = Counter()
+    for one in gone:
+        total[replace(one, rows=0)] += one.rows
+    return sorted(replace(one, rows=rows) for one, rows in total.items())
+
+
+def main_category(model: type[TableModel]) -> str:
+    """The category of what a table is about: that of its first column that is not technical."""
+    return next((category for category in categories(model).values() if category not in ("technical", "registrant_id")), "technical")
+
+
+_OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
+
+
+def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Rewrite the files that hold what goes; raw and quarantine that are over as a whole are removed as a whole."""
+    over = {one: (raw, quarantine) for one, raw, quarantine in connection.execute("SELECT * FROM swept WHERE raw_over OR quarantine_over").fetchall()}
+    touched = {one for (one,) in connection.execute("SELECT delivery_id FROM gone_records UNION SELECT delivery_id FROM stripped_records").fetchall()}
+    edits = _edits(home, today)
+    for entry in deliveries.book(home):
+        raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
+        raw, quarantine = raw_path(home, entry.source, entry.day, entry.delivery_id), quarantine_path(home, entry)
+        if raw_over and raw.exists():
+            remove(raw)
+        if entry.delivery_id in touched:
+            for table, records in (("gone", "gone_records"), ("stripped", "stripped_records")):
+                connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'"
+                )
+            edited = connection.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
+            removal.remove_records(home, connection, entry, "expired", edits if edited else removal.NOTHING, "SELECT record_no FROM stripped")
+        if quarantine_over and quarantine.exists():
+            removal.rewrite(connection, quarantine, "false")
+
+
+def _edits(home: Home, today: date) -> dict[str, Edit]:
+    """What changes in the staged tables of stripped records."""
     return {
-        "credit_marks": Edit(keep=f"NOT ({marks})"),
-        "credit_reports": Edit(keep=f"NOT ({report})"),
-        "identifiers": Edit(keep=f"NOT ({old_visitor}) AND NOT ({departed})"),
+        "credit_marks": Edit(keep=f"NOT ({marks_are_over(home.policy, today)})"),
+        "credit_reports": Edit(keep=f"NOT ({reports_are_over(home.policy, today)})"),
+        "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({DEPARTED})"),
         "visits": Edit(
             columns=f"""* REPLACE (
-            CASE WHEN NOT {cookie} OR user_id IS NOT NULL OR visitor_id IS NULL THEN person_key END AS person_key,
-            CASE WHEN NOT coalesce({cookie}, false) THEN fingerprint END AS fingerprint,
-            CASE WHEN NOT {cookie} THEN visitor_id END AS visitor_id)"""
+            CASE WHEN NOT {COOKIE} OR user_id IS NOT NULL OR visitor_id IS NULL THEN person_key END AS person_key,
+            CASE WHEN NOT coalesce({COOKIE}, false) THEN fingerprint END AS fingerprint,
+            CASE WHEN NOT {COOKIE} THEN visitor_id END AS visitor_id)"""
         ),
         "orders": Edit(
             columns=f"""* REPLACE (
-            CASE WHEN NOT coalesce({departed}, false) THEN customer_number END AS customer_number,
-            CASE WHEN NOT {departed} THEN person_key END AS person_key)"""
+            CASE WHEN NOT coalesce({DEPARTED}, false) THEN customer_number END AS customer_number,
+            CASE WHEN NOT {DEPARTED} THEN person_key END AS person_key)"""
         ),
     }
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int((connection.execute(query).fetchone() or (0,))[0])

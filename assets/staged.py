@@ -18,17 +18,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets import deliveries
 from assets.deliveries import Entry
-from assets.home import UNFINISHED, Home, sync, write_parquet
+from assets.home import UNFINISHED, Home, in_turn, sync, write_parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name
@@ -36,12 +37,12 @@ from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import failures
 
-BATCH_ROWS = 50_000
+BATCH_ROWS = 25_000
 UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS")
 
 
 def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
-    """Stage the source's deliveries of `days` that are not yet, or all of them `again`; answers the entries staged.
+    """Stage the source's deliveries of `days` that are not staged by today's rules, or all of them `again`; answers the entries staged.
 
     In the order in which their statements count, because a record is held against the one before it.
     """
@@ -50,7 +51,7 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
     for number, entry in enumerate(book):
         dataset = source.dataset(entry.dataset)
         raw = raw_path(home, source.name, entry.day, entry.delivery_id)
-        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with and not again):
+        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with == rules_fingerprint() and not again):
             continue
         earlier = [one for one in book[:number] if one.dataset == entry.dataset]
         done.append(_stage_delivery(home, dataset, entry, raw, earlier))
@@ -105,13 +106,14 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     quarantined: list[pa.Table] = []
-    with home.connect() as connection, _replacing(staged_folder(home, entry)) as folder:
+    with home.connect(side_by_side=True) as connection, _replacing(staged_folder(home, entry)) as folder:
         connection.execute(STATEMENT_MACROS)
         _find_duplicates(home, connection, raw, earlier)
         writers = _Writers(folder)
-        for batch in pq.ParquetFile(raw).iter_batches(BATCH_ROWS):
-            table = pa.Table.from_batches([batch])
-            for model, rows in _canonical(home, connection, dataset, entry, table, quarantined):
+        batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
+        for frames, failed in in_turn(connection, batches, partial(_canonical, home, dataset, entry)):
+            quarantined.append(failed)
+            for model, rows in frames:
                 writers.write(model, rows)
                 if model is Outcome:
                     outcomes.update(rows["outcome"].to_pylist())
@@ -133,14 +135,14 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
 
 
 def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]) -> None:
-    """Make the table `duplicates(record_no)`: records that repeat the record of the same key before them."""
+    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of the same key before them."""
     before = [(number, path) for number, one in enumerate(earlier) if (path := staged_folder(home, one) / "records.parquet").exists()]
     if before:
         history = " UNION ALL ".join(f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')" for number, path in before)
     else:
         history = "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE duplicates AS
+        f"""CREATE OR REPLACE TABLE duplicates AS
         WITH mine AS (SELECT record_no, record_key, content FROM read_parquet('{raw}')),
         latest AS (
             SELECT record_key, arg_max(content, (delivery, record_no)) AS content
@@ -170,10 +172,10 @@ def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, en
 
 
 def _canonical(
-    home: Home, connection: duckdb.DuckDBPyConnection, dataset: Dataset, entry: Entry, batch: pa.Table, quarantined: list[pa.Table]
-) -> Iterator[tuple[type[TableModel], pa.Table]]:
-    """One batch: its canonical rows that passed, then the outcome of each record; failures are added to `quarantined`."""
-    connection.register("raw_batch", batch)
+    home: Home, dataset: Dataset, entry: Entry, connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch
+) -> tuple[list[tuple[type[TableModel], pa.Table]], pa.Table]:
+    """One batch: its canonical rows that passed, with the outcome of each record last; and what failed."""
+    connection.register("raw_batch", pa.Table.from_batches([batch]))
     midnight = f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
@@ -202,7 +204,7 @@ def _canonical(
     whole = connection.execute("SELECT DISTINCT record_no FROM failed WHERE scope = 'record'").to_arrow_table()["record_no"]
     about = pa.concat_tables([rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames])
     connection.register("about", about)
-    quarantined.append(
+    quarantined = (
         connection.execute(
             """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
         FROM (SELECT * FROM failed WHERE in_table IS NULL OR record_no NOT IN (SELECT record_no FROM told_by_vendor)) AS failed
@@ -214,20 +216,19 @@ def _canonical(
         .to_arrow_table()
         .cast(arrow_schema(Quarantine))
     )
+    passed: list[tuple[type[TableModel], pa.Table]] = []
     for model, rows, wrong in frames:
-        bad_rows = pc.is_in(pa.array(range(rows.num_rows), pa.int64()), value_set=wrong["row"].combine_chunks()) if wrong.num_rows else None
+        bad_rows = pc.is_in(pa.array(np.arange(rows.num_rows)), value_set=wrong["row"].combine_chunks()) if wrong.num_rows else None
         keep = pc.invert(pc.is_in(rows["record_no"], value_set=whole.combine_chunks()))
-        yield model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows))
+        passed.append((model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows))))
     connection.register("whole", pa.table({"record_no": whole}))
-    yield (
-        Outcome,
-        connection.execute(
-            """SELECT record_no, record_key, content,
+    outcomes = connection.execute(
+        """SELECT record_no, record_key, content,
             CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
                 WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined' ELSE 'staged' END AS outcome
         FROM raw_batch ORDER BY record_no"""
-        ).to_arrow_table(),
-    )
+    ).to_arrow_table()
+    return [*passed, (Outcome, outcomes)], quarantined
 
 
 def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:

@@ -33,6 +33,11 @@ def concerns(identifiers: str, sought: str) -> str:
 UNREADABLE = "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
 
 
+# What else tells of the person: the key that staged tables and quarantine have, the hash of a contact by which advertising platforms match.
+_FORMS = """[identifier, 'person_key:' || md5(identifier),
+    CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
+
+
 def path(home: Home) -> Path:
     """Where the list lies."""
     return home.requests / LIST
@@ -52,8 +57,8 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
 def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date) -> int:
     """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
 
-    The keys that staged tables and quarantine have for a person known by it are listed too: the proof finds them by that.
-    Adding what is already there changes nothing. `review_on` is three years from now (law.md, suppression hash).
+    The keys and hashes that layers have in its stead are listed too: the proof finds them by that.
+    Adding what is already there changes nothing. `review_on` is when the policy's period for suppressions is over.
     """
     prepare(home, connection)
     earlier = (
@@ -65,12 +70,22 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
         connection,
         f"""SELECT * FROM ({earlier})
         UNION ALL BY NAME
-        SELECT token, min(request_id) AS request_id, DATE '{today}' AS since, (DATE '{today}' + INTERVAL 3 YEAR)::DATE AS review_on
-        FROM (SELECT request_id, unnest([suppression_token(identifier), suppression_token('person_key:' || md5(identifier))]) AS token FROM ({identifiers}))
-        WHERE token NOT IN (SELECT token FROM suppressed) GROUP BY token
+        SELECT token, min(request_id) AS request_id, DATE '{today}' AS since,
+            DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on
+        FROM (SELECT request_id, suppression_token(form) AS token FROM (
+            SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
+        WHERE token IS NOT NULL AND token NOT IN (SELECT token FROM suppressed) GROUP BY token
         ORDER BY token""",
         path(home),
     )
+
+
+def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+    """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
+    if not path(home).exists():
+        return 0
+    over = home.policy.rule("suppressions")[1].period.before(today)
+    return int((connection.execute(f"SELECT count(*) FROM read_parquet('{path(home)}') WHERE since <= DATE '{over}'").fetchone() or (0,))[0])
 
 
 def found_in_raw(home: Home, source: str) -> int:

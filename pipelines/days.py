@@ -11,6 +11,8 @@ from assets.sources import SOURCES
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
+# A day without deliveries costs a run next to nothing, another run costs all that a run does.
+BRIDGED = timedelta(days=7)
 
 
 def last_day(home: Home) -> date:
@@ -34,10 +36,10 @@ def days_with_work(home: Home) -> set[str]:
 
 
 def ranges(days: Iterable[str]) -> list[tuple[str, str]]:
-    """Stretches of consecutive days, oldest first, each as its first and last day."""
+    """Stretches of days, oldest first, each as its first and last day. Days at most a week apart share a stretch."""
     found: list[tuple[str, str]] = []
     for day in sorted(set(days)):
-        if found and date.fromisoformat(found[-1][1]) + timedelta(days=1) == date.fromisoformat(day):
+        if found and date.fromisoformat(day) - date.fromisoformat(found[-1][1]) <= BRIDGED:
             found[-1] = (found[-1][0], day)
         else:
             found.append((day, day))

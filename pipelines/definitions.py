@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import deliveries, erasure, janitor, marts, proof, register
+from assets.graph import accounts, deliveries, erasure, janitor, marts, proof, register, retention
 from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
@@ -24,10 +24,18 @@ def build_definitions(**resources: object) -> dg.Definitions:
     """
     declarations.check(load_policy())
     check_sources(load_policy())
-    assets: list[Any] = [*deliveries.ASSETS, *register.ASSETS, *marts.ASSETS, *erasure.ASSETS, *janitor.ASSETS]
+    assets: list[Any] = [
+        *deliveries.ASSETS,
+        *register.ASSETS,
+        *marts.ASSETS,
+        *retention.ASSETS,
+        *erasure.ASSETS,
+        *accounts.ASSETS,
+        *janitor.ASSETS,
+    ]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*deliveries.CHECKS, *proof.CHECKS],
+        asset_checks=[*deliveries.CHECKS, *retention.CHECKS, *accounts.CHECKS, *proof.CHECKS],
         jobs=JOBS,
         schedules=[nightly_refresh, weekly_janitor],
         sensors=SENSORS,

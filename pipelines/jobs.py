@@ -10,12 +10,13 @@ from schemas.policy import load_policy
 POLICY_TAGS = {"policy/version": load_policy().version, "policy/hash": load_policy().fingerprint}
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
-_PUBLISHED = dg.AssetSelection.groups("register", "marts")
+_PUBLISHED = dg.AssetSelection.groups("register", "built", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
+_POLICY = dg.AssetSelection.groups("policy")
 
 REFRESH = dg.define_asset_job(
     "refresh",
-    selection=_DELIVERED | _PUBLISHED | _RETENTION,
+    selection=_DELIVERED | _PUBLISHED | _RETENTION | _POLICY,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
@@ -29,14 +30,14 @@ INGEST = dg.define_asset_job(
 )
 RETENTION = dg.define_asset_job(
     "retention",
-    selection=_PUBLISHED | _RETENTION,
+    selection=_PUBLISHED | _RETENTION | _POLICY,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
 )
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
-    selection=dg.AssetSelection.groups("erasure") | _PUBLISHED,
+    selection=dg.AssetSelection.groups("erasure", "erased") | _PUBLISHED,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",

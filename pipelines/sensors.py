@@ -40,7 +40,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.sensor(
-    asset_selection=dg.AssetSelection.groups("erasure"),
+    asset_selection=dg.AssetSelection.groups("erasure", "erased"),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person.",

@@ -37,6 +37,11 @@ def column(category: str, description: str = "", *, required: bool = False, **ch
     return pandera.Field(nullable=not required, description=description, metadata={"category": category}, **checks)
 
 
+def flag(code: str, description: str = "") -> Any:
+    """A column that says of each row whether it passes the rule `code`; it is worked out in SQL, and must be true."""
+    return pandera.Field(nullable=False, description=description, metadata={"category": "technical", "code": code}, eq=True)
+
+
 class TableModel(pandera.DataFrameModel):
     """One table of the house; subclasses name it in `Config.name`."""
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
+from schemas import enforceable
 from schemas.policy_text import RULE_CODE, Fault, unknown
 from schemas.vocabulary import PURPOSES, WITH_ROW, AppliesTo
 
 if TYPE_CHECKING:
     from schemas.policy import Policy
+
+TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# A shorter piece of text is in too many contents to mean one thing.
+LEAST_CONTENT = 4
 
 
 def faults(policy: Policy) -> list[Fault]:
@@ -21,11 +27,18 @@ def faults(policy: Policy) -> list[Fault]:
         *_untranslated(policy),
         *_rules_that_are_not_one(policy),
         *_impossible_values(policy),
+        *_vague_topics(policy),
+        *enforceable.faults(policy),
     ]
 
 
 def _unknown_names(policy: Policy) -> list[Fault]:
     found = [unknown(("purposes", name), name, PURPOSES, "purposes") for name in policy.purposes if name not in PURPOSES]
+    found += [
+        Fault(("purposes",), f"there is no purpose {name!r}, for which the pipeline makes a mart", f"add `{name}:` with name, clause and bases")
+        for name in PURPOSES
+        if name not in policy.purposes
+    ]
     purposes = {*policy.purposes, *PURPOSES}
     for name, category in policy.categories.items():
         for field, used, known in (
@@ -71,6 +84,7 @@ def _untranslated(policy: Policy) -> list[Fault]:
             for section in ("purposes", "categories", "sources", "recipients")
             for name, one in getattr(policy, section).items()
         ),
+        *((("profiles", "interests", name, "name"), one.name) for name, one in policy.profiles.interests.items()),
     ]
     return [
         Fault(where, f"the name is missing in {language!r}", f"add `{language}:` beside the others")
@@ -105,4 +119,18 @@ def _impossible_values(policy: Policy) -> list[Fault]:
     except ValueError:
         told = f"{policy.controller.financial_year_ends!r} is no day of every year"
         found.append(Fault(("controller", "financial_year_ends"), told, "write the last day of the financial year as MM-DD, such as 12-31"))
+    return found
+
+
+def _vague_topics(policy: Policy) -> list[Fault]:
+    """A topic must be called by a word, and its contents must say what they are: a pattern for anything allows everything."""
+    found = []
+    for name, topic in policy.profiles.interests.items():
+        where = ("profiles", "interests", name)
+        if not TOPIC.fullmatch(name):
+            found.append(Fault(where, f"{name!r} is no name of a topic", "write small letters, digits and underscores, such as electricity"))
+        for number, content in enumerate(topic.contents):
+            if not any(len(word) >= LEAST_CONTENT for word in content.split("*")):
+                told = f"{content!r} says too little of what a content is"
+                found.append(Fault((*where, "contents", number), told, f"write at least {LEAST_CONTENT} characters in a row, such as 'tuotteet/sahko*'"))
     return found

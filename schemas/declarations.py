@@ -80,7 +80,7 @@ def _row_ends(policy: Policy, kinds: Iterable[str], layer: str) -> tuple[str, ..
 
 def _declaration(policy: Policy, name: str, row_ends: tuple[str, ...]) -> Declaration:
     category = policy.categories[name]
-    bases = dict.fromkeys(basis for purpose in category.purposes for basis in policy.purposes[purpose].bases)
+    bases = dict.fromkeys(basis for purpose in category.purposes if purpose in policy.purposes for basis in policy.purposes[purpose].bases)
     retention = tuple(dict.fromkeys(code for one in category.retention for code in (row_ends if one == WITH_ROW else (one,))))
     return Declaration(name, category.purposes, tuple(bases), tuple(sorted(policy.origins(name))), retention, category.clause)
 

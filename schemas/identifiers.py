@@ -9,6 +9,8 @@ e-mail addresses keep their local part as written where they are shown, the matc
 
 from __future__ import annotations
 
+from functools import cache
+
 import duckdb
 import pandas as pd
 import pyarrow as pa
@@ -26,6 +28,9 @@ IDENTIFIER_TYPES = (
     "order_number",
     "visit",
 )
+
+# Those with a canonical form and a validity of their own: the macros `<type>_canonical` and `<type>_valid`.
+CANONICAL = ("identity_code", "email", "phone")
 
 MACROS = """
 CREATE OR REPLACE MACRO identity_code_canonical(text) AS upper(trim(text));
@@ -74,10 +79,17 @@ CREATE OR REPLACE MACRO phone_valid(number) AS regexp_full_match(number, '\\+[1-
 """
 
 
+@cache
+def _with_macros() -> duckdb.DuckDBPyConnection:
+    """A database that knows the macros; kept, because making one takes longer than checking a batch."""
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute(MACROS)
+    return connection
+
+
 def check(macro: str, values: pd.Series) -> pd.Series:
     """Run a one-argument boolean macro over an Arrow-backed series; null stays null-safe (a null passes)."""
-    with duckdb.connect() as connection:
-        connection.execute(MACROS)
+    with _with_macros().cursor() as connection:
         column = pa.table({"value": pa.array(values, type=pa.string())})
         connection.register("batch", column)
         answer = connection.execute(f"SELECT coalesce({macro}(value), true) AS fine FROM batch").to_arrow_table()

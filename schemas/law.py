@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from schemas.policy_text import Fault
+from schemas.policy_text import Fault, Where
+from schemas.sensitive import sensitive
 
 if TYPE_CHECKING:
     from schemas.policy import Period, Policy
@@ -43,6 +44,8 @@ AT_MOST = {
 }
 CLOCKS = {"vouchers": "calendar_year_end", "books": "financial_year_end", "credit_marks": "bureau_expiry"}
 EFFECTS = {"vouchers": ("segregate",), "books": ("segregate",), "ip_addresses": ("truncate", "delete"), "credit_marks": ("delete",)}
+# 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three years.
+PAID_MARK_KEPT, UNDATED_MARK_KEPT = "1 months", "3 years"
 # Art. 12(3): one month from receipt, and at most two more. Art. 14(3): a month.
 ANSWERED_WITHIN, EXTENDED_BY, INFORMED_WITHIN = "1 months", "2 months", "1 months"
 
@@ -71,7 +74,7 @@ def mechanism_holds(mechanism: str, checked: date, today: date) -> bool:
 
 def faults(policy: Policy) -> list[Fault]:
     """Everything in the policy that the law does not allow."""
-    return [*_purposes(policy), *_bases(policy), *_profiling(policy), *_periods(policy), *_deadlines(policy)]
+    return [*_purposes(policy), *_bases(policy), *_profiling(policy), *_topics(policy), *_periods(policy), *_deadlines(policy)]
 
 
 def _purposes(policy: Policy) -> list[Fault]:
@@ -110,6 +113,18 @@ def _profiling(policy: Policy) -> list[Fault]:
             found.append(Fault(("categories", name), "data on health or belief needs a condition of GDPR Art. 9", "write `special: explicit_consent`"))
         if category.special and category.purposes:
             found.append(Fault(("categories", name, "purposes"), "special categories serve no purpose of a mart (GDPR 9)", "empty `purposes`"))
+    return found
+
+
+def _topics(policy: Policy) -> list[Fault]:
+    """Nobody is profiled by what tells of a special category, an offence or their credit, not even by a topic's contents."""
+    found = []
+    for name, topic in policy.profiles.interests.items():
+        where = ("profiles", "interests", name)
+        said: list[tuple[Where, str]] = [(where, name), *(((*where, "name", language), one) for language, one in topic.name.items())]
+        said += [((*where, "contents", number), content) for number, content in enumerate(topic.contents)]
+        told = [(place, text, what) for place, text in said if (what := sensitive(text))]
+        found += [Fault(place, f"{text!r} tells of {what}, which nobody is profiled by", "take it out, or the topic") for place, text, what in told]
     return found
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, categories, column, table_name
 from schemas.policy import Policy
+from schemas.profiles import PROFILES
 
 CODES = {
     "MART-UNDECLARED": "the built file has a table or column that no model declares, or lacks one that is declared",
@@ -171,23 +172,105 @@ class ByPost(Reachable):
         name = "by_post"
 
 
-class Profiles(TableModel):
-    """One pseudonymous row per registrant whose behaviour may be analysed."""
+class ProductCustomers(TableModel):
+    """Whoever uses or has bought something, under this mart's own pseudonym."""
 
     pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True, unique=True)
-    age_band: Text = column("age_band")
     language: Text = column("language")
-    municipality_code: Text = column("region")
-    visits: Count = column("website", required=True)
-    last_visit_on: Day = column("website")
-    searches: Count = column("website", required=True)
-    contents_clicked: Count = column("website", required=True)
-    orders: Count = column("consumption", required=True)
-    order_amount: Amount = column("consumption", required=True)
-    last_order_on: Day = column("consumption")
 
     class Config:
-        name = "profiles"
+        name = "customers"
+
+
+class ProductContracts(TableModel):
+    """Which products are and were under contract, without the contract's number."""
+
+    pseudonym: Text = column("pseudonym", required=True)
+    product: Text = column("contract", required=True)
+    status: Text = column("contract", required=True)
+    starts_on: Day = column("contract", required=True)
+    ends_on: Day = column("contract")
+    monthly_fee: Amount = column("contract")
+    currency: Text = column("contract")
+
+    class Config:
+        name = "contracts"
+
+
+class ProductOrders(TableModel):
+    """What has been bought, by the day, without the order's number."""
+
+    pseudonym: Text = column("pseudonym", required=True)
+    ordered_on: Day = column("order", required=True)
+    status: Text = column("order", required=True)
+    amount: Amount = column("order", required=True)
+    currency: Text = column("order", required=True)
+    items: Count = column("order")
+
+    class Config:
+        name = "orders"
+
+
+class ProductVisits(TableModel):
+    """How the website is used, by the day."""
+
+    pseudonym: Text = column("pseudonym", required=True)
+    visited_on: Day = column("website", required=True)
+    duration_s: Count = column("website")
+    actions: Count = column("website", required=True)
+    searches: Count = column("website", required=True)
+    contents_seen: Count = column("website", required=True)
+    contents_clicked: Count = column("website", required=True)
+    channel: Text = column("website")
+    device_type: Text = column("website")
+    browser_name: Text = column("website")
+    os_name: Text = column("website")
+
+    class Config:
+        name = "visits"
+
+
+class EmailAudience(TableModel):
+    """Hashed e-mail addresses, as advertising platforms match by."""
+
+    audience: Text = column("marketing_choice", required=True)
+    email_sha256: Text = column("hashed_contact", "SHA-256 of the lower-case address", required=True, unique=True)
+
+    class Config:
+        name = "emails"
+
+
+class PhoneAudience(TableModel):
+    """Hashed telephone numbers, as advertising platforms match by."""
+
+    audience: Text = column("marketing_choice", required=True)
+    phone_sha256: Text = column("hashed_contact", "SHA-256 of the number in E.164", required=True, unique=True)
+
+    class Config:
+        name = "phones"
+
+
+class ClaimParties(TableModel):
+    """Parties to what a claim may arise from; those under restriction, too."""
+
+    registrant_id: Text = column("registrant_id", required=True, unique=True)
+    identity_code: Text = column("identity_code")
+    customer_number: Text = column("customer_number")
+    given_names: Text = column("name")
+    family_name: Text = column("name")
+    birth_date: Day = column("birth_date")
+    email: Text = column("contact")
+    phone: Text = column("contact")
+    street: Text = column("address")
+    postcode: Text = column("address")
+    town: Text = column("address")
+    country: Text = column("address")
+    company_name: Text = column("company")
+    deceased: Flag = column("life_event", required=True)
+    death_date: Day = column("life_event")
+
+    class Config:
+        name = "registrants"
 
 
 class AnalysedVisits(TableModel):
@@ -258,11 +341,14 @@ class CreditMarkRows(TableModel):
 
 
 MARTS: dict[str, tuple[type[TableModel], ...]] = {
+    "products_and_services": (ProductCustomers, ProductContracts, ProductOrders, ProductVisits),
     "customer_care": (CareRegistrants, MartContracts, MartOrders, CareChoices),
     "contracts": (ContractRegistrants, MartContracts, MartOrders),
     "direct_marketing": (ByEmail, BySms, ByPhone, ByPost),
-    "analytics": (Profiles, AnalysedVisits),
+    "analytics": (*PROFILES, AnalysedVisits),
+    "targeted_advertising": (EmailAudience, PhoneAudience),
     "credit_decision": (CreditRegistrants, CreditReportRows, CreditMarkRows),
+    "legal_claims": (ClaimParties, MartContracts, MartOrders),
 }
 
 

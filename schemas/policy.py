@@ -54,15 +54,21 @@ class Period(BaseModel):
         return relativedelta(**{self.unit: self.count})  # type: ignore[arg-type]
 
     def after(self, day: date) -> date:
-        """The day on which a clock that started on `day` is over."""
-        return day + self.delta
+        """The day on which a clock that started on `day` is over; the last day there is when that is out of all calendars."""
+        try:
+            return day + self.delta
+        except (ValueError, OverflowError):
+            return date.max
 
     def before(self, day: date) -> date:
         """The last clock start whose period has ended on `day`: a clock that started on or before it is over.
 
         Counted forward, so that month ends are right: the latest date d with d + period <= day.
         """
-        start = day - self.delta
+        try:
+            start = day - self.delta
+        except (ValueError, OverflowError):
+            return date.min
         while start + timedelta(days=1) + self.delta <= day:
             start += timedelta(days=1)
         return start
@@ -102,19 +108,34 @@ class RegisterName(Strict):
 
 
 class Purpose(Strict):
-    """What data is used for, on which bases, and from what age (P4)."""
+    """What data is used for, on which bases, and from what age (P4).
+
+    `duties`: how a word of a job title begins, for the contact persons of companies whose duties the marketing fits.
+    """
 
     name: Named
     clause: Clause
     bases: Annotated[tuple[Basis, ...], Field(min_length=1)]
     minimum_age: Annotated[int, Field(ge=0, le=120)] = 0
+    duties: tuple[Annotated[str, Field(pattern=r"^[^\W\d_][\w -]+$")], ...] = ()
+
+
+class Topic(Strict):
+    """A topic that registrants may turn out to be interested in, and which contents of the website tell of it.
+
+    A content is a page's path, the name or piece of what was clicked, or the category of a search; `*` stands for any text.
+    """
+
+    name: Named
+    contents: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Profiling(Strict):
-    """How small a group may be before nothing is told of it (P4)."""
+    """How small a group may be before nothing is told of it, and the only topics that interests are worked out for (P4)."""
 
     clause: Clause
     segment_floor: Annotated[int, Field(ge=2)]
+    interests: Mapping[str, Topic]
 
 
 class Category(Strict):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from schemas.admission import RULES, STATUSES
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.vocabulary import PURPOSES
 
 CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",
@@ -32,28 +34,28 @@ class Membership(TableModel):
 class Registrants(TableModel):
     """One golden row per registrant. A protected registrant has no location at all."""
 
-    registrant_id: Text = column("registrant_id", required=True, unique=True)
-    given_names: Text = column("name")
-    call_name: Text = column("name")
-    family_name: Text = column("name")
-    birth_date: Day = column("birth_date")
-    birth_date_precision: Text = column("birth_date")
-    language: Text = column("language")
-    identity_code: Text = column("identity_code")
-    customer_number: Text = column("customer_number")
-    email: Text = column("contact")
-    phone: Text = column("contact")
-    street: Text = column("address")
-    postcode: Text = column("address")
-    town: Text = column("address")
-    country: Text = column("address")
-    municipality_code: Text = column("region")
-    company_name: Text = column("company")
-    job_title: Text = column("company")
-    deceased: Flag = column("life_event", required=True)
-    death_date: Day = column("life_event")
-    protected: Flag = column("protection", required=True)
-    first_seen_on: Day = column("technical", required=True)
+    registrant_id: Text = column("registrant_id", "the register's own number; stays when more records join", required=True, unique=True)
+    given_names: Text = column("name", "all official given names")
+    call_name: Text = column("name", "the given name in use")
+    family_name: Text = column("name", "official family name")
+    birth_date: Day = column("birth_date", "as far as known: see birth_date_precision")
+    birth_date_precision: Text = column("birth_date", "day, month, year or unknown")
+    language: Text = column("language", "wished for, else the mother tongue; ISO 639-1")
+    identity_code: Text = column("identity_code", "the code in force")
+    customer_number: Text = column("customer_number", "the lowest, when there are several")
+    email: Text = column("contact", "the most trusted that holds")
+    phone: Text = column("contact", "the most trusted that holds, E.164")
+    street: Text = column("address", "with number and apartment")
+    postcode: Text = column("address", "five digits in Finland")
+    town: Text = column("address", "of the postcode")
+    country: Text = column("address", "null: Finland")
+    municipality_code: Text = column("region", "home municipality, three digits")
+    company_name: Text = column("company", "for which the registrant is a contact")
+    job_title: Text = column("company", "there")
+    deceased: Flag = column("life_event", "recorded as dead by any source", required=True)
+    death_date: Day = column("life_event", "null: not told")
+    protected: Flag = column("protection", "protected identity (turvakielto): no location is kept", required=True)
+    first_seen_on: Day = column("technical", "day of the first record", required=True)
     last_contact_on: Day = column("technical", "last active contact")
     relationship_ends_on: Day = column("technical", "end of the last contract; null: none, or one without an end")
     has_contract: Flag = column("technical", "has or had a contract", required=True)
@@ -134,13 +136,51 @@ class Choices(TableModel):
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
     channel: Text = column("marketing_choice", required=True)
-    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn", "prohibited"])
+    choice: Text = column("marketing_choice", required=True, isin=STATUSES)
     origin: Text = column("marketing_choice", required=True)
     text_version: Text = column("marketing_choice")
     chosen_at: Moment = column("marketing_choice", required=True)
 
     class Config:
         name = "choices"
+
+
+class ChoiceLog(TableModel):
+    """Every word a registrant or a source has said on consent and prohibition, none replaced by a later one (GDPR 7(1))."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True, isin=[*STATUSES, "lifted"])
+    said_at: Moment = column("marketing_choice", required=True)
+    origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
+    subject_type: Text = column("technical", "what kind of identifier it was said about")
+    text_version: Text = column("marketing_choice")
+    language: Text = column("marketing_choice")
+    evidence: Text = column("marketing_choice")
+    holds: Flag = column("technical", "nothing said since has ended it, and it counts as of the register's day", required=True)
+    source: Text = column("technical", required=True)
+    delivery_id: Text = column("technical", required=True)
+    record_key: Text = column("technical", required=True)
+
+    class Config:
+        name = "choice_log"
+
+
+class Admission(TableModel):
+    """Which rules let a registrant into a purpose's mart, and which keep them out: a row per registrant, purpose, channel and rule."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    purpose: Text = column("technical", required=True, isin=PURPOSES)
+    channel: Text = column("technical", required=True)
+    effect: Text = column("technical", required=True, isin=["in", "out"])
+    code: Text = column("protection", "tells of protected identity as of all else", required=True, isin=list(RULES))
+    basis: Text = column("technical")
+    source: Text = column("protection", "who gave the signal")
+    since: Day = column("protection", "the day of the signal, if it has one")
+
+    class Config:
+        name = "admission"
 
 
 class RegistrantContracts(TableModel):
@@ -162,7 +202,7 @@ class RegistrantContracts(TableModel):
 class RegistrantOrders(TableModel):
     """Orders, each by its latest statement."""
 
-    registrant_id: Text = column("registrant_id", "null: kept for the accounts only, its registrant is gone")
+    registrant_id: Text = column("registrant_id", required=True)
     order_number: Text = column("order", required=True, unique=True)
     ordered_at: Moment = column("order", required=True)
     status: Text = column("order", required=True)
@@ -194,6 +234,18 @@ class RegistrantVisits(TableModel):
 
     class Config:
         name = "visits"
+
+
+class RegistrantInterests(TableModel):
+    """How often a registrant has turned to a topic of the policy, in the visits that are kept; other contents leave no trace here."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    topic: Text = column("interests", required=True)
+    times: Count = column("interests", "contents opened, clicked, or narrowed a search to", required=True)
+    last_seen_on: Day = column("interests", required=True)
+
+    class Config:
+        name = "interests"
 
 
 class RegistrantCreditReports(TableModel):
@@ -260,3 +312,61 @@ class Expired(TableModel):
 
     class Config:
         name = "expired"
+
+
+class Informed(TableModel):
+    """Who has been told that we have their data from others, and when (GDPR 14); kept in `lake/informed.parquet`, only ever added to."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    informed_on: Day = column("technical", required=True)
+    policy_version: Text = column("technical", "the policy that the notice was made of", required=True)
+
+    class Config:
+        name = "informed"
+
+
+class SegregatedOrders(TableModel):
+    """Orders whose registrant's own time is over: what the accounts need, until the statute's time is over. For that duty only."""
+
+    order_number: Text = column("order", required=True, unique=True)
+    ordered_at: Moment = column("order", required=True)
+    status: Text = column("order", required=True)
+    amount: Amount = column("order", required=True)
+    currency: Text = column("order", required=True)
+    items: Count = column("order")
+    held_under: Text = column("technical", "the retention rule", required=True)
+    held_until: Day = column("technical", "the day on which it goes", required=True)
+
+    class Config:
+        name = "segregated_orders"
+
+
+class SegregatedConsents(TableModel):
+    """Proofs of consent whose registrant's own time is over: found by who names the identifier, telling nobody. For claims only."""
+
+    consented: Text = column("marketing_choice", "keyed hash of the identifier that consented", required=True)
+    purpose: Text = column("marketing_choice", required=True)
+    channel: Text = column("marketing_choice", required=True)
+    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn"])
+    origin: Text = column("marketing_choice", required=True)
+    text_version: Text = column("marketing_choice")
+    language: Text = column("marketing_choice")
+    evidence: Text = column("marketing_choice")
+    stated_at: Moment = column("marketing_choice", required=True)
+    relationship_ended_on: Day = column("technical", "the clock's start", required=True)
+
+    class Config:
+        name = "segregated_consents"
+
+
+class VisitsPerMonth(TableModel):
+    """How many visits there were, per month: numbers only, which stay when the visits have gone."""
+
+    month: Day = column("website", "its first day", required=True)
+    channel: Text = column("website", "`any`: unknown, or merged because so few came this way")
+    device_type: Text = column("website", "likewise")
+    visits: Count = column("website", required=True, ge=0)
+    closed: Flag = column("technical", "no visit of the month is left, and none is counted any more", required=True)
+
+    class Config:
+        name = "visits_per_month"

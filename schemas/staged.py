@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column, row_rule, rule
 from schemas.identifiers import IDENTIFIER_TYPES, check
+from schemas.vocabulary import PURPOSES
 
 CODES = {
     "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
@@ -25,6 +26,12 @@ CODES = {
 
 OPS = ("state", "retract", "reset", "censor")
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
+CHOICES = ("granted", "withdrawn", "prohibited", "objected", "restricted", "review_requested", "lifted")
+# What a registrant can speak of: a purpose of the policy, profiling alone, or all that rests on legitimate interest.
+SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
+# The population register's flags: what they forbid is not a purpose of ours.
+REGISTER_FLAGS = ("contact_disclosure", "customer_register_update", "personal_directory", "genealogy")
+CHOICE_PURPOSES = (*SPOKEN_OF, *REGISTER_FLAGS)
 
 
 class Statement(TableModel):
@@ -148,24 +155,15 @@ class Addresses(Statement):
 
 
 class MarketingChoices(Statement):
-    """Consents, withdrawals, prohibitions."""
+    """Consents, withdrawals, prohibitions, objections, restrictions, requests for a person's review, and what is lifted of them."""
 
     purpose: Text = column(
         "marketing_choice",
         required=True,
-        isin=[
-            "direct_marketing",
-            "analytics",
-            "profiling",
-            "targeted_advertising",
-            "contact_disclosure",
-            "customer_register_update",
-            "personal_directory",
-            "genealogy",
-        ],
+        isin=CHOICE_PURPOSES,
     )
     channel: Text = column("marketing_choice", required=True, isin=CHANNELS)
-    choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn", "prohibited", "lifted"])
+    choice: Text = column("marketing_choice", required=True, isin=CHOICES)
     origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
     subject: Text = column("contact", "the identifier that the choice is about, as <type>:<value>")
     text_version: Text = column("marketing_choice")

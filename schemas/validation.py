@@ -19,6 +19,10 @@ BUILT_IN = {
 }
 
 
+# What it calls the check of a flag, whose code is the column's.
+FLAGGED = "equal_to(True)"
+
+
 class WrongShapeError(Exception):
     """A frame lacks a column, has one too many, or a type is off: a fault of the code, not of the data."""
 
@@ -48,7 +52,9 @@ def _codes(model: type[TableModel], cases: pd.DataFrame) -> pa.Table:
     prefix = table_name(model).upper().replace("_", "-")
     place = prefix + "-" + cases["column"].astype(str).str.upper().str.replace("_", "-")
     checks = cases["check"].astype(str)
-    codes = checks.copy()
+    columns = model.to_schema().columns
+    own = {name: col.metadata["code"] for name, col in columns.items() if "code" in col.metadata}
+    codes = cases["column"].map(own).where(checks.str.startswith(FLAGGED), checks)
     for built_in, kind in BUILT_IN.items():
         codes = codes.where(~checks.str.startswith(built_in), place + "-" + kind)
     distinct = pd.DataFrame({"row": cases["index"].astype("int64"), "code": codes}).drop_duplicates()

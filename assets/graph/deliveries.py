@@ -171,6 +171,15 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     return nobody_suppressed
 
 
-INBOX = [dg.AssetSpec(["inbox", source.name], group_name="inbox", description=f"What {source.name} delivers: data files with manifests.") for source in SOURCES]
+INBOX = [
+    dg.AssetSpec(
+        ["inbox", source.name],
+        group_name="inbox",
+        description=f"What {source.name} delivers: data files with manifests.",
+        kinds={"csv" if any(dataset.format == "csv" for dataset in source.datasets) else "json"},
+        owners=[POLICY.sources[source.name].owner],
+    )
+    for source in SOURCES
+]
 ASSETS = [*INBOX, *(raw_asset(source) for source in SOURCES), *(staged_asset(source) for source in SOURCES)]
 CHECKS = [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

@@ -21,11 +21,13 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
     return [key for key in context.partition_keys if key in waiting]
 
 
-def _asset(name: str, kind: str, after: list[list[str]], description: str, checks: list[dg.AssetCheckSpec] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    name: str, kind: str, after: list[list[str]], description: str, group: str = "erasure", checks: list[dg.AssetCheckSpec] | None = None
+):
     return dg.asset(
         key=["erasure", name],
         deps=after,
-        group_name="erasure",
+        group_name=group,
         kinds={kind},
         owners=["team:privacy"],
         description=description,
@@ -72,7 +74,8 @@ PROVEN = dg.AssetCheckSpec(
     "json",
     [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
     "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
-    [PROVEN],
+    group="erased",
+    checks=[PROVEN],
 )
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201

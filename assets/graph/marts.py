@@ -1,12 +1,16 @@
 """register -> built -> marts: each purpose's file is built, checked, and only then published."""
 
+from collections import Counter
+from typing import Any
+
 import dagster as dg
 
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.register import FRESH
 from assets.graph.showing import column_lineage, column_schema, counts_table, numbers, without_values
 from assets.home import Home
-from assets.marts import QUERIES, building
+from assets.marts import QUERIES, building, explained
+from assets.marts.admitted import VIEWS
 from assets.register.building import TABLES
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
@@ -14,7 +18,9 @@ from schemas.policy import load_policy
 
 POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
-REGISTER_COLUMNS = {table: duckdb_types(model) for table, model in TABLES.items()}
+# More segments, such as every municipality, are in the mart's own table.
+_SHOWN = 100
+REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, **{view: {"registrant_id": "VARCHAR"} for view in VIEWS}}
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
@@ -23,6 +29,19 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
         for column, deps in column_lineage(query, REGISTER_COLUMNS, KEYS).deps_by_column.items():
             found[f"{table}.{column}"] = deps
     return dg.TableColumnLineage(found)
+
+
+def _profiles(home: Home) -> dict[str, Any]:
+    """Sizes of the segments that are told of, registrants per attribute, and how many segments are withheld."""
+    told, withheld = explained.sizes(home, building.candidate_path(home, "analytics"))
+    placed: Counter[str] = Counter()
+    for attribute, _, registrants in told:
+        placed[attribute] += registrants
+    return {
+        **numbers(placed, "values_"),
+        "segments_withheld": withheld,
+        "segments": counts_table(["attribute", "value", "registrants"], told[:_SHOWN]),
+    }
 
 
 def built_asset(purpose: str) -> dg.AssetsDefinition:
@@ -35,7 +54,7 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
             dg.AssetSpec(
                 ["built", purpose],
                 deps=list(KEYS.values()),
-                group_name="marts",
+                group_name="built",
                 kinds={"duckdb"},
                 owners=["team:data"],
                 description=f"The next {purpose} mart, built from the register beside the published one.",
@@ -56,9 +75,17 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
     def build(home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
         rows = building.build(home, purpose, today.date)
         found = building.check(home, purpose)
+        profiles = _profiles(home) if purpose == "analytics" else {}
         yield dg.MaterializeResult(
             asset_key=["built", purpose],
-            metadata={"dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "policy_version": POLICY.version, "policy_hash": POLICY.fingerprint},
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                **numbers(rows, "rows_"),
+                **numbers(building.per_rule(home, purpose)),
+                **profiles,
+                "policy_version": POLICY.version,
+                "policy_hash": POLICY.fingerprint,
+            },
         )
         yield dg.AssetCheckResult(
             asset_key=["built", purpose],

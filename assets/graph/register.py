@@ -5,7 +5,6 @@ from typing import Any
 
 import dagster as dg
 
-from assets import retention
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import column_schema, counts_table, numbers, without_values
 from assets.home import Home
@@ -64,29 +63,15 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
             metadata |= {name: value for name, value in built.links.items() if isinstance(value, (int, float))}
             metadata["links_per_pass"] = counts_table(["pass", "links"], sorted(dict(built.links.get("links", {})).items()))  # type: ignore[call-overload]
         if table == "registrants":
-            metadata |= numbers({"protected": built.protected, "changes_held_back": built.held_back})
+            metadata |= numbers({"changes_held_back": built.held_back})
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
             metadata |= numbers(built.expired)
+        if table == "admission":
+            metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
     for name, found in quality.check(home).items():
         yield dg.AssetCheckResult(asset_key=["register", "registrants"], check_name=name, passed=found == 0, metadata={"found": found})
 
 
-@dg.asset(
-    key=["retention", "sweep"],
-    deps=[["register", "expired"], ["register", "departed"]],
-    group_name="retention",
-    description="Raw, staged and quarantine without what is past its time, by the policy's retention rules.",
-    kinds={"parquet"},
-    owners=["team:privacy"],
-    pool=WRITER,
-)
-@without_values
-def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Remove from the lake what the register has left out."""
-    removed = retention.sweep(home, today.date)
-    return dg.MaterializeResult(metadata={"removed": sum(removed.values()), **numbers(removed), "per_rule": counts_table(["rule", "removed"], removed.items())})
-
-
-ASSETS = [register, sweep]
+ASSETS = [register]

@@ -1,14 +1,27 @@
 """Register -> marts: one published DuckDB file per purpose, holding only what the purpose may use.
 
-One module per purpose says who may be in its mart and with which columns; `building` builds, checks and publishes any.
+One module per purpose says which columns of the admitted its mart has; `admitted` says who they are; `building` builds,
+checks and publishes any.
 """
 
-from assets.marts import analytics, contracts, credit_decision, customer_care, direct_marketing
+from assets.marts import (
+    analytics,
+    contracts,
+    credit_decision,
+    customer_care,
+    direct_marketing,
+    legal_claims,
+    products_and_services,
+    targeted_advertising,
+)
 
 QUERIES: dict[str, dict[str, str]] = {
+    "products_and_services": products_and_services.QUERIES,
     "customer_care": customer_care.QUERIES,
     "contracts": contracts.QUERIES,
     "direct_marketing": direct_marketing.QUERIES,
     "analytics": analytics.QUERIES,
+    "targeted_advertising": targeted_advertising.QUERIES,
     "credit_decision": credit_decision.QUERIES,
+    "legal_claims": legal_claims.QUERIES,
 }

@@ -15,8 +15,10 @@ import pyarrow as pa
 
 from assets.failing import PlainError
 from assets.home import Home, sync, writing
-from assets.marts import QUERIES
+from assets.marts import QUERIES, admitted
+from assets.marts.profiles import under_floor
 from assets.register.building import TABLES as REGISTER
+from assets.register.building import read_register
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
 from schemas.validation import failures
@@ -43,9 +45,7 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
     filled = {}
     with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
         home.keyed_hash(connection)
-        connection.execute(f"SET VARIABLE today = DATE '{today}'")
-        for table, model in REGISTER.items():
-            read_register(home, connection, table, model)
+        over_register(home, connection, purpose, today)
         # One checkpoint, at the end: an earlier one would leave a header that leads to tables, which proof takes for a change in place.
         connection.execute("SET checkpoint_threshold = '1TB'")
         connection.execute(f"ATTACH '{unfinished}' AS mart")
@@ -56,13 +56,14 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
     return filled
 
 
-def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
-    """The register's table as a view of its name."""
-    path = home.register(table)
-    source = f"read_parquet('{path}')" if path.exists() else None
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {source}" if source else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
-    )
+def over_register(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
+    """Make what the purpose's queries read: the register's tables, whom it admits, and the variables that they count with."""
+    connection.execute(f"SET VARIABLE today = DATE '{today}'")
+    connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
+    connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
+    for table, model in REGISTER.items():
+        read_register(home, connection, table, model)
+    admitted.provide(connection, purpose)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -103,6 +104,8 @@ def check(home: Home, purpose: str) -> dict[str, int]:
                 failed = failures(model, pa.Table.from_batches([batch]))
                 for code in failed["code"].to_pylist():
                     found[code] = found.get(code, 0) + 1
+        if purpose == "analytics" and (small := under_floor(connection, home.policy.profiles.segment_floor)):
+            found["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(home, purpose)}.wal").exists():
         found["MART-WAL"] = 1
     return found
@@ -130,3 +133,11 @@ def rows(home: Home, purpose: str) -> dict[str, int]:
     """Rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
         return {table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0] for model in MARTS[purpose]}
+
+
+def per_rule(home: Home, purpose: str) -> dict[str, int]:
+    """Registrants per rule that lets into the purpose's mart or keeps out of it, on whatever channel."""
+    with home.connect() as connection:
+        read_register(home, connection, "admission", REGISTER["admission"])
+        counted = "SELECT code, count(DISTINCT registrant_id) FROM admission WHERE purpose = ? GROUP BY code ORDER BY code"
+        return dict(connection.execute(counted, [purpose]).fetchall())

@@ -4,11 +4,11 @@ QUERIES = {
     "registrants": """
         SELECT registrant_id, identity_code, customer_number, given_names, family_name, birth_date, language, email, phone,
             street, postcode, town, country, deceased
-        FROM registrants SEMI JOIN contracts USING (registrant_id)""",
+        FROM registrants SEMI JOIN admitted_contracts AS admitted USING (registrant_id)""",
     "contracts": """
         SELECT registrant_id, contract_number, product, status, starts_on, ends_on, monthly_fee, currency
-        FROM contracts WHERE registrant_id IS NOT NULL""",
+        FROM contracts SEMI JOIN admitted_contracts AS admitted USING (registrant_id)""",
     "orders": """
         SELECT registrant_id, order_number, ordered_at, status, amount, currency, items
-        FROM orders SEMI JOIN contracts USING (registrant_id)""",
+        FROM orders SEMI JOIN admitted_contracts AS admitted USING (registrant_id)""",
 }

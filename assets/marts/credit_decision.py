@@ -3,15 +3,16 @@
 Reports and marks about companies carry the business id and no registrant.
 """
 
-_ASSESSED = "SELECT registrant_id FROM credit_reports WHERE registrant_id IS NOT NULL"
+_DECIDED_ON = "registrant_id IS NULL OR registrant_id IN (SELECT registrant_id FROM admitted_credit_decision)"
 
 QUERIES = {
-    "registrants": f"""
+    "registrants": """
         SELECT registrant_id, identity_code, customer_number, given_names, family_name, birth_date
-        FROM registrants SEMI JOIN ({_ASSESSED}) AS assessed USING (registrant_id)""",
-    "credit_reports": "SELECT registrant_id, business_id, purpose_code, credit_class, scale, reported_at FROM credit_reports",
-    "credit_marks": """
+        FROM registrants SEMI JOIN admitted_credit_decision AS admitted USING (registrant_id)""",
+    "credit_reports": f"""
+        SELECT registrant_id, business_id, purpose_code, credit_class, scale, reported_at FROM credit_reports WHERE {_DECIDED_ON}""",
+    "credit_marks": f"""
         SELECT registrant_id, business_id, remark_id, remark_type, remark_code, remark_source, remark_date, amount, creditor,
             paid_on, expires_on
-        FROM credit_marks""",
+        FROM credit_marks WHERE {_DECIDED_ON}""",
 }

@@ -10,6 +10,7 @@ chance, and contacts that records about somebody else have too. Both are searche
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 import zlib
@@ -82,9 +83,11 @@ def _slots(windows: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[t
 
 
 def forms(identifier: str) -> list[bytes]:
-    """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the plus sign."""
+    """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the plus sign, a contact as advertising platforms take it."""
     kind, value = identifier.split(":", 1)
     spelled = {value, value.replace("@", "%40"), value.replace("+", "%2b")}
+    if kind in ("email", "phone"):
+        spelled.add(hashlib.sha256(value.encode()).hexdigest())
     if kind == "phone":
         spelled.add(value.lstrip("+"))
         spelled.add(re.sub(r"^\+358", "0", value))

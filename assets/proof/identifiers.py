@@ -20,7 +20,7 @@ from schemas.declarations import LAYERS
 from schemas.marts import MARTS
 from schemas.raw import Raw
 
-CONTACTS = ("email", "phone")
+CONTACTS = ("email", "phone", "email_sha256", "phone_sha256")
 # How a column of this name holds identifiers; a column under another name holds none (the tests hold this against the models).
 _TYPED = "type || ':' || {0}"
 EXPRESSIONS = {
@@ -35,6 +35,8 @@ EXPRESSIONS = {
     "user_id": "unnest(['user_id:' || trim(user_id), 'customer_number:' || trim(user_id)])",
     "email": "'email:' || email_canonical(email)",
     "phone": "'phone:' || phone_canonical(phone)",
+    "email_sha256": "'email_sha256:' || email_sha256",
+    "phone_sha256": "'phone_sha256:' || phone_sha256",
 }
 
 
@@ -50,7 +52,7 @@ def expressions(model: type[TableModel]) -> list[str]:
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None) -> bool:
     """Make `erased(token, request_id)` of the list: of these requests, or of all that are not open; answers whether it holds any.
 
-    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger.
+    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
     """
     suppression.prepare(home, connection)
     connection.execute("CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR)")
@@ -64,7 +66,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequ
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE held_by_others AS "
         + (
-            f"""SELECT DISTINCT kind || ':' || match_key AS identifier FROM read_parquet('{points}')
+            f"""SELECT DISTINCT unnest([kind || ':' || match_key, kind || '_sha256:' || sha256(match_key)]) AS identifier FROM read_parquet('{points}')
             WHERE registrant_id IN (SELECT registrant_id FROM read_parquet('{known}') WHERE type IN {suppression.STRONG})"""
             if points.exists() and known.exists()
             else "SELECT '' AS identifier WHERE false"

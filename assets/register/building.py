@@ -16,13 +16,14 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries
-from assets.home import Home, copy_parquet, writing
-from assets.register import expiry, facts, golden, membership, relationships
+from assets import deliveries, informing
+from assets.home import Answer, Home, copy_parquet, writing
+from assets.register import admission, aggregates, choices, expiry, facts, golden, interests, membership, outlook, protected, relationships, segregation
 from schemas import register as tables
-from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
 STATE = "built.json"
+FORECAST = "forecast.json"
 
 
 @dataclass
@@ -33,8 +34,15 @@ class Built:
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
     held_back: int = 0
-    protected: int = 0
+    admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
+        """Take a step, and add its time to `seconds`."""
+        started = time.monotonic()
+        answer = step()
+        self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - started, 3)
+        return answer
 
 
 HISTORIES: dict[str, type[TableModel]] = {
@@ -42,11 +50,13 @@ HISTORIES: dict[str, type[TableModel]] = {
     "held_addresses": tables.AddressHistory,
     "held_contact_points": tables.ContactPointHistory,
     "held_choices": tables.Choices,
+    "held_choice_log": tables.ChoiceLog,
 }
 RELATIONSHIPS: dict[str, type[TableModel]] = {
     "contracts": tables.RegistrantContracts,
     "orders": tables.RegistrantOrders,
     "visits": tables.RegistrantVisits,
+    "interests": tables.RegistrantInterests,
     "credit_reports": tables.RegistrantCreditReports,
     "credit_marks": tables.RegistrantCreditMarks,
 }
@@ -57,8 +67,12 @@ _ALL: list[type[TableModel]] = [
     *HISTORIES.values(),
     *RELATIONSHIPS.values(),
     tables.KnownBy,
+    tables.SegregatedOrders,
+    tables.SegregatedConsents,
+    tables.VisitsPerMonth,
     tables.Departed,
     tables.Expired,
+    tables.Admission,
 ]
 TABLES = {table_name(model): model for model in _ALL}
 
@@ -67,41 +81,61 @@ def build(home: Home, today: date) -> Built:
     """Build every table of the register as of `today`. Cost grows with everything staged; memory is DuckDB's bound."""
     built = Built()
     with home.connect() as connection:
-        _resolve(home, connection, today, built)
-        started = time.monotonic()
-        _write(home, connection, built)
-        built.seconds["write"] = round(time.monotonic() - started, 3)
+        resolve(home, connection, today, built)
+        built.timed("relationships", lambda: relationships.gather(connection))
+        built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
+        built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
+        built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("choices", lambda: choices.gather(connection, home.policy, today))
+        built.timed("interests", lambda: interests.gather(connection, home.policy, today))
+        built.timed("write", lambda: _write(home, connection, built))
+        foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
-        built.protected = _count(connection, "SELECT count(*) FROM registrants WHERE protected")
+    built.timed("admission", lambda: admit(home, today, built))
+    with writing(home.lake / "register" / FORECAST) as unfinished:
+        unfinished.write_text(json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]}))
     with writing(home.lake / "register" / STATE) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": asdict(built)}, sort_keys=True))
+        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
     return built
 
 
-def decide(home: Home, today: date) -> dict[str, int]:
-    """What would be past its time on `today`, per rule, without changing anything."""
+def admit(home: Home, today: date, built: Built) -> None:
+    """Decide from the tables just written whom each purpose admits."""
+    model = tables.Admission
     with home.connect() as connection:
-        return _resolve(home, connection, today, Built()).expired
+        for table, read in TABLES.items():
+            if read is not model:
+                read_register(home, connection, table, read)
+        admission.evaluate(connection, home.policy, today)
+        _put(home, connection, built, model, "SELECT * FROM admission")
+        built.admission = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
 
 
-def _resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> Built:
-    """Gather what was said, and resolve it again until nobody's time is over: what is left is what the sweep will leave."""
+def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+    """The register's table as a view of its name; an empty table where there is no file."""
+    path = home.register(table)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+    )
 
-    def timed(name: str, step: Callable[[], object]) -> object:
-        started = time.monotonic()
-        answer = step()
-        built.seconds[name] = round(built.seconds.get(name, 0) + time.monotonic() - started, 3)
-        return answer
 
-    timed("facts", lambda: facts.gather(home, connection, today))
-    while True:
-        timed("source persons", lambda: membership.source_persons(home, connection, today))
-        timed("people", lambda: membership.people(connection))
-        timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
-        timed("relationships", lambda: relationships.gather(connection))
-        timed("golden", lambda: golden.pick(connection, home.policy))
-        if not timed("expiry", lambda: expiry.depart(connection, home.policy, today)):
-            break
+def resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built | None = None) -> Built:
+    """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
+
+    Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
+    """
+    built = built or Built()
+    built.timed("facts", lambda: facts.gather(home, connection, today))
+    built.timed("source persons", lambda: membership.source_persons(home, connection, today))
+    built.timed("people", lambda: membership.people(connection))
+    leaving = True
+    while leaving:
+        built.timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        built.timed("relationships", lambda: relationships.contracts(connection))
+        built.timed("golden", lambda: golden.whole(connection))
+        leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 
@@ -121,9 +155,9 @@ def up_to_date(home: Home, today: date) -> bool:
 def still_up_to_date(home: Home, today: date) -> None:
     """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
     state = home.lake / "register" / STATE
-    counts = json.loads(state.read_text())["counts"]
+    noted = json.loads(state.read_text())
     with writing(state) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "counts": counts}, sort_keys=True))
+        unfinished.write_text(json.dumps({**noted, "inputs": inputs(home, today)}, sort_keys=True))
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
@@ -135,9 +169,13 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     for table, model in RELATIONSHIPS.items():
         _put(home, connection, built, model, f"SELECT * FROM held_{table}")
     _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers")
+    for kept in (tables.SegregatedOrders, tables.SegregatedConsents, tables.VisitsPerMonth):
+        _put(home, connection, built, kept, f"SELECT * FROM {table_name(kept)}")
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
     expiry.keep_cookies(home, connection)
+    informing.forget_who_left(home, connection)
+    protected.note(home, connection)
 
 
 def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:

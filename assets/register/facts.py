@@ -23,7 +23,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Home
-from assets.register import expiry
+from assets.register import clocks, expiry, protected, segregation
 from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import TableModel
@@ -48,6 +48,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     _current_records(connection)
     expiry.remember_cookies(home, connection)
     expiry.leave_out_rows(connection, home.policy, today)
+    segregation.remember(home, connection, today)
     _corrected_codes(connection)
     _base_times(connection)
     _held_back(connection)
@@ -55,6 +56,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
         _said(home, connection, table, today)
     _persons(connection)
     _protection(connection)
+    protected.doubt(home, connection, today)
     fold(connection, "names", NAME, today)
     fold(connection, "addresses", LOCATION, today)
     fold(connection, "contact_points", CONTACT_POINT, today)
@@ -144,8 +146,8 @@ def _held_back(connection: duckdb.DuckDBPyConnection) -> None:
 def _said(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
     """The table's rows that count. An order or visit outlives the person it was of: it stays, without them."""
     own_time = {
-        "credit_reports": expiry.reports_are_over(home.policy, today),
-        "credit_marks": expiry.marks_are_over(home.policy, today),
+        "credit_reports": clocks.reports_are_over(home.policy, today),
+        "credit_marks": clocks.marks_are_over(home.policy, today),
         "identifiers": "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')",
     }.get(table, "false")
     whose = "coalesce(renamed.now, one.person_key)"

@@ -55,7 +55,10 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
         for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers")
     }
     choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
-    return {"registrants": golden, "choices": choices, **same}
+    log = {**choices, "said_at": [("marketing_choices", "stated_at")]}
+    contents = [("visit_actions", column) for column in ("url", "content_name", "content_piece", "search_category")]
+    interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
+    return {"registrants": golden, "choices": choices, "choice_log": log, "interests": interests, **same}
 
 
 COMES_FROM = _comes_from()
@@ -64,22 +67,22 @@ COMES_FROM = _comes_from()
 def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     """Make `registrants` (golden rows, without location for the protected), `provenance`, and the histories.
 
-    Reads what `facts.gather`, `membership.resolve` and `relationships.gather` made. Ties end by record, so the same
-    statements give the same row whatever the order they came in.
+    Reads what `facts.gather`, `membership.resolve` and `whole` made. Ties end by record, so the same statements give the
+    same row whatever the order they came in.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE trust (source VARCHAR, trust INTEGER)")
     connection.executemany("INSERT INTO trust VALUES (?, ?)", [(name, one.trust) for name, one in policy.sources.items()])
-    _whole_registrants(connection)
     for attribute, (columns, rows, preference) in _PICKS.items():
-        protected = "AND NOT state.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
+        protected = "AND NOT state.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
         order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else ("newest, " if "_held WHERE kind" in rows else "")
+        last = "person_key" if rows.startswith("persons_held") else "person_key, position"
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE picked_{attribute} AS
             SELECT registrant_id, {columns}, source, said.delivery_id AS delivery_id, record_key, said.moment AS stated_at
             FROM (SELECT * FROM {rows}) JOIN membership USING (person_key) JOIN trust USING (source)
             JOIN whole AS state USING (registrant_id)
             WHERE true {protected}
-            QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key) = 1"""
+            QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key, {last}) = 1"""
         )
     columns = ", ".join(f"picked_{attribute}.{expression.alias_or_name}" for attribute, (filled, _, _) in _PICKS.items() for expression in _selected(filled))
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
@@ -91,18 +94,20 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         )
     )
     _histories(connection)
-    known_by(connection)
-    _choices(connection)
 
 
-def _whole_registrants(connection: duckdb.DuckDBPyConnection) -> None:
-    """`whole`: what is true of the registrant as soon as it is true of one of its source persons."""
+def whole(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `whole`: what is true of the registrant as soon as it is true of one of its source persons; and `held_identifiers`.
+
+    Reads what `facts.gather`, `membership.resolve` and `relationships.contracts` made.
+    """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE whole AS
         WITH state AS (
             SELECT registrant_id, min(first_seen[:10])::DATE AS first_seen_on, max(last_contact_on) AS last_contact_on,
-                coalesce(bool_or(protected), false) AS protected, max(lifted.moment) AS lifted_at
-            FROM membership LEFT JOIN protection USING (person_key) GROUP BY registrant_id),
+                coalesce(bool_or(protected), false) OR coalesce(bool_or(as_protected), false) AS protected,
+                coalesce(bool_or(protected), false) OR bool_or(doubted.person_key IS NOT NULL) AS withheld, max(lifted.moment) AS lifted_at
+            FROM membership LEFT JOIN protection USING (person_key) LEFT JOIN doubted USING (person_key) GROUP BY registrant_id),
         death AS (
             SELECT registrant_id, bool_or(deceased) AS deceased, min(death_date) AS death_date
             FROM persons_held JOIN membership USING (person_key) WHERE deceased GROUP BY registrant_id),
@@ -118,6 +123,7 @@ def _whole_registrants(connection: duckdb.DuckDBPyConnection) -> None:
             CASE WHEN NOT open THEN last_end END AS relationship_ends_on
         FROM state LEFT JOIN death USING (registrant_id) LEFT JOIN numbers USING (registrant_id) LEFT JOIN bound USING (registrant_id)"""
     )
+    _known_by(connection)
 
 
 def _histories(connection: duckdb.DuckDBPyConnection) -> None:
@@ -137,7 +143,7 @@ def _histories(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT DISTINCT registrant_id, kind, street, street_sv, postcode, town, town_sv, municipality_code, country, valid_from, valid_to,
             is_current AND newest = 1 AS is_current, source
         FROM addresses_held JOIN membership USING (person_key) JOIN whole USING (registrant_id)
-        WHERE NOT whole.protected AND (lifted_at IS NULL OR said.moment >= lifted_at)"""
+        WHERE NOT whole.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)"""
     )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE held_contact_points AS
@@ -146,37 +152,12 @@ def _histories(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def known_by(connection: duckdb.DuckDBPyConnection) -> None:
+def _known_by(connection: duckdb.DuckDBPyConnection) -> None:
     """`held_identifiers`: every identifier by which a source has spoken of the registrant, corrected codes as they were."""
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_identifiers AS
+        """CREATE OR REPLACE TEMP VIEW held_identifiers AS
         SELECT DISTINCT registrant_id, type, told AS value FROM known_as JOIN membership USING (person_key)
         UNION
         SELECT registrant_id, 'identity_code', code FROM corrected
         JOIN membership ON membership.person_key = person_key('identity_code', active)"""
-    )
-
-
-def _choices(connection: duckdb.DuckDBPyConnection) -> None:
-    """`held_choices`: per registrant, purpose and channel what holds.
-
-    Of each origin the last word counts; then a prohibition beats a withdrawal beats a grant, because a newer grant
-    never overrides a prohibition. A choice made about an address or number holds for everyone it reaches.
-    """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_choices AS
-        WITH reached AS (
-            SELECT DISTINCT registrant_id, kind || ':' || match_key AS subject FROM held_contact_points),
-        concerned AS (
-            SELECT registrant_id, one.* FROM said_marketing_choices AS one JOIN membership USING (person_key)
-            UNION
-            SELECT registrant_id, one.* FROM said_marketing_choices AS one JOIN reached USING (subject)),
-        last_word AS (
-            SELECT * FROM concerned QUALIFY row_number() OVER (
-                PARTITION BY registrant_id, purpose, channel, CASE WHEN choice IN ('prohibited', 'lifted') THEN origin ELSE '' END
-                ORDER BY stated_at DESC, said DESC, position DESC) = 1)
-        SELECT registrant_id, purpose, channel, choice, origin, text_version, stated_at AS chosen_at FROM last_word
-        WHERE choice <> 'lifted'
-        QUALIFY row_number() OVER (PARTITION BY registrant_id, purpose, channel
-            ORDER BY list_position(['prohibited', 'withdrawn', 'granted'], choice), stated_at DESC, origin, said DESC) = 1"""
     )

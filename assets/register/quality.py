@@ -5,8 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from assets.home import Home
-from assets.marts.building import read_register
-from assets.register.building import TABLES
+from assets.register.building import TABLES, read_register
 from schemas.validation import failures
 
 CHECKS = {

@@ -5,18 +5,17 @@ from __future__ import annotations
 import duckdb
 
 
-def gather(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `held_contracts`, `held_orders`, `held_visits`, `held_credit_reports`, `held_credit_marks`, with `registrant_id`.
+def contracts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `held_contracts`, with `registrant_id`; reads the view `said_contracts` and `membership`."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE held_contracts AS {_latest('contracts', 'contract_number')}")
 
-    Reads the `said_…` views and `membership`. Several clusters may hold one number only by a fault of the source; the
-    latest statement counts.
+
+def gather(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `held_orders`, `held_visits`, `held_credit_reports`, `held_credit_marks`, with `registrant_id`.
+
+    Reads the `said_…` views and `membership`.
     """
-    for table, number in (("contracts", "contract_number"), ("orders", "order_number")):
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE held_{table} AS
-            SELECT registrant_id, one.* FROM said_{table} AS one LEFT JOIN membership USING (person_key)
-            QUALIFY row_number() OVER (PARTITION BY {number} ORDER BY stated_at DESC, said DESC) = 1"""
-        )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE held_orders AS {_latest('orders', 'order_number')}")
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE held_visits AS
         WITH acted AS (
@@ -39,3 +38,10 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
         QUALIFY row_number() OVER (PARTITION BY coalesce(registrant_id, business_id, person_key), remark_id
             ORDER BY said DESC, position DESC) = 1"""
     )
+
+
+def _latest(table: str, number: str) -> str:
+    """Several clusters may hold one number only by a fault of the source; the latest statement counts."""
+    return f"""
+        SELECT registrant_id, one.* FROM said_{table} AS one LEFT JOIN membership USING (person_key)
+        QUALIFY row_number() OVER (PARTITION BY {number} ORDER BY stated_at DESC, said DESC) = 1"""

@@ -66,8 +66,7 @@ def tcf_string(purposes: int, decisecond: int) -> str:
 @cache
 def _tcf() -> tuple[Text, Text]:
     """Whole strings, and the same broken off."""
-    whole = ["CO5VTlWO5VTlWH1AAAENAiCAAIAAAAAAAAAAAAAAAAAA"]
-    whole += [tcf_string((0xFFC000, 0xF3C000)[n % 2], 16_000_000_000 + n * 9_000_000) for n in range(63)]
+    whole = [tcf_string((0xFFC000, 0xF3C000)[n % 2], 16_000_000_000 + n * 9_000_000) for n in range(64)]
     return vocabulary(whole), vocabulary(text[:20] for text in whole)
 
 

@@ -1,7 +1,7 @@
 """The consent log: who allowed or forbade what, when, and on which words. Append-only: an event never replaces another.
 
-Source: formats.md, section 8; docs/deliveries.md. A grant must be beyond doubt to count; a withdrawal or prohibition
-need not say where it was made.
+Source: formats.md, section 8; docs/deliveries.md. A grant must be beyond doubt to count; whatever refuses need not say
+where it was made, and one whose time cannot be read counts from its delivery.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 
 from assets.sources.source import Dataset, Frame, Source
-from schemas.sources.consents import ConsentRecord
-from schemas.staged import CHANNELS, Identifiers, MarketingChoices
+from schemas.admission import REFUSED, STANDING
+from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
+from schemas.staged import CHANNELS, CHOICES, SPOKEN_OF, Identifiers, MarketingChoices
 
 _FIELDS = (
     "event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language",
 )  # fmt: skip
-_PURPOSES = ("direct_marketing", "analytics", "profiling", "targeted_advertising")
-_CHOICES = ("granted", "withdrawn", "prohibited")
 
 # The log's word for a kind of subject -> the register's, and the subject's canonical form.
 _KIND = """CASE lower({0}) WHEN 'henkilotunnus' THEN 'identity_code' WHEN 'cookie' THEN 'visitor_id'
@@ -31,9 +30,26 @@ _IDENTIFY = f"""
         list_filter([identifier({_KIND.format("said")}, {_VALUE.format("said", "key")})], lambda one: one IS NOT NULL) AS identifiers
     FROM read"""
 
-# A TCF 2 core string: C (version 2 in six bits), then twice six letters that tell tenths of seconds since 1970.
+# A TCF 2 core string is read six bits a letter: the version, then twice 36 bits of tenths of seconds since 1970 (made,
+# last changed); the purposes consented to are the 24 bits from the 153rd (IAB Europe, TCF 2.2, "the core string").
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_UPDATED = " + ".join(f"(strpos('{_LETTERS}', substr(core, {place}, 1)) - 1) * {64 ** (13 - place)}::BIGINT" for place in range(8, 14))
+_FIRST_PURPOSE_BIT = 152
+
+
+def _letter(place: int) -> str:
+    return f"(strpos('{_LETTERS}', substr(core, {place}, 1)) - 1)"
+
+
+def _tenths(first: int) -> str:
+    return " + ".join(f"{_letter(place)} * {64 ** (first + 5 - place)}::BIGINT" for place in range(first, first + 6))
+
+
+def _consented(purpose: int) -> str:
+    letter, bit = divmod(_FIRST_PURPOSE_BIT + purpose - 1, 6)
+    return f"({_letter(letter + 1)} >> {5 - bit}) % 2 = 1"
+
+
+_TCF_GRANTS = " ".join(f"WHEN '{purpose}' THEN {' AND '.join(_consented(one) for one in needed)}" for purpose, needed in TCF_PURPOSES.items())
 
 _PREPARE = (
     # A time without an offset is nobody's: it is not read.
@@ -42,9 +58,12 @@ _PREPARE = (
     # Of at least 213 bits (36 letters), last changed since there is a TCF and not after the event.
     f"""CREATE OR REPLACE TEMP MACRO tcf_sound(core, event_at) AS
     CASE WHEN regexp_full_match(core, 'C[A-Za-z0-9_-]{{35,}}')
-        THEN ({_UPDATED}) / 10 BETWEEN epoch(TIMESTAMP '2018-04-25') AND epoch(event_at) + 86400 ELSE false END""",
+        THEN ({_tenths(8)}) / 10 BETWEEN epoch(TIMESTAMP '2018-04-25') AND epoch(event_at) + 86400 AND {_tenths(2)} <= {_tenths(8)} ELSE false END""",
+    f"CREATE OR REPLACE TEMP MACRO tcf_grants(core, theme) AS CASE theme {_TCF_GRANTS} ELSE false END",
     f"""CREATE OR REPLACE TEMP TABLE events AS
     SELECT record_no, record_key, person_key(kind, value) AS person_key, coalesce(event_at, delivered_at) AS stated_at, event_at, kind, value,
+        coalesce(regexp_matches(lower(source), 'tcf|iab|cmp'), false) AS by_tcf, split_part(evidence, '.', 1) AS core,
+        coalesce(tcf_sound(split_part(evidence, '.', 1), event_at), false) AS sound,
         coalesce(CASE kind WHEN 'identity_code' THEN identity_code_valid(value) WHEN 'email' THEN email_valid(value)
             WHEN 'phone' THEN phone_valid(value) ELSE kind IS NOT NULL AND value IS NOT NULL END, false) AS subject_known,
         lower(purpose) AS purpose, lower(channel) AS channel, lower(status) AS choice, source, evidence, text_version, language
@@ -55,17 +74,17 @@ _PREPARE = (
 )
 
 _VENDOR = f"""
-    SELECT record_no, event_at IS NOT NULL AS time_readable, subject_known,
-        coalesce(purpose IN {_PURPOSES}, false) AS purpose_known, coalesce(channel IN {CHANNELS}, false) AS channel_known,
-        coalesce(choice IN {_CHOICES}, false) AS status_known, choice IS DISTINCT FROM 'granted' OR source IS NOT NULL AS source_told,
-        choice IS DISTINCT FROM 'granted' OR NOT coalesce(starts_with(lower(source), 'tcf'), false)
-            OR event_at IS NULL OR coalesce(tcf_sound(split_part(evidence, '.', 1), event_at), false) AS evidence_sound
+    SELECT record_no, event_at IS NOT NULL OR coalesce(choice IN {(*REFUSED, *STANDING)}, false) AS time_readable, subject_known,
+        coalesce(purpose IN {SPOKEN_OF}, false) AS purpose_known, coalesce(channel IN {CHANNELS}, false) AS channel_known,
+        coalesce(choice IN {CHOICES}, false) AS status_known, choice IS DISTINCT FROM 'granted' OR source IS NOT NULL AS source_told,
+        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR event_at IS NULL OR sound AS evidence_sound,
+        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR NOT sound OR coalesce(tcf_grants(core, purpose), false) AS evidence_grants
     FROM events"""
 
 _SAID = f"""
     SELECT record_no, record_key, person_key, stated_at, 0 AS position, purpose, channel, choice,
         'consents:' || coalesce(source, 'unknown') AS origin, kind || ':' || value AS subject, text_version, language, evidence
-    FROM events WHERE subject_known AND purpose IN {_PURPOSES} AND channel IN {CHANNELS} AND choice IN {_CHOICES}"""
+    FROM events WHERE subject_known AND purpose IN {SPOKEN_OF} AND channel IN {CHANNELS} AND choice IN {CHOICES}"""
 
 _IDENTIFIERS = """
     SELECT record_no, record_key, person_key, stated_at, 1 AS position, kind AS type, value, NULL::VARCHAR AS replaced_by

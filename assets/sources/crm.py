@@ -45,6 +45,14 @@ _WITHOUT_SECRETS = f"""
             lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR
     ELSE payload END"""
 
+# Of a contact under protected identity nothing stays but the fields that are read here and tell no place: a custom field may.
+_PLACES = ("Street Address", "Postal Code", "City", "Country/Region")
+_PLACELESS = [name for name in json.loads(_CONTACT) if name not in _PLACES]
+_WITHOUT_LOCATION = f"""
+    json_merge_patch(payload, '{{' || array_to_string(list_transform(
+        list_filter(json_keys(payload), lambda name: name NOT IN {tuple(_PLACELESS)!r}),
+        lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR"""
+
 _IDENTIFY = """
     SELECT record_no, filled(payload ->> '$."{number}"') AS native_key, list_filter([
         identifier('{type}', filled(payload ->> '$."{number}"')),
@@ -195,6 +203,7 @@ SOURCE = Source(
             format="csv",
             snapshot=True,
             minimise=_WITHOUT_SECRETS,
+            without_location=_WITHOUT_LOCATION,
             identify=_IDENTIFY.format(
                 number="Record ID",
                 type="contact_id",

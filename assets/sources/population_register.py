@@ -74,6 +74,20 @@ _MINIMISE = f"""
             lambda part: NOT regexp_matches(coalesce(part ->> 'tietoryhma', ''), '{NOT_NEEDED}'))))::VARCHAR
     ELSE payload END"""
 
+# What stays of someone under protected identity: groups that tell no place. Of a censored one, that it is.
+_PLACELESS = (
+    "HENKILON_NIMI", "KUTSUMANIMI", "NIMENMUUTOS", "SYNTYMAPAIVA", "HENKILOTUNNUS_KORJAUS", "AIDINKIELI", "ASIOINTIKIELI", "SAHKOPOSTIOSOITE",
+    "TURVAKIELTO", "KUOLINPAIVA", "KUOLLEEKSIJULISTAMISPAIVA", "SUORAMARKKINOINTIKIELTO", "ASIAKASREKISTERIN_PAIVITYSKIELTO",
+    "YHTEYSTIETOJEN_LUOVUTUSKIELTO", "HENKILOMATRIKKELIKIELTO", "SUKUTUTKIMUSKIELTO",
+)  # fmt: skip
+_WITHOUT_LOCATION = f"""
+    json_merge_patch(payload, json_object('tietoryhmat', list_transform(
+        list_filter(from_json(json_extract(payload, '$.tietoryhmat'), '["JSON"]'), lambda part:
+            (part ->> 'tietoryhma') IN {_PLACELESS} OR coalesce(json_array_length(part, '$.turvakiellonAlaisetKentat'), 0) > 0),
+        lambda part: CASE WHEN (part ->> 'tietoryhma') IN {_PLACELESS} THEN part
+            ELSE json_object('tietoryhma', part -> 'tietoryhma', 'muutosattribuutti', part -> 'muutosattribuutti',
+                'turvakiellonAlaisetKentat', part -> 'turvakiellonAlaisetKentat') END)))::VARCHAR"""
+
 # Corrected codes and e-mail addresses are rare: the text is searched before the JSON is taken apart for them.
 _IDENTIFY = """
     WITH found AS (
@@ -272,6 +286,7 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
         sequence_key=sequence_key,
         identify=_IDENTIFY.format(key=key),
         minimise=_MINIMISE,
+        without_location=_WITHOUT_LOCATION,
         prepare=(*filter(None, map(str.strip, _MACROS.split(";"))), *_PREPARE),
         vendor=PopulationRegisterRecord,
         vendor_query=_VENDOR.format(dated=dated),

@@ -33,6 +33,7 @@ class Dataset:
     `identify` selects `record_no, native_key, identifiers` from the table `records(record_no, payload)`: what the record is
     about in the source's own terms (null: its text), and every identifier in it as a list of `<type>:<canonical value>`.
     `minimise` is an expression over `payload` that answers the payload without what the register may not hold.
+    `without_location` answers it without anything that tells where someone is, for registrants under protected identity.
     `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
     `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
@@ -48,6 +49,7 @@ class Dataset:
     sequence_key: str | None = None
     snapshot: bool = False
     minimise: str = "payload"
+    without_location: str = "payload"
     prepare: tuple[str, ...] = field(default=())
 
 

@@ -195,6 +195,7 @@ SOURCE = Source(
             name="visits",
             format="json_array",
             minimise=_minimised(),
+            without_location=_without("payload", ("visitIp", *_PLACE)),
             identify=_IDENTIFY,
             prepare=_PREPARE,
             vendor=VisitRecord,

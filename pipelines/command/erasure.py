@@ -41,7 +41,7 @@ def request_erasure(channel: str, machine: bool, **given: str | None) -> None:
     home.create()
     asked = {name: click.prompt(name.replace("_", " "), hide_input=True) if value == "-" else value for name, value in given.items()}
     try:
-        identifiers = _canonical(home, {name: value for name, value in asked.items() if value})
+        identifiers = canonical(home, {name: value for name, value in asked.items() if value})
         request_id = requests.receive(home, "erasure", channel, identifiers, datetime.now(home.policy.zone))
     except RequestError as error:
         raise CommandError(str(error)) from None
@@ -51,7 +51,7 @@ def request_erasure(channel: str, machine: bool, **given: str | None) -> None:
         click.echo(request_id)
 
 
-def _canonical(home: Home, given: dict[str, str]) -> list[str]:
+def canonical(home: Home, given: dict[str, str]) -> list[str]:
     """Identifiers as the register writes them; raises RequestError naming the kind that is not valid."""
     found = []
     with home.connect() as connection:

@@ -47,7 +47,23 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import backup, erasure, janitor, policy, refresh, retention, sample, sql, ui, verify
+    from pipelines.command import (
+        backup,
+        erasure,
+        janitor,
+        marts,
+        notice,
+        policy,
+        profile,
+        refresh,
+        report,
+        retention,
+        sample,
+        sql,
+        ui,
+        verify,
+        withdrawal,
+    )
 
     for command in (
         sample.sample,
@@ -59,8 +75,15 @@ def main() -> None:
         janitor.janitor,
         backup.backup,
         backup.restore,
-        retention.retention,
+        retention.command,
         policy.policy,
+        profile.profile,
+        marts.why,
+        marts.export,
+        withdrawal.withdraw,
+        notice.notice,
+        report.report,
+        report.inform,
         sql.sql,
         ui.ui,
     ):

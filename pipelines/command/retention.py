@@ -1,35 +1,81 @@
-"""`register retention`: what is past its time on a day; and removing it."""
+"""`register retention`: what is past its time on a day, or will be, or would be; and removing it."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 
 import click
 
+from assets import forecast, retention
 from assets.home import Home
-from assets.register.building import decide
+from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 from pipelines.resources import home_path, writer
+from schemas.enforceable import without_data
+from schemas.policy import Policy, load_policy
+from schemas.supposing import SupposedError, supposing
 
 
-@click.command()
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The day that periods are counted to.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.command(name="retention")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that periods are counted to. Needed for a run; else the default is today.")
+@click.option("--dry-run", is_flag=True, help="Only say what a run on that day would remove.")
+@click.option("--forecast", "ahead", is_flag=True, help="Say what will go in each of the coming 24 months.")
+@click.option(
+    "--what-if", "supposed", multiple=True, metavar="CODE=PERIOD", help="Suppose another period, such as RET-VISITS-25M='13 months'; may be repeated."
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def retention(as_of: datetime, dry_run: bool, machine: bool) -> None:
+def command(as_of: datetime | None, supposed: tuple[str, ...], *, dry_run: bool, ahead: bool, machine: bool) -> None:
     """Remove what is past its time on a day, from every layer, through Dagster; or say what would go."""
-    home = Home(home_path())
-    home.create()
-    if dry_run:
-        found = decide(home, as_of.date())
-    else:
-        from pipelines.command.refresh import dagster, execute
-
-        with writer(home):
-            found = decide(home, as_of.date())
-            instance, job = dagster()
-            execute(job("retention"), instance, as_of.date(), {})
+    simulated = dry_run or ahead
+    if supposed and not simulated:
+        raise click.UsageError("--what-if changes nothing: use it with --dry-run or --forecast")
+    if as_of is None and not simulated:
+        raise click.UsageError("--as-of is needed: what is past its time on that day is removed for good")
+    policy = _supposed(load_policy(), supposed)
+    home = Home(home_path(), policy)
+    today = as_of.date() if as_of else datetime.now(policy.zone).date()
+    if ahead:
+        _foretell(home, today, machine=machine)
+        return
+    gone = retention.simulate(home, today) if dry_run else _run(home, today)
     if machine:
-        as_json(found)
-    else:
-        click.echo(table(["rule", "would go" if dry_run else "gone"], [[rule, count] for rule, count in found.items()]))
+        rows = [asdict(one) for one in gone]
+        as_json({"as_of": today, "dry_run": dry_run, "rules": retention.per_rule(gone), "gone": rows, "no_data": without_data(policy)})
+        return
+    lines = [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone]
+    click.echo(table(["rule", "category", "layer", "effect", "would go" if dry_run else "gone"], lines))
+    click.echo("no data of this kind: " + ", ".join(without_data(policy)))
+
+
+def _run(home: Home, today: date) -> list[retention.Gone]:
+    from pipelines.command.refresh import dagster, execute
+
+    with writer(home):
+        instance, job = dagster()
+        execute(job("retention"), instance, today, {})
+        return retention.last_sweep(home)
+
+
+def _foretell(home: Home, today: date, *, machine: bool) -> None:
+    due = forecast.simulate(home, today)
+    if machine:
+        as_json(forecast.as_data(today, due))
+        return
+    click.echo(table(["month", "will go", ""], [list(row) for row in forecast.bars(today, due)]))
+    totals = {pair: sum(one.rows for one in due if (one.rule, one.category) == pair) for pair in sorted({(one.rule, one.category) for one in due})}
+    click.echo("\n" + table(["rule", "category", "in 24 months"], [[rule, category, rows] for (rule, category), rows in totals.items()]))
+
+
+def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:
+    try:
+        return supposing(policy, dict(_pair(one) for one in supposed)) if supposed else policy
+    except SupposedError as refusal:
+        raise CommandError(str(refusal)) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    code, sign, period = text.partition("=")
+    if not sign:
+        raise click.UsageError("--what-if is written CODE=PERIOD, such as RET-VISITS-25M='13 months'")
+    return code.strip(), period.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -22,5 +23,7 @@ def ui(port: int) -> None:
     os.environ["REGISTER_HOME"] = str(home_path())
     prepare_dagster()
     workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
+    # Started in the background by a shell, the interrupt is ignored, and Dagster ends by it and by nothing else.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = str(Path(sys.executable).with_name("dagster"))
     os.execv(program, [program, "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606

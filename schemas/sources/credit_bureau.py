@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule, rule
 from schemas.identifiers import check
 from schemas.staged import PURPOSE_CODES
 
@@ -27,10 +27,10 @@ class CreditRecord(TableModel):
     identity_code: Text = column("identity_code")
     business_id: Text = column("company")
     purpose_code: Text = column("credit")
-    dates_readable: Flag = column("technical", required=True)
-    amounts_readable: Flag = column("technical", required=True)
-    remarks_fine: Flag = column("technical", required=True)
-    ours_to_have: Flag = column("technical", "not of the positive credit register", required=True)
+    dates_readable: Flag = flag("CREDIT-DATE")
+    amounts_readable: Flag = flag("CREDIT-AMOUNT")
+    remarks_fine: Flag = flag("CREDIT-REMARKS")
+    ours_to_have: Flag = flag("CREDIT-POSITIVE-REGISTER", "not of the positive credit register")
 
     @row_rule("CREDIT-SUBJECT")
     def subject(cls, frame: pd.DataFrame) -> pd.Series:
@@ -47,22 +47,6 @@ class CreditRecord(TableModel):
     @row_rule("CREDIT-PURPOSE")
     def purpose(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["purpose_code"].isin(PURPOSE_CODES)
-
-    @rule("dates_readable", "CREDIT-DATE")
-    def dates(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("amounts_readable", "CREDIT-AMOUNT")
-    def amounts(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("remarks_fine", "CREDIT-REMARKS")
-    def remarks(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("ours_to_have", "CREDIT-POSITIVE-REGISTER")
-    def negative_only(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "credit_record"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule
 
 CODES = {
     "CRM-RECORD-ID": "the contact has no Record ID, so it cannot be told from another",
@@ -28,15 +28,11 @@ class ContactRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     contact_id: Text = column("technical", "Record ID")
-    dates_readable: Flag = column("technical", required=True)
+    dates_readable: Flag = flag("CRM-DATE")
 
     @row_rule("CRM-RECORD-ID")
     def has_record_id(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["contact_id"].notna()
-
-    @rule("dates_readable", "CRM-DATE")
-    def dates(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "contact_record"
@@ -47,35 +43,15 @@ class ContractRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     contract_number: Text = column("contract")
-    party_named: Flag = column("technical", required=True)
-    dates_readable: Flag = column("technical", required=True)
-    dates_in_order: Flag = column("technical", required=True)
-    updated_readable: Flag = column("technical", required=True)
-    fee_readable: Flag = column("technical", required=True)
+    party_named: Flag = flag("CONTRACT-PARTY")
+    dates_readable: Flag = flag("CONTRACT-DATE")
+    dates_in_order: Flag = flag("CONTRACT-DATES")
+    updated_readable: Flag = flag("CONTRACT-UPDATED")
+    fee_readable: Flag = flag("CONTRACT-FEE")
 
     @row_rule("CONTRACT-NUMBER")
     def has_number(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["contract_number"].notna()
-
-    @rule("party_named", "CONTRACT-PARTY")
-    def party(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("dates_readable", "CONTRACT-DATE")
-    def dates(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("dates_in_order", "CONTRACT-DATES")
-    def order(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("updated_readable", "CONTRACT-UPDATED")
-    def updated(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("fee_readable", "CONTRACT-FEE")
-    def fee(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "contract_record"
@@ -86,30 +62,14 @@ class OrderRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     order_number: Text = column("order")
-    party_named: Flag = column("technical", required=True)
-    time_readable: Flag = column("technical", required=True)
-    amount_readable: Flag = column("technical", required=True)
-    items_readable: Flag = column("technical", required=True)
+    party_named: Flag = flag("ORDER-PARTY")
+    time_readable: Flag = flag("ORDER-TIME")
+    amount_readable: Flag = flag("ORDER-AMOUNT")
+    items_readable: Flag = flag("ORDER-ITEMS")
 
     @row_rule("ORDER-NUMBER")
     def has_number(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["order_number"].notna()
-
-    @rule("party_named", "ORDER-PARTY")
-    def party(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("time_readable", "ORDER-TIME")
-    def time(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("amount_readable", "ORDER-AMOUNT")
-    def amount(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("items_readable", "ORDER-ITEMS")
-    def items(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "order_record"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule, rule
 from schemas.identifiers import check
 
 CODES = {
@@ -27,13 +27,13 @@ class PopulationRegisterRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     identity_code: Text = column("identity_code", "henkilotunnus, canonical")
-    groups_are_a_list: Flag = column("technical", "tietoryhmat is a list of objects, each with a tietoryhma", required=True)
-    dated: Flag = column("technical", "a change carries a readable muutospv", required=True)
-    operations_known: Flag = column("technical", required=True)
-    dates_readable: Flag = column("technical", "every date is a calendar date, with a known precision", required=True)
-    postcodes_fine: Flag = column("technical", "every Finnish postcode has five digits", required=True)
-    codes_fine: Flag = column("technical", "municipality codes have three digits", required=True)
-    flags_fine: Flag = column("technical", "turvakieltoAktiivinen and kuollut are true or false", required=True)
+    groups_are_a_list: Flag = flag("VTJ-GROUPS", "tietoryhmat is a list of objects, each with a tietoryhma")
+    dated: Flag = flag("VTJ-MUUTOSPV", "a change carries a readable muutospv")
+    operations_known: Flag = flag("VTJ-MUUTOSATTRIBUUTTI")
+    dates_readable: Flag = flag("VTJ-DATE", "every date is a calendar date, with a known precision")
+    postcodes_fine: Flag = flag("VTJ-POSTCODE", "every Finnish postcode has five digits")
+    codes_fine: Flag = flag("VTJ-KUNTAKOODI", "municipality codes have three digits")
+    flags_fine: Flag = flag("VTJ-FLAG", "turvakieltoAktiivinen and kuollut are true or false")
 
     @row_rule("VTJ-HETU-MISSING")
     def has_identity_code(cls, frame: pd.DataFrame) -> pd.Series:
@@ -42,34 +42,6 @@ class PopulationRegisterRecord(TableModel):
     @rule("identity_code", "VTJ-HETU-CHECKSUM")
     def valid_identity_code(cls, codes: pd.Series) -> pd.Series:
         return check("identity_code_valid", codes)
-
-    @rule("groups_are_a_list", "VTJ-GROUPS")
-    def groups(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("dated", "VTJ-MUUTOSPV")
-    def change_date(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("operations_known", "VTJ-MUUTOSATTRIBUUTTI")
-    def operation(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("dates_readable", "VTJ-DATE")
-    def date(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("postcodes_fine", "VTJ-POSTCODE")
-    def postcode(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("codes_fine", "VTJ-KUNTAKOODI")
-    def municipality(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("flags_fine", "VTJ-FLAG")
-    def true_or_false(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "population_register_record"

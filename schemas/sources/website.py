@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from schemas.columns import Count, Flag, TableModel, Text, column, row_rule, rule
+from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule
 
 CODES = {
     "MATOMO-ERROR-PAYLOAD": "the element is an error answer, not a visit",
@@ -20,14 +20,10 @@ class VisitRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     visit: Text = column("website", "idSite|idVisit")
-    is_a_visit: Flag = column("technical", required=True)
+    is_a_visit: Flag = flag("MATOMO-ERROR-PAYLOAD")
     time_readable: Flag = column("technical", required=True)
-    duration_readable: Flag = column("technical", required=True)
-    actions_are_a_list: Flag = column("technical", required=True)
-
-    @rule("is_a_visit", "MATOMO-ERROR-PAYLOAD")
-    def error_payload(cls, flags: pd.Series) -> pd.Series:
-        return flags
+    duration_readable: Flag = flag("MATOMO-DURATION")
+    actions_are_a_list: Flag = flag("MATOMO-ACTIONS")
 
     @row_rule("MATOMO-VISIT-KEY")
     def has_key(cls, frame: pd.DataFrame) -> pd.Series:
@@ -36,14 +32,6 @@ class VisitRecord(TableModel):
     @row_rule("MATOMO-TIMESTAMP")
     def has_time(cls, frame: pd.DataFrame) -> pd.Series:
         return frame["time_readable"] | ~frame["is_a_visit"]
-
-    @rule("duration_readable", "MATOMO-DURATION")
-    def duration(cls, flags: pd.Series) -> pd.Series:
-        return flags
-
-    @rule("actions_are_a_list", "MATOMO-ACTIONS")
-    def actions(cls, flags: pd.Series) -> pd.Series:
-        return flags
 
     class Config:
         name = "visit_record"

@@ -234,6 +234,7 @@ def test_before_the_erasure_the_person_is_found_in_every_layer(before: Path) -> 
     assert {LEAVES.identity_code, LEAVES.contact_id, LEAVES.customer_number, LEAVES.visitor_id} <= known
 
 
+@pytest.mark.clause("P10.1")
 def test_a_request_is_answered_with_an_opaque_id(erased: Erased) -> None:
     assert (erased.requested.code, erased.requested.err) == (0, "")
     assert re.fullmatch(r"Q[0-9A-Z]+", erased.request_id)
@@ -246,6 +247,7 @@ def test_the_command_says_what_it_did_without_identifiers(erased: Erased) -> Non
     assert not [value for value in LEAVES.identifiers if value in erased.erased.out + erased.requested.out]
 
 
+@pytest.mark.clause("P9.1")
 def test_nothing_of_the_person_is_left_in_any_file(erased: Erased) -> None:
     assert found_anywhere(erased.after, [*LEAVES.identifiers, LEAVES.contract_number, LEAVES.order_number]) == []
 
@@ -288,6 +290,7 @@ def test_a_closed_request_is_not_carried_out_again(erased: Erased, tmp_path: Pat
     assert contents(root) == contents(erased.after)
 
 
+@pytest.mark.clause("P9.1")
 def test_the_same_files_do_not_bring_them_back(erased: Erased) -> None:
     assert (erased.came_again.code, erased.came_again.err) == (0, "")
     assert found_anywhere(erased.again, [*LEAVES.identifiers, LEAVES.contract_number, LEAVES.order_number]) == []

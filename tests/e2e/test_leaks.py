@@ -18,6 +18,7 @@ from assets.home import Home
 from assets.register import building
 from pipelines.command.main import prepare_dagster
 from pipelines.definitions import build_definitions
+from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
 from tests.conftest import basic_data, changes, csv, put
 from tests.e2e.homes import Ended, copied, mart_tables, refresh, texts_of_parquet
@@ -178,7 +179,7 @@ def texts_of_mart(root: Path, purpose: str) -> str:
     return "\n".join(str(value) for rows in tables.values() for row in rows for value in row if value is not None).lower()
 
 
-PURPOSES = ("customer_care", "contracts", "direct_marketing", "analytics", "credit_decision")
+PURPOSES = tuple(MARTS)
 
 
 def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken) -> None:
@@ -202,6 +203,7 @@ def test_nothing_is_told_to_the_terminal(taken: Taken) -> None:
     assert (told_in(taken.ended.out), told_in(taken.ended.err)) == ([], [])
 
 
+@pytest.mark.clause("P8.1")
 @pytest.mark.parametrize("folder", ["dagster", "lake/deliveries", "lake/refused"])
 def test_nothing_is_told_to_what_is_not_the_data(taken: Taken, folder: str) -> None:
     assert told_under(taken.root / folder) == {}
@@ -211,12 +213,18 @@ def test_names_of_files_in_the_lake_tell_nothing(taken: Taken) -> None:
     assert [path for path in (taken.root / "lake").rglob("*") if told_in(str(path.relative_to(taken.root)))] == []
 
 
+@pytest.mark.clause("P4.2", "P5.1")
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(taken: Taken, purpose: str) -> None:
-    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (purpose in ("contracts", "credit_decision"))
-    assert not [one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)] or purpose in ("contracts", "credit_decision")
+    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (purpose in ("contracts", "credit_decision", "legal_claims"))
+    assert not [one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)] or purpose in (
+        "contracts",
+        "credit_decision",
+        "legal_claims",
+    )
 
 
+@pytest.mark.clause("P6.4", "P7.1")
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_credit_data_is_in_credit_decisions_alone(taken: Taken, purpose: str) -> None:
     told = texts_of_mart(taken.root, purpose)
@@ -236,6 +244,7 @@ def test_the_register_has_no_protected_address_either(taken: Taken) -> None:
     assert [value for value in ("streethidden", "townhidden", "hiddenstreetaddress", "hiddencity") if f"{MARK}{value}" in told] == []
 
 
+@pytest.mark.clause("P4.4")
 def test_analytics_knows_nobody(taken: Taken) -> None:
     told = texts_of_mart(taken.root, "analytics")
     assert f"{MARK}browsername" in told
@@ -246,6 +255,7 @@ def test_analytics_knows_nobody(taken: Taken) -> None:
     assert [value for value in ids if value.lower() in told] == []
 
 
+@pytest.mark.clause("P4.5")
 def test_people_under_protection_are_in_no_marketing(taken: Taken) -> None:
     assert f"{MARK}hidden" not in texts_of_mart(taken.root, "direct_marketing")
 

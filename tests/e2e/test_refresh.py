@@ -46,6 +46,7 @@ def test_nothing_unfinished_is_left(refreshed: Refreshed) -> None:
     assert unfinished_runs(refreshed.root) == []
 
 
+@pytest.mark.clause("P8.1", "P8")
 def test_only_the_owner_may_read_the_data_root(refreshed: Refreshed) -> None:
     open_to_others = [path for path in refreshed.root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077]
     assert [str(path.relative_to(refreshed.root)) for path in open_to_others] == []

@@ -22,19 +22,25 @@ from schemas.policy import load_policy
 from tests.conftest import csv, put
 
 SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
-MARTS = {"customer_care", "contracts", "direct_marketing", "analytics", "credit_decision"}
+MARTS = {
+    "products_and_services", "customer_care", "contracts", "direct_marketing", "analytics", "targeted_advertising", "credit_decision", "legal_claims",
+}  # fmt: skip
 REGISTER = {
-    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "contracts", "orders", "visits", "credit_reports",
-    "credit_marks", "identifiers", "departed", "expired",
+    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
+    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission", "segregated_orders", "segregated_consents",
+    "visits_per_month",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
     "raw": {f"raw/{source}" for source in SOURCES},
     "staged": {f"staged/{source}" for source in SOURCES},
     "register": {f"register/{table}" for table in REGISTER},
-    "marts": {f"{step}/{mart}" for step in ("built", "marts") for mart in MARTS},
-    "retention": {"retention/sweep"},
-    "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "closed")},
+    "built": {f"built/{mart}" for mart in MARTS},
+    "marts": {f"marts/{mart}" for mart in MARTS},
+    "retention": {"retention/sweep", "retention/forecast"},
+    "policy": {"policy/conflicts"},
+    "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed")},
+    "erased": {"erasure/closed"},
     "upkeep": {"upkeep/dagster_storage"},
 }
 JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor"}
@@ -78,8 +84,8 @@ class TestDefinitions:
         named = {job.name for job in definitions.jobs or []}
         assert named == JOBS
         assert selected(definitions, "ingest") == {"raw", "staged"}
-        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention"}
-        assert selected(definitions, "retention") == {"register", "built", "marts", "retention"}
+        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention", "policy"}
+        assert selected(definitions, "retention") == {"register", "built", "marts", "retention", "policy"}
         assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
 
     def test_the_janitor_touches_nothing_but_dagsters_storage(self, definitions: dg.Definitions) -> None:
@@ -115,10 +121,9 @@ class TestDefinitions:
 
 class TestAssets:
     def test_each_says_what_it_is_and_whose(self, specs: dict[str, dg.AssetSpec]) -> None:
-        own = {key: spec for key, spec in specs.items() if spec.group_name != "inbox"}
-        assert [key for key, spec in own.items() if not spec.description] == []
-        assert [key for key, spec in own.items() if not spec.owners] == []
-        assert [key for key, spec in own.items() if not spec.kinds] == []
+        assert [key for key, spec in specs.items() if not spec.description] == []
+        assert [key for key, spec in specs.items() if not spec.owners] == []
+        assert [key for key, spec in specs.items() if not spec.kinds] == []
 
     def test_each_table_shows_its_columns_with_a_category_of_the_policy(self, specs: dict[str, dg.AssetSpec]) -> None:
         categories = set(load_policy().categories)
@@ -156,11 +161,11 @@ class TestSchedule:
         with dg.instance_for_test() as instance:
             assert self.tick(definitions, instance) == [("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")]
 
-    def test_neighbouring_days_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
-        for day in ("2026-11-03", "2026-11-04", "2026-11-07"):
+    def test_days_close_together_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
+        for day in ("2026-11-03", "2026-11-04", "2026-11-17"):
             put(home, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
         with dg.instance_for_test() as instance:
-            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-07", "2026-11-07")]
+            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-17", "2026-11-17")]
 
 
 class TestSensors:

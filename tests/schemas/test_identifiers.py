@@ -9,13 +9,14 @@ import pandas as pd
 import phonenumbers
 import pyarrow as pa
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.fi import hetu, ytunnus
 
 from schemas.identifiers import MACROS, check
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=14)
+CANONICAL_TEXT = st.text(st.characters(max_codepoint=126, exclude_categories=["Ll", "Zs", "Cc"]), max_size=14)
 
 
 def canonical(macro: str, values: list[str | None]) -> list[str | None]:
@@ -47,9 +48,8 @@ def identity_codes(draw: st.DrawFn) -> str:
 
 class TestIdentityCode:
     @settings(max_examples=30, deadline=None)
-    @given(st.lists(identity_codes() | TEXT, min_size=1, max_size=60))
+    @given(st.lists(identity_codes() | CANONICAL_TEXT, min_size=1, max_size=60))
     def test_it_is_valid_exactly_when_the_peer_says_so(self, codes: list[str]) -> None:
-        assume(all(code == code.upper() and code.isascii() and code.strip() == code for code in codes))
         assert valid("identity_code_valid", codes) == [hetu.is_valid(code, allow_temporary=True) for code in codes]
 
     def test_the_century_sign_is_part_of_it_though_the_check_character_knows_nothing_of_it(self) -> None:

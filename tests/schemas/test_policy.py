@@ -117,7 +117,30 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("purposes", "gossip"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "products_and_services"),
     (("purposes", "contract"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "write 'contracts'"),
     (("purposes", "credit_decision", "name"), {"en": "credit", "sv": "kredit"}, "add `fi:`"),
+    (("purposes", "analytics"), None, "add `analytics:`"),
     (("profiles", "segment_floor"), 1, "write 2 or more"),
+    (("profiles", "segment_floor"), None, "add `segment_floor:`"),
+    (("profiles", "interests"), None, "add `interests:`"),
+    (("profiles", "intrests"), {}, "write 'interests'"),
+    (("profiles", "interests", "mobile", "contents"), [], "name at least one"),
+    (("profiles", "interests", "mobile", "contents"), None, "add `contents:`"),
+    (("profiles", "interests", "mobile", "contents"), ["*"], "at least 4 characters in a row"),
+    (("profiles", "interests", "mobile", "contents"), ["tuotteet/mobiili*", "*a*b*c*d*"], "at least 4 characters in a row"),
+    (("profiles", "interests", "mobile", "contents"), ["*terveys*"], "health (GDPR 9)"),
+    (("profiles", "interests", "mobile", "words"), ["5g"], "write one of name, contents"),
+    (("profiles", "interests", "mobile", "name"), {"en": "mobile", "fi": "matkapuhelin"}, "add `sv:`"),
+    (("profiles", "interests", "mobile", "name"), {"en": "health", "fi": "terveys", "sv": "hälsa"}, "nobody is profiled by"),
+    (("profiles", "interests", "Mobile Phones"), {"name": {}, "contents": ["tuotteet/mobiili"]}, "small letters"),
+    (("profiles", "interests", "health"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "health (GDPR 9)"),
+    (("profiles", "interests", "politics"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "politics (GDPR 9)"),
+    (("profiles", "interests", "sexuality"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "sexual life or orientation (GDPR 9)"),
+    (("profiles", "interests", "trade_union"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "trade union membership (GDPR 9)"),
+    (("profiles", "interests", "seurakunnat"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "religion or belief (GDPR 9)"),
+    (("profiles", "interests", "offences"), {"name": {}, "contents": ["rikosrekisteri"]}, "offences (GDPR 10)"),
+    (("profiles", "interests", "loans"), {"name": {}, "contents": ["laina/luottotiedot*"]}, "credit data (527/2007)"),
+    (("categories", "age_band", "derived_from"), ["birth_date", "credit"], "527/2007"),
+    (("categories", "interests", "derived_from"), ["website", "diet"], "GDPR 9"),
+    (("categories", "segment", "derived_from"), ["consumption", "credit"], "527/2007"),
     (("categories", "name", "clause"), "5.1", "such as P5.4"),
     (("categories", "name", "clause"), 5.1, "such as P5.4"),
     (("categories", "name", "purposes"), ["gossip"], "write one of analytics"),
@@ -245,6 +268,7 @@ class TestPolicy:
 class TestTransfers:
     """When data may go outside the EEA (GDPR 44-49)."""
 
+    @pytest.mark.clause("P7", "P7.3")
     @pytest.mark.parametrize(
         ("mechanism", "checked", "today", "holds"),
         [
@@ -284,10 +308,12 @@ class TestDeclarations:
         with pytest.raises(declarations.DeclarationError, match="is not stored"):
             declarations.check(policy_with(("categories", "life_event", "stored"), False))
 
+    @pytest.mark.clause("P6")
     def test_a_source_that_is_read_has_an_entry(self) -> None:
         with pytest.raises(declarations.DeclarationError, match="says nothing of crm"):
             check_sources(policy_with(("sources", "crm"), None))
 
+    @pytest.mark.clause("P5", "P8.2")
     @pytest.mark.parametrize("layer", declarations.LAYERS)
     def test_every_column_declares_category_basis_source_retention_and_clause(self, layer: str) -> None:
         policy = load_policy()
@@ -306,6 +332,7 @@ class TestDeclarations:
         assert declared(policy, orders, "register")["order_number"].retention == ("RET-VOUCHER-6Y",)
         assert declared(policy, declarations.LAYERS["raw"][0], "raw")["payload"].retention == ("RET-RAW-13M",)
 
+    @pytest.mark.clause("P4.2")
     @pytest.mark.parametrize(
         ("category", "purposes"),
         [

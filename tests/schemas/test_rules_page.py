@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -13,7 +13,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage import PASSES
-from schemas import backup, proof, staged
+from schemas import admission, backup, conflicts, profiles, proof, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -23,6 +23,18 @@ from schemas.validation import BUILT_IN
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
 SOURCES = {one.name: importlib.import_module(f"schemas.sources.{one.name}") for one in pkgutil.iter_modules(schemas.sources.__path__)}
+
+CATALOGUES: dict[str, Mapping[str, object]] = {
+    "refusals": REFUSALS,
+    "faults": FAULTS,
+    "links": dict.fromkeys(PASSES, ""),
+    "retention": load_policy().retention,
+    "admission": admission.CODES,
+    "profiles": profiles.CODES,
+    "conflicts": conflicts.CODES,
+    "proof": proof.CODES,
+    "backup": backup.CODES,
+}
 
 
 def models(module: ModuleType) -> Iterator[type[TableModel]]:
@@ -36,14 +48,19 @@ def codes(model: type[TableModel]) -> set[str]:
     """The codes that are written out on a model's rules."""
     schema = model.to_schema()
     checks = [*schema.checks, *(check for column in schema.columns.values() for check in column.checks)]
-    return {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
+    flags = {column.metadata["code"] for column in schema.columns.values() if "code" in column.metadata}
+    return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
 def missing(wanted: set[str]) -> list[str]:
     return sorted(code for code in wanted if f"`{code}`" not in PAGE)
 
 
-@pytest.mark.parametrize("catalogue", [REFUSALS, FAULTS, dict.fromkeys(PASSES, ""), load_policy().retention], ids=["refusals", "faults", "links", "retention"])
+@pytest.mark.parametrize(
+    "catalogue",
+    CATALOGUES.values(),
+    ids=CATALOGUES,
+)
 def test_the_page_names_every_code_of_the_catalogue(catalogue: dict[str, object]) -> None:
     assert missing(set(catalogue)) == []
 
@@ -68,11 +85,12 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    assert [text for text in (*said, *REFUSALS.values(), *FAULTS.values()) if text not in PAGE] == []
+    said += [text for catalogue in (REFUSALS, FAULTS, admission.CODES, profiles.CODES, conflicts.CODES) for text in catalogue.values()]
+    assert [text for text in said if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {*REFUSALS, *FAULTS, *PASSES, *proof.CODES, *backup.CODES, *load_policy().retention, "MART-UNDECLARED", "MART-WAL"}
+    known = {"MART-UNDECLARED", "MART-WAL", *(code for catalogue in CATALOGUES.values() for code in catalogue)}
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)

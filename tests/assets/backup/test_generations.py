@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import tarfile
 import tracemalloc
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from assets import informing, suppression
 from assets.backup import generations
 from assets.backup.generations import BackupError, destroy, every, keep, key_path, make
+from assets.backup.sealing import Unsealing
 from assets.home import Home
+from assets.register.expiry import EXPIRED_COOKIES
+from assets.register.protected import WITHHELD
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SECRET = b"AINO-LAHTIJA-MARKER"
@@ -30,6 +35,20 @@ def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> 
     assert len(key_path(filled, made.name).read_bytes()) == 32
     assert key_path(filled, made.name).read_bytes() not in content
     assert [path.stat().st_mode & 0o777 for path in (key_path(filled, made.name), filled.root / "backups" / f"{made.name}.backup")] == [0o600, 0o600]
+
+
+def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
+    kept = [home.register("segregated_orders"), home.register("segregated_consents"), home.register("visits_per_month"), informing.path(home)]
+    kept += [home.lake / WITHHELD, home.lake / EXPIRED_COOKIES, suppression.path(home)]
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"kept")
+    made = make(home, None, NOW)
+    with (home.root / "backups" / f"{made.name}.backup").open("rb") as file:
+        sealed = Unsealing(file, key_path(home, made.name).read_bytes(), made.name)
+        with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
+            names = {entry.name for entry in archive}
+    assert names == {*(str(path.relative_to(home.root)) for path in kept), "secrets/pepper"}
 
 
 def test_each_generation_has_a_key_of_its_own(filled: Home) -> None:

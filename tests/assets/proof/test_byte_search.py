@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import zlib
 from pathlib import Path
@@ -51,8 +52,9 @@ def test_it_is_found_in_small_and_large_letters_and_in_urls(sought: Sought, writ
     assert sought.find(f"...{written}...".encode())["Q1"] == 1
 
 
-def test_a_phone_is_sought_as_it_is_dialled_at_home_and_from_abroad() -> None:
-    assert {form.decode() for form in forms("phone:+358409990111")} == {"+358409990111", "358409990111", "0409990111", "%2b358409990111"}
+def test_a_phone_is_sought_as_it_is_dialled_at_home_and_from_abroad_and_as_it_is_hashed_for_advertising() -> None:
+    hashed = hashlib.sha256(b"+358409990111").hexdigest()
+    assert {form.decode() for form in forms("phone:+358409990111")} == {"+358409990111", "358409990111", "0409990111", "%2b358409990111", hashed}
 
 
 def test_what_is_found_is_told_by_request() -> None:

@@ -20,6 +20,7 @@ from schemas.raw import Raw
 from schemas.staged import CANONICAL
 
 ERASED = ("identity_code:140285-912A", "email:aino@example.fi", "customer_number:C7000001", "visitor_id:a1a1a1a1a1a1a1a1")
+TELLING = ("identity_code", "customer_number", "contact", "hashed_contact", "website_identifier")
 # Columns of these categories that tell nobody by themselves, or say again what the column beside them says.
 TELL_NOBODY = {"kind", "value", "valid_from", "valid_to", "fingerprint", "ip", "replaced_by"}
 
@@ -53,7 +54,7 @@ def found(home: Home) -> list[tuple[str, int, str]]:
 def test_every_column_that_tells_who_someone_is_is_looked_at(layer: str) -> None:
     missing = []
     for model in LAYERS[layer]:
-        telling = {name for name, category in categories(model).items() if category in ("identity_code", "customer_number", "contact", "website_identifier")}
+        telling = {name for name, category in categories(model).items() if category in TELLING}
         looked_at = " ".join(identifiers.expressions(model))
         missing += [f"{table_name(model)}.{name}" for name in telling - TELL_NOBODY if name not in looked_at]
     assert missing == []
@@ -124,6 +125,21 @@ def test_a_mart_is_found_by_its_columns(home: Home) -> None:
     with home.connect() as connection:
         identifiers.prepare(home, connection)
         assert [(one.where, one.count) for one in identifiers.in_mart(connection, "contracts", path)] == [("marts.contracts.registrants", 2)]
+
+
+@pytest.mark.parametrize(("held_by_another", "expected"), [(False, [("marts.targeted_advertising.emails", 1)]), (True, [])])
+def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_too(home: Home, held_by_another: bool, expected: list[tuple[str, int]]) -> None:
+    if held_by_another:
+        put(home, TABLES["identifiers"], home.register("identifiers"), registrant_id="'R2'", type="'contact_id'", value="'1'")
+        put(home, TABLES["contact_points"], home.register("contact_points"), registrant_id="'R2'", kind="'email'", match_key="'aino@example.fi'")
+    path = home.marts / "targeted_advertising.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for model in MARTS["targeted_advertising"]:
+            connection.execute(f"CREATE TABLE {table_name(model)} ({duckdb_columns(model).replace(' NOT NULL', '')})")
+        connection.execute("INSERT INTO emails SELECT 'consented', sha256(unnest(['aino@example.fi', 'eino@example.fi']))")
+    with home.connect() as connection:
+        identifiers.prepare(home, connection)
+        assert [(one.where, one.count) for one in identifiers.in_mart(connection, "targeted_advertising", path)] == expected
 
 
 def test_an_erasure_that_is_going_on_is_no_fault_unless_it_is_asked_for(home: Home) -> None:

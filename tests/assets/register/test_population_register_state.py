@@ -64,6 +64,7 @@ def test_a_death_without_a_date_is_a_death(home: Home) -> None:
     assert (found["deceased"], found["death_date"]) == (True, None)
 
 
+@pytest.mark.clause("P5.2", "P8.3")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home, order: tuple[int, ...]) -> None:
     moved = message(
@@ -101,6 +102,7 @@ def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int,
     assert (found["street"], found["municipality_code"]) == ("Vanhakatu 1", "091")
 
 
+@pytest.mark.clause("P6.2")
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(home: Home, order: tuple[int, ...]) -> None:
     messages = [
@@ -129,6 +131,7 @@ def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
     assert rows(home, "SELECT * FROM addresses") == []
 
 
+@pytest.mark.clause("P8.3", "P5.1")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tuple[int, ...]) -> None:
     new = code("010190-901")
@@ -155,6 +158,7 @@ def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tup
     assert {row["value"] for row in rows(home, "SELECT value FROM identifiers")} == {MAIJA, new}
 
 
+@pytest.mark.clause("P5.4", "P6.2")
 def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
     messages = [
         message(MAIJA, "2026-11-01", part("SUORAMARKKINOINTIKIELTO", "LISATTY", alkupv=day("2026-11-01")), part("SUKUTUTKIMUSKIELTO", "LISATTY")),
@@ -164,6 +168,7 @@ def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
     assert [row["purpose"] for row in rows(home, "SELECT purpose FROM choices")] == ["genealogy"]
 
 
+@pytest.mark.clause("P8.3")
 def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: Home) -> None:
     broken = message(MAIJA, "2026-11-01", name("Rikki", "Mennyt", "OUTO"))
     later = message(MAIJA, "2026-11-02", name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"), protection(True, "LISATTY"))

@@ -10,11 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.sample.consents import tcf_string
 from assets.sources.consents import SOURCE
+from schemas.sources.consents import TCF_PURPOSES
+from schemas.staged import CHOICES, SPOKEN_OF
 from tests.assets.sources.conftest import codes, keep, stage
 
 LOG = SOURCE.datasets[0]
-WHOLE_TCF = "CO5VTlWO5VTlWH1AAAENAiCAAIAAAAAAAAAAAAAAAAAA"
+# Made in December 2020; consents to purposes 1 and 7 to 10.
+WHOLE_TCF = tcf_string(sum(1 << (24 - purpose) for purpose in (1, 7, 8, 9, 10)), 16_080_000_000)
+# The specification's own example, which consents to purpose 1 only.
+STORAGE_ONLY = "CO5VTlWO5VTlWH1AAAENAiCAAIAAAAAAAAAAAAAAAAAA"
 
 
 def event(**fields: str) -> dict[str, str]:
@@ -24,6 +30,7 @@ def event(**fields: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.clause("P5.4", "P6.1")
 def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
     row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).one("marketing_choices")
     expected = {
@@ -54,6 +61,7 @@ def test_its_subject_is_who_other_sources_know_by_the_same_key(kind: str, writte
     assert keep(LOG, [payload]).identifiers == [[identifier]]
 
 
+@pytest.mark.clause("P5.4")
 def test_no_event_replaces_another() -> None:
     assert keep(LOG, [event(), event(status="withdrawn")]).native_keys == [None, None]
     assert not LOG.snapshot
@@ -93,6 +101,19 @@ def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str
     assert not any(done.tables.values())
 
 
+@pytest.mark.parametrize("status", [one for one in CHOICES if one not in ("granted", "lifted")])
+@pytest.mark.parametrize("purpose", SPOKEN_OF)
+def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
+    row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one("marketing_choices")
+    assert (row["purpose"], row["choice"]) == (purpose, status)
+
+
+def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
+    assert stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).one("marketing_choices")["choice"] == "withdrawn"
+    assert codes(LOG, event(status="lifted", event_ts="yesterday")) == {"CONSENT-TIME"}
+
+
+@pytest.mark.clause("P9.3")
 @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
 def test_to_refuse_one_need_not_say_where(status: str) -> None:
     assert stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"] == "consents:unknown"
@@ -100,12 +121,15 @@ def test_to_refuse_one_need_not_say_where(status: str) -> None:
 
 class TestTcf:
     def cookie(self, evidence: str, **fields: str) -> dict[str, str]:
-        return event(subject_key_type="cookie", subject_key="abc", purpose="analytics", channel="web", source="tcf2", evidence=evidence, **fields)
+        return event(
+            **{"subject_key_type": "cookie", "subject_key": "abc", "purpose": "analytics", "channel": "web", "source": "tcf2", "evidence": evidence, **fields}
+        )
 
     @pytest.mark.parametrize("evidence", [WHOLE_TCF, WHOLE_TCF[:36], WHOLE_TCF + ".YAAAAAAAAAA"])
     def test_a_whole_string_is_consent(self, evidence: str) -> None:
         assert codes(LOG, self.cookie(evidence)) == set()
 
+    @pytest.mark.clause("P5.4")
     @pytest.mark.parametrize(
         "evidence",
         [
@@ -123,6 +147,21 @@ class TestTcf:
     )
     def test_a_string_in_doubt_is_no_consent(self, evidence: str) -> None:
         assert codes(LOG, self.cookie(evidence)) == {"CONSENT-TCF-DOUBTFUL"}
+
+    def test_a_whole_string_that_does_not_consent_to_the_purpose_is_no_consent(self) -> None:
+        assert codes(LOG, self.cookie(STORAGE_ONLY)) == {"CONSENT-TCF-PURPOSE"}
+
+    @pytest.mark.parametrize("purpose", SPOKEN_OF)
+    def test_each_purpose_needs_all_of_its_tcf_purposes_and_no_other(self, purpose: str) -> None:
+        needed = TCF_PURPOSES.get(purpose, ())
+        every = range(1, 25)
+        strings = [tcf_string(sum(1 << (24 - one) for one in every if one != missing), 16_080_000_000) for missing in every]
+        found = stage(LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]).codes
+        assert {missing for missing in every if found[missing - 1]} == set(needed or every)
+
+    def test_a_string_changed_before_it_was_made_is_no_consent(self) -> None:
+        assert codes(LOG, self.cookie(WHOLE_TCF[:7] + "AAAAAA" + WHOLE_TCF[13:])) == {"CONSENT-TCF-DOUBTFUL"}
+        assert codes(LOG, self.cookie(WHOLE_TCF[:1] + "______" + WHOLE_TCF[7:])) == {"CONSENT-TCF-DOUBTFUL"}
 
     def test_a_string_newer_than_its_event_is_no_consent(self) -> None:
         assert codes(LOG, self.cookie(WHOLE_TCF, event_ts="2020-01-01T00:00:00Z")) == {"CONSENT-TCF-DOUBTFUL"}

@@ -34,6 +34,7 @@ def report(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
+@pytest.mark.clause("P6.4")
 def test_a_report_is_about_the_person_whose_identity_code_it_gives() -> None:
     payload = report(socialSecurityNumber=" 020180-999y ")
     done, kept = stage(REPORTS, [payload]), keep(REPORTS, [payload])

@@ -82,6 +82,7 @@ class TestContact:
         assert done.row_codes["persons"] == {"PERSON-BIRTH-YEAR"}
         assert len(done.tables["names"]) == 1
 
+    @pytest.mark.clause("P5.1")
     @pytest.mark.parametrize(
         ("written", "language"),
         [
@@ -92,6 +93,7 @@ class TestContact:
     def test_its_language_has_the_registers_code(self, written: str, language: str | None) -> None:
         assert stage(CONTACTS, [contact(Preferred_language=written)]).one("persons")["language"] == language
 
+    @pytest.mark.clause("P5.2")
     def test_addresses_and_numbers_have_a_form_to_match_by(self) -> None:
         email, phone = stage(CONTACTS, [contact(Email=" Maija@Example.FI ", Phone_Number="+358 (0)40 1234567")]).tables["contact_points"]
         assert (email["kind"], email["value"], email["match_key"]) == ("email", "Maija@Example.FI", "maija@example.fi")
@@ -120,6 +122,7 @@ class TestContact:
         assert (home["kind"], home["street"], home["postcode"], home["town"]) == ("postal", "c/o Malli Esimerkkikatu 1 A 2", "00100", "Helsinki")
         assert (home["country"], abroad["country"], abroad["town"]) == (None, "Sweden", "Tukholma")
 
+    @pytest.mark.clause("P5.3")
     def test_each_company_is_one_of_its_own(self) -> None:
         rows = stage(CONTACTS, [contact(Associated_Company="Esimerkki Oy; Toinen Oy ;;", Job_Title='Päällikkö "Key", Pohjola')]).tables["company_contacts"]
         assert [(row["company_name"], row["position"]) for row in rows] == [("Esimerkki Oy", 7), ("Toinen Oy", 8)]
@@ -127,6 +130,7 @@ class TestContact:
 
 
 class TestOptOut:
+    @pytest.mark.clause("P5.4", "P9.6")
     @pytest.mark.parametrize(("column", "origin"), [("Unsubscribed from all email", "crm:hs_email_optout"), ("Global bounce", "crm:global_bounce")])
     @pytest.mark.parametrize("said", ["true", "TRUE", "Yes", "1", "2026-05-01 10:00", "kyllä"])
     def test_it_prohibits_marketing_to_the_address(self, column: str, origin: str, said: str) -> None:
@@ -149,6 +153,7 @@ class TestOptOut:
 
 
 class TestPasswords:
+    @pytest.mark.clause("P5.1")
     @pytest.mark.parametrize("column", ["Password", "portal_password_2", "PASSWORD", "Salasana", "Lösenord"])
     def test_none_reaches_the_disk(self, column: str) -> None:
         kept = json.loads(keep(CONTACTS, [contact() | {column: "hemligt!"}]).payloads[0])
@@ -167,6 +172,7 @@ def contract(**fields: str) -> dict[str, str]:
 
 
 class TestContract:
+    @pytest.mark.clause("P5.6")
     def test_it_is_between_its_contact_and_the_company(self) -> None:
         done, kept = stage(CONTRACTS, [contract()]), keep(CONTRACTS, [contract()])
         row = done.one("contracts")
@@ -225,6 +231,7 @@ def order(**fields: str) -> dict[str, str]:
 
 
 class TestOrder:
+    @pytest.mark.clause("P5.6")
     def test_it_is_its_contacts_at_the_time_it_was_made(self) -> None:
         done, kept = stage(ORDERS, [order()]), keep(ORDERS, [order()])
         row = done.one("orders")

@@ -39,6 +39,7 @@ def messages() -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.clause("P6.2", "P6.6")
 @pytest.mark.parametrize("days", list(itertools.permutations(("2026-11-02", "2026-11-03", "2026-11-04")))[:4])
 def test_changes_end_in_the_right_state_whatever_their_delivery_day(home: Home, days: tuple[str, ...]) -> None:
     basic_data(home, "2026-11-01", payload("perustiedot-response-ok.json")["perustiedot"])

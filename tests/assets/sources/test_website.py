@@ -42,6 +42,7 @@ def key(identifier: str) -> str:
 
 
 class TestMinimising:
+    @pytest.mark.clause("P5.8")
     @pytest.mark.parametrize(
         ("whole", "kept"),
         [
@@ -147,6 +148,7 @@ class TestVisit:
         later = stage(VISITS, [visit(firstActionTimestamp=None)]).one("visits")
         assert later["started_at"] == datetime.fromtimestamp(STARTED + 60, UTC)
 
+    @pytest.mark.clause("P5.8")
     def test_every_field_of_the_policy_is_taken_over(self) -> None:
         told = {
             "fingerprint": "f1", "referrerType": "search", "referrerName": "Haku", "referrerUrl": "https://haku.example.fi/", "referrerKeyword": "sähkö ⚡",
@@ -202,6 +204,7 @@ class TestVisit:
 
 
 class TestActions:
+    @pytest.mark.clause("P5.8")
     def test_searches_advertisements_and_pages_keep_their_place_and_time(self) -> None:
         actions = [
             {"type": "action", "url": "https://kauppa.example.fi/", "timestamp": STARTED},

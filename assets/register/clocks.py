@@ -1,0 +1,171 @@
+"""When the clock of each kind of data started, as SQL over what is staged; and until when it runs, by the policy.
+
+Codes, periods and holds are the policy's: a rule is looked up by what it applies to, never by its name. A period that
+started on a day is over on that day plus the period, counted by the calendar (31 January + 1 month = the last of February);
+the end never rolls forward over a weekend or holiday, for it is no time to act in but the end of a permission to keep.
+The clocks of the accounts start when a year has *ended*, that is on the day after it, so that the last day of the last
+year still belongs to the hold (1336/1997, 2:10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from schemas import law
+from schemas.policy import Period, Policy
+from schemas.vocabulary import AppliesTo
+
+# Whose rows the statutes on accounts may hold, longest first where the policy's category names both.
+STATUTORY: tuple[AppliesTo, ...] = ("books", "vouchers")
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """One kind of thing with a clock of its own, as SQL: which rows tell of it, and on which day its time is over.
+
+    `held` has the rows that are left when the register has been resolved, for the forecast.
+    """
+
+    what: str
+    category: str
+    rule: str
+    rows: str
+    key: str
+    due: str
+    over: str
+    held: str
+
+
+def code(policy: Policy, applies_to: AppliesTo) -> str:
+    """The rule's code, as the policy has it."""
+    return policy.rule(applies_to)[0]
+
+
+def over(policy: Policy, applies_to: AppliesTo, today: date) -> str:
+    """The last day, as SQL, on which a clock must have started for the rule's period to be over."""
+    return f"DATE '{policy.rule(applies_to)[1].period.before(today)}'"
+
+
+def after(period: Period, started: str) -> str:
+    """The day, as SQL, on which the period is over of a clock that started on `started`."""
+    return f"({started} + INTERVAL {period.count} {period.unit})::DATE"
+
+
+def due(policy: Policy, applies_to: AppliesTo, started: str) -> str:
+    """The day, as SQL, on which the rule's period is over of a clock that started on `started`."""
+    return after(policy.rule(applies_to)[1].period, started)
+
+
+def local_day(policy: Policy, moment: str) -> str:
+    """The calendar day of a moment, in the policy's time zone."""
+    return f"timezone('{policy.time_zone}', {moment})::DATE"
+
+
+def after_calendar_year(policy: Policy, day: str) -> str:
+    """The day after the calendar year in which the financial year of `day` ends: where a voucher's clock starts."""
+    return f"make_date({_financial_year(policy, day)} + 1, 1, 1)"
+
+
+def after_financial_year(policy: Policy, day: str) -> str:
+    """The day after the financial year of `day`: where the books' clock starts. A year that ends in February ends with it."""
+    month, last = _ends(policy)
+    following = date(2001, month, last) + timedelta(days=1)
+    return f"make_date({_financial_year(policy, day)} + {following.year - 2001}, {following.month}, {following.day})"
+
+
+def _ends(policy: Policy) -> tuple[int, int]:
+    month, last = policy.controller.financial_year_ends.split("-")
+    return int(month), int(last)
+
+
+def _financial_year(policy: Policy, day: str) -> str:
+    """The calendar year in which the financial year of `day` ends."""
+    month, last = _ends(policy)
+    last = 29 if (month, last) == (2, 28) else last
+    return f"(year({day}) + (month({day}) * 100 + day({day}) > {month * 100 + last})::INTEGER)"
+
+
+_STARTS = {"vouchers": after_calendar_year, "books": after_financial_year}
+
+
+def accounts_hold(policy: Policy, moment: str) -> tuple[str, str]:
+    """Until when the accounts need an order, and under which rule, as SQL: the longest of what category `order` names."""
+    day = local_day(policy, moment)
+    named = [one for one in STATUTORY if code(policy, one) in policy.categories["order"].retention]
+    ends = [(code(policy, one), due(policy, one, _STARTS[one](policy, day))) for one in named]
+    longest = f"greatest({', '.join(end for _, end in ends)})"
+    rule = "CASE " + " ".join(f"WHEN {end} = {longest} THEN '{name}'" for name, end in ends) + " END"
+    return longest, rule
+
+
+def mark_expiry() -> str:
+    """The day, as SQL, on which a credit mark expires at the bureau, or by law if that is earlier (527/2007).
+
+    A month after its payment was recorded, whatever expiry the bureau gives: ours never outlives theirs. Without an expiry
+    of the bureau's, three years after the mark, or after the report where it has no date either.
+    """
+    undated = after(Period.parse(law.UNDATED_MARK_KEPT), "coalesce(remark_date, stated_at::DATE)")
+    return f"least(coalesce(expires_on, {undated}), {after(Period.parse(law.PAID_MARK_KEPT), 'paid_on')})"
+
+
+def orders_are_over(policy: Policy, today: date) -> str:
+    """The condition on orders."""
+    return f"{accounts_hold(policy, 'ordered_at')[0]} <= DATE '{today}'"
+
+
+def visits_are_over(policy: Policy, today: date) -> str:
+    """The condition on visits."""
+    return f"{local_day(policy, 'started_at')} <= {over(policy, 'visits', today)}"
+
+
+def reports_are_over(policy: Policy, today: date) -> str:
+    """The condition on credit reports."""
+    return f"{local_day(policy, 'stated_at')} <= {over(policy, 'credit_reports', today)}"
+
+
+def marks_are_over(policy: Policy, today: date) -> str:
+    """The condition on credit marks."""
+    return f"{mark_expiry()} <= {over(policy, 'credit_marks', today)}"
+
+
+def contracts_are_over(policy: Policy, today: date) -> str:
+    """The condition on contracts joined with the end of their party's last one."""
+    return f"NOT open AND contract_ends.ends_on <= {over(policy, 'customers', today)}"
+
+
+def cookies_are_over(policy: Policy, today: date) -> str:
+    """The condition on cookies, by when each was first seen."""
+    return f"{local_day(policy, 'started_at')} <= {over(policy, 'cookies', today)}"
+
+
+_BOUND = "staged_contracts JOIN contract_ends USING (person_key)"
+_FIRST_SEEN = "(SELECT visitor_id, min(started_at) AS started_at FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"
+_A_REPORT, _A_MARK = "delivery_id || '/' || record_no", "delivery_id || '/' || record_no || '/' || position"
+
+
+def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
+    """Everything staged that ends by a clock of its own, and what of it is over on `today`."""
+
+    def one(what: str, category: str, applies_to: AppliesTo, rows: str, key: str, started: str, over: str, held: str = "") -> Clocked:
+        return Clocked(what, category, f"'{code(policy, applies_to)}'", rows, key, due(policy, applies_to, started), over, held or rows)
+
+    held_until, held_under = accounts_hold(policy, "ordered_at")
+    reported, visited = local_day(policy, "stated_at"), local_day(policy, "started_at")
+    return (
+        one(
+            "contract",
+            "contract",
+            "customers",
+            _BOUND,
+            "contract_number",
+            "contract_ends.ends_on",
+            contracts_are_over(policy, today),
+            f"{_BOUND} WHERE NOT open",
+        ),
+        Clocked("order", "order", held_under, "staged_orders", "order_number", held_until, orders_are_over(policy, today), "held_orders"),
+        one("visit", "website", "visits", "staged_visits", "visit", visited, visits_are_over(policy, today), "held_visits"),
+        one("cookie", "website_identifier", "cookies", _FIRST_SEEN, "visitor_id", visited, cookies_are_over(policy, today)),
+        one("credit_report", "credit", "credit_reports", "staged_credit_reports", _A_REPORT, reported, reports_are_over(policy, today)),
+        one("credit_mark", "credit", "credit_marks", "staged_credit_marks", _A_MARK, mark_expiry(), marks_are_over(policy, today)),
+    )

@@ -1,0 +1,110 @@
+"""A registrant takes a consent back: one record for the consent log, delivered like any other and never replaced.
+
+The record is put into the inbox as a delivery of the source `consents`, of our own making, so that it goes the way of all
+data: raw keeps it, the register's log shows it, and every later build of a mart heeds it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import secrets
+from datetime import datetime
+
+import duckdb
+
+from assets import deliveries
+from assets.home import Home, writing
+from assets.register.building import TABLES, read_register
+from assets.requests import RequestError
+from schemas.identifiers import CANONICAL
+
+# Where such a record says that it was made.
+ORIGIN = "self-service"
+# The register's word for a kind of identifier -> the consent log's.
+KEYS = {
+    "identity_code": "henkilotunnus",
+    "customer_number": "customer_number",
+    "contact_id": "contact_id",
+    "email": "email",
+    "phone": "phone",
+    "visitor_id": "cookie",
+}
+_FIELDS = ("event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language")
+
+
+def deliver(home: Home, identifier: str, purpose: str, channel: str, now: datetime) -> str:
+    """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's SHA-256."""
+    kind, _, value = identifier.partition(":")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _FIELDS, restval="", quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writeheader()
+    event = {"event_ts": now.isoformat(), "purpose": purpose, "channel": channel, "status": "withdrawn", "source": ORIGIN}
+    writer.writerow({**event, "subject_key_type": KEYS[kind], "subject_key": value})
+    data = text.getvalue().encode()
+    day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
+    path = home.inbox / "consents" / day / f"{ORIGIN}-{secrets.token_hex(8)}.csv"
+    manifest = {
+        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": 1,
+        "period": {"from": day, "to": day}, "purpose": "direct_marketing",
+    }  # fmt: skip
+    with writing(path) as unfinished:
+        unfinished.write_bytes(data)
+    with writing(path.with_name(path.name + deliveries.MANIFEST)) as unfinished:
+        unfinished.write_text(json.dumps(manifest))
+    return digest
+
+
+def recognise(home: Home, text: str) -> str:
+    """The identifier `<type>:<value>` that is meant by a value, or by a registrant's id.
+
+    Whatever kind the register knows it as; a value that it does not know must tell by its form what it is. Raises
+    RequestError, without the value, when it may be several things or none.
+    """
+    with home.connect() as connection:
+        known, valid = _candidates(home, connection, text)
+    if len(found := known or valid) == 1:
+        return found[0]
+    if found:
+        raise RequestError("what was given is several kinds of identifier: say which with --customer-number, --contact-id, --email …")
+    raise RequestError("the register knows nobody by what was given, and its form does not tell what it is: say so with --email, --phone, --customer-number …")
+
+
+def _candidates(home: Home, connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[str], list[str]]:
+    """What the register knows by the value, and what its form says that it is."""
+    for table in ("registrants", "identifiers", "contact_points"):
+        read_register(home, connection, table, TABLES[table])
+    spelled = [
+        (kind, f"{kind}_canonical($1)", f"coalesce({kind}_valid({kind}_canonical($1)), false)") if kind in CANONICAL else (kind, "trim($1)", "false")
+        for kind in KEYS
+    ]
+    each = " UNION ALL ".join(f"SELECT '{kind}' AS type, {value} AS value, {valid} AS valid" for kind, value, valid in spelled)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE meant AS {each}", [text])
+    # Of a registrant named by id, an identifier that is theirs alone.
+    rank = f"list_position({list(KEYS)}, type)"
+    known = connection.execute(
+        f"""WITH held AS (SELECT registrant_id, type, value FROM identifiers UNION SELECT registrant_id, kind, match_key FROM contact_points)
+        SELECT type || ':' || value FROM held SEMI JOIN meant USING (type, value) GROUP BY ALL
+        UNION
+        (SELECT type || ':' || value FROM held WHERE type IN {tuple(KEYS)} GROUP BY type, value
+        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = trim(?) ORDER BY {rank} LIMIT 1)""",
+        [text],
+    ).fetchall()
+    valid = connection.execute("SELECT type || ':' || value FROM meant WHERE valid").fetchall()
+    return [row[0] for row in known], [row[0] for row in valid]
+
+
+def concerned(home: Home, digest: str) -> int:
+    """How many registrants the withdrawal with this SHA-256 concerns, by the last built register."""
+    taken = {entry.delivery_id for entry in deliveries.book(home) if entry.sha256 == digest}
+    with home.connect() as connection:
+        read_register(home, connection, "choice_log", TABLES["choice_log"])
+        counted = connection.execute("SELECT count(DISTINCT registrant_id) FROM choice_log WHERE list_contains(?::VARCHAR[], delivery_id)", [sorted(taken)])
+        return int((counted.fetchone() or (0,))[0])
+
+
+def taken_in(home: Home, digest: str) -> bool:
+    """Whether the delivery with this SHA-256 has become part of the lake."""
+    return any(entry.sha256 == digest for entry in deliveries.book(home))

@@ -1,0 +1,31 @@
+"""The ways in which a policy, the law and the data can disagree; read from `conflicts.yaml`.
+
+Nothing of this refuses the policy: the controller decides. What is refused is in `schemas.law` and `schemas.consistency`.
+Source: law.md, "Where the policy is stale or incomplete", and what can be computed beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import TypeAdapter
+
+from schemas.policy import Named, Strict
+
+Severity = Literal["high", "medium", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
+
+
+class Kind(Strict):
+    """One way to disagree: what the law or the data say, where the law says so (keys of `schemas.citations`), a text for the notice."""
+
+    meaning: str
+    severity: Severity
+    citations: tuple[str, ...]
+    proposal: Named
+
+
+KINDS = TypeAdapter(dict[str, Kind]).validate_python(yaml.safe_load(Path(__file__).with_name("conflicts.yaml").read_text(encoding="utf-8")))
+CODES = {code: kind.meaning for code, kind in KINDS.items()}

@@ -1,0 +1,137 @@
+"""What is worked out about a registrant (P4): the rules and their limits, and the tables that the analytics mart holds of it.
+
+Each value stands with the rule that gave it, the counts that the rule looked at, and the day. The limits are the
+company's choice; the floor under which a group is not told of, and the topics of interest, are the policy's.
+Days are calendar days in the policy's time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.columns import Count, Day, TableModel, Text, column
+
+# Lowest value -> class, in rising order; below the lowest there is no class.
+AGE_BANDS: Mapping[int, str] = {18: "18-24", 25: "25-34", 35: "35-44", 45: "45-54", 55: "55-64", 65: "65-74", 75: "75+"}
+RECENCY: Mapping[int, str] = {0: "within 30 days", 31: "31 to 90 days", 91: "91 to 365 days", 366: "over 365 days"}
+FREQUENCY: Mapping[int, str] = {1: "1", 2: "2 to 4", 5: "5 to 9", 10: "10 or more"}
+# Amounts are classed in the currency of the latest order; one without classes has none.
+AMOUNTS: Mapping[str, Mapping[int, str]] = {
+    "EUR": {0: "under 100 EUR", 100: "100 to under 500 EUR", 500: "500 to under 2000 EUR", 2000: "2000 EUR or more"},
+    "SEK": {0: "under 1000 SEK", 1000: "1000 to under 5000 SEK", 5000: "5000 to under 20000 SEK", 20000: "20000 SEK or more"},
+}
+# Class -> what is enough for it, any one of them; who has visited, and not in the window, has lapsed.
+ENGAGEMENT: Mapping[str, Mapping[str, int]] = {
+    "high": {"visits": 8, "actions": 40, "clicks": 4},
+    "medium": {"visits": 3, "actions": 12, "clicks": 1},
+    "low": {"visits": 1},
+}
+LAPSED = "lapsed"
+# How far back is looked, in days, today included; visits and orders that retention has ended are not there to be looked at.
+ENGAGEMENT_DAYS = 180
+CONSUMPTION_DAYS = 730
+# An order that was cancelled or returned is no consumption.
+COUNTED_ORDERS = ("placed", "delivered")
+# Once may be chance.
+INTEREST_TIMES = 2
+# What is withheld of one attribute holds together at least so many floors. With one, who knows the rule can still tell some sizes.
+HIDDEN_FLOORS = 2
+
+_ENOUGH = "; ".join(f"{name}: {' or '.join(f'{least} {what}' for what, least in enough.items())}" for name, enough in ENGAGEMENT.items())
+CODES = {
+    "PROFILE-AGE-BAND": "the age in whole years, banded; only where every day that the birth date may mean gives the same band, of an adult",
+    "PROFILE-LANGUAGE": "the preferred language, as the register has it",
+    "PROFILE-MUNICIPALITY": "the municipality of residence, as the register has it",
+    "PROFILE-ENGAGEMENT": f"{_ENOUGH}, in {ENGAGEMENT_DAYS} days; {LAPSED}: earlier visits only",
+    "PROFILE-RECENCY": f"days since the latest order of the last {CONSUMPTION_DAYS} days that was not cancelled or returned",
+    "PROFILE-FREQUENCY": f"how many orders of the last {CONSUMPTION_DAYS} days were not cancelled or returned",
+    "PROFILE-AMOUNT": "what they came to, credit notes taken off, in the currency of the latest",
+    "PROFILE-INTEREST": f"contents of a policy's topic opened, clicked or narrowed a search to, at least {INTEREST_TIMES} times in the visits that are kept",
+    "PROFILE-SEGMENT-FLOOR": "fewer registrants than the policy's floor share the value: it is given for none of them",
+    "PROFILE-SEGMENT-SUBTRACTION": "the value is withheld so that the smaller ones cannot be told by subtraction",
+}
+
+
+class ProfileValue(TableModel):
+    """A value of an attribute of one registrant, and how it came about."""
+
+    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True)
+    attribute: Text = column("technical", required=True)
+    rule: Text = column("technical", required=True, isin=list(CODES))
+    as_of: Day = column("technical", "the day that the rule counted from", required=True)
+
+
+class AgeBands(ProfileValue):
+    """How old, in bands."""
+
+    value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
+    inputs: Text = column("age_band", "how exactly the birth date is known; never the date", required=True)
+
+    class Config:
+        name = "age_bands"
+
+
+class Languages(ProfileValue):
+    """Which language is preferred."""
+
+    value: Text = column("language", required=True)
+    inputs: Text = column("language", required=True)
+
+    class Config:
+        name = "languages"
+
+
+class Municipalities(ProfileValue):
+    """Where people live, by municipality."""
+
+    value: Text = column("region", required=True)
+    inputs: Text = column("region", required=True)
+
+    class Config:
+        name = "municipalities"
+
+
+class Engagement(ProfileValue):
+    """How much the website is used."""
+
+    value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
+    inputs: Text = column("interests", "visits, actions, clicks, since when", required=True)
+
+    class Config:
+        name = "engagement"
+
+
+class Consumption(ProfileValue):
+    """Recency, frequency and amount of orders."""
+
+    value: Text = column("consumption", required=True)
+    inputs: Text = column("consumption", "orders, their amount, the latest, since when", required=True)
+
+    class Config:
+        name = "consumption"
+
+
+class InterestValues(ProfileValue):
+    """Topics of the policy that a registrant has turned to; several, one or none."""
+
+    value: Text = column("interests", required=True)
+    inputs: Text = column("interests", "times, and the latest day", required=True)
+
+    class Config:
+        name = "interests"
+
+
+class Segments(TableModel):
+    """How many registrants share a value: at least the policy's floor, and none that tells a smaller one by subtraction."""
+
+    attribute: Text = column("technical", required=True)
+    value: Text = column("segment", required=True)
+    registrants: Count = column("segment", required=True, ge=2)
+    as_of: Day = column("technical", required=True)
+
+    class Config:
+        name = "segments"
+
+
+VALUES: tuple[type[ProfileValue], ...] = (AgeBands, Languages, Municipalities, Engagement, Consumption, InterestValues)
+PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments)

@@ -1,0 +1,219 @@
+"""Whoever the marts admit, a slow and obvious evaluator of the rules admits too, and nobody else; every row and column."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from assets.home import Home
+from assets.marts import building as marts
+from assets.register import admission, building
+from schemas.admission import RULES, channels
+from schemas.columns import arrow_schema, table_name
+from schemas.marts import MARTS
+from schemas.policy import POLICY_FILE, Policy, load_policy
+from tests.assets.marts.random_register import World, random_world
+from tests.assets.marts.reference import Person, allowed
+
+POLICY = load_policy()
+DAYS = [date(2026, 11, 20), date(2026, 2, 28), date(2026, 3, 1), date(2028, 2, 29), date(2019, 6, 27), date(2040, 1, 1)]
+
+
+def published(home: Home, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Build admission and every mart for real; answers their rows."""
+    building.admit(home, today, building.Built())
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for purpose, models in MARTS.items():
+        marts.build(home, purpose, today)
+        marts.publish(home, purpose)
+        with duckdb.connect(str(marts.mart_path(home, purpose)), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            found[purpose] = {}
+            for model in models:
+                read = connection.execute(f"SELECT * FROM {table_name(model)}")
+                names = [column[0] for column in read.description]
+                assert names == arrow_schema(model).names
+                found[purpose][table_name(model)] = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+    return found
+
+
+def people(world: World) -> dict[str, Person]:
+    def of(table: str) -> dict[str, list[dict[str, Any]]]:
+        grouped = defaultdict(list)
+        for row in world.tables[table]:
+            grouped[row["registrant_id"]].append(row)
+        return grouped
+
+    contracts, orders, visits, words, told = of("contracts"), of("orders"), of("visits"), of("choice_log"), of("provenance")
+    reports, remarks = of("credit_reports"), of("credit_marks")
+    return {
+        one["registrant_id"]: Person(
+            one,
+            contracts[one["registrant_id"]],
+            orders[one["registrant_id"]],
+            visits[one["registrant_id"]],
+            reports[one["registrant_id"]] + remarks[one["registrant_id"]],
+            words[one["registrant_id"]],
+            {row["attribute"]: row["source"] for row in told[one["registrant_id"]]},
+        )
+        for one in world.tables["registrants"]
+    }
+
+
+def admitted(everyone: dict[str, Person], purpose: str, channel: str, policy: Policy, today: date) -> set[str]:
+    return {one for one, person in everyone.items() if allowed(person, purpose, channel, policy, today)}
+
+
+def ids(rows: list[dict[str, Any]]) -> set[str]:
+    return {row["registrant_id"] for row in rows if row["registrant_id"]}
+
+
+def without_bases(**removed: str) -> Policy:
+    """The policy without a basis of a purpose, such as `direct_marketing="legitimate_interest"`."""
+    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    for purpose, basis in removed.items():
+        said["purposes"][purpose]["bases"].remove(basis)
+    return Policy.model_validate(said)
+
+
+POLICIES = [
+    POLICY,
+    without_bases(direct_marketing="legitimate_interest", customer_care="contract"),
+    without_bases(products_and_services="legitimate_interest", customer_care="legitimate_interest", credit_decision="legitimate_interest"),
+]
+
+
+# A world is one seed: there is nothing to shrink.
+@settings(max_examples=10, deadline=None, phases=[Phase.generate])
+@given(seed=st.integers(0, 2**32), today=st.sampled_from(DAYS), which=st.integers(0, len(POLICIES) - 1))
+def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(tmp_path_factory: pytest.TempPathFactory, seed: int, today: date, which: int) -> None:
+    policy = POLICIES[which]
+    home = Home(tmp_path_factory.mktemp("home"), policy)
+    home.create()
+    world = random_world(seed, today, 120)
+    world.write(home)
+    found, everyone = published(home, today), people(world)
+    rows = world.tables
+
+    def may(purpose: str, channel: str = "all") -> set[str]:
+        return admitted(everyone, purpose, channel, policy, today)
+
+    for channel in channels("direct_marketing"):
+        assert ids(found["direct_marketing"][f"by_{channel}"]) == may("direct_marketing", channel)
+    assert ids(found["contracts"]["registrants"]) == may("contracts")
+    assert ids(found["customer_care"]["registrants"]) == may("customer_care")
+    assert ids(found["legal_claims"]["registrants"]) == may("legal_claims")
+    assert ids(found["credit_decision"]["registrants"]) == may("credit_decision")
+    for purpose in ("contracts", "customer_care", "legal_claims"):
+        for table, number in (("contracts", "contract_number"), ("orders", "order_number")):
+            assert {row[number] for row in found[purpose][table]} == {row[number] for row in rows[table] if row["registrant_id"] in may(purpose)}
+    assert ids(found["credit_decision"]["credit_reports"]) | ids(found["credit_decision"]["credit_marks"]) == may("credit_decision")
+    for table in ("contracts", "orders", "visits"):
+        mine = [row for row in rows[table] if row["registrant_id"] in may("products_and_services")]
+        assert len(found["products_and_services"][table]) == len(mine)
+        assert len({row["pseudonym"] for row in found["products_and_services"][table]}) == len(ids(mine))
+    assert len(found["products_and_services"]["customers"]) == len(may("products_and_services"))
+    assert len(found["analytics"]["visits"]) == len([row for row in rows["visits"] if row["registrant_id"] in may("analytics")])
+    for channel, kind in (("email", "emails"), ("phone", "phones")):
+        let_in = may("targeted_advertising", channel)
+        by_value = defaultdict(set)
+        for row in rows["contact_points"]:
+            if row["kind"] == channel:
+                by_value[row["match_key"]].add(row["registrant_id"])
+        expected = {hashlib.sha256(value.encode()).hexdigest() for value, reached in by_value.items() if reached <= let_in}
+        assert {row[f"{channel}_sha256"] for row in found["targeted_advertising"][kind]} == expected
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, World, dict[str, dict[str, list[dict[str, Any]]]]]:
+    """A register large enough that every rule speaks of somebody."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    home.create()
+    world = random_world(7, DAYS[0], 1_500)
+    world.write(home)
+    return home, world, published(home, DAYS[0])
+
+
+def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    yield from (str(value).lower() for rows in tables.values() for row in rows for value in row.values() if value is not None)
+
+
+def test_every_rule_has_a_predicate_and_speaks_of_somebody(large: tuple[Home, World, Any]) -> None:
+    assert set(admission.PREDICATES) == set(RULES)
+    told = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
+    assert told == set(RULES)
+
+
+def test_each_mart_admits_some_and_not_all(large: tuple[Home, World, Any]) -> None:
+    everyone = people(large[1])
+    for purpose in MARTS:
+        for channel in channels(purpose):
+            assert 0 < len(admitted(everyone, purpose, channel, POLICY, DAYS[0])) < len(everyone), (purpose, channel)
+
+
+def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(large: tuple[Home, World, Any]) -> None:
+    found = large[2]
+    seen = [
+        {row["pseudonym"] for rows in found[purpose].values() for row in rows if row.get("pseudonym")} for purpose in ("analytics", "products_and_services")
+    ]
+    assert all(seen)
+    assert seen[0].isdisjoint(seen[1])
+
+
+@pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
+def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(large: tuple[Home, World, Any], purpose: str) -> None:
+    told = set(texts(large[2][purpose]))
+    for one in large[1].tables["registrants"]:
+        secret = {str(one[name]).lower() for name in ("registrant_id", "customer_number", "email", "phone", "street") if one[name]}
+        assert told.isdisjoint(secret)
+    numbers = {row[number].lower() for table, number in (("contracts", "contract_number"), ("orders", "order_number")) for row in large[1].tables[table]}
+    assert told.isdisjoint(numbers)
+
+
+def test_what_sending_needs_and_no_more(large: tuple[Home, World, Any]) -> None:
+    tables = large[2]["direct_marketing"]
+    who = {"registrant_id", "given_names", "family_name", "language"}
+    assert {name: set(rows[0]) - who for name, rows in tables.items()} == {
+        "by_email": {"email"},
+        "by_sms": {"phone"},
+        "by_phone": {"phone"},
+        "by_post": {"street", "postcode", "town", "country"},
+    }
+    assert {name: set(rows[0]) for name, rows in large[2]["targeted_advertising"].items()} == {
+        "emails": {"audience", "email_sha256"},
+        "phones": {"audience", "phone_sha256"},
+    }
+
+
+def test_no_location_of_the_protected_is_anywhere(large: tuple[Home, World, Any]) -> None:
+    protected = {one["registrant_id"] for one in large[1].tables["registrants"] if one["protected"]}
+    for tables in large[2].values():
+        for rows in tables.values():
+            assert not [row for row in rows if row.get("registrant_id") in protected and (row.get("street") or row.get("town") or row.get("postcode"))]
+
+
+def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.create()
+    random_world(1, DAYS[0], 50).write(home)
+    home.register("admission").unlink()
+    for purpose in MARTS:
+        marts.build(home, purpose, DAYS[0])
+        rows = {name: count for name, count in _counts(home, purpose).items() if name != "about"}
+        assert sum(rows.values()) == 0, purpose
+
+
+def _counts(home: Home, purpose: str) -> dict[str, int]:
+    with duckdb.connect(str(marts.candidate_path(home, purpose)), read_only=True) as connection:
+        names = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # type: ignore[index]

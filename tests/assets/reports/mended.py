@@ -1,0 +1,29 @@
+"""The shipped policy with a part put otherwise, without a file."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Any
+
+import yaml
+
+from schemas.policy import POLICY_FILE, Policy
+
+
+@functools.cache
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def policy(*changes: tuple[tuple[str, ...], Any]) -> Policy:
+    """The policy after the changes, each a path into the file and what stands there then; None takes it out."""
+    told = copy.deepcopy(_written())
+    for where, value in changes:
+        inner = functools.reduce(lambda part, key: part.setdefault(key, {}), where[:-1], told)
+        if value is None:
+            inner.pop(where[-1], None)
+        else:
+            inner[where[-1]] = value
+    return Policy.model_validate(told)

@@ -1,0 +1,68 @@
+"""`register retention` as it is typed: what would go, what will, what would under another period; and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from assets.home import Home
+from pipelines.command.retention import command
+from tests.assets.test_retention import deliver
+from tests.conftest import TODAY, take_in
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("retained") / "data")
+    home.create()
+    deliver(home)
+    take_in(home)
+    return home.root
+
+
+def asked(root: Path, *words: str) -> Result:
+    return CliRunner(env={"REGISTER_HOME": str(root)}).invoke(command, list(words))
+
+
+def told(root: Path, *words: str) -> Any:
+    answer = asked(root, *words, "--json")
+    assert answer.exit_code == 0, answer.output
+    return json.loads(answer.output)
+
+
+def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
+    found = told(root, "--as-of", str(TODAY), "--dry-run")
+    assert {"rule": "RET-VISITS-25M", "category": "website", "layer": "staged", "effect": "delete", "rows": 1} in found["gone"]
+    assert found["rules"]["RET-VISITS-25M"] == sum(one["rows"] for one in found["gone"] if one["rule"] == "RET-VISITS-25M")
+    assert "RET-DIET-14D" in found["no_data"]
+    assert "RET-VISITS-25M" in asked(root, "--as-of", str(TODAY), "--dry-run").output
+
+
+def test_a_forecast_has_24_months_and_a_bar_for_each(root: Path) -> None:
+    found = told(root, "--as-of", str(TODAY), "--forecast")
+    assert next(iter(found["months"])) == "2026-11"
+    assert len(found["months"]) == 24
+    assert sum(found["months"].values()) == sum(one["rows"] for one in found["due"])
+    assert "█" in asked(root, "--as-of", str(TODAY), "--forecast").output
+
+
+def test_what_if_is_told_with_the_supposed_period(root: Path) -> None:
+    assert told(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")["rules"]["RET-VISITS-25M"] > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), 2),
+        (("--as-of", "2026-11-20", "--what-if", "RET-VISITS-25M=1 days"), 2),
+        (("--dry-run", "--what-if", "RET-VISITS-25M"), 2),
+        (("--dry-run", "--what-if", "RET-NOTHING=1 days"), 1),
+        (("--dry-run", "--what-if", "RET-VOUCHER-6Y=1 years"), 1),
+    ],
+)
+def test_what_cannot_be_is_refused(root: Path, words: tuple[str, ...], code: int) -> None:
+    assert asked(root, *words).exit_code == code
