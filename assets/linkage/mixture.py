@@ -1,0 +1,176 @@
+"""What agreement weighs: Fellegi and Sunter's model with three kinds of pair, learned without labels.
+
+A pair is a *match* (one person), two people of one *household*, or *random*. Given its kind, fields agree independently of each other. How
+random pairs agree is counted exactly (chance.py) and stays; how matches and households agree is learned by expectation
+maximisation over all candidate pairs at once. Each pass is a world of its own, with its own mix of the three kinds, in
+which only the fields that the pass did not select by are looked at: what was selected by says nothing of the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assets.linkage.fields import BITS, Field
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+PRIOR_PAIRS = 40.0
+"""What is believed beforehand weighs as much as so many pairs."""
+MOSTLY_DIFFER = 0.4
+"""At most so many pairs of one person differ in a field that both have."""
+ROUNDS = 60
+SETTLED = 1e-5
+LEAST = 1e-6
+WIDTH = 1 << BITS
+MATCH, HOUSEHOLD, RANDOM = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Candidate pairs counted: rows of the passes that found them (bits), the levels by field, what is known, how many.
+
+    `known`: 1 one person, -1 two, 0 unknown. `levels` is (rows, fields).
+    """
+
+    passes: Ints
+    levels: Ints
+    known: Ints
+    pairs: Floats
+
+
+def levels_of(pattern: NDArray[np.uint64], fields: int) -> Ints:
+    """Patterns taken apart: (rows, fields)."""
+    shifts = (np.arange(fields) * BITS).astype(np.uint64)
+    return ((pattern[:, None] >> shifts) & np.uint64(WIDTH - 1)).astype(np.int64)
+
+
+def beginnings(fields: Sequence[Field], chance: Floats) -> Floats:
+    """The distributions to begin with, (3, fields, 8): level 0 (missing) says nothing, levels that do not exist neither.
+
+    Where a field is not shared by households, two of a household agree on it by chance, or as rarely as is believed.
+    """
+    theta = np.ones((3, len(fields), WIDTH))
+    theta[RANDOM] = chance
+    for place, field in enumerate(fields):
+        several = slice(1, len(field.levels) + 1)
+        for kind, said in ((MATCH, [level.match for level in field.levels]), (HOUSEHOLD, [level.household for level in field.levels])):
+            theta[kind, place, several] = np.asarray(said) / sum(said)
+    return theta
+
+
+def log_likelihood(theta: Floats, levels: Ints, looked_at: NDArray[np.bool_] | None = None) -> Floats:
+    """Natural logarithms of how likely the levels are in each kind: (3, rows)."""
+    logs = np.log(np.maximum(theta, LEAST * LEAST))
+    logs[:, :, 0] = 0.0
+    fields = np.arange(levels.shape[1]) if looked_at is None else np.flatnonzero(looked_at)
+    found = np.zeros((3, len(levels)))
+    for field in fields:
+        found += logs[:, field, levels[:, field]]
+    return found
+
+
+def learn(fields: Sequence[Field], counted: Counted, held_out: Sequence[frozenset[str]], chance: Floats) -> Floats:
+    """The three distributions, (3, fields, 8), learned from all passes; `held_out` names each pass's own fields."""
+    believed = beginnings(fields, chance)
+    theta = believed.copy()
+    worlds = [_world(fields, counted, number, own) for number, own in enumerate(held_out)]
+    worlds = [world for world in worlds if len(world.pairs) and world.looked_at.any() and not world.looked_at.all()]
+    mixes = [np.array([0.3, 0.2, 0.5]) for _ in worlds]
+    shared = np.array([field.shared for field in fields])
+    for _ in range(ROUNDS):
+        heaps = np.zeros_like(theta)
+        for number, world in enumerate(worlds):
+            mixes[number] = _expect(world, theta, mixes[number], heaps)
+        after = _maximise(heaps, believed, shared)
+        after[RANDOM] = chance
+        moved = float(np.abs(after - theta).max())
+        theta = after
+        if moved < SETTLED:
+            break
+    return theta
+
+
+@dataclass(frozen=True)
+class _World:
+    """The pairs of one pass, by the levels of the fields it did not select by."""
+
+    looked_at: NDArray[np.bool_]
+    levels: Ints
+    known: Ints
+    pairs: Floats
+
+
+def _world(fields: Sequence[Field], counted: Counted, number: int, own: frozenset[str]) -> _World:
+    looked_at = np.array([not ({field.name, field.group} & own) for field in fields])
+    inside = (counted.passes >> number) & 1 == 1
+    levels = np.where(looked_at, counted.levels[inside], 0)
+    keys = (levels << (np.arange(len(fields)) * BITS)).sum(axis=1) * 3 + counted.known[inside] + 1
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    pairs = np.bincount(which, counted.pairs[inside], minlength=len(first))
+    return _World(looked_at, levels[first], counted.known[inside][first], pairs)
+
+
+def _expect(world: _World, theta: Floats, mix: Floats, heaps: Floats) -> Floats:
+    """Share every pair out over the three kinds, heap up what was seen of each; answers the pass's new mix."""
+    logs = log_likelihood(theta, world.levels, world.looked_at) + np.log(mix)[:, None]
+    logs[MATCH, world.known < 0] = -np.inf
+    logs[HOUSEHOLD:, world.known > 0] = -np.inf
+    logs -= logs.max(axis=0)
+    share = np.exp(logs)
+    share *= world.pairs / share.sum(axis=0)
+    for field in np.flatnonzero(world.looked_at):
+        for kind in (MATCH, HOUSEHOLD):
+            heaps[kind, field] += np.bincount(world.levels[:, field], share[kind], minlength=WIDTH)
+    total = share.sum(axis=1) + np.array([1.0, 1.0, 1.0])
+    answer: Floats = total / total.sum()
+    return answer
+
+
+def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_]) -> Floats:
+    after = believed.copy()
+    for kind in (MATCH, HOUSEHOLD):
+        seen = heaps[kind].copy()
+        seen[:, 0] = 0.0
+        prior = believed[kind].copy()
+        prior[:, 0] = 0.0
+        there = (prior < 1.0) & (np.arange(WIDTH) > 0)
+        if kind == MATCH:
+            seen = _bounded(seen, prior)
+        learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
+        changes = there & (shared[:, None] if kind == HOUSEHOLD else True)
+        after[kind] = np.where(changes, np.maximum(learned, LEAST), believed[kind])
+    return after
+
+
+def _bounded(seen: Floats, prior: Floats) -> Floats:
+    """Of one person's pairs most agree, more or less, in each field: a mixture that has found anything else has not found people."""
+    last = (prior > 0).sum(axis=1)
+    fields = np.arange(len(seen))
+    others = seen.sum(axis=1) - seen[fields, last]
+    seen[fields, last] = np.minimum(seen[fields, last], others * MOSTLY_DIFFER / (1 - MOSTLY_DIFFER))
+    return seen
+
+
+def mix_of(theta: Floats, counted: Counted, records: int) -> tuple[float, float]:
+    """Of all pairs of records, the shares that are matches and that are households: what the candidates add up to.
+
+    At least one record in a hundred thousand is believed to have a match, so that odds stay finite.
+    """
+    everything = max(records * (records - 1) / 2, 1.0)
+    logs = log_likelihood(theta, counted.levels)
+    match, household = 0.2 * records / everything, 0.2 * records / everything
+    least = max(1e-5 * records, 0.5) / everything
+    for _ in range(40):
+        mixed = logs + np.log([[match], [household], [max(1.0 - match - household, 0.5)]])
+        mixed[MATCH, counted.known < 0] = -np.inf
+        mixed[HOUSEHOLD:, counted.known > 0] = -np.inf
+        mixed -= mixed.max(axis=0)
+        share = np.exp(mixed)
+        share *= counted.pairs / share.sum(axis=0)
+        match, household = (max(float(share[kind].sum()) / everything, least) for kind in (MATCH, HOUSEHOLD))
+    return match, household
