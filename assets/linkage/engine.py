@@ -136,8 +136,8 @@ class _Run:
                 random = chance.of_levels(self.connection, compared, alike, self.report.records)
                 seen = scoring.counted(self.connection, compared, "linkage_compared")
                 theta = mixture.learn(compared, seen, [one.fields for one in chosen], random)
-                match, household = mixture.mix_of(theta, seen, self.report.records)
-                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, match, household, alike)
+                mix = mixture.mix_of(theta, seen, self.report.records)
+                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, alike)
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
             scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")

@@ -1,6 +1,7 @@
 """What agreement weighs: Fellegi and Sunter's model with three kinds of pair, learned without labels.
 
-A pair is a *match* (one person), two people of one *household*, or *random*. Given its kind, fields agree independently of each other. How
+A pair is a *match* (one person), two people of one *household*, or *random*. Matches come in two sorts, the *careful* and
+the *careless*: who has one field wrong has others wrong more often, and one sort alone would take that for two people. Given its kind, fields agree independently of each other. How
 random pairs agree is counted exactly (chance.py) and stays; how matches and households agree is learned by expectation
 maximisation over all candidate pairs at once. Each pass is a world of its own, with its own mix of the three kinds, in
 which only the fields that the pass did not select by are looked at: what was selected by says nothing of the rest.
@@ -27,7 +28,9 @@ ROUNDS = 60
 SETTLED = 1e-5
 LEAST = 1e-6
 WIDTH = 1 << BITS
-MATCH, HOUSEHOLD, RANDOM = 0, 1, 2
+CAREFUL, CARELESS, HOUSEHOLD, RANDOM = range(4)
+MATCHES = (CAREFUL, CARELESS)
+KINDS = 4
 
 
 @dataclass(frozen=True)
@@ -50,37 +53,38 @@ def levels_of(pattern: NDArray[np.uint64], fields: int) -> Ints:
 
 
 def beginnings(fields: Sequence[Field], chance: Floats) -> Floats:
-    """The distributions to begin with, (3, fields, 8): level 0 (missing) says nothing, levels that do not exist neither.
+    """The distributions to begin with, (kinds, fields, 8): level 0 (missing) says nothing, levels that do not exist neither.
 
     Where a field is not shared by households, two of a household agree on it by chance, or as rarely as is believed.
     """
-    theta = np.ones((3, len(fields), WIDTH))
+    theta = np.ones((KINDS, len(fields), WIDTH))
     theta[RANDOM] = chance
     for place, field in enumerate(fields):
         several = slice(1, len(field.levels) + 1)
-        for kind, said in ((MATCH, [level.match for level in field.levels]), (HOUSEHOLD, [level.household for level in field.levels])):
-            theta[kind, place, several] = np.asarray(said) / sum(said)
+        match, household = (np.asarray([getattr(level, kind) for level in field.levels]) for kind in ("match", "household"))
+        for kind, said in ((CAREFUL, match), (CARELESS, np.sqrt(match)), (HOUSEHOLD, household)):
+            theta[kind, place, several] = said / said.sum()
     return theta
 
 
 def log_likelihood(theta: Floats, levels: Ints, looked_at: NDArray[np.bool_] | None = None) -> Floats:
-    """Natural logarithms of how likely the levels are in each kind: (3, rows)."""
+    """Natural logarithms of how likely the levels are in each kind: (kinds, rows)."""
     logs = np.log(np.maximum(theta, LEAST * LEAST))
     logs[:, :, 0] = 0.0
     fields = np.arange(levels.shape[1]) if looked_at is None else np.flatnonzero(looked_at)
-    found = np.zeros((3, len(levels)))
+    found = np.zeros((KINDS, len(levels)))
     for field in fields:
         found += logs[:, field, levels[:, field]]
     return found
 
 
 def learn(fields: Sequence[Field], counted: Counted, held_out: Sequence[frozenset[str]], chance: Floats) -> Floats:
-    """The three distributions, (3, fields, 8), learned from all passes; `held_out` names each pass's own fields."""
+    """The distributions, (kinds, fields, 8), learned from all passes; `held_out` names each pass's own fields."""
     believed = beginnings(fields, chance)
     theta = believed.copy()
     worlds = [_world(fields, counted, number, own) for number, own in enumerate(held_out)]
     worlds = [world for world in worlds if len(world.pairs) and world.looked_at.any() and not world.looked_at.all()]
-    mixes = [np.array([0.3, 0.2, 0.5]) for _ in worlds]
+    mixes = [np.array([0.25, 0.1, 0.15, 0.5]) for _ in worlds]
     shared = np.array([field.shared for field in fields])
     for _ in range(ROUNDS):
         heaps = np.zeros_like(theta)
@@ -118,28 +122,28 @@ def _world(fields: Sequence[Field], counted: Counted, number: int, own: frozense
 def _expect(world: _World, theta: Floats, mix: Floats, heaps: Floats) -> Floats:
     """Share every pair out over the three kinds, heap up what was seen of each; answers the pass's new mix."""
     logs = log_likelihood(theta, world.levels, world.looked_at) + np.log(mix)[:, None]
-    logs[MATCH, world.known < 0] = -np.inf
+    logs[:HOUSEHOLD, world.known < 0] = -np.inf
     logs[HOUSEHOLD:, world.known > 0] = -np.inf
     logs -= logs.max(axis=0)
     share = np.exp(logs)
     share *= world.pairs / share.sum(axis=0)
     for field in np.flatnonzero(world.looked_at):
-        for kind in (MATCH, HOUSEHOLD):
+        for kind in (CAREFUL, CARELESS, HOUSEHOLD):
             heaps[kind, field] += np.bincount(world.levels[:, field], share[kind], minlength=WIDTH)
-    total = share.sum(axis=1) + np.array([1.0, 1.0, 1.0])
+    total = share.sum(axis=1) + 1.0
     answer: Floats = total / total.sum()
     return answer
 
 
 def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_]) -> Floats:
     after = believed.copy()
-    for kind in (MATCH, HOUSEHOLD):
+    for kind in (CAREFUL, CARELESS, HOUSEHOLD):
         seen = heaps[kind].copy()
         seen[:, 0] = 0.0
         prior = believed[kind].copy()
         prior[:, 0] = 0.0
         there = (prior < 1.0) & (np.arange(WIDTH) > 0)
-        if kind == MATCH:
+        if kind in MATCHES:
             seen = _bounded(seen, prior)
         learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
         changes = there & (shared[:, None] if kind == HOUSEHOLD else True)
@@ -156,21 +160,23 @@ def _bounded(seen: Floats, prior: Floats) -> Floats:
     return seen
 
 
-def mix_of(theta: Floats, counted: Counted, records: int) -> tuple[float, float]:
-    """Of all pairs of records, the shares that are matches and that are households: what the candidates add up to.
+def mix_of(theta: Floats, counted: Counted, records: int) -> Floats:
+    """Of all pairs of records, the share of each kind: what the candidates add up to.
 
     At least one record in a hundred thousand is believed to have a match, so that odds stay finite.
     """
     everything = max(records * (records - 1) / 2, 1.0)
     logs = log_likelihood(theta, counted.levels)
-    match, household = 0.2 * records / everything, 0.2 * records / everything
+    mix = np.array([0.15, 0.05, 0.2, 0.0]) * records / everything
     least = max(1e-5 * records, 0.5) / everything
     for _ in range(40):
-        mixed = logs + np.log([[match], [household], [max(1.0 - match - household, 0.5)]])
-        mixed[MATCH, counted.known < 0] = -np.inf
+        mix[RANDOM] = max(1.0 - mix[:RANDOM].sum(), 0.5)
+        mixed = logs + np.log(mix)[:, None]
+        mixed[:HOUSEHOLD, counted.known < 0] = -np.inf
         mixed[HOUSEHOLD:, counted.known > 0] = -np.inf
         mixed -= mixed.max(axis=0)
         share = np.exp(mixed)
         share *= counted.pairs / share.sum(axis=0)
-        match, household = (max(float(share[kind].sum()) / everything, least) for kind in (MATCH, HOUSEHOLD))
-    return match, household
+        mix = np.maximum(share.sum(axis=1) / everything, least)
+    mix[RANDOM] = max(1.0 - mix[:RANDOM].sum(), 0.5)
+    return mix

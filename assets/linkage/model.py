@@ -13,6 +13,7 @@ from assets.failing import PlainError
 from assets.linkage.fields import Field
 
 VERSION = 1
+KIND_NAMES = ("careful", "careless", "household", "random")
 
 
 class ModelError(PlainError):
@@ -21,17 +22,16 @@ class ModelError(PlainError):
 
 @dataclass(frozen=True)
 class Model:
-    """`theta` (3, fields, 8): how often each level occurs among matches, households, random pairs.
+    """`theta` (kinds, fields, 8): how often each level occurs in each kind of pair; `mix` (kinds): their shares of all pairs.
 
-    `match` and `household`: their shares of all pairs. `alike`: how likely two random records share a value of a column. `slope` and
+    `alike`: how likely two random records share a value of a column. `slope` and
     `offset` turn a weight into calibrated bits.
     """
 
     fields: tuple[str, ...]
     levels: tuple[tuple[str, ...], ...]
     theta: NDArray[np.float64]
-    match: float
-    household: float
+    mix: NDArray[np.float64]
     alike: dict[str, float] = field(default_factory=dict)
     slope: float = 1.0
     offset: float = 0.0
@@ -47,8 +47,7 @@ class Model:
         """As text; numbers are written in full, so that reading it back gives the same weights."""
         said = {
             "version": VERSION,
-            "match": self.match,
-            "household": self.household,
+            "mix": dict(zip(KIND_NAMES, self.mix.tolist(), strict=True)),
             "slope": self.slope,
             "offset": self.offset,
             "alike": self.alike,
@@ -56,7 +55,7 @@ class Model:
                 {
                     "name": name,
                     "levels": [
-                        {"level": level, "match": self.theta[0, place, number], "household": self.theta[1, place, number], "random": self.theta[2, place, number]}
+                        {"level": level, **dict(zip(KIND_NAMES, self.theta[:, place, number].tolist(), strict=True))}
                         for number, level in enumerate(self.levels[place], 1)
                     ],
                 }
@@ -72,16 +71,15 @@ class Model:
             said = json.loads(text)
             if said["version"] != VERSION:
                 raise ModelError(f"the model is of version {said['version']}, this program reads version {VERSION}; learn it anew")
-            theta = np.ones((3, len(said["fields"]), 8))
+            theta = np.ones((len(KIND_NAMES), len(said["fields"]), 8))
             for place, one in enumerate(said["fields"]):
                 for number, level in enumerate(one["levels"], 1):
-                    theta[:, place, number] = [float(level[kind]) for kind in ("match", "household", "random")]
+                    theta[:, place, number] = [float(level[kind]) for kind in KIND_NAMES]
             return cls(
                 fields=tuple(one["name"] for one in said["fields"]),
                 levels=tuple(tuple(level["level"] for level in one["levels"]) for one in said["fields"]),
                 theta=theta,
-                match=float(said["match"]),
-                household=float(said["household"]),
+                mix=np.array([float(said["mix"][kind]) for kind in KIND_NAMES]),
                 alike={name: float(share) for name, share in said["alike"].items()},
                 slope=float(said["slope"]),
                 offset=float(said["offset"]),

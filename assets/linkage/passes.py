@@ -108,6 +108,8 @@ PARTS_LEFT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
 RIGHT = {"given": 0.86, "family": 0.84, "born": 0.90, "place": 0.75, "email": 0.65, "phone": 0.65, "number": 0.85, "organisation": 0.7}
 SLIPPED = {"given": 0.07, "family": 0.08, "born": 0.07, "place": 0.1, "email": 0.1, "phone": 0.04, "number": 0.1, "organisation": 0.1}
 """Of one person's pairs, in how many a field is the same, or the same but for a slip."""
+CARELESS, WORSE = 0.25, 1.5
+"""So many pairs are worse in every field, by so much: errors do not come alone."""
 
 
 def atoms_of(columns: Iterable[str]) -> list[Atom]:
@@ -130,6 +132,9 @@ class _Imagined:
         state: dict[str, NDArray[np.float64]] = {one: random.random(IMAGINED) for one in [*RIGHT, *sorted({atom.field for atom in self.atoms} - set(RIGHT))]}
         swapped = random.random(IMAGINED) < 0.03
         slips = {one: random.random(IMAGINED) for one in state}
+        careless = random.random(IMAGINED) < CARELESS
+        for one in state:
+            state[one] = np.where(careless, state[one] * WORSE, state[one])
         moved = state["place"]
         both: dict[str, Mask] = {}
         for atom in self.atoms:
@@ -139,7 +144,9 @@ class _Imagined:
                 continue
             right, slipped = RIGHT.get(atom.field, 0.75), SLIPPED.get(atom.field, 0.1)
             # The parts of an address slip one by one, but change together when somebody moves.
-            own = state[atom.field] if atom.field != "place" else np.where(moved < right + slipped, random.random(IMAGINED) * (right + slipped), 1.0)
+            own = state[atom.field]
+            if atom.field == "place":
+                own = np.where(moved < right + slipped, random.random(IMAGINED) * np.where(careless, WORSE, 1.0) * (right + slipped), 1.0)
             whole = own < right
             left = (own < right + slipped) & (slips[atom.field] < PARTS_LEFT[atom.survives])
             if atom.survives == "end" and atom.field == "family":

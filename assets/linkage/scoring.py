@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.linkage.fields import Field, pattern, share_columns
-from assets.linkage.mixture import HOUSEHOLD, MATCH, RANDOM, Counted, levels_of, log_likelihood
+from assets.linkage.mixture import CAREFUL, CARELESS, HOUSEHOLD, RANDOM, Counted, levels_of, log_likelihood
 from assets.linkage.model import Model
 
 LOG2E = float(np.log2(np.e))
@@ -56,14 +56,14 @@ def weigh(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model:
     rows = connection.execute(f"SELECT DISTINCT pattern FROM {compared} ORDER BY pattern").fetchnumpy()
     patterns = np.asarray(rows["pattern"], np.uint64)
     levels = levels_of(patterns, len(fields))
-    logs = log_likelihood(model.theta, levels) * LOG2E
+    logs = log_likelihood(model.theta, levels) * LOG2E + np.log2(model.mix)[:, None]
     personal, shared = _usual(fields, model, levels)
     known = pa.table(
         {
             "pattern": patterns,
-            "a_match": logs[MATCH] + np.log2(model.match),
+            "a_match": np.logaddexp2(logs[CAREFUL], logs[CARELESS]),
             # Of agreeing values the share itself is put in place of the usual share.
-            "a_household": logs[HOUSEHOLD] + np.log2(model.household) - personal,
+            "a_household": logs[HOUSEHOLD] - personal,
             "a_chance": logs[RANDOM] - personal - shared,
         }
     )
