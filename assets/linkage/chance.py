@@ -14,6 +14,8 @@ from assets.linkage.mixture import WIDTH, levels_of
 Floats = NDArray[np.float64]
 
 RANDOM_PAIRS = 300_000
+UNSEEN = 0.2
+"""As so many records counts a value that nobody else has: the world has more values than the table shows."""
 LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 """People of one name have e-mails that are nearly the same, so random pairs make near ones look rarer than they are."""
 
@@ -21,7 +23,7 @@ LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field]) -> dict[str, float]:
     """Add log2 of each value's share (`<column>_share`) to `linkage_records`; answers how likely two random records share a value, per column.
 
-    A record does not count itself: a value that only two records have is as rare as one in all.
+    A record does not count itself; a value that only two records have is as rare as if nobody had it.
     """
     columns = share_columns(tuple(fields))
     alike: dict[str, float] = {}
@@ -34,7 +36,7 @@ def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field]) -
         held, pairs = row if row else (0.0, 0.0)
         alike[column] = max(pairs, 1.0) / max(held * (held - 1), 1.0)
         joins.append(f"LEFT JOIN (FROM linkage_of_{column} WHERE n > 2) AS of_{column} ON of_{column}.value = linkage_records.{column}")
-        added.append(f"log2(greatest(coalesce(of_{column}.n, 1) - 1, 1) / {max(held, 1.0)})::FLOAT AS {column}_share")
+        added.append(f"log2(coalesce(of_{column}.n - 1, {UNSEEN}) / {max(held, 1.0)})::FLOAT AS {column}_share")
     if columns:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE linkage_shared AS SELECT linkage_records.*, {', '.join(added)} FROM linkage_records {' '.join(joins)}"
@@ -58,7 +60,7 @@ def of_levels(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], al
                 smoothed[number] = alike[level.share] if number == 0 else max(smoothed[number], 1e-7)
             elif number > 0 and field.name in LEAST_NEAR:
                 smoothed[number] = max(smoothed[number], LEAST_NEAR[field.name])
-        smoothed = np.maximum(smoothed, 1.0 / max(records, 2) / 4)
+        smoothed = np.maximum(smoothed, UNSEEN / max(records, 2))
         smoothed[-1] = max(1.0 - smoothed[:-1].sum(), 0.02)
         found[place, 1 : size + 1] = smoothed / smoothed.sum()
     return found
