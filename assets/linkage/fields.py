@@ -154,31 +154,49 @@ ORGANISATION = Field(
 )
 
 
-def place(columns: Iterable[str]) -> Field | None:
-    """The address as one field, for its parts change together: the best evidence that it is one place counts."""
-    there = set(columns) & {"street", "streets", "house", "postcode", "town", "home"}
-    if not there & {"street", "postcode", "town"}:
-        return None
-    levels: list[Level] = []
-    same_area = " OR ".join(f"l.{name} = r.{name}" for name in ("postcode", "town") if name in there)
-    if "home" in there:
-        levels.append(Level("home", f"l.home = r.home OR (l.street = r.street AND l.house = r.house{f' AND ({same_area})' if same_area else ''})", 0.6, 0.85, "home"))
+def place(columns: Iterable[str]) -> list[Field]:
+    """The parts of an address. They slip one by one but change together: see the *moved* of mixture.py."""
+    there = set(columns)
+    found: list[Field] = []
     if "street" in there:
-        near = [f"l.street = r.street OR {_alike('street', 0.9)}"]
-        if "streets" in there:
-            near.append("list_has_any(l.streets, r.streets)")
-        sure = " OR ".join(part for part in ("l.house = r.house" if "house" in there else "", same_area) if part) or "true"
-        levels.append(Level("street", f"({' OR '.join(near)}) AND ({sure})", 0.12, 0.06, "" if "home" in there else "street"))
+        other = [Level("other", "list_has_any(l.streets, r.streets)", 0.04, 0.02)] if "streets" in there else []
+        levels = [
+            Level("exact", "l.street = r.street", 0.85, 0.9, "street"),
+            *other,
+            Level("near", f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)", 0.1, 0.05),
+            Level("differs", "true", 0.05, 0.05),
+        ]
+        found.append(Field("street", _null("street"), tuple(levels), shared=True, group="place"))
+    if "house" in there:
+        found.append(
+            Field(
+                "house",
+                _null("house"),
+                (
+                    Level("exact", "l.house = r.house", 0.9, 0.9, "house"),
+                    Level("slip", _slip("house"), 0.05, 0.03),
+                    Level("differs", "true", 0.05, 0.07),
+                ),
+                shared=True,
+                group="place",
+            )
+        )
     if "postcode" in there:
-        levels.append(Level("postcode", "l.postcode = r.postcode", 0.08, 0.03, "postcode"))
+        near = f"({_slip('postcode')}) OR l.postcode[1:-4] = r.postcode[1:-4]"
+        levels = [
+            Level("exact", "l.postcode = r.postcode", 0.88, 0.9, "postcode"),
+            Level("near", near, 0.07, 0.04),
+            Level("differs", "true", 0.05, 0.06),
+        ]
+        found.append(Field("postcode", _null("postcode"), tuple(levels), shared=True, group="place"))
     if "town" in there:
-        levels.append(Level("town", "l.town = r.town", 0.05, 0.02, "town"))
-    loose = [_alike("town", 0.88)] if "town" in there else []
-    loose += [f"({_slip('postcode')})"] if "postcode" in there else []
-    loose += [_alike("street", 0.9)] if "street" in there else []
-    levels += [Level("near", " OR ".join(loose), 0.04, 0.01), Level("differs", "true", 0.15, 0.05)]
-    missing = " AND ".join(f"({_null(name)})" for name in ("street", "postcode", "town") if name in there)
-    return Field("place", missing, tuple(levels), shared=True, group="place")
+        levels = [
+            Level("exact", "l.town = r.town", 0.88, 0.92, "town"),
+            Level("near", f"{_alike('town', 0.88)} OR ({_slip('town')})", 0.07, 0.03),
+            Level("differs", "true", 0.05, 0.05),
+        ]
+        found.append(Field("town", _null("town"), tuple(levels), shared=True, group="place"))
+    return found
 
 
 def text_field(column: str) -> Field:
@@ -203,9 +221,7 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
     for needed, one in (("given", GIVEN), ("family", FAMILY), ("born", BORN), ("number", NUMBER), ("emails", EMAIL), ("phones", PHONE)):
         if needed in there:
             found.append(one)
-    home = place(there)
-    if home:
-        found.append(home)
+    found += place(there)
     if "organisation" in there:
         found.append(ORGANISATION)
     found += [text_field(column) for column in there if column.startswith("text")]

@@ -1,7 +1,8 @@
 """What agreement weighs: Fellegi and Sunter's model with three kinds of pair, learned without labels.
 
-A pair is a *match* (one person), two people of one *household*, or *random*. Matches come in two sorts, the *careful* and
-the *careless*: who has one field wrong has others wrong more often, and one sort alone would take that for two people. Given its kind, fields agree independently of each other. How
+A pair is a *match* (one person), two people of one *household*, or *random*. Matches come in three sorts: the
+*careful*, those who have *moved*, in whom all parts of the address change together, and the *careless*: who has one field wrong
+has others wrong more often, and one sort alone would take that for two people. Given its kind, fields agree independently of each other. How
 random pairs agree is counted exactly (chance.py) and stays; how matches and households agree is learned by expectation
 maximisation over all candidate pairs at once. Each pass is a world of its own, with its own mix of the three kinds, in
 which only the fields that the pass did not select by are looked at: what was selected by says nothing of the rest.
@@ -24,13 +25,15 @@ PRIOR_PAIRS = 40.0
 """What is believed beforehand weighs as much as so many pairs."""
 MOSTLY_DIFFER = 0.4
 """At most so many pairs of one person differ in a field that both have."""
+STAYED = 0.1
+"""Of those who have moved, as many are believed to agree on a part of the address other than by chance."""
 ROUNDS = 60
 SETTLED = 1e-5
 LEAST = 1e-6
 WIDTH = 1 << BITS
-CAREFUL, CARELESS, HOUSEHOLD, RANDOM = range(4)
-MATCHES = (CAREFUL, CARELESS)
-KINDS = 4
+CAREFUL, MOVED, CARELESS, HOUSEHOLD, RANDOM = range(5)
+MATCHES = (CAREFUL, MOVED, CARELESS)
+KINDS = 5
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,10 @@ def beginnings(fields: Sequence[Field], chance: Floats) -> Floats:
     for place, field in enumerate(fields):
         several = slice(1, len(field.levels) + 1)
         match, household = (np.asarray([getattr(level, kind) for level in field.levels]) for kind in ("match", "household"))
-        for kind, said in ((CAREFUL, match), (CARELESS, np.sqrt(match)), (HOUSEHOLD, household)):
+        for kind, said in ((CAREFUL, match), (MOVED, match), (CARELESS, np.sqrt(match)), (HOUSEHOLD, household)):
             theta[kind, place, several] = said / said.sum()
+        if field.group == "place":
+            theta[MOVED, place] = STAYED * theta[CAREFUL, place] + (1 - STAYED) * chance[place]
     return theta
 
 
@@ -84,13 +89,16 @@ def learn(fields: Sequence[Field], counted: Counted, held_out: Sequence[frozense
     theta = believed.copy()
     worlds = [_world(fields, counted, number, own) for number, own in enumerate(held_out)]
     worlds = [world for world in worlds if len(world.pairs) and world.looked_at.any() and not world.looked_at.all()]
-    mixes = [np.array([0.25, 0.1, 0.15, 0.5]) for _ in worlds]
+    mixes = [np.array([0.2, 0.05, 0.1, 0.15, 0.5]) for _ in worlds]
     shared = np.array([field.shared for field in fields])
+    moves = np.array([field.group == "place" for field in fields])
     for _ in range(ROUNDS):
         heaps = np.zeros_like(theta)
         for number, world in enumerate(worlds):
             mixes[number] = _expect(world, theta, mixes[number], heaps)
-        after = _maximise(heaps, believed, shared)
+        # Who has moved is as careful as who has not.
+        heaps[CAREFUL:CARELESS, ~moves] = heaps[CAREFUL:CARELESS, ~moves].sum(axis=0)
+        after = _maximise(heaps, believed, shared, moves)
         after[RANDOM] = chance
         moved = float(np.abs(after - theta).max())
         theta = after
@@ -128,23 +136,23 @@ def _expect(world: _World, theta: Floats, mix: Floats, heaps: Floats) -> Floats:
     share = np.exp(logs)
     share *= world.pairs / share.sum(axis=0)
     for field in np.flatnonzero(world.looked_at):
-        for kind in (CAREFUL, CARELESS, HOUSEHOLD):
+        for kind in range(RANDOM):
             heaps[kind, field] += np.bincount(world.levels[:, field], share[kind], minlength=WIDTH)
     total = share.sum(axis=1) + 1.0
     answer: Floats = total / total.sum()
     return answer
 
 
-def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_]) -> Floats:
+def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves: NDArray[np.bool_]) -> Floats:
     after = believed.copy()
-    for kind in (CAREFUL, CARELESS, HOUSEHOLD):
+    for kind in range(RANDOM):
         seen = heaps[kind].copy()
         seen[:, 0] = 0.0
         prior = believed[kind].copy()
         prior[:, 0] = 0.0
         there = (prior < 1.0) & (np.arange(WIDTH) > 0)
         if kind in MATCHES:
-            seen = _bounded(seen, prior)
+            seen = np.where((moves if kind == MOVED else False * moves)[:, None], seen, _bounded(seen, prior))
         learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
         changes = there & (shared[:, None] if kind == HOUSEHOLD else True)
         after[kind] = np.where(changes, np.maximum(learned, LEAST), believed[kind])
@@ -167,7 +175,7 @@ def mix_of(theta: Floats, counted: Counted, records: int) -> Floats:
     """
     everything = max(records * (records - 1) / 2, 1.0)
     logs = log_likelihood(theta, counted.levels)
-    mix = np.array([0.15, 0.05, 0.2, 0.0]) * records / everything
+    mix = np.array([0.1, 0.05, 0.05, 0.2, 0.0]) * records / everything
     least = max(1e-5 * records, 0.5) / everything
     for _ in range(40):
         mix[RANDOM] = max(1.0 - mix[:RANDOM].sum(), 0.5)

@@ -13,7 +13,7 @@ from assets.failing import PlainError
 from assets.linkage.fields import Field
 
 VERSION = 1
-KIND_NAMES = ("careful", "careless", "household", "random")
+KIND_NAMES = ("careful", "moved", "careless", "household", "random")
 
 
 class ModelError(PlainError):

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.linkage.fields import Field, pattern, share_columns
-from assets.linkage.mixture import CAREFUL, CARELESS, HOUSEHOLD, RANDOM, Counted, levels_of, log_likelihood
+from assets.linkage.mixture import HOUSEHOLD, RANDOM, Counted, levels_of, log_likelihood
 from assets.linkage.model import Model
 
 LOG2E = float(np.log2(np.e))
@@ -61,7 +61,7 @@ def weigh(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model:
     known = pa.table(
         {
             "pattern": patterns,
-            "a_match": np.logaddexp2(logs[CAREFUL], logs[CARELESS]),
+            "a_match": np.logaddexp2.reduce(logs[:HOUSEHOLD], axis=0),
             # Of agreeing values the share itself is put in place of the usual share.
             "a_household": logs[HOUSEHOLD] - personal,
             "a_chance": logs[RANDOM] - personal - shared,
