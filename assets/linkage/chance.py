@@ -67,13 +67,14 @@ def of_levels(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], al
 
 
 def _random_pairs(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], records: int) -> Floats:
-    """How many random pairs have each level: (fields, 8). Neighbours by number are random, for numbers follow a hash."""
+    """How many random pairs have each level: (fields, 8). Numbers follow a hash, so that records a third of all apart are random; neighbours may be copies."""
     reach = max(1, min(records - 1, RANDOM_PAIRS // max(records, 1)))
     first = min(records, RANDOM_PAIRS)
     rows = connection.execute(
         f"""SELECT pattern, count(*)::DOUBLE AS n FROM (
-            SELECT {pattern(fields)} AS pattern FROM (SELECT id, unnest(range(1, {reach + 1})) AS step FROM linkage_records WHERE id < {first}) AS pairs
-            JOIN linkage_records AS l ON l.id = pairs.id JOIN linkage_records AS r ON r.id = pairs.id + pairs.step)
+            SELECT {pattern(fields)} AS pattern FROM (SELECT id, unnest(range({reach})) AS step FROM linkage_records WHERE id < {first}) AS pairs
+            JOIN linkage_records AS l ON l.id = pairs.id
+            JOIN linkage_records AS r ON r.id = (pairs.id + 1 + ({records // 3} + pairs.step) % {max(records - 1, 1)}) % {records})
         GROUP BY pattern"""
     ).fetchnumpy()
     levels = levels_of(np.asarray(rows["pattern"], np.uint64), len(fields))

@@ -58,12 +58,18 @@ def _slip(column: str) -> str:
     return f"{lengths} AND damerau_levenshtein(l.{column}, r.{column}) <= 1"
 
 
+SWAPPED = (
+    "((l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.85) OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
+    " AND l.given <> l.family"
+)
 GIVEN = Field(
     "given",
     _null("given"),
     (
         Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
-        # A call name, a later name, or the two boxes swapped.
+        # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
+        Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
+        # A call name or a later name.
         Level("other", "length(least(l.given, r.given)) > 1 AND (list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given)))", 0.05, 0.012),
         Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
         Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
@@ -75,10 +81,10 @@ GIVEN = Field(
 )
 FAMILY = Field(
     "family",
-    _null("family"),
+    f"{_null('family')} OR (l.given <> r.given AND {SWAPPED})",
     (
         Level("exact", "l.family = r.family", 0.84, 0.75, "family"),
-        # A former surname, a part of a double one, or the two boxes swapped; what one name tells is not told twice.
+        # A former surname or a part of a double one; what one name tells is not told twice.
         Level("other", "list_contains(r.names, l.family) OR (r.family <> l.given AND list_contains(l.names, r.family))", 0.04, 0.04),
         Level("near", f"{_alike('family', 0.9)} OR ({_slip('family')})", 0.06, 0.02),
         Level("alike", _alike("family", 0.75), 0.02, 0.02),
@@ -195,7 +201,9 @@ def place(columns: Iterable[str]) -> list[Field]:
             Level("near", f"{_alike('town', 0.88)} OR ({_slip('town')})", 0.07, 0.03),
             Level("differs", "true", 0.05, 0.05),
         ]
-        found.append(Field("town", _null("town"), tuple(levels), shared=True, group="place"))
+        # Where the postcode is the same, so is the town: that would be told twice.
+        told = " OR coalesce(l.postcode = r.postcode, false)" if "postcode" in there else ""
+        found.append(Field("town", f"{_null('town')}{told}", tuple(levels), shared=True, group="place"))
     return found
 
 

@@ -161,7 +161,7 @@ def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves:
 
 def _bounded(seen: Floats, prior: Floats) -> Floats:
     """Of one person's pairs most agree, more or less, in each field: a mixture that has found anything else has not found people."""
-    last = (prior > 0).sum(axis=1)
+    last = ((prior > 0) & (prior < 1)).sum(axis=1)
     fields = np.arange(len(seen))
     others = seen.sum(axis=1) - seen[fields, last]
     seen[fields, last] = np.minimum(seen[fields, last], others * MOSTLY_DIFFER / (1 - MOSTLY_DIFFER))

@@ -17,9 +17,9 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-STRONG = 1.5
-"""Bits: a link that can join two groups; odds of three to one."""
-CLEARLY_AGAINST = -2.0
+STRONG = 2.0
+"""Bits: a link that can join two groups; odds of four to one."""
+CLEARLY_AGAINST = -2.5
 """Bits: the mean weight below which two groups stay apart, whatever their best link."""
 BOUNDS = (-12.0, 16.0)
 """Weights count no further than this in a mean: one field's accident must not outvote everything else."""
