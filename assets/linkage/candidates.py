@@ -78,7 +78,8 @@ def _pairs(connection: duckdb.DuckDBPyConnection, bit: int, allowed: str) -> int
         SELECT * FROM linkage_blocks SEMI JOIN (FROM linkage_sizes WHERE n <= {CAP}) USING (key) {marked}"""
     )
     return _changed(
-        connection, f"INSERT INTO linkage_found SELECT l.id, r.id, {bit} FROM linkage_shut AS l JOIN linkage_shut AS r ON l.key = r.key AND l.id < r.id AND ({allowed})"
+        connection,
+        f"INSERT INTO linkage_found SELECT l.id, r.id, {bit} FROM linkage_shut AS l JOIN linkage_shut AS r ON l.key = r.key AND l.id < r.id AND ({allowed})",
     )
 
 

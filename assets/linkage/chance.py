@@ -30,7 +30,8 @@ def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field]) -
     joins, added = [], []
     for column in columns:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE linkage_of_{column} AS SELECT {column} AS value, count(*) AS n FROM linkage_records WHERE {column} IS NOT NULL GROUP BY value"
+            f"""CREATE OR REPLACE TEMP TABLE linkage_of_{column} AS
+            SELECT {column} AS value, count(*) AS n FROM linkage_records WHERE {column} IS NOT NULL GROUP BY value"""
         )
         row = connection.execute(f"SELECT coalesce(sum(n), 0)::DOUBLE, coalesce(sum(n * (n - 1)), 0)::DOUBLE FROM linkage_of_{column}").fetchone()
         held, pairs = row if row else (0.0, 0.0)
@@ -74,7 +75,7 @@ def _random_pairs(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ..
         f"""SELECT pattern, count(*)::DOUBLE AS n FROM (
             SELECT {pattern(fields)} AS pattern FROM (SELECT id, unnest(range({reach})) AS step FROM linkage_records WHERE id < {first}) AS pairs
             JOIN linkage_records AS l ON l.id = pairs.id
-            JOIN linkage_records AS r ON r.id = (pairs.id + 1 + ({records // 3} + pairs.step) % {max(records - 1, 1)}) % {records})
+            JOIN linkage_records AS r ON r.id = (pairs.id + 1 + ({records // 3} + pairs.step) % {max(records - 1, 1)}) % {max(records, 1)})
         GROUP BY pattern"""
     ).fetchnumpy()
     levels = levels_of(np.asarray(rows["pattern"], np.uint64), len(fields))

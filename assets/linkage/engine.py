@@ -2,7 +2,7 @@
 
 Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key)`, `linkage_records(id, ...)`,
 `linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`, `linkage_pairs(one, other, passes, pattern, weight)`,
-`linkage_clusters(key, cluster, row)`. A cluster's name is its first key; weights are log2 of the odds of being one person.
+`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is its first key; weights are log2 of the odds of being one person.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 import duckdb
 import numpy as np
 
-from assets.linkage import calibration, candidates, chance, contacts, fields, identity, mixture, normalise, passes, scoring, together
+from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, mixture, normalise, passes, scoring, together
 from assets.linkage.fields import Field
 from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.roles import Roles
@@ -51,7 +51,7 @@ class Linked:
     model: Model
 
 
-def link(
+def link_table(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     roles: Roles,
@@ -59,13 +59,18 @@ def link(
     model: Model | None = None,
     aliases: str | None = None,
     decisions: str | None = None,
+    explained: bool = False,
 ) -> Linked:
-    """Make `linkage_clusters` and the stages before it.
+    """Make `linkage_out(row, key, cluster)` and the stages before it, and with `explained` what explain.py makes.
 
     `aliases(old, new)` and `decisions(one, other, same)` name tables: corrected identity numbers; pairs of keys that somebody has
     said are one person, or two. With a `model` nothing is learned. Raises RolesError, ModelError.
     """
-    return _Run(connection, roles, aliases, decisions).run(table, model)
+    run = _Run(connection, roles, aliases, decisions)
+    linked = run.run(table, model)
+    if explained:
+        run.explain(linked.model)
+    return linked
 
 
 class _Run:
@@ -77,10 +82,11 @@ class _Run:
         self.aliases = aliases
         self.decisions = decisions
         self.report = Report()
+        self.compared: tuple[Field, ...] = ()
 
     def run(self, table: str, model: Model | None) -> Linked:
         columns = self._normalise(table)
-        compared = fields.fields_of(columns)
+        self.compared = compared = fields.fields_of(columns)
         if model:
             model.check(compared)
         chosen = self._candidates(columns)
@@ -88,6 +94,11 @@ class _Run:
         self._cluster(compared, learned)
         self._measure()
         return Linked(self.report, learned)
+
+    def explain(self, model: Model) -> None:
+        """Make `linkage_explained`."""
+        with self._timed("explain"):
+            explain.explain(self.connection, self.compared, model, [str(one["name"]) for one in self.report.passes])
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -164,6 +175,10 @@ class _Run:
     def _cluster(self, compared: tuple[Field, ...], model: Model) -> None:
         with self._timed("cluster"):
             together.cluster(self.connection, compared, model, self.report.records, self.decisions)
+            self.connection.execute(
+                """CREATE OR REPLACE TEMP TABLE linkage_out AS
+                SELECT row, key, min(key) OVER (PARTITION BY first) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id)"""
+            )
 
     def _measure(self) -> None:
         with self._timed("measure"):
@@ -177,7 +192,7 @@ class _Run:
             """SELECT count(*) FROM (SELECT first FROM linkage_clusters JOIN linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
         )
         found = self.connection.execute(
-            f"""SELECT passes & -passes AS bit, count(*) AS pairs, count(*) FILTER (l.first = r.first) AS links
+            """SELECT passes & -passes AS bit, count(*) AS pairs, count(*) FILTER (l.first = r.first) AS links
             FROM linkage_pairs JOIN linkage_clusters AS l ON l.id = one JOIN linkage_clusters AS r ON r.id = other GROUP BY bit"""
         ).fetchall()
         firsts = {int(bit).bit_length() - 1: (int(pairs), int(links)) for bit, pairs, links in found}

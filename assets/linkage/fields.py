@@ -59,7 +59,8 @@ def _slip(column: str) -> str:
 
 
 SWAPPED = (
-    "((l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.85) OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
+    "((l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.85)"
+    " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
     " AND l.given <> l.family"
 )
 GIVEN = Field(
@@ -70,7 +71,12 @@ GIVEN = Field(
         # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
         Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
         # A call name or a later name.
-        Level("other", "length(least(l.given, r.given)) > 1 AND (list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given)))", 0.05, 0.012),
+        Level(
+            "other",
+            "length(least(l.given, r.given)) > 1 AND (list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given)))",
+            0.05,
+            0.012,
+        ),
         Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
         Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
         Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3])", 0.02, 0.03),
@@ -96,8 +102,7 @@ FAMILY = Field(
 )
 SAME_DAY, SAME_MONTH, SAME_YEAR = ("l.born[7:8] = r.born[7:8]", "l.born[5:6] = r.born[5:6]", "l.born_year = r.born_year")
 TWO_PARTS = (
-    f"CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR (l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]) "
-    f"ELSE {SAME_MONTH} AND {SAME_DAY} END"
+    f"CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR (l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]) ELSE {SAME_MONTH} AND {SAME_DAY} END"
 )
 BORN = Field(
     "born",
@@ -118,7 +123,9 @@ NUMBER = Field(
     _null("number"),
     (
         Level("exact", "l.number = r.number", 0.90, 0.001, "number"),
-        Level("slip", f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})", 0.08, 0.002),
+        Level(
+            "slip", f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})", 0.08, 0.002
+        ),
         Level("differs", "true", 0.02, 0.997),
     ),
     shared=False,

@@ -16,9 +16,9 @@ SCHEMES = {
     "finnish": "coalesce(identity_code_valid(number), false)",
     # Ten or twelve digits, the last a Luhn digit over the nine before it.
     # Ten or twelve digits, the last a Luhn digit over the nine before it: those in odd places count twice, by their digits.
-    "swedish": r"""coalesce(regexp_full_match(number, '(\d\d)?\d{6}[-+]?\d{4}') AND list_sum(list_transform(range(1, 11),
-        lambda place: CASE WHEN place % 2 = 0 THEN coalesce(TRY_CAST(right(regexp_replace(number, '\D', ''), 10)[place] AS INTEGER), 0)
-            ELSE [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][1 + coalesce(TRY_CAST(right(regexp_replace(number, '\D', ''), 10)[place] AS INTEGER), 0)] END)) % 10 = 0, false)""",
+    "swedish": r"""coalesce(regexp_full_match(number, '(\d\d)?\d{6}[-+]?\d{4}') AND list_sum(list_transform(range(1, 11), lambda place:
+        CASE WHEN place % 2 = 0 THEN coalesce(TRY_CAST(right(regexp_replace(number, '\D', ''), 10)[place] AS INTEGER), 0)
+        ELSE [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][1 + coalesce(TRY_CAST(right(regexp_replace(number, '\D', ''), 10)[place] AS INTEGER), 0)] END)) % 10 = 0, false)""",
 }
 MOSTLY = 0.9
 """A column follows a scheme if so many of its numbers do."""

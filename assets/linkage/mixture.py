@@ -123,7 +123,7 @@ def _world(fields: Sequence[Field], counted: Counted, number: int, own: frozense
     levels = np.where(looked_at, counted.levels[inside], 0)
     keys = (levels << (np.arange(len(fields)) * BITS)).sum(axis=1) * 3 + counted.known[inside] + 1
     _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    pairs = np.bincount(which, counted.pairs[inside], minlength=len(first))
+    pairs = np.bincount(which, counted.pairs[inside], minlength=len(first)).astype(np.float64)
     return _World(looked_at, levels[first], counted.known[inside][first], pairs)
 
 
@@ -176,6 +176,7 @@ def mix_of(theta: Floats, counted: Counted, records: int) -> Floats:
     everything = max(records * (records - 1) / 2, 1.0)
     logs = log_likelihood(theta, counted.levels)
     mix = np.array([0.1, 0.05, 0.05, 0.2, 0.0]) * records / everything
+    mix = np.maximum(mix, LEAST * LEAST)
     least = max(1e-5 * records, 0.5) / everything
     for _ in range(40):
         mix[RANDOM] = max(1.0 - mix[:RANDOM].sum(), 0.5)

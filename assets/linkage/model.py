@@ -40,7 +40,8 @@ class Model:
         """Raises ModelError unless it was learned for these fields and levels."""
         if self.fields != tuple(one.name for one in fields) or self.levels != levels_of_fields(fields):
             raise ModelError(
-                f"the model was learned for the fields {', '.join(self.fields)}, the roles give {', '.join(one.name for one in fields)}; learn it anew without --model"
+                f"the model was learned for the fields {', '.join(self.fields)}; "
+                f"the roles give {', '.join(one.name for one in fields)}; learn it anew without --model"
             )
 
     def to_json(self) -> str:

@@ -12,7 +12,28 @@ import duckdb
 
 from assets.linkage.roles import Role, Roles, RolesError
 
-TITLES = ("mr", "mrs", "ms", "miss", "dr", "prof", "sir", "lady", "lord", "rev", "reverend", "hon", "herr", "frau", "monsieur", "madame", "hr", "fr", "jr", "sr")
+TITLES = (
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "dr",
+    "prof",
+    "sir",
+    "lady",
+    "lord",
+    "rev",
+    "reverend",
+    "hon",
+    "herr",
+    "frau",
+    "monsieur",
+    "madame",
+    "hr",
+    "fr",
+    "jr",
+    "sr",
+)
 LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
@@ -74,9 +95,7 @@ def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
     family = text(roles, Role.FAMILY_NAME, types)
     full = text(roles, Role.FULL_NAME, types)
     everything = [
-        f"array_to_string({texts(roles, role, types)}, ' ')"
-        for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME)
-        if roles.has(role)
+        f"array_to_string({texts(roles, role, types)}, ' ')" for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME) if roles.has(role)
     ]
     return [
         Column("given_words", _untitled(words(given)) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),

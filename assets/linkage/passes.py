@@ -133,8 +133,7 @@ class _Imagined:
         swapped = random.random(IMAGINED) < 0.03
         slips = {one: random.random(IMAGINED) for one in state}
         careless = random.random(IMAGINED) < CARELESS
-        for one in state:
-            state[one] = np.where(careless, state[one] * WORSE, state[one])
+        state = {one: np.where(careless, drawn * WORSE, drawn) for one, drawn in state.items()}
         moved = state["place"]
         both: dict[str, Mask] = {}
         for atom in self.atoms:
@@ -164,6 +163,8 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
     atoms = atoms_of(columns)
     alike, full = _selectivity(connection, atoms, records)
     imagined = _Imagined(atoms, full)
+    if records < 2:
+        return []
     budget = FREE_PAIRS / records + PAIRS_PER_RECORD
     offers: list[tuple[tuple[Atom, ...], float]] = []
     for size in (1, 2, 3):

@@ -13,6 +13,9 @@ from assets.linkage.fields import Field, pattern, share_columns
 from assets.linkage.mixture import HOUSEHOLD, RANDOM, Counted, levels_of, log_likelihood
 from assets.linkage.model import Model
 
+NEVER = 100.0
+"""Bits that nothing outweighs."""
+NAMES_KEPT_WELL = 0.05
 LOG2E = float(np.log2(np.e))
 
 
@@ -58,10 +61,11 @@ def weigh(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model:
     levels = levels_of(patterns, len(fields))
     logs = log_likelihood(model.theta, levels) * LOG2E + np.log2(model.mix)[:, None]
     personal, shared = _usual(fields, model, levels)
+    match = np.logaddexp2.reduce(logs[:HOUSEHOLD], axis=0)
     known = pa.table(
         {
             "pattern": patterns,
-            "a_match": np.logaddexp2.reduce(logs[:HOUSEHOLD], axis=0),
+            "a_match": np.where(twins(fields, model, levels), match - NEVER, match),
             # Of agreeing values the share itself is put in place of the usual share.
             "a_household": logs[HOUSEHOLD] - personal,
             "a_chance": logs[RANDOM] - personal - shared,
@@ -76,6 +80,25 @@ def weigh(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model:
             FROM {compared} JOIN linkage_weights USING (pattern))"""
     )
     connection.unregister("linkage_weights")
+
+
+def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which rows of levels are twins: one birth date, surname and home or contact, and another first name, but no number in common.
+
+    Only where first names are kept well: in data where one person in twenty goes by another name, it tells of nothing.
+    """
+    place = {field.name: number for number, field in enumerate(fields)}
+    if not {"given", "family", "born"} <= set(place):
+        return np.zeros(len(levels), np.bool_)
+    another = len(fields[place["given"]].levels)
+    share = model.mix[:HOUSEHOLD] / model.mix[:HOUSEHOLD].sum()
+    if float(share @ model.theta[:HOUSEHOLD, place["given"], another]) > NAMES_KEPT_WELL:
+        return np.zeros(len(levels), np.bool_)
+    alike = (levels[:, place["given"]] == another) & (levels[:, place["born"]] == 1) & (levels[:, place["family"]] == 1)
+    near = [levels[:, place[name]] == 1 for name in ("street", "postcode", "town", "email", "phone") if name in place]
+    numbered = levels[:, place["number"]] == 1 if "number" in place else np.zeros(len(levels), np.bool_)
+    answer: NDArray[np.bool_] = alike & ~numbered & np.logical_or.reduce([*near, np.zeros(len(levels), np.bool_)])
+    return answer
 
 
 def _usual(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

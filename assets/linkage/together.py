@@ -33,7 +33,8 @@ def cluster(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], mo
     group = components(records, np.concatenate([label, strong[0]]), np.concatenate([np.arange(records), strong[1]]))
     _weigh_components(connection, fields, model, group)
     inside = _pairs(
-        connection, "SELECT one, other, weight FROM linkage_pairs JOIN linkage_groups AS l ON l.id = one JOIN linkage_groups AS r ON r.id = other WHERE l.part = r.part"
+        connection,
+        "SELECT one, other, weight FROM linkage_pairs JOIN linkage_groups AS l ON l.id = one JOIN linkage_groups AS r ON r.id = other WHERE l.part = r.part",
     )
     one, other, weight = inside
     nodes_code = np.full(records, -1, np.int64)
@@ -44,7 +45,7 @@ def cluster(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], mo
         np.concatenate([label[one], vetoes[:, 0]]),
         np.concatenate([label[other], vetoes[:, 1]]),
         np.concatenate([weight, np.full(len(vetoes), -CERTAIN)]),
-        np.concatenate([np.zeros(len(one), np.bool_), np.ones(len(vetoes), np.bool_)]),
+        np.concatenate([weight <= -CERTAIN, np.ones(len(vetoes), np.bool_)]),
         nodes_code,
         source if (source >= 0).all() and records else None,
     )[label]
@@ -101,7 +102,8 @@ def _weigh_components(connection: duckdb.DuckDBPyConnection, fields: tuple[Field
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_unseen AS
         SELECT one, other, 0::UINTEGER AS passes FROM (
-            SELECT l.id AS one, r.id AS other FROM linkage_groups AS l JOIN linkage_groups AS r ON l.part = r.part AND l.id < r.id WHERE l.n BETWEEN 3 AND {WHOLE})
+            SELECT l.id AS one, r.id AS other FROM linkage_groups AS l JOIN linkage_groups AS r ON l.part = r.part AND l.id < r.id
+            WHERE l.n BETWEEN 3 AND {WHOLE})
         AS pairs ANTI JOIN linkage_pairs AS known ON known.one = pairs.one AND known.other = pairs.other"""
     )
     compare(connection, fields, "linkage_unseen", "linkage_compared_late")

@@ -47,9 +47,9 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, refresh, retention, sample, sql, ui
+    from pipelines.command import erasure, link, refresh, retention, sample, sql, ui
 
-    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, sql.sql, ui.ui):
+    for command in (sample.sample, refresh.refresh, refresh.run, erasure.request, erasure.erase, retention.retention, link.link_command, sql.sql, ui.ui):
         register.add_command(command)
     os.umask(0o077)
     try:
