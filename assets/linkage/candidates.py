@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from assets.linkage.passes import Pass
+from assets.linkage.passes import OVERSIZED, Pass
 
-CAP = 60
+CAP = OVERSIZED
 
 
 @dataclass

@@ -18,9 +18,6 @@ def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...])
     for column in ("emails", "phones"):
         if column in columns and "given" in columns:
             dropped += _drop(connection, column)
-    if "emails" in columns:
-        connection.execute("ALTER TABLE linkage_records ADD COLUMN mailbox VARCHAR")
-        connection.execute("UPDATE linkage_records SET mailbox = split_part(emails[1], '@', 1) WHERE len(emails) > 0")
     return dropped
 
 
@@ -48,7 +45,7 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str) -> int:
     dropped = int(row[0]) if row else 0
     if dropped:
         connection.execute(
-            f"""UPDATE linkage_records SET {column} = left_over FROM (
+            f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
                 SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
                     SELECT held.id, held.value, linkage_crowded.value AS crowded FROM (SELECT id, unnest({column}) AS value FROM linkage_records) AS held
                     LEFT JOIN linkage_crowded ON linkage_crowded.value = held.value)

@@ -84,7 +84,8 @@ def _in(sql: str, values: tuple[str, ...]) -> str:
 
 
 def _untitled(tokens: str) -> str:
-    return f"list_filter({tokens}, lambda word: NOT {_in('word', TITLES)})"
+    # Most names are one word: only lists of several are looked through.
+    return f"CASE WHEN len({tokens}) < 2 THEN {tokens} ELSE list_filter({tokens}, lambda word: NOT {_in('word', TITLES)}) END"
 
 
 def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
@@ -94,19 +95,21 @@ def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
     given = text(roles, Role.GIVEN_NAME, types)
     family = text(roles, Role.FAMILY_NAME, types)
     full = text(roles, Role.FULL_NAME, types)
-    everything = [
-        f"array_to_string({texts(roles, role, types)}, ' ')" for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME) if roles.has(role)
-    ]
     return [
         Column("given_words", _untitled(words(given)) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
         Column("family_words", words(family) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
         Column("full_words", _untitled(words(_family_last(full))) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
-        Column("names", f"list_distinct({_untitled(words(_joined(everything)))})"),
+        Column("other_words", _more_words(roles, types)),
     ]
 
 
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"concat_ws(' ', {', '.join(parts)})"
+def _more_words(roles: Roles, types: dict[str, str]) -> str:
+    """SQL: the words of all other names: of columns that are lists, and of the second column and on of a role."""
+    columns = list(roles[Role.OTHER_NAME])
+    for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME):
+        columns += [column for number, column in enumerate(roles[role]) if number > 0 or types[column].endswith("[]")]
+    said = [f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR' for column in columns]
+    return _untitled(words(f"concat_ws(' ', {', '.join(said)})")) if said else "NULL::VARCHAR[]"
 
 
 def _family_last(full: str) -> str:
@@ -115,33 +118,32 @@ def _family_last(full: str) -> str:
 
 
 def _birth(roles: Roles, types: dict[str, str], connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
-    """born: eight digits, year first, valid or not; born_year, born_month, born_day: what is known of them."""
+    """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         if types[column].startswith(("DATE", "TIMESTAMP")):
             whole = f"strftime(\"{column}\", '%Y%m%d')"
         else:
             whole = _date_digits(column, month_first=_month_first(connection, table, column))
-        year = f"coalesce(substr({whole}, 1, 4), regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))"
-        parts = [year, f"substr({whole}, 5, 2)", f"substr({whole}, 7, 2)"]
-    elif roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
+        # A year alone is known of some.
+        return [Column("born_digits", f"coalesce({whole}, regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))")]
+    if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
         parts = [
-            f"lpad(split_part(\"{column}\"::VARCHAR, '.', 1), {width}, '0')" if column else "NULL::VARCHAR"
+            f"coalesce(lpad(split_part(\"{column}\"::VARCHAR, '.', 1), {width}, '0'), '{'0' * width}')" if column else f"'{'0' * width}'"
             for column, width in ((roles.one(Role.BIRTH_YEAR), 4), (roles.one(Role.BIRTH_MONTH), 2), (roles.one(Role.BIRTH_DAY), 2))
         ]
-    else:
-        return []
-    return [Column(name, f"nullif(nullif({part}, ''), {zeros!r})") for name, part, zeros in zip(PARTS, parts, ("0000", "00", "00"), strict=True)]
-
-
-PARTS = ("born_year", "born_month", "born_day")
+        return [Column("born_digits", " || ".join(parts))]
+    return []
 
 
 def _month_first(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
-    """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not."""
+    """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
+
+    Only those that begin with a number of one or two digits are looked at.
+    """
     found = connection.execute(
         rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
-        FROM (SELECT "{column}"::VARCHAR AS said FROM {table})"""
+        FROM (SELECT "{column}"::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
     ).fetchone()
     first, second = found if found else (None, None)
     return first is not None and second is not None and first <= 12 < second
@@ -153,7 +155,9 @@ def _date_digits(column: str, *, month_first: bool) -> str:
     turned = rf"regexp_extract({said}, '^(\d\d?)\D(\d\d?)\D(\d\d\d\d)', ['one', 'two', 'year'])"
     ordered = rf"regexp_extract({said}, '^(\d\d\d\d)\D(\d\d?)\D(\d\d?)', ['year', 'two', 'three'])"
     names = {1: "one", 2: "two"}
-    return rf"""CASE WHEN regexp_matches({said}, '^\d\d\d\d\d\d\d\d$') THEN {said}
+    # What is usual comes first, and without a regular expression.
+    return rf"""CASE WHEN length({said}) = 10 AND {said}[5] = '-' AND {said}[8] = '-' THEN replace({said}, '-', '')
+        WHEN regexp_matches({said}, '^\d\d\d\d\d\d\d\d$') THEN {said}
         WHEN regexp_matches({said}, '^\d\d\d\d\D\d\d?\D\d\d?') THEN
             ({ordered}).year || lpad(({ordered}).two, 2, '0') || lpad(({ordered}).three, 2, '0')
         WHEN regexp_matches({said}, '^\d\d?\D\d\d?\D\d\d\d\d') THEN
@@ -165,7 +169,7 @@ def _place(roles: Roles, types: dict[str, str]) -> list[Column]:
     found = []
     if roles.has(Role.STREET):
         street = text(roles, Role.STREET, types)
-        found.append(Column("street", rf"nullif(regexp_replace(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), '[^\pL]', '', 'g'), '')"))
+        found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
             every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed('said')})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
@@ -182,12 +186,15 @@ def _place(roles: Roles, types: dict[str, str]) -> list[Column]:
 def _contacts(roles: Roles, types: dict[str, str]) -> list[Column]:
     """email and phone: lists, of which any may be shared."""
     found = []
-    if roles.has(Role.EMAIL):
-        every = f"list_transform({texts(roles, Role.EMAIL, types)}, lambda said: lower(trim(said)))"
-        found.append(Column("emails", f"list_sort(list_distinct(list_filter({every}, lambda said: contains(said, '@'))))"))
-    if roles.has(Role.PHONE):
-        every = rf"list_transform({texts(roles, Role.PHONE, types)}, lambda said: right(regexp_replace(said, '\D', '', 'g'), {PHONE_DIGITS}))"
-        found.append(Column("phones", f"list_sort(list_distinct(list_filter({every}, lambda said: length(said) >= 5)))"))
+    email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
+    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, "length({}) >= 5")):
+        columns = roles[role]
+        if len(columns) == 1 and not types[columns[0]].endswith("[]"):
+            said = spelt.format(text(roles, role, types))
+            found.append(Column(name, f"CASE WHEN {good.format(said)} THEN [{said}] ELSE [] END"))
+        elif columns:
+            every = f"list_transform({texts(roles, role, types)}, lambda said: {spelt.format('said')})"
+            found.append(Column(name, f"list_sort(list_distinct(list_filter({every}, lambda said: {good.format('said')})))"))
     return found
 
 
@@ -221,44 +228,44 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
         _check_key(connection, table, key)
     columns = [*_names(roles, types), *_birth(roles, types, connection, table), *_place(roles, types), *_contacts(roles, types), *_others(roles, types)]
     said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
-    spelt = ", ".join(f"{one.sql} AS {one.name}" for one in columns)
     # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_spelt AS
-        SELECT (row_number() OVER (ORDER BY place, key) - 1)::INTEGER AS id, * EXCLUDE (place)
-        FROM (SELECT hash({said}) AS place, row_number() OVER () - 1 AS row, {f'"{key}"' if key else "row"} AS key, {spelt} FROM {table})"""
+        f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
+        SELECT (row_number() OVER (ORDER BY place, key) - 1)::INTEGER AS id, row, key
+        FROM (SELECT hash({said}) AS place, row_number() OVER () - 1 AS row, {f'"{key}"' if key else "row"} AS key FROM {table})"""
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_keys AS SELECT id, row, key FROM linkage_spelt")
-    kept = [column.name for column in columns if column.name not in HALFWAY]
-    derived = {name: sql for name, sql in DERIVED.items() if WANTED[name] <= {column.name for column in columns}}
-    if "home" in derived and not {"postcode", "town"} & set(kept):
-        derived["home"] = "street || ' ' || house"
-    elif "home" in derived:
-        derived["home"] = derived["home"].replace("PLACE", "coalesce(" + ", ".join(name for name in ("postcode", "town") if name in kept) + ", '')")
+    kept, derived = _derived([column.name for column in columns])
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
-        SELECT id, {", ".join([*kept, *(f"{sql} AS {name}" for name, sql in derived.items())])} FROM linkage_spelt ORDER BY id"""
+        WITH spelt AS (SELECT row_number() OVER () - 1 AS row, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM {table})
+        SELECT id, {", ".join([*kept, *(f"{sql} AS {name}" for name, sql in derived.items())])} FROM spelt JOIN linkage_keys USING (row)"""
     )
-    connection.execute("DROP TABLE linkage_spelt")
     return (*kept, *derived)
 
 
-HALFWAY = ("given_words", "family_words", "full_words", "names", "born_month", "born_day")
-WANTED = {
-    "given": {"given_words"},
-    "family": {"given_words"},
-    "names": {"given_words"},
-    "born": {"born_year"},
-    "home": {"street", "house"},
-}
+HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")
 DERIVED = {
-    "given": "coalesce(given_words[1], full_words[1])",
-    "family": "coalesce(nullif(array_to_string(family_words, ''), ''), CASE WHEN len(full_words) > 1 THEN full_words[-1] END)",
-    "names": "CASE WHEN len(family_words) > 1 THEN list_append(names, array_to_string(family_words, '')) ELSE names END",
-    "born": "born_year || born_month || born_day",
-    "home": "street || ' ' || house || ' ' || PLACE",
+    "given": ("given_words", "coalesce(given_words[1], full_words[1])"),
+    "family": ("given_words", "coalesce(nullif(array_to_string(family_words, ''), ''), CASE WHEN len(full_words) > 1 THEN full_words[-1] END)"),
+    "names": (
+        "given_words",
+        """list_concat(given_words, family_words, full_words, other_words,
+            CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
+    ),
+    "born": ("born_digits", "CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' THEN born_digits END"),
+    "born_year": ("born_digits", "nullif(born_digits[1:4], '0000')"),
+    "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
+    "home": ("house", "street || ' ' || house"),
 }
-"""Columns of the records made of others, where the others are there."""
+"""Columns of the records that are made of others, and the one that must be there."""
+
+
+def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Of the columns that were spelt out: those that stay as they are, and what is made of them."""
+    derived = {name: sql for name, (needed, sql) in DERIVED.items() if needed in columns}
+    if "street" not in columns:
+        derived.pop("home", None)
+    return [name for name in columns if name not in HALFWAY], derived
 
 
 def _check_key(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> None:

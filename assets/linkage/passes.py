@@ -30,7 +30,9 @@ OF_THE_BUDGET = 1 / 50
 WORTH = 0.02
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
-SAMPLE = 200_000
+SAMPLE = 100_000
+OVERSIZED = 60
+"""Keys of more records are split or dropped (candidates.py)."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
                 offers.append((several, cost))
     price, overhead = WORTH / budget, max(OVERHEAD, budget * OF_THE_BUDGET)
     chosen: list[Pass] = []
+    measured: set[tuple[Atom, ...]] = set()
     missed = np.ones(IMAGINED, np.bool_)
     masks = [imagined.found_by(several) for several, _ in offers]
     while offers and len(chosen) < MOST_PASSES:
@@ -187,11 +190,26 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
         if worth[best] <= price:
             break
         several, cost = offers[best]
+        if several not in measured:
+            # Fields of one household go together, so that their key makes more pairs than each of them would let expect.
+            measured.add(several)
+            offers[best] = several, max(cost, _pairs_per_record(connection, Pass(several), records))
+            continue
         chosen.append(Pass(several, _second(several, atoms, alike, full)))
         missed &= ~masks[best]
         budget -= cost
     # The last of all finds the rest, where the rest is little; nothing is learned from it.
     return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
+
+
+def _pairs_per_record(connection: duckdb.DuckDBPyConnection, one: Pass, records: int) -> float:
+    """How many pairs the pass makes for each record, by a sample; keys that are oversized in the sample already aside."""
+    size = min(records, SAMPLE)
+    row = connection.execute(
+        f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
+            SELECT count(*) AS n FROM ({one.keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
+    ).fetchone()
+    return (row[0] if row else 0.0) * (records / size) ** 2 / records
 
 
 def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]) -> Atom | None:
