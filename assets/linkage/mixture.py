@@ -23,8 +23,8 @@ Ints = NDArray[np.int64]
 
 PRIOR_PAIRS = 40.0
 """What is believed beforehand weighs as much as so many pairs."""
-MOSTLY_DIFFER = 0.4
-"""At most so many pairs of one person differ in a field that both have."""
+DIFFER_PERSONAL, DIFFER_SHARED = 0.25, 0.4
+"""At most so many pairs of one person differ in a field that both have; fewer in what only that person has."""
 STAYED = 0.1
 """Of those who have moved, as many are believed to agree on a part of the address other than by chance."""
 ROUNDS = 60
@@ -139,8 +139,15 @@ def _expect(world: _World, theta: Floats, mix: Floats, heaps: Floats) -> Floats:
         for kind in range(RANDOM):
             heaps[kind, field] += np.bincount(world.levels[:, field], share[kind], minlength=WIDTH)
     total = share.sum(axis=1) + 1.0
-    answer: Floats = total / total.sum()
+    answer: Floats = _mostly_careful(total) / total.sum()
     return answer
+
+
+def _mostly_careful(mix: Floats) -> Floats:
+    """With no more careless matches than others: a sort that has taken over has found something else than carelessness."""
+    bounded = mix.copy()
+    bounded[CARELESS] = min(mix[CARELESS], mix[CAREFUL] + mix[MOVED])
+    return bounded
 
 
 def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves: NDArray[np.bool_]) -> Floats:
@@ -152,20 +159,22 @@ def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves:
         prior[:, 0] = 0.0
         there = (prior < 1.0) & (np.arange(WIDTH) > 0)
         if kind in MATCHES:
-            seen = np.where((moves if kind == MOVED else False * moves)[:, None], seen, _bounded(seen, prior))
+            seen = np.where((moves if kind == MOVED else False * moves)[:, None], seen, _bounded(seen, prior, shared))
         learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
         changes = there & (shared[:, None] if kind == HOUSEHOLD else True)
         after[kind] = np.where(changes, np.maximum(learned, LEAST), believed[kind])
     return after
 
 
-def _bounded(seen: Floats, prior: Floats) -> Floats:
+def _bounded(seen: Floats, prior: Floats, shared: NDArray[np.bool_]) -> Floats:
     """Of one person's pairs most agree, more or less, in each field: a mixture that has found anything else has not found people."""
     last = ((prior > 0) & (prior < 1)).sum(axis=1)
     fields = np.arange(len(seen))
+    most = np.where(shared, DIFFER_SHARED, DIFFER_PERSONAL)
     others = seen.sum(axis=1) - seen[fields, last]
-    seen[fields, last] = np.minimum(seen[fields, last], others * MOSTLY_DIFFER / (1 - MOSTLY_DIFFER))
-    return seen
+    bounded = seen.copy()
+    bounded[fields, last] = np.minimum(seen[fields, last], others * most / (1 - most))
+    return bounded
 
 
 def mix_of(theta: Floats, counted: Counted, records: int) -> Floats:
@@ -186,6 +195,6 @@ def mix_of(theta: Floats, counted: Counted, records: int) -> Floats:
         mixed -= mixed.max(axis=0)
         share = np.exp(mixed)
         share *= counted.pairs / share.sum(axis=0)
-        mix = np.maximum(share.sum(axis=1) / everything, least)
+        mix = _mostly_careful(np.maximum(share.sum(axis=1) / everything, least))
     mix[RANDOM] = max(1.0 - mix[:RANDOM].sum(), 0.5)
     return mix

@@ -31,6 +31,9 @@ WORTH = 0.02
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
 SAMPLE = 100_000
+SHARED = {"name", "family", "place", "email", "phone", "organisation"}
+"""Fields that people of one household or workplace have in common."""
+MOST_IN_A_HOUSEHOLD = 1.0
 OVERSIZED = 60
 """Keys of more records are split or dropped (candidates.py)."""
 
@@ -61,7 +64,9 @@ class Pass:
     @property
     def fields(self) -> frozenset[str]:
         """The fields that agree, in part or whole, because of the pass."""
-        return frozenset(atom.field for atom in self.atoms)
+        own = {atom.field for atom in self.atoms}
+        # Mailboxes are mostly made of names.
+        return frozenset(own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own)
 
     def keys(self, *, split: bool = False) -> str:
         """SQL: `key, id` of every record that has all of the atoms."""
@@ -73,6 +78,7 @@ class Pass:
 
 
 ALL_PAIRS = Pass(())
+MAILBOX = "mailbox"
 
 _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     # column that must be there: atoms as name, field, SQL, what leaves them whole, list
@@ -99,7 +105,7 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     "town": (("town", "place", "town", "middle", False),),
     "emails": (
         ("e-mail", "email", "emails", "exact", True),
-        ("mailbox", "email", "CASE WHEN length(mailbox) >= 4 THEN mailbox END", "start", False),
+        (MAILBOX, "email", "CASE WHEN length(mailbox) >= 4 THEN mailbox END", "start", False),
     ),
     "phones": (("telephone", "phone", "phones", "exact", True),),
     "number": (("identity number", "number", "number", "exact", False),),
@@ -168,6 +174,7 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
     if records < 2:
         return []
     budget = FREE_PAIRS / records + PAIRS_PER_RECORD
+    households = _households(connection, atoms, records)
     offers: list[tuple[tuple[Atom, ...], float]] = []
     for size in (1, 2, 3):
         for several in itertools.combinations([atom for atom in atoms if full[atom.name] > 0], size):
@@ -175,11 +182,12 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
             if len(own) < size or ("name" in own and own & {"given", "family"}):
                 continue
             cost = records / 2 * float(np.prod([alike[atom.name] for atom in several]))
+            # What a household shares goes together: such a key makes more pairs than its parts would let expect.
+            cost += households if own <= SHARED else 0.0
             if cost <= budget / 3:
                 offers.append((several, cost))
     price, overhead = WORTH / budget, max(OVERHEAD, budget * OF_THE_BUDGET)
     chosen: list[Pass] = []
-    measured: set[tuple[Atom, ...]] = set()
     missed = np.ones(IMAGINED, np.bool_)
     masks = [imagined.found_by(several) for several, _ in offers]
     while offers and len(chosen) < MOST_PASSES:
@@ -190,11 +198,6 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
         if worth[best] <= price:
             break
         several, cost = offers[best]
-        if several not in measured:
-            # Fields of one household go together, so that their key makes more pairs than each of them would let expect.
-            measured.add(several)
-            offers[best] = several, max(cost, _pairs_per_record(connection, Pass(several), records))
-            continue
         chosen.append(Pass(several, _second(several, atoms, alike, full)))
         missed &= ~masks[best]
         budget -= cost
@@ -202,14 +205,25 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
     return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
 
 
-def _pairs_per_record(connection: duckdb.DuckDBPyConnection, one: Pass, records: int) -> float:
-    """How many pairs the pass makes for each record, by a sample; keys that are oversized in the sample already aside."""
+def _households(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> float:
+    """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
+    named = {atom.name: atom for atom in atoms}
+    home = next((named[name] for name in ("street and number", "street", "postcode") if name in named), None)
+    if home is None or not {"family name", "given name"} <= set(named):
+        return 0.0
     size = min(records, SAMPLE)
-    row = connection.execute(
-        f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
-            SELECT count(*) AS n FROM ({one.keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
-    ).fetchone()
-    return (row[0] if row else 0.0) * (records / size) ** 2 / records
+
+    def pairs(*several: Atom) -> float:
+        row = connection.execute(
+            f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
+                SELECT count(*) AS n FROM ({Pass(several).keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
+        ).fetchone()
+        return float(row[0]) if row else 0.0
+
+    family = named["family name"]
+    found = (pairs(family, home) - pairs(family, home, named["given name"])) * (records / size) ** 2 / records
+    # More than that are no households, but people whose first names are badly kept.
+    return min(found, MOST_IN_A_HOUSEHOLD)
 
 
 def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]) -> Atom | None:
