@@ -26,7 +26,7 @@ FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
 """The budget: candidate pairs that any data set may make, and more for each record."""
 OVERHEAD = 0.1
 """What a pass costs however few pairs it makes, in pairs per record; or so much of the budget, if that is more."""
-OF_THE_BUDGET = 1 / 50
+OF_THE_BUDGET = 1 / 25
 WORTH = 0.02
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
