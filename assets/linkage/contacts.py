@@ -28,7 +28,8 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
         WITH held AS (SELECT id, unnest({column}) AS value FROM linkage_records),
         many AS (SELECT value, count(*) AS n FROM held GROUP BY value HAVING n >= {TOO_MANY_PEOPLE}),
         named AS (
-            SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id) WHERE given IS NOT NULL
+            SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id)
+            WHERE given IS NOT NULL
             GROUP BY value, given{", born" if born else ""} QUALIFY count(*) OVER (PARTITION BY value) >= {TOO_MANY_PEOPLE}),
         crowds AS (SELECT value, count(*) AS names FROM named GROUP BY value),
         unlike AS (
