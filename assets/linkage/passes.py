@@ -27,7 +27,7 @@ FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
 OVERHEAD = 0.1
 """What a pass costs however few pairs it makes, in pairs per record; or so much of the budget, if that is more."""
 OF_THE_BUDGET = 1 / 25
-WORTH = 0.02
+WORTH = 0.01
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
 SAMPLE = 100_000
