@@ -47,7 +47,7 @@ def prepare_dagster() -> None:
 
 def main() -> None:
     """The entry point."""
-    from pipelines.command import erasure, marts, notice, policy, profile, refresh, report, retention, sample, sql, ui, withdrawal
+    from pipelines.command import erasure, link, marts, notice, policy, profile, refresh, report, retention, sample, sql, ui, withdrawal
 
     for command in (
         sample.sample,
@@ -64,6 +64,7 @@ def main() -> None:
         notice.notice,
         report.report,
         report.inform,
+        link.link_command,
         sql.sql,
         ui.ui,
     ):
