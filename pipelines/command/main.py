@@ -51,6 +51,7 @@ def main() -> None:
         backup,
         erasure,
         janitor,
+        link,
         marts,
         notice,
         policy,
@@ -84,6 +85,7 @@ def main() -> None:
         notice.notice,
         report.report,
         report.inform,
+        link.link_command,
         sql.sql,
         ui.ui,
     ):

@@ -1,0 +1,58 @@
+"""E-mails and telephones: those that three or more people share are nobody's, and stop being keys and evidence."""
+
+from __future__ import annotations
+
+import duckdb
+
+TOO_MANY_PEOPLE = 3
+MANY_RECORDS = 60
+"""So many different names on one contact are not a family; they are not looked at one by one."""
+
+
+def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> int:
+    """Take shared contacts off `linkage_records`; answers how many there were.
+
+    People are told apart by first names that are not alike, either way round, and by birth dates; who has no name is nobody else.
+    """
+    dropped = 0
+    for column in ("emails", "phones"):
+        if column in columns and "given" in columns:
+            dropped += _drop(connection, column, born="born" in columns)
+    return dropped
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> int:
+    same_birth = "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)" if born else ""
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE linkage_crowded AS
+        WITH held AS (SELECT id, unnest({column}) AS value FROM linkage_records),
+        many AS (SELECT value, count(*) AS n FROM held GROUP BY value HAVING n >= {TOO_MANY_PEOPLE}),
+        named AS (
+            SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id)
+            WHERE given IS NOT NULL
+            GROUP BY value, given{", born" if born else ""} QUALIFY count(*) OVER (PARTITION BY value) >= {TOO_MANY_PEOPLE}),
+        crowds AS (SELECT value, count(*) AS names FROM named GROUP BY value),
+        unlike AS (
+            SELECT other.value, other.id,
+                bool_or((jaro_winkler_similarity(l.given, r.given) >= 0.8 OR length(least(l.given, r.given)) = 1 OR l.given[1:3] = r.given[1:3]
+                    OR list_contains(l.names, r.given) OR list_contains(r.names, l.given)) {same_birth}) AS known
+            FROM named AS one JOIN named AS other ON one.value = other.value AND one.id < other.id
+            SEMI JOIN (FROM crowds WHERE names <= {MANY_RECORDS}) AS few ON few.value = one.value
+            JOIN linkage_records AS l ON l.id = one.id JOIN linkage_records AS r ON r.id = other.id
+            GROUP BY ALL)
+        SELECT value FROM unlike GROUP BY value HAVING 1 + count(*) FILTER (NOT known) >= {TOO_MANY_PEOPLE}
+        UNION ALL SELECT value FROM crowds WHERE names > {MANY_RECORDS}"""
+    )
+    row = connection.execute("SELECT count(*) FROM linkage_crowded").fetchone()
+    dropped = int(row[0]) if row else 0
+    if dropped:
+        connection.execute(
+            f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
+                SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
+                    SELECT held.id, held.value, linkage_crowded.value AS crowded FROM (SELECT id, unnest({column}) AS value FROM linkage_records) AS held
+                    LEFT JOIN linkage_crowded ON linkage_crowded.value = held.value)
+                GROUP BY id HAVING count(crowded) > 0) AS changed
+            WHERE linkage_records.id = changed.id"""
+        )
+    connection.execute("DROP TABLE linkage_crowded")
+    return dropped

@@ -1,0 +1,205 @@
+"""The whole of it: from a table of people and the roles of its columns to who is who.
+
+Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key)`, `linkage_records(id, ...)`,
+`linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`, `linkage_pairs(one, other, passes, pattern, weight)`,
+`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is its first key; weights are log2 of the odds of being one person.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+
+import duckdb
+import numpy as np
+
+from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, mixture, normalise, passes, scoring, together
+from assets.linkage.fields import Field
+from assets.linkage.model import Model, levels_of_fields
+from assets.linkage.roles import Roles
+
+LABELLED = 4
+"""Of the pairs that both have a code, one in so many is compared."""
+
+
+@dataclass
+class Report:
+    """What was done, in counts and seconds; `passes` has a row per pass, best first."""
+
+    records: int = 0
+    clusters: int = 0
+    largest_cluster: int = 0
+    candidate_pairs: int = 0
+    links: int = 0
+    passes: list[dict[str, object]] = field(default_factory=list)
+    shared_contacts: int = 0
+    codes: int = 0
+    code_scheme: str = "none"
+    vetoed_pairs: int = 0
+    two_code_clusters: int = 0  # must be 0
+    calibration: dict[str, object] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """The report, and what was learned."""
+
+    report: Report
+    model: Model
+
+
+def link_table(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    roles: Roles,
+    *,
+    model: Model | None = None,
+    aliases: str | None = None,
+    decisions: str | None = None,
+    explained: bool = False,
+) -> Linked:
+    """Make `linkage_out(row, key, cluster)` and the stages before it, and with `explained` what explain.py makes.
+
+    `aliases(old, new)` and `decisions(one, other, same)` name tables: corrected identity numbers; pairs of keys that somebody has
+    said are one person, or two. With a `model` nothing is learned. Raises RolesError, ModelError.
+    """
+    run = _Run(connection, roles, aliases, decisions)
+    linked = run.run(table, model)
+    if explained:
+        run.explain(linked.model)
+    return linked
+
+
+class _Run:
+    """One run, stage by stage."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, roles: Roles, aliases: str | None, decisions: str | None) -> None:
+        self.connection = connection
+        self.roles = roles
+        self.aliases = aliases
+        self.decisions = decisions
+        self.report = Report()
+        self.compared: tuple[Field, ...] = ()
+
+    def run(self, table: str, model: Model | None) -> Linked:
+        columns = self._normalise(table)
+        self.compared = compared = fields.fields_of(columns)
+        if model:
+            model.check(compared)
+        chosen = self._candidates(columns)
+        learned = self._learn(compared, chosen, model)
+        self._cluster(compared, learned)
+        self._measure()
+        return Linked(self.report, learned)
+
+    def explain(self, model: Model) -> None:
+        """Make `linkage_explained`."""
+        with self._timed("explain"):
+            explain.explain(self.connection, self.compared, model, [str(one["name"]) for one in self.report.passes])
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.report.seconds[name] = round(time.monotonic() - started, 3)
+
+    def _normalise(self, table: str) -> tuple[str, ...]:
+        with self._timed("normalise"):
+            columns = normalise.normalise(self.connection, table, self.roles)
+            self.report.records = self._count("SELECT count(*) FROM linkage_records")
+            self.report.codes, self.report.code_scheme = identity.add_codes(self.connection, columns, self.aliases)
+            self.report.shared_contacts = contacts.drop_shared(self.connection, columns)
+            self._mark(columns)
+        return columns
+
+    def _mark(self, columns: tuple[str, ...]) -> None:
+        """Make `linkage_marks(id, code, source)`: what says that two records may not be compared, or need not be."""
+        source = "dense_rank() OVER (ORDER BY source)::INTEGER - 1" if "source" in columns else "NULL::INTEGER"
+        self.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
+            SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
+        )
+
+    def _candidates(self, columns: tuple[str, ...]) -> list[passes.Pass]:
+        with self._timed("candidates"):
+            chosen = passes.choose(self.connection, columns, self.report.records)
+            allowed = []
+            if "source" in columns:
+                allowed.append("l.source <> r.source")
+            if self.report.codes:
+                # Codes decide; but some such pairs are compared all the same, to learn from.
+                allowed.append(f"(l.code IS NULL OR r.code IS NULL OR (l.id % {LABELLED} = 0 AND r.id % {LABELLED} < {LABELLED // 2}))")
+            opened = candidates.open_passes(self.connection, chosen, " AND ".join(allowed) or "true")
+            self.report.passes = [asdict(one) for one in opened]
+            self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
+        return chosen
+
+    def _learn(self, compared: tuple[Field, ...], chosen: list[passes.Pass], model: Model | None) -> Model:
+        """Compare the candidates, learn what agreement weighs unless a model knows, and weigh."""
+        with self._timed("compare"):
+            alike = chance.add_shares(self.connection, compared)
+            scoring.compare(self.connection, compared, "linkage_candidates", "linkage_compared")
+        with self._timed("learn"):
+            if model is None:
+                random = chance.of_levels(self.connection, compared, alike, self.report.records)
+                seen = scoring.counted(self.connection, compared, "linkage_compared")
+                theta = mixture.learn(compared, seen, [one.fields for one in chosen], random)
+                mix = mixture.mix_of(theta, seen, self.report.records)
+                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, alike)
+                model = self._calibrated(compared, model)
+        with self._timed("weigh"):
+            scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")
+        return model
+
+    def _calibrated(self, compared: tuple[Field, ...], model: Model) -> Model:
+        """With the weights made honest by the pairs that both have a code."""
+        if not self.report.codes:
+            return model
+        self.connection.execute(
+            """CREATE OR REPLACE TEMP TABLE linkage_labelled AS
+            SELECT linkage_compared.* FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other"""
+        )
+        scoring.weigh(self.connection, compared, model, "linkage_labelled", "linkage_judged")
+        rows = self.connection.execute(
+            """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
+            FROM linkage_judged JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
+        ).fetchnumpy()
+        self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
+        fitted = calibration.calibrate(*(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n")))
+        self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
+        return replace(model, slope=fitted.slope, offset=fitted.offset)
+
+    def _cluster(self, compared: tuple[Field, ...], model: Model) -> None:
+        with self._timed("cluster"):
+            together.cluster(self.connection, compared, model, self.report.records, self.decisions)
+            self.connection.execute(
+                """CREATE OR REPLACE TEMP TABLE linkage_out AS
+                SELECT row, key, min(key) OVER (PARTITION BY first) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id)"""
+            )
+
+    def _measure(self) -> None:
+        with self._timed("measure"):
+            self._count_clusters()
+
+    def _count_clusters(self) -> None:
+        report = self.report
+        row = self.connection.execute("SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM linkage_clusters GROUP BY first)").fetchone()
+        report.clusters, report.largest_cluster = map(int, row) if row else (0, 0)
+        report.two_code_clusters = self._count(
+            """SELECT count(*) FROM (SELECT first FROM linkage_clusters JOIN linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
+        )
+        found = self.connection.execute(
+            """SELECT passes & -passes AS bit, count(*) AS pairs, count(*) FILTER (l.first = r.first) AS links
+            FROM linkage_pairs JOIN linkage_clusters AS l ON l.id = one JOIN linkage_clusters AS r ON r.id = other GROUP BY bit"""
+        ).fetchall()
+        firsts = {int(bit).bit_length() - 1: (int(pairs), int(links)) for bit, pairs, links in found}
+        for number, one in enumerate(report.passes):
+            pairs, links = firsts.get(number, (0, 0))
+            one |= {"new_pairs": pairs, "new_links": links, "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0}
+
+    def _count(self, query: str) -> int:
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0

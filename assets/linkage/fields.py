@@ -1,0 +1,266 @@
+"""How far two records can agree: the fields that are compared, each with its levels, best first.
+
+Conditions are SQL over two rows `l` and `r` of `linkage_records`. Level 0 is *missing*: it says nothing. The last level
+is *differs*. What each level weighs is learned (mixture.py); `match` and `household` here are where learning begins, and
+what it falls back to when there is little to learn from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+BITS = 3
+"""Bits of a level in a pattern: at most seven levels and *missing*."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One degree of agreement: how often it is expected among pairs of one person, and of two in a household.
+
+    `share` names the column with log2 of the value's share in the data, where a rare value says more than a frequent one.
+    """
+
+    name: str
+    condition: str
+    match: float
+    household: float
+    share: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is compared on its own. `shared`: a household may share it, so that its likeness in households is learned."""
+
+    name: str
+    missing: str
+    levels: tuple[Level, ...]
+    shared: bool
+    group: str = ""
+
+    def level(self) -> str:
+        """SQL: the number of the level that holds first."""
+        cases = " ".join(f"WHEN {level.condition} THEN {number}" for number, level in enumerate(self.levels, 1))
+        return f"(CASE WHEN {self.missing} THEN 0 {cases} END)::UTINYINT"
+
+
+def _null(column: str) -> str:
+    return f"l.{column} IS NULL OR r.{column} IS NULL"
+
+
+def _alike(column: str, least: float) -> str:
+    return f"jaro_winkler_similarity(l.{column}, r.{column}) >= {least}"
+
+
+def _slip(column: str) -> str:
+    """One letter or digit wrong, missing, too many, or two swapped; the cheap condition comes first."""
+    lengths = f"abs(length(l.{column}) - length(r.{column})) <= 1"
+    return f"{lengths} AND damerau_levenshtein(l.{column}, r.{column}) <= 1"
+
+
+SWAPPED = (
+    "((l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.85)"
+    " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
+    " AND l.given <> l.family"
+)
+GIVEN = Field(
+    "given",
+    _null("given"),
+    (
+        Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
+        # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
+        Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
+        # A call name or a later name.
+        Level(
+            "other",
+            "length(least(l.given, r.given)) > 1 AND (list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given)))",
+            0.05,
+            0.012,
+        ),
+        Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
+        Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
+        Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3])", 0.02, 0.03),
+        Level("differs", "true", 0.01, 0.94),
+    ),
+    shared=False,
+    group="name",
+)
+FAMILY = Field(
+    "family",
+    f"{_null('family')} OR (l.given <> r.given AND {SWAPPED})",
+    (
+        Level("exact", "l.family = r.family", 0.84, 0.75, "family"),
+        # A former surname or a part of a double one; what one name tells is not told twice.
+        Level("other", "list_contains(r.names, l.family) OR (r.family <> l.given AND list_contains(l.names, r.family))", 0.04, 0.04),
+        Level("near", f"{_alike('family', 0.9)} OR ({_slip('family')})", 0.06, 0.02),
+        Level("alike", _alike("family", 0.75), 0.02, 0.02),
+        # A marriage that nobody has told of.
+        Level("differs", "true", 0.04, 0.17),
+    ),
+    shared=True,
+    group="name",
+)
+SAME_DAY, SAME_MONTH, SAME_YEAR = ("l.born[7:8] = r.born[7:8]", "l.born[5:6] = r.born[5:6]", "l.born_year = r.born_year")
+TWO_PARTS = (
+    f"CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR (l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]) ELSE {SAME_MONTH} AND {SAME_DAY} END"
+)
+BORN = Field(
+    "born",
+    "l.born_year IS NULL OR r.born_year IS NULL",
+    (
+        Level("exact", "l.born = r.born", 0.90, 0.01, "born"),
+        Level("slip", "hamming(l.born, r.born) = 1 OR (l.born[1:4] = r.born[1:4] AND l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6])", 0.05, 0.003),
+        Level("two parts", TWO_PARTS, 0.015, 0.04),
+        Level("two digits", "hamming(l.born, r.born) = 2", 0.01, 0.01),
+        Level("year", f"{SAME_YEAR}", 0.01, 0.03),
+        Level("differs", "true", 0.015, 0.90),
+    ),
+    shared=False,
+    group="born",
+)
+NUMBER = Field(
+    "number",
+    _null("number"),
+    (
+        Level("exact", "l.number = r.number", 0.90, 0.001, "number"),
+        Level(
+            "slip", f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})", 0.08, 0.002
+        ),
+        Level("differs", "true", 0.02, 0.997),
+    ),
+    shared=False,
+    group="number",
+)
+DOMAIN = "split_part({}.emails[1], '@', 2)"
+NAMED_MAILBOX = (
+    "(l.mailbox = r.mailbox AND contains(l.mailbox, l.family) AND NOT list_has_any(l.emails, r.emails) "
+    f"AND jaro_winkler_similarity({DOMAIN.format('l')}, {DOMAIN.format('r')}) < 0.9)"
+)
+
+
+def email(columns: Iterable[str]) -> Field:
+    """matti.virtanen@ here and there tells no more than the names do, and those have been heard."""
+    missing = "coalesce(len(l.emails), 0) = 0 OR coalesce(len(r.emails), 0) = 0"
+    named = f" OR coalesce({NAMED_MAILBOX}, false)" if "family" in columns else ""
+    return Field(
+        "email",
+        missing + named,
+        (
+            Level("exact", "list_has_any(l.emails, r.emails)", 0.60, 0.12),
+            Level("local part", "length(l.mailbox) >= 5 AND l.mailbox = r.mailbox", 0.04, 0.01),
+            Level("near", _alike("emails[1]", 0.92), 0.10, 0.02),
+            Level("differs", "true", 0.26, 0.85),
+        ),
+        shared=True,
+        group="email",
+    )
+
+
+PHONE = Field(
+    "phone",
+    "coalesce(len(l.phones), 0) = 0 OR coalesce(len(r.phones), 0) = 0",
+    (
+        Level("exact", "list_has_any(l.phones, r.phones)", 0.65, 0.15),
+        Level("slip", _slip("phones[1]"), 0.04, 0.01),
+        Level("differs", "true", 0.31, 0.84),
+    ),
+    shared=True,
+    group="phone",
+)
+ORGANISATION = Field(
+    "organisation",
+    _null("organisation"),
+    (
+        Level("exact", "l.organisation = r.organisation", 0.70, 0.6, "organisation"),
+        Level("near", f"{_alike('organisation', 0.9)} OR contains(l.organisation, r.organisation) OR contains(r.organisation, l.organisation)", 0.1, 0.05),
+        Level("differs", "true", 0.20, 0.35),
+    ),
+    shared=True,
+    group="organisation",
+)
+
+
+def place(columns: Iterable[str]) -> list[Field]:
+    """The parts of an address. They slip one by one but change together: see the *moved* of mixture.py."""
+    there = set(columns)
+    found: list[Field] = []
+    if "street" in there:
+        other = [Level("other", "list_has_any(l.streets, r.streets)", 0.04, 0.02)] if "streets" in there else []
+        levels = [
+            Level("exact", "l.street = r.street", 0.85, 0.9, "street"),
+            *other,
+            Level("near", f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)", 0.1, 0.05),
+            Level("differs", "true", 0.05, 0.05),
+        ]
+        found.append(Field("street", _null("street"), tuple(levels), shared=True, group="place"))
+    if "house" in there:
+        found.append(
+            Field(
+                "house",
+                _null("house"),
+                (
+                    Level("exact", "l.house = r.house", 0.9, 0.9, "house"),
+                    Level("slip", _slip("house"), 0.05, 0.03),
+                    Level("differs", "true", 0.05, 0.07),
+                ),
+                shared=True,
+                group="place",
+            )
+        )
+    if "postcode" in there:
+        near = f"({_slip('postcode')}) OR l.postcode[1:-4] = r.postcode[1:-4]"
+        levels = [
+            Level("exact", "l.postcode = r.postcode", 0.88, 0.9, "postcode"),
+            Level("near", near, 0.07, 0.04),
+            Level("differs", "true", 0.05, 0.06),
+        ]
+        found.append(Field("postcode", _null("postcode"), tuple(levels), shared=True, group="place"))
+    if "town" in there:
+        levels = [
+            Level("exact", "l.town = r.town", 0.88, 0.92, "town"),
+            Level("near", f"{_alike('town', 0.88)} OR ({_slip('town')})", 0.07, 0.03),
+            Level("differs", "true", 0.05, 0.05),
+        ]
+        # Where the postcode is the same, so is the town: that would be told twice.
+        told = " OR coalesce(l.postcode = r.postcode, false)" if "postcode" in there else ""
+        found.append(Field("town", f"{_null('town')}{told}", tuple(levels), shared=True, group="place"))
+    return found
+
+
+def text_field(column: str) -> Field:
+    """Free text: as written, nearly so, or not."""
+    return Field(
+        column,
+        _null(column),
+        (
+            Level("exact", f"l.{column} = r.{column}", 0.75, 0.3, column),
+            Level("near", f"{_alike(column, 0.9)}", 0.1, 0.05),
+            Level("differs", "true", 0.15, 0.65),
+        ),
+        shared=True,
+        group=column,
+    )
+
+
+def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
+    """The fields that these columns of `linkage_records` allow to compare."""
+    there = tuple(columns)
+    found: list[Field] = []
+    for needed, one in (("given", GIVEN), ("family", FAMILY), ("born", BORN), ("number", NUMBER), ("emails", email(there)), ("phones", PHONE)):
+        if needed in there:
+            found.append(one)
+    found += place(there)
+    if "organisation" in there:
+        found.append(ORGANISATION)
+    found += [text_field(column) for column in there if column.startswith("text")]
+    return tuple(found)
+
+
+def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
+    """The columns of which each value's share is needed."""
+    return tuple(dict.fromkeys(level.share for field in fields for level in field.levels if level.share))
+
+
+def pattern(fields: tuple[Field, ...]) -> str:
+    """SQL: the levels of all fields in one number."""
+    return "(" + " + ".join(f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)) + ")"

@@ -1,0 +1,275 @@
+"""Rows of people made comparable: one spelling per value, one column per kind of fact, numbered in an order of their own.
+
+Makes `linkage_records(id, ...)` and `linkage_keys(id, row, key)` of a table. `id` numbers the records in the order of a hash of what they
+say, so that it depends neither on the order of the rows nor on who is alike; neighbours by id are a random pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from assets.linkage.roles import Role, Roles, RolesError
+
+TITLES = (
+    "mr",
+    "mrs",
+    "ms",
+    "miss",
+    "dr",
+    "prof",
+    "sir",
+    "lady",
+    "lord",
+    "rev",
+    "reverend",
+    "hon",
+    "herr",
+    "frau",
+    "monsieur",
+    "madame",
+    "hr",
+    "fr",
+    "jr",
+    "sr",
+)
+LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
+PHONE_DIGITS = 8
+"""So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `linkage_records` besides `id`."""
+
+    name: str
+    sql: str
+
+
+def texts(roles: Roles, role: Role, types: dict[str, str]) -> str:
+    """SQL: all texts of the role's columns as one list (columns may be lists themselves); nulls left out."""
+    parts = [f'"{column}"::VARCHAR[]' if types[column].endswith("[]") else f'["{column}"::VARCHAR]' for column in roles[role]]
+    if not parts:
+        return "[]::VARCHAR[]"
+    joined = parts[0] if len(parts) == 1 else f"list_concat({', '.join(parts)})"
+    return f"list_filter({joined}, lambda text: text IS NOT NULL)"
+
+
+def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
+    """SQL: the role's first text."""
+    columns = roles[role]
+    if len(columns) == 1 and not types[columns[0]].endswith("[]"):
+        return f'"{columns[0]}"::VARCHAR'
+    return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
+
+
+def folded(sql: str) -> str:
+    """SQL: without case and accents."""
+    return f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
+
+
+def words(sql: str) -> str:
+    """SQL: the words of a text; apostrophes do not part them (O'Brien), hyphens do."""
+    return rf"regexp_extract_all(replace(replace({folded(sql)}, '''', ''), '’', ''), '[\pL\d]+')"
+
+
+def packed(sql: str) -> str:
+    """SQL: letters and digits only; null if there are none."""
+    return rf"nullif(regexp_replace({folded(sql)}, '[^\pL\d]', '', 'g'), '')"
+
+
+def _in(sql: str, values: tuple[str, ...]) -> str:
+    return f"{sql} IN ({', '.join(repr(value) for value in values)})"
+
+
+def _untitled(tokens: str) -> str:
+    # Most names are one word: only lists of several are looked through.
+    return f"CASE WHEN len({tokens}) < 2 THEN {tokens} ELSE list_filter({tokens}, lambda word: NOT {_in('word', TITLES)}) END"
+
+
+def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
+    """given, family: the two that are compared; names: every word of any name of the record."""
+    if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME):
+        return []
+    given = text(roles, Role.GIVEN_NAME, types)
+    family = text(roles, Role.FAMILY_NAME, types)
+    full = text(roles, Role.FULL_NAME, types)
+    return [
+        Column("given_words", _untitled(words(given)) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
+        Column("family_words", words(family) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
+        Column("full_words", _untitled(words(_family_last(full))) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
+        Column("other_words", _more_words(roles, types)),
+    ]
+
+
+def _more_words(roles: Roles, types: dict[str, str]) -> str:
+    """SQL: the words of all other names: of columns that are lists, and of the second column and on of a role."""
+    columns = list(roles[Role.OTHER_NAME])
+    for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME):
+        columns += [column for number, column in enumerate(roles[role]) if number > 0 or types[column].endswith("[]")]
+    said = [f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR' for column in columns]
+    return _untitled(words(f"concat_ws(' ', {', '.join(said)})")) if said else "NULL::VARCHAR[]"
+
+
+def _family_last(full: str) -> str:
+    """`Virtanen, Matti Juhani` is Matti Juhani Virtanen."""
+    return rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
+
+
+def _birth(roles: Roles, types: dict[str, str], connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+    """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
+    if roles.has(Role.BIRTH_DATE):
+        column = roles[Role.BIRTH_DATE][0]
+        if types[column].startswith(("DATE", "TIMESTAMP")):
+            whole = f"strftime(\"{column}\", '%Y%m%d')"
+        else:
+            whole = _date_digits(column, month_first=_month_first(connection, table, column))
+        # A year alone is known of some.
+        return [Column("born_digits", f"coalesce({whole}, regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))")]
+    if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
+        parts = [
+            f"coalesce(lpad(split_part(\"{column}\"::VARCHAR, '.', 1), {width}, '0'), '{'0' * width}')" if column else f"'{'0' * width}'"
+            for column, width in ((roles.one(Role.BIRTH_YEAR), 4), (roles.one(Role.BIRTH_MONTH), 2), (roles.one(Role.BIRTH_DAY), 2))
+        ]
+        return [Column("born_digits", " || ".join(parts))]
+    return []
+
+
+def _month_first(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+    """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
+
+    Only those that begin with a number of one or two digits are looked at.
+    """
+    found = connection.execute(
+        rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
+        FROM (SELECT "{column}"::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
+    ).fetchone()
+    first, second = found if found else (None, None)
+    return first is not None and second is not None and first <= 12 < second
+
+
+def _date_digits(column: str, *, month_first: bool) -> str:
+    said = f'trim("{column}"::VARCHAR)'
+    day, month = (2, 1) if month_first else (1, 2)
+    turned = rf"regexp_extract({said}, '^(\d\d?)\D(\d\d?)\D(\d\d\d\d)', ['one', 'two', 'year'])"
+    ordered = rf"regexp_extract({said}, '^(\d\d\d\d)\D(\d\d?)\D(\d\d?)', ['year', 'two', 'three'])"
+    names = {1: "one", 2: "two"}
+    # What is usual comes first, and without a regular expression.
+    return rf"""CASE WHEN length({said}) = 10 AND {said}[5] = '-' AND {said}[8] = '-' THEN replace({said}, '-', '')
+        WHEN regexp_matches({said}, '^\d\d\d\d\d\d\d\d$') THEN {said}
+        WHEN regexp_matches({said}, '^\d\d\d\d\D\d\d?\D\d\d?') THEN
+            ({ordered}).year || lpad(({ordered}).two, 2, '0') || lpad(({ordered}).three, 2, '0')
+        WHEN regexp_matches({said}, '^\d\d?\D\d\d?\D\d\d\d\d') THEN
+            ({turned}).year || lpad(({turned}).{names[month]}, 2, '0') || lpad(({turned}).{names[day]}, 2, '0') END"""
+
+
+def _place(roles: Roles, types: dict[str, str]) -> list[Column]:
+    """street: letters only; house: its first number; postcode, town."""
+    found = []
+    if roles.has(Role.STREET):
+        street = text(roles, Role.STREET, types)
+        found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
+        if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
+            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed('said')})"
+            found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
+    if roles.has(Role.HOUSE_NUMBER):
+        found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
+    elif roles.has(Role.STREET):
+        found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.STREET, types)}, '\d+'), '')"))
+    for role, name in ((Role.POSTCODE, "postcode"), (Role.TOWN, "town")):
+        if roles.has(role):
+            found.append(Column(name, packed(text(roles, role, types))))
+    return found
+
+
+def _contacts(roles: Roles, types: dict[str, str]) -> list[Column]:
+    """email and phone: lists, of which any may be shared."""
+    found = []
+    email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
+    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, "length({}) >= 5")):
+        columns = roles[role]
+        if len(columns) == 1 and not types[columns[0]].endswith("[]"):
+            said = spelt.format(text(roles, role, types))
+            found.append(Column(name, f"CASE WHEN {good.format(said)} THEN [{said}] ELSE [] END"))
+        elif columns:
+            every = f"list_transform({texts(roles, role, types)}, lambda said: {spelt.format('said')})"
+            found.append(Column(name, f"list_sort(list_distinct(list_filter({every}, lambda said: {good.format('said')})))"))
+    return found
+
+
+def _others(roles: Roles, types: dict[str, str]) -> list[Column]:
+    found = []
+    if roles.has(Role.IDENTITY_NUMBER):
+        # The century sign is part of a code: only white space goes.
+        found.append(Column("number", rf"nullif(regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g'), '')"))
+    if roles.has(Role.ORGANISATION):
+        parts = f"list_filter({words(text(roles, Role.ORGANISATION, types))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
+        found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
+    for place, column in enumerate(roles[Role.FREE_TEXT]):
+        said = f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR'
+        found.append(Column(f"text{place}", packed(said)))
+    if roles.has(Role.SOURCE):
+        found.append(Column("source", text(roles, Role.SOURCE, types)))
+    return found
+
+
+def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> tuple[str, ...]:
+    """Make `linkage_records` and `linkage_keys` of the table; answers the columns of the first. Raises RolesError.
+
+    A `key` column must be there for every row, each once; without one, the row's number (from 0) is its key.
+    """
+    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    missing = [column for columns in roles.columns.values() for column in columns if column not in types]
+    if missing:
+        raise RolesError(f"roles: the table has no column {', '.join(missing)}; it has {', '.join(types)}")
+    key = roles.one(Role.KEY)
+    if key:
+        _check_key(connection, table, key)
+    columns = [*_names(roles, types), *_birth(roles, types, connection, table), *_place(roles, types), *_contacts(roles, types), *_others(roles, types)]
+    said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
+    # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
+        SELECT (row_number() OVER (ORDER BY place, key) - 1)::INTEGER AS id, row, key
+        FROM (SELECT hash({said}) AS place, row_number() OVER () - 1 AS row, {f'"{key}"' if key else "row"} AS key FROM {table})"""
+    )
+    kept, derived = _derived([column.name for column in columns])
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
+        WITH spelt AS (SELECT row_number() OVER () - 1 AS row, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM {table})
+        SELECT id, {", ".join([*kept, *(f"{sql} AS {name}" for name, sql in derived.items())])} FROM spelt JOIN linkage_keys USING (row)"""
+    )
+    return (*kept, *derived)
+
+
+HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")
+DERIVED = {
+    "given": ("given_words", "coalesce(given_words[1], full_words[1])"),
+    "family": ("given_words", "coalesce(nullif(array_to_string(family_words, ''), ''), CASE WHEN len(full_words) > 1 THEN full_words[-1] END)"),
+    "names": (
+        "given_words",
+        """list_concat(given_words, family_words, full_words, other_words,
+            CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
+    ),
+    "born": ("born_digits", "CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' THEN born_digits END"),
+    "born_year": ("born_digits", "nullif(born_digits[1:4], '0000')"),
+    "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
+    "home": ("house", "street || ' ' || house"),
+}
+"""Columns of the records that are made of others, and the one that must be there."""
+
+
+def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Of the columns that were spelt out: those that stay as they are, and what is made of them."""
+    derived = {name: sql for name, (needed, sql) in DERIVED.items() if needed in columns}
+    if "street" not in columns:
+        derived.pop("home", None)
+    return [name for name in columns if name not in HALFWAY], derived
+
+
+def _check_key(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> None:
+    found = connection.execute(f'SELECT count(*) - count("{key}"), count("{key}") - count(DISTINCT "{key}") FROM {table}').fetchone()
+    nulls, twice = found if found else (0, 0)
+    if nulls or twice:
+        raise RolesError(f"the key column {key} is empty in {nulls} rows and repeated in {twice}; every row needs a key of its own")

@@ -1,0 +1,250 @@
+"""Which exact keys find the pairs worth comparing: chosen from what the columns are, how selective and how full they are.
+
+An *atom* is one thing that two records of a person likely share: a birth date, the first letters of a surname. A *pass*
+is one to three atoms of different fields. Imagined pairs of one person, with slips, moves and marriages, say what a pass would find;
+the data say how many pairs it would make. The best buy comes first, until next to nothing is gained or the budget is spent.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+IMAGINED = 8192
+"""Imagined pairs of one person."""
+SEED = 20_190_501
+SMALL = 1_000_000
+"""So few pairs are compared all with all."""
+FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
+"""The budget: candidate pairs that any data set may make, and more for each record."""
+OVERHEAD = 0.1
+"""What a pass costs however few pairs it makes, in pairs per record; or so much of the budget, if that is more."""
+OF_THE_BUDGET = 1 / 25
+WORTH = 0.01
+"""What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
+MOST_PASSES = 14
+SAMPLE = 100_000
+SHARED = {"name", "family", "place", "email", "phone", "organisation"}
+"""Fields that people of one household or workplace have in common."""
+MOST_IN_A_HOUSEHOLD = 1.0
+OVERSIZED = 60
+"""Keys of more records are split or dropped (candidates.py)."""
+
+
+@dataclass(frozen=True)
+class Atom:
+    """One part of a key: SQL over a row of `linkage_records`; `every` unnests a list. `survives`: how an error leaves it whole."""
+
+    name: str
+    field: str
+    sql: str
+    survives: str
+    every: bool = False
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A key of one or more atoms; `second` splits its oversized blocks. `fields`: the fields that it takes part in."""
+
+    atoms: tuple[Atom, ...]
+    second: Atom | None = None
+
+    @property
+    def name(self) -> str:
+        """What the pass asks to be the same."""
+        return " + ".join(atom.name for atom in self.atoms) or "all pairs"
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that agree, in part or whole, because of the pass."""
+        own = {atom.field for atom in self.atoms}
+        # Mailboxes are mostly made of names.
+        return frozenset(own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own)
+
+    def keys(self, *, split: bool = False) -> str:
+        """SQL: `key, id` of every record that has all of the atoms."""
+        atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
+        inner = ", ".join(f"{f'unnest({atom.sql})' if atom.every else atom.sql} AS a{number}" for number, atom in enumerate(atoms))
+        there = " AND ".join(f"a{number} IS NOT NULL" for number in range(len(atoms)))
+        names = ", ".join(f"a{number}" for number in range(len(atoms)))
+        return f"SELECT hash({names}) AS key, id FROM (SELECT id, {inner} FROM linkage_records) WHERE {there}"
+
+
+ALL_PAIRS = Pass(())
+MAILBOX = "mailbox"
+
+_ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
+    # column that must be there: atoms as name, field, SQL, what leaves them whole, list
+    "given": (
+        ("given name", "given", "given", "exact", False),
+        ("given name, beginning", "given", "CASE WHEN length(given) >= 3 THEN given[1:3] END", "start", False),
+    ),
+    "family": (
+        ("family name", "family", "family", "exact", False),
+        ("family name, beginning", "family", "CASE WHEN length(family) >= 3 THEN family[1:4] END", "start", False),
+        ("family name, end", "family", "CASE WHEN length(family) >= 3 THEN right(family, 4) END", "end", False),
+    ),
+    "names": (("any name", "name", "list_filter(names, lambda word: length(word) > 2)", "exact", True),),
+    "born": (
+        ("birth date", "born", "born", "exact", False),
+        ("birth year and month", "born", "born[1:6]", "end", False),
+        ("birth month and day", "born", "born[5:8]", "start", False),
+        ("birth year and day", "born", "born_year || right(born, 2)", "middle", False),
+    ),
+    "born_year": (("birth year", "born", "born_year", "start", False),),
+    "home": (("street and number", "place", "street || house", "exact", False),),
+    "street": (("street", "place", "street", "start", False),),
+    "postcode": (("postcode", "place", "postcode", "end", False),),
+    "town": (("town", "place", "town", "middle", False),),
+    "emails": (
+        ("e-mail", "email", "emails", "exact", True),
+        (MAILBOX, "email", "CASE WHEN length(mailbox) >= 4 THEN mailbox END", "start", False),
+    ),
+    "phones": (("telephone", "phone", "phones", "exact", True),),
+    "number": (("identity number", "number", "number", "exact", False),),
+    "organisation": (("organisation", "organisation", "organisation", "exact", False),),
+}
+PARTS_LEFT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
+"""Of the pairs whose field has a slip, in what share this part of it is left whole."""
+RIGHT = {"given": 0.86, "family": 0.84, "born": 0.90, "place": 0.75, "email": 0.65, "phone": 0.65, "number": 0.85, "organisation": 0.7}
+SLIPPED = {"given": 0.07, "family": 0.08, "born": 0.07, "place": 0.1, "email": 0.1, "phone": 0.04, "number": 0.1, "organisation": 0.1}
+"""Of one person's pairs, in how many a field is the same, or the same but for a slip."""
+CARELESS, WORSE = 0.25, 1.5
+"""So many pairs are worse in every field, by so much: errors do not come alone."""
+
+
+def atoms_of(columns: Iterable[str]) -> list[Atom]:
+    """The atoms that these columns of `linkage_records` allow."""
+    there = tuple(columns)
+    found = [Atom(*said) for column, several in _ATOMS.items() if column in there for said in several]
+    return found + [Atom(column, column, column, "exact") for column in there if column.startswith("text")]
+
+
+@dataclass
+class _Imagined:
+    """Pairs of one person that were never there: which atoms they share."""
+
+    atoms: list[Atom]
+    full: dict[str, float]
+    shares: dict[str, Mask] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        random = np.random.default_rng(SEED)
+        state: dict[str, NDArray[np.float64]] = {one: random.random(IMAGINED) for one in [*RIGHT, *sorted({atom.field for atom in self.atoms} - set(RIGHT))]}
+        swapped = random.random(IMAGINED) < 0.03
+        slips = {one: random.random(IMAGINED) for one in state}
+        careless = random.random(IMAGINED) < CARELESS
+        state = {one: np.where(careless, drawn * WORSE, drawn) for one, drawn in state.items()}
+        moved = state["place"]
+        both: dict[str, Mask] = {}
+        for atom in self.atoms:
+            known = random.random(IMAGINED) < self.full[atom.name] ** 2
+            if atom.field == "name":
+                both[atom.name] = known & ((state["given"] < RIGHT["given"]) | (state["family"] < RIGHT["family"]))
+                continue
+            right, slipped = RIGHT.get(atom.field, 0.75), SLIPPED.get(atom.field, 0.1)
+            # The parts of an address slip one by one, but change together when somebody moves.
+            own = state[atom.field]
+            if atom.field == "place":
+                own = np.where(moved < right + slipped, random.random(IMAGINED) * np.where(careless, WORSE, 1.0) * (right + slipped), 1.0)
+            whole = own < right
+            left = (own < right + slipped) & (slips[atom.field] < PARTS_LEFT[atom.survives])
+            if atom.survives == "end" and atom.field == "family":
+                left = (own < right + slipped) & (slips[atom.field] >= 1 - PARTS_LEFT["end"])
+            agrees = (whole | left) & known
+            both[atom.name] = agrees & ~swapped if atom.field in ("given", "family") else agrees
+        self.shares = both
+
+    def found_by(self, atoms: tuple[Atom, ...]) -> Mask:
+        return np.logical_and.reduce([self.shares[atom.name] for atom in atoms])
+
+
+def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], records: int) -> list[Pass]:
+    """The passes to open, best first. Costs one count per atom over a sample of the records."""
+    atoms = atoms_of(columns)
+    alike, full = _selectivity(connection, atoms, records)
+    imagined = _Imagined(atoms, full)
+    if records < 2:
+        return []
+    budget = FREE_PAIRS / records + PAIRS_PER_RECORD
+    households = _households(connection, atoms, records)
+    offers: list[tuple[tuple[Atom, ...], float]] = []
+    for size in (1, 2, 3):
+        for several in itertools.combinations([atom for atom in atoms if full[atom.name] > 0], size):
+            own = {atom.field for atom in several}
+            if len(own) < size or ("name" in own and own & {"given", "family"}):
+                continue
+            cost = records / 2 * float(np.prod([alike[atom.name] for atom in several]))
+            # What a household shares goes together: such a key makes more pairs than its parts would let expect.
+            cost += households if own <= SHARED else 0.0
+            if cost <= budget / 3:
+                offers.append((several, cost))
+    price, overhead = WORTH / budget, max(OVERHEAD, budget * OF_THE_BUDGET)
+    chosen: list[Pass] = []
+    missed = np.ones(IMAGINED, np.bool_)
+    masks = [imagined.found_by(several) for several, _ in offers]
+    while offers and len(chosen) < MOST_PASSES:
+        gains = np.array([np.count_nonzero(mask & missed) / IMAGINED for mask in masks])
+        costs = np.array([cost for _, cost in offers])
+        worth = np.where(costs <= budget, gains / (costs + overhead), 0.0)
+        best = int(np.argmax(worth))
+        if worth[best] <= price:
+            break
+        several, cost = offers[best]
+        chosen.append(Pass(several, _second(several, atoms, alike, full)))
+        missed &= ~masks[best]
+        budget -= cost
+    # The last of all finds the rest, where the rest is little; nothing is learned from it.
+    return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
+
+
+def _households(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> float:
+    """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
+    named = {atom.name: atom for atom in atoms}
+    home = next((named[name] for name in ("street and number", "street", "postcode") if name in named), None)
+    if home is None or not {"family name", "given name"} <= set(named):
+        return 0.0
+    size = min(records, SAMPLE)
+
+    def pairs(*several: Atom) -> float:
+        row = connection.execute(
+            f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
+                SELECT count(*) AS n FROM ({Pass(several).keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
+        ).fetchone()
+        return float(row[0]) if row else 0.0
+
+    family = named["family name"]
+    found = (pairs(family, home) - pairs(family, home, named["given name"])) * (records / size) ** 2 / records
+    # More than that are no households, but people whose first names are badly kept.
+    return min(found, MOST_IN_A_HOUSEHOLD)
+
+
+def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]) -> Atom | None:
+    """What splits an oversized block best: the most selective atom of another field that most records have."""
+    fields = {atom.field for atom in several}
+    others = [atom for atom in atoms if atom.field not in fields and not atom.every and full[atom.name] >= 0.5]
+    return min(others, key=lambda atom: (alike[atom.name], atom.name), default=None)
+
+
+def _selectivity(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> tuple[dict[str, float], dict[str, float]]:
+    """For each atom: how likely two records share it, and how many records have it; of the first records, which are a random sample."""
+    size = min(records, SAMPLE)
+    alike: dict[str, float] = {}
+    full: dict[str, float] = {}
+    for atom in atoms:
+        value = f"unnest({atom.sql})" if atom.every else atom.sql
+        row = connection.execute(
+            f"""SELECT coalesce(sum(n * (n - 1)), 0)::DOUBLE, coalesce(sum(n), 0)::DOUBLE FROM (
+                SELECT value, count(*) AS n FROM (SELECT {value} AS value FROM linkage_records WHERE id < {size}) WHERE value IS NOT NULL GROUP BY value)"""
+        ).fetchone()
+        pairs, held = row if row else (0.0, 0.0)
+        alike[atom.name] = pairs / max(size * (size - 1), 1)
+        full[atom.name] = min(held / max(size, 1), 1.0)
+    return alike, full
