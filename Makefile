@@ -10,7 +10,7 @@ run: $(READY)
 	@$(BIN)/register run
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
