@@ -83,7 +83,8 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     index = staged_folder(home, entry) / "records.parquet"
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     counts = {"staged": 0, "quarantined": 0, "duplicate": 0}
-    if entry.staged_with and index.exists():
+    # A delivery that waits to be staged again still has what is staged of it, and of what raw has let go of that is all.
+    if index.exists():
         counts |= dict(connection.execute(f"SELECT outcome, count(*) FROM read_parquet('{index}') GROUP BY outcome").fetchall())
         present = sum(counts.values())
     else:

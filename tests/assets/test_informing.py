@@ -168,7 +168,7 @@ class TestLeaving:
         asked = requests.receive(world, "erasure", "written", [f"identity_code:{CODES['known']}"], now)
         erasure.find(world, [asked])
         erasure.suppress(world, [asked], now.date())
-        erasure.remove(world, [asked])
+        erasure.remove(world, [asked], now.date())
         build(world)
         erasure.close(world, [asked], now)
         assert [row["registrant_id"] for row in noted(world)] == [everyone["gave"]]
