@@ -7,7 +7,7 @@
     lake/quarantine/<source>/<day>/<delivery>.parquet
     lake/register/<table>.parquet
     lake/informed.parquet             who has been told that we have their data from others (GDPR 14): ids and days
-    marts/<purpose>.duckdb  requests/  secrets/  dagster/  spill/
+    marts/<purpose>.duckdb  requests/  secrets/  outbox/  dagster/  spill/
 
 Every file of the lake is written under a temporary name in its own folder, synced, and put in place by one rename;
 a reader sees the old file or the new one, never half of one.
@@ -19,7 +19,7 @@ import os
 import secrets
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -36,6 +36,8 @@ from schemas.policy import Policy, load_policy
 
 UNFINISHED = ".unfinished-"
 ROW_GROUP = 122_880
+# Files synced at the same time share a commit of the file system's journal.
+SYNCED_TOGETHER = 16
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
 
@@ -53,10 +55,11 @@ class Home:
         self.secrets = self.root / "secrets"
         self.dagster = self.root / "dagster"
         self.spill = self.root / "spill"
+        self.outbox = self.root / "outbox"
 
     def create(self) -> None:
         """Make the folders, readable by their owner only."""
-        for folder in (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill):
+        for folder in (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill, self.outbox):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sweep(self) -> None:
@@ -64,10 +67,10 @@ class Home:
 
         Requests are written without the lock, so what is unfinished among them is left over when its process has ended.
         """
-        for folder in (self.lake, self.marts, self.requests):
+        for folder in (self.lake, self.marts, self.requests, self.outbox):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
                 process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
-                if folder == self.requests and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
+                if folder in (self.requests, self.outbox) and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
                     continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         for spilled in self.spill.iterdir():
@@ -157,6 +160,34 @@ def writing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_all(files: Mapping[Path, bytes]) -> None:
+    """Write each file as `writing` does, in the order given: synced side by side, renamed, each folder synced once at the end.
+
+    Killed at any moment, the files that are new are the first of them.
+    """
+    made: dict[Path, Path] = {}
+    try:
+        for path, content in files.items():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+            made[path] = unfinished
+            unfinished.write_bytes(content)
+            os.chmod(unfinished, 0o600)
+        if len(made) > 1:
+            with ThreadPoolExecutor(SYNCED_TOGETHER) as threads:
+                list(threads.map(sync, made.values()))
+        else:
+            for unfinished in made.values():
+                sync(unfinished)
+        for path, unfinished in made.items():
+            os.replace(unfinished, path)
+        for folder in {path.parent for path in made}:
+            sync(folder)
+    finally:
+        for unfinished in made.values():
+            unfinished.unlink(missing_ok=True)
 
 
 def in_turn(connection: duckdb.DuckDBPyConnection, batches: Iterable[Batch], work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer]) -> Iterator[Answer]:

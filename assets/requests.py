@@ -1,23 +1,35 @@
-"""The requests of registrants, kept outside Dagster: one file each under `requests/`, by opaque id.
+"""The ledger of registrants' requests, kept outside Dagster: one file each under `requests/`, by opaque id.
 
-While a request is open its file holds the identifiers that the registrant gave, and then all that the register knows
-them by; both are destroyed when the request is closed. Nothing but the id ever leaves this folder.
+    requests/<id>.json   what happened to it, and nothing that tells whose it is; while it is open also `sealed`:
+                         what identifies the registrant, under a key of its own (`assets.sealed`)
+
+Closing destroys the key and writes the file without `sealed`. Nothing but the id, codes and days ever leaves this folder.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
+from assets import sealed
+from assets.deadlines import due_on
 from assets.failing import PlainError
-from assets.home import Home, writing
+from assets.home import Home, write_all
+from schemas.requests import EVENTS, SPOKEN_RIGHTS
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# `unclear`: what was given does not tell whom it means; a person must ask back and record a new request.
-State = Literal["received", "erasing", "unclear", "closed"]
+# `unclear`: a person must say whom it means. `applying`: delivered to the register, not yet in the marts. `in_force`: a
+# restriction that holds. `weighing`: objected to, suspended until it is decided.
+State = Literal["received", "unclear", "erasing", "applying", "in_force", "weighing", "closed"]
+# What identifies people: only ever written sealed.
+SEALED = ("given", "resolved", "registrants", "candidates", "situation", "values")
 
 
 class RequestError(PlainError):
@@ -26,7 +38,12 @@ class RequestError(PlainError):
 
 @dataclass(frozen=True)
 class Request:
-    """One request. `given` and `resolved` are identifiers as `<type>:<value>`; `removed` counts rows per layer."""
+    """One request. The fields named in `SEALED` identify the registrant; all others are counts, codes, days and moments.
+
+    `given` and `resolved` are identifiers as `<type>:<value>`, `registrants` the ids found or chosen, `candidates` what was found that is
+    not certain. `removed` counts rows per layer. `delivered` are the SHA-256 of what was delivered to the register for it.
+    `without_key`: what is sealed cannot be read here, because the key was not brought along.
+    """
 
     request_id: str
     right: str
@@ -38,6 +55,37 @@ class Request:
     removed: dict[str, int] = field(default_factory=dict)
     closed_at: str | None = None
     why: str = ""
+    registrants: tuple[str, ...] = ()
+    candidates: tuple[dict[str, Any], ...] = ()
+    situation: str = ""
+    values: dict[str, str] = field(default_factory=dict)
+    purpose: str = ""
+    by: str = "all"
+    verification: dict[str, str] = field(default_factory=dict)
+    code: dict[str, str | int] = field(default_factory=dict)
+    extension: dict[str, str] = field(default_factory=dict)
+    decisions: dict[str, dict[str, str]] = field(default_factory=dict)
+    outcome: str = ""
+    delivered: tuple[str, ...] = ()
+    intake: str = ""
+    events: tuple[dict[str, str], ...] = ()
+    without_key: bool = False
+
+    def due_on(self, home: Home) -> date:
+        """The day by which it must be answered (GDPR 12(3))."""
+        return due_on(home.policy, self.received_on(home), extended=bool(self.extension))
+
+    def received_on(self, home: Home) -> date:
+        """The day of receipt, in the policy's time zone."""
+        return datetime.fromisoformat(self.received_at).astimezone(home.policy.zone).date()
+
+    @property
+    def answered(self) -> bool:
+        """Whether nothing is owed to the registrant any more: closed, or a restriction that holds."""
+        return self.state in ("closed", "in_force")
+
+
+_TUPLES = {one.name for one in fields(Request) if str(one.type).startswith("tuple")}
 
 
 def new_id(now: datetime) -> str:
@@ -46,10 +94,41 @@ def new_id(now: datetime) -> str:
     return "Q" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(85, -1, -5))
 
 
-def save(home: Home, request: Request) -> None:
-    """Write a request, durably."""
-    with writing(home.requests / f"{request.request_id}.json") as unfinished:
-        unfinished.write_text(json.dumps(asdict(request), sort_keys=True))
+@contextmanager
+def changing(home: Home) -> Iterator[None]:
+    """Hold the ledger while a request is read and written again, so that a command and a sensor do not undo each other's change."""
+    home.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(home.requests / "ledger.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def with_event(request: Request, what: str, now: datetime, told: str = "") -> Request:
+    """The request with one more entry in its history; `told` is a code, a count or a day, never a value."""
+    if what not in EVENTS:
+        raise ValueError(what)
+    entry = {"at": now.isoformat(timespec="seconds"), "what": what, **({"told": told} if told else {})}
+    return replace(request, events=(*request.events, entry))
+
+
+def save(home: Home, *requests: Request) -> None:
+    """Write requests, durably; what identifies their registrants is sealed first. Raises RequestError when a key is missing."""
+    if any(one.without_key and one.state != "closed" for one in requests):
+        raise RequestError("the key of an open request is not in secrets/request-keys: bring it back, or close the request with `register request refuse`")
+    hidden = {one.request_id: {name: value for name in SEALED if (value := getattr(one, name))} for one in requests if one.state != "closed"}
+    locked = sealed.seal(home, {name: content for name, content in hidden.items() if content})
+    write_all({home.requests / f"{one.request_id}.json": _written(one, locked.get(one.request_id, "")) for one in requests})
+
+
+def _written(request: Request, locked: str) -> bytes:
+    told: dict[str, object] = {name: value for name, value in asdict(request).items() if name not in (*SEALED, "without_key")}
+    # A reader of the file sees that a closed request says nothing of its registrant.
+    closed: dict[str, object] = {"given": [], "resolved": []}
+    told |= closed if request.state == "closed" else {"sealed": locked}
+    return json.dumps(told, sort_keys=True).encode()
 
 
 def load(home: Home, request_id: str) -> Request:
@@ -57,39 +136,99 @@ def load(home: Home, request_id: str) -> Request:
     path = home.requests / f"{request_id}.json"
     if not (request_id.isalnum() and path.exists()):
         raise RequestError("there is no request of that id; `register request list` shows them")
-    found = json.loads(path.read_text())
-    return Request(**{**found, "given": tuple(found["given"]), "resolved": tuple(found["resolved"])})
+    return _read(home, path.read_bytes(), opened=True)
 
 
-def every(home: Home) -> list[Request]:
-    """All requests, oldest first."""
-    return [load(home, path.stem) for path in sorted(home.requests.glob("Q*.json"))]
+def _read(home: Home, content: bytes, *, opened: bool) -> Request:
+    found = json.loads(content)
+    locked = found.pop("sealed", "")
+    hidden = sealed.unseal(home, found["request_id"], locked) if locked and opened else {}
+    found = {name: tuple(value) if name in _TUPLES else value for name, value in {**found, **(hidden or {})}.items()}
+    return Request(**found, without_key=hidden is None)
+
+
+def every(home: Home, *, opened: bool = True) -> list[Request]:
+    """All requests, oldest first; unless `opened`, without what identifies the registrants."""
+    return [_read(home, path.read_bytes(), opened=opened) for path in sorted(home.requests.glob("Q*.json"))]
 
 
 def pending(home: Home) -> list[str]:
     """Ids of erasure requests that wait to be carried out, or are being."""
-    return [request.request_id for request in every(home) if request.right == "erasure" and request.state in ("received", "erasing")]
+    return [one.request_id for one in every(home, opened=False) if one.right == "erasure" and one.state in ("received", "erasing")]
 
 
 def closed_on(home: Home) -> list[date]:
     """The days on which requests were closed that are still on file."""
-    return [datetime.fromisoformat(one.closed_at).date() for one in every(home) if one.state == "closed" and one.closed_at]
+    return [datetime.fromisoformat(one.closed_at).date() for one in every(home, opened=False) if one.state == "closed" and one.closed_at]
 
 
 def closed_before(home: Home, day: date) -> list[str]:
     """Ids of the requests that were closed on `day` or before."""
-    return [one.request_id for one in every(home) if one.state == "closed" and one.closed_at and datetime.fromisoformat(one.closed_at).date() <= day]
+    return [
+        one.request_id for one in every(home, opened=False) if one.state == "closed" and one.closed_at and datetime.fromisoformat(one.closed_at).date() <= day
+    ]
 
 
-def receive(home: Home, right: str, channel: str, given: list[str], now: datetime) -> str:
-    """Record a request and answer its id. Raises RequestError without an identifier: nobody could be found by it."""
+def receive(
+    home: Home,
+    right: str,
+    channel: str,
+    given: list[str],
+    now: datetime,
+    *,
+    received: date | None = None,
+    purpose: str = "",
+    by: str = "all",
+    situation: str = "",
+    values: dict[str, str] | None = None,
+    intake: str = "",
+) -> str:
+    """Record a request and answer its id. `received` is the day on which it reached us, today unless it is said.
+
+    Raises RequestError without an identifier: nobody could be found by it; and for a day that is to come.
+    """
     if not given:
         raise RequestError("give at least one identifier, such as --identity-code or --customer-number")
-    request = Request(new_id(now), right, channel, now.isoformat(timespec="seconds"), given=tuple(sorted(given)))
-    save(home, request)
+    if right in ("objection", "withdrawal") and not purpose:
+        purpose = "direct_marketing"
+    local = now.astimezone(home.policy.zone)
+    if received and received > local.date():
+        raise RequestError("the day of receipt is to come; give the day on which the request reached you")
+    at = now if received in (None, local.date()) else local.replace(year=received.year, month=received.month, day=received.day, hour=12, minute=0, second=0)
+    request = Request(
+        new_id(now),
+        right,
+        channel,
+        at.isoformat(timespec="seconds"),
+        given=tuple(sorted(given)),
+        purpose=purpose if right in SPOKEN_RIGHTS else "",
+        by=by,
+        situation=situation,
+        values=values or {},
+        intake=intake,
+    )
+    save(home, with_event(request, "received", now, channel))
     return request.request_id
 
 
-def close(home: Home, request: Request, now: datetime) -> None:
-    """Close a request that has been carried out, and destroy what identified the registrant."""
-    save(home, replace(request, state="closed", given=(), resolved=(), closed_at=now.isoformat(timespec="seconds")))
+def close(home: Home, request: Request, now: datetime, outcome: str = "granted", why: str = "") -> None:
+    """Close a request that has been answered, and destroy what identified the registrant."""
+    close_all(home, [replace(request, outcome=outcome, why=why)], now)
+
+
+def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
+    """Close requests together: the files without what was sealed first, then the keys, so that a kill leaves nothing half open."""
+    emptied: dict[str, Any] = {one.name: () if one.name in _TUPLES else {} if one.name == "values" else "" for one in fields(Request) if one.name in SEALED}
+    done = []
+    for one in requests:
+        bare = replace(one, state="closed", closed_at=now.isoformat(timespec="seconds"), code={}, intake="", outcome=one.outcome or "granted", **emptied)
+        done.append(with_event(bare, "closed", now, bare.outcome))
+    save(home, *done)
+    sealed.destroy(home, [one.request_id for one in done])
+
+
+def destroy_leftover_keys(home: Home) -> int:
+    """Destroy the keys of closed requests that a kill left; answers how many."""
+    left = [one.request_id for one in every(home, opened=False) if one.state == "closed" and sealed.key_path(home, one.request_id).exists()]
+    sealed.destroy(home, left)
+    return len(left)

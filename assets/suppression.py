@@ -20,13 +20,19 @@ LIST = "suppressions.parquet"
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
 
+def telling(identifiers: str) -> str:
+    """Those of the list `identifiers` that tell whom a record is about: the strong ones; without any, the others."""
+    strong = f"list_filter({identifiers}, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
+    return f"CASE WHEN len({strong}) > 0 THEN {strong} ELSE {identifiers} END"
+
+
 def concerns(identifiers: str, sought: str) -> str:
     """The condition that a record with the list `identifiers` is about someone in the list `sought`.
 
-    Either it carries a strong identifier of theirs, or no strong identifier at all and a contact of theirs alone.
+    Either it carries a strong identifier of theirs, or no strong identifier at all and a contact of theirs alone. For a
+    short list only: each row is held against all of it. For many, join what `telling` answers.
     """
-    strong = f"list_filter({identifiers}, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
-    return f"coalesce(list_has_any(CASE WHEN len({strong}) > 0 THEN {strong} ELSE {identifiers} END, {sought}), false)"
+    return f"coalesce(list_has_any({telling(identifiers)}, {sought}), false)"
 
 
 # A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.

@@ -11,6 +11,8 @@ import hashlib
 import io
 import json
 import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
@@ -35,19 +37,36 @@ KEYS = {
 _FIELDS = ("event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language")
 
 
+@dataclass(frozen=True)
+class Word:
+    """What a registrant says: about which identifier, for which purpose and channel, and what (a status of the consent log)."""
+
+    identifier: str
+    purpose: str
+    channel: str
+    status: str = "withdrawn"
+    evidence: str = ""
+
+
 def deliver(home: Home, identifier: str, purpose: str, channel: str, now: datetime) -> str:
     """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's SHA-256."""
-    kind, _, value = identifier.partition(":")
+    return deliver_words(home, [Word(identifier, purpose, channel)], now)
+
+
+def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str = ORIGIN) -> str:
+    """Put words of registrants into the inbox as one delivery, durably; answers its SHA-256."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _FIELDS, restval="", quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writeheader()
-    event = {"event_ts": now.isoformat(), "purpose": purpose, "channel": channel, "status": "withdrawn", "source": ORIGIN}
-    writer.writerow({**event, "subject_key_type": KEYS[kind], "subject_key": value})
+    for word in words:
+        kind, _, value = word.identifier.partition(":")
+        said = {"event_ts": now.isoformat(), "purpose": word.purpose, "channel": word.channel, "status": word.status, "source": origin}
+        writer.writerow({**said, "evidence": word.evidence, "subject_key_type": KEYS[kind], "subject_key": value})
     data = text.getvalue().encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
-    path = home.inbox / "consents" / day / f"{ORIGIN}-{secrets.token_hex(8)}.csv"
+    path = home.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
     manifest = {
-        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": 1,
+        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(words),
         "period": {"from": day, "to": day}, "purpose": "direct_marketing",
     }  # fmt: skip
     with writing(path) as unfinished:

@@ -203,12 +203,18 @@ class RightPolicy(Strict):
 
 
 class Requests(Strict):
-    """How requests are received and answered (P10; GDPR 12(3))."""
+    """How requests are received and answered (P10; GDPR 12(3)).
+
+    `warned_before`: how long before its day a deadline is shown as near. `acknowledged_within`: by when a recipient confirms a
+    notice, or is told again (GDPR 19).
+    """
 
     clause: Clause
     channels: Annotated[tuple[Literal["written", "in_person", "other"], ...], Field(min_length=1)]
     answered_within: Calendar
     extended_by: Calendar
+    warned_before: Calendar
+    acknowledged_within: Calendar
 
 
 class ThirdPartyNotice(Strict):

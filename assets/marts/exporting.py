@@ -11,6 +11,7 @@ import duckdb
 from assets.failing import PlainError
 from assets.home import Home, writing
 from assets.marts.building import mart_path
+from assets.recipients import disclosures
 from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
@@ -66,6 +67,8 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
     if not out.parent.is_dir():
         raise ExportError("the folder of the file to write does not exist: make it first")
     rows = 0
+    with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+        disclosures.note(home, purpose, recipient, _keys(connection, purpose), today)
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection, writing(out) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(["identifier", "audience", "sha256"])
@@ -77,6 +80,12 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
                 writer.writerows([plain(str(cell)) for cell in (identifier, *row)] for row in batch)
                 rows += len(batch)
     return rows
+
+
+def _keys(connection: duckdb.DuckDBPyConnection, purpose: str) -> list[str]:
+    """The hashes that are handed over."""
+    names = [(table_name(model), name) for model in MARTS[purpose] for name in arrow_schema(model).names if name.endswith("_sha256")]
+    return [row[0] for table, name in names for row in connection.execute(f"SELECT {name} FROM {table}").fetchall()]
 
 
 def plain(cell: str) -> str:

@@ -101,10 +101,16 @@ def reached_by_others(home: Home, connection: duckdb.DuckDBPyConnection, request
     files = [str(path) for path in home.files("raw")]
     if not contacts or not files:
         return set()
+    for name, listed in (("sought_contacts", contacts), ("sought_identifiers", known)):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest($1::VARCHAR[]) AS identifier", [listed])
     rows = connection.execute(
-        f"""SELECT DISTINCT unnest(list_intersect(identifiers, $contacts)) FROM read_parquet({files!r})
-        WHERE list_has_any(identifiers, $contacts) AND NOT {suppression.concerns("identifiers", "$known")}""",
-        {"contacts": contacts, "known": known},
+        f"""WITH held AS (SELECT filename, record_no, identifiers FROM read_parquet({files!r}, filename = true)),
+        near AS (SELECT DISTINCT filename, record_no, identifier FROM (SELECT filename, record_no, unnest(identifiers) AS identifier FROM held)
+            SEMI JOIN sought_contacts USING (identifier)),
+        theirs AS (SELECT DISTINCT filename, record_no FROM (
+            SELECT filename, record_no, unnest({suppression.telling("identifiers")}) AS identifier FROM held SEMI JOIN near USING (filename, record_no))
+            SEMI JOIN sought_identifiers USING (identifier))
+        SELECT DISTINCT identifier FROM near ANTI JOIN theirs USING (filename, record_no)"""
     ).fetchall()
     return {row[0] for row in rows}
 

@@ -13,14 +13,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from assets import requests
-from assets.home import Home, writing
+from assets.holds import Held
+from assets.home import Home, write_all
 from assets.proof import certificate_pages
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
@@ -32,6 +33,7 @@ from schemas.policy import Policy
 from schemas.staged import CANONICAL
 
 FIRST = "0" * 64
+CHAIN = "chain.json"
 FORMAT = 1
 RISKS = (
     "A solid-state disk may keep the blocks of replaced files until it reuses them.",
@@ -41,15 +43,6 @@ RISKS = (
     "Backups made before the erasure hold the registrant until their key is destroyed; a restore replays this erasure before anything is read.",
     "Values of fewer than eight characters were searched as identifiers and not in bytes.",
 )
-
-
-@dataclass(frozen=True)
-class Held:
-    """Rows of a category that the law makes us keep: how many, under which statute, until when (YYYY-MM-DD)."""
-
-    rows: int
-    ground: str
-    until: str
 
 
 @dataclass(frozen=True)
@@ -124,22 +117,33 @@ def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str,
 
 def issue(home: Home, content: dict[str, Any]) -> Issued:
     """Write the certificate at the end of the chain, durably; one that is there already stays as it is."""
-    request_id = str(content["request_id"])
-    path = path_of(home, request_id)
-    length, last = _end(home)
-    if path.exists():
-        return summary(home, request_id)
-    whole = {**content, "sequence": length + 1, "previous": last}
-    digest = hashlib.sha256(canonical(whole)).hexdigest()
-    pages = {"md": certificate_pages.markdown(whole, digest), "html": certificate_pages.html(whole, digest)}
-    for kind, text in pages.items():
-        with writing(path_of(home, request_id, kind)) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-    sealed = {"hash": digest, "pages": {kind: hashlib.sha256(text.encode()).hexdigest() for kind, text in pages.items()}}
-    with writing(path) as unfinished:
-        unfinished.write_bytes(canonical({"certificate": whole, **sealed, "seal": _seal(home, sealed)}))
-    _write_end(home, length + 1, digest)
-    return summary(home, request_id)
+    return issue_all(home, [content])[0]
+
+
+def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
+    """Write certificates at the end of the chain, durably, in the order given; those that are there already stay as they are.
+
+    The note says beforehand how many are being issued, so that a kill in between is told from tampering. Pages come before
+    their certificate, certificates in the order of the chain: what a kill leaves is the beginning of what was to be written.
+    """
+    length, last = first, before = _end(home)
+    new = [one for one in contents if not path_of(home, str(one["request_id"])).exists()]
+    files: dict[Path, bytes] = {}
+    for content in new:
+        request_id = str(content["request_id"])
+        whole = {**content, "sequence": length + 1, "previous": last}
+        digest = hashlib.sha256(canonical(whole)).hexdigest()
+        pages = {"md": certificate_pages.markdown(whole, digest).encode(), "html": certificate_pages.html(whole, digest).encode()}
+        files |= {path_of(home, request_id, kind): text for kind, text in pages.items()}
+        sealed = {"hash": digest, "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()}}
+        files[path_of(home, request_id)] = canonical({"certificate": whole, **sealed, "seal": _seal(home, sealed)})
+        length, last = length + 1, digest
+    if len(new) > 1:
+        _write_end(home, first, before, length - first)
+    if new:
+        write_all(files)
+        _write_end(home, length, last)
+    return [summary(home, str(one["request_id"])) for one in contents]
 
 
 def summary(home: Home, request_id: str) -> Issued:
@@ -161,7 +165,7 @@ def _seal(home: Home, content: object) -> str:
 
 def _end(home: Home) -> tuple[int, str]:
     """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
-    path = folder(home) / "chain.json"
+    path = folder(home) / CHAIN
     noted: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
     length, last = int(noted["length"]), str(noted["last"])
     if length != sum(1 for _ in folder(home).glob("Q*.json")):
@@ -172,10 +176,9 @@ def _end(home: Home) -> tuple[int, str]:
     return length, last
 
 
-def _write_end(home: Home, length: int, last: str) -> None:
-    end = {"length": length, "last": last}
-    with writing(folder(home) / "chain.json") as unfinished:
-        unfinished.write_bytes(canonical({**end, "seal": _seal(home, end)}))
+def _write_end(home: Home, length: int, last: str, issuing: int = 0) -> None:
+    end = {"length": length, "last": last, **({"issuing": issuing} if issuing else {})}
+    write_all({folder(home) / CHAIN: canonical({**end, "seal": _seal(home, end)})})
 
 
 def _in_order(home: Home) -> list[dict[str, Any]]:
@@ -233,12 +236,12 @@ def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Fi
 
 
 def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
-    path = folder(home) / "chain.json"
+    path = folder(home) / CHAIN
     if not path.exists():
         return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
     try:
         noted = json.loads(path.read_bytes())
-        whole = hmac.compare_digest(str(noted["seal"]), _seal(home, {"length": noted["length"], "last": noted["last"]}))
+        whole = hmac.compare_digest(str(noted["seal"]), _seal(home, {name: value for name, value in noted.items() if name != "seal"}))
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
@@ -247,8 +250,8 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
     present = sum(1 for _ in folder(home).glob("Q*.json"))
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
-    # One more than noted is what a kill between the certificate and the note leaves; the next one that is issued mends it.
-    return [Finding("CERT-CHAIN", "certificates", highest - noted["length"])] if highest > noted["length"] + 1 else []
+    # More than noted, up to those that were being issued, is what a kill leaves; the next that is issued mends it.
+    return [Finding("CERT-CHAIN", "certificates", highest - noted["length"])] if highest > noted["length"] + max(1, noted.get("issuing", 0)) else []
 
 
 def _check_requests(home: Home) -> list[Finding]:
@@ -256,6 +259,6 @@ def _check_requests(home: Home) -> list[Finding]:
     there = issued(home)
     return [
         Finding("CERT-MISSING", "certificates", 1, one.request_id)
-        for one in requests.every(home)
+        for one in requests.every(home, opened=False)
         if one.right == "erasure" and one.state == "closed" and not one.why and one.request_id not in there
     ]

@@ -28,10 +28,11 @@ PUBLISHED = "published"
 
 @dataclass
 class Evidence:
-    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), and the files that held them."""
+    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that held them, and what is held, by rule."""
 
     rows: Counter[str] = field(default_factory=Counter)
     files: list[dict[str, str | None]] = field(default_factory=list)
+    held: dict[str, dict[str, object]] = field(default_factory=dict)
 
 
 def folder(home: Home) -> Path:
@@ -51,21 +52,31 @@ def _published(home: Home) -> list[Path]:
 
 
 def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Note what goes of a delivery; the connection has `gone(record_no)` and `sought(identifier, request_id)`."""
+    """Note what goes of a delivery, and what is held; the connection has `gone(record_no)`, `held(record_no, rule, until)` and
+    `sought(identifier, request_id)`."""
     path = folder(home) / f"{entry.delivery_id}.json"
-    known = json.loads(path.read_text()) if path.exists() else {"files": {}, "rows": {}}
+    known = {"files": {}, "rows": {}, "held": {}, **(json.loads(path.read_text()) if path.exists() else {})}
     files = _files(home, entry)
     _find_whose(connection, files)
     rows: dict[str, Counter[str]] = {}
     for layer, file in files.items():
+        stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
         counted = connection.execute(
-            f"SELECT request_id, count(*) FROM read_parquet('{file}') JOIN whose USING (record_no) GROUP BY request_id ORDER BY request_id"
+            f"SELECT request_id, count(*) FROM read_parquet('{file}') JOIN whose USING (record_no) {stays} GROUP BY request_id ORDER BY request_id"
         ).fetchall()
         for request_id, count in counted:
             rows.setdefault(request_id, Counter())[layer] += count
         if counted:
             known["files"].setdefault(layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)})
-    _write(path, {"files": known["files"], "rows": {request_id: dict(counts) for request_id, counts in rows.items()} | known["rows"]})
+    held: dict[str, dict[str, dict[str, object]]] = {}
+    for request_id, rule, count, until in connection.execute(
+        "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING (record_no) GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
+    _write(
+        path,
+        {"files": known["files"], "rows": {request_id: dict(counts) for request_id, counts in rows.items()} | known["rows"], "held": held | known["held"]},
+    )
 
 
 def _files(home: Home, entry: Entry) -> dict[str, Path]:
@@ -114,6 +125,9 @@ def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
         for request_id in concerned:
             found[request_id].rows.update(noted["rows"][request_id])
             found[request_id].files += [files[layer] for layer in noted["rows"][request_id]]
+            for rule, one in noted.get("held", {}).get(request_id, {}).items():
+                whole = found[request_id].held.setdefault(rule, {"rows": 0, "until": ""})
+                whole |= {"rows": int(str(whole["rows"])) + one["rows"], "until": max(str(whole["until"]), one["until"])}
     return found
 
 

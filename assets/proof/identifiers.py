@@ -77,7 +77,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequ
 
 def _open(home: Home) -> list[str]:
     """Requests that are not closed: what is left of their registrants is no fault yet."""
-    return [one.request_id for one in requests.every(home) if one.state != "closed"]
+    return [one.request_id for one in requests.every(home, opened=False) if one.state != "closed"]
 
 
 def in_lake(home: Home, connection: duckdb.DuckDBPyConnection, layers: Iterable[str] = ("raw", "quarantine", "staged", "register")) -> list[Finding]:
@@ -123,9 +123,9 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
         JOIN erased ON token = suppression_token(identifier)"""
     )
     rows = f"read_parquet({files!r}) AS held"
-    theirs = f"""WITH wanted AS (SELECT request_id, list(identifier) AS sought FROM listed GROUP BY request_id)
-        SELECT request_id FROM {rows}, wanted WHERE list_has_any(identifiers, (SELECT list(identifier) FROM listed))
-        AND {suppression.concerns("identifiers", "sought")}"""
+    theirs = f"""SELECT request_id FROM (SELECT DISTINCT filename, record_no, request_id
+        FROM (SELECT filename, record_no, unnest({suppression.telling("identifiers")}) AS identifier FROM read_parquet({files!r}, filename = true))
+        JOIN listed USING (identifier))"""
     unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
     found = connection.execute(f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id").fetchall()
     return [Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id) for request_id, count in found]

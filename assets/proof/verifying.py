@@ -111,14 +111,11 @@ def _by_bytes(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, o
 
 
 def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
-    """All files but what open requests say, keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
-    open_ones = {home.requests / f"{one.request_id}.json" for one in requests.every(home) if one.state != "closed"}
+    """All files but keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
     aside = (home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH)
     partitions = () if touched is None else tuple(home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries"))
     every = (path for path in sorted(home.root.rglob("*")) if path.is_file() and not path.is_symlink())
-    found = [
-        path for path in every if path not in open_ones and path.suffix != SUFFIX and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))
-    ]
+    found = [path for path in every if path.suffix != SUFFIX and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))]
     return [*found, *(touched or ())]
 
 
@@ -127,6 +124,8 @@ def _where(home: Home, path: Path) -> str:
     parts = path.relative_to(home.root).parts
     if parts[0] == "lake" and len(parts) > 2:
         return parts[1]
+    if parts[:2] == ("requests", "inbox"):
+        return "inbox"
     return f"marts.{path.stem}" if parts[0] == "marts" else parts[0]
 
 

@@ -1,0 +1,41 @@
+"""By when a request must be answered: one month from receipt, two more when extended, never ending on a day off.
+
+Source: GDPR 12(3); Regulation (EEC, Euratom) 1182/71, 3. A period in months ends on the same date of its last month, or on that
+month's last day where there is none; when it ends on a public holiday, a Saturday or a Sunday, it ends with the next
+working day. The holidays are those of the controller's country (package `holidays`; for Finland they have the eves of Midsummer
+and Christmas, as 150/1930, 5 § demands). Counted from the day of receipt each time: a day off never adds to a later period.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import lru_cache
+
+import holidays
+
+from schemas.policy import Policy
+
+SATURDAY = 5
+
+
+def due_on(policy: Policy, received: date, *, extended: bool = False) -> date:
+    """The last day on which a request received on `received` may be answered."""
+    requests = policy.requests
+    period = requests.answered_within.delta + (requests.extended_by.delta if extended else type(requests.extended_by.delta)())
+    return working_day(policy.country, received + period)
+
+
+def working_day(country: str, day: date) -> date:
+    """The day itself, or the first after it that is neither a public holiday, nor a Saturday, nor a Sunday."""
+    while day.weekday() >= SATURDAY or day in _holidays(country, day.year):
+        day += timedelta(days=1)
+    return day
+
+
+@lru_cache
+def _holidays(country: str, year: int) -> frozenset[date]:
+    """The country's public holidays; none for a country that the package does not know."""
+    try:
+        return frozenset(holidays.country_holidays(country, years=year))
+    except NotImplementedError:
+        return frozenset()

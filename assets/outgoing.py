@@ -1,0 +1,111 @@
+"""Messages to registrants about their requests, as files for whoever sends mail and text messages.
+
+    outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind", "channel", "to", "language", "text", "made_at"}
+
+Only ever to a contact that was on file before the request came; without one the channel is `letter` and `to` is empty. The
+sender takes the file away once it is sent; what is still there goes when the request is closed, or its code is used up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from assets.home import Home, remove, write_all
+from assets.register.building import TABLES, read_register
+from assets.requests import Request, RequestError
+
+WORDS = {
+    "code": {
+        "en": "Your code for your request to {controller} is {code}. It is valid until {until}. We never ask for it by phone.",
+        "fi": "Koodisi pyyntöäsi varten ({controller}) on {code}. Se on voimassa {until} asti. Emme koskaan kysy sitä puhelimessa.",
+        "sv": "Din kod för din begäran till {controller} är {code}. Den gäller till {until}. Vi frågar aldrig efter den per telefon.",
+    },
+    "extension": {
+        "en": "We received your request on {received}. We need more time to answer it, because {reason}: until {until} at the latest. "
+        "You may lodge a complaint with the data protection authority, or go to court. {controller}",
+        "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska {reason}: viimeistään {until} asti. "
+        "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. {controller}",
+        "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, eftersom {reason}: senast till {until}. "
+        "Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+    },
+    "lifting": {
+        "en": "The restriction of the processing of your data that you asked for on {received} is about to be lifted. {controller}",
+        "fi": "Pyynnöstäsi ({received}) tehty henkilötietojesi käsittelyn rajoitus poistetaan pian. {controller}",
+        "sv": "Den begränsning av behandlingen av dina uppgifter som du begärde {received} kommer snart att hävas. {controller}",
+    },
+    "refusal": {
+        "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint with the data protection authority, or go to "
+        "court. {controller}",
+        "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian "
+        "tuomioistuimeen. {controller}",
+        "sv": "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+    },
+}
+REASONS = {
+    "complexity": {"en": "it is complex", "fi": "se on monimutkainen", "sv": "den är komplex"},
+    "number": {"en": "we have received many requests", "fi": "pyyntöjä on paljon", "sv": "vi har fått många begäranden"},
+}
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How a registrant is reached: `channel` is email, phone or letter."""
+
+    channel: str
+    to: str
+    language: str
+
+
+def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") -> Reached:
+    """The registrant's contact that was on file before the request came, e-mail first unless `wanted` is phone; else a letter.
+
+    Raises RequestError, without a value, when the wanted one is not there.
+    """
+    with home.connect() as connection:
+        for table in ("registrants", "provenance"):
+            read_register(home, connection, table, TABLES[table])
+        row = connection.execute(
+            """SELECT language, email, phone, list(attribute) FILTER (stated_at < ?::TIMESTAMPTZ) FROM registrants
+            LEFT JOIN provenance USING (registrant_id) WHERE registrant_id = ? GROUP BY ALL""",
+            [request.received_at, registrant_id],
+        ).fetchone()
+    language, email, phone, earlier = row or (None, None, None, None)
+    language = language if language in home.policy.languages else home.policy.languages[0]
+    there = {kind: value for kind, value in (("email", email), ("phone", phone)) if value and kind in (earlier or [])}
+    for kind in (wanted,) if wanted else ("email", "phone"):
+        if kind in there:
+            return Reached(kind, there[kind], language)
+    if wanted:
+        raise RequestError(f"the registrant has no {wanted} that was on file before the request came: verify in another way")
+    return Reached("letter", "", language)
+
+
+def write(home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str) -> str:
+    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`."""
+    number = sum(1 for _ in folder(home).glob(f"{request.request_id}-*.json")) + 1
+    message_id = f"{request.request_id}-{number}"
+    filled = {name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()}
+    text = WORDS[kind][reached.language].format(controller=home.policy.controller.name, received=str(request.received_on(home)), **filled)
+    message = {
+        "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
+        "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
+    }  # fmt: skip
+    write_all({folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()})
+    return message_id
+
+
+def folder(home: Home) -> Path:
+    """Where messages wait to be sent."""
+    return home.outbox / "messages"
+
+
+def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
+    """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
+    for request_id in request_ids:
+        for path in sorted(folder(home).glob(f"{request_id}-*.json")):
+            if not kind or json.loads(path.read_text())["kind"] == kind:
+                remove(path)

@@ -1,0 +1,120 @@
+"""What an erasure would do before it is done: rows per layer, what a statute keeps, who is told, and whether anybody else is touched.
+
+A bystander is a record that would go and names another registrant as well, by a strong identifier. There must be none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+import duckdb
+
+from assets import deliveries, holds
+from assets.home import Home
+from assets.marts.building import mart_path
+from assets.raw import raw_path
+from assets.reaching import find_gone, load_sought
+from assets.recipients.notices import KEYS
+from assets.register.building import TABLES, read_register
+from assets.removal import staged_files
+from assets.requests import Request
+from assets.sources.source import STATEMENT_MACROS
+from assets.staged import quarantine_path
+from assets.suppression import STRONG
+from schemas.columns import arrow_schema, table_name
+from schemas.marts import MARTS
+
+
+@dataclass
+class Preview:
+    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that stay without their person, by rule."""
+
+    request_id: str
+    registrants: int
+    identifiers: int
+    layers: Counter[str] = field(default_factory=Counter)
+    holds: dict[str, dict[str, object]] = field(default_factory=dict)
+    bystanders: int = 0
+    recipients: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, object]:
+        """For machines."""
+        return {**asdict(self), "layers": dict(sorted(self.layers.items()))}
+
+
+def preview(home: Home, request: Request, today: date) -> Preview:
+    """Look, and change nothing. The request must have been resolved (`finding.record`)."""
+    found = Preview(request.request_id, len(request.registrants), len(request.resolved))
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        home.keyed_hash(connection)
+        load_sought(connection, [request])
+        connection.execute(
+            "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id", [request.request_id, list(request.registrants)]
+        )
+        for table in ("identifiers", "contact_points"):
+            read_register(home, connection, table, TABLES[table])
+        connection.execute(
+            f"""CREATE TEMP TABLE of_others AS SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
+            ANTI JOIN meant USING (registrant_id) WHERE type IN {STRONG}"""
+        )
+        for entry in deliveries.book(home):
+            if find_gone(home, connection, entry):
+                holds.find_held(home, connection, entry, today)
+                _count_delivery(home, connection, entry, found)
+        _count_register(home, connection, found)
+        _count_marts(home, connection, found)
+    found.recipients = sorted(
+        name for name, one in home.policy.recipients.items() if any(layer.startswith(f"marts.{purpose}.") for purpose in one.purposes for layer in found.layers)
+    )
+    return found
+
+
+def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: deliveries.Entry, found: Preview) -> None:
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {f"staged.{path.stem}": path for path in staged_files(home, entry)}
+    for layer, path in files.items():
+        if path.exists() and layer != "staged.records":
+            stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
+            found.layers[layer] += _number(connection, f"SELECT count(*) FROM read_parquet('{path}') SEMI JOIN gone USING (record_no) {stays}")
+    for rule, rows, until in connection.execute("SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule").fetchall():
+        one = found.holds.setdefault(rule, {"rows": 0, "until": "", "ground": f"{home.policy.retention[rule].source or ''}, {holds.LAW}"})
+        one |= {"rows": int(str(one["rows"])) + rows, "until": max(str(one["until"]), until)}
+    if raw.exists():
+        found.bystanders += _number(
+            connection,
+            f"""SELECT count(DISTINCT record_no) FROM (SELECT record_no, unnest(identifiers) AS identifier FROM read_parquet('{raw}')
+            SEMI JOIN gone USING (record_no)) SEMI JOIN of_others USING (identifier)""",
+        )
+
+
+def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+    for table, model in TABLES.items():
+        if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
+            found.layers[f"register.{table}"] += _number(
+                connection, f"SELECT count(*) FROM read_parquet('{home.register(table)}') SEMI JOIN meant USING (registrant_id)"
+            )
+
+
+def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+    connection.execute("CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)")
+    for mart, models in MARTS.items():
+        if not mart_path(home, mart).exists():
+            continue
+        connection.execute(f"ATTACH '{mart_path(home, mart)}' AS published (READ_ONLY)")
+        try:
+            for model in models:
+                for column, mine in KEYS.items():
+                    if column in arrow_schema(model).names:
+                        rows = f'SELECT count(*) FROM published."{table_name(model)}" WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))'
+                        found.layers[f"marts.{mart}.{table_name(model)}"] += _number(connection, rows)
+        finally:
+            connection.execute("DETACH published")
+    for layer in [name for name, rows in found.layers.items() if not rows]:
+        del found.layers[layer]
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int((connection.execute(query).fetchone() or (0,))[0])

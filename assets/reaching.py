@@ -1,0 +1,51 @@
+"""Which records of a delivery are about the registrants of requests, and what of them a statute keeps. Set-wise, for any number of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+from assets import removal, suppression
+from assets.deliveries import Entry
+from assets.home import Home
+from assets.raw import raw_path
+from assets.requests import Request
+from assets.staged import quarantine_path
+
+# A shorter value stands in other people's texts by chance.
+SHORTEST = 5
+
+
+def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
+    """Make `sought(identifier, request_id)` of what the requests were resolved to."""
+    pairs = sorted({(identifier, request.request_id) for request in sought for identifier in request.resolved})
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
+        [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
+    )
+
+
+def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    """Make `gone(record_no)`: the delivery's records about the registrants sought; answers whether there are any.
+
+    A record is theirs when it carries one of their strong identifiers, or nothing stronger than a contact of theirs
+    alone; a record that could not be taken apart, when its text holds one of their identifiers.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    queries = []
+    if raw.exists():
+        told = suppression.telling("identifiers")
+        queries.append(f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM read_parquet('{raw}')) SEMI JOIN sought USING (identifier)")
+        queries.append(
+            f"""SELECT record_no FROM (SELECT record_no, payload FROM read_parquet('{raw}') WHERE len(faults) > 0)
+            JOIN (SELECT DISTINCT substr(identifier, strpos(identifier, ':') + 1) AS value FROM sought)
+            ON strlen(value) >= {SHORTEST} AND contains(payload, value)"""
+        )
+    for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
+        if path.exists() and path.stem != "records":
+            queries.append(f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT md5(identifier) FROM sought)")
+    if not queries:
+        return False
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})")
+    return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])

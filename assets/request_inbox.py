@@ -1,0 +1,157 @@
+"""The request inbox: one JSON file for each request, dropped into `requests/inbox/` by a form, a mail reader or a person.
+
+What is valid becomes a request of the ledger, and the file is destroyed. What is not is set aside as `requests/refused/<id>.json` with an error
+code and the names of our own fields, never a value; what it said is kept sealed for mending (`register request inbox --open`), as long
+as quarantine is kept, and its file is destroyed, too. A file taken in before a kill is known by the keyed hash of its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from assets import finding, requests, sealed
+from assets.home import UNFINISHED, Home, remove, write_all
+from assets.requests import RequestError
+from schemas.requests import InboxRequest
+
+LARGEST = 64 * 1024
+_FIELDS = set(InboxRequest.model_fields)
+
+
+class RefusedRequestError(Exception):
+    """A request file cannot be taken in: the code (REQ-INBOX-*), and which of our fields are at fault."""
+
+    def __init__(self, code: str, fields: Iterable[str] = ()) -> None:
+        super().__init__(code)
+        self.code, self.fields = code, sorted(set(fields))
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """Ids of the requests that files became, and of the files that were set aside."""
+
+    received: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def folder(home: Home) -> Path:
+    """Where files are dropped."""
+    return home.requests / "inbox"
+
+
+def refused_folder(home: Home) -> Path:
+    """Where it lies what was set aside."""
+    return home.requests / "refused"
+
+
+def take_in(home: Home, now: datetime) -> TakenIn:
+    """Take in every file that lies in the inbox; a temporary name (a dot in front, or another ending than .json) is left alone."""
+    forget(home, home.policy.rule("quarantine")[1].period.before(now.astimezone(home.policy.zone).date()))
+    received, refused = [], []
+    for path in sorted(folder(home).glob("*.json")) if folder(home).is_dir() else []:
+        if path.name.startswith((".", UNFINISHED)):
+            continue
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST else b""
+        try:
+            request_id = _take(home, path, content, now)
+        except RefusedRequestError as refusal:
+            refused.append(_set_aside(home, content, refusal, now))
+        else:
+            received += [request_id] if request_id else []
+        remove(path)
+    return TakenIn(tuple(received), tuple(refused))
+
+
+def _take(home: Home, path: Path, content: bytes, now: datetime) -> str:
+    """The new request's id; empty when a request that is open was made of the same bytes."""
+    if path.is_symlink() or not path.is_file():
+        raise RefusedRequestError("REQ-INBOX-NOT-A-FILE")
+    if path.stat().st_size > LARGEST:
+        raise RefusedRequestError("REQ-INBOX-SIZE")
+    said = parsed(content)
+    intake = hmac.new(home.pepper, b"intake|" + content, hashlib.sha256).hexdigest()
+    with requests.changing(home):
+        if any(one.intake == intake for one in requests.every(home, opened=False)):
+            return ""
+        try:
+            given = finding.canonical(home, said.identifiers)
+        except RequestError:
+            raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
+        try:
+            return requests.receive(
+                home, said.right, said.channel, given, now,
+                received=said.received, purpose=said.purpose or "", by=said.by, situation=said.situation, values=dict(said.values), intake=intake,
+            )  # fmt: skip
+        except RequestError:
+            raise RefusedRequestError("REQ-INBOX-RECEIVED", ["received"]) from None
+
+
+def parsed(content: bytes) -> InboxRequest:
+    """What a file says; raises RefusedRequestError."""
+    try:
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        raise RefusedRequestError("REQ-INBOX-JSON") from None
+    if not isinstance(found, dict):
+        raise RefusedRequestError("REQ-INBOX-JSON")
+    try:
+        return InboxRequest.model_validate(found)
+    except ValidationError as error:
+        # An unknown field's name is the sender's word, and may be anything.
+        named = {str(one["loc"][0]) if one["loc"] and one["loc"][0] in _FIELDS else "unknown" for one in error.errors(include_input=False)}
+        raise RefusedRequestError("REQ-INBOX-FIELDS", named) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys stand once: which of two would hold is unknown."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _set_aside(home: Home, content: bytes, refusal: RefusedRequestError, now: datetime) -> str:
+    refused_id = "X" + requests.new_id(now)[1:]
+    locked = sealed.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id] if content else ""
+    told = {"refused_id": refused_id, "code": refusal.code, "fields": refusal.fields, "refused_at": now.isoformat(timespec="seconds"), "sealed": locked}
+    write_all({refused_folder(home) / f"{refused_id}.json": json.dumps(told, sort_keys=True).encode()})
+    return refused_id
+
+
+def refused(home: Home) -> list[dict[str, Any]]:
+    """What was set aside, oldest first: id, code, fields, moment."""
+    found = [json.loads(path.read_text()) for path in sorted(refused_folder(home).glob("X*.json"))]
+    return [{name: value for name, value in one.items() if name != "sealed"} for one in found]
+
+
+def opened(home: Home, refused_id: str) -> str:
+    """What a file that was set aside said. Raises RequestError when there is none of that id."""
+    path = refused_folder(home) / f"{refused_id}.json"
+    if not (refused_id.isalnum() and path.exists()):
+        raise RequestError("no request file of that id was set aside; `register request inbox` shows them")
+    locked = json.loads(path.read_text())["sealed"]
+    return str(sealed.unseal(home, refused_id, locked) or "") if locked else ""
+
+
+def discard(home: Home, refused_id: str) -> None:
+    """Destroy what was set aside."""
+    opened(home, refused_id)
+    sealed.destroy(home, [refused_id])
+    remove(refused_folder(home) / f"{refused_id}.json")
+
+
+def forget(home: Home, before: date) -> int:
+    """Destroy what was set aside on `before` or earlier; answers how many."""
+    old = [one["refused_id"] for one in refused(home) if one["refused_at"][:10] <= str(before)]
+    for refused_id in old:
+        discard(home, refused_id)
+    return len(old)

@@ -1,0 +1,142 @@
+"""Restriction, objection and withdrawal as requests: what is asked becomes events of the consent log, delivered like any other.
+
+So it goes the way of all data: raw keeps it, every later register has it, deliveries of others do not end it, and `register why`
+tells it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN). Many requests are one delivery.
+
+- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is told before. It is spoken under
+  `legal_claims`, to which nobody can object, so that lifting it lifts nothing else.
+- Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed, and refused only on a ground.
+- Withdrawal (7(3)): per purpose and channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from assets import deliveries, finding, outgoing, requests
+from assets.home import Home
+from assets.marts.building import mart_path
+from assets.recipients import notices
+from assets.requests import Request, RequestError, with_event
+from assets.withdrawal import KEYS, Word, deliver_words
+from schemas.marts import MARTS
+from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
+
+ORIGIN = "request"
+# Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie or a contact may become
+# somebody else's.
+SPOKEN_UNDER = (("identity_code", "customer_number", "contact_id"), ("visitor_id",), ("email", "phone"))
+
+
+def waiting(home: Home) -> list[str]:
+    """Ids of requests that are to be delivered to the register."""
+    return [one.request_id for one in requests.every(home, opened=False) if one.right in SPOKEN_RIGHTS and one.state == "received"]
+
+
+def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request]:
+    """Find whom the requests mean and deliver what they say, all together; answers the requests as they are then.
+
+    One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating says the same again, which changes nothing.
+    """
+    found = finding.record(home, request_ids, now)
+    with requests.changing(home):
+        ready = [one for one in found.values() if one.right in SPOKEN_RIGHTS and one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])]
+        if ready:
+            notices.prepare(home, [one for one in ready if one.right == "restriction"], now)
+            digest = deliver_words(home, [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])], now, ORIGIN)
+            done = [with_event(replace(one, state="applying", delivered=(digest,)), "applied", now) for one in ready]
+            requests.save(home, *done)
+            found |= {one.request_id: one for one in done}
+    return list(found.values())
+
+
+def _words(request: Request, status: str) -> list[Word]:
+    purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
+    for kinds in SPOKEN_UNDER:
+        named = [one for one in request.resolved if one.split(":")[0] in kinds and one.split(":")[0] in KEYS]
+        if named:
+            return [Word(one, purpose, request.by if request.right != "restriction" else "all", status, request.request_id) for one in named]
+    return []
+
+
+def settle(home: Home, now: datetime) -> list[Request]:
+    """Note of delivered requests that the published marts follow them by now; answers those that went on."""
+    requests.destroy_leftover_keys(home)
+    if not any(one.state == "applying" for one in requests.every(home, opened=False)):
+        return []
+    with requests.changing(home):
+        book = {entry.sha256: entry for entry in deliveries.book(home)}
+        settled = [one for one in requests.every(home) if one.state == "applying" and all(_published(home, book.get(digest)) for digest in one.delivered)]
+        kept, closing = [], []
+        for one in settled:
+            in_force = with_event(one, "in_force", now)
+            if one.right == "restriction":
+                kept.append(replace(in_force, state="in_force"))
+            elif one.right == "objection" and one.purpose not in UNCONDITIONAL:
+                kept.append(replace(in_force, state="weighing"))
+            else:
+                closing.append(in_force)
+        notices.release(home, [one.request_id for one in kept if one.right == "restriction"], now)
+        requests.save(home, *kept)
+        outgoing.destroy(home, [one.request_id for one in closing])
+        requests.close_all(home, closing, now)
+    return [requests.load(home, one.request_id) for one in settled]
+
+
+def _published(home: Home, entry: deliveries.Entry | None) -> bool:
+    """Whether register and every mart have been built since the delivery was staged."""
+    if entry is None or not entry.staged_with:
+        return False
+    built = [home.register("choice_log"), *(mart_path(home, purpose) for purpose in MARTS)]
+    if not all(path.exists() for path in built):
+        return False
+    staged_at = deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id).stat().st_mtime_ns
+    moments = [path.stat().st_mtime_ns for path in built]
+    return staged_at <= moments[0] <= min(moments[1:])
+
+
+def uphold(home: Home, request_id: str, now: datetime) -> Request:
+    """Grant an objection that was weighed: it stands, and the request is closed."""
+    with requests.changing(home):
+        request = _in(home, request_id, "weighing")
+        outgoing.destroy(home, [request_id])
+        requests.close(home, request, now)
+    return requests.load(home, request_id)
+
+
+def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
+    """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which channel. Once is enough."""
+    with requests.changing(home):
+        request = _in(home, request_id, "in_force")
+        if not request.registrants:
+            raise RequestError("nobody in the register is known by what the request says; close it with `register request close`")
+        reached = outgoing.on_file(home, request, request.registrants[0])
+        outgoing.write(home, request, reached, "lifting", now)
+        requests.save(home, with_event(request, "lifting_announced", now, reached.channel))
+    return reached.channel
+
+
+def announced(request: Request) -> bool:
+    """Whether the registrant has been told that the restriction will be lifted."""
+    return any(one["what"] == "lifting_announced" for one in request.events)
+
+
+def lift(home: Home, request_id: str, now: datetime, outcome: str = "lifted", why: str = "") -> Request:
+    """Deliver the end of a restriction, or of a suspension that is refused, and close the request. Raises RequestError for a
+    restriction of whose lifting the registrant has not been told."""
+    with requests.changing(home):
+        request = _in(home, request_id, "in_force", "weighing", "applying")
+        if request.right == "restriction" and not announced(request):
+            raise RequestError("the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first")
+        deliver_words(home, _words(request, "lifted"), now, ORIGIN)
+        requests.close(home, with_event(request, "lifted", now), now, outcome, why)
+    return requests.load(home, request_id)
+
+
+def _in(home: Home, request_id: str, *states: str) -> Request:
+    request = requests.load(home, request_id)
+    if request.state not in states:
+        raise RequestError(f"request {request_id} is {request.state}, not {' or '.join(states)}")
+    return request

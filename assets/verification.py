@@ -1,0 +1,105 @@
+"""Whether whoever asks is the registrant: how we know, how sure that makes us, and one-time codes (GDPR 12(2), 12(6)).
+
+A code goes only to a contact that was on file before the request came. What is kept of it is a keyed hash, the moment until which
+it is valid, and how many tries are left; the number of codes for one request is bounded, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from assets import outgoing, requests
+from assets.home import Home
+from assets.requests import Request, RequestError, with_event
+from schemas.requests import MEANS
+
+DIGITS = 6
+VALID = timedelta(hours=1)
+TRIES = 5
+CODES_IN_ALL = 3
+
+
+def verified(home: Home, request_id: str, means: str, now: datetime) -> Request:
+    """Record by which of `schemas.requests.MEANS` somebody made sure; the level follows from it."""
+    if means not in MEANS:
+        raise RequestError(f"the means of verification are {', '.join(MEANS)}")
+    with requests.changing(home):
+        request = _open(home, request_id)
+        return _record(home, request, means, now)
+
+
+def _open(home: Home, request_id: str) -> Request:
+    request = requests.load(home, request_id)
+    if request.state == "closed":
+        raise RequestError(f"request {request_id} is closed")
+    return request
+
+
+def _record(home: Home, request: Request, means: str, now: datetime) -> Request:
+    verification = {"means": means, "level": MEANS[means], "at": now.isoformat(timespec="seconds")}
+    done = with_event(replace(request, verification=verification, code={}), "verified", now, MEANS[means])
+    requests.save(home, done)
+    return done
+
+
+def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> str:
+    """Send a code to the registrant's contact on file; answers the channel. `wanted` is email or phone.
+
+    Raises RequestError when it is not known whom the request means, nothing is on file, or too many codes were sent.
+    """
+    with requests.changing(home):
+        request = _open(home, request_id)
+        registrant_id = _registrant(request)
+        sent = int(request.code.get("sent", 0))
+        if sent >= CODES_IN_ALL:
+            raise RequestError(f"{CODES_IN_ALL} codes have been sent for this request: verify in another way")
+        reached = outgoing.on_file(home, request, registrant_id, wanted)
+        if reached.channel == "letter":
+            raise RequestError("the registrant has no e-mail address or phone that was on file before the request came: verify in another way")
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+        until = now + VALID
+        expires: dict[str, str | int] = {"expires_at": until.isoformat(timespec="seconds"), "tries": TRIES, "sent": sent + 1}
+        outgoing.destroy(home, [request_id], "code")
+        requests.save(home, with_event(replace(request, code={"hash": _hash(home, request_id, code), **expires}), "code_sent", now, reached.channel))
+        outgoing.write(home, request, reached, "code", now, code=code, until=f"{until.astimezone(home.policy.zone):%Y-%m-%d %H:%M}")
+    return reached.channel
+
+
+def _registrant(request: Request) -> str:
+    """The one registrant that the request certainly means, or may mean."""
+    found = request.registrants or tuple(str(one["registrant_id"]) for one in request.candidates)
+    if len(found) != 1:
+        raise RequestError(f"request {request.request_id} does not tell which registrant it means: `register request find` first, then `decide --registrant`")
+    return found[0]
+
+
+def _hash(home: Home, request_id: str, code: str) -> str:
+    return hmac.new(home.pepper, f"code|{request_id}|{code}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request:
+    """Verify by the code that came back; a request that only a contact told of then means that registrant.
+
+    Raises RequestError when it is wrong, late, or tried too often; each wrong one costs a try.
+    """
+    with requests.changing(home):
+        request = _open(home, request_id)
+        if not request.code.get("hash"):
+            raise RequestError("no code is valid for this request: send one with `register request verify --send`")
+        left = int(request.code["tries"])
+        late = now > datetime.fromisoformat(str(request.code["expires_at"]))
+        right = hmac.compare_digest(str(request.code["hash"]), _hash(home, request_id, code.strip()))
+        if late or not right:
+            spent: dict[str, str | int] = {"sent": request.code["sent"]} if late or left <= 1 else {**request.code, "tries": left - 1}
+            requests.save(home, with_event(replace(request, code=spent), "code_refused", now, "late" if late else "wrong"))
+            if "hash" not in spent:
+                outgoing.destroy(home, [request_id], "code")
+            told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
+            raise RequestError(f"the code does not verify the request: {told}")
+        outgoing.destroy(home, [request_id], "code")
+        meant = replace(request, registrants=(_registrant(request),), state="received" if request.state == "unclear" else request.state, why="", candidates=())
+        return _record(home, meant, "code_to_contact", now)

@@ -1,0 +1,121 @@
+"""What a registrant can ask for, how it is received and verified, and on which grounds alone it may be refused.
+
+Source: GDPR 12, 15-22; Regulation 1182/71; policy P9, P10; docs/decisions/request-ledger.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.staged import CHANNELS as BY
+from schemas.staged import SPOKEN_OF
+
+Right = Literal["access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"]
+Channel = Literal["written", "in-person", "other"]
+RIGHTS: tuple[str, ...] = get_args(Right)
+CHANNELS: tuple[str, ...] = get_args(Channel)
+# By what a registrant may be named; a company's number is no person's.
+IDENTIFIERS = ("identity_code", "customer_number", "contact_id", "user_id", "visitor_id", "email", "phone")
+# These are a word about how somebody is treated: they become events of the consent log.
+SPOKEN_RIGHTS: Mapping[str, str] = {"restriction": "restricted", "objection": "objected", "withdrawal": "withdrawn"}
+# Marketing may be objected to without a reason, and the objection cannot be refused (GDPR 21(2)-(3)).
+UNCONDITIONAL = ("direct_marketing", "targeted_advertising")
+# Restriction is spoken under the one purpose that nobody can object to, so that lifting it lifts nothing else.
+RESTRICTED_UNDER = "legal_claims"
+
+# How an identity was verified -> how sure that makes us (the levels of Regulation 910/2014, 8).
+MEANS: Mapping[str, str] = {
+    "identity_document": "high",
+    "strong_identification": "high",
+    "code_to_contact": "substantial",
+    "signed_in": "substantial",
+    "known_details": "low",
+}
+EXTENSION_REASONS: Mapping[str, str] = {"complexity": "the request is complex", "number": "there are many requests"}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """On what a refusal rests: the rights that it can refuse, the law, and what must be so."""
+
+    rights: tuple[str, ...]
+    law: str
+    meaning: str
+
+
+_REFUSABLE = tuple(right for right in RIGHTS if right != "withdrawal")
+GROUNDS: dict[str, Ground] = {
+    "REQ-NOT-IDENTIFIED": Ground(RIGHTS, "GDPR 11(2), 12(2)", "we have shown that we cannot tell who the registrant is"),
+    "REQ-EXCESSIVE": Ground(_REFUSABLE, "GDPR 12(5)(b)", "the request is manifestly unfounded or excessive, which we can show"),
+    "REQ-RIGHTS-OF-OTHERS": Ground(("access", "portability"), "GDPR 15(4), 20(4)", "it would adversely affect the rights and freedoms of others"),
+    "REQ-NOT-PORTABLE": Ground(("portability",), "GDPR 20(1)", "the data rest on neither consent nor contract, or were not provided by the registrant"),
+    "REQ-ACCURATE": Ground(("rectification",), "GDPR 16", "the data are accurate, which we can show"),
+    "REQ-STILL-NEEDED": Ground(("erasure",), "GDPR 17(1)", "none of the grounds for erasure applies: the data are needed, on a basis that holds"),
+    "REQ-EXPRESSION": Ground(("erasure",), "GDPR 17(3)(a)", "needed for the freedom of expression and information"),
+    "REQ-LEGAL-OBLIGATION": Ground(("erasure",), "GDPR 17(3)(b)", "a statute makes us keep the data"),
+    "REQ-LEGAL-CLAIMS": Ground(("erasure", "objection"), "GDPR 17(3)(e), 21(1)", "needed to establish, exercise or defend legal claims"),
+    "REQ-NO-CASE-FOR-RESTRICTION": Ground(("restriction",), "GDPR 18(1)", "none of the four cases for restriction applies"),
+    "REQ-COMPELLING": Ground(("objection",), "GDPR 21(1)", "compelling legitimate grounds override the registrant's interests, which we can show"),
+}
+# Why a request file is set aside. What is told of it: the code and names of our own fields, never a value.
+INBOX = {
+    "REQ-INBOX-NOT-A-FILE": "it is a link, a folder or a device: write a regular file",
+    "REQ-INBOX-SIZE": "the request file is larger than 64 KiB",
+    "REQ-INBOX-JSON": "the request file is not one JSON object in UTF-8",
+    "REQ-INBOX-FIELDS": "a field of the request file is missing, unknown, or not of its form",
+    "REQ-INBOX-IDENTIFIER": "the request names nobody, or an identifier in it is not valid for its type",
+    "REQ-INBOX-RECEIVED": "the request was received on a day that is to come",
+}
+DEADLINES = {
+    "REQ-OVERDUE": "a request, or a notice to a recipient, is past the day by which it must be answered",
+    "REQ-DUE-SOON": "a request must be answered within the policy's days of warning",
+    "REQ-NOTICE-OPEN": "a recipient has not acknowledged that it was told",
+}
+CODES = {**{code: ground.meaning for code, ground in GROUNDS.items()}, **INBOX, **DEADLINES}
+
+# What happens to a request, as its history tells it.
+EVENTS = {
+    "received": "recorded",
+    "found": "the registrant was found by certain links",
+    "unclear": "what was given does not certainly mean one registrant",
+    "registrant_decided": "somebody decided whom the request means",
+    "code_sent": "a one-time code was sent to a contact that was on file",
+    "code_refused": "a wrong or late code was given",
+    "verified": "the identity was verified",
+    "extended": "the time was extended, and the registrant told",
+    "decided": "a category was decided on",
+    "applied": "what was asked was delivered to the register",
+    "in_force": "the marts follow it",
+    "lifting_announced": "the registrant was told that the restriction will be lifted",
+    "lifted": "the restriction or suspension was lifted",
+    "erasing": "the erasure has begun",
+    "recipients_told": "notices to recipients were written",
+    "refused": "refused on a recorded ground",
+    "closed": "closed; what identified the registrant was destroyed",
+}
+
+
+def refusable(right: str, purpose: str) -> list[str]:
+    """The codes of the grounds on which such a request may be refused; of an objection to marketing only that nobody is known."""
+    if right == "objection" and purpose in UNCONDITIONAL:
+        return ["REQ-NOT-IDENTIFIED"]
+    return [code for code, ground in GROUNDS.items() if right in ground.rights]
+
+
+class InboxRequest(BaseModel):
+    """A request as a file in `requests/inbox/` says it. `received` is the day of the letter or talk; without it the day of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    right: Right
+    channel: Channel = "other"
+    received: date | None = None
+    identifiers: Annotated[dict[Literal[IDENTIFIERS], Annotated[str, Field(min_length=1, max_length=254)]], Field(min_length=1)]  # type: ignore[valid-type]
+    purpose: Literal[SPOKEN_OF] | None = None  # type: ignore[valid-type]
+    by: Literal[BY] = "all"  # type: ignore[valid-type]
+    situation: Annotated[str, Field(max_length=20_000)] = ""
+    values: dict[Annotated[str, Field(pattern="^[a-z_]{1,40}$")], Annotated[str, Field(max_length=1_000)]] = {}
