@@ -56,7 +56,7 @@ def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now
             if category not in home.policy.categories:
                 raise RequestError(f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}")
             if decision == "refused":
-                _check_ground(request, ground)
+                check_ground(request, ground)
         told = {category: {"decision": decision, **({"ground": ground} if ground else {})} for category, (decision, ground) in decided.items()}
         request = replace(request, decisions={**request.decisions, **told})
         for category, (decision, ground) in decided.items():
@@ -65,7 +65,8 @@ def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now
     return request
 
 
-def _check_ground(request: Request, ground: str) -> None:
+def check_ground(request: Request, ground: str) -> None:
+    """Raise RequestError, naming the grounds there are, unless the request may be refused on this one."""
     possible = refusable(request.right, request.purpose)
     if ground not in possible:
         listed = "; ".join(f"{code}: {GROUNDS[code].law}" for code in possible)
@@ -86,7 +87,7 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
     """
     with requests.changing(home):
         request = _open(home, request_id)
-        _check_ground(request, ground)
+        check_ground(request, ground)
         if request.state == "erasing":
             raise RequestError(f"the erasure of request {request_id} has begun: carry it out with `register erase`")
         if request.delivered and request.state in ("applying", "weighing", "in_force"):

@@ -126,6 +126,10 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
     if not hits:
         only_contacts = all(given.split(":")[0] in CONTACTS for given in request.given)
         return (), f"{told} nobody in the register is known by what was given" if only_contacts else ""
+    return _meant_by_contact(hits, told)
+
+
+def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str, ...], str]:
     if len(hits) > 1:
         return (), f"{told} what was given reaches {len(hits)} registrants; give an identity code or customer number, or say which is meant"
     only = hits[0]
@@ -190,7 +194,8 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
         request, state=state or ("received" if request.state == "unclear" else request.state), why="", candidates=(), resolved=found.resolved,
         registrants=found.registrants,
     )  # fmt: skip
-    return with_event(kept, "found", now, str(len(found.resolved))) if not request.resolved else kept
+    kept = with_event(kept, "found", now, str(len(found.resolved))) if not request.resolved else kept
+    return with_event(kept, "erasing", now) if state == "erasing" and request.state != "erasing" else kept
 
 
 def decide(home: Home, request_id: str, registrant_id: str, now: datetime) -> Request:

@@ -17,6 +17,7 @@ import duckdb
 from assets import deliveries, removal, requests, suppression, withholding
 from assets.home import Home, remove, write_parquet, writing
 from assets.raw import raw_path
+from assets.recipients import disclosures, notices
 from assets.register import building
 from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
 from assets.register.outlook import OF_THE_REGISTER
@@ -72,6 +73,8 @@ def sweep(home: Home, today: date) -> list[Gone]:
         _remove(home, connection, today)
     for closed in requests.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
         remove(home.requests / f"{closed}.json")
+    notices.forget(home, home.policy.rule("requests")[1].period.before(today))
+    disclosures.forget(home, home.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", Departed), ("expired", Expired)):
         write_parquet(home.register(table), model, [])
     with writing(home.lake / "register" / SWEPT) as unfinished:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from assets import deliveries, finding, outgoing, requests
+from assets import answering, deliveries, finding, outgoing, requests
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.recipients import notices
@@ -42,7 +42,8 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
     """
     found = finding.record(home, request_ids, now)
     with requests.changing(home):
-        ready = [one for one in found.values() if one.right in SPOKEN_RIGHTS and one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])]
+        ready = [_by_contact(one) for one in found.values() if one.right in SPOKEN_RIGHTS and one.state in ("received", "unclear")]
+        ready = [one for one in ready if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])]
         if ready:
             notices.prepare(home, [one for one in ready if one.right == "restriction"], now)
             digest = deliver_words(home, [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])], now, ORIGIN)
@@ -50,6 +51,15 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
             requests.save(home, *done)
             found |= {one.request_id: one for one in done}
     return list(found.values())
+
+
+def _by_contact(request: Request) -> Request:
+    """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
+    contacts = tuple(one for one in request.given if one.split(":")[0] in finding.CONTACTS)
+    marketing = request.right == "withdrawal" or request.purpose in UNCONDITIONAL
+    if request.state == "unclear" and request.right != "restriction" and marketing and len(contacts) == len(request.given):
+        return replace(request, state="received", why="", candidates=(), resolved=contacts)
+    return request
 
 
 def _words(request: Request, status: str) -> list[Word]:
@@ -123,15 +133,25 @@ def announced(request: Request) -> bool:
     return any(one["what"] == "lifting_announced" for one in request.events)
 
 
-def lift(home: Home, request_id: str, now: datetime, outcome: str = "lifted", why: str = "") -> Request:
-    """Deliver the end of a restriction, or of a suspension that is refused, and close the request. Raises RequestError for a
-    restriction of whose lifting the registrant has not been told."""
+def lift(home: Home, request_id: str, now: datetime) -> Request:
+    """Deliver the end of a restriction, and close the request. Raises RequestError when the registrant has not been told of it before."""
     with requests.changing(home):
-        request = _in(home, request_id, "in_force", "weighing", "applying")
-        if request.right == "restriction" and not announced(request):
+        request = _in(home, request_id, "in_force")
+        if not announced(request):
             raise RequestError("the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first")
         deliver_words(home, _words(request, "lifted"), now, ORIGIN)
-        requests.close(home, with_event(request, "lifted", now), now, outcome, why)
+        requests.close(home, with_event(request, "lifted", now), now, "lifted")
+    return requests.load(home, request_id)
+
+
+def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
+    """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the suspension lifted, the request closed."""
+    with requests.changing(home):
+        request = _in(home, request_id, "weighing")
+        answering.check_ground(request, ground)
+        answering.tell_of_refusal(home, request, ground, now)
+        deliver_words(home, _words(request, "lifted"), now, ORIGIN)
+        requests.close(home, with_event(with_event(request, "lifted", now), "refused", now, ground), now, "refused", ground)
     return requests.load(home, request_id)
 
 

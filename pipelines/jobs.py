@@ -1,4 +1,4 @@
-"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor."""
+"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor, requests."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ _DELIVERED = dg.AssetSelection.groups("raw", "staged")
 _PUBLISHED = dg.AssetSelection.groups("register", "built", "marts")
 _RETENTION = dg.AssetSelection.groups("retention")
 _POLICY = dg.AssetSelection.groups("policy")
+_REQUESTS = dg.AssetSelection.groups("requests")
 
 REFRESH = dg.define_asset_job(
     "refresh",
-    selection=_DELIVERED | _PUBLISHED | _RETENTION | _POLICY,
+    selection=_DELIVERED | _PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
@@ -30,7 +31,7 @@ INGEST = dg.define_asset_job(
 )
 RETENTION = dg.define_asset_job(
     "retention",
-    selection=_PUBLISHED | _RETENTION | _POLICY,
+    selection=_PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
@@ -49,4 +50,11 @@ JANITOR = dg.define_asset_job(
     tags=POLICY_TAGS,
     description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR]
+REQUESTS = dg.define_asset_job(
+    "requests",
+    selection=_REQUESTS,
+    executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
+    description="Look at the ledger of requests: what is past its day or near it, and which recipients have not acknowledged.",
+)
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, REQUESTS]

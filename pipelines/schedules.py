@@ -1,4 +1,4 @@
-"""The nightly refresh, and the weekly janitor."""
+"""The nightly refresh, the morning's look at the requests, and the weekly janitor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 from assets.graph.deliveries import POLICY
 from assets.home import Home
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import JANITOR, REFRESH
+from pipelines.jobs import JANITOR, REFRESH, REQUESTS
 from pipelines.resources import home_path
 
 
@@ -27,6 +27,15 @@ def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunReq
     for first, last in ranges(days):
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))
 
+
+morning_requests = dg.ScheduleDefinition(
+    name="morning_requests",
+    job=REQUESTS,
+    cron_schedule="0 7 * * *",
+    execution_timezone=POLICY.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every morning at 07:00: which requests are past their day or near it, and which recipients have not acknowledged.",
+)
 
 weekly_janitor = dg.ScheduleDefinition(
     name="weekly_janitor",

@@ -1,17 +1,20 @@
-"""What watches: the inbox, the requests, and failures."""
+"""What watches: the inbox, the requests and their deadlines, and failures."""
 
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 
 import dagster as dg
 
-from assets import deliveries, requests
+from assets import answering, deliveries, request_inbox, requests, spoken
 from assets.graph.erasure import REQUESTS
+from assets.graph.showing import without_values
 from assets.home import Home
 from assets.sources import SOURCES
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JOBS, REFRESH
+from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifier import Failure, notifier
 from pipelines.resources import home_path
 
@@ -43,13 +46,55 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     asset_selection=dg.AssetSelection.groups("erasure", "erased"),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person.",
+    description="Takes in request files, and shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person.",
 )
+@without_values
 def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Add a partition for each request that has none."""
+    """Take in what lies in the request inbox, and add a partition for each erasure that has none."""
+    home = Home(home_path())
+    request_inbox.take_in(home, datetime.now(home.policy.zone))
     known = set(context.instance.get_dynamic_partitions("requests"))
-    new = [request_id for request_id in requests.pending(Home(home_path())) if request_id not in known]
+    new = [request_id for request_id in requests.pending(home) if request_id not in known]
     return dg.SensorResult(dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else [])
+
+
+@dg.sensor(
+    job=REFRESH,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Carries out restrictions, objections and withdrawals that came as files: delivers them, and starts a refresh, so that marts follow.",
+)
+@without_values
+def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """One run for all that were delivered since the last look; and note which the marts follow by now."""
+    home = Home(home_path())
+    now = datetime.now(home.policy.zone)
+    spoken.settle(home, now)
+    delivered = sorted({one for done in spoken.apply(home, spoken.waiting(home), now) for one in done.delivered})
+    if not delivered:
+        return dg.SensorResult()
+    key = hashlib.sha256(repr(delivered).encode()).hexdigest()[:16]
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"rights/{key}", tags=range_tags(str(now.date()), str(now.date())))])
+
+
+@dg.sensor(
+    job=REQUESTS_JOB,
+    minimum_interval_seconds=3600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tells the notifier (REGISTER_NOTIFIER) once a day while a request is past its day, or a recipient had to be told again; starts nothing.",
+)
+@without_values
+def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """The cursor holds the day and the checks that were told."""
+    home = Home(home_path())
+    today = datetime.now(home.policy.zone).date()
+    owed = answering.owed(home, today)
+    failing = {"nothing_overdue": owed.overdue, "nothing_due_soon": owed.due_soon, "recipients_have_acknowledged": owed.told_again}
+    steps = tuple(f"{name} ({len(ids)})" for name, ids in failing.items() if ids)
+    cursor = f"{today} {steps}"
+    if steps and context.cursor != cursor:
+        notifier()(Failure(job="requests", run_id="", steps=steps))
+    return dg.SensorResult(cursor=cursor)
 
 
 @dg.run_failure_sensor(
@@ -64,4 +109,4 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
     notifier()(Failure(job=context.dagster_run.job_name, run_id=context.dagster_run.run_id, steps=steps))
 
 
-SENSORS = [inbox_sensor, request_sensor, failure_sensor]
+SENSORS = [inbox_sensor, request_sensor, rights_sensor, deadline_sensor, failure_sensor]

@@ -54,10 +54,13 @@ def main() -> None:
         link,
         marts,
         notice,
+        notices,
         policy,
         profile,
         refresh,
         report,
+        request,
+        request_steps,
         retention,
         sample,
         sql,
@@ -66,12 +69,14 @@ def main() -> None:
         withdrawal,
     )
 
+    request_steps.add_to(request.request)
     for command in (
         sample.sample,
         refresh.refresh,
         refresh.run,
-        erasure.request,
+        request.request,
         erasure.erase,
+        notices.notices_command,
         verify.verify_command,
         janitor.janitor,
         backup.backup,

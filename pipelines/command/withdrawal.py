@@ -7,9 +7,9 @@ from datetime import datetime
 import click
 
 from assets import withdrawal
+from assets.finding import canonical
 from assets.home import Home
 from assets.requests import RequestError
-from pipelines.command.erasure import canonical
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
 from pipelines.resources import home_path

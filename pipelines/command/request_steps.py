@@ -1,0 +1,235 @@
+"""`register request find|preview|verify|extend|decide|refuse|lift|close`: what people do with a request until it is answered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import click
+
+from assets import answering, finding, requests, spoken, verification
+from assets.home import Home
+from assets.preview import preview
+from assets.requests import RequestError
+from pipelines.command.main import CommandError
+from pipelines.command.request import carry_out, opened_home, shown, today_of
+from pipelines.command.showing import as_json, table
+from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
+
+_STEPS = click.Group()
+MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        raise CommandError(str(error)) from None
+
+
+def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
+    found = shown(home, requests.load(home, request_id))
+    if machine:
+        as_json(found)
+    else:
+        click.echo(f"{request_id}: {told}; {found['state']}, due on {found['due_on']}")
+
+
+@_STEPS.command("find")
+@click.argument("request_ids", nargs=-1)
+@MACHINE
+def find(request_ids: tuple[str, ...], machine: bool) -> None:
+    """Find whom the named requests mean, or all that are open; in one pass. What is not certain is listed for a decision."""
+    home = opened_home()
+    with _told():
+        asked = list(request_ids) or [one.request_id for one in requests.every(home, opened=False) if one.state in ("received", "unclear")]
+        found = finding.record(home, asked, datetime.now(home.policy.zone))
+    told = [
+        {
+            "request_id": one.request_id, "state": one.state, "registrants": list(one.registrants), "identifiers": len(one.resolved),
+            "candidates": [dict(candidate) for candidate in one.candidates], "why": one.why,
+        }
+        for one in found.values()
+    ]  # fmt: skip
+    if machine:
+        as_json(told)
+        return
+    click.echo(
+        table(
+            ["request", "state", "registrants", "identifiers"], [[one.request_id, one.state, len(one.registrants), len(one.resolved)] for one in found.values()]
+        )
+    )
+    for one in found.values():
+        for candidate in one.candidates:
+            click.echo(f"{one.request_id} may mean {candidate['registrant_id']}, by {', '.join(candidate['by'])}")
+
+
+@_STEPS.command("preview")
+@click.argument("request_id")
+@MACHINE
+def show_preview(request_id: str, machine: bool) -> None:
+    """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders, of whom there must be none. Changes nothing."""
+    home = opened_home()
+    with _told():
+        found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
+        if found.state == "unclear":
+            raise RequestError(found.why)
+    seen = preview(home, found, today_of(home))
+    if machine:
+        as_json(seen.told())
+    else:
+        click.echo(table(["layer", "rows that go"], [[layer, rows] for layer, rows in sorted(seen.layers.items())]))
+        if seen.holds:
+            click.echo(
+                "\n" + table(["held under", "rows", "until", "ground"], [[rule, one["rows"], one["until"], one["ground"]] for rule, one in seen.holds.items()])
+            )
+        click.echo(f"\nRecipients to be told: {', '.join(seen.recipients) or 'none'}. Bystanders: {seen.bystanders}.")
+    if seen.bystanders:
+        raise CommandError(f"{seen.bystanders} records that would go name another registrant as well: have the source mend them first")
+
+
+@_STEPS.command("verify")
+@click.argument("request_id")
+@click.option("--means", type=click.Choice(list(MEANS)), help="How you have made sure who it is.")
+@click.option("--send", is_flag=True, help="Send a one-time code to the registrant's contact on file.")
+@click.option("--to", type=click.Choice(["email", "phone"]), default=None, help="To which of them; default: the e-mail address, else the phone.")
+@click.option("--code", help="The code that came back; `-` asks for it.")
+@MACHINE
+def verify(request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool) -> None:
+    """Record how the identity of whoever asks was verified, or verify it by a one-time code to a contact on file."""
+    home = opened_home()
+    now = datetime.now(home.policy.zone)
+    if sum((bool(means), send, bool(code))) != 1:
+        if not sys.stdin.isatty() or means or send or code:
+            raise click.UsageError("give one of --means, --send and --code")
+        means = click.prompt("how was the identity verified", type=click.Choice(list(MEANS)))
+    with _told():
+        if send:
+            if not requests.load(home, request_id).registrants:
+                finding.record(home, [request_id], now)
+            told = f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
+        elif code:
+            verification.check_code(home, request_id, click.prompt("code", hide_input=True) if code == "-" else code, now)
+            told = "verified by the code"
+        else:
+            verification.verified(home, request_id, str(means), now)
+            told = "verified"
+        if not send and requests.load(home, request_id).right in SPOKEN_RIGHTS and requests.load(home, request_id).state == "received":
+            carry_out(home, [request_id], now)
+    _show(home, request_id, machine, told)
+
+
+@_STEPS.command("extend")
+@click.argument("request_id")
+@click.option("--reason", type=click.Choice(list(EXTENSION_REASONS)), help="Why one month is too short. [required; asked for at a terminal]")
+@MACHINE
+def extend(request_id: str, reason: str | None, machine: bool) -> None:
+    """Extend the time to answer by two months, and write the notice to the registrant; only within the first month (GDPR 12(3))."""
+    home = opened_home()
+    if reason is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Missing option '--reason'. Choose from: " + ", ".join(EXTENSION_REASONS))
+        reason = click.prompt("why is one month too short", type=click.Choice(list(EXTENSION_REASONS)))
+    with _told():
+        _, channel = answering.extend(home, request_id, reason, datetime.now(home.policy.zone))
+    _show(home, request_id, machine, f"extended; the notice waits in outbox/messages, to go by {channel}")
+
+
+@_STEPS.command("decide")
+@click.argument("request_id")
+@click.option("--registrant", help="Whom the request means, of those that were found.")
+@click.option("--category", "categories", multiple=True, metavar="CATEGORY=granted|refused:GROUND", help="What is decided of a category; may be repeated.")
+@click.option("--uphold", is_flag=True, help="An objection that was weighed stands.")
+@MACHINE
+def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], uphold: bool, machine: bool) -> None:
+    """Decide whom a request means, what is done with each category, or that an objection stands."""
+    home = opened_home()
+    now = datetime.now(home.policy.zone)
+    if not (registrant or categories or uphold):
+        if not sys.stdin.isatty():
+            raise click.UsageError("give --registrant, --category or --uphold")
+        registrant = click.prompt("which registrant does the request mean")
+    with _told():
+        if categories:
+            answering.decide(home, request_id, dict(_category(one) for one in categories), now)
+        if registrant:
+            found = finding.decide(home, request_id, registrant, now)
+            if found.right in SPOKEN_RIGHTS:
+                carry_out(home, [request_id], now)
+        if uphold:
+            spoken.uphold(home, request_id, now)
+    _show(home, request_id, machine, "decided")
+
+
+def _category(told: str) -> tuple[str, tuple[str, str]]:
+    category, _, decision = told.partition("=")
+    decision, _, ground = decision.partition(":")
+    if decision not in ("granted", "refused") or (decision == "refused") != bool(ground):
+        raise click.UsageError("--category takes CATEGORY=granted, or CATEGORY=refused:GROUND")
+    return category, (decision, ground)
+
+
+@_STEPS.command("refuse")
+@click.argument("request_id")
+@click.option("--ground", type=click.Choice(list(GROUNDS)), help="On which ground. [required; asked for at a terminal]")
+@MACHINE
+def refuse(request_id: str, ground: str | None, machine: bool) -> None:
+    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension."""
+    home = opened_home()
+    now = datetime.now(home.policy.zone)
+    if ground is None:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Missing option '--ground': a refusal needs a recorded ground. Choose from: " + ", ".join(GROUNDS))
+        ground = click.prompt("on which ground", type=click.Choice(list(GROUNDS)))
+    with _told():
+        if requests.load(home, request_id).state == "weighing":
+            spoken.refuse(home, request_id, ground, now)
+            _refresh(home, now)
+        else:
+            answering.refuse(home, request_id, ground, now)
+    _show(home, request_id, machine, f"refused ({ground}); the answer waits in outbox/messages")
+
+
+@_STEPS.command("lift")
+@click.argument("request_id")
+@click.option("--announce", is_flag=True, help="Tell the registrant that the restriction will be lifted; before it is (GDPR 18(3)).")
+@MACHINE
+def lift(request_id: str, announce: bool, machine: bool) -> None:
+    """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""
+    home = opened_home()
+    now = datetime.now(home.policy.zone)
+    with _told():
+        if announce:
+            told = f"the announcement waits in outbox/messages, to go by {spoken.announce_lifting(home, request_id, now)}"
+        else:
+            spoken.lift(home, request_id, now)
+            _refresh(home, now)
+            told = "lifted"
+    _show(home, request_id, machine, told)
+
+
+def _refresh(home: Home, now: datetime) -> None:
+    """Let the marts follow what has just been delivered."""
+    from pipelines.command.refresh import run_refresh
+
+    run_refresh(home, now.date(), {str(now.date())})
+
+
+@_STEPS.command("close")
+@click.argument("request_id")
+@MACHINE
+def close(request_id: str, machine: bool) -> None:
+    """Close a request that has been answered, and destroy what identified the registrant; erasures close when they are proven."""
+    home = opened_home()
+    with _told():
+        answering.close(home, request_id, datetime.now(home.policy.zone))
+    _show(home, request_id, machine, "closed")
+
+
+def add_to(group: click.Group) -> None:
+    """Make the steps commands of `register request`."""
+    for name, command in _STEPS.commands.items():
+        group.add_command(command, name)
