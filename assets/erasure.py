@@ -26,7 +26,9 @@ from assets.reaching import find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
 from assets.requests import Request, RequestError
-from assets.sources.source import STATEMENT_MACROS
+from assets.sources import SOURCES
+from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
+from assets.staged import staged_folder
 
 
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
@@ -68,7 +70,7 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
                 evidence.note(home, connection, entry)
-                _suppress_unreadable(home, connection, entry, today)
+                _suppress_records(home, connection, entry, today)
                 removed[entry.source] += holds.remove_but_held(home, connection, entry)
     with requests.changing(home):
         counted = dict(sorted(removed.items()))
@@ -76,15 +78,22 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     return counted
 
 
-def _suppress_unreadable(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
-    """Suppress records in `gone` that could not be taken apart, by their text: no identifier would tell them when they come again."""
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    if not raw.exists():
-        return
-    texts = f"""SELECT DISTINCT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}')
-        JOIN whose USING (record_no) WHERE len(faults) > 0"""
-    if connection.execute(f"SELECT 1 FROM ({texts}) LIMIT 1").fetchone():
-        suppression.add(home, connection, texts, today)
+def _suppress_records(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
+    """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for no identifier would tell it
+    when it comes again; by its key one that the registrant gave, for it is not given anew when it comes again.
+    """
+    queries = []
+    raw, index = raw_path(home, entry.source, entry.day, entry.delivery_id), staged_folder(home, entry) / "records.parquet"
+    if raw.exists():
+        queries.append(f"SELECT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}') JOIN whose USING (record_no) WHERE len(faults) > 0")
+    dataset = next(one for one in SOURCES if one.name == entry.source).dataset(entry.dataset)
+    if dataset and dataset.given != NEVER_GIVEN:
+        queries += [
+            f"SELECT request_id, 'record:' || record_key FROM read_parquet('{file}') JOIN whose USING (record_no)" for file in (raw, index) if file.exists()
+        ]
+    found = " UNION ".join(queries)
+    if queries and connection.execute(f"SELECT 1 FROM ({found}) LIMIT 1").fetchone():
+        suppression.add(home, connection, found, today)
 
 
 def remaining(home: Home, request_ids: list[str]) -> int:

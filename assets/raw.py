@@ -131,6 +131,8 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         protecting = item.source != TELLS_OF_PROTECTION and protection.prepare(home, connection)
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
+        if suppressing:
+            suppression.note_returned(home, connection, path, date.fromisoformat(item.day))
     entry = Entry(
         delivery_id=identity,
         source=item.source,
@@ -156,20 +158,6 @@ def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: rea
     return readers.read_csv(path, manifest.codec)
 
 
-# The identifiers of a batch that are suppressed are few; their records are found by them as an erasure finds them.
-# So are those that could not be taken apart: they have no identifiers, and are found by the hash of their text.
-_SUPPRESSED = (
-    "SELECT record_no FROM identified WHERE "
-    + suppression.concerns(
-        "identifiers",
-        "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified) "
-        "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
-    )
-    + " UNION ALL SELECT record_no FROM (SELECT record_no, faults, md5(payload) AS content FROM kept JOIN faulty USING (record_no)) "
-    + f"WHERE {suppression.UNREADABLE}"
-)
-
-
 def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool, protecting: bool = False) -> pa.Table:
     """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
 
@@ -179,23 +167,27 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, 
     _find_faults(connection, batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object)"""
+        SELECT record_no, payload, ({dataset.given})::DATE AS given_on FROM (
+            SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
     if protecting:
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT record_no,
-            CASE WHEN record_no IN ({protection.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload FROM records"""
+            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (
+            CASE WHEN record_no IN ({protection.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload) FROM records"""
         )
     rows = connection.execute(
         f"""WITH kept AS NOT MATERIALIZED (
-            SELECT record_no, payload FROM records
-            UNION ALL SELECT record_no, payload FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
+            SELECT record_no, payload, given_on FROM records
+            UNION ALL SELECT record_no, payload, NULL FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
         SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
-            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, coalesce(faults, []) AS faults
-        FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)
-        WHERE {"true" if not suppressing else f"record_no NOT IN ({_SUPPRESSED})"}"""
+            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, given_on, coalesce(faults, []) AS faults
+        FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)"""
     ).to_arrow_table()
+    if suppressing:
+        connection.register("stored", rows)
+        suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()["record_no"]
+        rows = rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks())))
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
 

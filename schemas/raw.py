@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.columns import Count, TableModel, Text, TextList, column
+from schemas.columns import Count, Day, TableModel, Text, TextList, column
 
 FAULTS = {
     "REC-JSON": "the record is not JSON, or not a JSON object",
@@ -22,6 +22,7 @@ class Raw(TableModel):
     content: Text = column("technical", "hash of the record's text: equal text, equal hash", required=True)
     payload: Text = column("technical", "the vendor's record as it came, minimised", required=True)
     identifiers: TextList = column("technical", "identifiers found in it, as <type>:<value>", required=True)
+    given_on: Day = column("technical", "day on which the registrant gave it themselves; null: others told it, or nothing says when")
     faults: TextList = column("technical", "codes of what the reader found wrong with the record", required=True)
 
     class Config:

@@ -37,21 +37,21 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
     """Make `gone(record_no)`; answers whether there are any."""
     queries = []
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    known = ""
     if raw.exists():
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE sought AS SELECT identifier FROM (SELECT DISTINCT unnest(identifiers) AS identifier
-            FROM read_parquet('{raw}')) WHERE suppression_token(identifier) IN (SELECT token FROM suppressed)"""
-        )
-        sought = "(SELECT coalesce(list(identifier), []) FROM sought)"
-        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.concerns('identifiers', sought)} OR ({suppression.UNREADABLE})")
+        rows = f"read_parquet('{raw}')"
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_out AS {suppression.kept_out(rows)}")
+        queries.append("FROM kept_out")
+        # What was given anew stays, under whatever key it is staged.
+        known = f"AND record_no NOT IN (SELECT record_no FROM {rows} WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"""SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (
                 SELECT person_key FROM (SELECT DISTINCT person_key FROM read_parquet('{path}'))
-                WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed))"""
+                WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed)) {known}"""
             )
     if not queries:
         return False
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(f'({one})' for one in queries)})")
     return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])

@@ -50,15 +50,15 @@ def expressions(model: type[TableModel]) -> list[str]:
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None) -> bool:
-    """Make `erased(token, request_id)` of the list: of these requests, or of all that are not open; answers whether it holds any.
+    """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all that are not open; answers whether it holds any.
 
     And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
     """
     suppression.prepare(home, connection)
-    connection.execute("CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)")
     if suppression.path(home).exists():
         connection.execute(
-            f"""INSERT INTO erased SELECT token, min(request_id) FROM read_parquet('{suppression.path(home)}')
+            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL) FROM read_parquet('{suppression.path(home)}')
             WHERE (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
             {"these": list(_open(home) if request_ids is None else request_ids), "chosen": request_ids is not None},
         )
@@ -108,7 +108,7 @@ def _in_table(connection: duckdb.DuckDBPyConnection, model: type[TableModel], ro
     reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
     found = connection.execute(
         f"""SELECT request_id, count(*) FROM ({held}) JOIN erased ON token = suppression_token(identifier)
-        WHERE split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached} GROUP BY request_id ORDER BY request_id"""
+        WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached}) GROUP BY request_id ORDER BY request_id"""
     ).fetchall()
     return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
 
@@ -118,14 +118,15 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     if not files:
         return []
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE listed AS SELECT identifier, request_id
+        f"""CREATE OR REPLACE TEMP TABLE listed AS SELECT identifier, request_id, since
         FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM read_parquet({files!r}))
         JOIN erased ON token = suppression_token(identifier)"""
     )
     rows = f"read_parquet({files!r}) AS held"
     theirs = f"""SELECT request_id FROM (SELECT DISTINCT filename, record_no, request_id
-        FROM (SELECT filename, record_no, unnest({suppression.telling("identifiers")}) AS identifier FROM read_parquet({files!r}, filename = true))
-        JOIN listed USING (identifier))"""
+        FROM (SELECT filename, record_no, record_key, given_on, unnest({suppression.telling("identifiers")}) AS identifier
+            FROM read_parquet({files!r}, filename = true))
+        JOIN listed USING (identifier) WHERE NOT {suppression.GIVEN_ANEW})"""
     unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
     found = connection.execute(f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id").fetchall()
     return [Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id) for request_id, count in found]

@@ -97,6 +97,7 @@ SOURCE = Source(
         Dataset(
             name="consent_log",
             format="csv",
+            given="TRY_CAST(left(trim(payload ->> '$.event_ts'), 10) AS DATE)",
             identify=_IDENTIFY,
             prepare=_PREPARE,
             vendor=ConsentRecord,

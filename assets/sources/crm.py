@@ -194,6 +194,12 @@ def _party(number: str) -> str:
 
 _MORE = "identifier('contact_id', filled(payload ->> '$.contact_id')), identifier('customer_number', filled(payload ->> '$.customer_number'))"
 
+
+def _day(field: str) -> str:
+    """The calendar day that a field begins with."""
+    return f"""TRY_CAST(left(trim(payload ->> '$."{field}"'), 10) AS DATE)"""
+
+
 SOURCE = Source(
     name="crm",
     description="Contacts (HubSpot), contracts and orders",
@@ -203,6 +209,7 @@ SOURCE = Source(
             format="csv",
             snapshot=True,
             minimise=_WITHOUT_SECRETS,
+            given=_day("Create Date"),
             without_location=_WITHOUT_LOCATION,
             identify=_IDENTIFY.format(
                 number="Record ID",
@@ -227,6 +234,7 @@ SOURCE = Source(
         Dataset(
             name="contracts",
             format="csv",
+            given=_day("starts_on"),
             identify=_IDENTIFY.format(
                 number="contract_number",
                 type="contract_number",
@@ -240,6 +248,7 @@ SOURCE = Source(
         Dataset(
             name="orders",
             format="csv",
+            given=_day("ordered_at"),
             identify=_IDENTIFY.format(number="order_number", type="order_number", more=_MORE),
             prepare=_prepare(_ORDER_FIELDS),
             vendor=OrderRecord,

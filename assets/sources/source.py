@@ -12,6 +12,8 @@ from typing import Literal
 from schemas.columns import TableModel
 from schemas.staged import Statement
 
+NEVER_GIVEN = "NULL"
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -36,6 +38,9 @@ class Dataset:
     `without_location` answers it without anything that tells where someone is, for registrants under protected identity.
     `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
     `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
+    `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
+    the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
+    others tell it, and where it cannot be read.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
     """
 
@@ -50,6 +55,7 @@ class Dataset:
     snapshot: bool = False
     minimise: str = "payload"
     without_location: str = "payload"
+    given: str = NEVER_GIVEN
     prepare: tuple[str, ...] = field(default=())
 
 
