@@ -105,7 +105,7 @@ def folder(home: Home) -> Path:
 
 def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
-    for request_id in request_ids:
-        for path in sorted(folder(home).glob(f"{request_id}-*.json")):
-            if not kind or json.loads(path.read_text())["kind"] == kind:
-                remove(path)
+    wanted = set(request_ids)
+    for path in sorted(folder(home).glob("Q*.json")):
+        if path.stem.split("-")[0] in wanted and (not kind or json.loads(path.read_text())["kind"] == kind):
+            remove(path)
