@@ -79,7 +79,8 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
-    """`asked(request_id, kind, type, value)`: what was given, and as what it is looked for; `known(registrant_id, type, value)`: what registrants are known and reached by."""
+    """`asked(request_id, kind, type, value)`: what was given, and as what it is looked for;
+    `known(registrant_id, type, value)`: what registrants are known and reached by."""
     given = [(one.request_id, *said.split(":", 1)) for one in asked for said in one.given]
     rows = [(request_id, kind, kind, value) for request_id, kind, value in given]
     rows += [(request_id, kind, "user_id", value) for request_id, kind, value in given if kind in _ALSO_ACCOUNT]

@@ -14,9 +14,14 @@ from assets import finding, requests
 from assets.home import Home
 from assets.requests import Request, RequestError
 from assets.withdrawal import Word, deliver_words
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, home, registrant_of, world  # noqa: F401  (fixtures)
+from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, registrant_of
 from tests.assets.sources.population_register_messages import code, day, name, part, person
 from tests.conftest import basic_data, refresh
+
+
+@pytest.fixture
+def home(known_home: Home) -> Home:
+    return known_home
 
 
 def asked(home: Home, *given: str) -> Request:
@@ -90,7 +95,7 @@ def test_a_former_identity_code_leads_to_the_registrant(home: Home) -> None:
     basic_data(home, "2026-11-19", [person(new, name("Sulo", "Korjattu"), part("SYNTYMAPAIVA", syntymapv=day("1975-01-01")),
                                            part("HENKILOTUNNUS_KORJAUS", voimassaolo="PASSIIVI", muutettuHenkilotunnus=old))])  # fmt: skip
     refresh(home, TODAY)
-    known = {row for row in duckdb.sql(f"SELECT value FROM '{home.register('identifiers')}'").fetchall()}
+    known = set(duckdb.sql(f"SELECT value FROM '{home.register('identifiers')}'").fetchall())
     assert (old,) in known
     assert asked(home, f"identity_code:{old}").registrants == asked(home, f"identity_code:{new}").registrants != ()
 
@@ -171,5 +176,5 @@ def test_finding_again_changes_nothing(home: Home) -> None:
     assert again == found
 
 
-def test_fixtures_leave_the_world_as_it_is(world: Path) -> None:
-    assert list((world / "requests").glob("Q*.json")) == []
+def test_fixtures_leave_the_world_as_it_is(known_root: Path) -> None:
+    assert list((known_root / "requests").glob("Q*.json")) == []
