@@ -26,7 +26,7 @@ from assets.suppression import STRONG
 from schemas.requests import IDENTIFIERS
 
 CONTACTS = ("email", "phone")
-# A website's account is named by an e-mail address or a customer number.
+# A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
 _ALSO_ACCOUNT = ("email", "customer_number")
 
 
@@ -79,13 +79,15 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
-    """`asked(request_id, type, value)`: what was given; `known(registrant_id, type, value)`: what registrants are known and reached by."""
-    rows = [(one.request_id, *given.split(":", 1)) for one in asked for given in one.given]
-    rows += [(request_id, "user_id", value) for request_id, kind, value in rows if kind in _ALSO_ACCOUNT]
+    """`asked(request_id, kind, type, value)`: what was given, and as what it is looked for;
+    `known(registrant_id, type, value)`: what registrants are known and reached by."""
+    given = [(one.request_id, *said.split(":", 1)) for one in asked for said in one.given]
+    rows = [(request_id, kind, kind, value) for request_id, kind, value in given]
+    rows += [(request_id, kind, "user_id", value) for request_id, kind, value in given if kind in _ALSO_ACCOUNT]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked AS
-        SELECT DISTINCT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS type, unnest($3::VARCHAR[]) AS value""",
-        [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], []],
+        SELECT DISTINCT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS kind, unnest($3::VARCHAR[]) AS type, unnest($4::VARCHAR[]) AS value""",
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []],
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW known AS
@@ -98,12 +100,12 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     """Per request each registrant that something given leads to: by which kinds, which of those lead to nobody else, and whether
     the registrant is known by anything stronger than a contact."""
     rows = connection.execute(
-        f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, type, value FROM known JOIN asked USING (type, value)),
-        shared AS (SELECT type, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
+        f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
+        shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
         strong AS (SELECT DISTINCT registrant_id FROM identifiers SEMI JOIN hit USING (registrant_id) WHERE type IN {STRONG})
-        SELECT request_id, registrant_id, list_sort(list(DISTINCT type)) AS kinds,
-            list_sort(coalesce(list(type) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
-        FROM hit JOIN shared USING (type, value) LEFT JOIN strong USING (registrant_id)
+        SELECT request_id, registrant_id, list_sort(list(DISTINCT kind)) AS kinds,
+            list_sort(coalesce(list(kind) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
+        FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
         GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     found: dict[str, list[dict[str, Any]]] = {}

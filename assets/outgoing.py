@@ -17,6 +17,7 @@ from pathlib import Path
 from assets.home import Home, remove, write_all
 from assets.register.building import TABLES, read_register
 from assets.requests import Request, RequestError
+from schemas.staged import ContactPoints
 
 WORDS = {
     "code": {
@@ -66,16 +67,21 @@ def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") 
     Raises RequestError, without a value, when the wanted one is not there.
     """
     with home.connect() as connection:
-        for table in ("registrants", "provenance"):
+        for table in ("registrants", "membership"):
             read_register(home, connection, table, TABLES[table])
+        home.staged(connection, ContactPoints)
         row = connection.execute(
-            """SELECT language, email, phone, list(attribute) FILTER (stated_at < ?::TIMESTAMPTZ) FROM registrants
-            LEFT JOIN provenance USING (registrant_id) WHERE registrant_id = ? GROUP BY ALL""",
+            """WITH earlier AS (
+                SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
+                WHERE stated_at < $1::TIMESTAMPTZ AND op = 'state')
+            SELECT language, email, phone, (SELECT list(kind || ':' || match_key) FROM earlier), email_canonical(email), phone_canonical(phone)
+            FROM registrants WHERE registrant_id = $2""",
             [request.received_at, registrant_id],
         ).fetchone()
-    language, email, phone, earlier = row or (None, None, None, None)
+    language, email, phone, earlier, *keys = row or (None, None, None, None, None, None)
+    known = dict(zip(("email", "phone"), keys, strict=True))
     language = language if language in home.policy.languages else home.policy.languages[0]
-    there = {kind: value for kind, value in (("email", email), ("phone", phone)) if value and kind in (earlier or [])}
+    there = {kind: value for kind, value in (("email", email), ("phone", phone)) if value and f"{kind}:{known[kind]}" in (earlier or [])}
     for kind in (wanted,) if wanted else ("email", "phone"):
         if kind in there:
             return Reached(kind, there[kind], language)
@@ -105,7 +111,7 @@ def folder(home: Home) -> Path:
 
 def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
-    for request_id in request_ids:
-        for path in sorted(folder(home).glob(f"{request_id}-*.json")):
-            if not kind or json.loads(path.read_text())["kind"] == kind:
-                remove(path)
+    wanted = set(request_ids)
+    for path in sorted(folder(home).glob("Q*.json")):
+        if path.stem.split("-")[0] in wanted and (not kind or json.loads(path.read_text())["kind"] == kind):
+            remove(path)

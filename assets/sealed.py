@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from assets.failing import PlainError
-from assets.home import Home, sync, write_all
+from assets.home import SYNCED_TOGETHER, Home, sync, write_all
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -64,11 +65,16 @@ def unseal(home: Home, name: str, sealed: str) -> Any:
 def destroy(home: Home, names: Iterable[str]) -> None:
     """Overwrite and remove the keys, durably; those that are gone already are no matter."""
     paths = [path for name in names if (path := key_path(home, name)).exists()]
+    with ThreadPoolExecutor(SYNCED_TOGETHER) as threads:
+        list(threads.map(_overwrite, paths))
     for path in paths:
-        with path.open("r+b") as file:
-            file.write(bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+        path.unlink(missing_ok=True)
     if paths:
         sync(paths[0].parent)
+
+
+def _overwrite(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(bytes(KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())

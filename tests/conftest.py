@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -30,6 +31,25 @@ settings.load_profile("house")
 def home(tmp_path: Path) -> Home:
     made = Home(tmp_path / "data")
     made.create()
+    return made
+
+
+@pytest.fixture(scope="module")
+def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A refreshed data root with two namesakes whom every source knows, and two spouses with one mailbox (`tests.assets.known_registrants`)."""
+    from tests.assets.known_registrants import FIRST_DAY, SECOND_DAY, deliver
+
+    root = tmp_path_factory.mktemp("known") / "data"
+    deliver(root, FIRST_DAY, SECOND_DAY)
+    refresh(Home(root), TODAY)
+    return root
+
+
+@pytest.fixture
+def known_home(known_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A copy of it, and REGISTER_HOME."""
+    made = Home(Path(shutil.copytree(known_root, tmp_path / "known")))
+    monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made
 
 

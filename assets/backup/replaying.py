@@ -8,10 +8,11 @@ have under a listed person's key.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 
 import duckdb
 
-from assets import deliveries, removal, suppression
+from assets import deliveries, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.raw import raw_path
@@ -29,7 +30,9 @@ def replay(home: Home) -> dict[str, int]:
             return {}
         for entry in deliveries.book(home):
             if _find_gone(home, connection, entry):
-                removed[entry.source] += removal.remove_records(home, connection, entry, "suppressed")
+                # What a statute keeps stays, as in the erasure; whether its time is over by now is decided when the register is built.
+                holds.find_held(home, connection, entry, date.min)
+                removed[entry.source] += holds.remove_but_held(home, connection, entry)
     return dict(sorted(removed.items()))
 
 

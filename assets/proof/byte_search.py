@@ -95,8 +95,30 @@ def forms(identifier: str) -> list[bytes]:
 
 
 def reached_by_others(home: Home, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]) -> set[str]:
-    """The contacts among the requests' identifiers that raw has in records about somebody else: those stay, and may."""
+    """The contacts and devices among the requests' identifiers that are in records about somebody else: those stay, and may."""
     known = sorted({identifier for request in requests for identifier in (*request.given, *request.resolved)})
+    return _contacts_of_others(home, connection, known) | _devices_of_others(home, connection, known)
+
+
+def _devices_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]) -> set[str]:
+    """Visitor ids that visits under another cookie have as the device's id: a website without cookies tells visitors by their device."""
+    visitors = [one for one in known if one.startswith("visitor_id:")]
+    files = [str(path) for path in home.files("staged", name="*/visits")]
+    if not visitors or not files:
+        return set()
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought_visitors AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS fingerprint",
+        [visitors, [one.split(":", 1)[1] for one in visitors]],
+    )
+    connection.execute("CREATE OR REPLACE TEMP TABLE sought_keys AS SELECT md5(unnest($1::VARCHAR[])) AS person_key", [known])
+    rows = connection.execute(
+        f"""SELECT DISTINCT identifier FROM read_parquet({files!r}) JOIN sought_visitors USING (fingerprint)
+        WHERE person_key IS NULL OR person_key NOT IN (SELECT person_key FROM sought_keys)"""
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _contacts_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]) -> set[str]:
     contacts = [one for one in known if one.split(":")[0] in ("email", "phone")]
     files = [str(path) for path in home.files("raw")]
     if not contacts or not files:

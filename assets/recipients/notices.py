@@ -168,15 +168,20 @@ def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notic
     due = home.policy.requests.acknowledged_within.after(now.date())
     files: dict[Path, bytes] = {}
     released = []
-    for request_id in request_ids:
-        for path in sorted(folder(home).glob(f"N{request_id[1:]}-*.json")):
-            notice, locked = _read(path.read_bytes())
-            if notice.state == "prepared":
-                notice = replace(notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1)
-                files |= {path_of(home, notice): _outgoing(home, notice, locked), path: _written(notice, locked)}
-                released.append(notice)
+    for path in _of(home, request_ids):
+        notice, locked = _read(path.read_bytes())
+        if notice.state == "prepared":
+            notice = replace(notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1)
+            files |= {path_of(home, notice): _outgoing(home, notice, locked), path: _written(notice, locked)}
+            released.append(notice)
     write_all(files)
     return released
+
+
+def _of(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """The notes of the requests' notices, in one look at the folder."""
+    wanted = {f"N{request_id[1:]}" for request_id in request_ids}
+    return [path for path in sorted(folder(home).glob("N*.json")) if path.stem.split("-")[0] in wanted]
 
 
 def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
@@ -190,11 +195,10 @@ def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
 
 def discard(home: Home, request_ids: Iterable[str]) -> None:
     """Forget prepared notices of requests that were not carried out."""
-    for request_id in request_ids:
-        for path in sorted(folder(home).glob(f"N{request_id[1:]}-*.json")):
-            if _read(path.read_bytes())[0].state == "prepared":
-                sealed.destroy(home, [path.stem])
-                remove(path)
+    for path in _of(home, request_ids):
+        if _read(path.read_bytes())[0].state == "prepared":
+            sealed.destroy(home, [path.stem])
+            remove(path)
 
 
 def retry(home: Home, now: datetime) -> list[Notice]:

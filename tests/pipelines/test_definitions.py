@@ -42,9 +42,10 @@ GROUPS = {
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed")},
     "erased": {"erasure/closed"},
     "upkeep": {"upkeep/dagster_storage"},
+    "requests": {"requests/ledger"},
 }
-JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor"}
-SENSORS = {"inbox_sensor", "request_sensor", "failure_sensor"}
+JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor", "requests"}
+SENSORS = {"inbox_sensor", "request_sensor", "rights_sensor", "deadline_sensor", "failure_sensor"}
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +85,8 @@ class TestDefinitions:
         named = {job.name for job in definitions.jobs or []}
         assert named == JOBS
         assert selected(definitions, "ingest") == {"raw", "staged"}
-        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention", "policy"}
-        assert selected(definitions, "retention") == {"register", "built", "marts", "retention", "policy"}
+        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention", "policy", "requests"}
+        assert selected(definitions, "retention") == {"register", "built", "marts", "retention", "policy", "requests"}
         assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
 
     def test_the_janitor_touches_nothing_but_dagsters_storage(self, definitions: dg.Definitions) -> None:

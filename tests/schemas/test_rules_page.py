@@ -13,7 +13,7 @@ import pytest
 
 import schemas.sources
 from assets.register.linkage import PASSES
-from schemas import admission, backup, conflicts, profiles, proof, staged
+from schemas import admission, backup, conflicts, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -34,6 +34,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "conflicts": conflicts.CODES,
     "proof": proof.CODES,
     "backup": backup.CODES,
+    "requests": requests.CODES,
 }
 
 
@@ -85,7 +86,7 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    said += [text for catalogue in (REFUSALS, FAULTS, admission.CODES, profiles.CODES, conflicts.CODES) for text in catalogue.values()]
+    said += [text for catalogue in (REFUSALS, FAULTS, admission.CODES, profiles.CODES, conflicts.CODES, requests.CODES) for text in catalogue.values()]
     assert [text for text in said if text not in PAGE] == []
 
 

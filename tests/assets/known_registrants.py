@@ -1,0 +1,21 @@
+"""Who is who in the data root of the fixture `known_home`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from assets.home import Home
+from tests.conftest import rows
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSES, STAYS, deliver
+
+TODAY = date(2026, 11, 20)
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=ZoneInfo("Europe/Helsinki"))
+__all__ = ["FIRST_DAY", "LEAVES", "NOW", "SECOND_DAY", "SHARED", "SPOUSES", "STAYS", "TODAY", "deliver", "registrant_of"]
+
+
+def registrant_of(home: Home, value: str) -> str:
+    """The id of the one registrant that is known by the value."""
+    found = {row["registrant_id"] for row in rows(home, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")}
+    assert len(found) == 1
+    return str(found.pop())

@@ -1,0 +1,97 @@
+"""Request files: valid ones become requests once, others are set aside without a value, and no original stays."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets import request_inbox, requests
+from assets.home import Home
+from tests.assets.test_requests import NOW, every_byte
+
+SAID = {
+    "right": "objection", "channel": "other", "received": "2026-11-18", "identifiers": {"email": "Maija.Esimerkki@Example.fi"},
+    "purpose": "legitimate_interest", "situation": "my neighbour reads my mail",
+}  # fmt: skip
+
+
+def drop(home: Home, said: Any, name: str = "140285-912X.json") -> Path:
+    folder = request_inbox.folder(home)
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_bytes(said if isinstance(said, bytes) else json.dumps(said).encode())
+    return path
+
+
+def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
+    path = drop(home, SAID)
+    taken = request_inbox.take_in(home, NOW)
+    assert (len(taken.received), taken.refused, path.exists()) == (1, (), False)
+    request = requests.load(home, taken.received[0])
+    assert (request.right, request.purpose, request.given) == ("objection", "legitimate_interest", ("email:maija.esimerkki@example.fi",))
+    assert (str(request.received_on(home)), request.situation) == ("2026-11-18", "my neighbour reads my mail")
+    assert b"neighbour" not in every_byte(home)
+    assert b"140285" not in b"".join(bytes(one) for one in home.requests.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "fields"),
+    [
+        (b"\xff\xfe", "REQ-INBOX-JSON", []),
+        (b"[" * 100_000, "REQ-INBOX-SIZE", []),
+        (b"[" * 50_000, "REQ-INBOX-JSON", []),
+        (b'{"right": "erasure", "right": "access"}', "REQ-INBOX-JSON", []),
+        ([SAID], "REQ-INBOX-JSON", []),
+        ({**SAID, "right": "maija.esimerkki"}, "REQ-INBOX-FIELDS", ["right"]),
+        ({**SAID, "maija.esimerkki": "1"}, "REQ-INBOX-FIELDS", ["unknown"]),
+        ({**SAID, "identifiers": {"business_id": "1"}}, "REQ-INBOX-FIELDS", ["identifiers"]),
+        ({**SAID, "identifiers": {}}, "REQ-INBOX-FIELDS", ["identifiers"]),
+        ({**SAID, "identifiers": {"identity_code": "maija.esimerkki"}}, "REQ-INBOX-IDENTIFIER", ["identifiers"]),
+        ({**SAID, "received": "2026-11-21"}, "REQ-INBOX-RECEIVED", ["received"]),
+        ({name: value for name, value in SAID.items() if name != "right"}, "REQ-INBOX-FIELDS", ["right"]),
+    ],
+)
+def test_a_bad_file_is_set_aside_with_a_code_and_no_value(home: Home, said: Any, code: str, fields: list[str]) -> None:
+    path = drop(home, said)
+    taken = request_inbox.take_in(home, NOW)
+    assert (taken.received, len(taken.refused), path.exists()) == ((), 1, False)
+    [aside] = request_inbox.refused(home)
+    assert (aside["code"], aside["fields"]) == (code, fields)
+    assert b"maija.esimerkki" not in every_byte(home)
+    assert requests.every(home) == []
+
+
+def test_what_was_set_aside_can_be_mended_and_goes_with_its_time(home: Home) -> None:
+    drop(home, {**SAID, "right": "maija.esimerkki"})
+    [refused_id] = request_inbox.take_in(home, NOW).refused
+    assert json.loads(request_inbox.opened(home, refused_id))["right"] == "maija.esimerkki"
+    request_inbox.take_in(home, NOW + timedelta(days=29))
+    assert len(request_inbox.refused(home)) == 1
+    request_inbox.take_in(home, NOW + timedelta(days=31))
+    assert request_inbox.refused(home) == []
+    assert list((home.secrets / "request-keys").iterdir()) == []
+
+
+def test_links_and_unfinished_files_are_not_followed(home: Home, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text(json.dumps(SAID))
+    request_inbox.folder(home).mkdir()
+    (request_inbox.folder(home) / "link.json").symlink_to(secret)
+    drop(home, SAID, "unfinished.json.part")
+    drop(home, SAID, ".hidden.json")
+    taken = request_inbox.take_in(home, NOW)
+    assert (taken.received, [one["code"] for one in request_inbox.refused(home)]) == ((), ["REQ-INBOX-NOT-A-FILE"])
+    assert secret.exists()
+    assert len(list(request_inbox.folder(home).iterdir())) == 2
+
+
+def test_a_file_taken_in_just_before_a_kill_is_no_second_request(home: Home) -> None:
+    drop(home, SAID)
+    request_inbox.take_in(home, NOW)
+    drop(home, SAID)
+    assert request_inbox.take_in(home, NOW).received == ()
+    assert len(requests.every(home)) == 1

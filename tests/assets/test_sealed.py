@@ -1,0 +1,51 @@
+"""What identifies people is unreadable without its key, and its key can be destroyed."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from assets import sealed
+from assets.home import Home
+
+SAID = {"given": ["email:maija.esimerkki@example.fi"]}
+
+
+def test_what_was_sealed_comes_back(home: Home) -> None:
+    locked = sealed.seal(home, {"Q1": SAID})["Q1"]
+    assert sealed.unseal(home, "Q1", locked) == SAID
+    assert b"maija" not in base64.b64decode(locked)
+    assert sealed.key_path(home, "Q1").stat().st_mode & 0o077 == 0
+
+
+def test_without_its_key_every_copy_is_unreadable(home: Home) -> None:
+    earlier, later = (sealed.seal(home, {"Q1": SAID})["Q1"] for _ in range(2))
+    assert earlier != later
+    sealed.destroy(home, ["Q1", "Q2"])
+    assert sealed.unseal(home, "Q1", earlier) is None
+    assert sealed.unseal(home, "Q1", later) is None
+    assert list((home.secrets / "request-keys").iterdir()) == []
+
+
+def test_the_key_s_bytes_are_overwritten_before_it_goes(home: Home) -> None:
+    sealed.seal(home, {"Q1": SAID})
+    path = sealed.key_path(home, "Q1")
+    kept = path.with_name("still-open")
+    kept.hardlink_to(path)
+    sealed.destroy(home, ["Q1"])
+    assert kept.read_bytes() == bytes(sealed.KEY_BYTES)
+
+
+@pytest.mark.parametrize("wrong", ["changed", "another's", "another key"])
+def test_what_is_not_as_it_was_written_is_refused(home: Home, wrong: str) -> None:
+    locked = sealed.seal(home, {"Q1": SAID, "Q2": SAID})
+    whole = bytearray(base64.b64decode(locked["Q1"]))
+    if wrong == "changed":
+        whole[-1] ^= 1
+    if wrong == "another key":
+        sealed.key_path(home, "Q1").write_bytes(bytes(32))
+    text = locked["Q2"] if wrong == "another's" else base64.b64encode(bytes(whole)).decode()
+    with pytest.raises(sealed.SealedError) as told:
+        sealed.unseal(home, "Q1", text)
+    assert "maija" not in str(told.value)
