@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,13 @@ PERSONAL = ("Nimi1", "Aaltonen", "Bergström", "n1@example.fi", "n2@example.fi")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two contacts, both of whom have granted e-mail marketing; one also targeted advertising."""
     made = Home(tmp_path_factory.mktemp("commands") / "data")
     made.create()
     deliver_all(made, [contact("1"), contact("2")], [event("1"), event("2"), event("2", purpose="targeted_advertising")])
     refresh(made)
-    yield made
+    return made
 
 
 def typed(home: Home, command: Command, *words: str) -> Result:
