@@ -15,7 +15,7 @@ from assets import deliveries, holds
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.raw import raw_path
-from assets.reaching import find_gone, load_sought
+from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients.notices import KEYS
 from assets.register.building import TABLES, read_register
 from assets.removal import staged_files
@@ -60,7 +60,7 @@ def preview(home: Home, request: Request, today: date) -> Preview:
             f"""CREATE TEMP TABLE of_others AS SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
             ANTI JOIN meant USING (registrant_id) WHERE type IN {STRONG}"""
         )
-        for entry in deliveries.book(home):
+        for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
                 _count_delivery(home, connection, entry, found)
