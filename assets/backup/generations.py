@@ -1,7 +1,7 @@
 """Generations of backups: each one file, sealed with a key of its own that is kept apart from it.
 
     <folder>/<generation>.backup              wherever backups are kept; by default `backups/` in the data root
-    secrets/backup-keys/<generation>.key      32 random bytes; never in a backup
+    secrets/backup-keys/<generation>.key      32 random bytes; never in a backup (64 while it is renewed: the key that was, the one to be)
 
 A generation holds the lake, the requests and the pepper: the suppression list is worthless without the pepper, and a
 lake restored without the list brings everyone back. Not in it: marts (built anew), the inbox (deliveries come again), Dagster's
@@ -13,11 +13,13 @@ from __future__ import annotations
 import os
 import secrets
 import tarfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from assets.backup.sealing import KEY_BYTES, Sealing
+from assets.backup.sealing import KEY_BYTES, SealError, Sealing, Unsealing
 from assets.failing import PlainError
 from assets.home import UNFINISHED, Home, remove, sync, writing
 
@@ -62,12 +64,58 @@ def make(home: Home, folder: Path | None, now: datetime) -> Generation:
     key = secrets.token_bytes(KEY_BYTES)
     path = folder_of(home, folder) / f"{name}{SUFFIX}"
     with writing(path) as unfinished:
-        with unfinished.open("wb") as file, Sealing(file, key, name) as sealed, tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-            for part in CONTENT:
-                _add(archive, home, home.root / part)
-        with writing(key_path(home, name)) as keyed:
-            keyed.write_bytes(key)
+        _seal(home, unfinished, key, name)
+        _write_keys(home, name, key)
     return Generation(name, path.stat().st_size, has_file=True, has_key=True)
+
+
+def replace(home: Home, folder: Path | None, name: str, content: Home) -> None:
+    """Put what `content` holds in the place of a generation, under a new key; the old key is gone, and with it every copy of the old file.
+
+    Killed at any moment, one of the keys that are there opens the file that is there.
+    """
+    path, before, key = folder_of(home, folder) / f"{name}{SUFFIX}", keys_of(home, name), secrets.token_bytes(KEY_BYTES)
+    _write_keys(home, name, *before, key)
+    with writing(path) as unfinished:
+        _seal(content, unfinished, key, name)
+    _write_keys(home, name, key)
+
+
+def _seal(home: Home, path: Path, key: bytes, name: str) -> None:
+    with path.open("wb") as file, Sealing(file, key, name) as sealed, tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+        for part in CONTENT:
+            _add(archive, home, home.root / part)
+
+
+def _write_keys(home: Home, name: str, *keys: bytes) -> None:
+    """Write the keys of a generation; the file that was there is overwritten once the new one stands in its place."""
+    path = key_path(home, name)
+    with ExitStack() as stack:
+        before = stack.enter_context(path.open("r+b")) if path.exists() else None
+        with writing(path) as unfinished:
+            unfinished.write_bytes(b"".join(keys))
+        if before:
+            _overwrite(before)
+
+
+def keys_of(home: Home, name: str) -> list[bytes]:
+    """The keys of a generation: one, or more where a renewal was killed."""
+    content = key_path(home, name).read_bytes()
+    return [content[start : start + KEY_BYTES] for start in range(0, len(content), KEY_BYTES)]
+
+
+def opened(home: Home, file: BinaryIO, name: str) -> Unsealing:
+    """The generation's content, to be read; by the key that opens its beginning. Raises SealError when none does."""
+    *others, last = keys_of(home, name)
+    for key in others:
+        try:
+            Unsealing(file, key, name).read(1)
+        except SealError:
+            continue
+        finally:
+            file.seek(0)
+        return Unsealing(file, key, name)
+    return Unsealing(file, last, name)
 
 
 def _add(archive: tarfile.TarFile, home: Home, path: Path) -> None:
@@ -98,12 +146,16 @@ def destroy(home: Home, folder: Path | None, generation: str) -> None:
         raise BackupError("BACKUP-UNKNOWN: there is no generation of that name; `register backup --list` shows them")
     if key.exists():
         with key.open("r+b") as file:
-            file.write(bytes(KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+            _overwrite(file)
         remove(key)
     if path.exists():
         remove(path)
+
+
+def _overwrite(file: BinaryIO) -> None:
+    file.write(bytes(os.fstat(file.fileno()).st_size))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def keep(home: Home, folder: Path | None, number: int) -> list[str]:

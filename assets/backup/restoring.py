@@ -19,9 +19,8 @@ from pathlib import Path
 
 from assets import suppression
 from assets.backup import exchange
-from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, sync_tree
+from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, opened, sync_tree
 from assets.backup.replaying import replay
-from assets.backup.sealing import Unsealing
 from assets.home import Home, writing
 from assets.marts import building as marts
 from assets.proof import identifiers, mart_files
@@ -49,11 +48,7 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
         if not needed.exists():
             what = "key in secrets/backup-keys: it was destroyed, or is kept elsewhere" if needed.suffix == ".key" else "file in the folder of backups"
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
-    new = Home(home.root / exchange.NEW, home.policy)
-    shutil.rmtree(new.root, ignore_errors=True)
-    new.create()
-    requests_from = _unpack_all(home, folder, generation, new)
-    removed = replay(new)
+    new, requests_from, removed = prepare(home, folder, generation)
     built = register.build(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)
@@ -65,6 +60,17 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     exchange.begin(home, parts)
     exchange.finish(home)
     return Restored(generation, removed, built.rows["registrants"], requests_from)
+
+
+def prepare(home: Home, folder: Path | None, generation: str) -> tuple[Home, str, dict[str, int]]:
+    """Unpack the generation into `.restored/`, without those who have been erased since: that data root, where its requests come from,
+    and the rows removed per source. The register in it is still the old one.
+    """
+    new = Home(home.root / exchange.NEW, home.policy)
+    shutil.rmtree(new.root, ignore_errors=True)
+    new.create()
+    requests_from = _unpack_all(home, folder, generation, new)
+    return new, requests_from, replay(new)
 
 
 def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> str:
@@ -90,7 +96,7 @@ def _copy_pepper(home: Home, new: Home) -> None:
 def _unpack(home: Home, folder: Path | None, generation: str, new: Home, wanted: Callable[[str], bool]) -> None:
     """Unpack the wanted part; reads to the end, so that what follows is verified too."""
     with (folder_of(home, folder) / f"{generation}{SUFFIX}").open("rb") as file:
-        sealed = Unsealing(file, key_path(home, generation).read_bytes(), generation)
+        sealed = opened(home, file, generation)
         with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 path = new.root / entry.name

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets import erasure, requests
+from assets.backup import renewing
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
 from assets.graph.showing import counts_table, without_values
 from assets.home import Home
@@ -61,6 +62,13 @@ def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], tod
     return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
 
 
+@_asset("backups", "file", [["erasure", "removed"]], "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.")
+@without_values
+def backups(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Take them out of the backups."""
+    return dg.MaterializeResult(metadata={"generations": renewing.renew(home, today.date)})
+
+
 PROVEN = dg.AssetCheckSpec(
     "proven",
     asset=["erasure", "closed"],
@@ -72,7 +80,7 @@ PROVEN = dg.AssetCheckSpec(
 @_asset(
     "closed",
     "json",
-    [["erasure", "removed"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
+    [["erasure", "removed"], ["erasure", "backups"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
     "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
     group="erased",
     checks=[PROVEN],
@@ -105,4 +113,4 @@ def _decided(certificate: Issued, decision: str) -> str:
     return ", ".join(category for category, decided in certificate.decisions.items() if decided == decision) or "nothing"
 
 
-ASSETS = [found, suppressed, removed, closed]
+ASSETS = [found, suppressed, removed, backups, closed]

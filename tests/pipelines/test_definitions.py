@@ -39,7 +39,7 @@ GROUPS = {
     "marts": {f"marts/{mart}" for mart in MARTS},
     "retention": {"retention/sweep", "retention/forecast"},
     "policy": {"policy/conflicts"},
-    "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed")},
+    "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "backups")},
     "erased": {"erasure/closed"},
     "upkeep": {"upkeep/dagster_storage"},
     "requests": {"requests/ledger"},

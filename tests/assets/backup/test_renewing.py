@@ -1,0 +1,101 @@
+"""A backup from before an erasure is sealed anew without the registrant; the old key opens nothing any more."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets import erasure, requests
+from assets.backup import generations, renewing, restoring
+from assets.backup.sealing import SealError, Unsealing
+from assets.home import Home
+from tests.assets.backup.test_restoring import NOW, TODAY
+from tests.conftest import refresh
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver, found_anywhere
+
+
+def backup_file(home: Home, generation: str) -> Path:
+    return home.root / "backups" / f"{generation}{generations.SUFFIX}"
+
+
+def unpacked(home: Home, generation: str, to: Path) -> Path:
+    with backup_file(home, generation).open("rb") as file, tarfile.open(fileobj=generations.opened(home, file, generation), mode="r|") as archive:  # type: ignore[call-overload]
+        archive.extractall(to, filter="data")
+    return to
+
+
+@pytest.fixture
+def known(home: Home) -> Home:
+    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    refresh(home, TODAY)
+    return home
+
+
+@pytest.fixture
+def generation(known: Home) -> str:
+    return generations.make(known, None, NOW).name
+
+
+@pytest.fixture
+def removed(known: Home, generation: str) -> Home:
+    """The person is being erased: found, suppressed, removed; not yet closed."""
+    request_id = requests.receive(known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    erasure.find(known, [request_id])
+    erasure.suppress(known, [request_id], TODAY)
+    erasure.remove(known, [request_id], TODAY)
+    return known
+
+
+def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(removed: Home, generation: str, tmp_path: Path) -> None:
+    assert found_anywhere(unpacked(removed, generation, tmp_path / "before"), LEAVES.identifiers)
+    assert renewing.renew(removed, TODAY) == 1
+    after = unpacked(removed, generation, tmp_path / "after")
+    assert found_anywhere(after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    known = duckdb.sql(f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = '{STAYS.identity_code}'").fetchone()
+    assert known == (1,)
+
+
+def test_it_can_be_restored(removed: Home, generation: str) -> None:
+    renewing.renew(removed, TODAY)
+    restored = restoring.restore(removed, None, generation, TODAY)
+    assert (restored.generation, restored.removed) == (generation, {})
+
+
+def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(removed: Home, generation: str, tmp_path: Path) -> None:
+    copy = shutil.copy2(backup_file(removed, generation), tmp_path / "carried-away")
+    renewing.renew(removed, TODAY)
+    assert len(generations.keys_of(removed, generation)) == 1
+    with Path(copy).open("rb") as file, pytest.raises(SealError):
+        Unsealing(file, generations.keys_of(removed, generation)[0], generation).read()
+
+
+class KilledError(BaseException):
+    """Nothing after this runs."""
+
+
+@pytest.mark.parametrize("writes", [1, 2])
+def test_killed_in_the_middle_it_opens_and_is_renewed_by_the_next(
+    removed: Home, generation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """After both keys are written, and after the file is replaced."""
+    done = []
+    writing = generations.writing
+
+    def dying(path: Path):  # type: ignore[no-untyped-def]
+        if len(done) == writes:
+            raise KilledError
+        done.append(path)
+        return writing(path)
+
+    monkeypatch.setattr(generations, "writing", dying)
+    with pytest.raises(KilledError):
+        renewing.renew(removed, TODAY)
+    monkeypatch.undo()
+    assert len(generations.keys_of(removed, generation)) == 2
+    unpacked(removed, generation, tmp_path / "between")
+    assert renewing.renew(removed, TODAY) == 1
+    assert found_anywhere(unpacked(removed, generation, tmp_path / "after"), LEAVES.identifiers) == []
