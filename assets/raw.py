@@ -159,12 +159,8 @@ def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: rea
 # The identifiers of a batch that are suppressed are few; their records are found by them as an erasure finds them.
 # So are those that could not be taken apart: they have no identifiers, and are found by the hash of their text.
 _SUPPRESSED = (
-    "SELECT record_no FROM identified WHERE "
-    + suppression.concerns(
-        "identifiers",
-        "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified) "
-        "WHERE suppression_token(one) IN (SELECT token FROM suppressed))",
-    )
+    f"SELECT record_no FROM (SELECT record_no, unnest({suppression.telling('identifiers')}) AS one FROM identified) SEMI JOIN "
+    "(SELECT one FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified) WHERE suppression_token(one) IN (SELECT token FROM suppressed)) USING (one)"
     + " UNION ALL SELECT record_no FROM (SELECT record_no, faults, md5(payload) AS content FROM kept JOIN faulty USING (record_no)) "
     + f"WHERE {suppression.UNREADABLE}"
 )

@@ -45,8 +45,9 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
             f"""CREATE OR REPLACE TEMP TABLE sought AS SELECT identifier FROM (SELECT DISTINCT unnest(identifiers) AS identifier
             FROM read_parquet('{raw}')) WHERE suppression_token(identifier) IN (SELECT token FROM suppressed)"""
         )
-        sought = "(SELECT coalesce(list(identifier), []) FROM sought)"
-        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.concerns('identifiers', sought)} OR ({suppression.UNREADABLE})")
+        told = f"SELECT record_no, unnest({suppression.telling('identifiers')}) AS identifier FROM read_parquet('{raw}')"
+        queries.append(f"SELECT record_no FROM ({told}) SEMI JOIN sought USING (identifier)")
+        queries.append(f"SELECT record_no FROM read_parquet('{raw}') WHERE {suppression.UNREADABLE}")
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(

@@ -110,6 +110,15 @@ def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
     assert "received" in typed("show", request_id).output
 
 
+def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> None:
+    request_id = asked("rectification", "--set", "family_name=Esimerkki-Uusi")
+    assert "Esimerkki-Uusi" not in typed("show", request_id).output
+    shown = CliRunner().invoke(request, ["show", request_id, "--private"]).output
+    assert "Esimerkki-Uusi" in shown
+    assert LEAVES.identity_code in shown
+    assert typed("rectification", "--channel", "written", "--customer-number", "C1", "--set", "family_name").exit_code == 2
+
+
 def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(home: Home) -> None:
     request_id = told("erasure", "--channel", "written", "--email", SHARED)["request_id"]
     [found] = told("find", request_id)
@@ -144,7 +153,7 @@ def test_categories_are_decided(home: Home) -> None:
 
 
 def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> None:
-    request_inbox.folder(home).mkdir()
+    request_inbox.folder(home).mkdir(exist_ok=True)
     for number, said in enumerate([{"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}}, {"right": LEAVES.identity_code}]):
         (request_inbox.folder(home) / f"{number}.json").write_text(json.dumps(said))
     taken = told("inbox")

@@ -79,7 +79,7 @@ def test_the_notifier_hears_of_it_once_a_day(rooted: Home, monkeypatch: pytest.M
 
 def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: Home) -> None:
     folder = known_home.requests / "inbox"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     for right in ("erasure", "objection"):
         (folder / f"{right}.json").write_text(f'{{"right": "{right}", "identifiers": {{"identity_code": "{LEAVES.identity_code}"}}}}')
     repository = build_definitions().get_repository_def()
