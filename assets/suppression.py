@@ -104,7 +104,8 @@ def found_in_raw(home: Home, source: str) -> int:
             found += (
                 connection.execute(
                     f"""WITH held AS (SELECT record_no, identifiers, faults, content FROM read_parquet('{path}')),
-                listed AS (SELECT one FROM (SELECT DISTINCT unnest(identifiers) AS one FROM held) WHERE suppression_token(one) IN (SELECT token FROM suppressed)),
+                listed AS (SELECT one FROM (SELECT DISTINCT unnest(identifiers) AS one FROM held)
+                    WHERE suppression_token(one) IN (SELECT token FROM suppressed)),
                 theirs AS (SELECT record_no FROM (SELECT record_no, unnest({telling("identifiers")}) AS one FROM held) SEMI JOIN listed USING (one)
                     UNION SELECT record_no FROM held WHERE {UNREADABLE})
                 SELECT count(*) FROM theirs"""
