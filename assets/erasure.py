@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets import deliveries, finding, holds, outgoing, removal, requests, suppression
+from assets import finding, holds, outgoing, removal, requests, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.proof import certificates, evidence
@@ -22,7 +22,7 @@ from assets.proof.certificates import Issued
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import verify
 from assets.raw import raw_path
-from assets.reaching import find_gone, load_sought
+from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
 from assets.requests import Request, RequestError
@@ -64,7 +64,7 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         load_sought(connection, _loaded(home, request_ids))
-        for entry in deliveries.book(home):
+        for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
                 evidence.note(home, connection, entry)
@@ -93,7 +93,7 @@ def remaining(home: Home, request_ids: list[str]) -> int:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         load_sought(connection, _loaded(home, request_ids))
-        for entry in deliveries.book(home):
+        for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
         read_register(home, connection, "identifiers", TABLES["identifiers"])

@@ -11,11 +11,12 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, holds
+from assets import holds
+from assets.deliveries import Entry
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.raw import raw_path
-from assets.reaching import find_gone, load_sought
+from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients.notices import KEYS
 from assets.register.building import TABLES, read_register
 from assets.removal import staged_files
@@ -60,7 +61,7 @@ def preview(home: Home, request: Request, today: date) -> Preview:
             f"""CREATE TEMP TABLE of_others AS SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
             ANTI JOIN meant USING (registrant_id) WHERE type IN {STRONG}"""
         )
-        for entry in deliveries.book(home):
+        for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
                 _count_delivery(home, connection, entry, found)
@@ -72,7 +73,7 @@ def preview(home: Home, request: Request, today: date) -> Preview:
     return found
 
 
-def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: deliveries.Entry, found: Preview) -> None:
+def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview) -> None:
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {f"staged.{path.stem}": path for path in staged_files(home, entry)}
     for layer, path in files.items():

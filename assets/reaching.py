@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 import duckdb
 
-from assets import removal, suppression
+from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.raw import raw_path
 from assets.requests import Request
 from assets.staged import quarantine_path
+from schemas.quarantine import Quarantine
+from schemas.raw import Raw
+from schemas.staged import CANONICAL
 
 # A shorter value stands in other people's texts by chance.
 SHORTEST = 5
@@ -24,6 +27,22 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
         "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
         [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
     )
+
+
+def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+    """The deliveries that may hold records about the registrants sought: one scan of the identifiers and keys of every layer."""
+    home.view(connection, "raw", Raw, home.files("raw"))
+    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+    for model in CANONICAL.values():
+        home.staged(connection, model)
+    queries = [
+        "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        "SELECT delivery_id FROM raw WHERE len(faults) > 0",
+    ]
+    tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
+    queries += [f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)" for table in tables]
+    found = {delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()}
+    return [entry for entry in deliveries.book(home) if entry.delivery_id in found]
 
 
 def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
