@@ -133,6 +133,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
     outgoing.destroy(home, request_ids)
+    outgoing.destroy_to(home, [identifier for one in _loaded(home, request_ids) for identifier in one.resolved])
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
     unproven = {one.request_id for one in proof.failing()}

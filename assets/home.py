@@ -59,7 +59,8 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, readable by their owner only."""
-        for folder in (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill, self.outbox):
+        folders = (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill, self.outbox)
+        for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def sweep(self) -> None:

@@ -109,6 +109,17 @@ def folder(home: Home) -> Path:
     return home.outbox / "messages"
 
 
+def destroy_to(home: Home, contacts: Iterable[str]) -> None:
+    """Remove whatever waits to be sent to these contacts (`<type>:<value>`), whichever request it is about: they have been erased."""
+    erased = {one.split(":", 1)[1] for one in contacts if one.startswith(("email:", "phone:"))}
+    with home.connect() as connection:
+        for path in sorted(folder(home).glob("Q*.json")):
+            to = json.loads(path.read_text())["to"]
+            spelled = connection.execute("SELECT email_canonical($1), phone_canonical($1)", [to]).fetchone() or ()
+            if {to, *spelled} & erased:
+                remove(path)
+
+
 def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
     wanted = set(request_ids)

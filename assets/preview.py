@@ -11,7 +11,8 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, holds
+from assets import holds
+from assets.deliveries import Entry
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.raw import raw_path
@@ -72,7 +73,7 @@ def preview(home: Home, request: Request, today: date) -> Preview:
     return found
 
 
-def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: deliveries.Entry, found: Preview) -> None:
+def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview) -> None:
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {f"staged.{path.stem}": path for path in staged_files(home, entry)}
     for layer, path in files.items():

@@ -35,10 +35,12 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     for model in CANONICAL.values():
         home.staged(connection, model)
-    queries = ["SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)"]
-    queries += ["SELECT delivery_id FROM raw WHERE len(faults) > 0"]
-    keys = "person_key IN (SELECT md5(identifier) FROM sought)"
-    queries += [f"SELECT delivery_id FROM {table} WHERE {keys}" for table in ("quarantine", *(f"staged_{one}" for one in CANONICAL))]
+    queries = [
+        "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        "SELECT delivery_id FROM raw WHERE len(faults) > 0",
+    ]
+    tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
+    queries += [f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)" for table in tables]
     found = {delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()}
     return [entry for entry in deliveries.book(home) if entry.delivery_id in found]
 

@@ -28,7 +28,7 @@ _FIELDS = set(InboxRequest.model_fields)
 
 
 class RefusedRequestError(Exception):
-    """A request file cannot be taken in: the code (REQ-INBOX-*), and which of our fields are at fault."""
+    """A request file cannot be taken in: its code, and which of our fields are at fault."""
 
     def __init__(self, code: str, fields: Iterable[str] = ()) -> None:
         super().__init__(code)

@@ -14,6 +14,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def destroy(home: Home, names: Iterable[str]) -> None:
 
 
 def _overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
+    with suppress(FileNotFoundError), path.open("r+b") as file:
         file.write(bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())

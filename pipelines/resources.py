@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from assets import requests
 from assets.backup import exchange
 from assets.home import Home
 
@@ -48,6 +49,7 @@ def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS) -> Iterator
         os.pwrite(descriptor, run_id.encode(), 0)
         exchange.finish(home)
         home.sweep()
+        requests.destroy_leftover_keys(home)
         _HELD.add(home.root)
         try:
             yield died

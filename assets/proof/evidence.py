@@ -60,13 +60,14 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     _find_whose(connection, files)
     rows: dict[str, Counter[str]] = {}
     for layer, file in files.items():
-        stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
+        # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
+        stays = "ANTI JOIN held USING (record_no)" if layer in ("staged.orders", "staged.records") else ""
         counted = connection.execute(
             f"SELECT request_id, count(*) FROM read_parquet('{file}') JOIN whose USING (record_no) {stays} GROUP BY request_id ORDER BY request_id"
         ).fetchall()
         for request_id, count in counted:
             rows.setdefault(request_id, Counter())[layer] += count
-        if counted:
+        if counted or (layer == "staged.orders" and connection.execute("SELECT 1 FROM held LIMIT 1").fetchone()):
             known["files"].setdefault(layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)})
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(

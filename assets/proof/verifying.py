@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets import requests
+from assets import requests, sealed
 from assets.backup.generations import SUFFIX
 from assets.home import UNFINISHED, Home
 from assets.marts.building import candidate_path, mart_path
@@ -73,7 +73,7 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     proof.examined["leftovers"] += 1
     for request in every.values():
         proof.examined["requests"] += 1
-        if request.state == "closed" and (request.given or request.resolved):
+        if request.state == "closed" and (request.given or request.resolved or sealed.key_path(home, request.request_id).exists()):
             proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
     return proof
 
@@ -131,7 +131,7 @@ def _where(home: Home, path: Path) -> str:
 
 def _leftovers(home: Home) -> list[Finding]:
     unfinished = 0
-    for folder in (home.lake, home.marts, home.requests):
+    for folder in (home.lake, home.marts, home.requests, home.outbox):
         unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
     folders = [one for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)] if home.spill.is_dir() else []
     spilled = sum(1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file())

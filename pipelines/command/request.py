@@ -166,8 +166,9 @@ def list_requests(only_open: bool, machine: bool) -> None:
 
 @request.command("show")
 @click.argument("request_id")
+@click.option("--private", is_flag=True, help="Also what was given and stated: for whoever answers the request, on their own screen.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def show_request(request_id: str, machine: bool) -> None:
+def show_request(request_id: str, private: bool, machine: bool) -> None:
     """One request with its history, without what identifies the registrant; of an unclear one, which registrants it may mean."""
     home = Home(home_path())
     try:
@@ -175,11 +176,13 @@ def show_request(request_id: str, machine: bool) -> None:
     except RequestError as error:
         raise CommandError(str(error)) from None
     told = {**shown(home, found), "candidates": [dict(one) for one in found.candidates], "history": list(found.events)}
+    if private:
+        told |= {"given": list(found.given), "registrants": list(found.registrants), "situation": found.situation, "values": found.values}
     if machine:
         as_json(told)
         return
     for name, value in told.items():
-        if isinstance(value, list):
+        if isinstance(value, list) and value and isinstance(value[0], dict):
             click.echo(f"{name}:" + "".join("\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in one.items()) for one in value))
         else:
             click.echo(f"{name}: {value}")

@@ -79,7 +79,6 @@ def test_what_was_set_aside_can_be_mended_and_goes_with_its_time(home: Home) -> 
 def test_links_and_unfinished_files_are_not_followed(home: Home, tmp_path: Path) -> None:
     secret = tmp_path / "secret.json"
     secret.write_text(json.dumps(SAID))
-    request_inbox.folder(home).mkdir()
     (request_inbox.folder(home) / "link.json").symlink_to(secret)
     drop(home, SAID, "unfinished.json.part")
     drop(home, SAID, ".hidden.json")

@@ -249,7 +249,13 @@ def test_the_command_says_what_it_did_without_identifiers(erased: Erased) -> Non
 
 @pytest.mark.clause("P9.1")
 def test_nothing_of_the_person_is_left_in_any_file(erased: Erased) -> None:
-    assert found_anywhere(erased.after, [*LEAVES.identifiers, LEAVES.contract_number, LEAVES.order_number]) == []
+    assert found_anywhere(erased.after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+
+
+def test_the_accounts_keep_the_order_without_its_person(erased: Erased) -> None:
+    """1336/1997, 2:10 (GDPR 17(3)(b)); after the same files came again, too."""
+    for root in (erased.after, erased.again):
+        assert {Path(path).name for path in found_anywhere(root, [LEAVES.order_number])} == {"orders.parquet", "segregated_orders.parquet"}
 
 
 def test_nothing_is_left_under_their_registrant_id(erased: Erased) -> None:
@@ -274,7 +280,7 @@ def test_what_was_removed_is_counted_as_suppressed_and_every_record_stays_accoun
     entries = book(erased.after)
     assert all(entry.conserved and not entry.removing for entry in entries)
     per_dataset = {entry.dataset: entry.suppressed for entry in entries}
-    assert per_dataset == {"perustiedot": 1, "muutokset": 1, "contacts": 1, "contracts": 1, "orders": 1, "visits": 2, "consent_log": 1, "credit_reports": 1}
+    assert per_dataset == {"perustiedot": 1, "muutokset": 1, "contacts": 1, "contracts": 1, "orders": 0, "visits": 2, "consent_log": 1, "credit_reports": 1}
 
 
 def test_the_closed_request_holds_no_identifiers(erased: Erased) -> None:
@@ -293,7 +299,7 @@ def test_a_closed_request_is_not_carried_out_again(erased: Erased, tmp_path: Pat
 @pytest.mark.clause("P9.1")
 def test_the_same_files_do_not_bring_them_back(erased: Erased) -> None:
     assert (erased.came_again.code, erased.came_again.err) == (0, "")
-    assert found_anywhere(erased.again, [*LEAVES.identifiers, LEAVES.contract_number, LEAVES.order_number]) == []
+    assert found_anywhere(erased.again, [*LEAVES.identifiers, LEAVES.contract_number]) == []
 
 
 def test_redelivered_records_count_as_suppressed(erased: Erased) -> None:

@@ -1,0 +1,123 @@
+"""An erasure leaves what the accounts need, without its person, and nothing else; a preview says so beforehand and changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets import erasure, finding, requests
+from assets.home import Home
+from assets.preview import preview
+from assets.proof import certificates
+from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
+from tests.conftest import build, rows
+from tests.e2e.homes import book, parquet_rows
+from tests.e2e.test_erasure import found_anywhere
+
+
+@pytest.fixture
+def home(known_home: Home) -> Home:
+    return known_home
+
+
+def asked(home: Home) -> str:
+    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    finding.record(home, [request_id], NOW)
+    return request_id
+
+
+def erased(home: Home) -> certificates.Issued:
+    request_id = asked(home)
+    erasure.find(home, [request_id])
+    erasure.suppress(home, [request_id], TODAY)
+    erasure.remove(home, [request_id], TODAY)
+    build(home, TODAY)
+    [certificate] = erasure.close(home, [request_id], NOW).certificates
+    return certificate
+
+
+def state_of(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for folder in ("lake", "marts")
+        for path in sorted((root / folder).rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: Home) -> None:
+    request_id = asked(home)
+    before = state_of(home.root)
+    seen = preview(home, requests.load(home, request_id), TODAY)
+    assert state_of(home.root) == before
+    assert (seen.registrants, seen.bystanders) == (1, 0)
+    assert (seen.layers["raw"], seen.layers["register.registrants"], seen.layers["marts.contracts.registrants"]) == (9, 1, 1)
+    assert "staged.orders" not in seen.layers
+    assert seen.holds == {"RET-VOUCHER-6Y": {"rows": 1, "until": "2033-01-01", "ground": "1336/1997 2:10, GDPR 17(3)(b)"}}
+    assert seen.recipients == ["it_operations", "marketing_automation"]
+
+
+def test_a_record_that_names_somebody_else_as_well_is_a_bystander(home: Home) -> None:
+    """An order whose contact is one registrant and whose customer number another's, slipped into raw."""
+    raw = next(path for path in home.files("raw", "crm") if any(LEAVES.order_number in str(row) for row in parquet_rows(path)))
+    with duckdb.connect() as connection:
+        named = f"list_append(identifiers, 'customer_number:{STAYS.customer_number}')"
+        theirs = f"CASE WHEN contains(payload, '{LEAVES.contact_id}') THEN {named} ELSE identifiers END"
+        connection.execute(f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'")
+        connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
+    assert preview(home, requests.load(home, asked(home)), TODAY).bystanders == 1
+
+
+@pytest.mark.clause("P9.1")
+def test_an_order_stays_for_the_accounts_without_its_person(home: Home) -> None:
+    certificate = erased(home)
+    assert certificate.decisions["order"] == "held"
+    held = rows(home, "SELECT * FROM segregated_orders")
+    assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [(LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")]
+    places = {"/".join(Path(path).parts[:2]) + "/" + Path(path).stem for path in found_anywhere(home.root, [LEAVES.order_number])}
+    assert places == {"lake/staged/orders", "lake/register/segregated_orders"}
+    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert all(entry.conserved for entry in book(home.root))
+
+
+def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(home: Home) -> None:
+    certificate = erased(home)
+    text = certificates.path_of(home, certificate.request_id).read_text()
+    assert '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":1,"until":"2033-01-01"}' in text
+    assert requests.load(home, certificate.request_id).decisions["order"] == {"decision": "held", "ground": "REQ-LEGAL-OBLIGATION"}
+
+
+def test_what_is_over_is_not_held(home: Home) -> None:
+    request_id = asked(home)
+    erasure.find(home, [request_id])
+    erasure.suppress(home, [request_id], TODAY)
+    erasure.remove(home, [request_id], TODAY.replace(year=2033))
+    build(home, TODAY)
+    assert found_anywhere(home.root, [LEAVES.order_number]) == []
+
+
+def test_a_killed_removal_certifies_the_same_holds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assets import holds
+
+    request_id = asked(home)
+    erasure.find(home, [request_id])
+    erasure.suppress(home, [request_id], TODAY)
+    real = holds.remove_but_held
+
+    def killed(*given: object) -> int:
+        real(*given)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(holds, "remove_but_held", killed)
+            with pytest.raises(KeyboardInterrupt):
+                erasure.remove(home, [request_id], TODAY)
+    erasure.remove(home, [request_id], TODAY)
+    build(home, TODAY)
+    [certificate] = erasure.close(home, [request_id], NOW).certificates
+    assert certificate.decisions["order"] == "held"
+    assert certificate.rows["raw"] == 9
