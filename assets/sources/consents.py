@@ -99,6 +99,7 @@ SOURCE = Source(
             format="csv",
             identify=_IDENTIFY,
             prepare=_PREPARE,
+            told=dict.fromkeys(_FIELDS, "VARCHAR"),
             vendor=ConsentRecord,
             vendor_query=_VENDOR,
             frames=(Frame(MarketingChoices, _SAID), Frame(Identifiers, _IDENTIFIERS)),

@@ -6,6 +6,7 @@ All of it is DuckDB SQL over a batch, so that a source is data and not control f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -37,6 +38,8 @@ class Dataset:
     `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
     `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
+    `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
+    elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Dataset:
     minimise: str = "payload"
     without_location: str = "payload"
     prepare: tuple[str, ...] = field(default=())
+    told: Mapping[str, object] = field(default_factory=dict)
+    told_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

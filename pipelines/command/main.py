@@ -48,6 +48,7 @@ def prepare_dagster() -> None:
 def main() -> None:
     """The entry point."""
     from pipelines.command import (
+        access,
         backup,
         erasure,
         janitor,
@@ -72,6 +73,8 @@ def main() -> None:
         refresh.run,
         erasure.request,
         erasure.erase,
+        access.access,
+        access.portability,
         verify.verify_command,
         janitor.janitor,
         backup.backup,
