@@ -1,7 +1,7 @@
 """Corrections on request (GDPR 16): how one gets into the register, and how what was wrong gets out of the files.
 
 A correction is delivered by `self` like an edit, so raw, staged, erasure, proof and backups treat it as all data. When the
-time of the value that was wrong is over (`RET-RECTIFIED-…`), staged is rewritten without it, and raw lets go of the records that
+time of the value that was wrong is over, staged is rewritten without it, and raw lets go of the records that
 said it, because their payload would tell; of those that repeat such a record word for word, too, in later deliveries. Never in place.
 """
 

@@ -1,4 +1,4 @@
-"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor."""
+"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor, rotation."""
 
 from __future__ import annotations
 
@@ -49,4 +49,11 @@ JANITOR = dg.define_asset_job(
     tags=POLICY_TAGS,
     description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR]
+ROTATION = dg.define_asset_job(
+    "rotation",
+    selection=dg.AssetSelection.assets(["upkeep", "backups"]),
+    executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
+    description="Destroy the backups that are older than the policy's period for backups.",
+)
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION]

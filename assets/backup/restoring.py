@@ -1,4 +1,4 @@
-"""Coming back to a generation: opened and verified to its end, rid of whoever has been erased since, built, proven; then put in place.
+"""Coming back to a generation: opened to its end, rid of whoever was erased and corrected as was asked since, built, proven; then put in place.
 
 All of it happens in `.restored/` beside what is there, which nothing reads. Only then the folders are exchanged, by
 renames that a note on the disk makes repeatable: killed before the note, the old state is whole and the attempt is swept; killed after it,
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets import suppression
+from assets import rectification, retention, suppression
 from assets.backup import exchange
 from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, sync_tree
 from assets.backup.replaying import replay
@@ -27,6 +27,9 @@ from assets.marts import building as marts
 from assets.proof import identifiers, mart_files
 from assets.register import building as register
 from schemas.marts import MARTS
+
+# All of what registrants say of themselves, and which records raw has let go of because of it.
+_CORRECTIONS = (*(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")), f"lake/{rectification.LET_GO}")
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,11 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
     requests_from = _unpack_all(home, folder, generation, new)
+    _bring_corrections(home, new)
     removed = replay(new)
     built = register.build(new, today)
+    # What was wrong and past its time, or what else has come to its end since, is in the generation's files still.
+    retention.sweep(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)
         marts.publish(new, purpose)
@@ -76,8 +82,22 @@ def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> 
         return "here"
     newest = [one.name for one in every(home, folder) if one.has_file and one.has_key][-1]
     _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
-    _unpack(home, folder, newest, new, lambda name: not name.startswith("lake/"))
+    _unpack(home, folder, newest, new, lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS))
     return newest
+
+
+def _bring_corrections(home: Home, new: Home) -> None:
+    """What registrants have told and had corrected since stands in what is restored, too: `self` as it is today, where it is."""
+    if not (home.lake / "deliveries" / "self").exists():
+        return
+    for one in _CORRECTIONS:
+        there, place = home.root / one, new.root / one
+        if place.is_dir():
+            shutil.rmtree(place)
+        if there.is_dir():
+            shutil.copytree(there, place)
+        elif there.exists():
+            shutil.copy2(there, place)
 
 
 def _copy_pepper(home: Home, new: Home) -> None:

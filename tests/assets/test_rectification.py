@@ -58,6 +58,7 @@ def known(home: Home) -> Home:
     return home
 
 
+@pytest.mark.clause("P9.1")
 def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     row = aino(known)
@@ -160,6 +161,7 @@ def test_every_attribute_can_be_corrected(known: Home) -> None:
 WRONG = [OLD_MAIL, "Vaaranimi", "Vaarakatu"]
 
 
+@pytest.mark.clause("P8.3", "P9.1")
 def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
     assert found_anywhere(known.root, WRONG) != []

@@ -58,6 +58,7 @@ def content(path: Path, name: str = "access.json") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.clause("P9.1")
 def test_nothing_of_anybody_else_is_in_any_file(written: Path) -> None:
     for name, data in unzipped(written).items():
         text = data.decode().lower()
@@ -70,6 +71,7 @@ def test_the_world_has_what_must_not_be_told(home: Home) -> None:
     assert MARK in json.dumps(other.statements)
 
 
+@pytest.mark.clause("P9.1")
 @pytest.mark.parametrize("value", OWN)
 def test_everything_of_the_registrants_own_is_there(written: Path, value: str) -> None:
     files = unzipped(written)

@@ -36,6 +36,7 @@ def taken(home: Home) -> dict[str, list[Row]]:
     return portable(POLICY, gathering.gather(home, str(registrant(home, SELF_CODE)["registrant_id"])))
 
 
+@pytest.mark.clause("P9.1")
 def test_only_what_the_registrant_provided_is_taken(taken: dict[str, list[Row]]) -> None:
     sources = {row["source"] for rows in taken.values() for row in rows}
     assert sources == {"crm", "consents", "website"}

@@ -25,6 +25,7 @@ def correction(attribute: str, value: object, **more: object) -> dict[str, Any]:
     return {**said, "attribute": attribute, "value": value, "overrides": "crm", "replaces": HASH, **more}
 
 
+@pytest.mark.clause("P9.2")
 def test_an_edit_is_told_of_who_is_signed_in() -> None:
     done = stage(EDITS, [edit(email="Uusi@Example.fi", phone="040 123 4567", language="SV", call_name="Ansku")])
     assert {(row["kind"], row["value"], row["match_key"]) for row in done.tables["contact_points"]} == {
