@@ -18,6 +18,8 @@ from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path, staged_folder
+from schemas.columns import table_name
+from schemas.staged import ContactPoints, Identifiers
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,23 @@ def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -
         UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one) WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
         [registrant_id, sorted(one for one in alone if not one.startswith("business_id:"))],
     )
-    return Own(registrant_id, frozenset(theirs), frozenset(alone))
+    return Own(registrant_id, frozenset(theirs | _once_theirs(home, connection)), frozenset(alone))
+
+
+def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Addresses, phones and numbers that a source has stated of the registrant and the register no longer holds; nobody else's numbers."""
+    found: set[str] = set()
+    for model, identifier, unless in (
+        (ContactPoints, "kind || ':' || match_key", "false"),
+        (Identifiers, "type || ':' || value", "type || ':' || value IN (SELECT identifier FROM known)"),
+    ):
+        home.staged(connection, model)
+        rows = connection.execute(
+            f"""SELECT DISTINCT {identifier} FROM staged_{table_name(model)}
+            WHERE person_key IN (SELECT person_key FROM own_keys) AND NOT coalesce({unless}, true)"""
+        ).fetchall()
+        found |= {one for (one,) in rows if one}
+    return found
 
 
 def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> list[Delivered]:

@@ -34,6 +34,8 @@ Row = dict[str, Any]
 NOT_OF_ONE = ("segregated_orders", "segregated_consents", "visits_per_month", "departed", "expired", "admission")
 # Columns of statements that hold an identifier, and what kind it is; an account on the website is an address or a customer number.
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
+# What the register says of the registrant may have a word in common with somebody's name: a town, a street.
+_WHAT_IS_HELD = ("registrants", "names", "addresses")
 _DATASETS = {(source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets}
 
 
@@ -76,7 +78,9 @@ def gather(home: Home, registrant_id: str) -> Gathered:
         done.records, fields = _as_delivered(home, connection, delivered)
         done.held = {"segregated_consents": _held_proofs(home, connection, mine)}
         texts = [text for part in (done.register, done.statements, done.records) for text in redaction.every_text(part)]
-        keeping = Redaction(mine, redaction.names_of_others(home, connection, registrant_id, texts))
+        names = redaction.names_of_others(home, connection, registrant_id, texts)
+        kept = {text.lower() for table in _WHAT_IS_HELD for text in redaction.every_text(done.register[table])}
+        keeping = Redaction(mine, names, redaction.names_of_those_near(connection, registrant_id), kept)
     _redact(done, keeping)
     done.withheld = {"fields": fields, "records": sum(one.mentions for one in delivered)}
     done.marts = [_in_mart(home, registrant_id, purpose) for purpose in MARTS]

@@ -30,10 +30,15 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
 class Redaction:
-    """What may stay in texts for one registrant. `names` are pairs of words that are full names of others, in lower case."""
+    """What may stay in texts for one registrant.
 
-    def __init__(self, mine: Own, names: Iterable[tuple[str, str]] = ()) -> None:
+    `names` are pairs of words that are full names of others, `near` single names of those who share an address with the
+    registrant, `kept` what the register says of the registrant; all in lower case.
+    """
+
+    def __init__(self, mine: Own, names: Iterable[tuple[str, str]] = (), near: Iterable[str] = (), kept: Iterable[str] = ()) -> None:
         self.mine = mine
+        self._near, self._kept = frozenset(near), frozenset(kept)
         self._own = frozenset(one.partition(":")[2].lower() for one in mine.known_by)
         self._digits = frozenset(re.sub(r"[^0-9]", "", one.partition(":")[2])[-9:].lstrip("0") for one in mine.known_by if one.startswith("phone:"))
         self._names = frozenset(names)
@@ -49,7 +54,10 @@ class Redaction:
         value = _CODE.sub(self._unless(lambda one: one.lower() in self._own), value)
         value = _EMAIL.sub(self._unless(lambda one: one.lower().replace("%40", "@") in self._own), value)
         value = _PHONE.sub(self._unless(lambda one: re.sub(r"[^0-9]", "", one.removeprefix("%2B").removeprefix("%2b"))[-9:].lstrip("0") in self._digits), value)
-        return self._without_names(value)
+        value = self._without_names(value)
+        if not self._near or value.lower() in self._kept:
+            return value
+        return _WORD.sub(self._unless(lambda one: one.lower() not in self._near), value)
 
     def _unless(self, own: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:
         return lambda match: match.group() if own(match.group()) else REDACTED
@@ -153,3 +161,22 @@ def names_of_others(home: Home, connection: duckdb.DuckDBPyConnection, registran
         [[one for one, _ in ordered], [other for _, other in ordered], registrant_id],
     ).fetchall()
     return {(given, family) for given, family in found}
+
+
+def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: str) -> set[str]:
+    """Every single name, in lower case, of those who share a home, an e-mail address or a phone with the registrant, and is not the registrant's.
+
+    Reads the register's tables, which the connection has under their names.
+    """
+    found = connection.execute(
+        """WITH near AS (
+            SELECT other.registrant_id FROM registrants AS one JOIN registrants AS other USING (street, postcode) WHERE one.registrant_id = $1
+            UNION SELECT other.registrant_id FROM contact_points AS one JOIN contact_points AS other USING (kind, match_key) WHERE one.registrant_id = $1),
+        called AS (
+            SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, call_name, family_name)), ' ')) AS word FROM registrants
+            UNION SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, family_name)), ' ')) FROM names)
+        SELECT DISTINCT word FROM called SEMI JOIN near USING (registrant_id)
+        WHERE registrant_id <> $1 AND strlen(word) > 2 AND word NOT IN (SELECT word FROM called WHERE registrant_id = $1)""",
+        [registrant_id],
+    ).fetchall()
+    return {word for (word,) in found}

@@ -27,6 +27,11 @@ FORM = "CASE {0} WHEN 'email' THEN email_canonical({1}) WHEN 'phone' THEN phone_
 TOKEN = "keyed_hash('rectified|' || {0} || '|' || " + FORM + ")"
 
 
+# An address that the consent log speaks of stays known as theirs, not current: what they refused under it must go on to hold,
+# and the log keeps it anyway, by its own clock.
+_SPOKEN_OF = "coalesce({0} || ':' || {1} IN (SELECT subject FROM staged_marketing_choices WHERE source = 'consents' AND subject IS NOT NULL), false)"
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an attribute's values stand in staged tables: which column, and of which rows; and what provenance calls it."""
@@ -173,8 +178,11 @@ def _history(connection: duckdb.DuckDBPyConnection, today: date) -> None:
         connection.execute(f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND NOT over")
         if table == "held_names":
             connection.execute(f"UPDATE {table} SET {column} = NULL FROM wrong WHERE {matching} AND over")
-        else:
+        elif table == "held_addresses":
             connection.execute(f"DELETE FROM {table} USING wrong WHERE {matching} AND over")
+        else:
+            connection.execute(f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND {_SPOKEN_OF.format('kind', 'match_key')}")
+            connection.execute(f"DELETE FROM {table} USING wrong WHERE {matching} AND over AND NOT {_SPOKEN_OF.format('kind', 'match_key')}")
     connection.execute("CREATE OR REPLACE TEMP TABLE held_names AS SELECT DISTINCT * FROM held_names WHERE given_names IS NOT NULL OR family_name IS NOT NULL")
     since = "since::DATE AS valid_from, true AS is_current, 'self' AS source"
     standing = "held_corrections SEMI JOIN (SELECT registrant_id FROM registrants) AS there USING (registrant_id)"
@@ -210,6 +218,7 @@ def _note(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             FROM staged_marketing_choices AS choice JOIN asking USING (person_key) WHERE source <> 'consents' AND subject IS NOT NULL)
         SELECT DISTINCT delivery_id, record_no, position, in_table, told.attribute FROM told
         JOIN over ON over.registrant_id = told.registrant_id AND over.attribute = told.attribute AND told.token = over.replaces
+        WHERE in_table <> 'contact_points' OR NOT {_SPOKEN_OF.format("told.attribute", "told.form")}
         UNION
         SELECT DISTINCT delivery_id, record_no, position, 'marketing_choices', named.attribute FROM named
         JOIN over ON over.registrant_id = named.registrant_id AND over.attribute = named.attribute

@@ -235,6 +235,23 @@ def test_of_someone_under_protected_identity_no_corrected_address_stays(home: Ho
     assert found_anywhere(home.root, ["Salakatu"]) == []
 
 
+def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> None:
+    event = {
+        "event_ts": "2026-11-11T08:00:00Z", "subject_key_type": "email", "subject_key": OLD_MAIL, "purpose": "direct_marketing", "channel": "all",
+        "status": "objected", "source": "web-form", "evidence": "", "text_version": "", "language": "fi",
+    }  # fmt: skip
+    put(known, "consents", "2026-11-12", "consent_log", csv([event]), 1)
+    refresh(known)
+    holding = "SELECT purpose, channel, choice FROM choices JOIN registrants USING (registrant_id) WHERE customer_number = 'C7000001' AND choice = 'objected'"
+    before = rows(known, holding)
+    assert len(before) == 1
+    rectify(known, email=NEW_MAIL)
+    for on in (OVER, OVER + timedelta(1)):
+        refresh(known, on)
+        assert rows(known, holding) == before
+    assert rows(known, f"SELECT is_current FROM contact_points WHERE value = '{OLD_MAIL}'") == [{"is_current": False}]
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [

@@ -44,6 +44,12 @@ def test_in_any_mixture_of_both_nobody_else_is_left(parts: list[tuple[str, str]]
     assert [one for one in OTHERS if one.lower() in kept] == []
 
 
+def test_of_those_who_live_there_no_single_name_is_left() -> None:
+    keeping = Redaction(MINE, near={"veikko", "kumppani"}, kept={"kumppani"})
+    assert keeping.text("puoliso Veikko soitti, Veikkola") == f"puoliso {REDACTED} soitti, Veikkola"
+    assert keeping.text("Kumppani") == "Kumppani"
+
+
 def test_what_a_record_is_known_to_carry_goes_whatever_its_form() -> None:
     assert KEEPING.text("asiakas C2, ei C1 eikä C22", ["customer_number:C2", "customer_number:C1"]) == f"asiakas {REDACTED}, ei C1 eikä C22"
 

@@ -102,7 +102,8 @@ def _crm(home: Home) -> None:
         SELF_CONTACT, "Aino", "Asiakas",
         **{
             "Customer number": SELF_NUMBER, "Phone Number": OWN_PHONE, "Date of birth": "1985-02-14", "Preferred language": "svenska",
-            "Job Title": f"assistentti, sijainen {SPOUSE_GIVEN} {SPOUSE_FAMILY}, {SPOUSE_MAIL}, {SPOUSE_CODE} tai {SPOUSE_PHONE}",
+            "Job Title": f"assistentti, sijainen {SPOUSE_GIVEN} {SPOUSE_FAMILY}, puoliso {SPOUSE_GIVEN}, lapsi {MARK}child, {SPOUSE_MAIL}, "
+            f"{SPOUSE_CODE} tai {SPOUSE_PHONE}",
             "Notes": f"puhuttu: {MARK}notes {SPOUSE_PHONE}",
         },
     )  # fmt: skip
