@@ -22,7 +22,7 @@ from assets.failing import PlainError
 from assets.home import Home, copy_parquet, writing
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
-from assets.register.rectified import FORM, PLACES, TOKEN, WRONG
+from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG
 from assets.removal import Edit
 from assets.sources.self_service import SUBJECTS
 from assets.staged import staged_folder
@@ -30,8 +30,6 @@ from schemas.sources.self_service import CODES
 from schemas.staged import RECTIFIABLE
 
 ORIGIN = "rectification"
-# Records that raw has let go of: by what they are about and the hash of their text, so that their repetitions go as well.
-LET_GO = "let_go.parquet"
 
 
 class RectificationError(PlainError):
@@ -148,8 +146,8 @@ def purge(home: Home) -> int:
 
     Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later deliveries of the same source.
     """
-    noted, kept = home.lake / WRONG, home.lake / LET_GO
-    if not noted.exists() and not kept.exists():
+    noted = home.lake / WRONG
+    if not noted.exists() and not (home.lake / LET_GO).exists():
         return 0
     removed = 0
     with home.connect() as connection:
@@ -170,32 +168,20 @@ def purge(home: Home) -> int:
 
 
 def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes.
-
-    Only of records that are still staged: whoever has left, or has been erased, is not remembered here either.
-    """
+    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
     path = home.lake / LET_GO
     known = f"AS SELECT * FROM read_parquet('{path}')" if path.exists() else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
-    sources = {one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()}
     concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()}
-    connection.execute("CREATE OR REPLACE TEMP TABLE still (source VARCHAR, record_key VARCHAR, content VARCHAR)")
-    for entry in deliveries.book(home):
+    for entry in deliveries.book(home) if concerned else ():
         index = staged_folder(home, entry) / "records.parquet"
-        if not index.exists():
-            continue
-        if entry.delivery_id in concerned:
+        if entry.delivery_id in concerned and index.exists():
             connection.execute(
                 f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM read_parquet('{index}')
                 WHERE record_no IN (SELECT record_no FROM wrong WHERE delivery_id = '{entry.delivery_id}')"""
             )
-        if entry.source in sources or entry.delivery_id in concerned:
-            connection.execute(
-                f"""INSERT INTO still SELECT DISTINCT '{entry.source}', record_key, content FROM read_parquet('{index}')
-                WHERE record_key IN (SELECT record_key FROM let_go)"""
-            )
-    connection.execute("CREATE OR REPLACE TEMP TABLE let_go AS SELECT DISTINCT let_go.* FROM let_go SEMI JOIN still USING (source, record_key, content)")
-    copy_parquet(connection, "SELECT * FROM let_go ORDER BY ALL", path)
+    if concerned:
+        copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)
 
 
 def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets import rectification, retention, suppression
+from assets import retention, suppression
 from assets.backup import exchange
 from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, sync_tree
 from assets.backup.replaying import replay
@@ -26,10 +26,11 @@ from assets.home import Home, writing
 from assets.marts import building as marts
 from assets.proof import identifiers, mart_files
 from assets.register import building as register
+from assets.register.rectified import LET_GO
 from schemas.marts import MARTS
 
 # All of what registrants say of themselves, and which records raw has let go of because of it.
-_CORRECTIONS = (*(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")), f"lake/{rectification.LET_GO}")
+_CORRECTIONS = (*(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")), f"lake/{LET_GO}")
 
 
 @dataclass(frozen=True)

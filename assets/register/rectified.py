@@ -14,7 +14,7 @@ from datetime import date
 
 import duckdb
 
-from assets.home import Home, copy_parquet
+from assets.home import Home, copy_parquet, remove
 from assets.register.clocks import due, local_day
 from schemas.columns import duckdb_columns
 from schemas.policy import Policy
@@ -23,6 +23,8 @@ from schemas.staged import RECTIFIABLE
 
 # Where the records lie that hold a value whose time is over: for the sweep. Ids and hashes only.
 WRONG = "rectified.parquet"
+# Records that raw has let go of: by what they are about and the hash of their text, so that their repetitions go as well.
+LET_GO = "let_go.parquet"
 FORM = "CASE {0} WHEN 'email' THEN email_canonical({1}) WHEN 'phone' THEN phone_canonical({1}) ELSE lower(trim({1})) END"
 TOKEN = "keyed_hash('rectified|' || {0} || '|' || " + FORM + ")"
 
@@ -71,17 +73,34 @@ def overlay(home: Home, connection: duckdb.DuckDBPyConnection, policy: Policy, t
         f"""CREATE OR REPLACE TEMP TABLE held_corrections ({duckdb_columns(Rectified)},
         replaces VARCHAR, record_key VARCHAR, delivery_id VARCHAR)"""
     )
+    _forget_who_left(home, connection)
     if not connection.execute("SELECT 1 FROM said_corrections LIMIT 1").fetchone():
-        (home.lake / WRONG).unlink(missing_ok=True)
+        remove(home.lake / WRONG)
         return
     home.keyed_hash(connection)
     _asked_for(connection)
     _told(connection)
     _decide(connection, policy, today)
-    for attribute, place in PLACES.items():
-        _stand(connection, attribute, place)
+    for (attribute,) in connection.execute("SELECT DISTINCT attribute FROM held_corrections WHERE stands ORDER BY attribute").fetchall():
+        _stand(connection, attribute, PLACES[attribute])
     _history(connection, today)
     _note(home, connection)
+
+
+def _forget_who_left(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Records that are staged no more need not be known as let go of: their registrant has left, or has been erased."""
+    path = home.lake / LET_GO
+    if not path.exists():
+        return
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go AS SELECT * FROM read_parquet('{path}')")
+    sources = [one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()]
+    files = [str(file) for source in sources for file in home.files("staged", source, name="*/records")]
+    still = f"SELECT * FROM let_go SEMI JOIN read_parquet({files!r}) AS staged USING (record_key, content)" if files else "SELECT * FROM let_go WHERE false"
+    left = connection.execute(f"CREATE OR REPLACE TEMP TABLE still AS {still}").execute("SELECT count(*) FROM still").fetchone()
+    if left and left[0]:
+        copy_parquet(connection, "SELECT * FROM still ORDER BY ALL", path)
+    else:
+        remove(path)
 
 
 def _asked_for(connection: duckdb.DuckDBPyConnection) -> None:

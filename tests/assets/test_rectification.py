@@ -10,7 +10,7 @@ import pytest
 from assets import deliveries, erasure, rectification, requests, retention, staged
 from assets.home import Home
 from assets.rectification import RectificationError
-from assets.register import building
+from assets.register import building, rectified
 from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
 from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
 from tests.conftest import build as build_all
@@ -217,6 +217,7 @@ def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
     assert erasure.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
     assert found_anywhere(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
     assert rows(known, "SELECT * FROM corrections") == []
+    assert not (known.lake / rectified.LET_GO).exists()
     crm(known, OVER)
     refresh(known, OVER)
     assert rows(known, "SELECT * FROM registrants WHERE family_name <> 'Muu'") == []
