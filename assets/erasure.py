@@ -26,6 +26,9 @@ from assets.register.building import TABLES, read_register
 from assets.requests import Request, RequestError
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
+from schemas.quarantine import Quarantine
+from schemas.raw import Raw
+from schemas.staged import CANONICAL
 
 # A shared mailbox, a family's phone or a shared computer's cookie is no identity: what several registrants are known by
 # neither finds nor removes anyone.
@@ -100,7 +103,7 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
-        for entry in deliveries.book(home):
+        for entry in _concerned(home, connection):
             if _find_gone(home, connection, entry):
                 evidence.note(home, connection, entry)
                 _suppress_unreadable(home, connection, entry, today)
@@ -129,6 +132,19 @@ def _load_sought(connection: duckdb.DuckDBPyConnection, sought: list[Request]) -
         "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
         [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
     )
+
+
+def _concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+    """The deliveries that may hold records about the registrants sought: one scan of the identifiers and keys of every layer."""
+    home.view(connection, "raw", Raw, home.files("raw"))
+    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+    for model in CANONICAL.values():
+        home.staged(connection, model)
+    keys = "person_key IN (SELECT md5(identifier) FROM sought)"
+    queries = ["SELECT delivery_id FROM raw WHERE list_has_any(identifiers, (SELECT list(identifier) FROM sought)) OR len(faults) > 0"]
+    queries += [f"SELECT delivery_id FROM {table} WHERE {keys}" for table in ("quarantine", *(f"staged_{one}" for one in CANONICAL))]
+    concerned = {delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()}
+    return [entry for entry in deliveries.book(home) if entry.delivery_id in concerned]
 
 
 def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
@@ -162,7 +178,7 @@ def remaining(home: Home, request_ids: list[str]) -> int:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         _load_sought(connection, [requests.load(home, request_id) for request_id in request_ids])
-        for entry in deliveries.book(home):
+        for entry in _concerned(home, connection):
             if _find_gone(home, connection, entry):
                 left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
         read_register(home, connection, "identifiers", TABLES["identifiers"])

@@ -15,7 +15,8 @@ from datetime import date
 import duckdb
 
 from assets import deliveries, rectification, removal, requests, suppression, withholding
-from assets.home import Home, remove, write_parquet, writing
+from assets.deliveries import Entry
+from assets.home import Home, in_turn, remove, write_parquet, writing
 from assets.raw import raw_path
 from assets.register import building
 from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
@@ -102,9 +103,9 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_parquet('{path}')"
+            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet('{path}')"
             if path.exists()
-            else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
+            else f"CREATE OR REPLACE TABLE {table} ({duckdb_columns(model)})"
         )
     for staged in _STAGED.values():
         home.staged(connection, staged)
@@ -115,7 +116,7 @@ def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
     """Make `gone_records` (go whole), `stripped_records` (stay without some rows or values; raw lets go of them, because
     their payload would tell what was taken away), both (delivery_id, record_no, rule), and `swept(delivery_id, …)`."""
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE departed_keys AS SELECT min(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
+        "CREATE OR REPLACE TABLE departed_keys AS SELECT min(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
     _find_deliveries(home, connection, today)
     policy = home.policy
@@ -160,7 +161,7 @@ def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
             stripped.append(f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM staged_{table} WHERE {condition}")
     for name, queries, but in (("gone_records", gone, ""), ("stripped_records", stripped, "ANTI JOIN gone_records AS gone USING (delivery_id, record_no)")):
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {name} AS
+            f"""CREATE OR REPLACE TABLE {name} AS
             WITH found AS (SELECT delivery_id, record_no, min(rule) AS rule FROM ({" UNION ALL ".join(queries)}) GROUP BY ALL)
             SELECT found.* FROM found JOIN swept USING (delivery_id) {but}"""
         )
@@ -257,20 +258,22 @@ def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
     over = {one: (raw, quarantine) for one, raw, quarantine in connection.execute("SELECT * FROM swept WHERE raw_over OR quarantine_over").fetchall()}
     touched = {one for (one,) in connection.execute("SELECT delivery_id FROM gone_records UNION SELECT delivery_id FROM stripped_records").fetchall()}
     edits = _edits(home, today)
-    for entry in deliveries.book(home):
+
+    def one(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
         raw, quarantine = raw_path(home, entry.source, entry.day, entry.delivery_id), quarantine_path(home, entry)
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
             for table, records in (("gone", "gone_records"), ("stripped", "stripped_records")):
-                connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'"
-                )
-            edited = connection.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
-            removal.remove_records(home, connection, entry, "expired", edits if edited else removal.NOTHING, "SELECT record_no FROM stripped")
+                cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'")
+            edited = cursor.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
+            removal.remove_records(home, cursor, entry, "expired", edits if edited else removal.NOTHING, "SELECT record_no FROM stripped")
         if quarantine_over and quarantine.exists():
-            removal.rewrite(connection, quarantine, "false")
+            removal.rewrite(cursor, quarantine, "false")
+
+    for _ in in_turn(connection, deliveries.book(home), one):
+        pass
 
 
 def _edits(home: Home, today: date) -> dict[str, Edit]:

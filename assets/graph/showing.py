@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import dagster as dg
-import sqlglot
 from sqlglot import exp
 from sqlglot.lineage import lineage
-from sqlglot.optimizer.qualify import qualify
 
 from assets.failing import places, told
 from schemas.columns import TableModel, descriptions, duckdb_types
@@ -35,13 +33,12 @@ def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.Tabl
 
 def column_lineage(query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
     """Where each column of a DuckDB query comes from, read off the SQL: `tables` gives columns and types, `keys` their assets."""
-    parsed = sqlglot.parse_one(query, dialect="duckdb")
     schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
-    whole: Any = qualify(parsed, schema=schema, dialect="duckdb", validate_qualify_columns=False)
+    nodes: Any = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
     found: dict[str, list[dg.TableColumnDep]] = {}
-    for column in whole.named_selects:
+    for column, whole in nodes.items():
         deps = set()
-        for node in lineage(column, whole.copy(), schema=schema, dialect="duckdb", validate_qualify_columns=False).walk():
+        for node in whole.walk():
             if isinstance(node.expression, exp.Table) and node.expression.name in keys:
                 deps.add((node.expression.name, node.name.split(".")[-1].strip('"')))
         if deps:
