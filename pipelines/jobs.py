@@ -44,7 +44,7 @@ ERASURE_BACKFILL = dg.define_asset_job(
 )
 JANITOR = dg.define_asset_job(
     "janitor",
-    selection=dg.AssetSelection.groups("upkeep"),
+    selection=dg.AssetSelection.assets(["upkeep", "dagster_storage"]),
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",

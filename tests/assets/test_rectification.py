@@ -14,7 +14,7 @@ from assets.register import building, rectified
 from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
 from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
 from tests.conftest import build as build_all
-from tests.e2e.homes import mart_tables
+from tests.e2e.homes import copied, mart_tables
 from tests.e2e.test_erasure import contact, found_anywhere
 
 CODE = code("140285-912")
@@ -51,11 +51,19 @@ def aino(home: Home) -> dict[str, str]:
     return rows(home, f"SELECT * FROM registrants WHERE customer_number = '{NUMBER}'")[0]
 
 
-@pytest.fixture
-def known(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A register of the CRM's first delivery, which each test works on a copy of."""
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
     crm(home, FIRST)
     refresh(home)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def known(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "data"))
 
 
 @pytest.mark.clause("P9.1")
