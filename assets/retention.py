@@ -14,7 +14,7 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, removal, requests, suppression, withholding
+from assets import deliveries, rectification, removal, requests, suppression, withholding
 from assets.deliveries import Entry
 from assets.home import Home, in_turn, remove, write_parquet, writing
 from assets.raw import raw_path
@@ -67,6 +67,7 @@ def sweep(home: Home, today: date) -> list[Gone]:
     """
     removal.mend(home)
     withholding.withhold(home)
+    rectification.purge(home)
     with home.connect() as connection:
         _read(home, connection)
         _find(home, connection, today)

@@ -16,6 +16,7 @@ from assets.deliveries import Entry
 from assets.home import Home, copy_parquet
 from assets.raw import raw_path
 from assets.register.protected import WITHHELD
+from assets.register.rectified import LOCATION
 from assets.sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS
 
@@ -56,6 +57,8 @@ def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> N
     for path in removal.staged_files(home, entry):
         if path.stem == "addresses":
             removal.rewrite(connection, path, f"(op = 'censor' OR NOT {_HERE})")
+        elif path.stem == "corrections":
+            removal.rewrite(connection, path, f"(attribute NOT IN {LOCATION} OR NOT {_HERE})")
         elif path.stem == "visits" and _any(connection, path, f"{_HERE} AND ip IS NOT NULL"):
             removal.rewrite(connection, path, "true", f"* REPLACE (CASE WHEN NOT {_HERE} THEN ip END AS ip)")
         elif path.stem == "records" and _any(connection, path, f"content <> {_SAYS}"):

@@ -7,11 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import accounts, deliveries, erasure, janitor, marts, proof, register, requests, retention
+from assets.graph import accounts, backups, deliveries, erasure, janitor, marts, proof, register, requests, retention
 from assets.sources import check_sources
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
-from pipelines.schedules import morning_requests, nightly_refresh, weekly_janitor
+from pipelines.schedules import morning_requests, nightly_refresh, nightly_rotation, weekly_janitor
 from pipelines.sensors import SENSORS
 from schemas import declarations
 from schemas.policy import load_policy
@@ -33,12 +33,13 @@ def build_definitions(**resources: object) -> dg.Definitions:
         *accounts.ASSETS,
         *janitor.ASSETS,
         *requests.ASSETS,
+        *backups.ASSETS,
     ]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*deliveries.CHECKS, *retention.CHECKS, *accounts.CHECKS, *proof.CHECKS],
+        asset_checks=[*deliveries.CHECKS, *retention.CHECKS, *accounts.CHECKS, *proof.CHECKS, *backups.CHECKS],
         jobs=JOBS,
-        schedules=[nightly_refresh, morning_requests, weekly_janitor],
+        schedules=[nightly_refresh, nightly_rotation, morning_requests, weekly_janitor],
         sensors=SENSORS,
         resources={"home": home_resource, "today": deliveries.Today(), **resources},
         executor=dg.in_process_executor,

@@ -1,4 +1,4 @@
-"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor, requests."""
+"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor, rotation, requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ERASURE_BACKFILL = dg.define_asset_job(
 )
 JANITOR = dg.define_asset_job(
     "janitor",
-    selection=dg.AssetSelection.groups("upkeep"),
+    selection=dg.AssetSelection.assets(["upkeep", "dagster_storage"]),
     executor_def=dg.in_process_executor,
     tags=POLICY_TAGS,
     description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
@@ -57,4 +57,11 @@ REQUESTS = dg.define_asset_job(
     tags=POLICY_TAGS,
     description="Look at the ledger of requests: what is past its day or near it, and which recipients have not acknowledged.",
 )
-JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, REQUESTS]
+ROTATION = dg.define_asset_job(
+    "rotation",
+    selection=dg.AssetSelection.assets(["upkeep", "backups"]),
+    executor_def=dg.in_process_executor,
+    tags=POLICY_TAGS,
+    description="Destroy the backups that are older than the policy's period for backups.",
+)
+JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS]

@@ -1,4 +1,4 @@
-"""The nightly refresh, the morning's look at the requests, and the weekly janitor."""
+"""The nightly refresh and rotation of backups, the morning's look at the requests, and the weekly janitor."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dagster as dg
 from assets.graph.deliveries import POLICY
 from assets.home import Home
 from pipelines.days import days_with_work, range_tags, ranges
-from pipelines.jobs import JANITOR, REFRESH, REQUESTS
+from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.resources import home_path
 
 
@@ -44,4 +44,13 @@ weekly_janitor = dg.ScheduleDefinition(
     execution_timezone=POLICY.time_zone,
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every Sunday at 04:30: Dagster's storage without what is older than ninety days.",
+)
+
+nightly_rotation = dg.ScheduleDefinition(
+    name="nightly_rotation",
+    job=ROTATION,
+    cron_schedule="15 4 * * *",
+    execution_timezone=POLICY.time_zone,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Every night at 04:15: backups that are older than the policy's period for backups are destroyed.",
 )

@@ -42,6 +42,8 @@ ENFORCED: dict[AppliesTo, Enforced] = {
     "raw": Enforced(("delivery",), ("delete",)),
     "suppressions": Enforced(("erasure",), ("review",)),
     "requests": Enforced(("closed",), ("delete",)),
+    "rectified": Enforced(("rectification",), ("delete",)),
+    "backups": Enforced(("backup",), ("delete",)),
 }
 
 

@@ -24,6 +24,7 @@ DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "region": ("user.location.imprecise",),
     "company": ("user.contact.organization", "user.job_title"),
     "marketing_choice": ("user.privacy_preferences",),
+    "correction": ("user.name", "user.contact", "user.demographic"),
     "participation": ("user.behavior",),
     "diet": ("user.health_and_medical", "user.demographic.religious_belief"),
     "contract": ("user.account",),

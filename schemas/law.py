@@ -41,6 +41,8 @@ AT_MOST = {
     "credit_marks": ("0 days", "527/2007: our copy never outlives the bureau's"),
     "quarantine": ("3 months", "GDPR 5(1)(d): what is wrong is mended or goes"),
     "ip_addresses": ("30 days", "GDPR 5(1)(c)"),
+    "rectified": ("3 months", "GDPR 16, 12(3): what was wrong is gone when the correction must have been carried out"),
+    "backups": ("3 months", "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law leaves for it"),
 }
 CLOCKS = {"vouchers": "calendar_year_end", "books": "financial_year_end", "credit_marks": "bureau_expiry"}
 EFFECTS = {"vouchers": ("segregate",), "books": ("segregate",), "ip_addresses": ("truncate", "delete"), "credit_marks": ("delete",)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.admission import RULES, STATUSES
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.staged import RECTIFIABLE
 from schemas.vocabulary import PURPOSES
 
 CODES = {
@@ -74,9 +75,29 @@ class Provenance(TableModel):
     delivery_id: Text = column("technical", required=True)
     record_key: Text = column("technical", required=True)
     stated_at: Moment = column("technical", required=True)
+    rectified: Flag = column("technical", "the registrant has had it corrected, against every source", required=True)
 
     class Config:
         name = "provenance"
+
+
+class Rectified(TableModel):
+    """What a registrant has had corrected: what stands above the sources, what has ended, and what was there before."""
+
+    registrant_id: Text = column("registrant_id", required=True)
+    attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
+    value: Text = column("correction", required=True)
+    old_value: Text = column("correction", "what was wrong, until its time is over")
+    request_id: Text = column("technical", required=True)
+    since: Moment = column("technical", required=True)
+    overrides: Text = column("technical", "the source that was wrong")
+    stands: Flag = column("technical", "it is what the golden row says, whatever the sources say", required=True)
+    ended_on: Day = column("technical", "the day on which that source agreed, or a later correction came")
+    ended_by: Text = column("technical", "the source that agreed; self: corrected again")
+    old_goes_on: Day = column("technical", "the day from which the old value is in no file any more", required=True)
+
+    class Config:
+        name = "corrections"
 
 
 class NameHistory(TableModel):

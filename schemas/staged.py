@@ -174,6 +174,37 @@ class MarketingChoices(Statement):
         name = "marketing_choices"
 
 
+# What a registrant can have corrected; an identifier is corrected by whoever issues it.
+RECTIFIABLE = (
+    "given_names",
+    "call_name",
+    "family_name",
+    "birth_date",
+    "language",
+    "email",
+    "phone",
+    "street",
+    "postcode",
+    "town",
+    "country",
+    "company_name",
+    "job_title",
+)
+
+
+class Corrections(Statement):
+    """What a registrant has had corrected (GDPR 16): it stands above every source until the one that was wrong agrees."""
+
+    attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
+    value: Text = column("correction", "as the golden row has it; a date as YYYY-MM-DD", required=True)
+    request: Text = column("technical", "its id", required=True)
+    overrides: Text = column("technical", "the source whose word it was; null: none had said anything")
+    replaces: Text = column("technical", "keyed hash of the value that was wrong")
+
+    class Config:
+        name = "corrections"
+
+
 class CompanyContacts(Statement):
     """For which company the person is a contact."""
 
@@ -305,6 +336,7 @@ CANONICAL: dict[str, type[Statement]] = {
         Addresses,
         MarketingChoices,
         CompanyContacts,
+        Corrections,
         Contracts,
         Orders,
         Visits,

@@ -24,6 +24,8 @@ Clock = Literal[
     "delivery",
     "erasure",
     "closed",
+    "rectification",
+    "backup",
 ]
 AppliesTo = Literal[
     "prospects",
@@ -44,6 +46,8 @@ AppliesTo = Literal[
     "raw",
     "suppressions",
     "requests",
+    "rectified",
+    "backups",
 ]
 Language = Literal["fi", "sv", "en"]
 Mechanism = Literal["adequacy", "scc_2021", "bcr", "dpf", "scc_2010", "privacy_shield"]

@@ -1,4 +1,4 @@
-"""Coming back to a generation: opened and verified to its end, rid of whoever has been erased since, built, proven; then put in place.
+"""Coming back to a generation: opened to its end, rid of whoever was erased and corrected as was asked since, built, proven; then put in place.
 
 All of it happens in `.restored/` beside what is there, which nothing reads. Only then the folders are exchanged, by
 renames that a note on the disk makes repeatable: killed before the note, the old state is whole and the attempt is swept; killed after it,
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets import suppression
+from assets import retention, suppression
 from assets.backup import exchange
 from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, opened, sync_tree
 from assets.backup.replaying import replay
@@ -25,7 +25,11 @@ from assets.home import Home, writing
 from assets.marts import building as marts
 from assets.proof import identifiers, mart_files
 from assets.register import building as register
+from assets.register.rectified import LET_GO
 from schemas.marts import MARTS
+
+# All of what registrants say of themselves, and which records raw has let go of because of it.
+_CORRECTIONS = (*(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")), f"lake/{LET_GO}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,8 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
     new, requests_from, removed = prepare(home, folder, generation)
     built = register.build(new, today)
+    # What was wrong and past its time, or what else has come to its end since, is in the generation's files still.
+    retention.sweep(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)
         marts.publish(new, purpose)
@@ -63,13 +69,14 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
 
 
 def prepare(home: Home, folder: Path | None, generation: str) -> tuple[Home, str, dict[str, int]]:
-    """Unpack the generation into `.restored/`, without those who have been erased since: that data root, where its requests come from,
+    """Unpack the generation into `.restored/`, without those who have been erased and as was corrected since: that data root, where its requests come from,
     and the rows removed per source. The register in it is still the old one.
     """
     new = Home(home.root / exchange.NEW, home.policy)
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
     requests_from = _unpack_all(home, folder, generation, new)
+    _bring_corrections(home, new)
     return new, requests_from, replay(new)
 
 
@@ -82,8 +89,22 @@ def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> 
         return "here"
     newest = [one.name for one in every(home, folder) if one.has_file and one.has_key][-1]
     _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
-    _unpack(home, folder, newest, new, lambda name: not name.startswith("lake/"))
+    _unpack(home, folder, newest, new, lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS))
     return newest
+
+
+def _bring_corrections(home: Home, new: Home) -> None:
+    """What registrants have told and had corrected since stands in what is restored, too: `self` as it is today, where it is."""
+    if not (home.lake / "deliveries" / "self").exists():
+        return
+    for one in _CORRECTIONS:
+        there, place = home.root / one, new.root / one
+        if place.is_dir():
+            shutil.rmtree(place)
+        if there.is_dir():
+            shutil.copytree(there, place)
+        elif there.exists():
+            shutil.copy2(there, place)
 
 
 def _copy_pepper(home: Home, new: Home) -> None:

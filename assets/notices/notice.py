@@ -21,7 +21,7 @@ from schemas.policy import Policy, RetentionRule
 from schemas.vocabulary import AppliesTo, Language
 
 # What the notice tells beside the data itself, by the rule that ends it.
-BOOKKEEPING: tuple[AppliesTo, ...] = ("raw", "quarantine", "suppressions", "requests")
+BOOKKEEPING: tuple[AppliesTo, ...] = ("raw", "quarantine", "suppressions", "requests", "backups")
 
 
 @dataclass(frozen=True)

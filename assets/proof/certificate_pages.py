@@ -26,6 +26,7 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
         ["hash of this one", digest],
         ["software", f"{software['name']} {software['version']}, rules {software['rules']}"],
         ["policy", f"{policy['version']}, hash {policy['hash']}"],
+        *_backups(said.get("backups")),
     ]
     decisions = [[category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")] for category, one in said["decisions"].items()]
     return [
@@ -37,6 +38,13 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
         ("Files rewritten", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["files"])),
         ("Built anew", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["published"])),
     ]
+
+
+def _backups(held: dict[str, Any] | None) -> list[list[object]]:
+    """Older certificates do not say it."""
+    if not held:
+        return []
+    return [["backups from before that can still be opened", f"{held['generations']}, the last until {held['until']}" if held["generations"] else "none"]]
 
 
 def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:

@@ -10,11 +10,13 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from assets import requests, sealed
+from assets.backup import rotation
 from assets.backup.generations import SUFFIX
 from assets.home import UNFINISHED, Home
 from assets.marts.building import candidate_path, mart_path
@@ -36,12 +38,16 @@ HOW = {
 
 @dataclass
 class Proof:
-    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` and `left_out` identifiers, by request."""
+    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` and `left_out` identifiers, by request.
+
+    `backups`: the generations from before the erasures that can still be opened, and until when.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     examined: Counter[str] = field(default_factory=Counter)
     searched: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    backups: rotation.Holding = field(default_factory=rotation.Holding)
 
     def failing(self, request_id: str = "") -> list[Finding]:
         """Because of which the request (or any) is not proven."""
@@ -60,6 +66,7 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     """
     proof = Proof()
     every = {one.request_id: one for one in requests.every(home)}
+    proof.backups = _backups(home, [every[one] for one in request_ids] if request_ids is not None else [one for one in every.values() if one.closed_at])
     chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
     with home.connect() as connection:
         _by_identifiers(home, connection, proof, request_ids)
@@ -76,6 +83,15 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
         if request.state == "closed" and (request.given or request.resolved or sealed.key_path(home, request.request_id).exists()):
             proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
     return proof
+
+
+def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Holding:
+    """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
+    erasures = [one for one in concerned if one.right == "erasure"]
+    if not erasures:
+        return rotation.Holding()
+    moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
+    return rotation.holding(home, None if None in moments else max(one for one in moments if one), elsewhere=True)
 
 
 def _marts(home: Home) -> list[tuple[str, Path]]:

@@ -18,7 +18,21 @@ import duckdb
 
 from assets import deliveries, informing
 from assets.home import Answer, Home, copy_parquet, writing
-from assets.register import admission, aggregates, choices, expiry, facts, golden, interests, membership, outlook, protected, relationships, segregation
+from assets.register import (
+    admission,
+    aggregates,
+    choices,
+    expiry,
+    facts,
+    golden,
+    interests,
+    membership,
+    outlook,
+    protected,
+    rectified,
+    relationships,
+    segregation,
+)
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 
@@ -59,6 +73,7 @@ RELATIONSHIPS: dict[str, type[TableModel]] = {
     "interests": tables.RegistrantInterests,
     "credit_reports": tables.RegistrantCreditReports,
     "credit_marks": tables.RegistrantCreditMarks,
+    "corrections": tables.Rectified,
 }
 _ALL: list[type[TableModel]] = [
     tables.Membership,
@@ -86,6 +101,7 @@ def build(home: Home, today: date) -> Built:
         built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("rectification", lambda: rectified.overlay(home, connection, home.policy, today))
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.timed("write", lambda: _write(home, connection, built))

@@ -52,7 +52,7 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     golden |= {"deceased": [("persons", "deceased")], "death_date": [("persons", "death_date")], "protected": [("persons", "protected")]}
     same = {
         table: {column: [(table, column)] for column in categories(CANONICAL[table])}
-        for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers")
+        for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers", "corrections")
     }
     choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
     log = {**choices, "said_at": [("marketing_choices", "stated_at")]}
@@ -90,7 +90,9 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE provenance AS "
         + " UNION ALL ".join(
-            f"SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id, record_key, stated_at FROM picked_{attribute}" for attribute in _PICKS
+            f"""SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id, record_key, stated_at, false AS rectified
+            FROM picked_{attribute}"""
+            for attribute in _PICKS
         )
     )
     _histories(connection)

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 # Nothing is fetched and nothing runs, whatever a policy file says.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_STYLE = (
+CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}"
     "table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #aaa;padding:.3rem .6rem;text-align:left;vertical-align:top}"
     "h2{margin-top:2.5rem}code{overflow-wrap:anywhere}"
@@ -46,6 +46,6 @@ def html(markdown: str, language: str) -> str:
     title = next((line.removeprefix("# ") for line in markdown.splitlines() if line.startswith("# ")), "")
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8"/>\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}"/>\n<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"<title>{escape(title.replace(chr(92), ''))}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}"/>\n<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>{escape(title.replace(chr(92), ''))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )

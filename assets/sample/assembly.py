@@ -26,6 +26,7 @@ from assets.sample.population_register import basic_data
 from assets.sample.records import Records, nullable
 from assets.sample.register_changes import changes
 from assets.sample.register_groups import family_text, given_text
+from assets.sample.self_service import draw_edits
 from assets.sample.website import draw_visits
 from assets.sample.writing import DeliveryWriter
 
@@ -66,6 +67,7 @@ class _Numbers:
     orders: Sequence = field(default_factory=lambda: Sequence(1))
     visits: Sequence = field(default_factory=lambda: Sequence(1_001))
     remarks: Sequence = field(default_factory=lambda: Sequence(1))
+    edits: Sequence = field(default_factory=lambda: Sequence(1))
     companies: Sequence = field(default_factory=lambda: Sequence(1))
     households: int = 1
 
@@ -133,6 +135,7 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
     send(formats.VISITS, visits)
     send(formats.CONSENTS, draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors))
+    send(formats.EDITS, draw_edits(chunk, people, points, book, numbers.edits))
 
 
 def _true_people(people: People, lives: Lives, numbers: _Numbers) -> pa.Table:

@@ -17,8 +17,9 @@ CONTACTS: Final = "contacts"
 CONTRACTS: Final = "contracts"
 ORDERS: Final = "orders"
 CONSENT_LOG: Final = "consent_log"
+EDITS: Final = "edits"
 
-DATASETS: Final = (PERUSTIEDOT, MUUTOKSET, CREDIT_REPORTS, VISITS, CONTACTS, CONTRACTS, ORDERS, CONSENT_LOG)
+DATASETS: Final = (PERUSTIEDOT, MUUTOKSET, CREDIT_REPORTS, VISITS, CONTACTS, CONTRACTS, ORDERS, CONSENT_LOG, EDITS)
 
 
 class Case(NamedTuple):
@@ -242,6 +243,9 @@ PLANTED: Final = (
     Case("visit_error_element", VISITS, 10, 'an element {"result":"error","message":...}'),
     Case("website_only", VISITS, 0, "a visitor whom no other source knows"),
     Case("visit_exact_duplicate", VISITS, 60, "the same element twice in one file"),
+    # edits of one's own data
+    Case("edit_part_of_a_name", EDITS, 20, "a family name without given names"),
+    Case("edit_email_broken", EDITS, 20, "an e-mail address that is none"),
 )
 
 REDELIVERY: Final = Case("redelivery", "", 0, "the whole file was delivered on an earlier day, byte for byte")

@@ -149,3 +149,4 @@ CONTRACTS = Format(
 )
 ORDERS = Format("orders", "crm", cases.ORDERS, "contracts", "orders-{day}.csv", header=_csv(ORDER_COLUMNS))
 CONSENTS = Format("consents", "consents", cases.CONSENT_LOG, "direct_marketing", "consent-log-{day}.csv", header=_csv(CONSENT_COLUMNS))
+EDITS = Format("edits", "self", cases.EDITS, "customer_care", "edits-{day}.jsonl")

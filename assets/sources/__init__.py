@@ -3,7 +3,7 @@
 Adding one: docs/adding-a-source.md.
 """
 
-from assets.sources import consents, credit_bureau, crm, population_register, website
+from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
 from schemas.declarations import DeclarationError
 from schemas.policy import Policy
 
@@ -13,6 +13,7 @@ SOURCES = (
     website.SOURCE,
     crm.SOURCE,
     consents.SOURCE,
+    self_service.SOURCE,
 )
 
 

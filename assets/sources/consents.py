@@ -100,6 +100,7 @@ SOURCE = Source(
             given="TRY_CAST(left(trim(payload ->> '$.event_ts'), 10) AS DATE)",
             identify=_IDENTIFY,
             prepare=_PREPARE,
+            told=dict.fromkeys(_FIELDS, "VARCHAR"),
             vendor=ConsentRecord,
             vendor_query=_VENDOR,
             frames=(Frame(MarketingChoices, _SAID), Frame(Identifiers, _IDENTIFIERS)),

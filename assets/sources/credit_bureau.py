@@ -105,6 +105,7 @@ SOURCE = Source(
             minimise=_MINIMISE,
             identify=_IDENTIFY,
             prepare=_PREPARE,
+            told=json.loads(_REPORT),
             vendor=CreditRecord,
             vendor_query=_VENDOR,
             frames=(Frame(CreditReports, _REPORTS), Frame(CreditMarks, _MARKS), Frame(Identifiers, _IDENTIFIERS)),

@@ -219,6 +219,7 @@ SOURCE = Source(
                 identifier('phone', phone_canonical(filled(payload ->> '$."Phone Number"')))""",
             ),
             prepare=_CONTACT_PREPARE,
+            told=json.loads(_CONTACT),
             vendor=ContactRecord,
             vendor_query=_CONTACT_VENDOR,
             frames=(
@@ -241,6 +242,7 @@ SOURCE = Source(
                 more=_MORE + ", identifier('identity_code', identity_code_canonical(filled(payload ->> '$.identity_code')))",
             ),
             prepare=_prepare(_CONTRACT_FIELDS),
+            told=dict.fromkeys(_CONTRACT_FIELDS, "VARCHAR"),
             vendor=ContractRecord,
             vendor_query=_CONTRACT_VENDOR,
             frames=(Frame(Contracts, _CONTRACTS), Frame(Identifiers, _party("contract_number"), essential=False)),
@@ -251,6 +253,7 @@ SOURCE = Source(
             given=_day("ordered_at"),
             identify=_IDENTIFY.format(number="order_number", type="order_number", more=_MORE),
             prepare=_prepare(_ORDER_FIELDS),
+            told=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),
             vendor=OrderRecord,
             vendor_query=_ORDER_VENDOR,
             frames=(Frame(Orders, _ORDERS), Frame(Identifiers, _party("order_number"), essential=False)),

@@ -65,7 +65,8 @@ _FIELDS: dict[str, object] = {
     "turvakiellonAlaisetKentat": ["VARCHAR"],
 }
 _GROUP = {"tietoryhma": "VARCHAR", "muutosattribuutti": "VARCHAR", **_FIELDS}
-_MESSAGE = json.dumps({"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]})
+_TOLD: dict[str, object] = {"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]}
+_MESSAGE = json.dumps(_TOLD)
 
 _MINIMISE = f"""
     CASE WHEN regexp_matches(payload, '"tietoryhma"\\s*:\\s*"{NOT_NEEDED[1:]}') THEN
@@ -87,6 +88,11 @@ _WITHOUT_LOCATION = f"""
         lambda part: CASE WHEN (part ->> 'tietoryhma') IN {_PLACELESS} THEN part
             ELSE json_object('tietoryhma', part -> 'tietoryhma', 'muutosattribuutti', part -> 'muutosattribuutti',
                 'turvakiellonAlaisetKentat', part -> 'turvakiellonAlaisetKentat') END)))::VARCHAR"""
+
+_PLACES = (
+    "KOTIKUNTA", "VAKINAINEN_KOTIMAINEN_OSOITE", "VAKINAINEN_ULKOMAINEN_OSOITE", "TILAPAINEN_KOTIMAINEN_OSOITE", "TILAPAINEN_ULKOMAINEN_OSOITE",
+    "KOTIMAINEN_POSTIOSOITE", "ULKOMAINEN_POSTIOSOITE",
+)  # fmt: skip
 
 # Corrected codes and e-mail addresses are rare: the text is searched before the JSON is taken apart for them.
 _IDENTIFY = """
@@ -290,6 +296,9 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
         prepare=(*filter(None, map(str.strip, _MACROS.split(";"))), *_PREPARE),
         vendor=PopulationRegisterRecord,
         vendor_query=_VENDOR.format(dated=dated),
+        told=_TOLD,
+        # Other groups may tell of relatives, guardians or whoever else.
+        told_parts={"tietoryhmat": ("tietoryhma", (*_PLACELESS, *_PLACES))},
         frames=(
             Frame(Persons, _PERSONS),
             Frame(Names, _NAMES),

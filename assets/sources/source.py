@@ -6,6 +6,7 @@ All of it is DuckDB SQL over a batch, so that a source is data and not control f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +43,8 @@ class Dataset:
     the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
     others tell it, and where it cannot be read.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
+    `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
+    elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Dataset:
     without_location: str = "payload"
     given: str = NEVER_GIVEN
     prepare: tuple[str, ...] = field(default=())
+    told: Mapping[str, object] = field(default_factory=dict)
+    told_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -198,6 +198,7 @@ SOURCE = Source(
             without_location=_without("payload", ("visitIp", *_PLACE)),
             identify=_IDENTIFY,
             prepare=_PREPARE,
+            told=json.loads(_VISIT),
             vendor=VisitRecord,
             vendor_query=_VENDOR,
             frames=(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from assets.backup import generations
+from assets.backup import generations, rotation
 from assets.home import Home
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
@@ -19,16 +19,18 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.command()
 @click.option("--to", "folder", type=FOLDER, help="Folder of backups; default: backups/ in the data root.")
 @click.option("--keep", "number", type=click.IntRange(min=1), help="Destroy all but the newest so many generations afterwards.")
+@click.option("--rotate", "only_rotate", is_flag=True, help="Destroy what is older than the policy's period for backups; make one only if none is left.")
 @click.option("--list", "only_list", is_flag=True, help="Show the generations; make none.")
 @click.option("--destroy", "generation", help="Destroy this generation and its key; make none.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def backup(folder: Path | None, number: int | None, only_list: bool, generation: str | None, machine: bool) -> None:
+def backup(folder: Path | None, number: int | None, only_rotate: bool, only_list: bool, generation: str | None, machine: bool) -> None:
     """Back up lake, requests and pepper as a new generation, sealed with a key of its own in secrets/backup-keys/.
 
-    Keep the keys apart from the backups. A generation whose key is gone can never be opened again.
+    Then those that are older than the policy's period for backups are destroyed. Keep the keys apart from the backups: a
+    generation whose key is gone can never be opened again.
     """
-    if only_list + bool(generation) + bool(number) > 1:
-        raise click.UsageError("--list, --destroy and --keep do not go together")
+    if only_list + only_rotate + bool(generation) + bool(number) > 1:
+        raise click.UsageError("--list, --rotate, --destroy and --keep do not go together")
     home = Home(home_path())
     home.create()
     made, destroyed = None, []
@@ -38,16 +40,19 @@ def backup(folder: Path | None, number: int | None, only_list: bool, generation:
             destroyed = [generation]
         elif not only_list:
             with writer(home):
-                made = generations.make(home, folder, datetime.now(home.policy.zone))
-                destroyed = generations.keep(home, folder, number) if number else []
+                now = datetime.now(home.policy.zone)
+                made = None if only_rotate else generations.make(home, folder, now).name
+                done = rotation.rotate(home, folder, now)
+                made = made or done.made
+                destroyed = [*done.destroyed, *(generations.keep(home, folder, number) if number else [])]
     except generations.BackupError as error:
         raise CommandError(str(error)) from None
     there = generations.every(home, folder)
     if machine:
-        as_json({"made": made.name if made else None, "destroyed": destroyed, "generations": [vars(one) for one in there]})
+        as_json({"made": made, "destroyed": destroyed, "generations": [{**vars(one), "goes_on": rotation.goes_on(home, one.name)} for one in there]})
         return
-    rows = [[one.name, one.bytes, "yes" if one.has_file else "no", "yes" if one.has_key else "no"] for one in there]
-    click.echo(table(["generation", "bytes", "file", "key"], rows) if rows else "There is no backup.")
+    rows = [[one.name, one.bytes, "yes" if one.has_file else "no", "yes" if one.has_key else "no", rotation.goes_on(home, one.name) or "-"] for one in there]
+    click.echo(table(["generation", "bytes", "file", "key", "destroyed on"], rows) if rows else "There is no backup.")
     for name in destroyed:
         click.echo(f"Destroyed: {name}")
 

@@ -48,6 +48,7 @@ def prepare_dagster() -> None:
 def main() -> None:
     """The entry point."""
     from pipelines.command import (
+        access,
         backup,
         erasure,
         janitor,
@@ -57,6 +58,7 @@ def main() -> None:
         notices,
         policy,
         profile,
+        rectification,
         refresh,
         report,
         request,
@@ -77,6 +79,9 @@ def main() -> None:
         request.request,
         erasure.erase,
         notices.notices_command,
+        access.access,
+        access.portability,
+        rectification.rectify,
         verify.verify_command,
         janitor.janitor,
         backup.backup,

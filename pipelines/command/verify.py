@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from assets import requests
+from assets.backup.rotation import Holding
 from assets.home import Home
 from assets.proof import certificates
 from assets.proof.findings import Finding, failing
@@ -36,16 +37,17 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         raise CommandError(str(error)) from None
     with writer(home):
         proof = verify(home, chosen)
-    _tell(proof.findings, [[what, HOW[what], count] for what, count in sorted(proof.examined.items())], machine)
+    _tell(proof.findings, [[what, HOW[what], count] for what, count in sorted(proof.examined.items())], machine, proof.backups)
 
 
-def _tell(findings: list[Finding], examined: list[list[object]], machine: bool) -> None:
+def _tell(findings: list[Finding], examined: list[list[object]], machine: bool, backups: Holding | None = None) -> None:
     found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
     if machine:
         as_json(
             {
                 "proven": not failing(findings),
                 "findings": [dict(zip(("code", "where", "count", "request_id"), row, strict=True)) for row in found],
+                **({"backups": backups.told()} if backups else {}),
                 "examined": [dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined],
             }
         )
@@ -53,6 +55,8 @@ def _tell(findings: list[Finding], examined: list[list[object]], machine: bool) 
         click.echo(table(["what", "how", "examined"], examined))
         if found:
             click.echo("\n" + table(["rule", "where", "count", "request"], found))
+        if backups and backups.generations:
+            click.echo(f"\nBackups from before the erasure that can still be opened: {backups.generations}; the last is destroyed on {backups.until}.")
     if failing(findings):
         raise CommandError(f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means")
     if not machine:

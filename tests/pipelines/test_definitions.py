@@ -21,14 +21,14 @@ from schemas.delivery import RefusedDeliveryError
 from schemas.policy import load_policy
 from tests.conftest import csv, put
 
-SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents"}
+SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents", "self"}
 MARTS = {
     "products_and_services", "customer_care", "contracts", "direct_marketing", "analytics", "targeted_advertising", "credit_decision", "legal_claims",
 }  # fmt: skip
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
     "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission", "segregated_orders", "segregated_consents",
-    "visits_per_month",
+    "visits_per_month", "corrections",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
@@ -41,10 +41,10 @@ GROUPS = {
     "policy": {"policy/conflicts"},
     "erasure": {f"erasure/{step}" for step in ("found", "suppressed", "removed", "backups")},
     "erased": {"erasure/closed"},
-    "upkeep": {"upkeep/dagster_storage"},
+    "upkeep": {"upkeep/dagster_storage", "upkeep/backups"},
     "requests": {"requests/ledger"},
 }
-JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor", "requests"}
+JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor", "rotation", "requests"}
 SENSORS = {"inbox_sensor", "request_sensor", "rights_sensor", "deadline_sensor", "failure_sensor"}
 
 

@@ -261,7 +261,7 @@ class TestPolicy:
         assert not any(load_policy().allows("horoscope", purpose) for purpose in load_policy().purposes)
 
     def test_what_is_derived_has_the_sources_of_what_it_is_derived_from(self) -> None:
-        assert load_policy().origins("pseudonym") == {"population_register", "crm", "consents", "website", "credit_bureau"}
+        assert load_policy().origins("pseudonym") == {"population_register", "crm", "consents", "website", "credit_bureau", "self"}
         assert load_policy().derivation("consumption") == {"consumption", "order"}
 
 

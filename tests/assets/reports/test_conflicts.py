@@ -77,7 +77,7 @@ MENDED: list[tuple[str, str, list[Change]]] = [
     ("CONFLICT-NO-COLUMN", "diet", [(("categories", "diet"), None)]),
     ("CONFLICT-NOT-STORED", "password", [(("categories", "password"), None)]),
     ("CONFLICT-VAGUE-SOURCE", "authorities", [(("sources", "authorities"), None)]),
-    ("CONFLICT-SOURCE-FILLS", "birth_date", [(("categories", "birth_date", "sources"), ["population_register", "crm"])]),
+    ("CONFLICT-SOURCE-FILLS", "birth_date", [(("categories", "birth_date", "sources"), ["population_register", "crm", "self"])]),
     ("CONFLICT-COOKIES", "analytics", [(("purposes", "analytics", "bases"), ["consent"])]),
     ("CONFLICT-AGE", "products_and_services", [(("purposes", "products_and_services", "minimum_age"), 18)]),
     ("CONFLICT-DISCLOSURE", "targeted_advertising", [(("purposes", "targeted_advertising"), None)]),

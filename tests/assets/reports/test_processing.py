@@ -67,7 +67,7 @@ def test_every_time_limit_is_the_one_in_force() -> None:
 def test_sources_are_the_ones_that_fill_the_category() -> None:
     """The policy does not say that birth dates come from the CRM; they do."""
     told = {one["category"]: one["read_from"] for one in processing.record(load_policy(), TODAY)["categories"]}
-    assert told["birth_date"] == ["population_register", "crm"]
+    assert told["birth_date"] == ["population_register", "crm", "self"]
     assert told["diet"] == []
 
 

@@ -52,7 +52,7 @@ class Delivery:
                 return list(json.loads(self.text)[self.dataset])
             case "visits":
                 return list(json.loads(self.text))
-            case "credit_reports":
+            case "credit_reports" | "edits":
                 return [line for line in self.text.split("\n") if line.strip()]
             case _:
                 return [*csv.reader(io.StringIO(self.text, newline=""))][1:]

@@ -1,0 +1,156 @@
+"""The package as one page that a person reads: no script, nothing from elsewhere, every value escaped.
+
+What data is used for, on which bases, who receives it, how long it is kept, and the rights are the privacy notice's own
+words, which are made of the same policy and stand at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from assets.access import spreadsheets, wording
+from assets.access.gathering import Gathered, Row
+from assets.access.redaction import REDACTED
+from assets.notices import notice
+from assets.notices.wording import day as day_in_words
+from assets.reports.pages import CONTENT_POLICY, STYLE
+from schemas.policy import Policy
+from schemas.vocabulary import Language
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of the page."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `nothing` is said where it has no table."""
+
+    title: str
+    grids: list[Grid]
+    nothing: str
+
+
+def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> bytes:
+    """The page in a language of the policy."""
+
+    def said(key: str) -> str:
+        return wording.text(key, language)
+
+    as_of = day_in_words(date.fromisoformat(found.as_of), language) if found.as_of else "-"
+    environment = Environment(
+        loader=PackageLoader("assets.access", ""), undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    page = environment.get_template("page.html.jinja").render(
+        language=language,
+        content_policy=CONTENT_POLICY,
+        style=STYLE,
+        title=said("title").format(register=policy.register_name.name[language]),
+        made=said("made").format(day=day_in_words(now.date(), language), as_of=as_of),
+        intro=said("intro"),
+        withheld=said("withheld").format(redacted=REDACTED, **found.withheld),
+        nothing=said("nothing"),
+        sections=_sections(policy, found, language),
+        notice_title=said("notice"),
+        notice=_notice(policy, language, now.date()),
+    )
+    return page.encode()
+
+
+def _notice(policy: Policy, language: Language, today: date) -> str:
+    """The notice without its title, its headings one level lower: parts of this page."""
+    markdown = notice.markdown(policy, language, today).split("\n", 1)[1]
+    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(re.sub(r"^#", "##", markdown, flags=re.MULTILINE))
+
+
+def _sections(policy: Policy, found: Gathered, language: Language) -> list[Section]:
+    nothing = wording.text("nothing", language)
+
+    def section(key: str, grids: list[Grid], otherwise: str = nothing) -> Section:
+        return Section(wording.text(key, language), grids, otherwise)
+
+    def grids(tables: dict[str, list[Row]]) -> list[Grid]:
+        return [_grid(policy, wording.name("tables", name, language), rows, language) for name, rows in tables.items() if rows]
+
+    golden = found.register.get("registrants", [])
+    register = [_details(policy, wording.name("tables", "registrants", language), row, language) for row in golden]
+    return [
+        section("register", register + grids({name: rows for name, rows in found.register.items() if name != "registrants"})),
+        section("marts", [_mart(policy, one, language) for one in found.marts]),
+        section("profile", _profile(policy, found, language), wording.text("no_profile", language)),
+        section("held", grids(found.held)),
+        section("statements", grids(found.statements)),
+        section("records", [_record(policy, one, language) for one in found.records]),
+    ]
+
+
+def _details(policy: Policy, title: str, row: Row, language: Language) -> Grid:
+    header = [wording.name("columns", one, language) for one in ("attribute", "value")]
+    return Grid(
+        title, header, [[wording.name("columns", name, language), _value(policy, name, value, language)] for name, value in row.items() if _told(value)]
+    )
+
+
+def _grid(policy: Policy, title: str, rows: Iterable[Row], language: Language) -> Grid:
+    """The rows, without columns that none of them fills."""
+    listed = list(rows)
+    names = [name for name in dict.fromkeys(name for row in listed for name in row) if any(_told(row.get(name)) for row in listed)]
+    return Grid(
+        title, [wording.name("columns", one, language) for one in names], [[_value(policy, one, row.get(one), language) for one in names] for row in listed]
+    )
+
+
+def _mart(policy: Policy, one: Row, language: Language) -> Grid:
+    rows = []
+    for channel in one["channels"]:
+        by = wording.name("texts", f"channel_{channel['channel']}", language)
+        state = wording.text("in" if channel["admitted"] else "out", language)
+        for rule in channel["rules"]:
+            said = [wording.text(f"effect_{rule['effect']}", language), wording.meaning(rule["code"], language), rule["code"]]
+            rows.append([by, state, *said, _value(policy, "source", rule["source"], language), _value(policy, "since", rule["since"], language)])
+    header = [wording.name("columns", key, language) for key in ("channel", "outcome", "effect", "meaning", "rule", "source", "since")]
+    return Grid(policy.purposes[one["mart"]].name[language], header, rows)
+
+
+def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
+    rows = [
+        {**{key: one[key] for key in ("attribute", "value", "inputs", "as_of", "rule")}, "meaning": wording.meaning(one["rule"], language)}
+        for one in found.profile or ()
+    ]
+    return [_grid(policy, wording.text("profile", language), rows, language)] if rows else []
+
+
+def _record(policy: Policy, one: Row, language: Language) -> Grid:
+    source = _value(policy, "source", one["source"], language)
+    outcome = wording.name("texts", f"outcome_{one['outcome']}", language)
+    title = " · ".join([source, one["dataset"], one["delivered_on"], str(one["record_no"]), outcome, *one["rules"]])
+    header = [wording.name("columns", key, language) for key in ("attribute", "value")]
+    return Grid(title, header, [[path, str(value)] for path, value in spreadsheets.leaves(one["content"])])
+
+
+def _told(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _value(policy: Policy, column: str, value: Any, language: Language) -> str:
+    if not _told(value):
+        return ""
+    if isinstance(value, bool):
+        return wording.text("yes" if value else "no", language)
+    if column in ("source", "overrides", "ended_by") and value in policy.sources:
+        return policy.sources[value].name[language]
+    if column == "purpose" and value in policy.purposes:
+        return policy.purposes[value].name[language]
+    return str(value)

@@ -1,0 +1,219 @@
+"""Corrections on request (GDPR 16): how one gets into the register, and how what was wrong gets out of the files.
+
+A correction is delivered by `self` like an edit, so raw, staged, erasure, proof and backups treat it as all data. When the
+time of the value that was wrong is over, staged is rewritten without it, and raw lets go of the records that
+said it, because their payload would tell; of those that repeat such a record word for word, too, in later deliveries. Never in place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from assets import deliveries, removal
+from assets.deliveries import Entry
+from assets.failing import PlainError
+from assets.home import Home, copy_parquet, writing
+from assets.raw import raw_path
+from assets.register.building import TABLES, read_register
+from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG
+from assets.removal import Edit
+from assets.sources.self_service import SUBJECTS
+from assets.staged import staged_folder
+from schemas.sources.self_service import CODES
+from schemas.staged import RECTIFIABLE
+
+ORIGIN = "rectification"
+
+
+class RectificationError(PlainError):
+    """What was asked cannot be corrected; says why, without any value."""
+
+
+@dataclass(frozen=True)
+class _Now:
+    """What the register says of an attribute: the keyed hash of the value, and whose word it is."""
+
+    form: str | None
+    token: str | None
+    source: str | None
+
+
+def deliver(home: Home, registrant_id: str, request_id: str, values: Mapping[str, str], now: datetime) -> str:
+    """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises RectificationError.
+
+    Each names the registrant by what they alone are known by, the source that it overrides, and the keyed hash of what it replaces.
+    """
+    records = []
+    with home.connect() as connection:
+        kind, key = _subject(home, connection, registrant_id)
+        for attribute, value in values.items():
+            was = _now(home, connection, registrant_id, attribute)
+            form = _checked(connection, attribute, value)
+            if form == was.form:
+                raise RectificationError(f"the register already says that of {attribute}: there is nothing to correct")
+            said = {"made_at": now.isoformat(), "request_id": request_id, "subject_key_type": kind, "subject_key": key, "attribute": attribute}
+            records.append({**said, "value": value.strip(), "overrides": was.source, "replaces": was.token})
+    data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records).encode()
+    day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
+    path = home.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
+    manifest = {
+        "dataset": "corrections", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(records),
+        "period": {"from": day, "to": day}, "purpose": "customer_care",
+    }  # fmt: skip
+    with writing(path) as unfinished:
+        unfinished.write_bytes(data)
+    with writing(path.with_name(path.name + deliveries.MANIFEST)) as unfinished:
+        unfinished.write_text(json.dumps(manifest))
+    return digest
+
+
+def staged(home: Home, digest: str) -> int:
+    """How many corrections of the delivery with this SHA-256 have been staged."""
+    return sum(entry.staged for entry in deliveries.book(home, "self") if entry.sha256 == digest)
+
+
+def _subject(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> tuple[str, str]:
+    """What the registrant alone is known by, the strongest first; raises RectificationError when there is nothing."""
+    for table in ("identifiers", "contact_points"):
+        read_register(home, connection, table, TABLES[table])
+    found = connection.execute(
+        f"""WITH known AS (SELECT registrant_id, type, value FROM identifiers UNION SELECT registrant_id, kind, match_key FROM contact_points)
+        SELECT type, value FROM known WHERE type IN {SUBJECTS} GROUP BY type, value
+        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = $1 ORDER BY list_position({list(SUBJECTS)}, type), value LIMIT 1""",
+        [registrant_id],
+    ).fetchone()
+    if not found:
+        raise RectificationError("the registrant is known by nothing that is theirs alone: a correction could not be kept apart from others")
+    return str(found[0]), str(found[1])
+
+
+def _now(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str) -> _Now:
+    """What the golden row says, and the source whose word that is; of a corrected attribute, the source that the correction overrides."""
+    if attribute not in PLACES:
+        raise RectificationError(f"{attribute!r} is nothing that can be corrected; these are: {', '.join(RECTIFIABLE)}")
+    home.keyed_hash(connection)
+    for table in ("registrants", "provenance", "corrections"):
+        read_register(home, connection, table, TABLES[table])
+    found = connection.execute(
+        f"""SELECT {FORM.format(f"'{attribute}'", f"{attribute}::VARCHAR")}, {TOKEN.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
+            coalesce((SELECT any_value(overrides) FROM corrections WHERE registrant_id = $1 AND attribute = $2 AND stands),
+                (SELECT any_value(source) FROM provenance WHERE registrant_id = $1 AND attribute = $3 AND NOT rectified))
+        FROM registrants WHERE registrant_id = $1""",
+        [registrant_id, attribute, PLACES[attribute].group or attribute],
+    ).fetchone()
+    return _Now(*found) if found else _Now(None, None, None)
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) -> str | None:
+    """The value in the form in which values are compared; raises RectificationError for one that is not of the attribute."""
+    from assets.sources.self_service import SOURCE
+
+    for statement in SOURCE.datasets[1].prepare[:-1]:
+        connection.execute(statement)
+    form, fits = connection.execute(
+        f"SELECT {FORM.format('$1', '$2')}, filled_value IS NOT NULL AND fits($1, filled_value) FROM (SELECT nullif(trim($2), '') AS filled_value)",
+        [attribute, value],
+    ).fetchone() or (None, False)
+    if not fits:
+        raise RectificationError(f"SELF-VALUE: what was given for {attribute} is not valid: {CODES['SELF-VALUE']}")
+    return str(form)
+
+
+_COLUMNS = {
+    "names": ("given_names", "family_name"),
+    "persons": ("birth_date", "birth_date_precision", "language"),
+    "company_contacts": ("job_title",),
+    "marketing_choices": ("subject",),
+}
+# Column -> the attributes that empty it, where it is not the attribute's own.
+_EMPTIED_BY = {
+    "given_names": ("given_names", "call_name"),
+    "birth_date_precision": ("birth_date",),
+    "subject": ("email", "phone"),
+}
+_DROPPED = {"contact_points": "true", "addresses": "true", "corrections": "true", "company_contacts": "attribute = 'company_name'"}
+
+
+def purge(home: Home) -> int:
+    """Take out of staged and raw what the last build noted as wrong and past its time; answers the rows removed from raw.
+
+    Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later deliveries of the same source.
+    """
+    noted = home.lake / WRONG
+    if not noted.exists() and not (home.lake / LET_GO).exists():
+        return 0
+    removed = 0
+    with home.connect() as connection:
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM read_parquet('{noted}')"
+            if noted.exists()
+            else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
+        )
+        _remember(home, connection)
+        concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()}
+        sources = {one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()}
+        for entry in deliveries.book(home):
+            if entry.delivery_id in concerned:
+                _strip(home, connection, entry)
+            if entry.source in sources:
+                removed += _let_go(home, connection, entry)
+    return removed
+
+
+def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
+    path = home.lake / LET_GO
+    known = f"AS SELECT * FROM read_parquet('{path}')" if path.exists() else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
+    concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()}
+    for entry in deliveries.book(home) if concerned else ():
+        index = staged_folder(home, entry) / "records.parquet"
+        if entry.delivery_id in concerned and index.exists():
+            connection.execute(
+                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM read_parquet('{index}')
+                WHERE record_no IN (SELECT record_no FROM wrong WHERE delivery_id = '{entry.delivery_id}')"""
+            )
+    if concerned:
+        copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)
+
+
+def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Rewrite the delivery's staged tables without the values."""
+    for path in removal.staged_files(home, entry):
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM wrong WHERE delivery_id = ? AND in_table = ?",
+            [entry.delivery_id, path.stem],
+        )
+        if connection.execute("SELECT 1 FROM here LIMIT 1").fetchone():
+            edit = _edit(path.stem)
+            removal.rewrite(connection, path, edit.keep, edit.columns)
+
+
+def _edit(table: str) -> Edit:
+    """What changes in a staged table: rows that go, or columns that are emptied."""
+
+    def among(attributes: str) -> str:
+        return f"(record_no, position) IN (SELECT (record_no, position) FROM here WHERE {attributes})"
+
+    emptied = []
+    for column in _COLUMNS.get(table, ()):
+        attributes = ", ".join(f"'{one}'" for one in _EMPTIED_BY.get(column, (column,)))
+        emptied.append(f"CASE WHEN NOT {among(f'attribute IN ({attributes})')} THEN {column} END AS {column}")
+    keep = f"NOT {among(_DROPPED[table])}" if table in _DROPPED else "true"
+    return Edit(keep, f"* REPLACE ({', '.join(emptied)})" if emptied else "*")
+
+
+def _let_go(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
+    """Rewrite the delivery's raw without the records; they stay in the book as what they were."""
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if not raw.exists():
+        return 0
+    gone = f"(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '{entry.source}')"
+    return removal.rewrite(connection, raw, f"NOT coalesce({gone}, false)")

@@ -1,0 +1,178 @@
+"""`self`: what registrants say of themselves: edits in a self-service channel, and corrections made on a request.
+
+An edit is a statement like any other, believed by the policy's trust in the source. A correction stands above every
+source until the one that it corrects agrees (`assets.register.rectified`), so it goes into a table of its own. Source: docs/deliveries.md.
+"""
+
+from __future__ import annotations
+
+import json
+
+from assets.sources.source import Dataset, Frame, Source
+from schemas.sources.self_service import CorrectionRecord, EditRecord
+from schemas.staged import RECTIFIABLE, Addresses, CompanyContacts, ContactPoints, Corrections, Identifiers, Names, Persons
+
+SUBJECTS = ("identity_code", "customer_number", "contact_id", "email", "phone")
+_EDIT = {
+    "edit_id": "VARCHAR",
+    "edited_at": "VARCHAR",
+    "subject_key_type": "VARCHAR",
+    "subject_key": "VARCHAR",
+    "changes": dict.fromkeys(RECTIFIABLE, "VARCHAR"),
+}
+_CORRECTION_FIELDS = ("made_at", "request_id", "subject_key_type", "subject_key", "attribute", "value", "overrides", "replaces")
+# Nothing of a name or an address stands alone: the golden row takes it from one source as a whole.
+WHOLE = (("given_names", "family_name"), ("street", "postcode", "town"))
+
+_VALUE = """CASE {0} WHEN 'identity_code' THEN identity_code_canonical({1}) WHEN 'email' THEN email_canonical({1})
+        WHEN 'phone' THEN phone_canonical({1}) ELSE trim({1}) END"""
+_VALID = """coalesce(CASE {0} WHEN 'identity_code' THEN identity_code_valid({1}) WHEN 'email' THEN email_valid({1}) WHEN 'phone' THEN phone_valid({1})
+        ELSE {0} IN ('customer_number', 'contact_id') AND {1} <> '' END, false)"""
+
+_MACROS = (
+    # A time without an offset is nobody's: it is not read.
+    """CREATE OR REPLACE TEMP MACRO moment(text) AS
+    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
+    """CREATE OR REPLACE TEMP MACRO calendar_day(text) AS
+    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(text AS DATE) END""",
+    # The filled text of a field; null where an object or a list stands.
+    """CREATE OR REPLACE TEMP MACRO said(value) AS
+    CASE WHEN left(ltrim(value), 1) IN ('{', '[') AND json_valid(value) THEN NULL ELSE filled(value) END""",
+    """CREATE OR REPLACE TEMP MACRO fits(attribute, value) AS value IS NULL OR coalesce(CASE attribute
+        WHEN 'email' THEN email_valid(email_canonical(value)) WHEN 'phone' THEN phone_valid(phone_canonical(value))
+        WHEN 'birth_date' THEN year(calendar_day(value)) BETWEEN 1850 AND 2100
+        WHEN 'language' THEN regexp_full_match(lower(value), '[a-z]{2}') ELSE strlen(value) <= 1000 END, false)""",
+)
+
+# Whoever is named: the subject; and the address or number that is being changed to.
+_IDENTIFY = f"""
+    WITH read AS (
+        SELECT record_no, payload ->> '$.subject_key_type' AS kind, filled(payload ->> '$.subject_key') AS key,
+            filled({{email}}) AS email, filled({{phone}}) AS phone FROM records)
+    SELECT record_no, NULL::VARCHAR AS native_key, list_distinct(list_filter([
+        CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, {_VALUE.format("kind", "key")}) END,
+        identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))], lambda one: one IS NOT NULL)) AS identifiers
+    FROM read"""
+
+_WHO = f"""{_VALUE.format("kind", "key")} AS subject"""
+_C = "record_no, record_key, person_key, stated_at"
+
+
+def _subjects(query: str, time: str) -> str:
+    """The query's rows with whom they are about: `kind`, `subject`, `person_key`, and when it was said."""
+    return f"""
+    SELECT *, {_VALID.format("kind", "subject")} AS subject_known, person_key(kind, subject) AS person_key,
+        moment({time}) AS said_at, coalesce(moment({time}), delivered_at) AS stated_at
+    FROM (SELECT *, {_WHO} FROM (SELECT *, said(row.subject_key_type) AS kind, said(row.subject_key) AS key FROM ({query})))"""
+
+
+_EDITS = (
+    *_MACROS,
+    f"""CREATE OR REPLACE TEMP TABLE edits AS {
+        _subjects(
+            f'''SELECT record_no, record_key, delivered_at, row, payload, json_type(payload, '$.changes') AS changes_type,
+            coalesce(json_keys(payload, '$.changes'), []) AS changed,
+            {", ".join(f'said(row.changes."{one}") AS {one}' for one in RECTIFIABLE)}
+            FROM (SELECT *, from_json(payload, '{json.dumps(_EDIT)}') AS row FROM records)''',
+            "row.edited_at",
+        )
+    }""",
+)
+
+_TOGETHER = " AND ".join(f"({' + '.join(f'({one} IS NOT NULL)::INTEGER' for one in group)}) IN (0, {len(group)})" for group in WHOLE)
+_FINE = " AND ".join(f"fits('{one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)" for one in RECTIFIABLE)
+_EDIT_VENDOR = f"""
+    SELECT record_no, said_at IS NOT NULL AS time_readable, subject_known,
+        coalesce(changes_type = 'OBJECT', false) AND coalesce({" OR ".join(f"{one} IS NOT NULL" for one in RECTIFIABLE)}, false)
+            AND list_has_all({list(RECTIFIABLE)}, changed) AS changes_known,
+        {_TOGETHER} AND (job_title IS NULL OR company_name IS NOT NULL) AND (country IS NULL OR street IS NOT NULL) AS groups_whole,
+        {_FINE} AS values_fine
+    FROM edits"""
+
+_PERSONS = f"""
+    SELECT {_C}, 0 AS position, calendar_day(birth_date) AS birth_date, CASE WHEN calendar_day(birth_date) IS NOT NULL THEN 'day' END AS birth_date_precision,
+        lower(language) AS language, NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
+        NULL::DATE AS protected_until, stated_at::DATE AS last_contact_on
+    FROM edits"""
+_NAMES = f"""
+    SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, given_names, family_name, NULL::DATE AS valid_from, NULL::DATE AS valid_to
+    FROM edits WHERE given_names IS NOT NULL OR family_name IS NOT NULL
+    UNION ALL
+    SELECT {_C}, 2, 'call', 'state', call_name, NULL, NULL, NULL FROM edits WHERE call_name IS NOT NULL"""
+_CONTACT_POINTS = f"""
+    SELECT {_C}, 3 AS position, 'email' AS kind, 'state' AS op, email AS value, email_canonical(email) AS match_key, NULL::DATE AS valid_from,
+        NULL::DATE AS valid_to FROM edits WHERE email IS NOT NULL
+    UNION ALL
+    SELECT {_C}, 4, 'phone', 'state', phone_canonical(phone), phone_canonical(phone), NULL, NULL FROM edits WHERE phone IS NOT NULL"""
+_ADDRESSES = f"""
+    SELECT {_C}, 5 AS position, 'postal' AS kind, 'state' AS op, street, NULL::VARCHAR AS street_sv, postcode, town, NULL::VARCHAR AS town_sv,
+        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
+    FROM edits WHERE street IS NOT NULL"""
+_COMPANIES = f"SELECT {_C}, 6 AS position, company_name, job_title FROM edits WHERE company_name IS NOT NULL"
+_IDENTIFIERS = f"SELECT {_C}, 7 AS position, kind AS type, subject AS value, NULL::VARCHAR AS replaced_by FROM {{0}} WHERE subject_known"
+
+_CORRECTIONS = (
+    *_MACROS,
+    f"""CREATE OR REPLACE TEMP TABLE corrected_values AS {
+        _subjects(
+            f'''SELECT record_no, record_key, delivered_at, row, said(row.attribute) AS attribute, said(row.value) AS value,
+            said(row.request_id) AS request_id, said(row.overrides) AS overrides, said(row.replaces) AS replaces
+            FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"))}') AS row FROM records)''',
+            "row.made_at",
+        )
+    }""",
+)
+_CORRECTION_VENDOR = f"""
+    SELECT record_no, said_at IS NOT NULL AS time_readable, subject_known, coalesce(attribute IN {RECTIFIABLE}, false) AND value IS NOT NULL AS changes_known,
+        fits(attribute, value) AS values_fine,
+        coalesce(regexp_full_match(request_id, 'Q[0-9A-Z]{{16,20}}'), false)
+            AND (replaces IS NULL OR regexp_full_match(replaces, '[0-9a-f]{{64}}')) AS request_named
+    FROM corrected_values"""
+_CORRECTED = f"""
+    SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value) WHEN 'language' THEN lower(value) ELSE value END AS value,
+        request_id AS request, overrides, replaces
+    FROM corrected_values WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL AND request_id IS NOT NULL"""
+
+# Of someone under protected identity no address stays, whichever way it is told.
+_PLACES = ("street", "postcode", "town", "country")
+_PLACELESS_EDIT = f"json_merge_patch(payload, '{json.dumps({'changes': dict.fromkeys(_PLACES)})}')::VARCHAR"
+_PLACELESS_CORRECTION = f"CASE WHEN (payload ->> '$.attribute') IN {_PLACES} THEN json_merge_patch(payload, '{{\"value\": null}}')::VARCHAR ELSE payload END"
+
+SOURCE = Source(
+    name="self",
+    description="What registrants say of themselves: edits in self-service, corrections on request",
+    datasets=(
+        Dataset(
+            name="edits",
+            format="json_lines",
+            without_location=_PLACELESS_EDIT,
+            identify=_IDENTIFY.format(email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"),
+            prepare=_EDITS,
+            told=_EDIT,
+            vendor=EditRecord,
+            vendor_query=_EDIT_VENDOR,
+            frames=(
+                Frame(Persons, _PERSONS),
+                Frame(Names, _NAMES),
+                Frame(ContactPoints, _CONTACT_POINTS),
+                Frame(Addresses, _ADDRESSES),
+                Frame(CompanyContacts, _COMPANIES),
+                Frame(Identifiers, _IDENTIFIERS.format("edits")),
+            ),
+        ),
+        Dataset(
+            name="corrections",
+            format="json_lines",
+            without_location=_PLACELESS_CORRECTION,
+            identify=_IDENTIFY.format(
+                email="CASE WHEN (payload ->> '$.attribute') = 'email' THEN payload ->> '$.value' END",
+                phone="CASE WHEN (payload ->> '$.attribute') = 'phone' THEN payload ->> '$.value' END",
+            ),
+            prepare=_CORRECTIONS,
+            told=dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"),
+            vendor=CorrectionRecord,
+            vendor_query=_CORRECTION_VENDOR,
+            frames=(Frame(Corrections, _CORRECTED), Frame(Identifiers, _IDENTIFIERS.format("corrected_values"))),
+        ),
+    ),
+)

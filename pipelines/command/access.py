@@ -1,0 +1,78 @@
+"""`register access` and `register portability`: a registrant's own data, in one ZIP that is handed out and not kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assets import finding, requests
+from assets.access import package
+from assets.home import Home
+from assets.requests import Request, RequestError
+from pipelines.command.main import CommandError
+from pipelines.command.showing import as_json
+from pipelines.resources import home_path, writer
+from schemas.policy import load_policy
+
+OUT = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
+@click.option("--lang", type=click.Choice(load_policy().languages), help="Default: the registrant's own, as the register knows it.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
+    """Write everything that the register holds about the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
+    home = Home(home_path())
+    with writer(home):
+        request = asked(home, request_id, "access")
+        done = package.access(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone), lang)
+    _tell(done, machine)
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def portability(request_id: str, out: Path, machine: bool) -> None:
+    """Write what the registrant of REQUEST_ID provided, processed on consent or contract (GDPR 20)."""
+    home = Home(home_path())
+    with writer(home):
+        request = asked(home, request_id, "portability")
+        done = package.portability(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone))
+    _tell(done, machine)
+
+
+def _tell(done: package.Packed, machine: bool) -> None:
+    if machine:
+        as_json(asdict(done))
+        return
+    click.echo(f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, {done.statements} statements, {done.records} records.")
+    if done.withheld_fields or done.withheld_records:
+        click.echo(f"Withheld, because they may tell of others: {done.withheld_fields} fields, {done.withheld_records} records.")
+
+
+def asked(home: Home, request_id: str, right: str) -> Request:
+    """The open request of that right. Raises CommandError for one that is closed, or of another right."""
+    try:
+        request = requests.load(home, request_id)
+    except RequestError as error:
+        raise CommandError(str(error)) from None
+    if request.right != right:
+        raise CommandError(f"the request is one of {request.right}, not of {right}")
+    if request.state == "closed":
+        raise CommandError("the request is closed, and what identified its registrant is destroyed: record a new one")
+    return request
+
+
+def registrant_of(home: Home, request: Request) -> str:
+    """The one registrant whom the request certainly means. Raises CommandError when it fits nobody or several, or is in doubt."""
+    found = finding.find(home, [request])[request.request_id]
+    if len(found.registrants) != 1:
+        raise CommandError(found.unclear or f"request {request.request_id}: nobody in the register is known by what was given")
+    return found.registrants[0]

@@ -1,0 +1,57 @@
+"""`register rectify`: a registrant has something corrected, and register and marts say it at once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from assets import rectification
+from assets.home import Home
+from pipelines.command.access import asked, registrant_of
+from pipelines.command.main import CommandError
+from pipelines.command.showing import as_json
+from pipelines.resources import home_path
+from schemas.staged import RECTIFIABLE
+
+
+@click.command()
+@click.argument("request_id")
+@click.option("--set", "changes", multiple=True, required=True, metavar="ATTRIBUTE=VALUE", help=f"Once for each of: {', '.join(RECTIFIABLE)}.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
+    """Correct what the register says of the registrant of REQUEST_ID (GDPR 16), and refresh.
+
+    The correction stands above every source until the one that was wrong delivers the corrected value. `attribute=-` asks
+    for the value at the terminal, so that it stays out of the shell's history.
+    """
+    from pipelines.command.refresh import run_refresh
+
+    values = _values(changes)
+    home = Home(home_path())
+    home.create()
+    request = asked(home, request_id, "rectification")
+    now = datetime.now(home.policy.zone)
+    try:
+        digest = rectification.deliver(home, registrant_of(home, request), request_id, values, now)
+    except rectification.RectificationError as error:
+        raise CommandError(str(error)) from None
+    # What else waits for the day may be refused; that says nothing of the correction.
+    run_refresh(home, now.date(), {str(now.date())})
+    if rectification.staged(home, digest) != len(values):
+        raise CommandError("the correction was not taken in whole: `register refresh` tells what was refused or quarantined")
+    if machine:
+        as_json({"request_id": request_id, "corrected": sorted(values)})
+    else:
+        click.echo(f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old value goes after its retention period.")
+
+
+def _values(changes: tuple[str, ...]) -> dict[str, str]:
+    """Attribute -> new value; raises CommandError, without the value, for one that is not written so or stands twice."""
+    values: dict[str, str] = {}
+    for number, change in enumerate(changes, 1):
+        name, sign, value = change.partition("=")
+        if not sign or name not in RECTIFIABLE or name in values:
+            raise CommandError(f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be corrected, once: {', '.join(RECTIFIABLE)}")
+        values[name] = click.prompt(name.replace("_", " "), hide_input=True) if value == "-" else value
+    return values

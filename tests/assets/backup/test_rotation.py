@@ -1,0 +1,123 @@
+"""Backups go by the policy's period, so that a backup from before an erasure ends by itself; one is always left."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from assets import requests
+from assets.backup import generations, rotation
+from assets.home import Home
+from assets.proof import certificate_pages, certificates
+from assets.proof.evidence import Evidence
+from assets.proof.verifying import verify
+from schemas.policy import load_policy
+
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+DAYS = load_policy().rule("backups")[1].period.count
+
+
+def days(count: int) -> datetime:
+    return NOW + timedelta(count)
+
+
+def left(home: Home) -> list[str]:
+    return [one.name for one in generations.every(home, None) if one.has_key]
+
+
+@pytest.mark.clause("P8.2")
+def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(home: Home) -> None:
+    first = generations.make(home, None, NOW).name
+    second = generations.make(home, None, days(1)).name
+    assert rotation.goes_on(home, first) == (NOW + timedelta(DAYS)).date()
+    assert rotation.rotate(home, None, days(DAYS - 1)) == rotation.Rotated([], None)
+    assert rotation.rotate(home, None, days(DAYS)) == rotation.Rotated([first], None)
+    assert left(home) == [second]
+
+
+def test_where_none_would_be_left_one_is_made_first(home: Home) -> None:
+    first = generations.make(home, None, NOW).name
+    done = rotation.rotate(home, None, days(DAYS))
+    assert done.destroyed == [first]
+    assert left(home) == [done.made]
+
+
+def test_where_there_never_was_one_none_is_made(home: Home) -> None:
+    assert rotation.rotate(home, None, NOW) == rotation.Rotated([], None)
+    assert left(home) == []
+
+
+def test_a_key_goes_wherever_its_file_is(home: Home) -> None:
+    generations.make(home, home.root.parent / "tape", NOW)
+    assert rotation.over(home, None, (NOW + timedelta(DAYS)).date())
+    rotation.rotate(home, None, days(DAYS))
+    assert left(home) == []
+
+
+def test_a_rotation_that_was_killed_is_taken_up_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for count in range(3):
+        generations.make(home, None, days(count))
+    destroy = generations.destroy
+    left_to_do = [1]
+
+    def once(*given: object) -> None:
+        left_to_do.pop()
+        destroy(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rotation, "destroy", once)
+    with pytest.raises(IndexError):
+        rotation.rotate(home, None, days(DAYS + 2))
+    monkeypatch.setattr(rotation, "destroy", destroy)
+    rotation.rotate(home, None, days(DAYS + 2))
+    assert len(left(home)) == 1
+    assert rotation.over(home, None, days(DAYS + 2).date()) == []
+
+
+def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(home: Home) -> None:
+    for count in (0, 3, 6):
+        generations.make(home, None, days(count))
+    held = rotation.holding(home, days(4))
+    assert (held.generations, held.until) == (2, (NOW + timedelta(3 + DAYS)).date())
+    assert rotation.holding(home, days(-1)) == rotation.Holding(0, None)
+    assert rotation.holding(home).generations == 3
+
+
+def closed(home: Home, at: datetime) -> str:
+    request_id = requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    requests.close(home, requests.load(home, request_id), at)
+    return request_id
+
+
+def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None:
+    """Those that were carried elsewhere: an erasure renews what lies in the data root's own folder."""
+    assert verify(home).backups == rotation.Holding()
+    generations.make(home, None, NOW)
+    generations.make(home, home.root.parent / "tape", NOW)
+    generations.make(home, home.root.parent / "tape", days(5))
+    first, second = closed(home, days(2)), closed(home, days(6))
+    assert verify(home, [first]).backups == rotation.Holding(1, (NOW + timedelta(DAYS)).date())
+    assert verify(home, [second]).backups == rotation.Holding(2, (NOW + timedelta(5 + DAYS)).date())
+    assert verify(home).backups.generations == 2
+
+
+def test_the_certificate_says_it_too(home: Home) -> None:
+    generations.make(home, home.root.parent / "tape", NOW)
+    request = requests.load(home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW))
+    content = certificates.content_of(home.policy, request, Evidence(), [], verify(home, [request.request_id]), NOW.isoformat(), {})
+    until = str(date(2026, 11, 23) + timedelta(DAYS))
+    assert content["backups"] == {"generations": 1, "until": until}
+    certificates.issue(home, content)
+    assert certificates.check(home) == []
+    for kind in ("md", "html"):
+        assert f"1, the last until {until}" in certificates.path_of(home, request.request_id, kind).read_text()
+
+
+def test_a_certificate_from_before_is_still_shown(home: Home) -> None:
+    request = requests.load(home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW))
+    content = certificates.content_of(home.policy, request, Evidence(), [], verify(home, [request.request_id]), NOW.isoformat(), {})
+    certificates.issue(home, content)
+    said = json.loads(certificates.path_of(home, request.request_id).read_bytes())["certificate"]
+    del said["backups"]
+    assert "backups from before" not in certificate_pages.markdown(said, "0")

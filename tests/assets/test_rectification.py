@@ -1,0 +1,278 @@
+"""A correction stands until the source that was wrong agrees; what was wrong is history for its time, and then in no file."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assets import deliveries, erasure, rectification, requests, retention, staged
+from assets.home import Home
+from assets.rectification import RectificationError
+from assets.register import building, rectified
+from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
+from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
+from tests.conftest import build as build_all
+from tests.e2e.homes import copied, mart_tables
+from tests.e2e.test_erasure import contact, found_anywhere
+
+CODE = code("140285-912")
+CONTACT, NUMBER, REQUEST = "880001112223", "C7000001", "Q0123456789ABCDEFG"
+OLD_MAIL, NEW_MAIL = "vaara@example.fi", "oikea@example.fi"
+FIRST, OVER = date(2026, 11, 10), date(2026, 12, 20)
+
+
+def build(home: Home, today: date = TODAY) -> None:
+    """Register and sweep, without the marts: most of what is said here is not about them."""
+    building.build(home, today)
+    retention.sweep(home, today)
+
+
+def refresh(home: Home, today: date = TODAY) -> None:
+    take_in(home, today)
+    build(home, today)
+
+
+def crm(home: Home, on: date, **changed: str) -> None:
+    own = contact(CONTACT, "Aino", "Vaaranimi", OLD_MAIL, "1985-02-14", **{"Customer number": NUMBER, "Street Address": "Vaarakatu 4", "City": "Espoo"})
+    own |= {"Postal Code": "02100", "Unsubscribed from all email": "true", "Day": str(on) if changed else ""}
+    other = contact("880009990000", "Bertta", "Muu", "bertta@example.fi", "1970-01-01")
+    put(home, "crm", str(on), "contacts", csv([{**own, **changed}, {**other, "Unsubscribed from all email": "", "Day": ""}]), 2)
+
+
+def rectify(home: Home, on: date = TODAY, **values: str) -> None:
+    now = datetime(on.year, on.month, on.day, 9, 0, tzinfo=UTC)
+    rectification.deliver(home, aino(home)["registrant_id"], REQUEST, values, now)
+    refresh(home, on)
+
+
+def aino(home: Home) -> dict[str, str]:
+    return rows(home, f"SELECT * FROM registrants WHERE customer_number = '{NUMBER}'")[0]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A register of the CRM's first delivery, which each test works on a copy of."""
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
+    crm(home, FIRST)
+    refresh(home)
+    return home.root
+
+
+@pytest.fixture
+def known(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "data"))
+
+
+@pytest.mark.clause("P9.1")
+def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikea")
+    row = aino(known)
+    assert (row["email"], row["family_name"], row["given_names"]) == (NEW_MAIL, "Oikea", "Aino")
+    told = rows(known, "SELECT attribute, source FROM provenance WHERE rectified ORDER BY attribute")
+    assert told == [{"attribute": "email", "source": "self"}, {"attribute": "family_name", "source": "self"}]
+
+
+def test_the_old_value_is_history_and_not_current(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikea")
+    points = rows(known, "SELECT value, is_current, source FROM contact_points WHERE value IN ('vaara@example.fi', 'oikea@example.fi') ORDER BY value")
+    assert [(one["value"], one["is_current"], one["source"]) for one in points] == [(NEW_MAIL, True, "self"), (OLD_MAIL, False, "crm")]
+    names = rows(known, "SELECT family_name, is_current FROM names WHERE given_names = 'Aino' ORDER BY family_name")
+    assert [(one["family_name"], one["is_current"]) for one in names] == [("Oikea", True), ("Vaaranimi", False)]
+    corrections = rows(known, "SELECT attribute, value, old_value, stands, overrides FROM corrections ORDER BY attribute")
+    assert [tuple(one.values()) for one in corrections] == [
+        ("email", NEW_MAIL, OLD_MAIL, True, "crm"),
+        ("family_name", "Oikea", "Vaaranimi", True, "crm"),
+    ]
+
+
+def test_marts_say_it(known: Home) -> None:
+    rectify(known, email=NEW_MAIL)
+    build_all(known)
+    told = {str(value) for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"] for value in row}
+    assert NEW_MAIL in told
+    assert OLD_MAIL not in told
+
+
+@pytest.mark.parametrize("changed", [{}, {"Job Title": "ostaja"}])
+def test_it_survives_later_deliveries_of_the_wrong_value(known: Home, changed: dict[str, str]) -> None:
+    """Word for word the same, which is a repetition, and in a newer version of the record."""
+    rectify(known, email=NEW_MAIL)
+    crm(known, TODAY + timedelta(1), **changed)
+    refresh(known, TODAY + timedelta(1))
+    assert aino(known)["email"] == NEW_MAIL
+
+
+def test_it_ends_by_itself_when_the_source_agrees(known: Home) -> None:
+    rectify(known, email=NEW_MAIL)
+    crm(known, TODAY + timedelta(1), Email=" Oikea@example.fi")
+    refresh(known, TODAY + timedelta(1))
+    ended = rows(known, "SELECT stands, ended_on, ended_by FROM corrections")[0]
+    assert tuple(ended.values()) == (False, TODAY + timedelta(1), "crm")
+    assert aino(known)["email"].strip().lower() == NEW_MAIL
+    crm(known, TODAY + timedelta(2), Email="uudempi@example.fi")
+    refresh(known, TODAY + timedelta(2))
+    assert aino(known)["email"] == "uudempi@example.fi"
+
+
+def test_another_source_that_agrees_does_not_end_it(home: Home) -> None:
+    basic_data(home, str(FIRST), [person(CODE, name("Aino", "Vaara"), part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")))])
+    crm(home, FIRST)
+    contract = {"contract_number": "K-1", "contact_id": CONTACT, "customer_number": NUMBER, "identity_code": CODE, "product": "sähkö", "status": "active"}
+    more = {"starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z"}
+    put(home, "crm", str(FIRST), "contracts", csv([{**contract, **more}]), 1)
+    refresh(home)
+    rectify(home, family_name="Oikea")
+    crm(home, TODAY + timedelta(1), **{"Last Name": "Oikea"})
+    refresh(home, TODAY + timedelta(1))
+    assert rows(home, "SELECT stands, overrides FROM corrections")[0] == {"stands": True, "overrides": "population_register"}
+    assert aino(home)["family_name"] == "Oikea"
+
+
+def test_a_later_correction_takes_the_place_of_an_earlier_one(known: Home) -> None:
+    rectify(known, email="ensin@example.fi")
+    rectify(known, TODAY + timedelta(1), email=NEW_MAIL)
+    assert aino(known)["email"] == NEW_MAIL
+    told = rows(known, "SELECT value, old_value, stands, ended_by, overrides FROM corrections ORDER BY since")
+    assert [tuple(one.values()) for one in told] == [
+        ("ensin@example.fi", OLD_MAIL, False, "self", "crm"),
+        (NEW_MAIL, "ensin@example.fi", True, None, "crm"),
+    ]
+
+
+def test_the_order_in_which_runs_came_does_not_matter(known: Home, tmp_path: Path) -> None:
+    """Built anew from what is staged, with no build in between, it is the same."""
+    rectify(known, email=NEW_MAIL)
+    for days, mail in ((1, NEW_MAIL), (2, OLD_MAIL)):
+        crm(known, TODAY + timedelta(days), Email=mail)
+    take_in(known, TODAY + timedelta(2))
+    build(known, TODAY + timedelta(2))
+    assert aino(known)["email"] == OLD_MAIL
+    assert rows(known, "SELECT ended_on FROM corrections")[0]["ended_on"] == TODAY + timedelta(1)
+
+
+EVERYTHING = {
+    "given_names": "Oikea Aino", "family_name": "Oikeanimi", "birth_date": "1986-03-15", "email": NEW_MAIL, "street": "Oikeakatu 5", "postcode": "00200",
+    "town": "HELSINKI", "language": "sv", "phone": "+358401234567", "company_name": "Oikea Oy", "job_title": "ostaja", "call_name": "Ansku", "country": "SE",
+}  # fmt: skip
+
+
+def test_every_attribute_can_be_corrected(known: Home) -> None:
+    rectify(known, **EVERYTHING)
+    row = aino(known)
+    assert {name: str(row[name]) for name in EVERYTHING} == EVERYTHING
+    assert rows(known, "SELECT count(*) AS n FROM corrections WHERE stands")[0]["n"] == len(EVERYTHING)
+
+
+WRONG = [OLD_MAIL, "Vaaranimi", "Vaarakatu"]
+
+
+@pytest.mark.clause("P8.3", "P9.1")
+def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
+    assert found_anywhere(known.root, WRONG) != []
+    before = rows(known, "SELECT count(*) AS n FROM registrants")
+    # Until then the source goes on saying it: word for word, and in a newer version of its record.
+    crm(known, TODAY + timedelta(1))
+    crm(known, TODAY + timedelta(2), **{"Job Title": "ostaja"})
+    take_in(known, OVER)
+    build_all(known, OVER)
+    assert found_anywhere(known.root, WRONG) == []
+    assert rows(known, "SELECT count(*) AS n FROM registrants") == before
+    row = aino(known)
+    assert (row["email"], row["family_name"], row["street"], row["given_names"]) == (NEW_MAIL, "Oikea", "Oikeakatu 4", "Aino")
+    assert rows(known, "SELECT DISTINCT old_value FROM corrections") == [{"old_value": None}]
+
+
+def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
+    refresh(known, OVER)
+    for days, changed in ((1, {}), (2, {"Job Title": "ostaja"}), (3, {"Job Title": "ostaja"}), (4, {})):
+        crm(known, OVER + timedelta(days), **changed)
+        refresh(known, OVER + timedelta(days))
+        assert found_anywhere(known.root, WRONG) == [], days
+        assert aino(known)["email"] == NEW_MAIL
+
+
+def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Home) -> None:
+    others = "SELECT * FROM registrants WHERE customer_number IS DISTINCT FROM 'C7000001'"
+    before = rows(known, others)
+    rectify(known, email=NEW_MAIL)
+    refresh(known, OVER)
+    assert rows(known, others) == before
+    assert all(entry.conserved for entry in deliveries.book(known))
+    assert staged.lost_by_key(known, deliveries.book(known)) == 0
+
+
+def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikea")
+    refresh(known, OVER)
+    every = {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in ("registrants", "names", "contact_points", "corrections", "provenance")}
+    build(known, OVER)
+    assert {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in every} == every
+
+
+def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
+    rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
+    build_all(known, OVER)
+    request_id = requests.receive(known, "erasure", "written", [f"customer_number:{NUMBER}"], datetime(2026, 12, 21, tzinfo=UTC))
+    erasure.find(known, [request_id])
+    erasure.suppress(known, [request_id], OVER)
+    erasure.remove(known, [request_id], OVER)
+    build_all(known, OVER)
+    assert erasure.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
+    assert found_anywhere(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
+    assert rows(known, "SELECT * FROM corrections") == []
+    assert not (known.lake / rectified.LET_GO).exists()
+    crm(known, OVER)
+    refresh(known, OVER)
+    assert rows(known, "SELECT * FROM registrants WHERE family_name <> 'Muu'") == []
+
+
+def test_of_someone_under_protected_identity_no_corrected_address_stays(home: Home) -> None:
+    basic_data(home, str(FIRST), [person(CODE, name("Aino", "Vaara"), home_address("Vaarakatu", "4", "00100", "HELSINKI", "2015-05-01"))])
+    refresh(home)
+    registrant = rows(home, "SELECT registrant_id FROM registrants")[0]["registrant_id"]
+    rectification.deliver(home, registrant, REQUEST, {"street": "Salakatu 7"}, datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
+    refresh(home)
+    assert rows(home, "SELECT street FROM registrants")[0]["street"] == "Salakatu 7"
+    basic_data(home, "2026-11-21", [person(CODE, name("Aino", "Vaara"), protection(True))])
+    refresh(home, date(2026, 11, 21))
+    assert rows(home, "SELECT street FROM registrants")[0]["street"] is None
+    assert found_anywhere(home.root, ["Salakatu"]) == []
+
+
+def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> None:
+    event = {
+        "event_ts": "2026-11-11T08:00:00Z", "subject_key_type": "email", "subject_key": OLD_MAIL, "purpose": "direct_marketing", "channel": "all",
+        "status": "objected", "source": "web-form", "evidence": "", "text_version": "", "language": "fi",
+    }  # fmt: skip
+    put(known, "consents", "2026-11-12", "consent_log", csv([event]), 1)
+    refresh(known)
+    holding = "SELECT purpose, channel, choice FROM choices JOIN registrants USING (registrant_id) WHERE customer_number = 'C7000001' AND choice = 'objected'"
+    before = rows(known, holding)
+    assert len(before) == 1
+    rectify(known, email=NEW_MAIL)
+    for on in (OVER, OVER + timedelta(1)):
+        refresh(known, on)
+        assert rows(known, holding) == before
+    assert rows(known, f"SELECT is_current FROM contact_points WHERE value = '{OLD_MAIL}'") == [{"is_current": False}]
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"email": "not an address"}, "SELF-VALUE"),
+        ({"birth_date": "1985-02-30"}, "SELF-VALUE"),
+        ({"family_name": " "}, "SELF-VALUE"),
+        ({"identity_code": "x"}, "nothing that can be corrected"),
+        ({"family_name": "vaaranimi"}, "already says"),
+    ],
+)
+def test_what_cannot_be_corrected_is_refused_without_its_value(known: Home, values: dict[str, str], why: str) -> None:
+    with pytest.raises(RectificationError, match=why) as refused:
+        rectification.deliver(known, aino(known)["registrant_id"], REQUEST, values, datetime(2026, 11, 20, tzinfo=UTC))
+    assert not any(value in str(refused.value) for value in values.values() if len(value) > 2)
+    assert not list((known.inbox / "self").rglob("*.jsonl"))

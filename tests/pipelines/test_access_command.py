@@ -1,0 +1,96 @@
+"""`register access`, `portability`, `rectify` and `backup --rotate` as they are typed: what they refuse, and that they print nobody's data."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from assets import requests
+from assets.backup import generations
+from assets.home import Home
+from assets.register import building
+from pipelines.command import access, backup, rectification
+from schemas.policy import load_policy
+from tests.assets.access.world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
+from tests.conftest import TODAY, take_in
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("asked") / "data")
+    home.create()
+    deliver(home)
+    take_in(home)
+    building.build(home, TODAY)
+    return home
+
+
+def ask(home: Home, right: str, identifier: str) -> str:
+    return requests.receive(home, right, "written", [identifier], NOW)
+
+
+def typed(home: Home, command: object, *words: str, given: str | None = None) -> Result:
+    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words), input=given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("right", "command"), [("access", access.access), ("portability", access.portability)])
+def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right: str, command: object) -> None:
+    answer = typed(known, command, ask(known, right, f"identity_code:{SELF_CODE}"), "--out", str(tmp_path / "one.zip"))
+    assert answer.exit_code == 0, answer.output
+    assert answer.output.startswith("Written: ")
+    assert not any(one in answer.output for one in ("Aino", SELF_CODE, SELF_NUMBER, "@"))
+    assert (tmp_path / "one.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("right", "identifier", "why"),
+    [
+        ("erasure", f"identity_code:{SELF_CODE}", "one of erasure, not of access"),
+        ("access", "customer_number:C-NOBODY", "fits none"),
+        ("access", f"email:{SHARED_MAIL}", "fits 2"),
+    ],
+)
+def test_a_request_that_does_not_fit_is_refused(known: Home, tmp_path: Path, right: str, identifier: str, why: str) -> None:
+    answer = typed(known, access.access, ask(known, right, identifier), "--out", str(tmp_path / "one.zip"))
+    assert answer.exit_code == 1
+    assert why in answer.output
+    assert identifier.partition(":")[2] not in answer.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_request_means_nobody_any_more(known: Home, tmp_path: Path) -> None:
+    request_id = ask(known, "access", f"identity_code:{SELF_CODE}")
+    requests.close(known, requests.load(known, request_id), NOW)
+    answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
+    assert (answer.exit_code, "closed" in answer.output) == (1, True)
+
+
+@pytest.mark.parametrize("change", ["email", "=x", "identity_code=x", "shoe=43"])
+def test_what_is_no_correction_is_refused_without_its_value(known: Home, change: str) -> None:
+    answer = typed(known, rectification.rectify, ask(known, "rectification", f"identity_code:{SELF_CODE}"), "--set", change)
+    assert answer.exit_code == 1
+    assert "--set number 1" in answer.output
+    assert "43" not in answer.output
+
+
+def test_a_value_is_asked_for_at_the_terminal_unseen(known: Home) -> None:
+    request_id = ask(known, "rectification", f"identity_code:{SELF_CODE}")
+    answer = typed(known, rectification.rectify, request_id, "--set", "email=-", given="no-address-at-all\n")
+    assert answer.exit_code == 1
+    assert "SELF-VALUE" in answer.output
+    assert "no-address-at-all" not in answer.output
+    assert not (known.inbox / "self").exists()
+
+
+def test_rotation_makes_none_and_destroys_what_is_over(home: Home) -> None:
+    over = generations.make(home, None, datetime.now(UTC) - timedelta(load_policy().rule("backups")[1].period.count + 1)).name
+    kept = generations.make(home, None, datetime.now(UTC)).name
+    answer = typed(home, backup.backup, "--rotate")
+    assert answer.exit_code == 0, answer.output
+    assert f"Destroyed: {over}" in answer.output
+    assert [one.name for one in generations.every(home, None)] == [kept]
