@@ -200,6 +200,14 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
     return with_event(kept, "erasing", now) if state == "erasing" and request.state != "erasing" else kept
 
 
+def certainly(home: Home, request: Request) -> str:
+    """The id of the one registrant whom an open request certainly means; changes nothing. Raises RequestError saying why there is none."""
+    found = find(home, [request])[request.request_id]
+    if len(found.registrants) != 1:
+        raise RequestError(found.unclear or f"request {request.request_id}: nobody in the register is known by what was given")
+    return found.registrants[0]
+
+
 def decide(home: Home, request_id: str, registrant_id: str, now: datetime) -> Request:
     """Say whom a request means. Raises RequestError when the register has no registrant of that id, or the request is closed."""
     with home.connect() as connection:

@@ -24,6 +24,9 @@ def home(known_home: Home) -> Home:
     return known_home
 
 
+GIVEN = [f"contact_id:{LEAVES.contact_id}", f"email:{LEAVES.email}", f"email:{SHARED}", "customer_number:C-NOBODY"]
+
+
 def asked(home: Home, *given: str) -> Request:
     request_id = requests.receive(home, "erasure", "written", list(given), NOW)
     return finding.record(home, [request_id], NOW)[request_id]
@@ -68,6 +71,15 @@ def test_an_address_and_a_phone_that_agree_are_certain(home: Home) -> None:
 def test_an_address_and_a_phone_that_disagree_mean_nobody(home: Home) -> None:
     found = asked(home, f"email:{LEAVES.email}", f"phone:{STAYS.phone}")
     assert (found.state, len(found.candidates)) == ("unclear", 2)
+
+
+def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(home: Home) -> None:
+    meant = {given: requests.load(home, requests.receive(home, "access", "written", [given], NOW)) for given in GIVEN}
+    assert finding.certainly(home, meant[GIVEN[0]]) == registrant_of(home, LEAVES.identity_code)
+    for given in GIVEN[1:]:
+        with pytest.raises(RequestError) as told:
+            finding.certainly(home, meant[given])
+        assert given.split(":")[1] not in str(told.value)
 
 
 def test_who_is_known_by_an_address_only_is_found_by_it(home: Home) -> None:
