@@ -58,7 +58,7 @@ def _tell(done: package.Packed, machine: bool) -> None:
 
 
 def asked(home: Home, request_id: str, right: str) -> Request:
-    """The open request of that right. Raises CommandError for one that is closed, or of another right."""
+    """The open request of that right, of whom it is known who asks (GDPR 12(6)). Raises CommandError for any other."""
     try:
         request = requests.load(home, request_id)
     except RequestError as error:
@@ -67,6 +67,8 @@ def asked(home: Home, request_id: str, right: str) -> Request:
         raise CommandError(f"the request is one of {request.right}, not of {right}")
     if request.state == "closed":
         raise CommandError("the request is closed, and what identified its registrant is destroyed: record a new one")
+    if not request.verification:
+        raise CommandError("nobody has verified who asks: `register request verify` with the means, or with a code to a contact that is on file")
     return request
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assets import requests
+from assets import requests, verification
 from assets.home import Home
 from tests.e2e.conftest import Refreshed
 from tests.e2e.homes import Ended, copied, mart_tables, parquet_rows, register
@@ -19,7 +19,10 @@ CODE = re.compile(r"[0-9]{6}[-+A-FU-Y]9[0-9]{2}[0-9A-Y]")
 
 
 def ask(root: Path, right: str, identifier: str) -> str:
-    return requests.receive(Home(root), right, "written", [identifier], datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
+    now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+    request_id = requests.receive(Home(root), right, "written", [identifier], now)
+    verification.verified(Home(root), request_id, "identity_document", now)
+    return request_id
 
 
 def golden(root: Path) -> list[dict[str, str]]:

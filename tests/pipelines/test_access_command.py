@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import requests
+from assets import requests, verification
 from assets.backup import generations
 from assets.home import Home
 from assets.register import building
@@ -31,7 +31,10 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def ask(home: Home, right: str, identifier: str) -> str:
-    return requests.receive(home, right, "written", [identifier], NOW)
+    """A request of somebody whose identity has been verified."""
+    request_id = requests.receive(home, right, "written", [identifier], NOW)
+    verification.verified(home, request_id, "identity_document", NOW)
+    return request_id
 
 
 def typed(home: Home, command: object, *words: str, given: str | None = None) -> Result:
@@ -51,8 +54,8 @@ def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right:
     ("right", "identifier", "why"),
     [
         ("erasure", f"identity_code:{SELF_CODE}", "one of erasure, not of access"),
-        ("access", "customer_number:C-NOBODY", "fits none"),
-        ("access", f"email:{SHARED_MAIL}", "fits 2"),
+        ("access", "customer_number:C-NOBODY", "nobody in the register"),
+        ("access", f"email:{SHARED_MAIL}", "registrants; give an identity code"),
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(known: Home, tmp_path: Path, right: str, identifier: str, why: str) -> None:
@@ -60,6 +63,14 @@ def test_a_request_that_does_not_fit_is_refused(known: Home, tmp_path: Path, rig
     assert answer.exit_code == 1
     assert why in answer.output
     assert identifier.partition(":")[2] not in answer.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_handed_to_somebody_who_is_not_verified(known: Home, tmp_path: Path) -> None:
+    request_id = requests.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
+    answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
+    assert answer.exit_code == 1
+    assert "register request verify" in answer.output
     assert list(tmp_path.iterdir()) == []
 
 
