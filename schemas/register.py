@@ -325,6 +325,18 @@ class Informed(TableModel):
         name = "informed"
 
 
+class IdentityEvents(TableModel):
+    """Which registrant became which; kept in `lake/identity_events.parquet`: it tells of builds, which the register itself knows nothing of."""
+
+    happened_on: Day = column("technical", "the build's day", required=True)
+    registrant_id: Text = column("registrant_id", "as it was", required=True)
+    became: Text = column("registrant_id", "as it is now, for all of the registrant or a part", required=True)
+    event: Text = column("technical", "merged, split or renamed", required=True)
+
+    class Config:
+        name = "identity_events"
+
+
 class SegregatedOrders(TableModel):
     """Orders whose registrant's own time is over: what the accounts need, until the statute's time is over. For that duty only."""
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.linkage.fields import BITS, Field, share_columns
 from assets.linkage.mixture import HOUSEHOLD, RANDOM, levels_of, log_likelihood
 from assets.linkage.model import Model
+from assets.linkage.scoring import BOTH_SHARES
 
 LEAST_BITS = -10.0
 """Pairs that are further from being one person are not explained, unless they are in one cluster."""
@@ -26,14 +27,14 @@ def explain(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], mode
     patterns = np.asarray(connection.execute("SELECT DISTINCT pattern FROM linkage_pairs ORDER BY pattern").fetchnumpy()["pattern"], np.uint64)
     connection.register("linkage_reasons", _reasons(fields, model, patterns))
     names = ", ".join(f"'{name}'" for name in passes) or "NULL"
-    shares = "".join(f", greatest(l.{name}_share, r.{name}_share) AS {name}_share" for name in share_columns(fields))
+    shares = "".join(f", greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in share_columns(fields))
     bits = ", ".join(f"round({model.slope} * ({_rarity(place, field, model)}), 2)::FLOAT AS {field.name}_bits" for place, field in enumerate(fields))
     told = ", ".join(f"{field.name}, {field.name}_bits" for field in fields)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_explained AS
         WITH pairs AS (
             SELECT one, other, pattern, weight, passes, lk.key AS one_key, rk.key AS other_key, lc.first = rc.first AS linked{shares}
-            FROM linkage_pairs JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other
+            FROM linkage_pairs {BOTH_SHARES}
             JOIN linkage_keys AS lk ON lk.id = one JOIN linkage_keys AS rk ON rk.id = other
             JOIN linkage_clusters AS lc ON lc.id = one JOIN linkage_clusters AS rc ON rc.id = other
             WHERE weight >= {LEAST_BITS} OR lc.first = rc.first),
