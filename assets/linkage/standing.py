@@ -20,7 +20,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.linkage import calibration, candidates, chance, contacts, fields, mixture, normalise, passes, scoring
+from assets.linkage import calibration, candidates, chance, contacts, explain, fields, mixture, normalise, passes, scoring
 from assets.linkage.fields import BITS, Field
 from assets.linkage.mixture import Ints
 from assets.linkage.model import Model, levels_of_fields
@@ -80,7 +80,7 @@ class Standing:
         return passes.named(self.columns, spelt)
 
     def weigh(self, chosen: list[passes.Pass] | None = None) -> Weighed:
-        """Make `linkage_pairs(one, other, passes, pattern, weight, clash)` of those in `linkage_nodes(id, node, code)`.
+        """Make `linkage_pairs(one, other, passes, pattern, weight, clash, proven)` of those in `linkage_nodes(id, node, code)`.
 
         Pairs of one node are left out, and pairs of two codes but for a sample.
         """
@@ -107,6 +107,10 @@ class Standing:
             shared_contacts=shared,
             passes=[asdict(one) for one in opened],
         )
+
+    def explain(self, pairs: str) -> None:
+        """Make `linkage_reasons` (explain.py) of these of the weighed pairs; what is capped for want of proof shows in `start`."""
+        explain.reasons(self.connection, self.fields, self._scaled(), pairs)
 
     def cluster(self, label: Ints, code: Ints, apart: Ints) -> Ints:
         """The smallest node of everybody's cluster, (records,), of the weighed pairs.
@@ -205,7 +209,7 @@ class Standing:
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
             SELECT one, other, passes, pattern, CASE WHEN {self._proven()} THEN weight ELSE least(weight, {UNPROVEN})::FLOAT END AS weight,
-                {self._clash()} AS clash
+                {self._clash()} AS clash, {self._proven()} AS proven
             FROM linkage_weighed"""
         )
         self.connection.execute("DROP TABLE linkage_weighed")

@@ -31,6 +31,7 @@ from assets.register import (
     protected,
     relationships,
     remembered,
+    review,
     segregation,
     succession,
 )
@@ -104,6 +105,7 @@ def build(home: Home, today: date) -> Built:
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.links |= {"succession": succession.note(home, connection, today), "drift": remembered.keep(home, connection)}
+        built.links["to_review"] = review.keep(home, connection)
         built.timed("write", lambda: _write(home, connection, built))
         foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")

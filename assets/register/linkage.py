@@ -113,7 +113,8 @@ class Linkage:
 
 _TABLES = (
     "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shares", "linkage_candidates",
-    "linkage_compared", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided", "decisions", "bases", "joined",
+    "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
+    "decisions", "bases", "joined",
 )  # fmt: skip
 
 
@@ -150,6 +151,7 @@ class _Round:
         return report(
             self.connection,
             self.weighed,
+            explain=self.standing.explain,
             links=tuple(PASSES),
             compared=self.standing.compared,
             calibration=self.standing.calibrated().table,

@@ -59,6 +59,7 @@ def main() -> None:
         refresh,
         report,
         retention,
+        review,
         sample,
         sql,
         ui,
@@ -86,6 +87,7 @@ def main() -> None:
         report.report,
         report.inform,
         link.link_command,
+        review.review_command,
         sql.sql,
         ui.ui,
     ):
