@@ -125,7 +125,9 @@ def _explained(connection: duckdb.DuckDBPyConnection, explain: Callable[[str], N
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_shown AS {shown}")
     explain(
-        f"""SELECT one, other, pattern, weight, proven, together, weight BETWEEN {GREY[0]} AND {GREY[1]} AS grey
+        # Of those who are one, the doubtful are those whom a weak link made one.
+        f"""SELECT one, other, pattern, weight, proven, together,
+            weight BETWEEN CASE WHEN together THEN {SURE} ELSE {GREY[0]} END AND {GREY[1]} AS grey
         FROM linkage_judged WHERE weight BETWEEN {GREY[0]} AND {GREY[1]} OR (one, other) IN (SELECT (one, other) FROM linkage_shown)"""
     )
     rows = connection.execute("SELECT what, linkage_reasons.* FROM linkage_reasons JOIN linkage_shown USING (one, other) ORDER BY what").fetchall()
