@@ -64,6 +64,8 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
             metadata |= who_is_who.metadata(built.links)
         if table == "registrants":
             metadata |= numbers({"changes_held_back": built.held_back})
+            told = ([attribute, *counts] for attribute, counts in built.conflicts.items())
+            metadata["conflicting_values"] = counts_table(["attribute", "registrants", "between sources"], told)
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
             metadata |= numbers(built.expired)

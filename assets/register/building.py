@@ -49,6 +49,7 @@ class Built:
     rows: dict[str, int] = field(default_factory=dict)
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
+    conflicts: dict[str, list[int]] = field(default_factory=dict)
     held_back: int = 0
     admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -102,6 +103,8 @@ def build(home: Home, today: date) -> Built:
         built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
+        rows = connection.execute("SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute").fetchall()
+        built.conflicts = {attribute: [registrants, between] for attribute, registrants, between in rows}
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.links |= {"succession": succession.note(home, connection, today), "drift": remembered.keep(home, connection)}
