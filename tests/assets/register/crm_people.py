@@ -11,15 +11,15 @@ NAMESAKE = {"First Name": "Aino", "Last Name": "Bergman"}
 OTHERS = ("Eero Korpi", "Saga Lampi", "Ilmari Niemi", "Kerttu Salo", "Onni Harju")
 
 
-def deliver(home: Home, day: str, **people: dict[str, str]) -> None:
-    """A full export of the contacts named by number (`n7`), and of five others."""
+def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> None:
+    """A full export of the contacts named by number (`n7`), and of five others, as of the end of a period (default: the day)."""
     contacts = {number.removeprefix("n"): said for number, said in people.items()}
     for number, name in enumerate(OTHERS, 901):
         first, last = name.split()
         contacts[str(number)] = {"First Name": first, "Last Name": last, "Email": f"{first}.{last}@example.fi".lower()}
     usual = {"Create Date": "2026-01-01 10:00", "Last Activity Date": "2026-10-01 10:00", "Email": "", "Date of birth": "", "Street Address": ""}
     rows = [{"Record ID": number, **usual, "Postal Code": "", "City": "", **said} for number, said in contacts.items()]
-    put(home, "crm", day, "contacts", csv(rows), len(rows))
+    put(home, "crm", day, "contacts", csv(rows), len(rows), period={"from": day, "to": until or day})
 
 
 def key(number: str) -> str:
