@@ -17,18 +17,19 @@ from assets.register import remembered
 from assets.register.linkage import Linkage
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
-FIRST_SEEN = """concat_ws('/', said.day, said.period_last, lpad(said.sequence::VARCHAR, 12, '0'), said.delivery_id, lpad(said.record_no::VARCHAR, 12, '0'))"""
+FIRST_SEEN = "concat_ws('/', one.day, period_last, lpad(sequence::VARCHAR, 12, '0'), one.delivery_id, lpad(record_no::VARCHAR, 12, '0'))"
 """SQL: what tells which record was first: day, end of the delivery's period, its number, itself, and the record's place."""
 
 
 def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `source_persons(person_key, first_seen, last_contact_on)`, over everything that `facts.gather` made.
 
-    Merged with what the last run remembered, so that neither is lost when old records go. The end of a contract counts as
-    a contact.
+    Merged with what the last run remembered, so that neither is lost when old records go. What was first counts even if a later
+    version of the record has taken its place: whoever took in one day after the other has seen it. The end of a contract
+    counts as a contact.
     """
     spoken = " UNION ALL ".join(
-        f"SELECT person_key, said, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
+        f"SELECT person_key, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
         for table, contact in (
             ("persons", "last_contact_on"),
             ("identifiers", "NULL::DATE"),
@@ -47,10 +48,12 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE source_persons AS
-        WITH now AS (
-            SELECT person_key, min({FIRST_SEEN}) AS first_seen,
-                max(contact_on) AS last_contact_on
-            FROM ({spoken}) GROUP BY person_key),
+        WITH spoken AS (SELECT person_key, max(contact_on) AS last_contact_on FROM ({spoken}) GROUP BY person_key),
+        first AS (
+            SELECT coalesce(renamed.now, one.person_key) AS person_key, min({FIRST_SEEN}) AS first_seen
+            FROM staged_identifiers AS one JOIN book ON book.delivery_id = one.delivery_id LEFT JOIN renamed ON renamed.person_key = one.person_key
+            GROUP BY ALL),
+        now AS (SELECT * FROM spoken LEFT JOIN first USING (person_key)),
         ended AS (
             SELECT coalesce(renamed.now, contract_ends.person_key) AS person_key, max(ends_on) AS ends_on
             FROM contract_ends LEFT JOIN renamed USING (person_key) GROUP BY ALL)
