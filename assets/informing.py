@@ -169,7 +169,7 @@ def _told(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             ANTI JOIN membership USING (person_key)),
         first AS (
             SELECT registrant_id, delivered.source AS source, string_split(first_seen, '/')[1]::DATE AS day
-            FROM membership JOIN delivered ON delivered.delivery_id = string_split(first_seen, '/')[2]),
+            FROM membership JOIN delivered ON delivered.delivery_id = string_split(first_seen, '/')[-2]),
         still AS (
             SELECT registrant_id, source, min(day) AS day FROM ({spoken}) JOIN known USING (person_key) GROUP BY registrant_id, source)
         SELECT registrant_id, source, third_party, min(day) AS day FROM (FROM first UNION ALL FROM still) JOIN sources USING (source)

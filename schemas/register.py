@@ -11,8 +11,7 @@ CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",
     "LINK-CUSTOMER-NUMBER": "the same customer number",
     "LINK-CONTACT-ID": "the same contact in the CRM",
-    "LINK-EMAIL-NAME": "the same e-mail address and an agreeing name",
-    "LINK-PHONE-NAME": "the same phone and an agreeing name",
+    "LINK-DECISION": "somebody has looked at both and said that they are one person",
     "LINK-EMAIL-ONLY": "known by an e-mail address alone, which one registrant has",
     "LINK-USER-ID": "the same account on the website",
     "LINK-VISITOR-ID": "the same cookie, that of one person",
@@ -344,6 +343,18 @@ class Informed(TableModel):
 
     class Config:
         name = "informed"
+
+
+class IdentityEvents(TableModel):
+    """Which registrant became which; kept in `lake/identity_events.parquet`: it tells of builds, which the register itself knows nothing of."""
+
+    happened_on: Day = column("technical", "the build's day", required=True)
+    registrant_id: Text = column("registrant_id", "as it was", required=True)
+    became: Text = column("registrant_id", "as it is now, for all of the registrant or a part", required=True)
+    event: Text = column("technical", "merged, split or renamed", required=True)
+
+    class Config:
+        name = "identity_events"
 
 
 class SegregatedOrders(TableModel):

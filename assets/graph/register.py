@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from assets.graph import who_is_who
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import column_schema, counts_table, numbers, without_values
 from assets.home import Home
@@ -60,17 +61,18 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
     for table in building.TABLES:
         metadata: dict[str, Any] = {"dagster/row_count": built.rows[table]}
         if table == "membership":
-            metadata |= {name: value for name, value in built.links.items() if isinstance(value, (int, float))}
-            metadata["links_per_pass"] = counts_table(["pass", "links"], sorted(dict(built.links.get("links", {})).items()))  # type: ignore[call-overload]
+            metadata |= who_is_who.metadata(built.links)
         if table == "registrants":
             metadata |= numbers({"changes_held_back": built.held_back})
+            told = ([attribute, *counts] for attribute, counts in built.conflicts.items())
+            metadata["conflicting_values"] = counts_table(["attribute", "registrants", "between sources"], told)
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
             metadata |= numbers(built.expired)
         if table == "admission":
             metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
-    for name, found in quality.check(home).items():
+    for name, found in {**quality.check(home), "two_identity_codes": int(str(built.links["two_code_clusters"]))}.items():
         yield dg.AssetCheckResult(asset_key=["register", "registrants"], check_name=name, passed=found == 0, metadata={"found": found})
 
 

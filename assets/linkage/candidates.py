@@ -17,7 +17,7 @@ CAP = OVERSIZED
 
 @dataclass
 class Opened:
-    """What one pass found: pairs (before other passes' are taken off), and keys that were split or dropped as oversized."""
+    """What one pass found: pairs (before other passes' are taken off), and keys that were split or, if nothing splits them, dropped as oversized."""
 
     name: str
     pairs: int = 0
@@ -54,14 +54,16 @@ def _open(connection: duckdb.DuckDBPyConnection, one: Pass, bit: int, allowed: s
         opened.split = oversized
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE linkage_oversized AS
-            SELECT id FROM linkage_blocks SEMI JOIN (FROM linkage_sizes WHERE n > {CAP}) USING (key)"""
+            SELECT id, key FROM linkage_blocks SEMI JOIN (FROM linkage_sizes WHERE n > {CAP}) USING (key)"""
         )
         _blocks(connection, f"FROM ({one.keys(split=True)}) SEMI JOIN linkage_oversized USING (id)")
         opened.pairs += _pairs(connection, bit, allowed)
-        oversized = _count(connection, f"SELECT count(*) FROM linkage_sizes WHERE n > {CAP}")
+        split = "(SELECT DISTINCT id, true AS split FROM linkage_blocks)"
+        whole = f"SELECT key FROM linkage_oversized LEFT JOIN {split} USING (id) GROUP BY key HAVING count(split) = 0"
+        oversized = _count(connection, f"SELECT (SELECT count(*) FROM linkage_sizes WHERE n > {CAP}) + (SELECT count(*) FROM ({whole}))")
         connection.execute("DROP TABLE linkage_oversized")
     opened.dropped = oversized
-    connection.execute("DROP TABLE linkage_blocks; DROP TABLE linkage_sizes")
+    connection.execute("DROP TABLE linkage_blocks; DROP TABLE linkage_sizes; DROP TABLE linkage_shut")
     return opened
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.linkage.fields import Field, pattern, share_columns
@@ -20,31 +21,36 @@ LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 """People of one name have e-mails that are nearly the same, so random pairs make near ones look rarer than they are."""
 
 
-def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field]) -> dict[str, float]:
-    """Add log2 of each value's share (`<column>_share`) to `linkage_records`; answers how likely two random records share a value, per column.
+IMAGINED = 1000.0
+"""As so many records counts what a model knew of a population before."""
 
-    A record does not count itself; a value that only two records have is as rare as if nobody had it.
+
+def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field], known: Mapping[str, float] | None = None) -> dict[str, float]:
+    """Make `linkage_shares(id, ...)`: log2 of each value's share (`<column>_share`) in `linkage_records`.
+
+    Answers how likely two random records share a value, per column.
+
+    A record does not count itself; a value that only two records have is as rare as if nobody had it. What is `known` of other
+    data steadies the shares of few records.
     """
     columns = share_columns(tuple(fields))
     alike: dict[str, float] = {}
-    joins, added = [], []
+    # Counting hashes as arrays takes a quarter of the time of joining texts, column after column.
+    hashes = ", ".join(f"hash({column}) AS {column}" for column in columns)
+    rows = connection.execute(f"SELECT id{', ' if columns else ''}{hashes} FROM linkage_records").fetchnumpy()
+    nothing = connection.execute("SELECT hash(NULL::VARCHAR)").fetchone()
+    shares = {"id": np.asarray(rows["id"], np.int32)}
     for column in columns:
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_of_{column} AS
-            SELECT {column} AS value, count(*) AS n FROM linkage_records WHERE {column} IS NOT NULL GROUP BY value"""
-        )
-        row = connection.execute(f"SELECT coalesce(sum(n), 0)::DOUBLE, coalesce(sum(n * (n - 1)), 0)::DOUBLE FROM linkage_of_{column}").fetchone()
-        held, pairs = row if row else (0.0, 0.0)
-        alike[column] = max(pairs, 1.0) / max(held * (held - 1), 1.0)
-        joins.append(f"LEFT JOIN (FROM linkage_of_{column} WHERE n > 2) AS of_{column} ON of_{column}.value = linkage_records.{column}")
-        added.append(f"log2(coalesce(of_{column}.n - 1, {UNSEEN}) / {max(held, 1.0)})::FLOAT AS {column}_share")
-    if columns:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE linkage_shared AS SELECT linkage_records.*, {', '.join(added)} FROM linkage_records {' '.join(joins)}"
-        )
-        connection.execute("DROP TABLE linkage_records; ALTER TABLE linkage_shared RENAME TO linkage_records")
-        for column in columns:
-            connection.execute(f"DROP TABLE linkage_of_{column}")
+        _, which, counts = np.unique(np.asarray(rows[column], np.uint64), return_inverse=True, return_counts=True)
+        there = np.asarray(rows[column], np.uint64) != np.uint64(nothing[0] if nothing else 0)
+        n = np.where(there, counts[which], 0).astype(np.float64)
+        held = float(there.sum())
+        alike[column] = max(float((n - 1)[there].sum()), 1.0) / max(held * (held - 1), 1.0)
+        more, others = (IMAGINED * known[column], IMAGINED) if known else (0.0, 0.0)
+        shares[f"{column}_share"] = np.log2((np.where(n > 2, n - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)
+    connection.register("linkage_counted", pa.table(shares))
+    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shares AS FROM linkage_counted")
+    connection.unregister("linkage_counted")
     return alike
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from assets.linkage.fields import BITS, Field, share_columns
 from assets.linkage.mixture import HOUSEHOLD, RANDOM, levels_of, log_likelihood
 from assets.linkage.model import Model
+from assets.linkage.scoring import BOTH_SHARES
 
 LEAST_BITS = -10.0
 """Pairs that are further from being one person are not explained, unless they are in one cluster."""
@@ -23,27 +24,43 @@ LEAST_BITS = -10.0
 
 def explain(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, passes: Sequence[str]) -> None:
     """Make `linkage_explained(one, other, weight, linked, found_by, start, <field>, <field>_bits ...)` of `linkage_pairs`."""
-    patterns = np.asarray(connection.execute("SELECT DISTINCT pattern FROM linkage_pairs ORDER BY pattern").fetchnumpy()["pattern"], np.uint64)
-    connection.register("linkage_reasons", _reasons(fields, model, patterns))
+    reasons(
+        connection,
+        fields,
+        model,
+        f"""SELECT linkage_pairs.* FROM linkage_pairs JOIN linkage_clusters AS l ON l.id = one JOIN linkage_clusters AS r ON r.id = other
+        WHERE weight >= {LEAST_BITS} OR l.first = r.first""",
+    )
     names = ", ".join(f"'{name}'" for name in passes) or "NULL"
-    shares = "".join(f", greatest(l.{name}_share, r.{name}_share) AS {name}_share" for name in share_columns(fields))
-    bits = ", ".join(f"round({model.slope} * ({_rarity(place, field, model)}), 2)::FLOAT AS {field.name}_bits" for place, field in enumerate(fields))
     told = ", ".join(f"{field.name}, {field.name}_bits" for field in fields)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_explained AS
-        WITH pairs AS (
-            SELECT one, other, pattern, weight, passes, lk.key AS one_key, rk.key AS other_key, lc.first = rc.first AS linked{shares}
-            FROM linkage_pairs JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other
-            JOIN linkage_keys AS lk ON lk.id = one JOIN linkage_keys AS rk ON rk.id = other
-            JOIN linkage_clusters AS lc ON lc.id = one JOIN linkage_clusters AS rc ON rc.id = other
-            WHERE weight >= {LEAST_BITS} OR lc.first = rc.first),
-        explained AS (SELECT pairs.*, reasons.* EXCLUDE (pattern), {bits} FROM pairs JOIN linkage_reasons AS reasons USING (pattern))
-        SELECT least(one_key, other_key) AS one, greatest(one_key, other_key) AS other, weight, linked,
-            list_filter([{names}]::VARCHAR[], lambda name, place: passes >> (place - 1) & 1 = 1) AS found_by,
-            round(weight - ({" + ".join(f"{field.name}_bits" for field in fields)}), 2)::FLOAT AS start, {told}
-        FROM explained ORDER BY weight DESC, one, other"""
+        SELECT least(lk.key, rk.key) AS one, greatest(lk.key, rk.key) AS other, weight, lc.first = rc.first AS linked,
+            list_filter([{names}]::VARCHAR[], lambda name, place: passes >> (place - 1) & 1 = 1) AS found_by, start, {told}
+        FROM linkage_reasons AS reasons JOIN linkage_keys AS lk ON lk.id = reasons.one JOIN linkage_keys AS rk ON rk.id = reasons.other
+        JOIN linkage_clusters AS lc ON lc.id = reasons.one JOIN linkage_clusters AS rc ON rc.id = reasons.other
+        ORDER BY weight DESC, one, other"""
     )
-    connection.unregister("linkage_reasons")
+
+
+def reasons(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, pairs: str) -> None:
+    """Make `linkage_reasons`: the pairs (one, other, pattern, weight, ...) with `start`, and `<field>`, `<field>_bits` for each field."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_asked AS {pairs}")
+    patterns = np.asarray(connection.execute("SELECT DISTINCT pattern FROM linkage_asked ORDER BY pattern").fetchnumpy()["pattern"], np.uint64)
+    connection.register("linkage_usual", _reasons(fields, model, patterns))
+    shares = "".join(f", greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in share_columns(fields))
+    bits = ", ".join(f"round({model.slope} * ({_rarity(place, field, model)}), 2)::FLOAT AS {field.name}_bits" for place, field in enumerate(fields))
+    told = ", ".join(f"{field.name}, {field.name}_bits" for field in fields)
+    total = " + ".join(f"{field.name}_bits" for field in fields)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE linkage_reasons AS
+        WITH asked AS (SELECT linkage_asked.*{shares} FROM linkage_asked {BOTH_SHARES}),
+        explained AS (SELECT asked.*, usual.* EXCLUDE (pattern), {bits} FROM asked JOIN linkage_usual AS usual USING (pattern))
+        SELECT linkage_asked.*, round(explained.weight - ({total}), 2)::FLOAT AS start, {told}
+        FROM explained JOIN linkage_asked USING (one, other)"""
+    )
+    connection.unregister("linkage_usual")
+    connection.execute("DROP TABLE linkage_asked")
 
 
 def _reasons(fields: Sequence[Field], model: Model, patterns: np.ndarray) -> pa.Table:

@@ -7,6 +7,7 @@ what it falls back to when there is little to learn from.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -63,28 +64,33 @@ SWAPPED = (
     " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
     " AND l.given <> l.family"
 )
-GIVEN = Field(
-    "given",
-    _null("given"),
-    (
-        Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
-        # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
-        Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
-        # A call name or a later name.
-        Level(
-            "other",
-            "length(least(l.given, r.given)) > 1 AND (list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given)))",
-            0.05,
-            0.012,
+LATER = "list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given))"
+CALLED = "coalesce(l.called = r.given OR r.called = l.given OR l.called = r.called, false)"
+
+
+def given(columns: Iterable[str]) -> Field:
+    """First names. Where call names are known, agreeing by them is one thing, and sharing a later name, as relatives like to, another."""
+    known = "called" in columns
+    other = Level("called", CALLED, 0.06, 0.001) if known else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER})", 0.05, 0.012)
+    later = f" OR (length(least(l.given, r.given)) > 1 AND ({LATER}))" if known else ""
+    return Field(
+        "given",
+        _null("given"),
+        (
+            Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
+            # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
+            Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
+            other,
+            Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
+            Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
+            Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3]){later}", 0.02, 0.03),
+            Level("differs", "true", 0.01, 0.94),
         ),
-        Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
-        Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
-        Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3])", 0.02, 0.03),
-        Level("differs", "true", 0.01, 0.94),
-    ),
-    shared=False,
-    group="name",
-)
+        shared=False,
+        group="name",
+    )
+
+
 FAMILY = Field(
     "family",
     f"{_null('family')} OR (l.given <> r.given AND {SWAPPED})",
@@ -246,7 +252,7 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
     """The fields that these columns of `linkage_records` allow to compare."""
     there = tuple(columns)
     found: list[Field] = []
-    for needed, one in (("given", GIVEN), ("family", FAMILY), ("born", BORN), ("number", NUMBER), ("emails", email(there)), ("phones", PHONE)):
+    for needed, one in (("given", given(there)), ("family", FAMILY), ("born", BORN), ("number", NUMBER), ("emails", email(there)), ("phones", PHONE)):
         if needed in there:
             found.append(one)
     found += place(there)
@@ -264,3 +270,8 @@ def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
 def pattern(fields: tuple[Field, ...]) -> str:
     """SQL: the levels of all fields in one number."""
     return "(" + " + ".join(f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)) + ")"
+
+
+def fingerprint(fields: tuple[Field, ...]) -> str:
+    """Changes whenever a pair might be on another level than before."""
+    return hashlib.sha256(pattern(fields).encode()).hexdigest()[:16]

@@ -25,7 +25,8 @@ class Model:
     """`theta` (kinds, fields, 8): how often each level occurs in each kind of pair; `mix` (kinds): their shares of all pairs.
 
     `alike`: how likely two random records share a value of a column. `slope` and
-    `offset` turn a weight into calibrated bits.
+    `offset` turn a weight into calibrated bits. `passes` and `records`: by which keys, and of how many records it was learned, for
+    linkage that is repeated with it.
     """
 
     fields: tuple[str, ...]
@@ -35,6 +36,8 @@ class Model:
     alike: dict[str, float] = field(default_factory=dict)
     slope: float = 1.0
     offset: float = 0.0
+    passes: tuple[tuple[str, ...], ...] = ()
+    records: int = 0
 
     def check(self, fields: Sequence[Field]) -> None:
         """Raises ModelError unless it was learned for these fields and levels."""
@@ -52,6 +55,8 @@ class Model:
             "slope": self.slope,
             "offset": self.offset,
             "alike": self.alike,
+            "passes": self.passes,
+            "records": self.records,
             "fields": [
                 {
                     "name": name,
@@ -84,6 +89,8 @@ class Model:
                 alike={name: float(share) for name, share in said["alike"].items()},
                 slope=float(said["slope"]),
                 offset=float(said["offset"]),
+                passes=tuple(tuple(map(str, names)) for names in said.get("passes", ())),
+                records=int(said.get("records", 0)),
             )
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ModelError("this is no model; give a file that --model has written") from error

@@ -90,7 +90,7 @@ def _untitled(tokens: str) -> str:
 
 def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
     """given, family: the two that are compared; names: every word of any name of the record."""
-    if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME):
+    if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
     given = text(roles, Role.GIVEN_NAME, types)
     family = text(roles, Role.FAMILY_NAME, types)
@@ -100,12 +100,13 @@ def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
         Column("family_words", words(family) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
         Column("full_words", _untitled(words(_family_last(full))) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
         Column("other_words", _more_words(roles, types)),
+        *([Column("called", f"{words(text(roles, Role.CALL_NAME, types))}[1]")] if roles.has(Role.CALL_NAME) else []),
     ]
 
 
 def _more_words(roles: Roles, types: dict[str, str]) -> str:
     """SQL: the words of all other names: of columns that are lists, and of the second column and on of a role."""
-    columns = list(roles[Role.OTHER_NAME])
+    columns = [*roles[Role.OTHER_NAME], *roles[Role.CALL_NAME]]
     for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME):
         columns += [column for number, column in enumerate(roles[role]) if number > 0 or types[column].endswith("[]")]
     said = [f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR' for column in columns]
@@ -226,7 +227,6 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
     key = roles.one(Role.KEY)
     if key:
         _check_key(connection, table, key)
-    columns = [*_names(roles, types), *_birth(roles, types, connection, table), *_place(roles, types), *_contacts(roles, types), *_others(roles, types)]
     said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
     # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
     connection.execute(
@@ -234,13 +234,22 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
         SELECT (row_number() OVER (ORDER BY place, key) - 1)::INTEGER AS id, row, key
         FROM (SELECT hash({said}) AS place, row_number() OVER () - 1 AS row, {f'"{key}"' if key else "row"} AS key FROM {table})"""
     )
+    comparable, columns = spelt(connection, table, roles, "row_number() OVER () - 1 AS row")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT id, {', '.join(columns)} FROM ({comparable}) JOIN linkage_keys USING (row)")
+    return columns
+
+
+def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str) -> tuple[str, tuple[str, ...]]:
+    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it."""
+    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    columns = [*_names(roles, types), *_birth(roles, types, connection, table), *_place(roles, types), *_contacts(roles, types), *_others(roles, types)]
     kept, derived = _derived([column.name for column in columns])
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
-        WITH spelt AS (SELECT row_number() OVER () - 1 AS row, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM {table})
-        SELECT id, {", ".join([*kept, *(f"{sql} AS {name}" for name, sql in derived.items())])} FROM spelt JOIN linkage_keys USING (row)"""
+    name = number.rsplit(" AS ", maxsplit=1)[-1]
+    return (
+        f"""WITH spelt AS (SELECT {number}, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM {table})
+        SELECT {", ".join([name, *kept, *(f"{sql} AS {column}" for column, sql in derived.items())])} FROM spelt""",
+        (*kept, *derived),
     )
-    return (*kept, *derived)
 
 
 HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")

@@ -127,6 +127,23 @@ def atoms_of(columns: Iterable[str]) -> list[Atom]:
     return found + [Atom(column, column, column, "exact") for column in there if column.startswith("text")]
 
 
+def spelling(one: Pass) -> tuple[str, ...]:
+    """A pass as its atoms' names, the one that splits it last and in brackets: what a model keeps."""
+    return (*(atom.name for atom in one.atoms), *([f"({one.second.name})"] if one.second else []))
+
+
+def named(columns: Iterable[str], spelt: Iterable[Iterable[str]]) -> list[Pass]:
+    """The passes that a model has kept, as far as the columns allow them."""
+    there = {atom.name: atom for atom in atoms_of(columns)}
+    found = []
+    for names in spelt:
+        atoms = [name for name in names if not name.startswith("(")]
+        if all(name in there for name in atoms):
+            second = next((there.get(name.strip("()")) for name in names if name.startswith("(")), None)
+            found.append(Pass(tuple(there[name] for name in atoms), second))
+    return found
+
+
 @dataclass
 class _Imagined:
     """Pairs of one person that were never there: which atoms they share."""

@@ -79,21 +79,25 @@ class _Edges:
         )
 
 
-def refine(count: int, one: Ints, other: Ints, weight: Floats, vetoed: Mask, code: Ints, source: Ints | None = None) -> Ints:
-    """The smallest member of each record's cluster.
+def refine(
+    count: int, one: Ints, other: Ints, weight: Floats, vetoed: Mask, code: Ints, source: Ints | None = None, size: Floats | None = None, strong: float = STRONG
+) -> Ints:
+    """The smallest member of each node's cluster.
 
     `weight` in bits per pair, `vetoed` pairs never meet, `code` numbers identity codes (-1: none); `source`, if given,
-    numbers sources of which a cluster has one record each. The order of the pairs does not matter.
+    numbers sources of which a cluster has one record each; `size` says how many records each node is, `strong` what
+    one link must weigh. The order of the pairs does not matter.
     """
     label = np.arange(count, dtype=np.int64)
-    size = np.ones(count)
+    size = np.ones(count) if size is None else np.maximum(size, 1.0)
     code = code.copy()
     held = np.zeros(count, np.uint64) if source is None else np.uint64(1) << source.astype(np.uint64)
     edges = _Edges(one, other, np.clip(weight, *BOUNDS), np.ones(len(one)), weight.astype(np.float64), vetoed).relabelled(label)
     while True:
+        foes = np.sort((edges.one * count + edges.other)[edges.vetoed])
         edges.vetoed |= (code[edges.one] >= 0) & (code[edges.other] >= 0) & (code[edges.one] != code[edges.other])
         edges.vetoed |= held[edges.one] & held[edges.other] != 0
-        joined, into = _mutual_best(edges, size, code, count)
+        joined, into = _mutual_best(edges, size, code, foes, strong)
         if not len(joined):
             return label
         # `into` is the smaller of the two; nobody is in two pairs.
@@ -106,13 +110,16 @@ def refine(count: int, one: Ints, other: Ints, weight: Floats, vetoed: Mask, cod
         edges = edges.relabelled(now)
 
 
-def _mutual_best(edges: _Edges, size: Floats, code: Ints, count: int) -> tuple[Ints, Ints]:
-    """The pairs of groups that are each other's best and may join: (larger, smaller)."""
+def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: float) -> tuple[Ints, Ints]:
+    """The pairs of groups that are each other's best and may join: (larger, smaller). `foes` are vetoed pairs, as one number each."""
+    count = len(size)
     everyone = size[edges.one] * size[edges.other]
     mean = (edges.total + UNSEEN * (everyone - edges.known)) / everyone
-    fit = ~edges.vetoed & (mean >= CLEARLY_AGAINST) & (edges.best >= STRONG)
+    fit = ~edges.vetoed & (mean >= CLEARLY_AGAINST) & (edges.best >= strong)
     contested = _contested(edges.one[fit], edges.other[fit], mean[fit], code, count)
     fit &= ~(contested[edges.one] & (code[edges.other] >= 0)) & ~(contested[edges.other] & (code[edges.one] >= 0))
+    torn = _torn(edges.one[fit], edges.other[fit], mean[fit], foes, count)
+    fit &= ~torn[edges.one] & ~torn[edges.other]
     if not fit.any():
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     one, other, mean = edges.one[fit], edges.other[fit], mean[fit]
@@ -143,3 +150,21 @@ def _contested(one: Ints, other: Ints, mean: Floats, code: Ints, count: int) -> 
     rival = (codes != np.repeat(codes[starts], lengths)) & (near >= np.repeat(near[starts], lengths) - RIVAL_MARGIN)
     contested[group[rival]] = True
     return contested
+
+
+def _torn(one: Ints, other: Ints, mean: Floats, foes: Ints, count: int) -> Mask:
+    """The groups that are about as near to one of two people as to the other, where a veto lies between those two."""
+    torn = np.zeros(count, np.bool_)
+    if not len(foes) or not len(one):
+        return torn
+    group, friend = np.concatenate([one, other]), np.concatenate([other, one])
+    near = np.concatenate([mean, mean])
+    order = np.lexsort((friend, -near, group))
+    group, friend, near = group[order], friend[order], near[order]
+    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
+    lengths = np.diff(np.append(starts, len(group)))
+    best, nearest = np.repeat(friend[starts], lengths), np.repeat(near[starts], lengths)
+    pair = np.minimum(best, friend) * count + np.maximum(best, friend)
+    place = np.minimum(np.searchsorted(foes, pair), len(foes) - 1)
+    torn[group[(foes[place] == pair) & (near >= nearest - RIVAL_MARGIN)]] = True
+    return torn

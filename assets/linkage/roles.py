@@ -17,6 +17,7 @@ class Role(StrEnum):
     FAMILY_NAME = "family_name"
     FULL_NAME = "full_name"
     OTHER_NAME = "other_name"
+    CALL_NAME = "call_name"
     BIRTH_DATE = "birth_date"
     BIRTH_YEAR = "birth_year"
     BIRTH_MONTH = "birth_month"
@@ -43,6 +44,7 @@ OTHER_WORDS = {
     "last_name": Role.FAMILY_NAME,
     "name": Role.FULL_NAME,
     "alias": Role.OTHER_NAME,
+    "preferred_name": Role.CALL_NAME,
     "former_name": Role.OTHER_NAME,
     "date_of_birth": Role.BIRTH_DATE,
     "dob": Role.BIRTH_DATE,
@@ -66,7 +68,7 @@ OTHER_WORDS = {
 }
 """Words that people use for a role, besides its own."""
 
-ONE_COLUMN = (Role.KEY, Role.SOURCE, Role.BIRTH_DATE, Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY, Role.IDENTITY_NUMBER)
+ONE_COLUMN = (Role.KEY, Role.CALL_NAME, Role.SOURCE, Role.BIRTH_DATE, Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY, Role.IDENTITY_NUMBER)
 """Roles that make sense once in a table."""
 
 

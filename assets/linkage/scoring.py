@@ -16,6 +16,7 @@ from assets.linkage.model import Model
 NEVER = 100.0
 """Bits that nothing outweighs."""
 NAMES_KEPT_WELL = 0.05
+BOTH_SHARES = "JOIN linkage_shares AS ls ON ls.id = one JOIN linkage_shares AS rs ON rs.id = other"
 LOG2E = float(np.log2(np.e))
 
 
@@ -33,12 +34,12 @@ def rarity(fields: Sequence[Field], *, shared: bool) -> str:
 
 def compare(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], pairs: str, into: str) -> None:
     """Make `into(one, other, passes, pattern, rare_personal, rare_shared)` of the pairs (one, other, passes)."""
-    shares = ", ".join(f"greatest(l.{name}_share, r.{name}_share) AS {name}_share" for name in share_columns(fields))
+    shares = ", ".join(f"greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in share_columns(fields))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE {into} AS
         SELECT one, other, passes, pattern, {rarity(fields, shared=False)} AS rare_personal, {rarity(fields, shared=True)} AS rare_shared FROM (
             SELECT one, other, passes, {pattern(fields)} AS pattern{", " + shares if shares else ""}
-            FROM {pairs} AS pairs JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other)"""
+            FROM {pairs} AS pairs JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other {BOTH_SHARES})"""
     )
 
 

@@ -48,6 +48,7 @@ def cluster(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], mo
         np.concatenate([weight <= -CERTAIN, np.ones(len(vetoes), np.bool_)]),
         nodes_code,
         source if (source >= 0).all() and records else None,
+        np.bincount(label, minlength=records).astype(np.float64),
     )[label]
     connection.register("linkage_labels", pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}))
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")

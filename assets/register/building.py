@@ -31,7 +31,10 @@ from assets.register import (
     protected,
     rectified,
     relationships,
+    remembered,
+    review,
     segregation,
+    succession,
 )
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
@@ -47,6 +50,7 @@ class Built:
     rows: dict[str, int] = field(default_factory=dict)
     expired: dict[str, int] = field(default_factory=dict)
     links: dict[str, object] = field(default_factory=dict)
+    conflicts: dict[str, list[int]] = field(default_factory=dict)
     held_back: int = 0
     admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -102,8 +106,12 @@ def build(home: Home, today: date) -> Built:
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
         built.timed("rectification", lambda: rectified.overlay(home, connection, home.policy, today))
+        rows = connection.execute("SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute").fetchall()
+        built.conflicts = {attribute: [registrants, between] for attribute, registrants, between in rows}
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
+        built.links |= {"succession": succession.note(home, connection, today), "drift": remembered.keep(home, connection)}
+        built.links["to_review"] = review.keep(home, connection)
         built.timed("write", lambda: _write(home, connection, built))
         foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
@@ -146,20 +154,22 @@ def resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, buil
     built.timed("facts", lambda: facts.gather(home, connection, today))
     built.timed("source persons", lambda: membership.source_persons(home, connection, today))
     built.timed("people", lambda: membership.people(connection))
+    linkage = built.timed("linkage", lambda: membership.prepare(home, connection))
     leaving = True
     while leaving:
-        built.timed("linkage", lambda: built.links.update(asdict(membership.resolve(connection))))
+        built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.contracts(connection))
         built.timed("golden", lambda: golden.whole(connection))
         leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
+    built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
     built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
     return built
 
 
 def inputs(home: Home, today: date) -> str:
-    """A hash of what the register depends on: the book of deliveries, the policy, the day."""
+    """A hash of what the register depends on: the book of deliveries, the policy, the day, and decisions about who is who."""
     book = json.dumps([asdict(entry) for entry in deliveries.book(home)], sort_keys=True)
-    return hashlib.sha256(f"{book}{home.policy.fingerprint}{today}".encode()).hexdigest()
+    return hashlib.sha256(f"{book}{home.policy.fingerprint}{today}{remembered.fingerprint(home)}".encode()).hexdigest()
 
 
 def up_to_date(home: Home, today: date) -> bool:

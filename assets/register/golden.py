@@ -65,7 +65,7 @@ COMES_FROM = _comes_from()
 
 
 def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
-    """Make `registrants` (golden rows, without location for the protected), `provenance`, and the histories.
+    """Make `registrants` (golden rows, without location for the protected), `provenance`, `conflicts`, and the histories.
 
     Reads what `facts.gather`, `membership.resolve` and `whole` made. Ties end by record, so the same statements give the
     same row whatever the order they came in.
@@ -84,6 +84,7 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
             WHERE true {protected}
             QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key, {last}) = 1"""
         )
+    _conflicts(connection)
     columns = ", ".join(f"picked_{attribute}.{expression.alias_or_name}" for attribute, (filled, _, _) in _PICKS.items() for expression in _selected(filled))
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE registrants AS SELECT whole.*, {columns} FROM whole {joins}")
@@ -96,6 +97,26 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         )
     )
     _histories(connection)
+
+
+def _conflicts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `conflicts(attribute, registrants, between_sources)`: of how many registrants several values are in force at once.
+
+    That is what survivorship had to choose from: of each source person the newest, letters without case; addresses of one kind only.
+    """
+    counted = []
+    for attribute, (columns, rows, _) in _PICKS.items():
+        values = ", ".join(one.unalias().sql("duckdb") for one in _selected(columns))
+        newest = "AND newest = 1" if "_held WHERE kind" in rows else ""
+        kind = ", kind" if attribute == "address" else ""
+        counted.append(
+            f"""SELECT '{attribute}' AS attribute, count(DISTINCT registrant_id) AS registrants,
+                count(DISTINCT registrant_id) FILTER (between_sources) AS between_sources FROM (
+                SELECT registrant_id, min(source) <> max(source) AS between_sources
+                FROM (SELECT person_key, source{kind}, lower(concat_ws('|', {values})) AS said FROM {rows} {newest}) JOIN membership USING (person_key)
+                GROUP BY registrant_id{kind} HAVING min(said) <> max(said))"""
+        )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE conflicts AS {' UNION ALL '.join(counted)}")
 
 
 def whole(connection: duckdb.DuckDBPyConnection) -> None:

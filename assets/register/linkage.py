@@ -5,25 +5,30 @@ Works on tables of one DuckDB connection, knows no files and no clock, and gives
     people(person_key, given_names, call_name, family_name, former_family_names, birth_date, street, postcode, town,
            emails, phones)         one row per source person
     identifiers(person_key, type, value)
+    decisions(one, other, same)    pairs of person_keys that somebody has said are one person, or two; need not be there
+    compared_before(one, other, stamp, pattern)  what is remembered of pairs of person_keys (remembered.py); need not be there
  -> clusters(person_key, cluster)  every person_key once; its cluster is the smallest person_key in it
     links(one, other, pass, weight)  the links that hold, one < other; weight in bits: log2 of the odds of being one person
 
-In order: strong identifiers; a shared e-mail or telephone with an agreeing first name, and likeness of all that is known
-(agreement.py, over the pairs of candidates.py); records that only have an e-mail; visitors. Each step sees the clusters
-of the steps before. Two identity codes never meet in a cluster (clusters.py). All costs grow with the number of records.
+In order: strong identifiers; decisions; likeness of all that is known, which the linkage engine weighs
+(assets/linkage/standing.py); records that only have an e-mail; visitors. Each step sees the clusters of the steps before. Two
+identity codes never meet in a cluster (clusters.py). All costs grow with the number of records.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.register.agreement import clashing, scored
-from assets.register.candidates import candidates, contacts, personae
+from assets.linkage.model import Model
+from assets.linkage.passes import Pass, spelling
+from assets.linkage.standing import SURE, Standing, Weighed
 from assets.register.clusters import Clusters, Ints
+from assets.register.likeness import CLASHING, ROLES, usual_model
+from assets.register.link_report import LinkReport, report
 
 IDENTIFIER_PASSES = {
     # type of identifier: rule code and weight. What a source has numbered is one person, unless identity codes object.
@@ -32,100 +37,135 @@ IDENTIFIER_PASSES = {
     "contact_id": ("LINK-CONTACT-ID", 45.0),
     "user_id": ("LINK-USER-ID", 40.0),
 }
+DECISION = ("LINK-DECISION", 60.0)
+LIKENESS = "LINK-SCORE"
+WORTH_OPENING = 1.0
+"""Links per 1,000 pairs that a pass is the first to find, or it is left out of the model."""
 EMAIL_ONLY = ("LINK-EMAIL-ONLY", 10.0)
 VISITOR = ("LINK-VISITOR-ID", 10.0)
-PASSES = (*(code for code, _ in IDENTIFIER_PASSES.values()), "LINK-EMAIL-NAME", "LINK-PHONE-NAME", "LINK-SCORE", EMAIL_ONLY[0], VISITOR[0])
+PASSES = (*(code for code, _ in IDENTIFIER_PASSES.values()), DECISION[0], LIKENESS, EMAIL_ONLY[0], VISITOR[0])
 
 
-@dataclass(frozen=True)
-class LinkReport:
-    """What linkage did, in counts."""
-
-    links: dict[str, int] = field(default_factory=dict)  # by pass, those that hold
-    candidate_pairs: int = 0
-    clusters: int = 0
-    largest_cluster: int = 0
-    dropped_keys: int = 0  # blocks too large to open
-    shared_contacts: int = 0  # e-mails and telephones of three or more people: no keys
-    disputed_identifiers: int = 0  # identifiers of people who are known to be different: no keys
-    vetoed_links: int = 0
-    two_code_people: int = 0  # source persons with two identity codes: a contradiction of the source; left alone
-    two_code_clusters: int = 0  # must be 0
-
-
-def link(connection: duckdb.DuckDBPyConnection) -> LinkReport:
+def link(connection: duckdb.DuckDBPyConnection, model: Model | None = None) -> LinkReport:
     """Make `clusters` and `links` from `people` and `identifiers`."""
-    return _Linkage(connection).run()
+    linkage = Linkage(connection, model)
+    linkage.link()
+    report = linkage.report()
+    linkage.leave()
+    return report
 
 
-class _Linkage:
-    """One run: the records numbered in the order of their keys, and the clusters so far."""
+class Linkage:
+    """The source persons numbered in the order of their keys, and spelt alike: done once. Then `link`, as often as some have left."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, model: Model | None = None) -> None:
         self.connection = connection
+        twice = self._count("SELECT count(*) - count(DISTINCT person_key) FROM people")
+        if twice:
+            raise ValueError(f"people has {twice} rows without a person_key of their own; give each source person one row")
+        connection.execute(
+            """CREATE OR REPLACE TEMP TABLE linkage_numbers AS
+            SELECT (row_number() OVER (ORDER BY person_key) - 1)::INTEGER AS id, person_key FROM (
+                SELECT person_key FROM people UNION SELECT person_key FROM identifiers WHERE person_key IS NOT NULL)"""
+        )
+        self.numbers = self._count("SELECT count(*) FROM linkage_numbers")
+        connection.execute(
+            "CREATE OR REPLACE TEMP VIEW linkage_people AS SELECT id, people.* EXCLUDE (person_key) FROM people JOIN linkage_numbers USING (person_key)"
+        )
+        connection.execute("CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)")
+        self.standing = Standing(connection, "linkage_people", ROLES, model or usual_model())
+        if connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'").fetchall():
+            connection.execute(
+                """INSERT INTO linkage_remembered SELECT l.id, r.id, stamp, pattern
+                FROM compared_before JOIN linkage_numbers AS l ON l.person_key = one JOIN linkage_numbers AS r ON r.person_key = other"""
+            )
+
+    def link(self) -> None:
+        """Make `clusters` and `links` of who is in `people` and `identifiers` now."""
+        self.last = _Round(self.connection, self.standing, self.numbers)
+        self.last.run()
+
+    def report(self) -> LinkReport:
+        """What the last round did."""
+        return self.last.report()
+
+    def leave(self) -> None:
+        """Drop everything but `clusters` and `links`."""
+        for table in _TABLES:
+            self.connection.execute(f"DROP TABLE IF EXISTS {table}")
+        self.connection.execute("DROP VIEW IF EXISTS linkage_people; DROP VIEW IF EXISTS linkage_codes")
+
+    def learn(self) -> Model:
+        """What these people teach: the passes that find anybody, and the weights by them."""
+        self.link()
+        chosen = self.standing.suggest()
+        contacts = [one for one in self.standing.named(("e-mail",), ("telephone",)) if one.name not in {each.name for each in chosen}]
+        self.last = _Round(self.connection, self.standing, self.numbers)
+        self.last.run([*chosen, *contacts])
+        found = {str(one["name"]): float(str(one["per_thousand"])) for one in self.report().passes}
+        worth = [one for one in (*chosen, *contacts) if found[one.name] >= WORTH_OPENING or one.name in ("e-mail", "telephone")]
+        return replace(self.standing.model, passes=tuple(spelling(one) for one in worth))
+
+    def _count(self, query: str) -> int:
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+
+_TABLES = (
+    "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shares", "linkage_candidates",
+    "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
+    "decisions", "bases", "joined",
+)  # fmt: skip
+
+
+class _Round:
+    """One run: the clusters so far."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, standing: Standing, numbers: int) -> None:
+        self.connection = connection
+        self.standing = standing
         self.disputed = 0
         self.vetoed = 0
-        self.two_code_people = self._number_records()
-        codes = connection.execute("SELECT code FROM records ORDER BY id").fetchnumpy()["code"]
-        self.clusters = Clusters(np.asarray(codes, np.int32))
+        self.two_code_people = self._identify()
+        coded = connection.execute("SELECT id, code FROM records WHERE code >= 0 ORDER BY id").fetchnumpy()
+        code = np.full(numbers, -1, np.int32)
+        code[np.asarray(coded["id"], np.int32)] = np.asarray(coded["code"], np.int32)
+        self.clusters = Clusters(code)
+        self.same, self.apart = self._decided()
 
-    def run(self) -> LinkReport:
+    def run(self, chosen: list[Pass] | None = None) -> None:
+        """Link; with `chosen` passes, learning by them."""
         self._publish_bases()
         for kind, (code, weight) in IDENTIFIER_PASSES.items():
             self._link_identifier(kind, code, weight)
-        personae(self.connection)
-        shared_contacts = contacts(self.connection)
-        candidate_pairs, dropped_keys = candidates(self.connection)
-        people = self._count("SELECT count(*) FROM persons_known")
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE accepted AS {scored('candidates', people)}")
-        self.vetoed += self._count("SELECT count(*) FROM accepted WHERE vetoed")
-        # Two clusters in one link have been compared by it; third parties begin at three.
-        self._join("SELECT one, other, pass, weight FROM accepted WHERE NOT vetoed", compare_from=3)
+        if len(self.same):
+            self._join(f"SELECT one, other, '{DECISION[0]}' AS pass, {DECISION[1]}::DOUBLE AS weight FROM decided WHERE same")
+        self.weighed = self._link_alike(chosen)
         self._link_mailboxes()
         self._link_visitors()
         self._write_clusters()
-        per_pass = dict(self.connection.execute("SELECT pass, count(*) FROM links GROUP BY pass").fetchall())
-        clusters, largest = self._row("SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM clusters GROUP BY cluster)")
-        report = LinkReport(
-            links={code: per_pass.get(code, 0) for code in PASSES},
-            candidate_pairs=candidate_pairs,
-            clusters=clusters,
-            largest_cluster=largest,
-            dropped_keys=dropped_keys,
-            shared_contacts=shared_contacts,
-            disputed_identifiers=self.disputed,
-            vetoed_links=self.vetoed,
-            two_code_people=self.two_code_people,
-            two_code_clusters=self._two_code_clusters(),
-        )
-        for table in (
-            "records",
-            "held",
-            "persons_known",
-            "bases",
-            "joined",
-            "personae",
-            "contact_rows",
-            "contact_people",
-            "live_contacts",
-            "candidates",
-            "accepted",
-        ):
-            self.connection.execute(f"DROP TABLE IF EXISTS {table}")
-        return report
 
-    def _number_records(self) -> int:
-        """Make `records(id, person_key, code)`, `held(id, type, value)`, `persons_known(id, ...)`; counts two-code people.
+    def report(self) -> LinkReport:
+        """What was done; adds `links` to the tables."""
+        self._write_links()
+        return report(
+            self.connection,
+            self.weighed,
+            explain=self.standing.explain,
+            links=tuple(PASSES),
+            compared=self.standing.compared,
+            calibration=self.standing.calibrated().table,
+            disputed=self.disputed,
+            vetoed=self.vetoed,
+            two_code_people=self.two_code_people,
+        )
+
+    def _identify(self) -> int:
+        """Make `records(id, person_key, code, sound)` of who is there now, and `held(id, type, value)`; counts two-code people.
 
         A source person with two identity codes cannot be believed: it keeps its cluster to itself.
         """
         run = self.connection.execute
-        twice = self._count("SELECT count(*) - count(DISTINCT person_key) FROM people")
-        if twice:
-            raise ValueError(f"people has {twice} rows without a person_key of their own; give each source person one row")
-        run("""CREATE OR REPLACE TEMP TABLE numbered AS
-            SELECT (row_number() OVER (ORDER BY person_key) - 1)::INTEGER AS id, person_key FROM (
-                SELECT person_key FROM people UNION SELECT person_key FROM identifiers WHERE person_key IS NOT NULL)""")
         run("""CREATE OR REPLACE TEMP TABLE coded AS
             SELECT person_key, dense_rank() OVER (ORDER BY value)::INTEGER - 1 AS code
             FROM (SELECT DISTINCT person_key, value FROM identifiers WHERE type = 'identity_code' AND value IS NOT NULL)""")
@@ -133,18 +173,37 @@ class _Linkage:
             SELECT person_key FROM coded WHERE person_key IS NOT NULL GROUP BY person_key HAVING count(*) > 1""")
         run("""CREATE OR REPLACE TEMP TABLE records AS
             SELECT id, person_key, coalesce(code, -1) AS code, two_coded.person_key IS NULL AS sound
-            FROM numbered LEFT JOIN (FROM coded ANTI JOIN two_coded USING (person_key)) USING (person_key)
-                LEFT JOIN two_coded USING (person_key)""")
+            FROM linkage_numbers SEMI JOIN (SELECT person_key FROM people UNION ALL SELECT person_key FROM identifiers) AS there USING (person_key)
+            LEFT JOIN (FROM coded ANTI JOIN two_coded USING (person_key)) USING (person_key) LEFT JOIN two_coded USING (person_key)""")
         run("""CREATE OR REPLACE TEMP TABLE held AS
             SELECT DISTINCT id, type, value FROM identifiers JOIN records USING (person_key)
             WHERE sound AND value IS NOT NULL AND type IN
                 ('identity_code', 'customer_number', 'contact_id', 'user_id', 'visitor_id', 'email', 'phone')""")
-        run("""CREATE OR REPLACE TEMP TABLE persons_known AS
-            SELECT id, people.* EXCLUDE (person_key) FROM people JOIN records USING (person_key) WHERE sound""")
         run("CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)")
         two_code_people = self._count("SELECT count(*) FROM two_coded")
-        run("DROP TABLE numbered; DROP TABLE coded; DROP TABLE two_coded")
+        run("DROP TABLE coded; DROP TABLE two_coded")
         return two_code_people
+
+    def _decided(self) -> tuple[Ints, Ints]:
+        """Make `decided(one, other, same)` of the decisions about who is there; those that are one person, and two: (k, 2) each.
+
+        Who has said both counts as having said two. One code is one person, whatever anybody says.
+        """
+        self.connection.execute(
+            """CREATE OR REPLACE TEMP TABLE decided AS
+            SELECT least(l.id, r.id) AS one, greatest(l.id, r.id) AS other, bool_and(same) AS same
+            FROM decisions JOIN records AS l ON l.person_key = one JOIN records AS r ON r.person_key = other
+            WHERE l.id <> r.id AND l.sound AND r.sound AND same IS NOT NULL GROUP BY ALL"""
+        )
+        rows = self.connection.execute("SELECT one, other, same FROM decided ORDER BY ALL").fetchnumpy()
+        pairs = np.stack([np.asarray(rows[name], np.int32) for name in ("one", "other")], axis=1)
+        same = np.asarray(rows["same"], np.bool_)
+        return pairs[same], pairs[~same]
+
+    def _foes(self) -> Ints:
+        """The pairs of clusters, as they are now, that somebody has said are two: (k, 2)."""
+        pairs = self.clusters.label[self.apart]
+        return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def _link_identifier(self, kind: str, code: str, weight: float) -> None:
         """Join all that hold one value, from the first; a value that is held under two identity codes joins nobody."""
@@ -156,20 +215,44 @@ class _Linkage:
         self.disputed += self._count("SELECT count(*) FROM shared WHERE disputed")
         self._join(
             f"""SELECT DISTINCT first AS one, id AS other, '{code}' AS pass, {weight}::DOUBLE AS weight
-            FROM held JOIN shared USING (value) WHERE type = '{kind}' AND NOT disputed AND id <> first"""
+            FROM held JOIN shared USING (value) WHERE type = '{kind}' AND NOT disputed AND id <> first""",
+            decidable=kind != "identity_code",
         )
         self.connection.execute("DROP TABLE shared")
+
+    def _link_alike(self, chosen: list[Pass] | None) -> Weighed:
+        """Let the engine weigh pairs of clusters by all that is known of them, and join as it says."""
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE linkage_nodes AS SELECT id, base AS node, bases.code FROM bases JOIN records USING (id) WHERE sound"
+        )
+        weighed = self.standing.weigh(chosen)
+        label = self.clusters.label.astype(np.int64)
+        final = self.standing.cluster(label, self.clusters.code.astype(np.int64), self._foes().astype(np.int64))
+        moved = np.flatnonzero((final != label) & (label == np.arange(len(label))))
+        self.clusters.join(label[moved].astype(np.int32), final[moved].astype(np.int32), np.full(len(moved), SURE))
+        self._publish_bases()
+        self.connection.execute(
+            f"""INSERT INTO joined SELECT one, other, '{LIKENESS}', weight
+            FROM linkage_pairs JOIN linkage_nodes AS l ON l.id = one JOIN linkage_nodes AS r ON r.id = other
+            JOIN bases AS lb ON lb.id = one JOIN bases AS rb ON rb.id = other WHERE lb.base = rb.base AND l.node <> r.node AND weight >= {SURE}"""
+        )
+        self.vetoed += self._count(
+            f"""SELECT count(*) FROM linkage_pairs JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
+            WHERE l.base <> r.base AND weight >= {SURE} AND (l.code IS NULL OR r.code IS NULL)"""
+        )
+        return weighed
 
     def _link_mailboxes(self) -> None:
         """Join who is known by e-mail only: to each other where nobody named has the e-mail, then to the only one who has."""
         run = self.connection.execute
         run("""CREATE OR REPLACE TEMP TABLE mail AS
             SELECT DISTINCT id, email FROM (
-                SELECT id, unnest(emails) AS email FROM persons_known UNION ALL SELECT id, value FROM held WHERE type = 'email')
+                SELECT id, unnest(emails) AS email FROM linkage_people SEMI JOIN linkage_nodes USING (id)
+                UNION ALL SELECT id, value FROM held WHERE type = 'email')
             WHERE email IS NOT NULL""")
         mailboxes = """
             SELECT mail.email, mail.id, base, base IN (
-                SELECT base FROM bases SEMI JOIN (FROM personae WHERE given IS NOT NULL OR family IS NOT NULL) USING (id)) AS named,
+                SELECT base FROM bases SEMI JOIN (FROM linkage_records WHERE given IS NOT NULL OR family IS NOT NULL) USING (id)) AS named,
                 base IN (SELECT base FROM bases JOIN held USING (id) WHERE type IN ('identity_code', 'customer_number')) AS numbered
             FROM mail JOIN bases USING (id)"""
         code, weight = EMAIL_ONLY
@@ -204,7 +287,7 @@ class _Linkage:
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE disputed AS
             SELECT value FROM browsers GROUP BY value HAVING count(DISTINCT code) > 1 OR count(DISTINCT base) FILTER (signed_in) > 1
-            UNION SELECT one.cohort FROM ({clashing("cohorts")}) AS clash
+            UNION SELECT one.cohort FROM ({CLASHING.format("cohorts")}) AS clash
             JOIN cohorts AS one ON one.base = clash.one JOIN cohorts AS other ON other.base = clash.other AND other.cohort = one.cohort"""
         )
         self.disputed += self._count("SELECT count(*) FROM disputed")
@@ -217,20 +300,23 @@ class _Linkage:
         )
         self.connection.execute("DROP TABLE browsers; DROP TABLE cohorts; DROP TABLE disputed")
 
-    def _join(self, links: str, *, compare_from: int = 0, accounts_apart: bool = False) -> None:
+    def _join(self, links: str, *, compare_from: int = 0, accounts_apart: bool = False, decidable: bool = True) -> None:
         """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`.
 
         Where at least `compare_from` clusters would become one (0: never), their people are compared with each other first.
+        What somebody has decided holds through all of it, unless not `decidable`.
         """
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE proposed AS {links}")
         columns = self.connection.execute("SELECT one, other, weight FROM proposed ORDER BY ALL").fetchnumpy()
         one, other = (np.asarray(columns[name], np.int32) for name in ("one", "other"))
         if len(one):
+            foes = self._foes() if decidable else np.zeros((0, 2), np.int32)
 
             def apart(together: Ints) -> tuple[Ints, Ints]:
-                return self._apart(together, compare_from, accounts_apart)
+                clashes = self._apart(together, compare_from, accounts_apart) if compare_from else (foes[:0, 0], foes[:0, 1])
+                return np.concatenate([foes[:, 0], clashes[0]]), np.concatenate([foes[:, 1], clashes[1]])
 
-            self.clusters.join(one, other, np.asarray(columns["weight"], np.float64), apart if compare_from else None)
+            self.clusters.join(one, other, np.asarray(columns["weight"], np.float64), apart if compare_from or len(foes) else None)
             self._publish_bases()
         held = "FROM proposed JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE l.base = r.base"
         self.connection.execute(f"INSERT INTO joined SELECT one, other, pass, weight {held}")
@@ -254,7 +340,7 @@ class _Linkage:
         pairs = self.connection.execute(
             f"""WITH users AS (
                 SELECT DISTINCT cohort, crowd.base FROM crowd JOIN bases USING (base) JOIN held USING (id) WHERE type = 'user_id')
-            SELECT one, other FROM ({clashing("crowd")}){accounts} ORDER BY ALL"""
+            SELECT one, other FROM ({CLASHING.format("crowd")}){accounts} ORDER BY ALL"""
         ).fetchnumpy()
         self.connection.unregister("crowd")
         return np.asarray(pairs["one"], np.int32), np.asarray(pairs["other"], np.int32)
@@ -274,19 +360,13 @@ class _Linkage:
             SELECT member.person_key, first.person_key AS cluster
             FROM bases JOIN records AS member USING (id) JOIN records AS first ON first.id = bases.base ORDER BY member.id"""
         )
+
+    def _write_links(self) -> None:
         self.connection.execute(
             """CREATE OR REPLACE TEMP TABLE links AS
             SELECT l.person_key AS one, r.person_key AS other, pass, max(weight) AS weight
             FROM joined JOIN records AS l ON l.id = joined.one JOIN records AS r ON r.id = joined.other
             GROUP BY ALL ORDER BY ALL"""
-        )
-
-    def _two_code_clusters(self) -> int:
-        """How many clusters of the result hold two codes, looked up afresh; people whom a source gave two aside."""
-        return self._count(
-            """SELECT count(*) FROM (
-                SELECT cluster FROM clusters JOIN records USING (person_key) JOIN identifiers USING (person_key)
-                WHERE type = 'identity_code' AND sound GROUP BY cluster HAVING count(DISTINCT value) > 1)"""
         )
 
     def _row(self, query: str) -> tuple[int, ...]:

@@ -2,8 +2,8 @@
 
 The id names the record that first spoke of any of the registrant's source persons (day, delivery, place): it does not
 depend on the path by which the register was built, it tells nothing about the person, and it stays when more records
-join. What was first is remembered even when that record itself is past its time. When two registrants turn out to be
-one, the id that was first stays.
+join. Deliveries of one day stand in the order of their periods and numbers, as they are made one after the other. What was first is
+remembered even when that record itself is past its time. When two registrants turn out to be one, the id that was first stays.
 """
 
 from __future__ import annotations
@@ -13,19 +13,23 @@ from datetime import date
 import duckdb
 
 from assets.home import Home
-from assets.register.linkage import LinkReport, link
+from assets.register import remembered
+from assets.register.linkage import Linkage
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
+FIRST_SEEN = "concat_ws('/', one.day, period_last, lpad(sequence::VARCHAR, 12, '0'), one.delivery_id, lpad(record_no::VARCHAR, 12, '0'))"
+"""SQL: what tells which record was first: day, end of the delivery's period, its number, itself, and the record's place."""
 
 
 def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `source_persons(person_key, first_seen, last_contact_on)`, over everything that `facts.gather` made.
 
-    Merged with what the last run remembered, so that neither is lost when old records go. The end of a contract counts as
-    a contact.
+    Merged with what the last run remembered, so that neither is lost when old records go. What was first counts even if a later
+    version of the record has taken its place: whoever took in one day after the other has seen it. The end of a contract
+    counts as a contact.
     """
     spoken = " UNION ALL ".join(
-        f"SELECT person_key, said, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
+        f"SELECT person_key, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
         for table, contact in (
             ("persons", "last_contact_on"),
             ("identifiers", "NULL::DATE"),
@@ -44,10 +48,12 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE source_persons AS
-        WITH now AS (
-            SELECT person_key, min(said.day::VARCHAR || '/' || said.delivery_id || '/' || lpad(said.record_no::VARCHAR, 12, '0')) AS first_seen,
-                max(contact_on) AS last_contact_on
-            FROM ({spoken}) GROUP BY person_key),
+        WITH spoken AS (SELECT person_key, max(contact_on) AS last_contact_on FROM ({spoken}) GROUP BY person_key),
+        first AS (
+            SELECT coalesce(renamed.now, one.person_key) AS person_key, min({FIRST_SEEN}) AS first_seen
+            FROM staged_identifiers AS one JOIN book ON book.delivery_id = one.delivery_id LEFT JOIN renamed ON renamed.person_key = one.person_key
+            GROUP BY ALL),
+        now AS (SELECT * FROM spoken LEFT JOIN first USING (person_key)),
         ended AS (
             SELECT coalesce(renamed.now, contract_ends.person_key) AS person_key, max(ends_on) AS ends_on
             FROM contract_ends LEFT JOIN renamed USING (person_key) GROUP BY ALL)
@@ -92,13 +98,18 @@ def people(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def resolve(connection: duckdb.DuckDBPyConnection) -> LinkReport:
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> Linkage:
+    """What linkage needs of `people` and `identifiers` however often it is done; with what it remembers."""
+    remembered.load(home, connection)
+    return Linkage(connection)
+
+
+def resolve(connection: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """Link, and make `membership(person_key, registrant_id, first_seen, last_contact_on)`; a line per source person."""
-    report = link(connection)
+    linkage.link()
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE membership AS
         SELECT person_key, {REGISTRANT_ID.format("min(first_seen) OVER (PARTITION BY coalesce(cluster, person_key))")} AS registrant_id,
             first_seen, last_contact_on
         FROM source_persons LEFT JOIN clusters USING (person_key)"""
     )
-    return report

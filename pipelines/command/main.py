@@ -64,6 +64,7 @@ def main() -> None:
         request,
         request_steps,
         retention,
+        review,
         sample,
         sql,
         ui,
@@ -96,6 +97,7 @@ def main() -> None:
         report.report,
         report.inform,
         link.link_command,
+        review.review_command,
         sql.sql,
         ui.ui,
     ):

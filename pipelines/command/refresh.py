@@ -13,6 +13,7 @@ import click
 from assets import deliveries
 from assets.home import Home
 from assets.marts.building import mart_path, rows
+from assets.register import remembered
 from assets.register.building import STATE, up_to_date
 from assets.sources import SOURCES
 from pipelines.command.main import CommandError, prepare_dagster
@@ -28,12 +29,16 @@ HEADLESS = {"register/headless": "true"}
 @click.command()
 @click.option("--date", "day", type=DAY, help="Take in the deliveries of this day only.")
 @click.option("--as-of", type=DAY, help="Count ages and periods from this day; default: today.")
+@click.option("--relink", is_flag=True, help="Compare every pair of records anew, and tell what that changed.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def refresh(day: datetime | None, as_of: datetime | None, machine: bool) -> None:
+def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
     """Take in what has been delivered, build the register, publish the marts."""
     home = Home(home_path())
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
     started = time.monotonic()
+    if relink:
+        with writer(home):
+            forget_links(home)
     refused = run_refresh(home, today, {str(day.date())} if day else None)
     report(home, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
     if refused:
@@ -50,7 +55,7 @@ def run(context: click.Context, registrants: int) -> None:
     home = Home(home_path())
     if not waiting_days(home) and not deliveries.book(home):
         context.invoke(sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False)
-    context.invoke(refresh, day=None, as_of=None, machine=False)
+    context.invoke(refresh, day=None, as_of=None, relink=False, machine=False)
     click.echo("\nThe marts are DuckDB files in " + str(home.marts) + "; the UI: make ui")
 
 
@@ -76,6 +81,12 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
         if not stretches or not up_to_date(home, today):
             execute(job("retention"), instance, today, {})
         return _refusals(home)
+
+
+def forget_links(home: Home) -> None:
+    """Let the next build link everything anew. Under the writer's lock."""
+    remembered.forget(home)
+    (home.lake / "register" / STATE).unlink(missing_ok=True)
 
 
 def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
@@ -148,9 +159,32 @@ def summary(home: Home) -> dict[str, Any]:
         "registrants": built["rows"].get("registrants", 0),
         "source_persons": built["rows"].get("membership", 0),
         "links": built["links"].get("links", {}),
+        "linkage": {
+            "pairs": built["links"].get("candidate_pairs", 0),
+            "compared": built["links"].get("compared_pairs", 0),
+            "grey": built["links"].get("grey_pairs", 0),
+            **built["links"].get("succession", {}),
+            **built["links"].get("drift", {}),
+        },
         "expired": built["expired"],
         "marts": {purpose: rows(home, purpose) for purpose in MARTS if mart_path(home, purpose).exists()},
     }
+
+
+def linkage_rows(linkage: dict[str, int]) -> list[tuple[str, int]]:
+    """What linkage did, and how it drifted, for the closing table."""
+    said = {
+        "pairs": "pairs of records weighed",
+        "compared": "pairs compared, not remembered",
+        "grey": "pairs for `register review`",
+        "merged": "registrants merged since last time",
+        "split": "registrants split since last time",
+        "renamed": "registrants renamed since last time",
+        "pairs_on_other_levels": "drift: pairs on other levels",
+        "pairs_only_now": "drift: pairs only now",
+        "pairs_only_before": "drift: pairs only before",
+    }
+    return [(told, linkage[name]) for name, told in said.items() if name in linkage]
 
 
 def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
@@ -175,6 +209,7 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
                 ["source persons", found["source_persons"]],
                 ["registrants", found["registrants"]],
                 *([f"merged by {code}", count] for code, count in sorted(found["links"].items())),
+                *([name, count] for name, count in linkage_rows(found["linkage"])),
                 *([f"erased by {rule}", count] for rule, count in found["expired"].items()),
             ],
         )

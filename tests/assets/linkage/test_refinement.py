@@ -45,6 +45,22 @@ def test_two_codes_stay_apart_and_nobody_guesses_between_them():
     assert clusters({(0, 1): 9.0, (1, 2): 8.5}, code=[4, -1, 5], count=3) == [0, 1, 2]
 
 
+def test_nobody_guesses_between_two_whom_a_veto_parts():
+    assert clusters({(0, 1): 9.0, (1, 2): 8.5}, vetoed=[(0, 2)], count=3) == [0, 1, 2]
+
+
+def test_strength_that_a_link_must_have_can_be_more():
+    assert refine(2, np.array([0]), np.array([1]), np.array([3.0]), np.array([False]), np.full(2, -1, np.int64), strong=4.0).tolist() == [0, 1]
+
+
+def test_nodes_of_several_records_join_by_their_mean():
+    """Three pairs between two nodes, of one and of three records: their mean decides, not their sum."""
+    one, other = np.array([0, 0, 0]), np.array([1, 1, 1])
+    weights = np.array([6.0, -8.0, -8.0])
+    answer = refine(2, one, other, weights, np.zeros(3, np.bool_), np.full(2, -1, np.int64), size=np.array([1.0, 3.0]))
+    assert answer.tolist() == [0, 1]
+
+
 def test_source_tells_of_a_person_once():
     assert clusters({(0, 1): 9.0, (0, 2): 8.0, (1, 2): 9.0}, source=[0, 1, 1], count=3) == [0, 0, 2]
 

@@ -1,0 +1,29 @@
+"""Learns the register's linkage model anew: `python -m tests.bench.learn REGISTER_HOME` writes assets/register/model.json.
+
+The data root holds `register sample --registrants 100000`, taken in. What is written are levels, weights and passes.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+
+import assets.register
+from assets.home import Home
+from assets.register import facts, membership
+
+
+def learn(root: Path, today: date) -> str:
+    """The model that the people of a data root teach, as JSON."""
+    home = Home(root)
+    with home.connect() as connection:
+        facts.gather(home, connection, today)
+        membership.source_persons(home, connection, today)
+        membership.people(connection)
+        return membership.prepare(home, connection).learn().to_json()
+
+
+if __name__ == "__main__":
+    model = learn(Path(sys.argv[1]), date.today())  # noqa: DTZ011  (ages do not matter to who is who)
+    Path(assets.register.__file__).with_name("model.json").write_text(model + "\n", encoding="utf-8")

@@ -1,0 +1,53 @@
+"""`register review` as it is typed: the list tells levels and weights only, a pair is shown side by side and decided."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from assets.home import Home
+from pipelines.command.review import review_command
+from tests.assets.register.crm_people import AINO, NAMESAKE, deliver
+from tests.conftest import refresh
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("reviewed") / "data")
+    home.create()
+    deliver(home, "2026-11-10", n1=AINO, n3=NAMESAKE)
+    refresh(home)
+    return home.root
+
+
+def asked(root: Path, *words: str) -> Result:
+    return CliRunner(env={"REGISTER_HOME": str(root)}).invoke(review_command, list(words))
+
+
+def test_list_show_write_and_decide(root: Path, tmp_path: Path) -> None:
+    listed = asked(root, "--json")
+    [pair] = [one["pair"] for one in json.loads(listed.output)]
+    assert "Aino" not in listed.output + asked(root).output
+    shown = asked(root, pair).output
+    assert "Koivukuja 5" in shown
+    assert "given" in shown
+    page = tmp_path / "pairs.html"
+    assert asked(root, "--out", str(page)).exit_code == 0
+    assert "<svg" in page.read_text()
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert asked(root, pair, "--decide", "same").exit_code == 0
+    assert json.loads(asked(root, pair, "--decide", "different", "--json").output) == {"pair": pair, "same": False}
+
+
+def test_refusals(root: Path) -> None:
+    assert asked(root, "0000000000").exit_code == 1
+    assert asked(root, "--decide", "same").exit_code == 2
+
+
+def test_before_the_first_refresh(tmp_path: Path) -> None:
+    refused = asked(tmp_path / "none")
+    assert refused.exit_code == 1
+    assert "register refresh" in refused.output
