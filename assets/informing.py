@@ -26,8 +26,9 @@ from assets.failing import PlainError
 from assets.home import Home, copy_parquet
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import categories, duckdb_columns, table_name
+from schemas.informed import Informed
 from schemas.marts import MARTS
-from schemas.register import Informed, KnownBy, Membership, Registrants
+from schemas.register import KnownBy, Membership, Registrants
 from schemas.staged import CANONICAL
 
 STATES = ("overdue", "due", "informed", "gave_it_themselves", "deceased", "unreachable")

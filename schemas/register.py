@@ -334,17 +334,6 @@ class Expired(TableModel):
         name = "expired"
 
 
-class Informed(TableModel):
-    """Who has been told that we have their data from others, and when (GDPR 14); kept in `lake/informed.parquet`, only ever added to."""
-
-    registrant_id: Text = column("registrant_id", required=True)
-    informed_on: Day = column("technical", required=True)
-    policy_version: Text = column("technical", "the policy that the notice was made of", required=True)
-
-    class Config:
-        name = "informed"
-
-
 class IdentityEvents(TableModel):
     """Which registrant became which; kept in `lake/identity_events.parquet`: it tells of builds, which the register itself knows nothing of."""
 

@@ -17,26 +17,22 @@ REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 
 
 def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
-    """The run's requests that can be carried out: not closed, and clear as to whom they mean."""
+    """The run's requests that can be carried out: not closed, and clear as to whom they mean.
+
+    Only `closed` has a partition per request: Dagster writes several events per partition and asset, which would cost more than
+    the erasure of hundreds. So the run's tags say which they are.
+    """
+    known, tags = list(context.instance.get_dynamic_partitions("requests")), context.run.tags
+    first, last = (tags.get(f"dagster/asset_partition_range_{end}") or tags.get("dagster/partition") for end in ("start", "end"))
+    asked = known[known.index(first) : known.index(last) + 1] if first in known and last in known else []
     waiting = set(requests.pending(home))
-    return [key for key in context.partition_keys if key in waiting]
+    return [key for key in asked if key in waiting]
 
 
 def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    name: str, kind: str, after: list[list[str]], description: str, group: str = "erasure", checks: list[dg.AssetCheckSpec] | None = None
+    name: str, kind: str, after: list[list[str]], description: str, group: str = "erasure", **more: Any
 ):
-    return dg.asset(
-        key=["erasure", name],
-        deps=after,
-        group_name=group,
-        kinds={kind},
-        owners=["team:privacy"],
-        description=description,
-        partitions_def=REQUESTS,
-        backfill_policy=ONE_RUN,
-        pool=WRITER,
-        check_specs=checks,
-    )
+    return dg.asset(key=["erasure", name], deps=after, group_name=group, kinds={kind}, owners=["team:privacy"], description=description, pool=WRITER, **more)
 
 
 @_asset("found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
@@ -83,7 +79,9 @@ PROVEN = dg.AssetCheckSpec(
     [["erasure", "removed"], ["erasure", "backups"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
     "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
     group="erased",
-    checks=[PROVEN],
+    check_specs=[PROVEN],
+    partitions_def=REQUESTS,
+    backfill_policy=ONE_RUN,
 )
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
