@@ -130,6 +130,21 @@ def credit_bureau(home: Home) -> None:
     put(home, "credit_bureau", DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
 
 
+def self_service(home: Home) -> None:
+    subject = {"subject_key_type": "customer_number", "subject_key": f"{MARK}customer"}
+    changes = {"call_name": f"{MARK}call", "company_name": f"{MARK}firm", "job_title": f"{MARK}job"}
+    edit = {"edit_id": f"{MARK}edit", "edited_at": "2026-11-18T10:00:00Z", **subject, "changes": changes, "note": f"{MARK}note"}
+    odd = {**edit, **marked("edited_at", "subject_key_type"), "changes": {**marked("family_name", "birth_date", "email"), f"{MARK}field": 1}}
+    lines = [json.dumps(edit), json.dumps(odd), f"{MARK} no json"]
+    put(home, "self", DAY, "edits", "\n".join(lines).encode(), len(lines))
+    correction = {
+        "made_at": "2026-11-18T11:00:00Z", "request_id": "Q0123456789ABCDEFG", **subject, "attribute": "job_title", "value": f"{MARK}title",
+        "overrides": "crm", "replaces": "ab" * 32,
+    }  # fmt: skip
+    odd = {**correction, **marked("made_at", "request_id", "attribute", "value", "overrides", "replaces")}
+    put(home, "self", DAY, "corrections", "\n".join(map(json.dumps, [correction, odd])).encode(), 2)
+
+
 def refused(home: Home) -> None:
     """Deliveries that do not hold, under names that tell, and folders that are none of ours."""
     row = csv([{"order_number": f"{MARK}refused"}])
@@ -155,7 +170,7 @@ def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     root = tmp_path_factory.mktemp("marked") / "data"
     home = Home(root)
     home.create()
-    for fill in (population_register, crm, website, consents, credit_bureau, refused):
+    for fill in (population_register, crm, website, consents, credit_bureau, self_service, refused):
         fill(home)
     return Taken(root, refresh(root))
 
@@ -188,7 +203,7 @@ def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken
     assert f"{MARK}secret" not in raw
     assert f"{MARK}loans" not in raw
     assert f"{MARK}creed" not in raw
-    for dataset in ("contacts", "contracts", "orders", "visits", "consent_log", "credit_reports", "perustiedot", "muutokset"):
+    for dataset in ("contacts", "contracts", "orders", "visits", "consent_log", "credit_reports", "perustiedot", "muutokset", "edits", "corrections"):
         entries = [json.loads(path.read_text()) for path in (taken.root / "lake" / "deliveries").rglob("*.json")]
         assert sum(entry["quarantined"] for entry in entries if entry["dataset"] == dataset), dataset
 
