@@ -40,8 +40,8 @@ RISKS = (
     "Snapshots that the file system or the machine's host makes keep what was there before.",
     "A reader that had opened a mart or a file before the erasure can read the old one until it closes it.",
     "Copies that were taken out of the data root by other means than `register backup` are not known to the register.",
-    "Backups made before the erasure hold the registrant until their key is destroyed, on the day that stands above at the latest; "
-    "a restore replays this erasure before anything is read.",
+    "Backups in the data root were sealed anew without the registrant. Those that were made before in other folders hold them until their key is "
+    "destroyed, on the day that stands above at the latest; a restore replays this erasure before anything is read.",
     "Values of fewer than eight characters were searched as identifiers and not in bytes.",
 )
 
