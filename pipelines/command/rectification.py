@@ -6,8 +6,9 @@ from datetime import datetime
 
 import click
 
-from assets import rectification
+from assets import finding, rectification
 from assets.home import Home
+from assets.recipients import notices
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
@@ -32,18 +33,25 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     home.create()
     request = asked(home, request_id, "rectification")
     now = datetime.now(home.policy.zone)
+    registrant_of(home, request)
+    request = finding.record(home, [request_id], now)[request_id]
+    notices.prepare(home, [request], now)
     try:
-        digest = rectification.deliver(home, registrant_of(home, request), request_id, values, now)
+        digest = rectification.deliver(home, request.registrants[0], request_id, values, now)
     except rectification.RectificationError as error:
         raise CommandError(str(error)) from None
     # What else waits for the day may be refused; that says nothing of the correction.
     run_refresh(home, now.date(), {str(now.date())})
     if rectification.staged(home, digest) != len(values):
         raise CommandError("the correction was not taken in whole: `register refresh` tells what was refused or quarantined")
+    # GDPR 19: whoever has had the old value is told.
+    told = notices.release(home, [request_id], now)
     if machine:
-        as_json({"request_id": request_id, "corrected": sorted(values)})
+        as_json({"request_id": request_id, "corrected": sorted(values), "notices": len(told)})
     else:
         click.echo(f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old value goes after its retention period.")
+        if told:
+            click.echo(f"{len(told)} recipients are to be told: `register notices list --open`.")
 
 
 def _values(changes: tuple[str, ...]) -> dict[str, str]:
