@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets import finding, holds, outgoing, removal, requests, suppression
+from assets import holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.proof import certificates, evidence
@@ -25,7 +25,8 @@ from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
-from assets.requests import Request, RequestError
+from assets.rights import finding, outgoing, requests
+from assets.rights.requests import Request, RequestError
 from assets.sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
 from assets.staged import staged_folder

@@ -10,7 +10,7 @@ from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.raw import raw_path
-from assets.requests import Request
+from assets.rights.requests import Request
 from assets.staged import quarantine_path
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw

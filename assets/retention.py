@@ -14,7 +14,7 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, rectification, removal, requests, suppression, withholding
+from assets import deliveries, removal, suppression, withholding
 from assets.deliveries import Entry
 from assets.home import Home, in_turn, remove, write_parquet, writing
 from assets.raw import raw_path
@@ -23,6 +23,7 @@ from assets.register import building
 from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
 from assets.register.outlook import OF_THE_REGISTER
 from assets.removal import Edit
+from assets.rights import rectification, requests
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
 from schemas.columns import TableModel, categories, duckdb_columns

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import requests
 from assets.backup import exchange
 from assets.home import Home
+from assets.rights import requests
 
 WAIT_SECONDS = 600
 # Data roots whose lock this process holds: the command takes it first, and its runs write under it.

@@ -7,10 +7,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets import answering, deliveries, request_inbox, requests, spoken
+from assets import deliveries
 from assets.graph.erasure import REQUESTS
 from assets.graph.showing import without_values
 from assets.home import Home
+from assets.rights import answering, request_inbox, requests, spoken
 from assets.sources import SOURCES
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JOBS, REFRESH

@@ -5,12 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from assets import erasure, requests
+from assets import erasure
 from assets.backup import renewing
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
 from assets.graph.showing import counts_table, without_values
 from assets.home import Home
 from assets.proof.certificates import Issued
+from assets.rights import requests
 from schemas.marts import MARTS
 
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")

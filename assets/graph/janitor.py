@@ -14,11 +14,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import requests
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.erasure import REQUESTS
 from assets.graph.showing import numbers, without_values
 from assets.home import Home
+from assets.rights import requests
 
 KEPT_DAYS = 90
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]

@@ -4,11 +4,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets import answering, spoken
 from assets.graph.deliveries import POLICY, WRITER, Today
 from assets.graph.showing import counts_table, numbers, without_values
 from assets.home import Home
 from assets.recipients import notices
+from assets.rights import answering, spoken
 from schemas.marts import MARTS
 
 KEY = dg.AssetKey(["requests", "ledger"])

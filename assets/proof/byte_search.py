@@ -28,7 +28,7 @@ from assets import suppression
 from assets.home import Home
 from assets.proof.findings import Finding
 from assets.proof.mart_files import uncompressed
-from assets.requests import Request
+from assets.rights.requests import Request
 
 SHORTEST = 8
 CHUNK = 16 * 1024 * 1024

@@ -19,14 +19,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from assets import requests
 from assets.holds import Held
 from assets.home import Home, write_all
 from assets.proof import certificate_pages
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
 from assets.proof.verifying import Proof
-from assets.requests import Request
+from assets.rights import requests
+from assets.rights.requests import Request
 from assets.staged import rules_fingerprint
 from schemas.columns import categories
 from schemas.policy import Policy

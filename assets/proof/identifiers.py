@@ -12,9 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from assets import requests, suppression
+from assets import suppression
 from assets.home import Home
 from assets.proof.findings import Finding
+from assets.rights import requests
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import duckdb
 
-from assets import requests, sealed
 from assets.backup import rotation
 from assets.backup.generations import SUFFIX
 from assets.home import UNFINISHED, Home
 from assets.marts.building import candidate_path, mart_path
 from assets.proof import byte_search, evidence, identifiers, mart_files
 from assets.proof.findings import Finding, failing
-from assets.requests import Request
+from assets.rights import requests, sealed
+from assets.rights.requests import Request
 from schemas.marts import MARTS
 
 # The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.

@@ -5,7 +5,7 @@
 
 Who received the data: a recipient to which it was exported (`disclosures`), and one that policy.yaml names for a purpose whose published
 mart has the registrant. What a notice names are the keys of the rows that the recipient has (the mart's registrant id or pseudonym, the
-hash of a contact), never name or contact. It is sealed under a key of its own (`assets.sealed`) until it is
+hash of a contact), never name or contact. It is sealed under a key of its own (`assets.rights.sealed`) until it is
 opened to be handed over, and the key is destroyed when the recipient acknowledges.
 
 What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has gone (`release`).
@@ -23,13 +23,13 @@ from typing import Any, Literal
 
 import duckdb
 
-from assets import sealed
 from assets.failing import PlainError
 from assets.home import Home, remove, write_all
 from assets.marts.building import mart_path
 from assets.recipients import disclosures
 from assets.register.building import TABLES, read_register
-from assets.requests import Request
+from assets.rights import sealed
+from assets.rights.requests import Request
 from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS

@@ -15,9 +15,10 @@ import duckdb
 import pyarrow.parquet as pq
 from dateutil.relativedelta import relativedelta
 
-from assets import deliveries, requests
+from assets import deliveries
 from assets.home import Home
 from assets.register.clocks import clocked, code, due
+from assets.rights import requests
 from schemas.policy import Policy
 
 MONTHS = 24

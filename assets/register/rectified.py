@@ -4,7 +4,7 @@ A pure function of what is staged, in whatever order it came. The last correctio
 overrides has delivered the corrected value on the day of the correction or later: then it has ended, and the source's word
 counts again, also when it changes. The value that was wrong is known by its keyed hash alone: while its time
 runs it is history, not current; then it is left out here, and the sweep takes it out of the files
-(`assets.rectification`). Cost: nothing while there is no correction; else one look at the keys of the tables concerned.
+(`assets.rights.rectification`). Cost: nothing while there is no correction; else one look at the keys of the tables concerned.
 """
 
 from __future__ import annotations

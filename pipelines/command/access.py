@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from assets import finding, requests
 from assets.access import package
 from assets.home import Home
-from assets.requests import Request, RequestError
+from assets.rights import finding, requests
+from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
 from pipelines.resources import home_path, writer

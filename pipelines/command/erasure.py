@@ -6,9 +6,9 @@ from datetime import datetime
 
 import click
 
-from assets import request_inbox, requests
 from assets.home import Home
-from assets.requests import RequestError
+from assets.rights import request_inbox, requests
+from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.request import shown
 from pipelines.command.showing import as_json, table

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import click
 
-from assets import finding, rectification
 from assets.home import Home
 from assets.recipients import notices
+from assets.rights import finding, rectification
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json

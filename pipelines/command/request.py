@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from assets import finding, request_inbox, requests, spoken
 from assets.home import Home
-from assets.requests import Request, RequestError
+from assets.rights import finding, request_inbox, requests, spoken
+from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 from pipelines.resources import home_path

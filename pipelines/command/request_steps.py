@@ -9,10 +9,10 @@ from datetime import datetime
 
 import click
 
-from assets import answering, finding, requests, spoken, verification
 from assets.home import Home
-from assets.preview import preview
-from assets.requests import RequestError
+from assets.rights import answering, finding, requests, spoken, verification
+from assets.rights.preview import preview
+from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, shown, today_of
 from pipelines.command.showing import as_json, table

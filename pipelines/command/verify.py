@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from assets import requests
 from assets.backup.rotation import Holding
 from assets.home import Home
 from assets.proof import certificates
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import HOW, verify
-from assets.requests import RequestError
+from assets.rights import requests
+from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 from pipelines.resources import home_path, writer

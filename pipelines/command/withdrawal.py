@@ -6,10 +6,10 @@ from datetime import datetime
 
 import click
 
-from assets import withdrawal
-from assets.finding import canonical
 from assets.home import Home
-from assets.requests import RequestError
+from assets.rights import withdrawal
+from assets.rights.finding import canonical
+from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
 from pipelines.resources import home_path

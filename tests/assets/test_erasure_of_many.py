@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from assets import erasure, requests, sealed
+from assets import erasure
 from assets.home import Home
 from assets.proof import certificates
+from assets.rights import requests, sealed
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
 from tests.conftest import build
 

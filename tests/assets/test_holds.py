@@ -8,10 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets import erasure, finding, requests
+from assets import erasure
 from assets.home import Home
-from assets.preview import preview
 from assets.proof import certificates
+from assets.rights import finding, requests
+from assets.rights.preview import preview
 from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.conftest import build, rows
 from tests.e2e.homes import book, parquet_rows

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from assets import erasure, informing, requests
+from assets import erasure, informing
 from assets.home import Home
 from assets.informing import InformingError
+from assets.rights import requests
 from tests.assets.sources.population_register_messages import code, death, home_address, municipality, name, part, person, protection
 from tests.conftest import basic_data, build, csv, put, refresh, registrant, rows, take_in
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from assets import requests, verification
 from assets.home import Home
+from assets.rights import requests, verification
 from tests.e2e.conftest import Refreshed
 from tests.e2e.homes import Ended, copied, mart_tables, parquet_rows, register
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import requests, verification
 from assets.backup import generations
 from assets.home import Home
 from assets.register import building
+from assets.rights import requests, verification
 from pipelines.command import access, backup, rectification
 from schemas.policy import load_policy
 from tests.assets.access.world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver

@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets import requests
 from assets.deliveries import refuse, waiting
 from assets.home import Home
+from assets.rights import requests
 from pipelines import notifier
 from pipelines.definitions import build_definitions
 from pipelines.schedules import nightly_refresh

@@ -11,8 +11,8 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import request_inbox, requests
 from assets.home import Home
+from assets.rights import request_inbox, requests
 from pipelines.command import request as recording
 from pipelines.command import request_steps
 from pipelines.command.notices import notices_command
@@ -166,8 +166,8 @@ def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> N
 
 
 def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) -> None:
-    from assets import finding
     from assets.recipients import notices
+    from assets.rights import finding
 
     request_id = asked("erasure")
     now = datetime.now(home.policy.zone)

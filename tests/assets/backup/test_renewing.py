@@ -9,10 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets import erasure, requests
+from assets import erasure
 from assets.backup import generations, renewing, restoring
 from assets.backup.sealing import SealError, Unsealing
 from assets.home import Home
+from assets.rights import requests
 from tests.assets.backup.test_restoring import NOW, TODAY
 from tests.conftest import refresh
 from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver, found_anywhere

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from assets import erasure, requests
+from assets import erasure
 from assets.backup import exchange, generations, restoring
 from assets.backup.generations import BackupError
 from assets.backup.sealing import SealError
 from assets.home import Home
 from assets.proof.verifying import verify
+from assets.rights import requests
 from tests.conftest import build, refresh
 from tests.e2e.homes import contents, copied
 from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere

@@ -6,10 +6,10 @@ import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from assets import rectification
 from assets.backup import generations, restoring
 from assets.home import Home
-from tests.assets.test_rectification import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
+from assets.rights import rectification
+from tests.assets.rights.test_rectification import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
 from tests.conftest import TODAY, refresh, rows
 from tests.e2e.homes import contents
 from tests.e2e.test_erasure import found_anywhere

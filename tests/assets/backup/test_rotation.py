@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from assets import requests
 from assets.backup import generations, rotation
 from assets.home import Home
 from assets.proof import certificate_pages, certificates
 from assets.proof.evidence import Evidence
 from assets.proof.verifying import verify
+from assets.rights import requests
 from schemas.policy import load_policy
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets import requests
 from assets.graph.janitor import clean
 from assets.home import Home
+from assets.rights import requests
 
 TODAY = datetime.now().date()  # noqa: DTZ005  (Dagster stamps what it stores with the machine's clock)
 LATER = TODAY + timedelta(days=200)

@@ -7,11 +7,11 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 import pytest
 
-from assets import finding, requests
 from assets.graph.deliveries import Today
 from assets.graph.requests import ledger
 from assets.home import Home
 from assets.recipients import notices
+from assets.rights import finding, requests
 from pipelines import notifier
 from pipelines.definitions import build_definitions
 from pipelines.sensors import deadline_sensor, request_sensor, rights_sensor

@@ -16,7 +16,7 @@ from assets.marts import exporting
 from assets.marts.building import mart_path
 from assets.marts.why import UnknownRegistrantError, why
 from assets.register import building
-from assets.withdrawal import deliver, recognise
+from assets.rights.withdrawal import deliver, recognise
 from schemas.admission import NOTHING_LETS_IN
 from schemas.policy import Policy
 from tests.assets.sources.population_register_messages import code, part, person

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from assets.home import Home
 from assets.proof import byte_search
 from assets.proof.byte_search import Sought, forms
-from assets.requests import Request
+from assets.rights.requests import Request
 
 CODE = "140285-912A"
 EMAIL = "aino.lahtija@example.fi"

@@ -15,7 +15,7 @@ from assets.proof.certificates import Held, check, content_of, issue, path_of
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
 from assets.proof.verifying import Proof
-from assets.requests import Request
+from assets.rights.requests import Request
 
 IDS = ("Q1", "Q2", "Q3")
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from assets import erasure, finding, requests, retention
+from assets import erasure, retention
 from assets.home import Home
 from assets.marts import exporting
 from assets.recipients import disclosures, notices
 from assets.recipients.notices import NoticeError
-from assets.withdrawal import Word, deliver_words
+from assets.rights import finding, requests
+from assets.rights.withdrawal import Word, deliver_words
 from schemas.policy import Policy, load_policy
 from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
 from tests.conftest import build, refresh

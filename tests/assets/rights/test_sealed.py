@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from assets import sealed
 from assets.home import Home
+from assets.rights import sealed
 
 SAID = {"given": ["email:maija.esimerkki@example.fi"]}
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from assets import deliveries, erasure, rectification, requests, retention, staged
+from assets import deliveries, erasure, retention, staged
 from assets.home import Home
-from assets.rectification import RectificationError
 from assets.register import building, rectified
+from assets.rights import rectification, requests
+from assets.rights.rectification import RectificationError
 from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
 from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
 from tests.conftest import build as build_all

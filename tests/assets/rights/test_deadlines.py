@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.deadlines import due_on, working_day
+from assets.rights.deadlines import due_on, working_day
 from schemas.policy import load_policy
 
 POLICY = load_policy()

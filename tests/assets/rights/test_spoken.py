@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import duckdb
 import pytest
 
-from assets import answering, requests, spoken
 from assets.home import Home
 from assets.marts import why
 from assets.marts.building import mart_path
-from assets.requests import Request, RequestError
+from assets.rights import answering, requests, spoken
+from assets.rights.requests import Request, RequestError
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, deliver, registrant_of

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets import finding, requests, sealed
 from assets.home import UNFINISHED, Home, remove, write_all
-from assets.requests import RequestError
+from assets.rights import finding, requests, sealed
+from assets.rights.requests import RequestError
 from schemas.requests import InboxRequest
 
 LARGEST = 64 * 1024

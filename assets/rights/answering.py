@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from assets import outgoing, requests
-from assets.deadlines import due_on
 from assets.home import Home
 from assets.recipients import notices
-from assets.requests import Request, RequestError, with_event
+from assets.rights import outgoing, requests
+from assets.rights.deadlines import due_on
+from assets.rights.requests import Request, RequestError, with_event
 from schemas.requests import EXTENSION_REASONS, GROUNDS, RIGHTS, SPOKEN_RIGHTS, refusable
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from assets import finding, requests, verification
 from assets.home import Home
-from assets.requests import RequestError
+from assets.rights import finding, requests, verification
+from assets.rights.requests import RequestError
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, registrant_of
 
 

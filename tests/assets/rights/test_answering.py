@@ -7,9 +7,9 @@ from datetime import date, timedelta
 
 import pytest
 
-from assets import answering, finding, requests, sealed
 from assets.home import Home
-from assets.requests import RequestError
+from assets.rights import answering, finding, requests, sealed
+from assets.rights.requests import RequestError
 from schemas.requests import GROUNDS, RIGHTS, refusable
 from tests.assets.known_registrants import LEAVES, NOW
 

@@ -12,9 +12,9 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from assets import outgoing, requests
 from assets.home import Home
-from assets.requests import Request, RequestError, with_event
+from assets.rights import outgoing, requests
+from assets.rights.requests import Request, RequestError, with_event
 from schemas.requests import MEANS
 
 DIGITS = 6

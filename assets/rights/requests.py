@@ -1,7 +1,7 @@
 """The ledger of registrants' requests, kept outside Dagster: one file each under `requests/`, by opaque id.
 
     requests/<id>.json   what happened to it, and nothing that tells whose it is; while it is open also `sealed`:
-                         what identifies the registrant, under a key of its own (`assets.sealed`)
+                         what identifies the registrant, under a key of its own (`assets.rights.sealed`)
 
 Closing destroys the key and writes the file without `sealed`. Nothing but the id, codes and days ever leaves this folder.
 """
@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
-from assets import sealed
-from assets.deadlines import due_on
 from assets.failing import PlainError
 from assets.home import Home, write_all
+from assets.rights import sealed
+from assets.rights.deadlines import due_on
 from schemas.requests import EVENTS, SPOKEN_RIGHTS
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from assets import requests, sealed
 from assets.home import Home
-from assets.requests import RequestError
+from assets.rights import requests, sealed
+from assets.rights.requests import RequestError
 from schemas.requests import RIGHTS
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)

@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from assets import finding, requests
 from assets.home import Home
-from assets.requests import Request, RequestError
-from assets.withdrawal import Word, deliver_words
+from assets.rights import finding, requests
+from assets.rights.requests import Request, RequestError
+from assets.rights.withdrawal import Word, deliver_words
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, registrant_of
 from tests.assets.sources.population_register_messages import code, day, name, part, person
 from tests.conftest import basic_data, refresh

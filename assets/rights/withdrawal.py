@@ -20,7 +20,7 @@ import duckdb
 from assets import deliveries
 from assets.home import Home, writing
 from assets.register.building import TABLES, read_register
-from assets.requests import RequestError
+from assets.rights.requests import RequestError
 from schemas.identifiers import CANONICAL
 
 # Where such a record says that it was made.

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from assets import request_inbox, requests
 from assets.home import Home
-from tests.assets.test_requests import NOW, every_byte
+from assets.rights import request_inbox, requests
+from tests.assets.rights.test_requests import NOW, every_byte
 
 SAID = {
     "right": "objection", "channel": "other", "received": "2026-11-18", "identifiers": {"email": "Maija.Esimerkki@Example.fi"},

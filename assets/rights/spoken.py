@@ -15,12 +15,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from assets import answering, deliveries, finding, outgoing, requests
+from assets import deliveries
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.recipients import notices
-from assets.requests import Request, RequestError, with_event
-from assets.withdrawal import KEYS, Word, deliver_words
+from assets.rights import answering, finding, outgoing, requests
+from assets.rights.requests import Request, RequestError, with_event
+from assets.rights.withdrawal import KEYS, Word, deliver_words
 from schemas.marts import MARTS
 from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from assets.home import Home, remove, write_all
 from assets.register.building import TABLES, read_register
-from assets.requests import Request, RequestError
+from assets.rights.requests import Request, RequestError
 from schemas.staged import ContactPoints
 
 WORDS = {

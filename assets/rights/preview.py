@@ -20,7 +20,7 @@ from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients.notices import KEYS
 from assets.register.building import TABLES, read_register
 from assets.removal import staged_files
-from assets.requests import Request
+from assets.rights.requests import Request
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
 from assets.suppression import STRONG

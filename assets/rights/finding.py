@@ -18,10 +18,10 @@ from typing import Any
 
 import duckdb
 
-from assets import requests
 from assets.home import Home
 from assets.register.building import TABLES, read_register
-from assets.requests import Request, RequestError, State, with_event
+from assets.rights import requests
+from assets.rights.requests import Request, RequestError, State, with_event
 from assets.suppression import STRONG
 from schemas.requests import IDENTIFIERS
 
