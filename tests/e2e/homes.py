@@ -45,10 +45,16 @@ def environment(root: Path) -> dict[str, str]:
     return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
 
 
-def start(root: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(root: Path, *arguments: str, **told: str) -> subprocess.Popen[str]:
     """Start the command, in a process group of its own so that it can be killed as a whole."""
     return subprocess.Popen(
-        [COMMAND, *arguments], env=environment(root), cwd=root.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        [COMMAND, *arguments],
+        env={**environment(root), **told},
+        cwd=root.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.homes import contents, copied, refresh, register
+from tests.e2e.killing import killed_at
 from tests.e2e.test_erasure import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
-from tests.e2e.test_kill import appears, killed_when
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 MOMENTS = {
-    "it is being unpacked": ".restored/lake/raw/*/*/*.parquet",
+    "it is unpacked": ".restored/secrets/pepper",
     "the register is being built": ".restored/lake/register/.unfinished-*",
     "the exchange has been noted": "restore.json",
     "the lake is moved away": ".replaced/lake",
@@ -35,11 +35,9 @@ MOMENTS = {
 def test_a_restore_killed_again_and_again_brings_nobody_back(erased: tuple[Path, str], tmp_path: Path) -> None:
     root, generation = copied(erased[0], tmp_path / "data"), erased[1]
     held = contents(root)
-    killed = 0
-    for pattern in MOMENTS.values():
-        killed += killed_when(root, appears(root, pattern), "restore", generation, "--as-of", AGAIN)
+    for moment, pattern in MOMENTS.items():
+        assert killed_at(root, pattern, "restore", generation, "--as-of", AGAIN), moment
         assert found_anywhere(root / "lake", LEAVES.identifiers) == []
-    assert killed >= 2
     ended = register(root, "restore", generation, "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert register(root, "refresh", "--as-of", AGAIN).code == 0

@@ -11,8 +11,8 @@ import duckdb
 import pytest
 
 from tests.e2e.homes import Ended, copied, parquet_rows, refresh, register
+from tests.e2e.killing import killed_at
 from tests.e2e.test_erasure import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver, found_anywhere
-from tests.e2e.test_kill import appears, killed_when
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,7 @@ MOMENTS = {
 
 def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_path: Path) -> None:
     root = copied(proven.asked, tmp_path / "data")
-    killed = sum(killed_when(root, appears(root, pattern), "erase", "--as-of", AGAIN) for pattern in MOMENTS.values())
-    assert killed >= 3
+    assert [moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "erase", "--as-of", AGAIN)] == list(MOMENTS)
     first = certificate(root, proven.request_id).read_bytes() if certificate(root, proven.request_id).exists() else None
     ended = register(root, "erase", "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
