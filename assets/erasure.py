@@ -73,10 +73,7 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
                 evidence.note(home, connection, entry)
                 _suppress_records(home, connection, entry, today)
                 removed[entry.source] += holds.remove_but_held(home, connection, entry)
-    with requests.changing(home):
-        counted = dict(sorted(removed.items()))
-        requests.save(home, *(replace(one, removed=counted) for one in _loaded(home, request_ids) if not one.removed))
-    return counted
+    return dict(sorted(removed.items()))
 
 
 def _suppress_records(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
@@ -149,7 +146,8 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
         ]
         issued = certificates.issue_all(home, contents)
         notices.release(home, proven, now)
-        requests.close_all(home, [replace(one, decisions=_decisions(certificate)) for one, certificate in zip(loaded, issued, strict=True)], now)
+        certified = zip(loaded, issued, strict=True)
+        requests.close_all(home, [replace(one, removed=certificate.rows, decisions=_decisions(certificate)) for one, certificate in certified], now)
     evidence.forget(home, certificates.issued(home))
     return Closing(issued, proof.findings, [request_id for request_id in request_ids if request_id not in set(proven)])
 

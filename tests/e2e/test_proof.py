@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -62,6 +63,18 @@ def test_an_erasure_is_certified_without_identifiers(proven: Proven) -> None:
     pages = [path.read_text() for path in (proven.closed / "requests" / "certificates").iterdir()]
     assert not [value for value in (*LEAVES.identifiers, *STAYS.identifiers) if any(value in page for page in pages)]
     assert found_anywhere(proven.closed, LEAVES.identifiers) == []
+
+
+def test_the_request_s_partition_shows_a_summary_of_its_certificate(proven: Proven) -> None:
+    with dg.DagsterInstance.from_config(str(proven.closed / "dagster")) as instance:
+        shown = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey(["erasure", "closed"]), asset_partitions=[proven.request_id]), limit=2
+        ).records
+    assert len(shown) == 1
+    assert shown[0].asset_materialization is not None
+    metadata = shown[0].asset_materialization.metadata
+    assert metadata["certificate_hash"].value == json.loads(certificate(proven.closed, proven.request_id).read_text())["hash"]
+    assert "| raw | 9 |" in str(metadata["rows"].value)
 
 
 @pytest.mark.parametrize("which", ["one", "all", "certificates"])
