@@ -123,10 +123,14 @@ class Closing:
 
 
 def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
-    """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left.
+    """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left, and
+    when a step was left out: nobody could be looked for of whom it is not written down by what they were known.
 
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
+    passed_over = sum(one.state != "erasing" or not one.resolved for one in _loaded(home, request_ids)) + _unsuppressed(home, request_ids)
+    if passed_over:
+        raise RequestError(f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill")
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
@@ -150,6 +154,16 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
         requests.close_all(home, [replace(one, removed=certificate.rows, decisions=_decisions(certificate)) for one, certificate in certified], now)
     evidence.forget(home, certificates.issued(home))
     return Closing(issued, proof.findings, [request_id for request_id in request_ids if request_id not in set(proven)])
+
+
+def _unsuppressed(home: Home, request_ids: list[str]) -> int:
+    """Of how many requests an identifier is not on the suppression list."""
+    with home.connect() as connection:
+        load_sought(connection, _loaded(home, request_ids))
+        suppression.prepare(home, connection)
+        missing = "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
+        counted = connection.execute(f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}").fetchone()
+    return int(counted[0]) if counted else 0
 
 
 def _decisions(certificate: Issued) -> dict[str, dict[str, str]]:

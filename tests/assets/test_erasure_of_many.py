@@ -99,6 +99,18 @@ def test_one_that_is_unclear_holds_up_no_other(known_home: Home) -> None:
     assert requests.load(known_home, ids[0]).state == "unclear"
 
 
+@pytest.mark.parametrize("steps", [[], ["find"]])
+def test_what_has_not_been_through_every_step_is_not_closed(known_home: Home, steps: list[str]) -> None:
+    """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked for, nothing is found, either."""
+    ids = asked(known_home, [f"identity_code:{LEAVES.identity_code}"])
+    if steps:
+        erasure.find(known_home, ids)
+    with pytest.raises(requests.RequestError, match="erasure_backfill"):
+        erasure.close(known_home, ids, NOW)
+    assert certificates.issued(known_home) == set()
+    assert requests.load(known_home, ids[0]).state != "closed"
+
+
 def test_certificates_of_a_pass_that_was_killed_are_no_tampering(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed when half of the certificates have their names: the next pass writes the rest, and the chain is whole."""
     ids = carry_out(known_home, asked(known_home, [f"identity_code:{LEAVES.identity_code}", *(f"customer_number:NOBODY{n}" for n in range(9))]))
