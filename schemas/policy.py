@@ -206,7 +206,7 @@ class Requests(Strict):
     """How requests are received and answered (P10; GDPR 12(3)).
 
     `warned_before`: how long before its day a deadline is shown as near. `acknowledged_within`: by when a recipient confirms a
-    notice, or is told again (GDPR 19).
+    notice, or is told again (GDPR 19). `messages_kept`: how long a message to a registrant waits for whoever sends it.
     """
 
     clause: Clause
@@ -215,6 +215,7 @@ class Requests(Strict):
     extended_by: Calendar
     warned_before: Calendar
     acknowledged_within: Calendar
+    messages_kept: Calendar
 
 
 class ThirdPartyNotice(Strict):

@@ -8,7 +8,7 @@ from assets.graph.deliveries import POLICY, WRITER, Today
 from assets.graph.showing import counts_table, numbers, without_values
 from assets.home import Home
 from assets.recipients import notices
-from assets.rights import answering, spoken
+from assets.rights import answering, outgoing, spoken
 from schemas.marts import MARTS
 
 KEY = dg.AssetKey(["requests", "ledger"])
@@ -35,6 +35,7 @@ def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult: 
     now = datetime.now(POLICY.zone)
     settled = spoken.settle(home, now)
     notices.retry(home, now)
+    expired = outgoing.expire(home, today.date)
     owed = answering.owed(home, today.date)
     found = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
@@ -42,7 +43,14 @@ def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult: 
         "recipients_have_acknowledged": (owed.unacknowledged, dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN),
     }
     return dg.MaterializeResult(
-        metadata={**numbers(owed.open_by_right, "open_"), "settled": len(settled), "overdue": len(owed.overdue), "due_soon": len(owed.due_soon)},
+        metadata={
+            **numbers(owed.open_by_right, "open_"),
+            "settled": len(settled),
+            "overdue": len(owed.overdue),
+            "due_soon": len(owed.due_soon),
+            "messages_waiting": outgoing.waiting(home),
+            "messages_destroyed_unsent": expired,
+        },
         check_results=[
             dg.AssetCheckResult(
                 asset_key=KEY,

@@ -3,7 +3,8 @@
     outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind", "channel", "to", "language", "text", "made_at"}
 
 Only ever to a contact that was on file before the request came; without one the channel is `letter` and `to` is empty. The
-sender takes the file away once it is sent; what is still there goes when the request is closed, or its code is used up.
+sender takes the file away once it is sent; what is still there goes when the request is closed, its code is used up, or the policy's
+`requests.messages_kept` is over.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from assets.home import Home, remove, write_all
@@ -118,6 +119,20 @@ def destroy_to(home: Home, contacts: Iterable[str]) -> None:
             spelled = connection.execute("SELECT email_canonical($1), phone_canonical($1)", [to]).fetchone() or ()
             if {to, *spelled} & erased:
                 remove(path)
+
+
+def waiting(home: Home) -> int:
+    """How many messages nobody has taken away yet."""
+    return sum(1 for _ in folder(home).glob("Q*.json"))
+
+
+def expire(home: Home, today: date) -> int:
+    """Remove the messages that have waited for too long; answers how many. They name a registrant, and their request may be closed."""
+    over = home.policy.requests.messages_kept.before(today)
+    late = [path for path in sorted(folder(home).glob("Q*.json")) if datetime.fromisoformat(json.loads(path.read_text())["made_at"]).date() <= over]
+    for path in late:
+        remove(path)
+    return len(late)
 
 
 def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from assets.home import Home
-from assets.rights import answering, finding, requests, sealed
+from assets.rights import answering, finding, outgoing, requests, sealed
 from assets.rights.requests import RequestError
 from schemas.requests import GROUNDS, RIGHTS, refusable
 from tests.assets.known_registrants import LEAVES, NOW
@@ -39,6 +39,13 @@ def test_an_extension_is_told_within_the_first_month(home: Home) -> None:
     assert "2027-02-22" in message["text"]
     with pytest.raises(RequestError, match="extended already"):
         answering.extend(home, request_id, "number", NOW)
+
+
+def test_a_message_that_nobody_sends_is_destroyed_in_the_time_of_the_policy(home: Home) -> None:
+    answering.extend(home, asked(home), "complexity", NOW)
+    kept = home.policy.requests.messages_kept.after(NOW.date())
+    assert (outgoing.expire(home, kept - timedelta(days=1)), outgoing.waiting(home)) == (0, 1)
+    assert (outgoing.expire(home, kept), outgoing.waiting(home)) == (1, 0)
 
 
 def test_after_the_first_month_it_is_too_late_to_extend(home: Home) -> None:
