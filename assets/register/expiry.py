@@ -56,8 +56,8 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         FROM staged_contracts AS one SEMI JOIN current_records USING (delivery_id, record_no) GROUP BY person_key"""
     )
     kinds = [f"SELECT DISTINCT {one.rule} AS rule, '{one.what}' AS what, {one.key} AS key FROM {one.rows} WHERE {one.over}" for one in clocked(policy, today)]
-    remembered = f"""SELECT DISTINCT '{code(policy, "cookies")}', 'cookie', visitor_id FROM staged_visits
-        WHERE visitor_id IS NOT NULL AND {HASHED_COOKIE.format("visitor_id")} IN (SELECT token FROM old_cookies)"""
+    remembered = f"""SELECT DISTINCT '{code(policy, "cookies")}', 'cookie', value FROM staged_identifiers
+        WHERE type = 'visitor_id' AND {HASHED_COOKIE.format("value")} IN (SELECT token FROM old_cookies)"""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE expired AS SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, remembered])})")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE current_records AS

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 
 from assets.sample import formats
 from assets.sample.arrow_text import only
+from assets.sample.cases import CODE
 from assets.sample.consents import draw_consents
 from assets.sample.contact_points import draw_contact_points
 from assets.sample.credit_bureau import draw_credit_reports
 from assets.sample.crm_contacts import draw_contacts
-from assets.sample.crm_contracts import draw_contracts
+from assets.sample.crm_contracts import LONG_ENDED, draw_contracts
 from assets.sample.crm_orders import draw_orders
 from assets.sample.identity_codes import CodeBook
 from assets.sample.lives import Lives, draw_lives
@@ -31,6 +32,8 @@ from assets.sample.website import draw_visits
 from assets.sample.writing import DeliveryWriter
 
 PEOPLE_IN_A_CHUNK = 25_000
+# Days; a prospect is forgotten three years after the last contact.
+LONGEST_SILENCE = 1_050
 _KINDS = pa.array(KINDS, pa.string())
 TRUTH_PEOPLE = pa.schema(
     [
@@ -117,17 +120,22 @@ def _repeated(days: int) -> list[tuple[formats.Format, int, int]]:
 def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, writer: DeliveryWriter) -> None:
     """Every source's records of the chunk's people."""
 
+    asleep = np.array([], np.int64)
+
     def send(form: formats.Format, records: Records | None) -> None:
-        if records is not None and len(records):
-            writer.append(form, records)
+        kept = records.take(np.flatnonzero((records.day == 0) | ~np.isin(records.person, asleep))) if records is not None else None
+        if kept is not None and len(kept):
+            writer.append(form, kept)
 
     points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
     send(formats.BASIC_DATA, basic_data(chunk, people, lives, points))
     send(formats.CHANGES, changes(chunk, people, lives, points))
     snapshot, later, book = draw_contacts(chunk, people, lives, points, numbers.contacts)
+    contracts = draw_contracts(chunk, people, lives, book, numbers.contracts)
+    asleep = _asleep(chunk, snapshot, contracts)
     send(formats.CONTACTS, snapshot)
     send(formats.LATER_CONTACTS, later)
-    send(formats.CONTRACTS, draw_contracts(chunk, people, lives, book, numbers.contracts))
+    send(formats.CONTRACTS, contracts)
     send(formats.ORDERS, draw_orders(chunk, people, book, numbers.orders))
     reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
     send(formats.CREDIT, reports)
@@ -136,6 +144,14 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     send(formats.VISITS, visits)
     send(formats.CONSENTS, draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors))
     send(formats.EDITS, draw_edits(chunk, people, points, book, numbers.edits))
+
+
+def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.ndarray:
+    """People whose time was over on the first day: had they been heard of since, it would not be, and whoever took in the first
+    day alone would have let go of them."""
+    quiet = contacts.person[contacts.about < chunk.days.last_no - LONGEST_SILENCE]
+    left = contracts.person[np.isin(contracts.case, [CODE[case] for case in LONG_ENDED])] if contracts is not None else quiet[:0]
+    return np.union1d(quiet, left)
 
 
 def _true_people(people: People, lives: Lives, numbers: _Numbers) -> pa.Table:

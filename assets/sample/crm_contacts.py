@@ -167,11 +167,11 @@ def _names(rng: np.random.Generator, people: People, lives: Lives, who: Ints, ca
     return either(nameless, "", first), either(nameless, "", last), family_no != people.family[who]
 
 
-def _dates(chunk: Chunk, rng: np.random.Generator, customer: Mask, day: Ints) -> tuple[Ints, Ints]:
-    """When each contact was created and last active, in epoch seconds."""
+def _dates(chunk: Chunk, rng: np.random.Generator, awake: Mask, day: Ints) -> tuple[Ints, Ints]:
+    """When each contact was created and last active, in epoch seconds; who is `awake` has been lately."""
     count = len(day)
     delivered = chunk.days.day_no[day]
-    dormant = ~customer & (rng.random(count) < 0.2)
+    dormant = ~awake & (rng.random(count) < 0.2)
     quiet = np.where(dormant, rng.integers(1_110, 3_200, count), rng.integers(2, 900, count))
     active = np.where(day > 0, delivered - 1, delivered - quiet)
     created = active - np.where(day > 0, 0, rng.integers(0, 1_500, count))
@@ -253,7 +253,9 @@ def _write(chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives,
     email = either(in_case(case, "email_broken"), pick(_BROKEN_EMAILS, rng.integers(0, len(_BROKEN_EMAILS), count)), email)
     phone = either(in_case(case, "phone_missing"), "", spelled(points.phone[who], rng.integers(0, SPELLINGS, count)))
 
-    created, active = _dates(chunk, rng, customer, day)
+    created, active = _dates(chunk, rng, customer | lives.told_of_later[who], day)
+    told_active = rng.random(count) < 0.95
+    active = np.where(told_active, active, created)
     american = rng.random(count) < 0.3
     company = drawn(_COMPANIES, 0.86)
     company = either(in_case(case, "several_companies"), "Esimerkki Oy;Toinen Malli Oy", company)
@@ -295,7 +297,7 @@ def _write(chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives,
         "Lifecycle Stage": either(customer, "Customer", pick(vocabulary(["Lead", "Subscriber", "Opportunity"]), rng.integers(0, 3, count))),
         "Lead Status": only(~customer & (rng.random(count) < 0.3), "Open"),
         "Create Date": either(in_case(case, "contact_impossible_date"), "2023-06-31 10:00", _written_time(created, american)),
-        "Last Activity Date": only(rng.random(count) < 0.95, _written_time(active, american)),
+        "Last Activity Date": only(told_active, _written_time(active, american)),
         "Contact owner": drawn(_OWNERS, 0.6),
         "Associated Company": company,
         "Street Address": only(has_address, line),

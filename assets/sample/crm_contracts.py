@@ -55,6 +55,7 @@ _DEFECTS = (
     "contract_unknown_contact",
     "contract_without_contact",
 )
+LONG_ENDED = tuple(case for case, _, _ in _LONG_ENDED)
 NO_END = np.iinfo(np.int32).min
 
 
@@ -68,8 +69,8 @@ def contact_id_text(book: ContactBook, who: Ints) -> Text:
     return only(book.record_id[who] >= 0, number(book.record_id[who]))
 
 
-def _terms(chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints) -> tuple[Ints, Ints, Ints]:
-    """Status, first and last day of each contract."""
+def _terms(chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints, later: Mask) -> tuple[Ints, Ints, Ints]:
+    """Status, first and last day of each contract; nobody has left long ago of whom something is told `later`."""
     count, today = len(day), chunk.days.last_no - chunk.days.count
     chance = rng.random(count)
     status = np.where(chance < 0.74, _ACTIVE, np.where(chance < 0.93, _ENDED, _CANCELLED))
@@ -77,7 +78,7 @@ def _terms(chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints
     ended_ago = np.minimum(rng.integers(1, int(2.9 * YEAR), count), today - start - 1)
     end = np.where(status == _ACTIVE, NO_END, today - np.maximum(ended_ago, 1))
     for case, least, most in _LONG_ENDED:
-        rows = planting.rows(case, day == 0)
+        rows = planting.rows(case, (day == 0) & ~later)
         status[rows] = _ENDED
         end[rows] = today - rng.integers(int(least * YEAR), int(most * YEAR), len(rows))
         start[rows] = end[rows] - rng.integers(200, 2_000, len(rows))
@@ -101,7 +102,7 @@ def draw_contracts(chunk: Chunk, people: People, lives: Lives, book: ContactBook
     planting.take("contract_old_code", np.flatnonzero(corrected[who]))
     for case in _DEFECTS:
         planting.rows(case)
-    status, start, end = _terms(chunk, rng, planting, day)
+    status, start, end = _terms(chunk, rng, planting, day, lives.told_of_later[who])
 
     backwards = planting.has("contract_end_before_start")
     end = choose(backwards, start - 10, end)

@@ -116,6 +116,14 @@ class Lives:
     prohibited: Mask  # direct marketing, in the basic data
     since: Ints  # lives in the first day's home since this day (days since 1970)
 
+    @property
+    def told_of_later(self) -> Mask:
+        """Of whom the population register tells something after the first day."""
+        later = self.basic_day > 0
+        for rows in self.changes.values():
+            later[rows] = True
+        return later
+
 
 def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, Lives]:
     """Give everybody in the register a life; answers the people with their final names and codes."""
