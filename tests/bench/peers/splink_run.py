@@ -17,7 +17,7 @@ import duckdb
 from splink import DuckDBAPI, Linker
 from splink.internals.splink_dataframe import SplinkDataFrame
 
-from tests.bench.peers.splink_settings import TOLD, U_PAIRS, Told
+from tests.bench.peers.splink_settings import EM_PAIRS, TOLD, U_PAIRS, Told
 
 FIXED = 0.95
 """The probability from which pairs are joined, the same for all sets."""
@@ -59,7 +59,7 @@ def _linker(connection: duckdb.DuckDBPyConnection, told: Told, model: Path) -> L
     training.estimate_probability_two_random_records_match(told.certain, recall=told.recall)
     training.estimate_u_using_random_sampling(max_pairs=U_PAIRS, seed=SEED)
     for rule in told.training:
-        training.estimate_parameters_using_expectation_maximisation(rule)
+        training.estimate_parameters_using_expectation_maximisation(rule, max_pairs=EM_PAIRS)
     linker.misc.save_model_to_json(str(model))
     return linker
 
