@@ -44,7 +44,7 @@ class Side:
 def main() -> int:
     asked = _arguments()
     print(machine(), flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="peers-", dir=asked.folder))
+    folder = Path(tempfile.mkdtemp(prefix="peers-", dir=asked.folder)).resolve()
     try:
         told = [(name, _both(folder, one, people, asked.repetitions)) for name, one, people in _sets(folder, asked)]
         _report(told)
@@ -58,7 +58,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument("--registrants", type=int, default=100_000, help="of the sample; 1000000 takes 10 GB of disk and half an hour")
+    parser.add_argument("--registrants", type=int, default=100_000, help="of the sample; 1000000 takes 5 GB of disk and a quarter of an hour")
     parser.add_argument("--repetitions", type=int, default=1, help="how often each side runs on each set")
     parser.add_argument("--people", type=Path, default=BESIDE_THE_HOUSE, help="where the public sets lie; those that are not there are left out")
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
@@ -69,7 +69,7 @@ def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, People
     """What to call it, what it is, and where its people lie."""
     missing = []
     for one in PUBLIC:
-        people = asked.people / f"{one.name}.parquet"
+        people = asked.people.resolve() / f"{one.name}.parquet"
         if people.exists():
             yield one.name, one, people
         else:
