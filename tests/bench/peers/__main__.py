@@ -45,20 +45,22 @@ def main() -> int:
     asked = _arguments()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="peers-", dir=asked.folder)).resolve()
+    told: list[tuple[str, dict[str, Side]]] = []
     try:
-        told = [(name, _both(folder, one, people, asked.repetitions)) for name, one, people in _sets(folder, asked)]
-        _report(told)
+        for name, one, people in _sets(folder, asked):
+            told.append((name, _both(folder, one, people, asked.repetitions)))
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        _report(told)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument("--registrants", type=int, default=100_000, help="of the sample; 1000000 takes 5 GB of disk and a quarter of an hour")
+    parser.add_argument("--registrants", type=int, default=100_000, help="of the sample; a million takes 5 GB of disk and a quarter of an hour, of some thousand Splink cannot learn")
     parser.add_argument("--repetitions", type=int, default=1, help="how often each side runs on each set")
     parser.add_argument("--people", type=Path, default=BESIDE_THE_HOUSE, help="where the public sets lie; those that are not there are left out")
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
