@@ -60,7 +60,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
-    parser.add_argument("--registrants", type=int, default=100_000, help="of the sample; a million takes 5 GB of disk and a quarter of an hour, of some thousand Splink cannot learn")
+    parser.add_argument(
+        "--registrants", type=int, default=100_000, help="of the sample; a million takes 5 GB of disk and a quarter of an hour; Splink cannot learn from 2000"
+    )
     parser.add_argument("--repetitions", type=int, default=1, help="how often each side runs on each set")
     parser.add_argument("--people", type=Path, default=BESIDE_THE_HOUSE, help="where the public sets lie; those that are not there are left out")
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
