@@ -14,6 +14,7 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.peers
 
 ui: $(READY)
 	@$(BIN)/register ui
