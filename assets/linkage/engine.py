@@ -14,9 +14,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
 from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, mixture, normalise, passes, scoring, together
 from assets.linkage.fields import Field
+from assets.linkage.hashes import Hashes, Places
 from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.roles import Roles
 
@@ -98,6 +100,7 @@ class _Run:
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
         with self._timed("explain"):
+            self.shares.publish(self.connection)
             explain.explain(self.connection, self.compared, model, [str(one["name"]) for one in self.report.passes])
 
     @contextmanager
@@ -125,30 +128,38 @@ class _Run:
 
     def _candidates(self, columns: tuple[str, ...]) -> list[passes.Pass]:
         with self._timed("candidates"):
-            chosen = passes.choose(self.connection, columns, self.report.records)
-            allowed = []
-            if "source" in columns:
-                allowed.append("l.source <> r.source")
-            if self.report.codes:
-                # Codes decide; but some such pairs are compared all the same, to learn from.
-                allowed.append(f"(l.code IS NULL OR r.code IS NULL OR (l.id % {LABELLED} = 0 AND r.id % {LABELLED} < {LABELLED // 2}))")
-            opened = candidates.open_passes(self.connection, chosen, " AND ".join(allowed) or "true")
+            self.hashes = Hashes(self.connection)
+            chosen = passes.choose(self.hashes, columns)
+            opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
             self.report.passes = [asdict(one) for one in opened]
             self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
         return chosen
 
+    def _allowed(self) -> candidates.Allowed:
+        """Which pairs may be compared."""
+        marks = self.connection.execute("SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source FROM linkage_marks").fetchnumpy()
+        code, source = np.empty(self.report.records, np.int32), np.empty(self.report.records, np.int32)
+        code[marks["id"]], source[marks["id"]] = marks["code"], marks["source"]
+
+        def allowed(one: Places, other: Places) -> NDArray[np.bool_]:
+            # Codes decide; but some such pairs are compared all the same, to learn from.
+            sampled = (one % LABELLED == 0) & (other % LABELLED < LABELLED // 2)
+            return ((code[one] < 0) | (code[other] < 0) | sampled) & ((source[one] != source[other]) | (source[one] < 0) & (source[other] < 0))
+
+        return allowed
+
     def _learn(self, compared: tuple[Field, ...], chosen: list[passes.Pass], model: Model | None) -> Model:
         """Compare the candidates, learn what agreement weighs unless a model knows, and weigh."""
         with self._timed("compare"):
-            alike = chance.add_shares(self.connection, compared)
-            scoring.compare(self.connection, compared, "linkage_candidates", "linkage_compared")
+            self.shares = shares = chance.shares_of(self.hashes, compared)
+            scoring.compare(self.connection, self.hashes, shares, compared, "linkage_candidates", "linkage_compared")
         with self._timed("learn"):
             if model is None:
-                random = chance.of_levels(self.connection, compared, alike, self.report.records)
+                random = chance.of_levels(self.connection, self.hashes, compared, shares.alike)
                 seen = scoring.counted(self.connection, compared, "linkage_compared")
                 theta = mixture.learn(compared, seen, [one.fields for one in chosen], random)
                 mix = mixture.mix_of(theta, seen, self.report.records)
-                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, alike)
+                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, shares.alike)
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
             scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")
@@ -174,7 +185,7 @@ class _Run:
 
     def _cluster(self, compared: tuple[Field, ...], model: Model) -> None:
         with self._timed("cluster"):
-            together.cluster(self.connection, compared, model, self.report.records, self.decisions)
+            together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
                 SELECT row, key, min(key) OVER (PARTITION BY first) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id)"""

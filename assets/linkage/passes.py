@@ -11,9 +11,10 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
+
+from assets.linkage.hashes import Hashed, Hashes, Places, mixed
 
 Mask = NDArray[np.bool_]
 
@@ -68,13 +69,27 @@ class Pass:
         # Mailboxes are mostly made of names.
         return frozenset(own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own)
 
-    def keys(self, *, split: bool = False) -> str:
-        """SQL: `key, id` of every record that has all of the atoms."""
+    def keys(self, hashes: Hashes, *, split: bool = False) -> tuple[Places, Hashed]:
+        """The key of every record that has all of the atoms, and its place; several where an atom is a list."""
         atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
-        inner = ", ".join(f"{f'unnest({atom.sql})' if atom.every else atom.sql} AS a{number}" for number, atom in enumerate(atoms))
-        there = " AND ".join(f"a{number} IS NOT NULL" for number in range(len(atoms)))
-        names = ", ".join(f"a{number}" for number in range(len(atoms)))
-        return f"SELECT hash({names}) AS key, id FROM (SELECT id, {inner} FROM linkage_records) WHERE {there}"
+        places, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
+        for atom in sorted(atoms, key=lambda atom: atom.every):
+            if atom.every:
+                places, key = _each(places, key, *hashes.every(atom.sql))
+            else:
+                value = hashes.single(atom.sql)[places]
+                there = value != 0
+                places, key = places[there], mixed(key[there], value[there])
+        return places, key
+
+
+def _each(places: Places, key: Hashed, holders: Places, values: Hashed) -> tuple[Places, Hashed]:
+    """The keys of records with every value of a list that they hold; `places` and `holders` ascend."""
+    first, last = np.searchsorted(holders, places, "left"), np.searchsorted(holders, places, "right")
+    several = last - first
+    whose = np.repeat(np.arange(len(places)), several)
+    which = np.arange(len(whose)) - np.repeat(np.cumsum(several) - several, several) + np.repeat(first, several)
+    return places[whose], mixed(key[whose], values[which])
 
 
 ALL_PAIRS = Pass(())
@@ -183,15 +198,16 @@ class _Imagined:
         return np.logical_and.reduce([self.shares[atom.name] for atom in atoms])
 
 
-def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], records: int) -> list[Pass]:
-    """The passes to open, best first. Costs one count per atom over a sample of the records."""
-    atoms = atoms_of(columns)
-    alike, full = _selectivity(connection, atoms, records)
+def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
+    """The passes to open, best first, by a count of every atom over a sample of the records."""
+    atoms, records = atoms_of(columns), len(hashes)
+    hashes.read(atom.sql for atom in atoms if not atom.every)
+    alike, full = _selectivity(hashes, atoms)
     imagined = _Imagined(atoms, full)
     if records < 2:
         return []
     budget = FREE_PAIRS / records + PAIRS_PER_RECORD
-    households = _households(connection, atoms, records)
+    households = _households(hashes, atoms)
     offers: list[tuple[tuple[Atom, ...], float]] = []
     for size in (1, 2, 3):
         for several in itertools.combinations([atom for atom in atoms if full[atom.name] > 0], size):
@@ -222,20 +238,19 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
     return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
 
 
-def _households(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> float:
+def _households(hashes: Hashes, atoms: list[Atom]) -> float:
     """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
-    named = {atom.name: atom for atom in atoms}
+    named, records = {atom.name: atom for atom in atoms}, len(hashes)
     home = next((named[name] for name in ("street and number", "street", "postcode") if name in named), None)
     if home is None or not {"family name", "given name"} <= set(named):
         return 0.0
     size = min(records, SAMPLE)
 
     def pairs(*several: Atom) -> float:
-        row = connection.execute(
-            f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
-                SELECT count(*) AS n FROM ({Pass(several).keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
-        ).fetchone()
-        return float(row[0]) if row else 0.0
+        places, key = Pass(several).keys(hashes)
+        n = np.unique(key[places < size], return_counts=True)[1].astype(np.float64)
+        n = n[n <= OVERSIZED]
+        return float((n * (n - 1) / 2).sum())
 
     family = named["family name"]
     found = (pairs(family, home) - pairs(family, home, named["given name"])) * (records / size) ** 2 / records
@@ -250,18 +265,14 @@ def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float
     return min(others, key=lambda atom: (alike[atom.name], atom.name), default=None)
 
 
-def _selectivity(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> tuple[dict[str, float], dict[str, float]]:
+def _selectivity(hashes: Hashes, atoms: list[Atom]) -> tuple[dict[str, float], dict[str, float]]:
     """For each atom: how likely two records share it, and how many records have it; of the first records, which are a random sample."""
-    size = min(records, SAMPLE)
+    size = min(len(hashes), SAMPLE)
     alike: dict[str, float] = {}
     full: dict[str, float] = {}
     for atom in atoms:
-        value = f"unnest({atom.sql})" if atom.every else atom.sql
-        row = connection.execute(
-            f"""SELECT coalesce(sum(n * (n - 1)), 0)::DOUBLE, coalesce(sum(n), 0)::DOUBLE FROM (
-                SELECT value, count(*) AS n FROM (SELECT {value} AS value FROM linkage_records WHERE id < {size}) WHERE value IS NOT NULL GROUP BY value)"""
-        ).fetchone()
-        pairs, held = row if row else (0.0, 0.0)
-        alike[atom.name] = pairs / max(size * (size - 1), 1)
-        full[atom.name] = min(held / max(size, 1), 1.0)
+        places, key = Pass((atom,)).keys(hashes)
+        n = np.unique(key[places < size], return_counts=True)[1].astype(np.float64)
+        alike[atom.name] = float((n * (n - 1)).sum()) / max(size * (size - 1), 1)
+        full[atom.name] = min(float(n.sum()) / max(size, 1), 1.0)
     return alike, full
