@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.hashes import Hashed, Hashes, Places
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order
 from assets.linkage.passes import OVERSIZED, Pass
 
 CAP = OVERSIZED
@@ -34,7 +34,7 @@ class Opened:
 
 def open_passes(connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed) -> list[Opened]:
     """Make `linkage_candidates(one, other, passes)`, one < other and in order; bit i of `passes` is set if pass i found the pair."""
-    hashes.read(atom.sql for one in passes for atom in one.atoms if not atom.every)
+    hashes.read([atom.sql for one in passes for atom in one.atoms if not atom.every])
     several: list[Hashed] = [np.zeros(0, np.uint64)]
     opened = []
     for one in passes:
@@ -110,9 +110,7 @@ class _Blocks:
 
     def __init__(self, places: Places, keys: Hashed) -> None:
         self.all = places
-        order = np.argsort(keys)
-        begins = np.flatnonzero(_begins(keys[order]))
-        sizes = np.diff(np.append(begins, len(order)))
+        order, _, sizes = in_order(keys)
         several = np.repeat((sizes > 1) & (sizes <= CAP), sizes)
         self.members = places[order[several]]
         fit = sizes[(sizes > 1) & (sizes <= CAP)]

@@ -11,13 +11,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.linkage.fields import Field, share_columns
-from assets.linkage.hashes import Hashed, Hashes
+from assets.linkage.hashes import Hashed, Hashes, in_order
 from assets.linkage.levels import patterns
 from assets.linkage.mixture import WIDTH, levels_of
 
 Floats = NDArray[np.float64]
 
-RANDOM_PAIRS, RANDOM_RECORDS = 300_000, 100_000
+RANDOM_PAIRS, FEWER, MANY = 300_000, 100_000, 100_000
+"""So many random pairs are compared; fewer where there are many records, and only of the first of them."""
 UNSEEN = 0.2
 """As so many records counts a value that nobody else has: the world has more values than the table shows."""
 LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
@@ -66,9 +67,7 @@ def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float
 
 def how_many(values: Hashed) -> NDArray[np.int64]:
     """Of each value, how often it occurs: (values,)."""
-    order = np.argsort(values)
-    begins = np.flatnonzero(np.concatenate([[True], values[order][1:] != values[order][:-1]])) if len(order) else order
-    sizes = np.diff(np.append(begins, len(order)))
+    order, _, sizes = in_order(values)
     answer = np.empty(len(values), np.int64)
     answer[order] = np.repeat(sizes, sizes)
     return answer
@@ -96,8 +95,8 @@ def of_levels(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Seq
 
 def _random_pairs(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: tuple[Field, ...]) -> Floats:
     """How many random pairs have each level: (fields, 8). Numbers follow a hash, so that records a third of all apart are random; neighbours may be copies."""
-    records = min(len(hashes), RANDOM_RECORDS)
-    reach = max(1, min(records - 1, RANDOM_PAIRS // max(records, 1)))
+    records = min(len(hashes), MANY)
+    reach = max(1, min(records - 1, (FEWER if len(hashes) > MANY else RANDOM_PAIRS) // max(records, 1)))
     one, step = np.divmod(np.arange(records * reach), reach)
     other = (one + 1 + (records // 3 + step) % max(records - 1, 1)) % max(records, 1)
     levels = levels_of(patterns(connection, hashes, fields, hashes.ids[one], hashes.ids[other]), len(fields))

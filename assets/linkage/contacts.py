@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+
+from assets.linkage.hashes import in_order
 
 TOO_MANY_PEOPLE = 3
 MANY_RECORDS = 60
@@ -23,9 +27,18 @@ def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...])
 
 def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> int:
     same_birth = "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)" if born else ""
+    # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
+    rows = connection.execute(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").fetchnumpy()
+    order, _, sizes = in_order(np.asarray(rows["value"], np.uint64))
+    holders = np.unique(np.asarray(rows["id"], np.int32)[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
+    connection.register("linkage_holders", pa.table({"id": holders}))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records SEMI JOIN linkage_holders USING (id)"
+    )
+    connection.unregister("linkage_holders")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_crowded AS
-        WITH held AS (SELECT id, unnest({column}) AS value FROM linkage_records),
+        WITH held AS (FROM linkage_held),
         many AS (SELECT value, count(*) AS n FROM held GROUP BY value HAVING n >= {TOO_MANY_PEOPLE}),
         named AS (
             SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id)
@@ -49,10 +62,10 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
         connection.execute(
             f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
                 SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
-                    SELECT held.id, held.value, linkage_crowded.value AS crowded FROM (SELECT id, unnest({column}) AS value FROM linkage_records) AS held
+                    SELECT held.id, held.value, linkage_crowded.value AS crowded FROM linkage_held AS held
                     LEFT JOIN linkage_crowded ON linkage_crowded.value = held.value)
                 GROUP BY id HAVING count(crowded) > 0) AS changed
             WHERE linkage_records.id = changed.id"""
         )
-    connection.execute("DROP TABLE linkage_crowded")
+    connection.execute("DROP TABLE linkage_crowded; DROP TABLE linkage_held")
     return dropped

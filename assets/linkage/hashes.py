@@ -23,7 +23,7 @@ class Hashes:
         ids = np.asarray(connection.execute("SELECT id FROM linkage_records").fetchnumpy()["id"], np.int64)
         self.ids = np.sort(ids)
         self._single: dict[str, Hashed] = {}
-        self._every: dict[str, tuple[Places, Hashed]] = {}
+        self._every: dict[str, list[tuple[Places, Hashed]]] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -33,8 +33,10 @@ class Hashes:
         whole = len(self.ids) == 0 or self.ids[-1] == len(self.ids) - 1
         return ids if whole else np.searchsorted(self.ids, ids)
 
-    def read(self, expressions: Iterable[str]) -> None:
-        """Make ready, in one scan, what `single` will be asked for."""
+    def read(self, expressions: Iterable[str], lists: Iterable[str] = ()) -> None:
+        """Make ready, in one scan, what `single` will be asked for, and the `lists` that `every` will be."""
+        for sql in lists:
+            self.every(sql)
         new = sorted(set(expressions) - set(self._single))
         if not new:
             return
@@ -50,16 +52,44 @@ class Hashes:
         self.read([sql])
         return self._single[sql]
 
-    def every(self, sql: str) -> tuple[Places, Hashed]:
-        """The hashes of all values of a list, and whose they are: (values,) each, in the order of places."""
+    def every(self, sql: str) -> list[tuple[Places, Hashed]]:
+        """The hashes of a list's values of more than two letters, and whose they are: first everybody's first, then everybody's second, ..."""
         if sql not in self._every:
             rows = self.connection.execute(
-                f"SELECT id, hash(value) AS value FROM (SELECT id, unnest({sql}) AS value FROM linkage_records) WHERE value IS NOT NULL"
+                f"SELECT id, hash(value) AS value FROM (SELECT id, unnest({sql}) AS value FROM linkage_records) WHERE length(value) > 2"
             ).fetchnumpy()
             places = self.places(np.asarray(rows["id"], np.int64))
-            order = np.lexsort((np.asarray(rows["value"], np.uint64), places))
-            self._every[sql] = places[order], np.asarray(rows["value"], np.uint64)[order]
+            # A list's values come one after another.
+            begins = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]])) if len(places) else places
+            turn = np.arange(len(places)) - np.repeat(begins, np.diff(np.append(begins, len(places))))
+            values = np.asarray(rows["value"], np.uint64)
+            self._every[sql] = [(places[turn == number], values[turn == number]) for number in range(int(turn.max(initial=-1)) + 1)]
         return self._every[sql]
+
+    def head(self, records: int) -> Hashes:
+        """The first so many records."""
+        if records >= len(self):
+            return self
+        answer = Hashes.__new__(Hashes)
+        answer.connection, answer.ids = self.connection, self.ids[:records]
+        answer._single = {sql: values[:records] for sql, values in self._single.items()}
+        answer._every = {sql: [(places[places < records], values[places < records]) for places, values in several] for sql, several in self._every.items()}
+        return answer
+
+
+def in_order(values: Hashed) -> tuple[Hashed, Places, Places]:
+    """Equal values side by side: where each stood, where each run begins, and how long it is.
+
+    Sorts numbers of which the high bits are the value's and the low ones its place: half the time of sorting places by values. What
+    falls together in the high bits (one in a hundred billion pairs of a million values) is taken for equal.
+    """
+    low = np.uint64(max(len(values) - 1, 1)).item().bit_length()
+    mask = np.uint64((1 << low) - 1)
+    packed = (values & ~mask) | np.arange(len(values), dtype=np.uint64)
+    packed.sort()
+    value = packed >> np.uint64(low)
+    begins = np.flatnonzero(np.concatenate([[True], value[1:] != value[:-1]])) if len(value) else np.zeros(0, np.int64)
+    return (packed & mask).astype(np.int64), begins, np.diff(np.append(begins, len(value)))
 
 
 def mixed(one: Hashed, other: Hashed) -> Hashed:

@@ -11,6 +11,8 @@ import pyarrow as pa
 from assets.linkage.fields import BITS, Field
 from assets.linkage.hashes import Hashed, Hashes, Places
 
+BATCH = 20_000
+
 
 def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
     """The levels of all fields in one number for each pair of ids, (pairs,): what `fields.pattern` says of the two records."""
@@ -33,7 +35,9 @@ def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequ
 
 
 def _looked_at(connection: duckdb.DuckDBPyConnection, field: Field, one: Places, other: Places) -> Hashed:
-    connection.register("linkage_rest", pa.table({"asked": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32)}))
+    asked = pa.table({"asked": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32)})
+    # Batches are what DuckDB shares out over processors.
+    connection.register("linkage_rest", pa.Table.from_batches(asked.to_batches(max_chunksize=BATCH)))
     rows = connection.execute(
         f"SELECT asked, {field.level()} AS level FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
     ).fetchnumpy()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.linkage.hashes import Hashed, Hashes, Places, mixed
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order, mixed
 
 Mask = NDArray[np.bool_]
 
@@ -26,8 +26,8 @@ SMALL = 1_000_000
 FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
 """The budget: candidate pairs that any data set may make, and more for each record."""
 OVERHEAD = 0.1
-"""What a pass costs however few pairs it makes, in pairs per record; or so much of the budget, if that is more."""
-OF_THE_BUDGET = 1 / 25
+"""What a pass costs however few pairs it makes, in pairs per record; or so much of the free pairs, if that is more."""
+OF_THE_FREE = 1 / 25
 WORTH = 0.01
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
@@ -74,22 +74,24 @@ class Pass:
         atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
         places, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
         for atom in sorted(atoms, key=lambda atom: atom.every):
+            value = np.zeros(len(hashes), np.uint64) if atom.every else hashes.single(atom.sql)
             if atom.every:
-                places, key = _each(places, key, *hashes.every(atom.sql))
+                parts = []
+                for holders, values in hashes.every(atom.sql):
+                    value[:] = 0
+                    value[holders] = values
+                    parts.append(_also(places, key, value))
+                places, key = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (places[:0], key[:0])
             else:
-                value = hashes.single(atom.sql)[places]
-                there = value != 0
-                places, key = places[there], mixed(key[there], value[there])
+                places, key = _also(places, key, value)
         return places, key
 
 
-def _each(places: Places, key: Hashed, holders: Places, values: Hashed) -> tuple[Places, Hashed]:
-    """The keys of records with every value of a list that they hold; `places` and `holders` ascend."""
-    first, last = np.searchsorted(holders, places, "left"), np.searchsorted(holders, places, "right")
-    several = last - first
-    whose = np.repeat(np.arange(len(places)), several)
-    which = np.arange(len(whose)) - np.repeat(np.cumsum(several) - several, several) + np.repeat(first, several)
-    return places[whose], mixed(key[whose], values[which])
+def _also(places: Places, key: Hashed, value: Hashed) -> tuple[Places, Hashed]:
+    """The keys made longer by one value, of the records that have it."""
+    value = value[places]
+    there = value != 0
+    return places[there], mixed(key[there], value[there])
 
 
 ALL_PAIRS = Pass(())
@@ -106,7 +108,7 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
         ("family name, beginning", "family", "CASE WHEN length(family) >= 3 THEN family[1:4] END", "start", False),
         ("family name, end", "family", "CASE WHEN length(family) >= 3 THEN right(family, 4) END", "end", False),
     ),
-    "names": (("any name", "name", "list_filter(names, lambda word: length(word) > 2)", "exact", True),),
+    "names": (("any name", "name", "names", "exact", True),),
     "born": (
         ("birth date", "born", "born", "exact", False),
         ("birth year and month", "born", "born[1:6]", "end", False),
@@ -138,6 +140,8 @@ CARELESS, WORSE = 0.25, 1.5
 def atoms_of(columns: Iterable[str]) -> list[Atom]:
     """The atoms that these columns of `linkage_records` allow."""
     there = tuple(columns)
+    if {"street", "house"} <= set(there):
+        there = (*there, "home")
     found = [Atom(*said) for column, several in _ATOMS.items() if column in there for said in several]
     return found + [Atom(column, column, column, "exact") for column in there if column.startswith("text")]
 
@@ -201,7 +205,7 @@ class _Imagined:
 def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
     """The passes to open, best first, by a count of every atom over a sample of the records."""
     atoms, records = atoms_of(columns), len(hashes)
-    hashes.read(atom.sql for atom in atoms if not atom.every)
+    hashes.read([atom.sql for atom in atoms if not atom.every], [atom.sql for atom in atoms if atom.every])
     alike, full = _selectivity(hashes, atoms)
     imagined = _Imagined(atoms, full)
     if records < 2:
@@ -219,7 +223,7 @@ def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
             cost += households if own <= SHARED else 0.0
             if cost <= budget / 3:
                 offers.append((several, cost))
-    price, overhead = WORTH / budget, max(OVERHEAD, budget * OF_THE_BUDGET)
+    price, overhead = WORTH / budget, max(OVERHEAD, FREE_PAIRS / records * OF_THE_FREE)
     chosen: list[Pass] = []
     missed = np.ones(IMAGINED, np.bool_)
     masks = [imagined.found_by(several) for several, _ in offers]
@@ -245,10 +249,10 @@ def _households(hashes: Hashes, atoms: list[Atom]) -> float:
     if home is None or not {"family name", "given name"} <= set(named):
         return 0.0
     size = min(records, SAMPLE)
+    head = hashes.head(size)
 
     def pairs(*several: Atom) -> float:
-        places, key = Pass(several).keys(hashes)
-        n = np.unique(key[places < size], return_counts=True)[1].astype(np.float64)
+        n = in_order(Pass(several).keys(head)[1])[2].astype(np.float64)
         n = n[n <= OVERSIZED]
         return float((n * (n - 1) / 2).sum())
 
@@ -268,11 +272,11 @@ def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float
 def _selectivity(hashes: Hashes, atoms: list[Atom]) -> tuple[dict[str, float], dict[str, float]]:
     """For each atom: how likely two records share it, and how many records have it; of the first records, which are a random sample."""
     size = min(len(hashes), SAMPLE)
+    head = hashes.head(size)
     alike: dict[str, float] = {}
     full: dict[str, float] = {}
     for atom in atoms:
-        places, key = Pass((atom,)).keys(hashes)
-        n = np.unique(key[places < size], return_counts=True)[1].astype(np.float64)
+        n = in_order(Pass((atom,)).keys(head)[1])[2].astype(np.float64)
         alike[atom.name] = float((n * (n - 1)).sum()) / max(size * (size - 1), 1)
         full[atom.name] = min(float(n.sum()) / max(size, 1), 1.0)
     return alike, full
