@@ -40,6 +40,10 @@ class Shares:
     logs: dict[str, NDArray[np.float32]]
     alike: dict[str, float]
 
+    def rarest(self, hashes: Hashes, column: str) -> float:
+        """Log2 of the share of a value that at most two records have."""
+        return float(np.log2(UNSEEN / max(int(np.count_nonzero(hashes.single(column))), 1)))
+
     def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `linkage_shares(id, <column>_share ...)`."""
         connection.register("linkage_counted", pa.table({"id": self.ids.astype(np.int32), **{f"{name}_share": logs for name, logs in self.logs.items()}}))

@@ -1,8 +1,9 @@
 """The whole of it: from a table of people and the roles of its columns to who is who.
 
-Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key)`, `linkage_records(id, ...)`,
+Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key, place)`, `linkage_records(id, ...)`,
 `linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`, `linkage_pairs(one, other, passes, pattern, weight)`,
-`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is its first key; weights are log2 of the odds of being one person.
+`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is the key of one of its members; weights are log2
+of the odds of being one person.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, mixture, normalise, passes, scoring, together
+from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, kept, mixture, names, normalise, passes, scoring, together
 from assets.linkage.fields import Field
 from assets.linkage.hashes import Hashes, Places
 from assets.linkage.model import Model, levels_of_fields
@@ -42,6 +43,7 @@ class Report:
     vetoed_pairs: int = 0
     two_code_clusters: int = 0  # must be 0
     calibration: dict[str, object] = field(default_factory=dict)
+    drift: names.Drift = field(default_factory=names.Drift)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -62,14 +64,21 @@ def link_table(
     aliases: str | None = None,
     decisions: str | None = None,
     explained: bool = False,
+    before: str | None = None,
+    keep: str | None = None,
 ) -> Linked:
     """Make `linkage_out(row, key, cluster)` and the stages before it, and with `explained` what explain.py makes.
+
+    `before(key, cluster)` says how clusters were called, and are still as far as they are the same (names.py). What later records need
+    to be linked to these (arrivals.py) is put into the attached database `keep`.
 
     `aliases(old, new)` and `decisions(one, other, same)` name tables: corrected identity numbers; pairs of keys that somebody has
     said are one person, or two. With a `model` nothing is learned. Raises RolesError, ModelError.
     """
     run = _Run(connection, roles, aliases, decisions)
-    linked = run.run(table, model)
+    linked = run.run(table, model, before)
+    if keep:
+        run.keep(keep, linked.model)
     if explained:
         run.explain(linked.model)
     return linked
@@ -86,16 +95,29 @@ class _Run:
         self.report = Report()
         self.compared: tuple[Field, ...] = ()
 
-    def run(self, table: str, model: Model | None) -> Linked:
+    def run(self, table: str, model: Model | None, before: str | None) -> Linked:
         columns = self._normalise(table)
         self.compared = compared = fields.fields_of(columns)
         if model:
             model.check(compared)
-        chosen = self._candidates(columns)
-        learned = self._learn(compared, chosen, model)
-        self._cluster(compared, learned)
+        self.chosen = self._candidates(columns)
+        learned = self._learn(compared, self.chosen, model)
+        self._cluster(compared, learned, before)
         self._measure()
         return Linked(self.report, learned)
+
+    def keep(self, into: str, model: Model) -> None:
+        """Put into an attached database what later records need."""
+        with self._timed("keep"):
+            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.logs}
+            about = kept.About(self.spelling, tuple(self.chosen), self.report.code_scheme, model, rare)
+            if self.decisions:
+                decided = f"SELECT one::VARCHAR AS one, other::VARCHAR AS other, same FROM {self.decisions}"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_decided AS {decided}")
+            if self.aliases:
+                corrected = f"SELECT old::VARCHAR AS old, new::VARCHAR AS new FROM {self.aliases}"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_aliases AS {corrected}")
+            kept.keep(self.connection, into, about, self.hashes, self.shares)
 
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
@@ -111,7 +133,8 @@ class _Run:
 
     def _normalise(self, table: str) -> tuple[str, ...]:
         with self._timed("normalise"):
-            columns = normalise.normalise(self.connection, table, self.roles)
+            self.spelling = normalise.normalise(self.connection, table, self.roles)
+            columns = self.spelling.columns
             self.report.records = self._count("SELECT count(*) FROM linkage_records")
             self.report.codes, self.report.code_scheme = identity.add_codes(self.connection, columns, self.aliases)
             self.report.shared_contacts = contacts.drop_shared(self.connection, columns)
@@ -183,12 +206,13 @@ class _Run:
         self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
         return replace(model, slope=fitted.slope, offset=fitted.offset)
 
-    def _cluster(self, compared: tuple[Field, ...], model: Model) -> None:
+    def _cluster(self, compared: tuple[Field, ...], model: Model, before: str | None) -> None:
         with self._timed("cluster"):
             together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
+            self.report.drift = names.name_clusters(self.connection, before)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
-                SELECT row, key, min(key) OVER (PARTITION BY first) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id)"""
+                SELECT row, key, cluster FROM linkage_clusters JOIN linkage_keys USING (id) JOIN linkage_names USING (first)"""
             )
 
     def _measure(self) -> None:

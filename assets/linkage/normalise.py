@@ -1,7 +1,7 @@
 """Rows of people made comparable: one spelling per value, one column per kind of fact, numbered in an order of their own.
 
-Makes `linkage_records(id, ...)` and `linkage_keys(id, row, key)` of a table. `id` numbers the records in the order of a hash of what they
-say, so that it depends neither on the order of the rows nor on who is alike; neighbours by id are a random pair.
+Makes `linkage_records(id, ...)` and `linkage_keys(id, row, key, place)` of a table; `place` is a hash of what a row says. `id` numbers
+the records in the order of that hash, so that it depends neither on the order of the rows nor on who is alike; neighbours by id are a random pair.
 """
 
 from __future__ import annotations
@@ -139,14 +139,14 @@ def _family_last(full: str) -> str:
     return rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
 
 
-def _birth(roles: Roles, types: dict[str, str], halves: Halves, connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: bool) -> list[Column]:
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         if types[column].startswith(("DATE", "TIMESTAMP")):
             whole = f"strftime(\"{column}\", '%Y%m%d')"
         else:
-            whole = _date_digits(halves.of(f'trim("{column}"::VARCHAR)'), month_first=_month_first(connection, table, column))
+            whole = _date_digits(halves.of(f'trim("{column}"::VARCHAR)'), month_first=month_first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -158,11 +158,14 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, connection: duck
     return []
 
 
-def _month_first(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+def month_first(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> bool:
     """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
 
     Only those that begin with a number of one or two digits are looked at.
     """
+    column = roles.one(Role.BIRTH_DATE)
+    if column is None:
+        return False
     found = connection.execute(
         rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
         FROM (SELECT "{column}"::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
@@ -235,8 +238,16 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
     return found
 
 
-def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> tuple[str, ...]:
-    """Make `linkage_records` and `linkage_keys` of the table; answers the columns of the first. Raises RolesError.
+@dataclass(frozen=True)
+class Spelling:
+    """The columns of `linkage_records` besides `id`, and how dates were read."""
+
+    columns: tuple[str, ...]
+    month_first: bool
+
+
+def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, before: Spelling | None = None) -> Spelling:
+    """Make `linkage_records` and `linkage_keys` of the table. Raises RolesError, also if what comes of it is not what was there `before`.
 
     A `key` column must be there for every row, each once; without one, the row's number (from 0) is its key.
     """
@@ -249,15 +260,20 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
         _check_key(connection, table, key)
     said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
     number = _row_number(connection, table)
+    named = f'"{key}"' if key else number
     # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
-        SELECT (row_number() OVER () - 1)::INTEGER AS id, row, key
-        FROM (SELECT row, key FROM (SELECT hash({said}) AS place, {number} AS row, {f'"{key}"' if key else number} AS key FROM {table}) ORDER BY place, key)"""
+        SELECT (row_number() OVER () - 1)::INTEGER AS id, row, key, place
+        FROM (SELECT row, key, place FROM (
+            SELECT hash({said}) AS place, {number} AS row, {named} AS key FROM {table}) ORDER BY place, key)"""
     )
-    comparable, columns = spelt(connection, table, roles, f"{number} AS row")
+    american = before.month_first if before else month_first(connection, table, roles)
+    comparable, columns = spelt(connection, table, roles, f"{number} AS row", american=american)
+    if before and columns != before.columns:
+        raise RolesError(f"roles: these rows give {', '.join(columns)}; what is linked already has {', '.join(before.columns)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT id, {', '.join(columns)} FROM ({comparable}) JOIN linkage_keys USING (row)")
-    return columns
+    return Spelling(columns, american)
 
 
 def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -266,13 +282,13 @@ def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     return "rowid" if stored else "(row_number() OVER () - 1)"
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str) -> tuple[str, tuple[str, ...]]:
-    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it."""
+def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, *, american: bool = False) -> tuple[str, tuple[str, ...]]:
+    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it. `american`: month first."""
     types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
     halves = Halves()
     columns = [
         *_names(roles, types, halves),
-        *_birth(roles, types, halves, connection, table),
+        *_birth(roles, types, halves, month_first=american),
         *_place(roles, types, halves),
         *_contacts(roles, types, halves),
         *_others(roles, types, halves),

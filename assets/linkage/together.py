@@ -23,8 +23,9 @@ CERTAIN = 60.0
 
 
 def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, decisions: str | None) -> None:
-    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster; adds what it weighs to `linkage_pairs`.
+    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components.
 
+    Adds what it weighs to `linkage_pairs`.
     What codes and decisions join is one node from the beginning. A decision that two are one person does not outweigh codes.
     """
     records = len(hashes)
@@ -56,7 +57,6 @@ def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Share
     connection.register("linkage_labels", pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}))
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")
     connection.unregister("linkage_labels")
-    connection.execute("DROP TABLE linkage_groups")
 
 
 def _decided(connection: duckdb.DuckDBPyConnection, decisions: str | None) -> tuple[Ints, Ints]:
