@@ -26,6 +26,9 @@ from assets.linkage.roles import Roles
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
 
+WORTH_KEEPING = 2000
+"""A pass that is the first to find less than one link in so many is not opened again."""
+
 
 @dataclass
 class Report:
@@ -100,10 +103,13 @@ class _Run:
         self.compared = compared = fields.fields_of(columns)
         if model:
             model.check(compared)
-        self.chosen = self._candidates(columns)
+        self.chosen = self._candidates(columns, model)
         learned = self._learn(compared, self.chosen, model)
         self._cluster(compared, learned, before)
         self._measure()
+        self.chosen = self._worth()
+        if model is None:
+            learned = replace(learned, passes=tuple(passes.spelling(one) for one in self.chosen if one.atoms), records=self.report.records)
         return Linked(self.report, learned)
 
     def keep(self, into: str, model: Model) -> None:
@@ -149,10 +155,10 @@ class _Run:
             SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
         )
 
-    def _candidates(self, columns: tuple[str, ...]) -> list[passes.Pass]:
+    def _candidates(self, columns: tuple[str, ...], model: Model | None) -> list[passes.Pass]:
         with self._timed("candidates"):
             self.hashes = Hashes(self.connection)
-            chosen = passes.choose(self.hashes, columns)
+            chosen = passes.again(columns, model.passes, self.report.records) if model and model.passes else passes.choose(self.hashes, columns)
             opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
             self.report.passes = [asdict(one) for one in opened]
             self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
@@ -218,6 +224,11 @@ class _Run:
     def _measure(self) -> None:
         with self._timed("measure"):
             self._count_clusters()
+
+    def _worth(self) -> list[passes.Pass]:
+        """The passes that found somebody first; others need not be opened again."""
+        links = [int(str(one["new_links"])) for one in self.report.passes]
+        return [one for one, found in zip(self.chosen, links, strict=True) if found * WORTH_KEEPING >= max(sum(links), 1) or not one.atoms]
 
     def _count_clusters(self) -> None:
         report = self.report

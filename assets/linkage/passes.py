@@ -238,8 +238,17 @@ def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
         chosen.append(Pass(several, _second(several, atoms, alike, full)))
         missed &= ~masks[best]
         budget -= cost
-    # The last of all finds the rest, where the rest is little; nothing is learned from it.
-    return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
+    return [*chosen, *_rest(records)]
+
+
+def again(columns: Iterable[str], spelt: Iterable[Iterable[str]], records: int) -> list[Pass]:
+    """The passes that a model has kept, for so many records."""
+    return [*named(columns, spelt), *_rest(records)]
+
+
+def _rest(records: int) -> list[Pass]:
+    """What finds the rest last of all, where the rest is little; nothing is learned from it."""
+    return [ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else []
 
 
 def _households(hashes: Hashes, atoms: list[Atom]) -> float:
