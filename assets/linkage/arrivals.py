@@ -143,10 +143,11 @@ class _Arrival:
             if parts
             else pa.table({"key": pa.array([], pa.uint32()), "new": pa.array([], pa.int32()), "salt": pa.array([], pa.uint8())}),
         )
+        # All keys are scanned, and only scanned, here.
+        run(f"CREATE OR REPLACE TEMP TABLE arrived_shared AS SELECT new, there.id, salt, key FROM {kept}.linkage_index AS there JOIN arrived_asked USING (key)")
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_found AS
-            SELECT new, id, salt FROM (SELECT new, there.id, salt, key FROM {kept}.linkage_index AS there JOIN arrived_asked USING (key))
-            ANTI JOIN arrived_gone USING (id)
+            SELECT new, id, salt FROM arrived_shared ANTI JOIN arrived_gone USING (id)
             QUALIFY count(*) OVER (PARTITION BY salt, new, key) <= {CAP} OR salt = {NUMBER}
             UNION ALL
             SELECT l.new, r.new, l.salt FROM arrived_asked AS l JOIN arrived_asked AS r ON l.key = r.key AND l.salt = r.salt AND l.new > r.new

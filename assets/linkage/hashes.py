@@ -66,6 +66,11 @@ class Hashes:
             self._every[sql] = [(places[turn == number], values[turn == number]) for number in range(int(turn.max(initial=-1)) + 1)]
         return self._every[sql]
 
+    def forget(self) -> None:
+        """Let go of what was read; what is asked for again is read again."""
+        self._single.clear()
+        self._every.clear()
+
     def head(self, records: int) -> Hashes:
         """The first so many records."""
         if records >= len(self):

@@ -64,7 +64,7 @@ def link_command(
     model = _model(model_file) if model_file and not learn else None
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        _read(connection, file, "said")
+        _read(connection, file, "said", roles)
         for path, name in ((decisions, "decisions"), (aliases, "aliases")):
             if path:
                 _read(connection, path, name)
@@ -167,15 +167,23 @@ def _model(path: Path) -> Model | None:
         raise CommandError(f"{path}: {error}") from None
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    """Make a view of a file's rows, in its order."""
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None) -> None:
+    """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
     reader = "read_csv(?, all_varchar = true)" if path.suffix.lower() in (".csv", ".tsv", ".txt") else "read_parquet(?)"
     try:
-        connection.execute(f"CREATE TEMP TABLE {name} AS FROM {reader}", [str(path)])
+        there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}", [str(path)]).fetchall()]
+        asked = {column for columns in roles.columns.values() for column in columns} if roles else set(there)
+        # If a column is not there, the message tells what is.
+        wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(_identifier(column) for column in wanted)} FROM {reader}", [str(path)])
     except duckdb.Error:
         raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV; give one of the two") from None
+
+
+def _identifier(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
