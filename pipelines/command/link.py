@@ -103,7 +103,7 @@ def _link(
     """Link all of `said`; stages, if wanted, are written under another name and put in place when they are whole."""
     if stages is None:
         return link_table(connection, "said", roles, model=model, aliases=aliases, decisions=decisions, explained=explained)
-    before = stages.exists() and roles.has(Role.KEY) and _earlier(connection, stages)
+    before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
     with writing(stages.absolute()) as unfinished:
         connection.execute(f"ATTACH {_quoted(unfinished)} AS kept")
         linked = link_table(
@@ -124,7 +124,8 @@ def _link(
 
 def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
     """Make `earlier(key, cluster)` of an earlier run's stages; whether there were any."""
-    _attach(connection, stages, "earlier_stages", writable=False)
+    # What a killed run has left in the log beside the file is put into it now: the next file has a log of its own.
+    _attach(connection, stages, "earlier_stages")
     there = bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'").fetchall())
     if there:
         connection.execute("CREATE TEMP TABLE earlier AS SELECT key, cluster FROM earlier_stages.linkage_out")
@@ -132,11 +133,11 @@ def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
     return there
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, *, writable: bool = True) -> None:
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
     if not path.is_file():
         raise CommandError(f"there is no file {path}; make it with `register link ... --stages`")
     try:
-        connection.execute(f"ATTACH {_quoted(path)} AS {name}{'' if writable else ' (READ_ONLY)'}")
+        connection.execute(f"ATTACH {_quoted(path)} AS {name}")
     except duckdb.Error:
         raise CommandError(f"{path} cannot be opened: it is no DuckDB file, or another process is writing it") from None
 
