@@ -66,12 +66,13 @@ class Home:
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held.
 
-        Requests are written without the lock, so what is unfinished among them is left over when its process has ended.
+        Requests and their keys are written without the lock, so what is unfinished among them is left over when its process has ended.
         """
-        for folder in (self.lake, self.marts, self.requests, self.outbox):
+        unlocked = (self.requests, self.outbox, self.secrets)
+        for folder in (self.lake, self.marts, *unlocked):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
                 process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
-                if folder in (self.requests, self.outbox) and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
+                if folder in unlocked and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
                     continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         for spilled in self.spill.iterdir():

@@ -6,13 +6,20 @@ the pairs are at most passes x CAP x records.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order
 from assets.linkage.passes import OVERSIZED, Pass
 
 CAP = OVERSIZED
+Allowed = Callable[[Places, Places], NDArray[np.bool_]]
+"""Which pairs of ids may be compared at all."""
 
 
 @dataclass
@@ -25,70 +32,108 @@ class Opened:
     dropped: int = 0
 
 
-def open_passes(connection: duckdb.DuckDBPyConnection, passes: list[Pass], allowed: str) -> list[Opened]:
-    """Make `linkage_candidates(one, other, passes)`, one < other; bit i of `passes` is set if pass i found the pair.
-
-    `allowed` is a condition over two rows `l` and `r` of `linkage_marks(id, ...)`: which pairs may be compared at all.
-    """
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_found (one INTEGER, other INTEGER, passes UINTEGER)")
-    opened = [_open(connection, one, 1 << number, allowed) for number, one in enumerate(passes)]
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE linkage_candidates AS
-        SELECT one, other, bit_or(passes) AS passes FROM linkage_found GROUP BY one, other"""
+def open_passes(connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed) -> list[Opened]:
+    """Make `linkage_candidates(one, other, passes)`, one < other and in order; bit i of `passes` is set if pass i found the pair."""
+    hashes.read([atom.sql for one in passes for atom in one.atoms if not atom.every])
+    several: list[Hashed] = [np.zeros(0, np.uint64)]
+    opened = []
+    for one in passes:
+        pairs, report = _open(hashes, one)
+        kept = allowed(hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)], hashes.ids[(pairs & LOW).astype(np.int64)])
+        several.append(pairs[kept])
+        report.pairs = len(several[-1])
+        opened.append(report)
+    pairs, bits = _once(several[1:])
+    table = pa.table(
+        {
+            "one": hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.int32),
+            "other": hashes.ids[(pairs & LOW).astype(np.int64)].astype(np.int32),
+            "passes": bits,
+        }
     )
-    connection.execute("DROP TABLE linkage_found")
+    connection.register("linkage_found", table)
+    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_candidates AS FROM linkage_found")
+    connection.unregister("linkage_found")
     return opened
 
 
-def _open(connection: duckdb.DuckDBPyConnection, one: Pass, bit: int, allowed: str) -> Opened:
+LOW = np.uint64(0xFFFFFFFF)
+
+
+def _once(several: list[Hashed]) -> tuple[Hashed, NDArray[np.uint32]]:
+    """Each pair once, in order, with the bits of the lists that have it."""
+    pairs = np.concatenate([np.zeros(0, np.uint64), *several])
+    bits = np.concatenate([np.zeros(0, np.uint32), *(np.full(len(one), 1 << number, np.uint32) for number, one in enumerate(several))])
+    order = np.argsort(pairs)
+    pairs, bits = pairs[order], bits[order]
+    starts = np.flatnonzero(_begins(pairs))
+    return pairs[starts], np.bitwise_or.reduceat(bits, starts) if len(starts) else bits
+
+
+def _begins(ordered: Hashed) -> NDArray[np.bool_]:
+    """Where another value than before begins."""
+    begins = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return begins
+
+
+def _open(hashes: Hashes, one: Pass) -> tuple[Hashed, Opened]:
+    """The pairs of a pass, each once, as two places in one number."""
     opened = Opened(one.name)
     if not one.atoms:
-        opened.pairs = _changed(
-            connection, f"INSERT INTO linkage_found SELECT l.id, r.id, {bit} FROM linkage_marks AS l JOIN linkage_marks AS r ON l.id < r.id AND ({allowed})"
-        )
-        return opened
-    _blocks(connection, one.keys())
-    opened.pairs = _pairs(connection, bit, allowed)
-    oversized = _count(connection, f"SELECT count(*) FROM linkage_sizes WHERE n > {CAP}")
-    if oversized and one.second:
-        opened.split = oversized
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_oversized AS
-            SELECT id, key FROM linkage_blocks SEMI JOIN (FROM linkage_sizes WHERE n > {CAP}) USING (key)"""
-        )
-        _blocks(connection, f"FROM ({one.keys(split=True)}) SEMI JOIN linkage_oversized USING (id)")
-        opened.pairs += _pairs(connection, bit, allowed)
-        split = "(SELECT DISTINCT id, true AS split FROM linkage_blocks)"
-        whole = f"SELECT key FROM linkage_oversized LEFT JOIN {split} USING (id) GROUP BY key HAVING count(split) = 0"
-        oversized = _count(connection, f"SELECT (SELECT count(*) FROM linkage_sizes WHERE n > {CAP}) + (SELECT count(*) FROM ({whole}))")
-        connection.execute("DROP TABLE linkage_oversized")
-    opened.dropped = oversized
-    connection.execute("DROP TABLE linkage_blocks; DROP TABLE linkage_sizes; DROP TABLE linkage_shut")
-    return opened
+        left, right = np.triu_indices(len(hashes), 1)
+        return _packed(left, right), opened
+    blocks = _Blocks(*one.keys(hashes))
+    found = [blocks.pairs()]
+    if blocks.oversized and one.second:
+        opened.split = blocks.oversized
+        places, keys = one.keys(hashes, split=True)
+        crowded = np.zeros(len(hashes), np.bool_)
+        crowded[blocks.crowded] = True
+        inside = crowded[places]
+        parts = _Blocks(places[inside], keys[inside])
+        found.append(parts.pairs())
+        opened.dropped = parts.oversized + blocks.without(parts.all)
+    else:
+        opened.dropped = blocks.oversized
+    pairs = np.sort(np.concatenate(found))
+    return pairs[_begins(pairs)], opened
 
 
-def _blocks(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_blocks AS {keys}")
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_sizes AS SELECT key, count(*) AS n FROM linkage_blocks GROUP BY key HAVING n > 1")
+def _packed(left: Places, right: Places) -> Hashed:
+    answer: Hashed = np.minimum(left, right).astype(np.uint64) << np.uint64(32) | np.maximum(left, right).astype(np.uint64)
+    return answer
 
 
-def _pairs(connection: duckdb.DuckDBPyConnection, bit: int, allowed: str) -> int:
-    """Add the pairs of all blocks that are not oversized."""
-    marked = "" if allowed == "true" else "JOIN linkage_marks USING (id)"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_shut AS
-        SELECT * FROM linkage_blocks SEMI JOIN (FROM linkage_sizes WHERE n <= {CAP}) USING (key) {marked}"""
-    )
-    return _changed(
-        connection,
-        f"INSERT INTO linkage_found SELECT l.id, r.id, {bit} FROM linkage_shut AS l JOIN linkage_shut AS r ON l.key = r.key AND l.id < r.id AND ({allowed})",
-    )
+class _Blocks:
+    """Records by key. Only keys of several records are kept; those of more than `CAP` are `crowded`."""
 
+    def __init__(self, places: Places, keys: Hashed) -> None:
+        self.all = places
+        order, _, sizes = in_order(keys)
+        several = np.repeat((sizes > 1) & (sizes <= CAP), sizes)
+        self.members = places[order[several]]
+        fit = sizes[(sizes > 1) & (sizes <= CAP)]
+        self.left = np.repeat(np.cumsum(fit), fit) - np.arange(len(self.members))
+        self.oversized = int(np.count_nonzero(sizes > CAP))
+        crowd = np.repeat(sizes > CAP, sizes)
+        self.crowded, self.crowds = places[order[crowd]], np.repeat(np.arange(self.oversized), sizes[sizes > CAP])
 
-def _changed(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
-    return _count(connection, statement)
+    def pairs(self) -> Hashed:
+        """The pairs of all blocks that are not oversized; a record that is twice in a block is no pair."""
+        found: list[Hashed] = [np.zeros(0, np.uint64)]
+        at = np.arange(len(self.members))
+        for step in range(1, CAP):
+            # `left`: members of the block from here on.
+            at = at[self.left[at] > step]
+            if not len(at):
+                break
+            one, other = self.members[at], self.members[at + step]
+            unlike = one != other
+            found.append(_packed(one[unlike], other[unlike]))
+        return np.concatenate(found)
 
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    return int(row[0]) if row else 0
+    def without(self, places: Places) -> int:
+        """Of how many oversized blocks no record is among these."""
+        there = np.isin(self.crowded, places)
+        return self.oversized - len(np.unique(self.crowds[there]))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.fields import Field, pattern, share_columns
+from assets.linkage.fields import Field, share_columns
+from assets.linkage.hashes import Hashed, Hashes, in_order
+from assets.linkage.levels import patterns
 from assets.linkage.mixture import WIDTH, levels_of
 
 Floats = NDArray[np.float64]
 
-RANDOM_PAIRS = 300_000
+RANDOM_PAIRS, FEWER, MANY = 300_000, 100_000, 100_000
+"""So many random pairs are compared; fewer where there are many records, and only of the first of them."""
 UNSEEN = 0.2
 """As so many records counts a value that nobody else has: the world has more values than the table shows."""
 LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
@@ -25,39 +29,59 @@ IMAGINED = 1000.0
 """As so many records counts what a model knew of a population before."""
 
 
-def add_shares(connection: duckdb.DuckDBPyConnection, fields: Iterable[Field], known: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Make `linkage_shares(id, ...)`: log2 of each value's share (`<column>_share`) in `linkage_records`.
+@dataclass(frozen=True)
+class Shares:
+    """Of each column, log2 of the share that each record's value has, (records,), and how likely two random records share a value.
 
-    Answers how likely two random records share a value, per column.
-
-    A record does not count itself; a value that only two records have is as rare as if nobody had it. What is `known` of other
-    data steadies the shares of few records.
+    A record does not count itself; a value that only two records have is as rare as if nobody had it.
     """
+
+    ids: NDArray[np.int64]
+    logs: dict[str, NDArray[np.float32]]
+    alike: dict[str, float]
+
+    def rarest(self, hashes: Hashes, column: str) -> float:
+        """Log2 of the share of a value that at most two records have."""
+        return float(np.log2(UNSEEN / max(int(np.count_nonzero(hashes.single(column))), 1)))
+
+    def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make `linkage_shares(id, <column>_share ...)`."""
+        connection.register("linkage_counted", pa.table({"id": self.ids.astype(np.int32), **{f"{name}_share": logs for name, logs in self.logs.items()}}))
+        connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shares AS FROM linkage_counted")
+        connection.unregister("linkage_counted")
+
+
+def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float] | None = None) -> Shares:
+    """Counted exactly. What is `known` of other data, by column, steadies the shares of few records."""
     columns = share_columns(tuple(fields))
+    hashes.read(columns)
     alike: dict[str, float] = {}
-    # Counting hashes as arrays takes a quarter of the time of joining texts, column after column.
-    hashes = ", ".join(f"hash({column}) AS {column}" for column in columns)
-    rows = connection.execute(f"SELECT id{', ' if columns else ''}{hashes} FROM linkage_records").fetchnumpy()
-    nothing = connection.execute("SELECT hash(NULL::VARCHAR)").fetchone()
-    shares = {"id": np.asarray(rows["id"], np.int32)}
+    logs: dict[str, NDArray[np.float32]] = {}
     for column in columns:
-        _, which, counts = np.unique(np.asarray(rows[column], np.uint64), return_inverse=True, return_counts=True)
-        there = np.asarray(rows[column], np.uint64) != np.uint64(nothing[0] if nothing else 0)
-        n = np.where(there, counts[which], 0).astype(np.float64)
-        held = float(there.sum())
-        alike[column] = max(float((n - 1)[there].sum()), 1.0) / max(held * (held - 1), 1.0)
+        values = hashes.single(column)
+        n = np.where(values != 0, how_many(values), 0)
+        held = float(np.count_nonzero(values))
+        alike[column] = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 1.0)
         more, others = (IMAGINED * known[column], IMAGINED) if known else (0.0, 0.0)
-        shares[f"{column}_share"] = np.log2((np.where(n > 2, n - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)
-    connection.register("linkage_counted", pa.table(shares))
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shares AS FROM linkage_counted")
-    connection.unregister("linkage_counted")
-    return alike
+        # One logarithm per count, not per record.
+        usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)
+        logs[column] = np.log2((np.where(usual > 2, usual - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)[n]
+    return Shares(hashes.ids, logs, alike)
 
 
-def of_levels(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], alike: dict[str, float], records: int) -> Floats:
+def how_many(values: Hashed) -> NDArray[np.int64]:
+    """Of each value, how often it occurs: (values,)."""
+    order, _, sizes = in_order(values)
+    answer = np.empty(len(values), np.int64)
+    answer[order] = np.repeat(sizes, sizes)
+    return answer
+
+
+def of_levels(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], alike: dict[str, float]) -> Floats:
     """How likely each level is among random pairs that can be compared: (fields, 8), 1 where there is no level."""
     found = np.ones((len(fields), WIDTH))
-    seen = _random_pairs(connection, tuple(fields), records)
+    records = len(hashes)
+    seen = _random_pairs(connection, hashes, tuple(fields))
     for place, field in enumerate(fields):
         size = len(field.levels)
         counts = seen[place, 1 : size + 1]
@@ -73,17 +97,11 @@ def of_levels(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], al
     return found
 
 
-def _random_pairs(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], records: int) -> Floats:
+def _random_pairs(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: tuple[Field, ...]) -> Floats:
     """How many random pairs have each level: (fields, 8). Numbers follow a hash, so that records a third of all apart are random; neighbours may be copies."""
-    reach = max(1, min(records - 1, RANDOM_PAIRS // max(records, 1)))
-    first = min(records, RANDOM_PAIRS)
-    rows = connection.execute(
-        f"""SELECT pattern, count(*)::DOUBLE AS n FROM (
-            SELECT {pattern(fields)} AS pattern FROM (SELECT id, unnest(range({reach})) AS step FROM linkage_records WHERE id < {first}) AS pairs
-            JOIN linkage_records AS l ON l.id = pairs.id
-            JOIN linkage_records AS r ON r.id = (pairs.id + 1 + ({records // 3} + pairs.step) % {max(records - 1, 1)}) % {max(records, 1)})
-        GROUP BY pattern"""
-    ).fetchnumpy()
-    levels = levels_of(np.asarray(rows["pattern"], np.uint64), len(fields))
-    pairs = np.asarray(rows["n"], np.float64)
-    return np.stack([np.bincount(levels[:, place], pairs, minlength=WIDTH) for place in range(len(fields))])
+    records = min(len(hashes), MANY)
+    reach = max(1, min(records - 1, (FEWER if len(hashes) > MANY else RANDOM_PAIRS) // max(records, 1)))
+    one, step = np.divmod(np.arange(records * reach), reach)
+    other = (one + 1 + (records // 3 + step) % max(records - 1, 1)) % max(records, 1)
+    levels = levels_of(patterns(connection, hashes, fields, hashes.ids[one], hashes.ids[other]), len(fields))
+    return np.stack([np.bincount(levels[:, place], minlength=WIDTH) for place in range(len(fields))]).astype(np.float64)

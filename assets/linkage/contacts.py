@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import duckdb
+import numpy as np
+import pyarrow as pa
+
+from assets.linkage.hashes import in_order
 
 TOO_MANY_PEOPLE = 3
 MANY_RECORDS = 60
@@ -10,22 +14,52 @@ MANY_RECORDS = 60
 
 
 def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> int:
-    """Take shared contacts off `linkage_records`; answers how many there were.
+    """Take shared contacts off `linkage_records`; makes `linkage_shared(kind, value)` of them and answers how many there were.
 
     People are told apart by first names that are not alike, either way round, and by birth dates; who has no name is nobody else.
     """
-    dropped = 0
+    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shared (kind VARCHAR, value VARCHAR)")
     for column in ("emails", "phones"):
         if column in columns and "given" in columns:
-            dropped += _drop(connection, column, born="born" in columns)
-    return dropped
+            _drop(connection, column, born="born" in columns)
+    row = connection.execute("SELECT count(*) FROM linkage_shared").fetchone()
+    return int(row[0]) if row else 0
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> int:
+def take_off(connection: duckdb.DuckDBPyConnection, column: str, crowded: str) -> None:
+    """Take off `linkage_records` what of the column is in the query `crowded` (value)."""
+    connection.execute(
+        f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
+            SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
+                SELECT held.id, held.value, crowd.value AS crowded FROM linkage_held AS held LEFT JOIN ({crowded}) AS crowd ON crowd.value = held.value)
+            GROUP BY id HAVING count(crowded) > 0) AS changed
+        WHERE linkage_records.id = changed.id"""
+    )
+
+
+def drop_known(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], shared: str) -> None:
+    """Take off `linkage_records` what is in the table `shared` (kind, value)."""
+    for column in ("emails", "phones"):
+        if column in columns:
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records")
+            take_off(connection, column, f"SELECT value FROM {shared} WHERE kind = '{column}'")
+            connection.execute("DROP TABLE linkage_held")
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> None:
     same_birth = "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)" if born else ""
+    # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
+    rows = connection.execute(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").fetchnumpy()
+    order, _, sizes = in_order(np.asarray(rows["value"], np.uint64))
+    holders = np.unique(np.asarray(rows["id"], np.int32)[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
+    connection.register("linkage_holders", pa.table({"id": holders}))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records SEMI JOIN linkage_holders USING (id)"
+    )
+    connection.unregister("linkage_holders")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_crowded AS
-        WITH held AS (SELECT id, unnest({column}) AS value FROM linkage_records),
+        WITH held AS (FROM linkage_held),
         many AS (SELECT value, count(*) AS n FROM held GROUP BY value HAVING n >= {TOO_MANY_PEOPLE}),
         named AS (
             SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id)
@@ -43,16 +77,6 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
         SELECT value FROM unlike GROUP BY value HAVING 1 + count(*) FILTER (NOT known) >= {TOO_MANY_PEOPLE}
         UNION ALL SELECT value FROM crowds WHERE names > {MANY_RECORDS}"""
     )
-    row = connection.execute("SELECT count(*) FROM linkage_crowded").fetchone()
-    dropped = int(row[0]) if row else 0
-    if dropped:
-        connection.execute(
-            f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
-                SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
-                    SELECT held.id, held.value, linkage_crowded.value AS crowded FROM (SELECT id, unnest({column}) AS value FROM linkage_records) AS held
-                    LEFT JOIN linkage_crowded ON linkage_crowded.value = held.value)
-                GROUP BY id HAVING count(crowded) > 0) AS changed
-            WHERE linkage_records.id = changed.id"""
-        )
-    connection.execute("DROP TABLE linkage_crowded")
-    return dropped
+    take_off(connection, column, "FROM linkage_crowded")
+    connection.execute(f"INSERT INTO linkage_shared SELECT '{column}', value FROM linkage_crowded")
+    connection.execute("DROP TABLE linkage_crowded; DROP TABLE linkage_held")

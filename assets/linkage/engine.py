@@ -1,8 +1,9 @@
 """The whole of it: from a table of people and the roles of its columns to who is who.
 
-Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key)`, `linkage_records(id, ...)`,
+Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key, place)`, `linkage_records(id, ...)`,
 `linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`, `linkage_pairs(one, other, passes, pattern, weight)`,
-`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is its first key; weights are log2 of the odds of being one person.
+`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is the key of one of its members; weights are log2
+of the odds of being one person.
 """
 
 from __future__ import annotations
@@ -14,14 +15,19 @@ from dataclasses import asdict, dataclass, field, replace
 
 import duckdb
 import numpy as np
+from numpy.typing import NDArray
 
-from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, mixture, normalise, passes, scoring, together
+from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, kept, mixture, names, normalise, passes, scoring, together
 from assets.linkage.fields import Field
+from assets.linkage.hashes import Hashes, Places
 from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.roles import Roles
 
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
+
+WORTH_KEEPING = 2000
+"""A pass that is the first to find less than one link in so many is not opened again."""
 
 
 @dataclass
@@ -40,6 +46,7 @@ class Report:
     vetoed_pairs: int = 0
     two_code_clusters: int = 0  # must be 0
     calibration: dict[str, object] = field(default_factory=dict)
+    drift: names.Drift = field(default_factory=names.Drift)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -60,14 +67,21 @@ def link_table(
     aliases: str | None = None,
     decisions: str | None = None,
     explained: bool = False,
+    before: str | None = None,
+    keep: str | None = None,
 ) -> Linked:
     """Make `linkage_out(row, key, cluster)` and the stages before it, and with `explained` what explain.py makes.
+
+    `before(key, cluster)` says how clusters were called, and are still as far as they are the same (names.py). What later records need
+    to be linked to these (arrivals.py) is put into the attached database `keep`.
 
     `aliases(old, new)` and `decisions(one, other, same)` name tables: corrected identity numbers; pairs of keys that somebody has
     said are one person, or two. With a `model` nothing is learned. Raises RolesError, ModelError.
     """
     run = _Run(connection, roles, aliases, decisions)
-    linked = run.run(table, model)
+    linked = run.run(table, model, before)
+    if keep:
+        run.keep(keep, linked.model)
     if explained:
         run.explain(linked.model)
     return linked
@@ -84,20 +98,37 @@ class _Run:
         self.report = Report()
         self.compared: tuple[Field, ...] = ()
 
-    def run(self, table: str, model: Model | None) -> Linked:
+    def run(self, table: str, model: Model | None, before: str | None) -> Linked:
         columns = self._normalise(table)
         self.compared = compared = fields.fields_of(columns)
         if model:
             model.check(compared)
-        chosen = self._candidates(columns)
-        learned = self._learn(compared, chosen, model)
-        self._cluster(compared, learned)
+        self.chosen = self._candidates(columns, model)
+        learned = self._learn(compared, self.chosen, model)
+        self._cluster(compared, learned, before)
         self._measure()
+        self.chosen = self._worth()
+        if model is None:
+            learned = replace(learned, passes=tuple(passes.spelling(one) for one in self.chosen if one.atoms), records=self.report.records)
         return Linked(self.report, learned)
+
+    def keep(self, into: str, model: Model) -> None:
+        """Put into an attached database what later records need."""
+        with self._timed("keep"):
+            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.logs}
+            about = kept.About(self.spelling, tuple(self.chosen), self.report.code_scheme, model, rare)
+            if self.decisions:
+                decided = f"SELECT one::VARCHAR AS one, other::VARCHAR AS other, same FROM {self.decisions}"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_decided AS {decided}")
+            if self.aliases:
+                corrected = f"SELECT old::VARCHAR AS old, new::VARCHAR AS new FROM {self.aliases}"
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_aliases AS {corrected}")
+            kept.keep(self.connection, into, about, self.hashes, self.shares)
 
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
         with self._timed("explain"):
+            self.shares.publish(self.connection)
             explain.explain(self.connection, self.compared, model, [str(one["name"]) for one in self.report.passes])
 
     @contextmanager
@@ -108,7 +139,8 @@ class _Run:
 
     def _normalise(self, table: str) -> tuple[str, ...]:
         with self._timed("normalise"):
-            columns = normalise.normalise(self.connection, table, self.roles)
+            self.spelling = normalise.normalise(self.connection, table, self.roles)
+            columns = self.spelling.columns
             self.report.records = self._count("SELECT count(*) FROM linkage_records")
             self.report.codes, self.report.code_scheme = identity.add_codes(self.connection, columns, self.aliases)
             self.report.shared_contacts = contacts.drop_shared(self.connection, columns)
@@ -123,32 +155,42 @@ class _Run:
             SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
         )
 
-    def _candidates(self, columns: tuple[str, ...]) -> list[passes.Pass]:
+    def _candidates(self, columns: tuple[str, ...], model: Model | None) -> list[passes.Pass]:
         with self._timed("candidates"):
-            chosen = passes.choose(self.connection, columns, self.report.records)
-            allowed = []
-            if "source" in columns:
-                allowed.append("l.source <> r.source")
-            if self.report.codes:
-                # Codes decide; but some such pairs are compared all the same, to learn from.
-                allowed.append(f"(l.code IS NULL OR r.code IS NULL OR (l.id % {LABELLED} = 0 AND r.id % {LABELLED} < {LABELLED // 2}))")
-            opened = candidates.open_passes(self.connection, chosen, " AND ".join(allowed) or "true")
+            self.hashes = Hashes(self.connection)
+            chosen = passes.again(columns, model.passes, self.report.records) if model and model.passes else passes.choose(self.hashes, columns)
+            opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
+            # Keys are many, and most are not compared.
+            self.hashes.forget()
             self.report.passes = [asdict(one) for one in opened]
             self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
         return chosen
 
+    def _allowed(self) -> candidates.Allowed:
+        """Which pairs may be compared."""
+        marks = self.connection.execute("SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source FROM linkage_marks").fetchnumpy()
+        code, source = np.empty(self.report.records, np.int32), np.empty(self.report.records, np.int32)
+        code[marks["id"]], source[marks["id"]] = marks["code"], marks["source"]
+
+        def allowed(one: Places, other: Places) -> NDArray[np.bool_]:
+            # Codes decide; but some such pairs are compared all the same, to learn from.
+            sampled = (one % LABELLED == 0) & (other % LABELLED < LABELLED // 2)
+            return ((code[one] < 0) | (code[other] < 0) | sampled) & ((source[one] != source[other]) | (source[one] < 0) & (source[other] < 0))
+
+        return allowed
+
     def _learn(self, compared: tuple[Field, ...], chosen: list[passes.Pass], model: Model | None) -> Model:
         """Compare the candidates, learn what agreement weighs unless a model knows, and weigh."""
         with self._timed("compare"):
-            alike = chance.add_shares(self.connection, compared)
-            scoring.compare(self.connection, compared, "linkage_candidates", "linkage_compared")
+            self.shares = shares = chance.shares_of(self.hashes, compared)
+            scoring.compare(self.connection, self.hashes, shares, compared, "linkage_candidates", "linkage_compared")
         with self._timed("learn"):
             if model is None:
-                random = chance.of_levels(self.connection, compared, alike, self.report.records)
+                random = chance.of_levels(self.connection, self.hashes, compared, shares.alike)
                 seen = scoring.counted(self.connection, compared, "linkage_compared")
                 theta = mixture.learn(compared, seen, [one.fields for one in chosen], random)
                 mix = mixture.mix_of(theta, seen, self.report.records)
-                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, alike)
+                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, shares.alike)
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
             scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")
@@ -172,17 +214,23 @@ class _Run:
         self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
         return replace(model, slope=fitted.slope, offset=fitted.offset)
 
-    def _cluster(self, compared: tuple[Field, ...], model: Model) -> None:
+    def _cluster(self, compared: tuple[Field, ...], model: Model, before: str | None) -> None:
         with self._timed("cluster"):
-            together.cluster(self.connection, compared, model, self.report.records, self.decisions)
+            together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
+            self.report.drift = names.name_clusters(self.connection, before)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
-                SELECT row, key, min(key) OVER (PARTITION BY first) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id)"""
+                SELECT row, key, cluster FROM linkage_clusters JOIN linkage_keys USING (id) JOIN linkage_names USING (first)"""
             )
 
     def _measure(self) -> None:
         with self._timed("measure"):
             self._count_clusters()
+
+    def _worth(self) -> list[passes.Pass]:
+        """The passes that found somebody first; others need not be opened again."""
+        links = [int(str(one["new_links"])) for one in self.report.passes]
+        return [one for one, found in zip(self.chosen, links, strict=True) if found * WORTH_KEEPING >= max(sum(links), 1) or not one.atoms]
 
     def _count_clusters(self) -> None:
         report = self.report

@@ -31,13 +31,20 @@ class Level:
 
 @dataclass(frozen=True)
 class Field:
-    """What is compared on its own. `shared`: a household may share it, so that its likeness in households is learned."""
+    """What is compared on its own. `shared`: a household may share it, so that its likeness in households is learned.
+
+    Most pairs are told by equality, which is cheap. SQL over one record: both must have `known`, or it is *missing*; who has the
+    same `told` has said it already, which is *missing* too; who has the same `same` is on the first level.
+    """
 
     name: str
     missing: str
     levels: tuple[Level, ...]
     shared: bool
-    group: str = ""
+    group: str
+    known: str
+    same: str
+    told: str = ""
 
     def level(self) -> str:
         """SQL: the number of the level that holds first."""
@@ -54,9 +61,10 @@ def _alike(column: str, least: float) -> str:
 
 
 def _slip(column: str) -> str:
-    """One letter or digit wrong, missing, too many, or two swapped; the cheap condition comes first."""
-    lengths = f"abs(length(l.{column}) - length(r.{column})) <= 1"
-    return f"{lengths} AND damerau_levenshtein(l.{column}, r.{column}) <= 1"
+    """One letter or digit wrong, missing, too many, or two swapped; what follows from it, and is cheap, comes first."""
+    left, right = f"l.{column}", f"r.{column}"
+    lengths = f"abs(length({left}) - length({right})) <= 1"
+    return f"{lengths} AND levenshtein({left}, {right}) <= 2 AND damerau_levenshtein({left}, {right}) <= 1"
 
 
 SWAPPED = (
@@ -88,6 +96,8 @@ def given(columns: Iterable[str]) -> Field:
         ),
         shared=False,
         group="name",
+        known="given",
+        same="CASE WHEN length(given) > 1 THEN given END",
     )
 
 
@@ -105,6 +115,9 @@ FAMILY = Field(
     ),
     shared=True,
     group="name",
+    known="family",
+    # Virtanen Virtanen may be a swapped Matti Virtanen.
+    same="CASE WHEN given IS DISTINCT FROM family THEN family END",
 )
 SAME_DAY, SAME_MONTH, SAME_YEAR = ("l.born[7:8] = r.born[7:8]", "l.born[5:6] = r.born[5:6]", "l.born_year = r.born_year")
 TWO_PARTS = (
@@ -123,6 +136,8 @@ BORN = Field(
     ),
     shared=False,
     group="born",
+    known="born_year",
+    same="born",
 )
 NUMBER = Field(
     "number",
@@ -136,6 +151,8 @@ NUMBER = Field(
     ),
     shared=False,
     group="number",
+    known="number",
+    same="number",
 )
 DOMAIN = "split_part({}.emails[1], '@', 2)"
 NAMED_MAILBOX = (
@@ -159,6 +176,8 @@ def email(columns: Iterable[str]) -> Field:
         ),
         shared=True,
         group="email",
+        known="emails[1]",
+        same="emails[1]",
     )
 
 
@@ -172,6 +191,8 @@ PHONE = Field(
     ),
     shared=True,
     group="phone",
+    known="phones[1]",
+    same="phones[1]",
 )
 ORGANISATION = Field(
     "organisation",
@@ -183,6 +204,8 @@ ORGANISATION = Field(
     ),
     shared=True,
     group="organisation",
+    known="organisation",
+    same="organisation",
 )
 
 
@@ -198,7 +221,7 @@ def place(columns: Iterable[str]) -> list[Field]:
             Level("near", f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)", 0.1, 0.05),
             Level("differs", "true", 0.05, 0.05),
         ]
-        found.append(Field("street", _null("street"), tuple(levels), shared=True, group="place"))
+        found.append(Field("street", _null("street"), tuple(levels), shared=True, group="place", known="street", same="street"))
     if "house" in there:
         found.append(
             Field(
@@ -211,6 +234,8 @@ def place(columns: Iterable[str]) -> list[Field]:
                 ),
                 shared=True,
                 group="place",
+                known="house",
+                same="house",
             )
         )
     if "postcode" in there:
@@ -220,7 +245,7 @@ def place(columns: Iterable[str]) -> list[Field]:
             Level("near", near, 0.07, 0.04),
             Level("differs", "true", 0.05, 0.06),
         ]
-        found.append(Field("postcode", _null("postcode"), tuple(levels), shared=True, group="place"))
+        found.append(Field("postcode", _null("postcode"), tuple(levels), shared=True, group="place", known="postcode", same="postcode"))
     if "town" in there:
         levels = [
             Level("exact", "l.town = r.town", 0.88, 0.92, "town"),
@@ -228,8 +253,9 @@ def place(columns: Iterable[str]) -> list[Field]:
             Level("differs", "true", 0.05, 0.05),
         ]
         # Where the postcode is the same, so is the town: that would be told twice.
-        told = " OR coalesce(l.postcode = r.postcode, false)" if "postcode" in there else ""
-        found.append(Field("town", f"{_null('town')}{told}", tuple(levels), shared=True, group="place"))
+        told = "postcode" if "postcode" in there else ""
+        missing = f"{_null('town')}{' OR coalesce(l.postcode = r.postcode, false)' if told else ''}"
+        found.append(Field("town", missing, tuple(levels), shared=True, group="place", known="town", same="town", told=told))
     return found
 
 
@@ -245,6 +271,8 @@ def text_field(column: str) -> Field:
         ),
         shared=True,
         group=column,
+        known=column,
+        same=column,
     )
 
 

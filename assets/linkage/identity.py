@@ -27,8 +27,8 @@ WITNESSES = 50
 FEW_SLIPS = 0.005
 
 
-def add_codes(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], aliases: str | None = None) -> tuple[int, str]:
-    """Make `linkage_codes(id, code)`, the records whose number is believed; answers how many codes, and the scheme found.
+def add_codes(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], aliases: str | None = None, scheme: str | None = None) -> tuple[int, str]:
+    """Make `linkage_codes(id, code)`, the records whose number is believed; answers how many codes, and the `scheme` given or found.
 
     `aliases` is a table (`old`, `new`) of corrected and changed numbers, applied, as often as they lead on, before anything else.
     """
@@ -38,23 +38,27 @@ def add_codes(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], a
         return 0, "none"
     run(MACROS)
     if aliases:
-        _apply_aliases(connection, aliases)
-    scheme, believed = _scheme(connection, columns)
+        apply_aliases(connection, aliases)
+    scheme = scheme or _scheme(connection, columns)
     if scheme != "none":
         run(
             f"""INSERT INTO linkage_codes SELECT id, dense_rank() OVER (ORDER BY number)::INTEGER - 1
-            FROM linkage_records WHERE number IS NOT NULL AND {believed}"""
+            FROM linkage_records WHERE number IS NOT NULL AND {SCHEMES.get(scheme, "true")}"""
         )
     row = run("SELECT count(DISTINCT code) FROM linkage_codes").fetchone()
     return (int(row[0]) if row else 0), scheme
 
 
-def _apply_aliases(connection: duckdb.DuckDBPyConnection, aliases: str) -> None:
+def spelt(sql: str) -> str:
+    """SQL: a number as it stands in `linkage_records`. The century sign is part of a code: only white space goes."""
+    return rf"regexp_replace(upper({sql}::VARCHAR), '\s', '', 'g')"
+
+
+def apply_aliases(connection: duckdb.DuckDBPyConnection, aliases: str) -> None:
     """Put what a number was last corrected to in its place."""
-    spelt = r"regexp_replace(upper({}::VARCHAR), '\s', '', 'g')"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_renumbered AS
-        WITH RECURSIVE corrected AS (SELECT DISTINCT {spelt.format("old")} AS old, {spelt.format("new")} AS new FROM {aliases} WHERE old <> new),
+        WITH RECURSIVE corrected AS (SELECT DISTINCT {spelt("old")} AS old, {spelt("new")} AS new FROM {aliases} WHERE old <> new),
         ways AS (
             SELECT old, new, 1 AS steps FROM corrected
             UNION ALL SELECT ways.old, corrected.new, steps + 1 FROM ways JOIN corrected ON ways.new = corrected.old WHERE steps < 20)
@@ -64,16 +68,16 @@ def _apply_aliases(connection: duckdb.DuckDBPyConnection, aliases: str) -> None:
     connection.execute("DROP TABLE linkage_renumbered")
 
 
-def _scheme(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> tuple[str, str]:
-    """The name of the scheme that the column follows, and the condition that a number is right."""
+def _scheme(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> str:
+    """The name of the scheme that the column follows: of `SCHEMES`, or *consistent* or *none*."""
     for name, condition in SCHEMES.items():
         row = connection.execute(
             f"""SELECT avg(CASE WHEN {condition} THEN 1.0 ELSE 0.0 END)
             FROM (SELECT number FROM linkage_records WHERE number IS NOT NULL ORDER BY id LIMIT 20000)"""
         ).fetchone()
         if row and row[0] is not None and row[0] >= MOSTLY:
-            return name, condition
-    return ("consistent", "true") if _consistent(connection, columns) else ("none", "false")
+            return name
+    return "consistent" if _consistent(connection, columns) else "none"
 
 
 def _consistent(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> bool:

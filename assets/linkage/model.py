@@ -25,7 +25,7 @@ class Model:
     """`theta` (kinds, fields, 8): how often each level occurs in each kind of pair; `mix` (kinds): their shares of all pairs.
 
     `alike`: how likely two random records share a value of a column. `slope` and
-    `offset` turn a weight into calibrated bits. `passes` and `records`: by which keys, and of how many records it was learned, for
+    `offset` turn a weight into calibrated bits. `passes` and `records`: which keys found anybody, and of how many records it was learned, for
     linkage that is repeated with it.
     """
 

@@ -1,7 +1,7 @@
 """Rows of people made comparable: one spelling per value, one column per kind of fact, numbered in an order of their own.
 
-Makes `linkage_records(id, ...)` and `linkage_keys(id, row, key)` of a table. `id` numbers the records in the order of a hash of what they
-say, so that it depends neither on the order of the rows nor on who is alike; neighbours by id are a random pair.
+Makes `linkage_records(id, ...)` and `linkage_keys(id, row, key, place)` of a table; `place` is a hash of what a row says. `id` numbers
+the records in the order of that hash, so that it depends neither on the order of the rows nor on who is alike; neighbours by id are a random pair.
 """
 
 from __future__ import annotations
@@ -66,51 +66,72 @@ def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
 
 def folded(sql: str) -> str:
     """SQL: without case and accents."""
-    return f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
+    letters = f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
+    # As many bytes as letters: plain ones.
+    return f"CASE WHEN strlen({sql}) = length({sql}) THEN lower({sql}) ELSE {letters} END"
 
 
-def words(sql: str) -> str:
-    """SQL: the words of a text; apostrophes do not part them (O'Brien), hyphens do."""
-    return rf"regexp_extract_all(replace(replace({folded(sql)}, '''', ''), '’', ''), '[\pL\d]+')"
+def words(plain: str, without: tuple[str, ...] = ()) -> str:
+    """SQL: the words of a folded text; apostrophes do not part them (O'Brien), hyphens do. Of several words, those `without` are left out."""
+    several = rf"regexp_extract_all(replace(replace({plain}, '''', ''), '’', ''), '[\pL\d]+')"
+    if without:
+        several = f"CASE WHEN len({several}) < 2 THEN {several} ELSE list_filter({several}, lambda word: NOT {_in('word', without)}) END"
+    # Most are one plain word.
+    return f"CASE WHEN regexp_full_match({plain}, '[a-z]+') THEN [{plain}] ELSE {several} END"
 
 
-def packed(sql: str) -> str:
-    """SQL: letters and digits only; null if there are none."""
-    return rf"nullif(regexp_replace({folded(sql)}, '[^\pL\d]', '', 'g'), '')"
+def packed(plain: str) -> str:
+    """SQL: letters and digits of a folded text; null if there are none."""
+    return rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
+
+
+class Halves:
+    """SQL that more than one column is made of, each written and run once."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def of(self, sql: str) -> str:
+        """The name of a column that holds this."""
+        if sql not in self.made:
+            self.made.append(sql)
+        return f'"linkage half {self.made.index(sql)}"'
+
+    def over(self, table: str, number: str) -> str:
+        """SQL: the table with all of them beside its columns, and `number` (`... AS name`)."""
+        halves = "".join(f', {sql} AS "linkage half {place}"' for place, sql in enumerate(self.made))
+        return f"SELECT *, {number}{halves} FROM {table}"
 
 
 def _in(sql: str, values: tuple[str, ...]) -> str:
     return f"{sql} IN ({', '.join(repr(value) for value in values)})"
 
 
-def _untitled(tokens: str) -> str:
-    # Most names are one word: only lists of several are looked through.
-    return f"CASE WHEN len({tokens}) < 2 THEN {tokens} ELSE list_filter({tokens}, lambda word: NOT {_in('word', TITLES)}) END"
-
-
-def _names(roles: Roles, types: dict[str, str]) -> list[Column]:
+def _names(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """given, family: the two that are compared; names: every word of any name of the record."""
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
-    given = text(roles, Role.GIVEN_NAME, types)
-    family = text(roles, Role.FAMILY_NAME, types)
-    full = text(roles, Role.FULL_NAME, types)
+
+    def plain(role: Role) -> str:
+        return halves.of(folded(text(roles, role, types)))
+
+    full = halves.of(folded(_family_last(text(roles, Role.FULL_NAME, types))))
     return [
-        Column("given_words", _untitled(words(given)) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
-        Column("family_words", words(family) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
-        Column("full_words", _untitled(words(_family_last(full))) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
-        Column("other_words", _more_words(roles, types)),
-        *([Column("called", f"{words(text(roles, Role.CALL_NAME, types))}[1]")] if roles.has(Role.CALL_NAME) else []),
+        Column("given_words", words(plain(Role.GIVEN_NAME), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
+        Column("family_words", words(plain(Role.FAMILY_NAME)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
+        Column("full_words", words(full, TITLES) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
+        Column("other_words", _more_words(roles, types, halves)),
+        *([Column("called", f"({words(plain(Role.CALL_NAME))})[1]")] if roles.has(Role.CALL_NAME) else []),
     ]
 
 
-def _more_words(roles: Roles, types: dict[str, str]) -> str:
+def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
     """SQL: the words of all other names: of columns that are lists, and of the second column and on of a role."""
     columns = [*roles[Role.OTHER_NAME], *roles[Role.CALL_NAME]]
     for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME):
         columns += [column for number, column in enumerate(roles[role]) if number > 0 or types[column].endswith("[]")]
     said = [f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR' for column in columns]
-    return _untitled(words(f"concat_ws(' ', {', '.join(said)})")) if said else "NULL::VARCHAR[]"
+    return words(halves.of(folded(f"concat_ws(' ', {', '.join(said)})")), TITLES) if said else "NULL::VARCHAR[]"
 
 
 def _family_last(full: str) -> str:
@@ -118,14 +139,14 @@ def _family_last(full: str) -> str:
     return rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
 
 
-def _birth(roles: Roles, types: dict[str, str], connection: duckdb.DuckDBPyConnection, table: str) -> list[Column]:
+def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: bool) -> list[Column]:
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         if types[column].startswith(("DATE", "TIMESTAMP")):
             whole = f"strftime(\"{column}\", '%Y%m%d')"
         else:
-            whole = _date_digits(column, month_first=_month_first(connection, table, column))
+            whole = _date_digits(halves.of(f'trim("{column}"::VARCHAR)'), month_first=month_first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -137,11 +158,14 @@ def _birth(roles: Roles, types: dict[str, str], connection: duckdb.DuckDBPyConne
     return []
 
 
-def _month_first(connection: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
+def month_first(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> bool:
     """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
 
     Only those that begin with a number of one or two digits are looked at.
     """
+    column = roles.one(Role.BIRTH_DATE)
+    if column is None:
+        return False
     found = connection.execute(
         rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
         FROM (SELECT "{column}"::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
@@ -150,8 +174,7 @@ def _month_first(connection: duckdb.DuckDBPyConnection, table: str, column: str)
     return first is not None and second is not None and first <= 12 < second
 
 
-def _date_digits(column: str, *, month_first: bool) -> str:
-    said = f'trim("{column}"::VARCHAR)'
+def _date_digits(said: str, *, month_first: bool) -> str:
     day, month = (2, 1) if month_first else (1, 2)
     turned = rf"regexp_extract({said}, '^(\d\d?)\D(\d\d?)\D(\d\d\d\d)', ['one', 'two', 'year'])"
     ordered = rf"regexp_extract({said}, '^(\d\d\d\d)\D(\d\d?)\D(\d\d?)', ['year', 'two', 'three'])"
@@ -165,14 +188,14 @@ def _date_digits(column: str, *, month_first: bool) -> str:
             ({turned}).year || lpad(({turned}).{names[month]}, 2, '0') || lpad(({turned}).{names[day]}, 2, '0') END"""
 
 
-def _place(roles: Roles, types: dict[str, str]) -> list[Column]:
+def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
     if roles.has(Role.STREET):
         street = text(roles, Role.STREET, types)
         found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
-            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed('said')})"
+            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed(folded('said'))})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
@@ -180,18 +203,18 @@ def _place(roles: Roles, types: dict[str, str]) -> list[Column]:
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.STREET, types)}, '\d+'), '')"))
     for role, name in ((Role.POSTCODE, "postcode"), (Role.TOWN, "town")):
         if roles.has(role):
-            found.append(Column(name, packed(text(roles, role, types))))
+            found.append(Column(name, packed(halves.of(folded(text(roles, role, types))))))
     return found
 
 
-def _contacts(roles: Roles, types: dict[str, str]) -> list[Column]:
+def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """email and phone: lists, of which any may be shared."""
     found = []
     email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
     for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, "length({}) >= 5")):
         columns = roles[role]
         if len(columns) == 1 and not types[columns[0]].endswith("[]"):
-            said = spelt.format(text(roles, role, types))
+            said = halves.of(spelt.format(text(roles, role, types)))
             found.append(Column(name, f"CASE WHEN {good.format(said)} THEN [{said}] ELSE [] END"))
         elif columns:
             every = f"list_transform({texts(roles, role, types)}, lambda said: {spelt.format('said')})"
@@ -199,24 +222,32 @@ def _contacts(roles: Roles, types: dict[str, str]) -> list[Column]:
     return found
 
 
-def _others(roles: Roles, types: dict[str, str]) -> list[Column]:
+def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     found = []
     if roles.has(Role.IDENTITY_NUMBER):
         # The century sign is part of a code: only white space goes.
         found.append(Column("number", rf"nullif(regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g'), '')"))
     if roles.has(Role.ORGANISATION):
-        parts = f"list_filter({words(text(roles, Role.ORGANISATION, types))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
+        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
     for place, column in enumerate(roles[Role.FREE_TEXT]):
         said = f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR'
-        found.append(Column(f"text{place}", packed(said)))
+        found.append(Column(f"text{place}", packed(halves.of(folded(said)))))
     if roles.has(Role.SOURCE):
         found.append(Column("source", text(roles, Role.SOURCE, types)))
     return found
 
 
-def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> tuple[str, ...]:
-    """Make `linkage_records` and `linkage_keys` of the table; answers the columns of the first. Raises RolesError.
+@dataclass(frozen=True)
+class Spelling:
+    """The columns of `linkage_records` besides `id`, and how dates were read."""
+
+    columns: tuple[str, ...]
+    month_first: bool
+
+
+def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, before: Spelling | None = None) -> Spelling:
+    """Make `linkage_records` and `linkage_keys` of the table. Raises RolesError, also if what comes of it is not what was there `before`.
 
     A `key` column must be there for every row, each once; without one, the row's number (from 0) is its key.
     """
@@ -228,25 +259,45 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
     if key:
         _check_key(connection, table, key)
     said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
+    number = _row_number(connection, table)
+    named = f'"{key}"' if key else number
     # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
-        SELECT (row_number() OVER (ORDER BY place, key) - 1)::INTEGER AS id, row, key
-        FROM (SELECT hash({said}) AS place, row_number() OVER () - 1 AS row, {f'"{key}"' if key else "row"} AS key FROM {table})"""
+        SELECT (row_number() OVER () - 1)::INTEGER AS id, row, key, place
+        FROM (SELECT row, key, place FROM (
+            SELECT hash({said}) AS place, {number} AS row, {named} AS key FROM {table}) ORDER BY place, key)"""
     )
-    comparable, columns = spelt(connection, table, roles, "row_number() OVER () - 1 AS row")
+    american = before.month_first if before else month_first(connection, table, roles)
+    comparable, columns = spelt(connection, table, roles, f"{number} AS row", american=american)
+    if before and columns != before.columns:
+        raise RolesError(f"roles: these rows give {', '.join(columns)}; what is linked already has {', '.join(before.columns)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT id, {', '.join(columns)} FROM ({comparable}) JOIN linkage_keys USING (row)")
-    return columns
+    return Spelling(columns, american)
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str) -> tuple[str, tuple[str, ...]]:
-    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it."""
+def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """SQL: the number of a row, from 0; those of a table are known, those of a view are counted, which is slower."""
+    stored = connection.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall()
+    return "rowid" if stored else "(row_number() OVER () - 1)"
+
+
+def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, *, american: bool = False) -> tuple[str, tuple[str, ...]]:
+    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it. `american`: month first."""
     types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
-    columns = [*_names(roles, types), *_birth(roles, types, connection, table), *_place(roles, types), *_contacts(roles, types), *_others(roles, types)]
+    halves = Halves()
+    columns = [
+        *_names(roles, types, halves),
+        *_birth(roles, types, halves, month_first=american),
+        *_place(roles, types, halves),
+        *_contacts(roles, types, halves),
+        *_others(roles, types, halves),
+    ]
     kept, derived = _derived([column.name for column in columns])
     name = number.rsplit(" AS ", maxsplit=1)[-1]
     return (
-        f"""WITH spelt AS (SELECT {number}, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM {table})
+        f"""WITH halfway AS ({halves.over(table, f"{number.removesuffix(f' AS {name}')} AS linkage_number")}),
+        spelt AS (SELECT linkage_number AS {name}, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM halfway)
         SELECT {", ".join([name, *kept, *(f"{sql} AS {column}" for column, sql in derived.items())])} FROM spelt""",
         (*kept, *derived),
     )
@@ -264,7 +315,6 @@ DERIVED = {
     "born": ("born_digits", "CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' THEN born_digits END"),
     "born_year": ("born_digits", "nullif(born_digits[1:4], '0000')"),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
-    "home": ("house", "street || ' ' || house"),
 }
 """Columns of the records that are made of others, and the one that must be there."""
 
@@ -272,8 +322,6 @@ DERIVED = {
 def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
     """Of the columns that were spelt out: those that stay as they are, and what is made of them."""
     derived = {name: sql for name, (needed, sql) in DERIVED.items() if needed in columns}
-    if "street" not in columns:
-        derived.pop("home", None)
     return [name for name in columns if name not in HALFWAY], derived
 
 

@@ -11,9 +11,10 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
+
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order, mixed
 
 Mask = NDArray[np.bool_]
 
@@ -25,8 +26,8 @@ SMALL = 1_000_000
 FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
 """The budget: candidate pairs that any data set may make, and more for each record."""
 OVERHEAD = 0.1
-"""What a pass costs however few pairs it makes, in pairs per record; or so much of the budget, if that is more."""
-OF_THE_BUDGET = 1 / 25
+"""What a pass costs however few pairs it makes, in pairs per record; or so much of the free pairs, if that is more."""
+OF_THE_FREE = 1 / 25
 WORTH = 0.01
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
@@ -68,13 +69,29 @@ class Pass:
         # Mailboxes are mostly made of names.
         return frozenset(own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own)
 
-    def keys(self, *, split: bool = False) -> str:
-        """SQL: `key, id` of every record that has all of the atoms."""
+    def keys(self, hashes: Hashes, *, split: bool = False) -> tuple[Places, Hashed]:
+        """The key of every record that has all of the atoms, and its place; several where an atom is a list."""
         atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
-        inner = ", ".join(f"{f'unnest({atom.sql})' if atom.every else atom.sql} AS a{number}" for number, atom in enumerate(atoms))
-        there = " AND ".join(f"a{number} IS NOT NULL" for number in range(len(atoms)))
-        names = ", ".join(f"a{number}" for number in range(len(atoms)))
-        return f"SELECT hash({names}) AS key, id FROM (SELECT id, {inner} FROM linkage_records) WHERE {there}"
+        places, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
+        for atom in sorted(atoms, key=lambda atom: atom.every):
+            value = np.zeros(len(hashes), np.uint64) if atom.every else hashes.single(atom.sql)
+            if atom.every:
+                parts = []
+                for holders, values in hashes.every(atom.sql):
+                    value[:] = 0
+                    value[holders] = values
+                    parts.append(_also(places, key, value))
+                places, key = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (places[:0], key[:0])
+            else:
+                places, key = _also(places, key, value)
+        return places, key
+
+
+def _also(places: Places, key: Hashed, value: Hashed) -> tuple[Places, Hashed]:
+    """The keys made longer by one value, of the records that have it."""
+    value = value[places]
+    there = value != 0
+    return places[there], mixed(key[there], value[there])
 
 
 ALL_PAIRS = Pass(())
@@ -91,7 +108,7 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
         ("family name, beginning", "family", "CASE WHEN length(family) >= 3 THEN family[1:4] END", "start", False),
         ("family name, end", "family", "CASE WHEN length(family) >= 3 THEN right(family, 4) END", "end", False),
     ),
-    "names": (("any name", "name", "list_filter(names, lambda word: length(word) > 2)", "exact", True),),
+    "names": (("any name", "name", "names", "exact", True),),
     "born": (
         ("birth date", "born", "born", "exact", False),
         ("birth year and month", "born", "born[1:6]", "end", False),
@@ -123,6 +140,8 @@ CARELESS, WORSE = 0.25, 1.5
 def atoms_of(columns: Iterable[str]) -> list[Atom]:
     """The atoms that these columns of `linkage_records` allow."""
     there = tuple(columns)
+    if {"street", "house"} <= set(there):
+        there = (*there, "home")
     found = [Atom(*said) for column, several in _ATOMS.items() if column in there for said in several]
     return found + [Atom(column, column, column, "exact") for column in there if column.startswith("text")]
 
@@ -183,15 +202,16 @@ class _Imagined:
         return np.logical_and.reduce([self.shares[atom.name] for atom in atoms])
 
 
-def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], records: int) -> list[Pass]:
-    """The passes to open, best first. Costs one count per atom over a sample of the records."""
-    atoms = atoms_of(columns)
-    alike, full = _selectivity(connection, atoms, records)
+def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
+    """The passes to open, best first, by a count of every atom over a sample of the records."""
+    atoms, records = atoms_of(columns), len(hashes)
+    hashes.read([atom.sql for atom in atoms if not atom.every], [atom.sql for atom in atoms if atom.every])
+    alike, full = _selectivity(hashes, atoms)
     imagined = _Imagined(atoms, full)
     if records < 2:
         return []
     budget = FREE_PAIRS / records + PAIRS_PER_RECORD
-    households = _households(connection, atoms, records)
+    households = _households(hashes, atoms)
     offers: list[tuple[tuple[Atom, ...], float]] = []
     for size in (1, 2, 3):
         for several in itertools.combinations([atom for atom in atoms if full[atom.name] > 0], size):
@@ -203,7 +223,7 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
             cost += households if own <= SHARED else 0.0
             if cost <= budget / 3:
                 offers.append((several, cost))
-    price, overhead = WORTH / budget, max(OVERHEAD, budget * OF_THE_BUDGET)
+    price, overhead = WORTH / budget, max(OVERHEAD, FREE_PAIRS / records * OF_THE_FREE)
     chosen: list[Pass] = []
     missed = np.ones(IMAGINED, np.bool_)
     masks = [imagined.found_by(several) for several, _ in offers]
@@ -218,24 +238,32 @@ def choose(connection: duckdb.DuckDBPyConnection, columns: Iterable[str], record
         chosen.append(Pass(several, _second(several, atoms, alike, full)))
         missed &= ~masks[best]
         budget -= cost
-    # The last of all finds the rest, where the rest is little; nothing is learned from it.
-    return [*chosen, ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else chosen
+    return [*chosen, *_rest(records)]
 
 
-def _households(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> float:
+def again(columns: Iterable[str], spelt: Iterable[Iterable[str]], records: int) -> list[Pass]:
+    """The passes that a model has kept, for so many records."""
+    return [*named(columns, spelt), *_rest(records)]
+
+
+def _rest(records: int) -> list[Pass]:
+    """What finds the rest last of all, where the rest is little; nothing is learned from it."""
+    return [ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else []
+
+
+def _households(hashes: Hashes, atoms: list[Atom]) -> float:
     """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
-    named = {atom.name: atom for atom in atoms}
+    named, records = {atom.name: atom for atom in atoms}, len(hashes)
     home = next((named[name] for name in ("street and number", "street", "postcode") if name in named), None)
     if home is None or not {"family name", "given name"} <= set(named):
         return 0.0
     size = min(records, SAMPLE)
+    head = hashes.head(size)
 
     def pairs(*several: Atom) -> float:
-        row = connection.execute(
-            f"""SELECT coalesce(sum(n * (n - 1) / 2), 0)::DOUBLE FROM (
-                SELECT count(*) AS n FROM ({Pass(several).keys()}) WHERE id < {size} GROUP BY key HAVING n BETWEEN 2 AND {OVERSIZED})"""
-        ).fetchone()
-        return float(row[0]) if row else 0.0
+        n = in_order(Pass(several).keys(head)[1])[2].astype(np.float64)
+        n = n[n <= OVERSIZED]
+        return float((n * (n - 1) / 2).sum())
 
     family = named["family name"]
     found = (pairs(family, home) - pairs(family, home, named["given name"])) * (records / size) ** 2 / records
@@ -250,18 +278,14 @@ def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float
     return min(others, key=lambda atom: (alike[atom.name], atom.name), default=None)
 
 
-def _selectivity(connection: duckdb.DuckDBPyConnection, atoms: list[Atom], records: int) -> tuple[dict[str, float], dict[str, float]]:
+def _selectivity(hashes: Hashes, atoms: list[Atom]) -> tuple[dict[str, float], dict[str, float]]:
     """For each atom: how likely two records share it, and how many records have it; of the first records, which are a random sample."""
-    size = min(records, SAMPLE)
+    size = min(len(hashes), SAMPLE)
+    head = hashes.head(size)
     alike: dict[str, float] = {}
     full: dict[str, float] = {}
     for atom in atoms:
-        value = f"unnest({atom.sql})" if atom.every else atom.sql
-        row = connection.execute(
-            f"""SELECT coalesce(sum(n * (n - 1)), 0)::DOUBLE, coalesce(sum(n), 0)::DOUBLE FROM (
-                SELECT value, count(*) AS n FROM (SELECT {value} AS value FROM linkage_records WHERE id < {size}) WHERE value IS NOT NULL GROUP BY value)"""
-        ).fetchone()
-        pairs, held = row if row else (0.0, 0.0)
-        alike[atom.name] = pairs / max(size * (size - 1), 1)
-        full[atom.name] = min(held / max(size, 1), 1.0)
+        n = in_order(Pass((atom,)).keys(head)[1])[2].astype(np.float64)
+        alike[atom.name] = float((n * (n - 1)).sum()) / max(size * (size - 1), 1)
+        full[atom.name] = min(float(n.sum()) / max(size, 1), 1.0)
     return alike, full

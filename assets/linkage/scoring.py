@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.fields import Field, pattern, share_columns
-from assets.linkage.mixture import HOUSEHOLD, RANDOM, Counted, levels_of, log_likelihood
+from assets.linkage.chance import Shares
+from assets.linkage.fields import BITS, Field
+from assets.linkage.hashes import Hashed, Hashes, Places
+from assets.linkage.levels import patterns
+from assets.linkage.mixture import HOUSEHOLD, RANDOM, WIDTH, Counted, levels_of, log_likelihood
 from assets.linkage.model import Model
 
 NEVER = 100.0
@@ -32,15 +35,33 @@ def rarity(fields: Sequence[Field], *, shared: bool) -> str:
     return f"({' + '.join(parts)})::FLOAT" if parts else "0::FLOAT"
 
 
-def compare(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], pairs: str, into: str) -> None:
+def compare(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], pairs: str, into: str) -> None:
     """Make `into(one, other, passes, pattern, rare_personal, rare_shared)` of the pairs (one, other, passes)."""
-    shares = ", ".join(f"greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in share_columns(fields))
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {into} AS
-        SELECT one, other, passes, pattern, {rarity(fields, shared=False)} AS rare_personal, {rarity(fields, shared=True)} AS rare_shared FROM (
-            SELECT one, other, passes, {pattern(fields)} AS pattern{", " + shares if shares else ""}
-            FROM {pairs} AS pairs JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other {BOTH_SHARES})"""
-    )
+    rows = connection.execute(f"SELECT one, other, passes FROM {pairs}").fetchnumpy()
+    one, other = (np.asarray(rows[name], np.int64) for name in ("one", "other"))
+    found = patterns(connection, hashes, fields, one, other)
+    compared = {
+        "one": np.asarray(rows["one"], np.int32),
+        "other": np.asarray(rows["other"], np.int32),
+        "passes": np.asarray(rows["passes"], np.uint32),
+        "pattern": found,
+        "rare_personal": _rare(fields, shares, hashes.places(one), found, shared=False),
+        "rare_shared": _rare(fields, shares, hashes.places(one), found, shared=True),
+    }
+    connection.register("linkage_patterns", pa.table(compared))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS FROM linkage_patterns")
+    connection.unregister("linkage_patterns")
+
+
+def _rare(fields: tuple[Field, ...], shares: Shares, places: Places, found: Hashed, *, shared: bool) -> NDArray[np.float32]:
+    """The sum of log2 of the shares of the values that agree, over the fields that households share, or do not; both records' share is the same."""
+    total = np.zeros(len(found), np.float32)
+    for place, field in enumerate(fields):
+        for number, level in enumerate(field.levels, 1):
+            if level.share and field.shared == shared:
+                agrees = (found >> np.uint64(BITS * place)) & np.uint64(WIDTH - 1) == number
+                total[agrees] += shares.logs[level.share][places[agrees]]
+    return total
 
 
 def counted(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], compared: str) -> Counted:

@@ -19,9 +19,11 @@ from dataclasses import asdict, dataclass, field, replace
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from assets.linkage import calibration, candidates, chance, contacts, explain, fields, mixture, normalise, passes, scoring
 from assets.linkage.fields import BITS, Field
+from assets.linkage.hashes import Hashes, mixed
 from assets.linkage.mixture import Ints
 from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.refinement import components, refine
@@ -62,7 +64,7 @@ class Standing:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, model: Model) -> None:
         self.connection = connection
-        sql, self.columns = normalise.spelt(connection, table, roles, "id")
+        sql, self.columns = normalise.spelt(connection, table, roles, "id", american=normalise.month_first(connection, table, roles))
         self.fields: tuple[Field, ...] = fields.fields_of(self.columns)
         self.model = model
         self.compared = 0
@@ -73,7 +75,7 @@ class Standing:
 
     def suggest(self) -> list[passes.Pass]:
         """The passes that the people of the last round suggest; for learning."""
-        return passes.choose(self.connection, self.columns, self._count("SELECT count(*) FROM linkage_said"))
+        return passes.choose(Hashes(self.connection), self.columns)
 
     def named(self, *spelt: tuple[str, ...]) -> list[passes.Pass]:
         """Passes by the names of their atoms."""
@@ -91,14 +93,11 @@ class Standing:
         run("CREATE OR REPLACE TEMP VIEW linkage_codes AS SELECT id, code FROM linkage_marks WHERE code IS NOT NULL")
         shared = contacts.drop_shared(self.connection, self.columns)
         self.people = max(self._count("SELECT count(*) FROM linkage_records"), 1)
-        self.usual = chance.add_shares(self.connection, self.fields, None if chosen else self.model.alike)
-        # Two codes decide, and so does one; but some such pairs are compared all the same.
-        sampled = f"l.code IS NOT NULL AND r.code IS NOT NULL AND hash(l.id, r.id) % {LABELLED} = 0"
-        opened = candidates.open_passes(
-            self.connection,
-            chosen or passes.named(self.columns, self.model.passes),
-            f"(l.node <> r.node AND (l.code IS NULL OR r.code IS NULL) OR {sampled})",
-        )
+        self.hashes = Hashes(self.connection)
+        shares = chance.shares_of(self.hashes, self.fields, None if chosen else self.model.alike)
+        shares.publish(self.connection)
+        self.usual = shares.alike
+        opened = candidates.open_passes(self.connection, self.hashes, chosen or passes.named(self.columns, self.model.passes), self._allowed())
         self._compare("linkage_candidates", "linkage_compared")
         if chosen:
             self._learn(chosen)
@@ -107,6 +106,19 @@ class Standing:
             shared_contacts=shared,
             passes=[asdict(one) for one in opened],
         )
+
+    def _allowed(self) -> candidates.Allowed:
+        """Which pairs may be compared: of two nodes that have not two codes, and a sample of those that have any, to see whether weights are right."""
+        marks = self.connection.execute("SELECT id, node, coalesce(code, -1) AS code FROM linkage_marks").fetchnumpy()
+        node, code = (np.full(int(self.hashes.ids.max(initial=-1)) + 1, -1, np.int64) for _ in range(2))
+        node[marks["id"]], code[marks["id"]] = marks["node"], marks["code"]
+
+        def allowed(one: Ints, other: Ints) -> NDArray[np.bool_]:
+            coded = (code[one] >= 0) & (code[other] >= 0)
+            answer: NDArray[np.bool_] = np.where(coded, mixed(one.astype(np.uint64), other.astype(np.uint64)) % LABELLED == 0, node[one] != node[other])
+            return answer
+
+        return allowed
 
     def explain(self, pairs: str) -> None:
         """Make `linkage_reasons` (explain.py) of these of the weighed pairs; what is capped for want of proof shows in `start`."""
@@ -252,7 +264,7 @@ class Standing:
 
     def _learn(self, chosen: list[passes.Pass]) -> None:
         """Put in the model's place what these data teach, calibrated where there are codes."""
-        random = chance.of_levels(self.connection, self.fields, self.usual, self.people)
+        random = chance.of_levels(self.connection, self.hashes, self.fields, self.usual)
         seen = scoring.counted(self.connection, self.fields, "linkage_compared")
         learned = mixture.learn(self.fields, seen, [one.fields for one in chosen], random)
         # Others' people differ from those that were learned from: part is believed beforehand.

@@ -7,7 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from assets.linkage.chance import Shares
 from assets.linkage.fields import Field
+from assets.linkage.hashes import Hashes
 from assets.linkage.model import Model
 from assets.linkage.refinement import STRONG, components, refine
 from assets.linkage.scoring import compare, weigh
@@ -20,18 +22,20 @@ CERTAIN = 60.0
 """Bits: what an identity code or a person's decision weighs."""
 
 
-def cluster(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], model: Model, records: int, decisions: str | None) -> None:
-    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster; adds what it weighs to `linkage_pairs`.
+def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, decisions: str | None) -> None:
+    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components.
 
+    Adds what it weighs to `linkage_pairs`.
     What codes and decisions join is one node from the beginning. A decision that two are one person does not outweigh codes.
     """
+    records = len(hashes)
     marks = connection.execute("SELECT coalesce(code, -1)::BIGINT AS code, coalesce(source, -1)::BIGINT AS source FROM linkage_marks ORDER BY id").fetchnumpy()
     code, source = np.asarray(marks["code"], np.int64), np.asarray(marks["source"], np.int64)
     same, apart = _decided(connection, decisions)
     label = _certain(code, same, apart)
     strong = _pairs(connection, f"SELECT one, other, weight FROM linkage_pairs WHERE weight >= {STRONG}")
     group = components(records, np.concatenate([label, strong[0]]), np.concatenate([np.arange(records), strong[1]]))
-    _weigh_components(connection, fields, model, group)
+    _weigh_components(connection, hashes, shares, fields, model, group)
     inside = _pairs(
         connection,
         "SELECT one, other, weight FROM linkage_pairs JOIN linkage_groups AS l ON l.id = one JOIN linkage_groups AS r ON r.id = other WHERE l.part = r.part",
@@ -53,7 +57,6 @@ def cluster(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], mo
     connection.register("linkage_labels", pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}))
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")
     connection.unregister("linkage_labels")
-    connection.execute("DROP TABLE linkage_groups")
 
 
 def _decided(connection: duckdb.DuckDBPyConnection, decisions: str | None) -> tuple[Ints, Ints]:
@@ -93,7 +96,7 @@ def _pairs(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Ints, Int
     return np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64), np.asarray(rows["weight"], np.float64)
 
 
-def _weigh_components(connection: duckdb.DuckDBPyConnection, fields: tuple[Field, ...], model: Model, group: Ints) -> None:
+def _weigh_components(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, group: Ints) -> None:
     """Make `linkage_groups(id, part)` of the components of two or more, and weigh the pairs in them that no pass has found."""
     sizes = np.bincount(group, minlength=len(group))[group]
     there = np.flatnonzero(sizes > 1)
@@ -107,7 +110,7 @@ def _weigh_components(connection: duckdb.DuckDBPyConnection, fields: tuple[Field
             WHERE l.n BETWEEN 3 AND {WHOLE})
         AS pairs ANTI JOIN linkage_pairs AS known ON known.one = pairs.one AND known.other = pairs.other"""
     )
-    compare(connection, fields, "linkage_unseen", "linkage_compared_late")
+    compare(connection, hashes, shares, fields, "linkage_unseen", "linkage_compared_late")
     weigh(connection, fields, model, "linkage_compared_late", "linkage_late")
     connection.execute("INSERT INTO linkage_pairs FROM linkage_late")
     for table in ("linkage_unseen", "linkage_compared_late", "linkage_late"):

@@ -112,7 +112,7 @@ class Linkage:
 
 
 _TABLES = (
-    "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shares", "linkage_candidates",
+    "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates",
     "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
     "decisions", "bases", "joined",
 )  # fmt: skip

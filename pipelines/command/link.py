@@ -11,8 +11,11 @@ import duckdb
 import yaml
 
 from assets.home import writing
+from assets.linkage.arrivals import Arrived, link_arrivals
 from assets.linkage.engine import Linked, link_table
+from assets.linkage.kept import KeptError
 from assets.linkage.model import Model, ModelError
+from assets.linkage.names import Drift
 from assets.linkage.roles import Role, Roles, RolesError, role_of
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
@@ -30,7 +33,10 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 @click.option("--explain", type=FILE, help="Parquet to write: compared pairs with the level and the bits of every field.")
 @click.option("--decisions", type=FILE, help="Parquet or CSV of pairs that somebody has decided: one, other (keys), same (true or false).")
 @click.option("--aliases", type=FILE, help="Parquet or CSV of corrected identity numbers: old, new.")
-@click.option("--stages", type=FILE, help="DuckDB file to write, with the table of every stage.")
+@click.option(
+    "--stages", type=FILE, help="DuckDB file to write, with the table of every stage. If it is there, clusters keep their names, and the drift is told."
+)
+@click.option("--onto", type=FILE, help="DuckDB file that --stages has written: links the records of FILE to those in it, and adds them.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def link_command(
     file: Path,
@@ -41,6 +47,7 @@ def link_command(
     decisions: Path | None,
     aliases: Path | None,
     stages: Path | None,
+    onto: Path | None,
     *,
     learn: bool,
     machine: bool,
@@ -51,38 +58,92 @@ def link_command(
     postcode, town, email, phone, identity_number, organisation, free_text, source (link only across sources), key.
     """
     started = time.monotonic()
+    if onto and (stages or model_file or learn or explain):
+        raise click.UsageError("--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept")
     roles = _roles(roles_file)
     model = _model(model_file) if model_file and not learn else None
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        _read(connection, file, "said")
+        _read(connection, file, "said", roles)
         for path, name in ((decisions, "decisions"), (aliases, "aliases")):
             if path:
                 _read(connection, path, name)
         roles = _with_key(connection, roles)
+        given = {"aliases": "aliases" if aliases else None, "decisions": "decisions" if decisions else None}
         try:
-            linked = link_table(
-                connection,
-                "said",
-                roles,
-                model=model,
-                aliases="aliases" if aliases else None,
-                decisions="decisions" if decisions else None,
-                explained=explain is not None,
-            )
-        except (RolesError, ModelError) as error:
+            if onto:
+                _attach(connection, onto, "kept")
+                arrived = link_arrivals(connection, "said", roles, "kept", **given)
+                _write_clusters(connection, roles, out)
+                connection.execute("DETACH kept")
+                _tell_arrived(arrived, round(time.monotonic() - started, 1), machine=machine)
+                return
+            linked = _link(connection, roles, stages, model, explained=explain is not None, **given)
+        except (RolesError, ModelError, KeptError) as error:
             raise CommandError(f"{file.name}: {error}") from None
-        key = roles.one(Role.KEY)
-        named = f'key AS "{key if key not in ("row", "cluster") else "key"}", ' if key else ""
-        _write(connection, f"SELECT row, {named}cluster FROM linkage_out ORDER BY row", out)
+        _write_clusters(connection, roles, out)
         if explain:
             _write(connection, "FROM linkage_explained", explain)
-        if stages:
-            _keep_stages(connection, stages)
     if model_file and model is None:
         with writing(model_file.absolute()) as unfinished:
             unfinished.write_text(linked.model.to_json())
     _tell(linked, round(time.monotonic() - started, 1), machine=machine)
+
+
+def _link(
+    connection: duckdb.DuckDBPyConnection,
+    roles: Roles,
+    stages: Path | None,
+    model: Model | None,
+    *,
+    explained: bool,
+    aliases: str | None,
+    decisions: str | None,
+) -> Linked:
+    """Link all of `said`; stages, if wanted, are written under another name and put in place when they are whole."""
+    if stages is None:
+        return link_table(connection, "said", roles, model=model, aliases=aliases, decisions=decisions, explained=explained)
+    before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
+    with writing(stages.absolute()) as unfinished:
+        connection.execute(f"ATTACH {_quoted(unfinished)} AS kept")
+        linked = link_table(
+            connection,
+            "said",
+            roles,
+            model=model,
+            aliases=aliases,
+            decisions=decisions,
+            explained=explained,
+            before="earlier" if before else None,
+            keep="kept",
+        )
+        connection.execute("DETACH kept")
+        unfinished.chmod(0o600)
+    return linked
+
+
+def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
+    """Make `earlier(key, cluster)` of an earlier run's stages; whether there were any."""
+    # What a killed run has left in the log beside the file is put into it now: the next file has a log of its own.
+    _attach(connection, stages, "earlier_stages")
+    there = bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'").fetchall())
+    if there:
+        connection.execute("CREATE TEMP TABLE earlier AS SELECT key, cluster FROM earlier_stages.linkage_out")
+    connection.execute("DETACH earlier_stages")
+    return there
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    if not path.is_file():
+        raise CommandError(f"there is no file {path}; make it with `register link ... --stages`")
+    try:
+        connection.execute(f"ATTACH {_quoted(path)} AS {name}")
+    except duckdb.Error:
+        raise CommandError(f"{path} cannot be opened: it is no DuckDB file, or another process is writing it") from None
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _roles(path: Path) -> Roles:
@@ -107,15 +168,23 @@ def _model(path: Path) -> Model | None:
         raise CommandError(f"{path}: {error}") from None
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    """Make a view of a file's rows, in its order."""
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None) -> None:
+    """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
     reader = "read_csv(?, all_varchar = true)" if path.suffix.lower() in (".csv", ".tsv", ".txt") else "read_parquet(?)"
     try:
-        connection.execute(f"CREATE TEMP TABLE {name} AS FROM {reader}", [str(path)])
+        there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}", [str(path)]).fetchall()]
+        asked = {column for columns in roles.columns.values() for column in columns} if roles else set(there)
+        # If a column is not there, the message tells what is.
+        wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(_identifier(column) for column in wanted)} FROM {reader}", [str(path)])
     except duckdb.Error:
         raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV; give one of the two") from None
+
+
+def _identifier(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
@@ -131,22 +200,36 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
     return roles
 
 
+def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
+    key = roles.one(Role.KEY)
+    named = f'key AS "{key if key not in ("row", "cluster") else "key"}", ' if key else ""
+    _write(connection, f"SELECT row, {named}cluster FROM temp.linkage_out ORDER BY row", out)
+
+
 def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     try:
         with writing(path.absolute()) as unfinished:
-            connection.execute(f"COPY ({query}) TO '{str(unfinished).replace(chr(39), chr(39) * 2)}' (FORMAT parquet, COMPRESSION zstd)")
+            connection.execute(f"COPY ({query}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)")
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _keep_stages(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Copy the tables of the stages into a DuckDB file of their own."""
-    path.unlink(missing_ok=True)
-    connection.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS stages")
-    for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'linkage_%' ORDER BY ALL").fetchall():
-        connection.execute(f"CREATE TABLE stages.{name} AS FROM {name}")
-    connection.execute("DETACH stages")
-    path.chmod(0o600)
+def _tell_arrived(arrived: Arrived, seconds: float, *, machine: bool) -> None:
+    if machine:
+        as_json({**asdict(arrived), "unchanged": arrived.drift.unchanged, "total_seconds": seconds})
+        return
+    click.echo(
+        f"{arrived.records:,} records arrived: {arrived.joined:,} joined people who were there, {arrived.new_clusters:,} new people "
+        f"({arrived.known:,} were known, {arrived.corrected:,} corrected, {arrived.candidate_pairs:,} pairs compared, {seconds} s)"
+    )
+    _tell_drift(arrived.drift)
+
+
+def _tell_drift(drift: Drift) -> None:
+    if drift.records:
+        click.echo(
+            f"of {drift.records:,} records looked at before, {drift.changed:,} have people called otherwise; merged: {drift.merged:,}, split: {drift.split:,}"
+        )
 
 
 def _tell(linked: Linked, seconds: float, *, machine: bool) -> None:
@@ -161,3 +244,4 @@ def _tell(linked: Linked, seconds: float, *, machine: bool) -> None:
         click.echo(f"{report.codes:,} identity codes ({report.code_scheme}); people with two of them: {report.two_code_clusters}")
     if report.shared_contacts:
         click.echo(f"{report.shared_contacts:,} e-mails and telephones are shared by three or more people and were left out")
+    _tell_drift(report.drift)

@@ -99,5 +99,53 @@ def test_says_what_is_wrong_in_one_line(people, capsys, monkeypatch, change, tol
     assert not (people / "clusters.parquet").exists()
 
 
+class TestOnto:
+    """`--onto` links a file to the records of an earlier run, and adds them."""
+
+    @pytest.fixture
+    def stages(self, people, capsys, monkeypatch):
+        """Everybody but twenty records, linked and kept; `late.parquet` are those."""
+        with duckdb.connect() as connection:
+            everybody = f"SELECT *, row_number() OVER (ORDER BY hash(uid)) AS n FROM '{people / 'people.parquet'}'"
+            for name, condition in (("early", "n > 20"), ("late", "n <= 20")):
+                connection.execute(f"COPY (SELECT * EXCLUDE (n) FROM ({everybody}) WHERE {condition}) TO '{people / name}.parquet'")
+        stages = people / "stages.duckdb"
+        assert run(capsys, monkeypatch, *arguments(people, "--stages", stages, file="early.parquet"))[0] == 0
+        return stages
+
+    def clusters(self, stages):
+        with duckdb.connect(str(stages), read_only=True) as connection:
+            return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall())
+
+    def test_adds_who_arrives_and_answers_for_them(self, people, stages, capsys, monkeypatch):
+        before = self.clusters(stages)
+        code, out, _ = run(capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet"))
+        told, after = json.loads(out), self.clusters(stages)
+        assert code == 0
+        assert (told["records"], told["two_code_clusters"], len(after)) == (20, 0, len(before) + 20)
+        assert sum(after[key] == cluster for key, cluster in before.items()) >= len(before) - 2
+        with duckdb.connect() as connection:
+            answer = connection.execute(f"SELECT uid, cluster FROM '{people / 'clusters.parquet'}' ORDER BY row").fetchall()
+        assert dict(answer).items() <= after.items()
+        assert "20 records arrived" in run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))[1]
+        assert self.clusters(stages) == after
+
+    def test_a_full_run_keeps_names_and_tells_the_drift(self, people, stages, capsys, monkeypatch):
+        run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))
+        before = self.clusters(stages)
+        code, out, _ = run(capsys, monkeypatch, *arguments(people, "--stages", stages, "--json"))
+        drift, after = json.loads(out)["drift"], self.clusters(stages)
+        assert code == 0
+        assert drift["records"] == len(before) == len(after)
+        assert drift["changed"] == sum(after[key] != cluster for key, cluster in before.items()) <= 3
+        assert stages.stat().st_mode & 0o777 == 0o600
+
+    def test_says_what_is_wrong(self, people, stages, capsys, monkeypatch):
+        assert run(capsys, monkeypatch, *arguments(people, "--onto", stages, "--learn"))[0] == 2
+        code, _, err = run(capsys, monkeypatch, *arguments(people, "--onto", people / "people.parquet"))
+        assert code == 1
+        assert "no stages" in err
+
+
 def test_wrong_usage_is_2(people, capsys, monkeypatch):
     assert run(capsys, monkeypatch, people / "people.parquet")[0] == 2

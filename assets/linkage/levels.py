@@ -1,0 +1,47 @@
+"""On which levels pairs agree: by equality of hashes where that tells, by looking at the values where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from assets.linkage.fields import BITS, Field
+from assets.linkage.hashes import Hashed, Hashes, Places
+
+BATCH = 20_000
+
+
+def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
+    """The levels of all fields in one number for each pair of ids, (pairs,): what `fields.pattern` says of the two records."""
+    hashes.read(sql for field in fields for sql in (field.known, field.same, field.told) if sql)
+    left, right = hashes.places(one), hashes.places(other)
+    answer = np.zeros(len(one), np.uint64)
+    for place, field in enumerate(fields):
+        known, same = hashes.single(field.known), hashes.single(field.same)
+        there = (known[left] != 0) & (known[right] != 0)
+        if field.told:
+            told = hashes.single(field.told)
+            there &= (told[left] != told[right]) | (told[left] == 0)
+        alike = there & (same[left] == same[right]) & (same[left] != 0)
+        level = alike.astype(np.uint64)
+        rest = np.flatnonzero(there & ~alike)
+        if len(rest):
+            level[rest] = _looked_at(connection, field, one[rest], other[rest])
+        answer |= level << np.uint64(BITS * place)
+    return answer
+
+
+def _looked_at(connection: duckdb.DuckDBPyConnection, field: Field, one: Places, other: Places) -> Hashed:
+    asked = pa.table({"asked": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32)})
+    # Batches are what DuckDB shares out over processors.
+    connection.register("linkage_rest", pa.Table.from_batches(asked.to_batches(max_chunksize=BATCH)))
+    rows = connection.execute(
+        f"SELECT asked, {field.level()} AS level FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
+    ).fetchnumpy()
+    connection.unregister("linkage_rest")
+    levels = np.empty(len(one), np.uint64)
+    levels[rows["asked"]] = rows["level"]
+    return levels
