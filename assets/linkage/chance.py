@@ -61,7 +61,8 @@ def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float
         values = hashes.single(column)
         n = np.where(values != 0, how_many(values), 0)
         held = float(np.count_nonzero(values))
-        alike[column] = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 1.0)
+        # Few values, or none, tell little of how seldom values are alike.
+        alike[column] = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 2.0 * len(values), 1.0)
         more, others = (IMAGINED * known[column], IMAGINED) if known else (0.0, 0.0)
         # One logarithm per count, not per record.
         usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)

@@ -90,7 +90,7 @@ def given(columns: Iterable[str]) -> Field:
             Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
             other,
             Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
-            Level("near", f"{_alike('given', 0.9)} OR ({_slip('given')})", 0.06, 0.004),
+            Level("near", f"{_alike('given', 0.9)} OR (least(length(l.given), length(r.given)) > 2 AND {_slip('given')})", 0.06, 0.004),
             Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3]){later}", 0.02, 0.03),
             Level("differs", "true", 0.01, 0.94),
         ),

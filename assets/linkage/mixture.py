@@ -158,7 +158,10 @@ def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves:
         prior = believed[kind].copy()
         prior[:, 0] = 0.0
         there = (prior < 1.0) & (np.arange(WIDTH) > 0)
-        if kind in MATCHES:
+        if kind == HOUSEHOLD:
+            # Two of a household mostly agree on what households share: a kind that has found anything else leaves households to the matches.
+            seen = _bounded(seen, prior, shared)
+        elif kind in MATCHES:
             seen = np.where((moves if kind == MOVED else False * moves)[:, None], seen, _bounded(seen, prior, shared))
         learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
         changes = there & (shared[:, None] if kind == HOUSEHOLD else True)

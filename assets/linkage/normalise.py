@@ -47,9 +47,14 @@ class Column:
     sql: str
 
 
+def quoted(column: str) -> str:
+    """SQL: a column by its name."""
+    return '"' + column.replace('"', '""') + '"'
+
+
 def texts(roles: Roles, role: Role, types: dict[str, str]) -> str:
     """SQL: all texts of the role's columns as one list (columns may be lists themselves); nulls left out."""
-    parts = [f'"{column}"::VARCHAR[]' if types[column].endswith("[]") else f'["{column}"::VARCHAR]' for column in roles[role]]
+    parts = [f"{quoted(column)}::VARCHAR[]" if types[column].endswith("[]") else f"[{quoted(column)}::VARCHAR]" for column in roles[role]]
     if not parts:
         return "[]::VARCHAR[]"
     joined = parts[0] if len(parts) == 1 else f"list_concat({', '.join(parts)})"
@@ -60,7 +65,7 @@ def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
     """SQL: the role's first text."""
     columns = roles[role]
     if len(columns) == 1 and not types[columns[0]].endswith("[]"):
-        return f'"{columns[0]}"::VARCHAR'
+        return f"{quoted(columns[0])}::VARCHAR"
     return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
 
 
@@ -130,7 +135,7 @@ def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
     columns = [*roles[Role.OTHER_NAME], *roles[Role.CALL_NAME]]
     for role in (Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME):
         columns += [column for number, column in enumerate(roles[role]) if number > 0 or types[column].endswith("[]")]
-    said = [f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR' for column in columns]
+    said = [f"array_to_string({quoted(column)}::VARCHAR[], ' ')" if types[column].endswith("[]") else f"{quoted(column)}::VARCHAR" for column in columns]
     return words(halves.of(folded(f"concat_ws(' ', {', '.join(said)})")), TITLES) if said else "NULL::VARCHAR[]"
 
 
@@ -144,14 +149,16 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: 
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         if types[column].startswith(("DATE", "TIMESTAMP")):
-            whole = f"strftime(\"{column}\", '%Y%m%d')"
+            whole = f"strftime({quoted(column)}, '%Y%m%d')"
         else:
-            whole = _date_digits(halves.of(f'trim("{column}"::VARCHAR)'), month_first=month_first)
+            whole = _date_digits(halves.of(f"trim({quoted(column)}::VARCHAR)"), month_first=month_first)
         # A year alone is known of some.
-        return [Column("born_digits", f"coalesce({whole}, regexp_extract(\"{column}\"::VARCHAR, '^\\d{{4}}$'))")]
+        return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
         parts = [
-            f"coalesce(lpad(split_part(\"{column}\"::VARCHAR, '.', 1), {width}, '0'), '{'0' * width}')" if column else f"'{'0' * width}'"
+            rf"coalesce(lpad(nullif(regexp_extract({quoted(column)}::VARCHAR, '^\s*(\d{{1,{width}}})(\.0*)?\s*$', 1), ''), {width}, '0'), '{'0' * width}')"
+            if column
+            else f"'{'0' * width}'"
             for column, width in ((roles.one(Role.BIRTH_YEAR), 4), (roles.one(Role.BIRTH_MONTH), 2), (roles.one(Role.BIRTH_DAY), 2))
         ]
         return [Column("born_digits", " || ".join(parts))]
@@ -168,7 +175,7 @@ def month_first(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles)
         return False
     found = connection.execute(
         rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
-        FROM (SELECT "{column}"::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
+        FROM (SELECT {quoted(column)}::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
     ).fetchone()
     first, second = found if found else (None, None)
     return first is not None and second is not None and first <= 12 < second
@@ -231,7 +238,7 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
         parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
     for place, column in enumerate(roles[Role.FREE_TEXT]):
-        said = f"array_to_string(\"{column}\"::VARCHAR[], ' ')" if types[column].endswith("[]") else f'"{column}"::VARCHAR'
+        said = f"array_to_string({quoted(column)}::VARCHAR[], ' ')" if types[column].endswith("[]") else f"{quoted(column)}::VARCHAR"
         found.append(Column(f"text{place}", packed(halves.of(folded(said)))))
     if roles.has(Role.SOURCE):
         found.append(Column("source", text(roles, Role.SOURCE, types)))
@@ -258,9 +265,9 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, b
     key = roles.one(Role.KEY)
     if key:
         _check_key(connection, table, key)
-    said = ", ".join(f'"{column}"' for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
+    said = ", ".join(quoted(column) for role, several in sorted(roles.columns.items()) for column in several if role != Role.KEY)
     number = _row_number(connection, table)
-    named = f'"{key}"' if key else number
+    named = quoted(key) if key else number
     # Alike rows stand in the order of their keys or, without keys, in any: they are interchangeable.
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
@@ -326,7 +333,7 @@ def _derived(columns: list[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def _check_key(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> None:
-    found = connection.execute(f'SELECT count(*) - count("{key}"), count("{key}") - count(DISTINCT "{key}") FROM {table}').fetchone()
+    found = connection.execute(f"SELECT count(*) - count({quoted(key)}), count({quoted(key)}) - count(DISTINCT {quoted(key)}) FROM {table}").fetchone()
     nulls, twice = found if found else (0, 0)
     if nulls or twice:
         raise RolesError(f"the key column {key} is empty in {nulls} rows and repeated in {twice}; every row needs a key of its own")

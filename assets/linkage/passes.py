@@ -32,8 +32,8 @@ WORTH = 0.01
 """What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
 MOST_PASSES = 14
 SAMPLE = 100_000
-SHARED = {"name", "family", "place", "email", "phone", "organisation"}
-"""Fields that people of one household or workplace have in common."""
+SHARED = {"name", "family", "place", "organisation"}
+"""Fields that people of one household or workplace have in common. Not contacts: those of three people are left out."""
 MOST_IN_A_HOUSEHOLD = 1.0
 OVERSIZED = 60
 """Keys of more records are split or dropped (candidates.py)."""

@@ -16,6 +16,7 @@ from assets.linkage.engine import Linked, link_table
 from assets.linkage.kept import KeptError
 from assets.linkage.model import Model, ModelError
 from assets.linkage.names import Drift
+from assets.linkage.normalise import quoted as identifier
 from assets.linkage.roles import Role, Roles, RolesError, role_of
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
@@ -178,13 +179,9 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: R
         asked = {column for columns in roles.columns.values() for column in columns} if roles else set(there)
         # If a column is not there, the message tells what is.
         wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
-        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(_identifier(column) for column in wanted)} FROM {reader}", [str(path)])
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}", [str(path)])
     except duckdb.Error:
         raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV; give one of the two") from None
-
-
-def _identifier(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
@@ -202,7 +199,7 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
 
 def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
     key = roles.one(Role.KEY)
-    named = f'key AS "{key if key not in ("row", "cluster") else "key"}", ' if key else ""
+    named = f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, " if key else ""
     _write(connection, f"SELECT row, {named}cluster FROM temp.linkage_out ORDER BY row", out)
 
 
