@@ -147,7 +147,7 @@ def _where(home: Home, path: Path) -> str:
 
 def _leftovers(home: Home) -> list[Finding]:
     unfinished = 0
-    for folder in (home.lake, home.marts, home.requests, home.outbox):
+    for folder in (home.lake, home.marts, home.requests, home.outbox, home.secrets):
         unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
     folders = [one for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)] if home.spill.is_dir() else []
     spilled = sum(1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file())
