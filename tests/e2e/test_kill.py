@@ -82,7 +82,6 @@ def test_a_manifest_left_behind_by_a_kill_goes_with_the_next_refresh(refreshed: 
 
 ERASURE_MOMENTS = {
     "the request is being written": "requests/.unfinished-*",
-    "a key is being written": "secrets/request-keys/.unfinished-*",
     "the suppressions are there": "requests/suppressions.parquet",
     "a staged file is being written": "lake/staged/*/.unfinished-*",
     "a raw file is there without the person": "lake/raw/*.parquet",
