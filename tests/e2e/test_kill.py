@@ -86,7 +86,6 @@ ERASURE_MOMENTS = {
     "a staged file is being written": "lake/staged/*/.unfinished-*",
     "the register is being written": "lake/register/.unfinished-*",
     "a mart is published": "marts/*.duckdb",
-    "the request's key is about to go": "secrets/request-keys/*",
 }
 
 
