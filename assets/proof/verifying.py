@@ -17,7 +17,8 @@ import duckdb
 
 from assets.backup import rotation
 from assets.backup.generations import SUFFIX
-from assets.home import UNFINISHED, Home
+from assets.durable import UNFINISHED
+from assets.home import Home
 from assets.marts.building import candidate_path, mart_path
 from assets.proof import byte_search, evidence, identifiers, mart_files
 from assets.proof.findings import Finding, failing

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from assets.home import UNFINISHED, Home
+from assets.durable import UNFINISHED
+from assets.home import Home
 from assets.rights import sealed
 
 SAID = {"given": ["email:maija.esimerkki@example.fi"]}
