@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from assets.home import Home, delivery_day, remove, writing
+from assets.durable import remove, writing
+from assets.home import Home, delivery_day
 from assets.sources.source import Dataset, Source
 from schemas.delivery import REFUSALS, SAFE_NAME, Manifest, RefusedDeliveryError
 

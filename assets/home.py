@@ -19,7 +19,7 @@ import os
 import secrets
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
@@ -30,14 +30,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.durable import UNFINISHED, writing
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.identifiers import MACROS
 from schemas.policy import Policy, load_policy
 
-UNFINISHED = ".unfinished-"
 ROW_GROUP = 122_880
-# Files synced at the same time share a commit of the file system's journal.
-SYNCED_TOGETHER = 16
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
 
@@ -146,52 +144,6 @@ class Home:
         return self.lake / "register" / f"{table}.parquet"
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it, rename it into place, sync the folder.
-
-    Killed at any moment, `path` is either what it was or whole and new. The file is readable by its owner only.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
-    try:
-        yield unfinished
-        os.chmod(unfinished, 0o600)
-        sync(unfinished)
-        os.replace(unfinished, path)
-        sync(path.parent)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write each file as `writing` does, in the order given: synced side by side, renamed, each folder synced once at the end.
-
-    Killed at any moment, the files that are new are the first of them.
-    """
-    made: dict[Path, Path] = {}
-    try:
-        for path, content in files.items():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
-            made[path] = unfinished
-            unfinished.write_bytes(content)
-            os.chmod(unfinished, 0o600)
-        if len(made) > 1:
-            with ThreadPoolExecutor(SYNCED_TOGETHER) as threads:
-                list(threads.map(sync, made.values()))
-        else:
-            for unfinished in made.values():
-                sync(unfinished)
-        for path, unfinished in made.items():
-            os.replace(unfinished, path)
-        for folder in {path.parent for path in made}:
-            sync(folder)
-    finally:
-        for unfinished in made.values():
-            unfinished.unlink(missing_ok=True)
-
-
 def in_turn(connection: duckdb.DuckDBPyConnection, batches: Iterable[Batch], work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer]) -> Iterator[Answer]:
     """`work(cursor, batch)` of every batch on a thread per processor, answered in the order of the batches.
 
@@ -222,22 +174,6 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def sync(path: Path) -> None:
-    """fsync a file or a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def remove(path: Path) -> None:
-    """Unlink a file, and make that durable."""
-    path.unlink(missing_ok=True)
-    if path.parent.exists():
-        sync(path.parent)
 
 
 def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Table], row_group: int = ROW_GROUP) -> int:

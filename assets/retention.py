@@ -16,7 +16,8 @@ import duckdb
 
 from assets import deliveries, removal, suppression, withholding
 from assets.deliveries import Entry
-from assets.home import Home, in_turn, remove, write_parquet, writing
+from assets.durable import remove, writing
+from assets.home import Home, in_turn, write_parquet
 from assets.raw import raw_path
 from assets.recipients import disclosures, notices
 from assets.register import building

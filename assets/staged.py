@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 
 from assets import deliveries
 from assets.deliveries import Entry
-from assets.home import UNFINISHED, Home, in_turn, sync, write_parquet
+from assets.durable import UNFINISHED, sync
+from assets.home import Home, in_turn, write_parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.backup import exchange
+from assets.failing import PlainError
 from assets.home import Home
 from assets.rights import requests
 
@@ -21,7 +22,7 @@ WAIT_SECONDS = 600
 _HELD: set[Path] = set()
 
 
-class BusyError(Exception):
+class BusyError(PlainError):
     """Another run has been writing to the data root for longer than we wait."""
 
 

@@ -11,8 +11,9 @@ same person and kind:
 
 from __future__ import annotations
 
+from schemas.checking import check
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column, row_rule, rule
-from schemas.identifiers import IDENTIFIER_TYPES, check
+from schemas.identifiers import IDENTIFIER_TYPES
 from schemas.vocabulary import PURPOSES
 
 CODES = {

@@ -9,8 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from assets.durable import writing
 from assets.failing import PlainError
-from assets.home import Home, writing
+from assets.home import Home
 
 
 class ArchiveError(PlainError):

@@ -10,7 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
-from assets.home import Home, remove, sync, writing
+from assets.durable import remove, sync, writing
+from assets.home import Home
 
 NEW, OLD, NOTE = ".restored", ".replaced", "restore.json"
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from assets.backup.sealing import KEY_BYTES, SealError, Sealing, Unsealing
+from assets.durable import UNFINISHED, remove, sync, writing
 from assets.failing import PlainError
-from assets.home import UNFINISHED, Home, remove, sync, writing
+from assets.home import Home
 
 SUFFIX = ".backup"
 # What of the data root a generation holds, as names in it.

@@ -21,7 +21,8 @@ from assets import retention, suppression
 from assets.backup import exchange
 from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, opened, sync_tree
 from assets.backup.replaying import replay
-from assets.home import Home, writing
+from assets.durable import writing
+from assets.home import Home
 from assets.marts import building as marts
 from assets.proof import identifiers, mart_files
 from assets.register import building as register

@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from assets.durable import sync, writing
 from assets.failing import PlainError
-from assets.home import Home, sync, writing
+from assets.home import Home
 from assets.marts import QUERIES, admitted
 from assets.marts.profiles import under_floor
 from assets.register.building import TABLES as REGISTER

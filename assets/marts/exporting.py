@@ -8,8 +8,9 @@ from pathlib import Path
 
 import duckdb
 
+from assets.durable import writing
 from assets.failing import PlainError
-from assets.home import Home, writing
+from assets.home import Home
 from assets.marts.building import mart_path
 from assets.recipients import disclosures
 from schemas import law

@@ -19,8 +19,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from assets.durable import write_all
 from assets.holds import Held
-from assets.home import Home, write_all
+from assets.home import Home
 from assets.proof import certificate_pages
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding

@@ -16,7 +16,8 @@ import duckdb
 
 from assets import suppression
 from assets.deliveries import Entry, sha256
-from assets.home import Home, remove, writing
+from assets.durable import remove, writing
+from assets.home import Home
 from assets.marts.building import mart_path
 from assets.raw import raw_path
 from assets.register.building import TABLES

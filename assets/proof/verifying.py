@@ -17,7 +17,8 @@ import duckdb
 
 from assets.backup import rotation
 from assets.backup.generations import SUFFIX
-from assets.home import UNFINISHED, Home
+from assets.durable import UNFINISHED
+from assets.home import Home
 from assets.marts.building import candidate_path, mart_path
 from assets.proof import byte_search, evidence, identifiers, mart_files
 from assets.proof.findings import Finding, failing
@@ -147,7 +148,7 @@ def _where(home: Home, path: Path) -> str:
 
 def _leftovers(home: Home) -> list[Finding]:
     unfinished = 0
-    for folder in (home.lake, home.marts, home.requests, home.outbox):
+    for folder in (home.lake, home.marts, home.requests, home.outbox, home.secrets):
         unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
     folders = [one for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)] if home.spill.is_dir() else []
     spilled = sum(1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file())

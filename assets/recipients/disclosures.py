@@ -14,7 +14,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.home import Home, copy_parquet, remove
+from assets.durable import remove
+from assets.home import Home, copy_parquet
 
 
 def folder(home: Home) -> Path:

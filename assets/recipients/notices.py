@@ -23,8 +23,9 @@ from typing import Any, Literal
 
 import duckdb
 
+from assets.durable import remove, write_all
 from assets.failing import PlainError
-from assets.home import Home, remove, write_all
+from assets.home import Home
 from assets.marts.building import mart_path
 from assets.recipients import disclosures
 from assets.register.building import TABLES, read_register

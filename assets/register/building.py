@@ -17,7 +17,8 @@ from datetime import date
 import duckdb
 
 from assets import deliveries, informing
-from assets.home import Answer, Home, copy_parquet, writing
+from assets.durable import writing
+from assets.home import Answer, Home, copy_parquet
 from assets.register import (
     admission,
     aggregates,

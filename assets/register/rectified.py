@@ -14,7 +14,8 @@ from datetime import date
 
 import duckdb
 
-from assets.home import Home, copy_parquet, remove
+from assets.durable import remove
+from assets.home import Home, copy_parquet
 from assets.register.clocks import due, local_day
 from schemas.columns import duckdb_columns
 from schemas.policy import Policy

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.home import Home, copy_parquet, remove
+from assets.durable import remove
+from assets.home import Home, copy_parquet
 
 COMPARED, BEFORE = "compared.parquet", "compared_before.parquet"
 DECISIONS = "decisions.parquet"

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from assets.home import Home, remove, write_all
+from assets.durable import remove, write_all
+from assets.home import Home
 from assets.register.building import TABLES, read_register
 from assets.rights.requests import Request, RequestError
 from schemas.staged import ContactPoints

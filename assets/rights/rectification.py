@@ -18,8 +18,9 @@ import duckdb
 
 from assets import deliveries, removal
 from assets.deliveries import Entry
+from assets.durable import writing
 from assets.failing import PlainError
-from assets.home import Home, copy_parquet, writing
+from assets.home import Home, copy_parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
 from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG

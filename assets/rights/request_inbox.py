@@ -18,7 +18,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.home import UNFINISHED, Home, remove, write_all
+from assets.durable import UNFINISHED, remove, write_all
+from assets.home import Home
 from assets.rights import finding, requests, sealed
 from assets.rights.requests import RequestError
 from schemas.requests import InboxRequest

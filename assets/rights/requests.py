@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
+from assets.durable import write_all
 from assets.failing import PlainError
-from assets.home import Home, write_all
+from assets.home import Home
 from assets.rights import sealed
 from assets.rights.deadlines import due_on
 from schemas.requests import EVENTS, SPOKEN_RIGHTS

@@ -21,8 +21,9 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from assets.durable import SYNCED_TOGETHER, sync, write_all
 from assets.failing import PlainError
-from assets.home import SYNCED_TOGETHER, Home, sync, write_all
+from assets.home import Home
 
 KEY_BYTES = 32
 NONCE_BYTES = 12

@@ -18,7 +18,8 @@ from datetime import datetime
 import duckdb
 
 from assets import deliveries
-from assets.home import Home, writing
+from assets.durable import writing
+from assets.home import Home
 from assets.register.building import TABLES, read_register
 from assets.rights.requests import RequestError
 from schemas.identifiers import CANONICAL

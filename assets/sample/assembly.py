@@ -123,8 +123,7 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     asleep = np.array([], np.int64)
 
     def send(form: formats.Format, records: Records | None) -> None:
-        kept = records.take(np.flatnonzero((records.day == 0) | ~np.isin(records.person, asleep))) if records is not None else None
-        if kept is not None and len(kept):
+        if records is not None and len(kept := records.take(_rows_sent(records, asleep))):
             writer.append(form, kept)
 
     points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
@@ -136,7 +135,8 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     send(formats.CONTACTS, snapshot)
     send(formats.LATER_CONTACTS, later)
     send(formats.CONTRACTS, contracts)
-    send(formats.ORDERS, draw_orders(chunk, people, book, numbers.orders))
+    orders = draw_orders(chunk, people, book, numbers.orders)
+    send(formats.ORDERS, orders.take(_by_people_known(chunk, orders, snapshot, contracts)) if orders is not None else None)
     reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
     send(formats.CREDIT, reports)
     send(formats.LATER_CREDIT, later_reports)
@@ -152,6 +152,19 @@ def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.nd
     quiet = contacts.person[contacts.about < chunk.days.last_no - LONGEST_SILENCE]
     left = contracts.person[np.isin(contracts.case, [CODE[case] for case in LONG_ENDED])] if contracts is not None else quiet[:0]
     return np.union1d(quiet, left)
+
+
+def _rows_sent(records: Records, asleep: np.ndarray) -> np.ndarray:
+    """All but what is told later of people asleep; of a case that would be told of nobody else it stays."""
+    sent = (records.day == 0) | ~np.isin(records.person, asleep)
+    return np.flatnonzero(sent | ~np.isin(records.case, records.case[sent]))
+
+
+def _by_people_known(chunk: Chunk, orders: Records, contacts: Records, contracts: Records | None) -> np.ndarray:
+    """Rows of the orders but for old ones of people of whom the first day tells nothing else: they would be let go of, and come again."""
+    known = np.union1d(contacts.person, contracts.person[contracts.day == 0] if contracts is not None else contacts.person[:0])
+    sent = (orders.about >= chunk.days.last_no - LONGEST_SILENCE) | (orders.day > 0) | np.isin(orders.person, known)
+    return np.flatnonzero(sent | ~np.isin(orders.case, orders.case[sent]))
 
 
 def _true_people(people: People, lives: Lives, numbers: _Numbers) -> pa.Table:

@@ -10,7 +10,7 @@ import click
 import duckdb
 import yaml
 
-from assets.home import writing
+from assets.durable import writing
 from assets.linkage.arrivals import Arrived, link_arrivals
 from assets.linkage.engine import Linked, link_table
 from assets.linkage.kept import KeptError

@@ -1,4 +1,4 @@
-"""`register`: the groups of commands, the exit codes, and the one place where errors become a line on stderr.
+"""`register`: the commands, the exit codes, and the one place where errors become a line on stderr.
 
 0: fine. 1: refused or failed, with one clear line on stderr. 2: wrong usage.
 """
@@ -7,14 +7,42 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.resources import files
-from pathlib import Path
+from importlib import import_module
+from typing import IO, Any, cast
 
 import click
 
 from assets.failing import told
-from assets.home import writing
-from pipelines.resources import BusyError, home_path
+
+COMMANDS = {
+    "access": "access:access",
+    "backup": "backup:backup",
+    "erase": "erasure:erase",
+    "export": "marts:export",
+    "inform": "report:inform",
+    "janitor": "janitor:janitor",
+    "link": "link:link_command",
+    "notice": "notice:notice",
+    "notices": "notices:notices_command",
+    "policy": "policy:policy",
+    "portability": "access:portability",
+    "profile": "profile:profile",
+    "rectify": "rectification:rectify",
+    "refresh": "refresh:refresh",
+    "report": "report:report",
+    "request": "request_steps:request",
+    "restore": "backup:restore",
+    "retention": "retention:command",
+    "review": "review:review_command",
+    "run": "refresh:run",
+    "sample": "sample:sample",
+    "sql": "sql:sql",
+    "ui": "ui:ui",
+    "verify": "verify:verify_command",
+    "why": "marts:why",
+    "withdraw": "withdrawal:withdraw",
+}
+"""Each command's module in this folder and its name there. A module is imported when its command is asked for: not all need Dagster."""
 
 
 class CommandError(click.ClickException):
@@ -22,86 +50,30 @@ class CommandError(click.ClickException):
 
     exit_code = 1
 
-    def show(self, file: object = None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"register: {self.format_message()}", err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        return cast(click.Command, getattr(import_module(f"pipelines.command.{module}"), name))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def register() -> None:
     """The customer and marketing register. The data root is REGISTER_HOME (default ./data)."""
 
 
-def prepare_dagster() -> None:
-    """Point Dagster at the data root's instance, which is made when missing; before anything of Dagster is imported."""
-    home = home_path() / "dagster"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chmod(home, 0o700)
-    settings = home / "dagster.yaml"
-    shipped = Path(str(files("pipelines"))).parent / "dagster.yaml"
-    if not settings.exists():
-        with writing(settings) as unfinished:
-            unfinished.write_text(shipped.read_text())
-    os.environ["DAGSTER_HOME"] = str(home)
-    os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
-
-
 def main() -> None:
     """The entry point."""
-    from pipelines.command import (
-        access,
-        backup,
-        erasure,
-        janitor,
-        link,
-        marts,
-        notice,
-        notices,
-        policy,
-        profile,
-        rectification,
-        refresh,
-        report,
-        request,
-        request_steps,
-        retention,
-        review,
-        sample,
-        sql,
-        ui,
-        verify,
-        withdrawal,
-    )
-
-    request_steps.add_to(request.request)
-    for command in (
-        sample.sample,
-        refresh.refresh,
-        refresh.run,
-        request.request,
-        erasure.erase,
-        notices.notices_command,
-        access.access,
-        access.portability,
-        rectification.rectify,
-        verify.verify_command,
-        janitor.janitor,
-        backup.backup,
-        backup.restore,
-        retention.command,
-        policy.policy,
-        profile.profile,
-        marts.why,
-        marts.export,
-        withdrawal.withdraw,
-        notice.notice,
-        report.report,
-        report.inform,
-        link.link_command,
-        review.review_command,
-        sql.sql,
-        ui.ui,
-    ):
-        register.add_command(command)
     os.umask(0o077)
     try:
         register(standalone_mode=False)
@@ -111,9 +83,6 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BusyError as error:
-        CommandError(str(error)).show()
-        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         CommandError("stopped; the next run takes up where this one was").show()
         sys.exit(1)

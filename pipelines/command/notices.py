@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from assets.home import Home, write_all
+from assets.durable import write_all
+from assets.home import Home
 from assets.recipients import notices
 from assets.recipients.notices import NoticeError
 from pipelines.command.main import CommandError

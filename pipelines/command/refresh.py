@@ -16,8 +16,9 @@ from assets.marts.building import mart_path, rows
 from assets.register import remembered
 from assets.register.building import STATE, up_to_date
 from assets.sources import SOURCES
-from pipelines.command.main import CommandError, prepare_dagster
+from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
+from pipelines.dagster_home import prepare_dagster
 from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
 from pipelines.resources import home_path, writer
 from schemas.marts import MARTS

@@ -14,11 +14,10 @@ from assets.rights import answering, finding, requests, spoken, verification
 from assets.rights.preview import preview
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
-from pipelines.command.request import carry_out, opened_home, shown, today_of
+from pipelines.command.request import carry_out, opened_home, request, shown, today_of
 from pipelines.command.showing import as_json, table
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
 
-_STEPS = click.Group()
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
 
 
@@ -38,7 +37,7 @@ def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
         click.echo(f"{request_id}: {told}; {found['state']}, due on {found['due_on']}")
 
 
-@_STEPS.command("find")
+@request.command("find")
 @click.argument("request_ids", nargs=-1)
 @MACHINE
 def find(request_ids: tuple[str, ...], machine: bool) -> None:
@@ -67,7 +66,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
             click.echo(f"{one.request_id} may mean {candidate['registrant_id']}, by {', '.join(candidate['by'])}")
 
 
-@_STEPS.command("preview")
+@request.command("preview")
 @click.argument("request_id")
 @MACHINE
 def show_preview(request_id: str, machine: bool) -> None:
@@ -91,7 +90,7 @@ def show_preview(request_id: str, machine: bool) -> None:
         raise CommandError(f"{seen.bystanders} records that would go name another registrant as well: have the source mend them first")
 
 
-@_STEPS.command("verify")
+@request.command("verify")
 @click.argument("request_id")
 @click.option("--means", type=click.Choice(list(MEANS)), help="How you have made sure who it is.")
 @click.option("--send", is_flag=True, help="Send a one-time code to the registrant's contact on file.")
@@ -122,7 +121,7 @@ def verify(request_id: str, means: str | None, send: bool, to: str | None, code:
     _show(home, request_id, machine, told)
 
 
-@_STEPS.command("extend")
+@request.command("extend")
 @click.argument("request_id")
 @click.option("--reason", type=click.Choice(list(EXTENSION_REASONS)), help="Why one month is too short. [required; asked for at a terminal]")
 @MACHINE
@@ -138,7 +137,7 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
     _show(home, request_id, machine, f"extended; the notice waits in outbox/messages, to go by {channel}")
 
 
-@_STEPS.command("decide")
+@request.command("decide")
 @click.argument("request_id")
 @click.option("--registrant", help="Whom the request means, of those that were found.")
 @click.option("--category", "categories", multiple=True, metavar="CATEGORY=granted|refused:GROUND", help="What is decided of a category; may be repeated.")
@@ -172,7 +171,7 @@ def _category(told: str) -> tuple[str, tuple[str, str]]:
     return category, (decision, ground)
 
 
-@_STEPS.command("refuse")
+@request.command("refuse")
 @click.argument("request_id")
 @click.option("--ground", type=click.Choice(list(GROUNDS)), help="On which ground. [required; asked for at a terminal]")
 @MACHINE
@@ -193,7 +192,7 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     _show(home, request_id, machine, f"refused ({ground}); the answer waits in outbox/messages")
 
 
-@_STEPS.command("lift")
+@request.command("lift")
 @click.argument("request_id")
 @click.option("--announce", is_flag=True, help="Tell the registrant that the restriction will be lifted; before it is (GDPR 18(3)).")
 @MACHINE
@@ -218,7 +217,7 @@ def _refresh(home: Home, now: datetime) -> None:
     run_refresh(home, now.date(), {str(now.date())})
 
 
-@_STEPS.command("close")
+@request.command("close")
 @click.argument("request_id")
 @MACHINE
 def close(request_id: str, machine: bool) -> None:
@@ -227,9 +226,3 @@ def close(request_id: str, machine: bool) -> None:
     with _told():
         answering.close(home, request_id, datetime.now(home.policy.zone))
     _show(home, request_id, machine, "closed")
-
-
-def add_to(group: click.Group) -> None:
-    """Make the steps commands of `register request`."""
-    for name, command in _STEPS.commands.items():
-        group.add_command(command, name)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from assets.home import Home, writing
+from assets.durable import writing
+from assets.home import Home
 from assets.register import review as pairs
 from assets.register.review import GreyPair, ReviewError
 from assets.register.waterfall import svg

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from assets.home import Home
-from pipelines.command.main import prepare_dagster
+from pipelines.dagster_home import prepare_dagster
 from pipelines.resources import home_path
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from schemas.checking import check
 from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule, rule
-from schemas.identifiers import check
 
 CODES = {
     "VTJ-HETU-MISSING": "the message names no identity code",

@@ -84,10 +84,8 @@ ERASURE_MOMENTS = {
     "the request is being written": "requests/.unfinished-*",
     "the suppressions are there": "requests/suppressions.parquet",
     "a staged file is being written": "lake/staged/*/.unfinished-*",
-    "a raw file is there without the person": "lake/raw/*.parquet",
     "the register is being written": "lake/register/.unfinished-*",
     "a mart is published": "marts/*.duckdb",
-    "the request's key is about to go": "secrets/request-keys/*",
 }
 
 

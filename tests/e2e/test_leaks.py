@@ -16,7 +16,7 @@ import pytest
 
 from assets.home import Home
 from assets.register import building
-from pipelines.command.main import prepare_dagster
+from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.fi import hetu, ytunnus
 
-from schemas.identifiers import MACROS, check
+from schemas.checking import check
+from schemas.identifiers import MACROS
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=14)
 CANONICAL_TEXT = st.text(st.characters(max_codepoint=126, exclude_categories=["Ll", "Zs", "Cc"]), max_size=14)

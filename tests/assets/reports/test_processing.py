@@ -83,7 +83,8 @@ def test_security_measures_name_places_that_are_there() -> None:
 
 @pytest.mark.clause("P8.1")
 def test_the_data_root_is_its_owners_alone_as_the_record_says(tmp_path: Path) -> None:
-    from assets.home import Home, writing
+    from assets.durable import writing
+    from assets.home import Home
 
     home = Home(tmp_path / "data")
     home.create()

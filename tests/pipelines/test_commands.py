@@ -1,0 +1,31 @@
+"""`register` has the commands that it lists, and asks for no more than a command needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from pipelines.command.main import COMMANDS, register
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_listed_command_is_there_under_its_name_and_says_what_it_does(name: str) -> None:
+    context = click.Context(register)
+    command = register.get_command(context, name)
+    assert command is not None
+    assert command.name == name
+    assert command.get_short_help_str()
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    with pytest.raises(click.UsageError, match="No such command 'nosuch'"):
+        register.main(["nosuch"], standalone_mode=False)
+
+
+def test_linking_a_table_of_people_starts_without_dagster_and_pandas() -> None:
+    loaded = "import sys, pipelines.command.link; print(*sorted({'dagster', 'pandas', 'pandera'} & set(sys.modules)))"
+    ended = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == []
