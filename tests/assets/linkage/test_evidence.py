@@ -89,7 +89,7 @@ def test_households_agree_mostly_on_what_they_share():
 def test_contacts_are_keys_of_their_own_where_pairs_are_dear(monkeypatch):
     """What three people share is left out, so that an e-mail does not cost what a household's home costs."""
     monkeypatch.setattr(passes, "FREE_PAIRS", 0)
-    monkeypatch.setattr(passes, "WORTH", 0.2)
+    monkeypatch.setattr(passes, "WORTH", 0.1)
     with duckdb.connect() as connection:
         population(1200, seed=29, copies=0.1).load(connection)
         roles = {"uid": "key", **NAMES, "street": "street", "postcode": "postcode", "email": "email"}
