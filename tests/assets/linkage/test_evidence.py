@@ -74,7 +74,7 @@ def test_households_agree_mostly_on_what_they_share():
     compared = fields.fields_of(("given", "family", "street"))
     differ = [len(field.levels) for field in compared]
     random = np.ones((len(compared), mixture.WIDTH))
-    for place, field in enumerate(compared):
+    for place in range(len(compared)):
         random[place, 1 : differ[place] + 1] = 1e-3
         random[place, differ[place]] = 1 - 1e-3 * (differ[place] - 1)
     heaps = np.zeros((mixture.KINDS, len(compared), mixture.WIDTH))
