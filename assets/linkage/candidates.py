@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.hashes import Hashed, Hashes, Places, in_order
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order, side_by_side
 from assets.linkage.passes import OVERSIZED, Pass
 
 CAP = OVERSIZED
@@ -34,16 +34,10 @@ class Opened:
 
 def open_passes(connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed) -> list[Opened]:
     """Make `linkage_candidates(one, other, passes)`, one < other and in order; bit i of `passes` is set if pass i found the pair."""
-    hashes.read([atom.sql for one in passes for atom in one.atoms if not atom.every])
-    several: list[Hashed] = [np.zeros(0, np.uint64)]
-    opened = []
-    for one in passes:
-        pairs, report = _open(hashes, one)
-        kept = allowed(hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)], hashes.ids[(pairs & LOW).astype(np.int64)])
-        several.append(pairs[kept])
-        report.pairs = len(several[-1])
-        opened.append(report)
-    pairs, bits = _once(several[1:])
+    atoms = [atom for one in passes for atom in (*one.atoms, *((one.second,) if one.second else ()))]
+    hashes.read([atom.sql for atom in atoms if not atom.every], {atom.sql for atom in atoms if atom.every})
+    found = side_by_side(lambda one: _open(hashes, one, allowed), passes)
+    pairs, bits = _once([pairs for pairs, _ in found])
     table = pa.table(
         {
             "one": hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.int32),
@@ -54,7 +48,7 @@ def open_passes(connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: l
     connection.register("linkage_found", table)
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_candidates AS FROM linkage_found")
     connection.unregister("linkage_found")
-    return opened
+    return [opened for _, opened in found]
 
 
 LOW = np.uint64(0xFFFFFFFF)
@@ -77,12 +71,17 @@ def _begins(ordered: Hashed) -> NDArray[np.bool_]:
     return begins
 
 
-def _open(hashes: Hashes, one: Pass) -> tuple[Hashed, Opened]:
-    """The pairs of a pass, each once, as two places in one number."""
+def _open(hashes: Hashes, one: Pass, allowed: Allowed) -> tuple[Hashed, Opened]:
+    """The pairs of a pass that may be compared, each once, as two places in one number."""
     opened = Opened(one.name)
-    if not one.atoms:
-        left, right = np.triu_indices(len(hashes), 1)
-        return _packed(left, right), opened
+    pairs = _keyed(hashes, one, opened) if one.atoms else _packed(*np.triu_indices(len(hashes), 1))
+    pairs = pairs[allowed(hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)], hashes.ids[(pairs & LOW).astype(np.int64)])]
+    opened.pairs = len(pairs)
+    return pairs, opened
+
+
+def _keyed(hashes: Hashes, one: Pass, opened: Opened) -> Hashed:
+    """The pairs that share a key; what had to be split or dropped is told in `opened`."""
     blocks = _Blocks(*one.keys(hashes))
     found = [blocks.pairs()]
     if blocks.oversized and one.second:
@@ -97,7 +96,7 @@ def _open(hashes: Hashes, one: Pass) -> tuple[Hashed, Opened]:
     else:
         opened.dropped = blocks.oversized
     pairs = np.sort(np.concatenate(found))
-    return pairs[_begins(pairs)], opened
+    return pairs[_begins(pairs)]
 
 
 def _packed(left: Places, right: Places) -> Hashed:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from assets.linkage.fields import Field, share_columns
-from assets.linkage.hashes import Hashed, Hashes, in_order
+from assets.linkage.hashes import Hashed, Hashes, in_order, side_by_side
 from assets.linkage.levels import patterns
 from assets.linkage.mixture import WIDTH, levels_of
 
@@ -55,19 +55,20 @@ def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float
     """Counted exactly. What is `known` of other data, by column, steadies the shares of few records."""
     columns = share_columns(tuple(fields))
     hashes.read(columns)
-    alike: dict[str, float] = {}
-    logs: dict[str, NDArray[np.float32]] = {}
-    for column in columns:
-        values = hashes.single(column)
-        n = np.where(values != 0, how_many(values), 0)
-        held = float(np.count_nonzero(values))
-        # Few values, or none, tell little of how seldom values are alike.
-        alike[column] = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 2.0 * len(values), 1.0)
-        more, others = (IMAGINED * known[column], IMAGINED) if known else (0.0, 0.0)
-        # One logarithm per count, not per record.
-        usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)
-        logs[column] = np.log2((np.where(usual > 2, usual - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)[n]
-    return Shares(hashes.ids, logs, alike)
+    counted = dict(zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None), columns), strict=True))
+    return Shares(hashes.ids, {column: logs for column, (logs, _) in counted.items()}, {column: alike for column, (_, alike) in counted.items()})
+
+
+def _counted(values: Hashed, known: float | None) -> tuple[NDArray[np.float32], float]:
+    """Log2 of each value's share, and how likely two random values are alike."""
+    n = np.where(values != 0, how_many(values), 0)
+    held = float(np.count_nonzero(values))
+    # Few values, or none, tell little of how seldom values are alike.
+    alike = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 2.0 * len(values), 1.0)
+    more, others = (0.0, 0.0) if known is None else (IMAGINED * known, IMAGINED)
+    # One logarithm per count, not per record.
+    usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)
+    return np.log2((np.where(usual > 2, usual - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)[n], alike
 
 
 def how_many(values: Hashed) -> NDArray[np.int64]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from assets.linkage.fields import BITS, Field
-from assets.linkage.hashes import Hashed, Hashes, Places
+from assets.linkage.hashes import Hashed, Hashes, Places, side_by_side
 
 BATCH = 20_000
 
@@ -19,19 +20,23 @@ def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequ
     hashes.read(sql for field in fields for sql in (field.known, field.same, field.told) if sql)
     left, right = hashes.places(one), hashes.places(other)
     answer = np.zeros(len(one), np.uint64)
-    for place, field in enumerate(fields):
-        known, same = hashes.single(field.known), hashes.single(field.same)
-        there = (known[left] != 0) & (known[right] != 0)
-        if field.told:
-            told = hashes.single(field.told)
-            there &= (told[left] != told[right]) | (told[left] == 0)
-        alike = there & (same[left] == same[right]) & (same[left] != 0)
+    for place, (field, (alike, rest)) in enumerate(zip(fields, side_by_side(lambda field: _told(hashes, field, left, right), fields), strict=True)):
         level = alike.astype(np.uint64)
-        rest = np.flatnonzero(there & ~alike)
         if len(rest):
             level[rest] = _looked_at(connection, field, one[rest], other[rest])
         answer |= level << np.uint64(BITS * place)
     return answer
+
+
+def _told(hashes: Hashes, field: Field, left: Places, right: Places) -> tuple[NDArray[np.bool_], Places]:
+    """Which pairs are on the first level, and which have to be looked at."""
+    known, same = hashes.single(field.known), hashes.single(field.same)
+    there = (known[left] != 0) & (known[right] != 0)
+    if field.told:
+        told = hashes.single(field.told)
+        there &= (told[left] != told[right]) | (told[left] == 0)
+    alike = there & (same[left] == same[right]) & (same[left] != 0)
+    return alike, np.flatnonzero(there & ~alike)
 
 
 def _looked_at(connection: duckdb.DuckDBPyConnection, field: Field, one: Places, other: Places) -> Hashed:
