@@ -21,8 +21,9 @@ from assets.linkage import calibration, candidates, chance, contacts, explain, f
 from assets.linkage.fields import Field
 from assets.linkage.hashes import Hashes, Places
 from assets.linkage.model import Model, levels_of_fields
-from assets.linkage.roles import Roles
+from assets.linkage.roles import Role, Roles, RolesError
 
+MOST_SOURCES = 1024
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
 
@@ -154,6 +155,9 @@ class _Run:
             f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
             SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
         )
+        sources = self._count("SELECT count(DISTINCT source) FROM linkage_marks")
+        if sources > MOST_SOURCES:
+            raise RolesError(f"the column {self.roles.one(Role.SOURCE)} tells {sources} sources apart, and at most {MOST_SOURCES} can be; is it a source?")
 
     def _candidates(self, columns: tuple[str, ...], model: Model | None) -> list[passes.Pass]:
         with self._timed("candidates"):

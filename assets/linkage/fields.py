@@ -11,8 +11,12 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from assets.linkage.roles import RolesError
+
 BITS = 3
 """Bits of a level in a pattern: at most seven levels and *missing*."""
+MOST_FIELDS = 64 // BITS
+"""The levels of so many fields go into one number."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +291,8 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
     if "organisation" in there:
         found.append(ORGANISATION)
     found += [text_field(column) for column in there if column.startswith("text")]
+    if len(found) > MOST_FIELDS:
+        raise RolesError(f"roles: {len(found)} things would be compared, and at most {MOST_FIELDS} can be; leave out some of the free texts")
     return tuple(found)
 
 

@@ -91,12 +91,12 @@ def refine(
     label = np.arange(count, dtype=np.int64)
     size = np.ones(count) if size is None else np.maximum(size, 1.0)
     code = code.copy()
-    held = np.zeros(count, np.uint64) if source is None else np.uint64(1) << source.astype(np.uint64)
+    held = _bit_of_each(source) if source is not None else np.zeros((count, 1), np.uint64)
     edges = _Edges(one, other, np.clip(weight, *BOUNDS), np.ones(len(one)), weight.astype(np.float64), vetoed).relabelled(label)
     while True:
         foes = np.sort((edges.one * count + edges.other)[edges.vetoed])
         edges.vetoed |= (code[edges.one] >= 0) & (code[edges.other] >= 0) & (code[edges.one] != code[edges.other])
-        edges.vetoed |= held[edges.one] & held[edges.other] != 0
+        edges.vetoed |= (held[edges.one] & held[edges.other]).any(axis=1)
         joined, into = _mutual_best(edges, size, code, foes, strong)
         if not len(joined):
             return label
@@ -108,6 +108,13 @@ def refine(
         now[joined] = into
         label = now[label]
         edges = edges.relabelled(now)
+
+
+def _bit_of_each(source: Ints) -> NDArray[np.uint64]:
+    """(nodes, words): the bit of each node's source, 64 of them in a word."""
+    held = np.zeros((len(source), int(source.max(initial=0)) // 64 + 1), np.uint64)
+    held[np.arange(len(source)), source // 64] = np.uint64(1) << (source % 64).astype(np.uint64)
+    return held
 
 
 def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: float) -> tuple[Ints, Ints]:

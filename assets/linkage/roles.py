@@ -118,6 +118,10 @@ class Roles:
             if role is None:
                 raise RolesError(f"roles: column {column} has the unknown role {word}; the roles are {', '.join(Role)}")
             found.setdefault(role, []).append(column)
+        columns = [column for several in found.values() for column in several]
+        twice = next((column for column in columns if columns.count(column) > 1), None)
+        if twice is not None:
+            raise RolesError(f"roles: column {twice} has several roles; give it one")
         for role in ONE_COLUMN:
             if len(found.get(role, ())) > 1:
                 raise RolesError(f"roles: {role} is the role of {len(found[role])} columns ({', '.join(found[role])}); give it to one")

@@ -22,6 +22,8 @@ from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 
 FILE = click.Path(dir_okay=False, path_type=Path)
+DECIDED = {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN"}
+CORRECTED = {"old": "VARCHAR", "new": "VARCHAR"}
 USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 
 
@@ -66,9 +68,11 @@ def link_command(
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         _read(connection, file, "said", roles)
-        for path, name in ((decisions, "decisions"), (aliases, "aliases")):
+        if aliases and not roles.has(Role.IDENTITY_NUMBER):
+            raise CommandError(f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}")
+        for path, name, columns in ((decisions, "decisions", DECIDED), (aliases, "aliases", CORRECTED)):
             if path:
-                _read(connection, path, name)
+                _read_as(connection, path, name, columns)
         roles = _with_key(connection, roles)
         given = {"aliases": "aliases" if aliases else None, "decisions": "decisions" if decisions else None}
         try:
@@ -181,7 +185,22 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: R
         wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
         connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}", [str(path)])
     except duckdb.Error:
-        raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV; give one of the two") from None
+        raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give one of the two") from None
+
+
+def _read_as(connection: duckdb.DuckDBPyConnection, path: Path, name: str, columns: dict[str, str]) -> None:
+    """Make a table of these columns of a file, all of them filled in every row."""
+    _read(connection, path, f"{name}_said")
+    try:
+        cast = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {cast} FROM {name}_said")
+    except duckdb.BinderException:
+        raise CommandError(f"{path} needs the columns {', '.join(columns)}") from None
+    except duckdb.ConversionException:
+        raise CommandError(f"{path}: the column same says something other than true or false") from None
+    empty = connection.execute(f"SELECT count(*) FROM {name} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}").fetchone()
+    if empty and empty[0]:
+        raise CommandError(f"{path}: {empty[0]} rows leave one of {', '.join(columns)} empty")
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:

@@ -149,3 +149,80 @@ class TestOnto:
 
 def test_wrong_usage_is_2(people, capsys, monkeypatch):
     assert run(capsys, monkeypatch, people / "people.parquet")[0] == 2
+
+
+class TestTablesBesideThePeople:
+    def written(self, people, name, text):
+        (people / name).write_text(text)
+        return people / name
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("one,other\np0,p1\n", "needs the columns one, other, same"),
+            ("one,other,same\np0,p1,maybe\n", "something other than true or false"),
+            ("one,other,same\np0,,true\n", "1 rows leave one of one, other, same empty"),
+        ],
+    )
+    def test_decisions_that_cannot_be_read_are_refused_without_their_values(self, people, capsys, monkeypatch, text, told):
+        code, out, err = run(capsys, monkeypatch, *arguments(people, "--decisions", self.written(people, "decisions.csv", text)))
+        assert (code, out, err.count("\n")) == (1, "", 1)
+        assert told in err
+        assert "maybe" not in err
+        assert not (people / "clusters.parquet").exists()
+
+    def test_decisions_of_a_csv_hold(self, people, capsys, monkeypatch):
+        with duckdb.connect() as connection:
+            one, other = (key for (key,) in connection.execute(f"SELECT uid FROM '{people / 'people.parquet'}' LIMIT 2").fetchall())
+            for same in ("true", "false"):
+                decisions = self.written(people, "decisions.csv", f"one,other,same\n{one},{other},{same}\n")
+                assert run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
+                found = connection.execute(f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid IN ('{one}', '{other}')").fetchall()
+                assert len(found) == (1 if same == "true" else 2)
+
+    def test_aliases_need_identity_numbers(self, people, capsys, monkeypatch):
+        (people / "roles.yaml").write_text(json.dumps({"columns": {column: role for column, role in ROLES.items() if role != "identity_number"}}))
+        code, _, err = run(capsys, monkeypatch, *arguments(people, "--aliases", self.written(people, "aliases.csv", "old,new\na,b\n")))
+        assert code == 1
+        assert "identity_number" in err
+
+
+def test_odd_names_of_columns_do_no_harm(people, capsys, monkeypatch):
+    odd = people / "odd.parquet"
+    roles = {'k"ey': "key", "select": "given_name", "la'st": "family_name", "ä b": "birth_date"}
+    with duckdb.connect() as connection:
+        said = connection.execute(f"SELECT uid, first, last, born FROM '{people / 'people.parquet'}'").to_arrow_table().rename_columns(list(roles))
+        connection.register("said", said)
+        connection.execute(f"COPY said TO '{odd}'")
+        (people / "roles.yaml").write_text(json.dumps(roles))
+        code, _, err = run(capsys, monkeypatch, *arguments(people, file="odd.parquet"))
+        assert (code, err) == (0, "")
+        found = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
+    assert found['k"ey'] == said['k"ey']
+
+
+def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
+    columns = [f"text{number}" for number in range(22)]
+    with duckdb.connect() as connection:
+        also = ", ".join(f"uid AS {column}" for column in columns)
+        connection.execute(f"COPY (SELECT *, {also} FROM '{people / 'people.parquet'}') TO '{people / 'wide.parquet'}'")
+    (people / "roles.yaml").write_text(json.dumps({"columns": ROLES | dict.fromkeys(columns, "free_text")}))
+    code, _, err = run(capsys, monkeypatch, *arguments(people, file="wide.parquet"))
+    assert code == 1
+    assert "at most 21" in err
+
+
+def test_a_key_that_is_taken_for_a_source_is_refused(people, capsys, monkeypatch):
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT range AS source, 'Anna' AS first, 'Aho' AS last FROM range(2000)) TO '{people / 'many.parquet'}'")
+    (people / "roles.yaml").write_text(json.dumps({"source": "source", "first": "given_name", "last": "family_name"}))
+    code, _, err = run(capsys, monkeypatch, *arguments(people, file="many.parquet"))
+    assert code == 1
+    assert "2000 sources" in err
+
+
+def test_a_column_has_one_role(people, capsys, monkeypatch):
+    (people / "roles.yaml").write_text(json.dumps({"given_name": "first", "family_name": ["last", "first"]}))
+    code, _, err = run(capsys, monkeypatch, *arguments(people))
+    assert code == 1
+    assert "column first has several roles" in err

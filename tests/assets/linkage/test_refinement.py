@@ -97,3 +97,8 @@ def test_components_are_what_a_walk_finds(pairs):
         for record in whole:
             near[record] = whole
     assert found == [min(near[record]) for record in range(RECORDS)]
+
+
+def test_sources_are_told_apart_however_many_there_are():
+    assert clusters({(0, 1): 9.0, (1, 2): 7.0}, source=[3, 67, 131], count=3) == [0, 0, 0]
+    assert clusters({(0, 1): 9.0, (1, 2): 7.0}, source=[67, 3, 67], count=3) == [0, 0, 2]
