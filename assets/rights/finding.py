@@ -141,7 +141,10 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
 
 
 def _known(connection: duckdb.DuckDBPyConnection, meant: dict[str, tuple[str, ...]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Per request the identifiers that are the registrant's alone, and those given that are (also) somebody else's."""
+    """Per request the identifiers that are the registrant's alone, and those given that are (also) somebody else's.
+
+    Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
+    """
     pairs = [(request_id, registrant_id) for request_id, registrants in meant.items() for registrant_id in registrants]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
@@ -155,7 +158,13 @@ def _known(connection: duckdb.DuckDBPyConnection, meant: dict[str, tuple[str, ..
         SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
         WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id AND meant.registrant_id = other.registrant_id)"""
     )
-    own = connection.execute("SELECT request_id, type || ':' || value FROM mine ANTI JOIN of_others USING (request_id, type, value)").fetchall()
+    own = connection.execute(
+        """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
+        accounts AS (SELECT request_id, 'user_id' AS type, value FROM own WHERE type = 'email'
+            AND NOT EXISTS (FROM known AS other WHERE other.type = 'user_id' AND other.value = own.value
+                AND NOT EXISTS (FROM meant WHERE meant.request_id = own.request_id AND meant.registrant_id = other.registrant_id)))
+        SELECT request_id, type || ':' || value FROM (FROM own UNION FROM accounts)"""
+    ).fetchall()
     others = connection.execute(
         """SELECT asked.request_id, type || ':' || value FROM known AS other JOIN asked USING (type, value)
         JOIN (SELECT DISTINCT request_id FROM meant) USING (request_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from assets.backup import generations, restoring
 from assets.home import Home
 from assets.proof import identifiers
 from assets.proof.verifying import verify
+from assets.rights.withdrawal import Word, deliver_words
 from tests.assets.backup.test_restoring import NOW, TODAY, erased
 from tests.conftest import build, csv, put, refresh, rows, take_in
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere, visit
 
 LATER = date(2026, 12, 10)
 
@@ -103,3 +105,18 @@ def test_a_backup_of_what_came_back_keeps_it(gone: Home) -> None:
     generation = generations.make(gone, None, NOW).name
     restoring.restore(gone, None, generation, LATER)
     assert len(held(gone)) == 1
+
+
+def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(home: Home) -> None:
+    """Delivered late, and the first to name the account: until then the address was a contact, which others may have, too."""
+    address = "vain.osoite@example.fi"
+    deliver_words(home, [Word(f"email:{address}", "direct_marketing", "email", "granted")], NOW, "web-form")
+    refresh(home, TODAY)
+    erased(home, f"email:{address}")
+    visits = [visit(991, "99aa00bb11cc22dd", address, 0), visit(992, "99aa00bb11cc22de", None, 0)]
+    put(home, "website", str(LATER), "visits", json.dumps(visits).encode(), len(visits))
+    assert [entry.suppressed for done in take_in(home, LATER) for entry in done.entries] == [1]
+    build(home, LATER)
+    assert [row["value"] for row in rows(home, "FROM identifiers WHERE type = 'visitor_id'")] == ["99aa00bb11cc22de"]
+    assert verify(home).failing() == []
+    assert found_anywhere(home.root, [address]) == []

@@ -24,9 +24,9 @@ TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def erased(home: Home) -> str:
+def erased(home: Home, given: str = f"identity_code:{LEAVES.identity_code}") -> str:
     """Erase the person, as the backfill does."""
-    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(home, "erasure", "written", [given], NOW)
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
     erasure.remove(home, [request_id], TODAY)

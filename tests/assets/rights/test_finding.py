@@ -87,7 +87,7 @@ def test_who_is_known_by_an_address_only_is_found_by_it(home: Home) -> None:
     deliver_words(home, [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")], NOW, "web-form")
     refresh(home, TODAY)
     found = asked(home, "email:vain.osoite@example.fi")
-    assert (len(found.registrants), found.resolved) == (1, ("email:vain.osoite@example.fi",))
+    assert (len(found.registrants), found.resolved) == (1, ("email:vain.osoite@example.fi", "user_id:vain.osoite@example.fi"))
 
 
 def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(home: Home) -> None:
