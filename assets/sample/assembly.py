@@ -11,8 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.sample import formats
-from assets.sample.arrow_text import only
-from assets.sample.cases import CODE
+from assets.sample.arrow_text import Mask, only
 from assets.sample.consents import draw_consents
 from assets.sample.contact_points import draw_contact_points
 from assets.sample.credit_bureau import draw_credit_reports
@@ -22,7 +21,7 @@ from assets.sample.crm_orders import draw_orders
 from assets.sample.identity_codes import CodeBook
 from assets.sample.lives import Lives, draw_lives
 from assets.sample.people import KINDS, People, draw_people
-from assets.sample.planting import Chunk, Days, Sequence
+from assets.sample.planting import Chunk, Days, Sequence, in_case
 from assets.sample.population_register import basic_data
 from assets.sample.records import Records, nullable
 from assets.sample.register_changes import changes
@@ -120,44 +119,67 @@ def _repeated(days: int) -> list[tuple[formats.Format, int, int]]:
 def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, writer: DeliveryWriter) -> None:
     """Every source's records of the chunk's people."""
 
-    asleep = np.array([], np.int64)
-
-    def send(form: formats.Format, records: Records | None) -> None:
-        if records is not None and len(kept := records.take(_rows_sent(records, asleep))):
-            writer.append(form, kept)
-
     points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
-    send(formats.BASIC_DATA, basic_data(chunk, people, lives, points))
-    send(formats.CHANGES, changes(chunk, people, lives, points))
     snapshot, later, book = draw_contacts(chunk, people, lives, points, numbers.contacts)
     contracts = draw_contracts(chunk, people, lives, book, numbers.contracts)
-    asleep = _asleep(chunk, snapshot, contracts)
-    send(formats.CONTACTS, snapshot)
-    send(formats.LATER_CONTACTS, later)
-    send(formats.CONTRACTS, contracts)
     orders = draw_orders(chunk, people, book, numbers.orders)
-    send(formats.ORDERS, orders.take(_by_people_known(chunk, orders, snapshot, contracts)) if orders is not None else None)
     reports, later_reports = draw_credit_reports(chunk, people, numbers.remarks, numbers.companies)
-    send(formats.CREDIT, reports)
-    send(formats.LATER_CREDIT, later_reports)
     visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
-    send(formats.VISITS, visits)
-    send(formats.CONSENTS, draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors))
-    send(formats.EDITS, draw_edits(chunk, people, points, book, numbers.edits))
+    consents = draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors)
+    edits = draw_edits(chunk, people, points, book, numbers.edits)
+
+    asleep = _asleep(chunk, snapshot, contracts)
+    told = [records for records in (later, orders, reports, later_reports, visits, consents, edits) if records is not None]
+    woken = np.concatenate([asleep[:0], *(_only_they(records, asleep) for records in told)])
+    snapshot = snapshot.take(np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken))))
+    contracts = contracts.take(np.flatnonzero(~(_long_ended(contracts) & np.isin(contracts.person, woken)))) if contracts is not None else None
+    asleep = _asleep(chunk, snapshot, contracts)
+    orders = orders.take(_by_people_known(chunk, orders, snapshot, contracts)) if orders is not None else None
+
+    def send(form: formats.Format, records: Records | None) -> None:
+        if records is not None and len(records):
+            writer.append(form, records)
+
+    send(formats.BASIC_DATA, basic_data(chunk, people, lives, points))
+    send(formats.CHANGES, changes(chunk, people, lives, points))
+    for form, records in (
+        (formats.CONTACTS, snapshot),
+        (formats.LATER_CONTACTS, later),
+        (formats.CONTRACTS, contracts),
+        (formats.ORDERS, orders),
+        (formats.CREDIT, reports),
+        (formats.LATER_CREDIT, later_reports),
+        (formats.VISITS, visits),
+        (formats.CONSENTS, consents),
+        (formats.EDITS, edits),
+    ):
+        send(form, records.take(np.flatnonzero(_sent(records, asleep))) if records is not None else None)
 
 
 def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.ndarray:
     """People whose time was over on the first day: had they been heard of since, it would not be, and whoever took in the first
     day alone would have let go of them."""
-    quiet = contacts.person[contacts.about < chunk.days.last_no - LONGEST_SILENCE]
-    left = contracts.person[np.isin(contracts.case, [CODE[case] for case in LONG_ENDED])] if contracts is not None else quiet[:0]
-    return np.union1d(quiet, left)
+    quiet = contacts.person[_quiet(chunk, contacts)]
+    return np.union1d(quiet, contracts.person[_long_ended(contracts)] if contracts is not None else quiet[:0])
 
 
-def _rows_sent(records: Records, asleep: np.ndarray) -> np.ndarray:
-    """All but what is told later of people asleep; of a case that would be told of nobody else it stays."""
-    sent = (records.day == 0) | ~np.isin(records.person, asleep)
-    return np.flatnonzero(sent | ~np.isin(records.case, records.case[sent]))
+def _quiet(chunk: Chunk, contacts: Records) -> Mask:
+    return contacts.about < chunk.days.last_no - LONGEST_SILENCE
+
+
+def _long_ended(contracts: Records) -> Mask:
+    return in_case(contracts.case, *LONG_ENDED)
+
+
+def _sent(records: Records, asleep: np.ndarray) -> Mask:
+    """All but what is told later of people asleep."""
+    return (records.day == 0) | ~np.isin(records.person, asleep)
+
+
+def _only_they(records: Records, asleep: np.ndarray) -> np.ndarray:
+    """People asleep of whom a case is told that would be told of nobody else: it is their past that is left out."""
+    sent = _sent(records, asleep)
+    return records.person[~sent & ~np.isin(records.case, records.case[sent])]
 
 
 def _by_people_known(chunk: Chunk, orders: Records, contacts: Records, contracts: Records | None) -> np.ndarray:

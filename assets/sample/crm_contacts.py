@@ -206,7 +206,8 @@ def draw_contacts(chunk: Chunk, people: People, lives: Lives, points: ContactPoi
     day = chunk.days.bulk(rng, len(who), 0.88)
     day[changed] = 0
     ids = rng.permutation(record_ids.take(len(who)))
-    contacts = _write(chunk, rng, people, lives, points=points, draft=_Draft(who, case, day, ids))
+    again = np.isin(who, np.concatenate([who[day > 0], base[changed]]))
+    contacts = _write(chunk, rng, people, lives, points=points, draft=_Draft(who, case, day, ids, again))
     record_id = np.full(len(people), -1, np.int64)
     record_id[who[::-1]] = ids[::-1]
     customer_number = only(people.kind == CUSTOMER, join("C", padded(scrambled(people.person, 9_999_991), 7)))
@@ -233,6 +234,7 @@ class _Draft:
     case: Ints
     day: Ints
     ids: Ints
+    again: Mask  # whose contacts come on a later day, too: they have been active lately
 
 
 def _write(chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives, *, points: ContactPoints, draft: _Draft) -> _Contacts:
@@ -253,8 +255,8 @@ def _write(chunk: Chunk, rng: np.random.Generator, people: People, lives: Lives,
     email = either(in_case(case, "email_broken"), pick(_BROKEN_EMAILS, rng.integers(0, len(_BROKEN_EMAILS), count)), email)
     phone = either(in_case(case, "phone_missing"), "", spelled(points.phone[who], rng.integers(0, SPELLINGS, count)))
 
-    created, active = _dates(chunk, rng, customer | lives.told_of_later[who], day)
-    told_active = rng.random(count) < 0.95
+    created, active = _dates(chunk, rng, customer | lives.told_of_later[who] | draft.again, day)
+    told_active = (rng.random(count) < 0.95) | draft.again
     active = np.where(told_active, active, created)
     american = rng.random(count) < 0.3
     company = drawn(_COMPANIES, 0.86)
