@@ -46,6 +46,7 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) ->
     """
     done = Ingested()
     deliveries.tidy(home, source.name)
+    swept = [entry for entry in deliveries.book(home, source.name) if entry.expired]
     accepted: dict[str, tuple[Waiting, Manifest, Dataset]] = {}
     repeated: list[tuple[str, Waiting, Manifest, Dataset]] = []
     for item in deliveries.waiting(home, source.name, days):
@@ -64,11 +65,11 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) ->
             accepted[identity] = (item, manifest, dataset)
     home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        reading = {identity: threads.submit(_read, home, *delivery, identity) for identity, delivery in accepted.items()}
+        reading = {identity: threads.submit(_read, home, *delivery, identity, swept) for identity, delivery in accepted.items()}
     for identity, (item, _, _) in accepted.items():
         _finish(home, done, item, reading[identity].result)
     for identity, item, manifest, dataset in repeated:
-        _finish(home, done, item, partial(_repeat, home, identity, item, manifest, dataset))
+        _finish(home, done, item, partial(_repeat, home, identity, item, manifest, dataset, swept))
     return done
 
 
@@ -86,11 +87,11 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
     deliveries.take_out(item)
 
 
-def _repeat(home: Home, identity: str, item: Waiting, manifest: Manifest, dataset: Dataset) -> Entry | None:
+def _repeat(home: Home, identity: str, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]) -> Entry | None:
     """The same bytes again: nothing new, if they were taken in and the manifest tells the same of them."""
     entry = deliveries.entered(home, item.source, item.day, identity)
     if entry is None:
-        return _read(home, item, manifest, dataset, identity)
+        return _read(home, item, manifest, dataset, identity, swept)
     _same_count(manifest, entry.delivered)
     return None
 
@@ -110,17 +111,25 @@ def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:
     return home.lake / "raw" / source / day / f"{delivery}.parquet"
 
 
-def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, identity: str) -> Entry:
-    """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing."""
-    delivered = 0
+def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, identity: str, swept: list[Entry]) -> Entry:
+    """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing.
+
+    `swept` are the source's deliveries of which retention has removed something: when one is delivered again on a later
+    day, what is gone from it stays gone.
+    """
+    delivered = expired = 0
     sequence: int | None = None
+    before = [one for one in swept if (one.dataset, one.sha256) == (dataset.name, manifest.sha256) and one.day < item.day]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
-        nonlocal delivered, sequence
+        nonlocal delivered, expired, sequence
         splitter = readers.ElementSplitter(dataset.array_key)
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
-            yield store(connection, item.source, dataset, batch, suppressing=suppressing, protecting=protecting)
+            rows = store(connection, item.source, dataset, batch, suppressing=suppressing, protecting=protecting)
+            kept = rows.filter(pc.is_in(rows["record_no"], value_set=left)) if before else rows
+            expired += rows.num_rows - kept.num_rows
+            yield kept
         _same_count(manifest, delivered)
         if dataset.sequence_key:
             sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
@@ -129,6 +138,7 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         connection.execute(STATEMENT_MACROS)
         suppressing = suppression.prepare(home, connection)
         protecting = item.source != TELLS_OF_PROTECTION and protection.prepare(home, connection)
+        left = _still_held(home, connection, before)
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
@@ -141,12 +151,23 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
         sha256=manifest.sha256,
         bytes=manifest.bytes,
         delivered=delivered,
-        suppressed=delivered - rows,
+        suppressed=delivered - rows - expired,
+        expired=expired,
         period_last=str(manifest.period.last),
         sequence=sequence,
     )
     deliveries.enter(home, entry)
     return entry
+
+
+def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]) -> pa.Array:
+    """The numbers of the records that the deliveries of the same bytes still hold, in raw or, when its time is shorter, staged."""
+    files = [path for one in before for path in home.files("raw", one.source, one.day, one.delivery_id)]
+    files += [path for one in before for path in home.files("staged", one.source, one.day, f"{one.delivery_id}/records")]
+    if not files:
+        return pa.array([], pa.int64())
+    query = f"SELECT DISTINCT record_no FROM read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
+    return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
 
 
 def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: readers.ElementSplitter) -> Iterator[pa.Table]:

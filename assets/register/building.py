@@ -106,6 +106,7 @@ def build(home: Home, today: date) -> Built:
         built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
+        built.timed("golden", lambda: protected.name_first_delivery(connection))
         built.timed("rectification", lambda: rectified.overlay(home, connection, home.policy, today))
         rows = connection.execute("SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute").fetchall()
         built.conflicts = {attribute: [registrants, between] for attribute, registrants, between in rows}

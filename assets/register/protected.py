@@ -66,6 +66,27 @@ def doubt(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
         )
 
 
+def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the provenance of those whom the register has flagged name the first delivery of a message, however often it came.
+
+    Whether a message is a repetition is not known of them: from the one before, the location may have been taken out, or not yet.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE provenance AS
+        WITH flagged AS (
+            SELECT DISTINCT record_key FROM provenance
+            SEMI JOIN (FROM membership SEMI JOIN protection USING (person_key)) AS theirs USING (registrant_id) WHERE source = '{TELLS_OF_IT}'),
+        messages AS (
+            SELECT DISTINCT delivery_id, day, record_key, stated_at FROM staged_identifiers SEMI JOIN flagged USING (record_key)
+            WHERE source = '{TELLS_OF_IT}'),
+        told AS (
+            SELECT delivery_id, record_key, first_value(delivery_id) OVER (PARTITION BY record_key, stated_at ORDER BY day, period_last, delivery_id) AS first
+            FROM messages JOIN book USING (delivery_id))
+        SELECT provenance.* REPLACE (coalesce(told.first, provenance.delivery_id) AS delivery_id)
+        FROM provenance LEFT JOIN told USING (delivery_id, record_key)"""
+    )
+
+
 def note(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Write down which records' location goes from raw and staged: `withheld(delivery_id, record_no, done)`.
 

@@ -112,7 +112,7 @@ def _repeated(days: int) -> list[tuple[formats.Format, int, int]]:
     if days == 1:
         return []
     if days == 2:
-        return [(formats.ORDERS, 0, 1), (formats.CONSENTS, 0, 1)]
+        return [(formats.VISITS, 0, 1)]
     return [(form, 1, 2) for form in (formats.CHANGES, formats.LATER_CONTACTS, formats.ORDERS, formats.VISITS)]
 
 
@@ -127,9 +127,10 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     visits, visitors = draw_visits(chunk, people, points, book, numbers.visits)
     consents = draw_consents(chunk, people, lives, points=points, book=book, visitors=visitors)
     edits = draw_edits(chunk, people, points, book, numbers.edits)
+    changed = changes(chunk, people, lives, points)
 
     asleep = _asleep(chunk, snapshot, contracts)
-    told = [records for records in (later, orders, reports, later_reports, visits, consents, edits) if records is not None]
+    told = [records for records in (changed, later, orders, reports, later_reports, visits, consents, edits) if records is not None]
     woken = np.concatenate([asleep[:0], *(_only_they(records, asleep) for records in told)])
     snapshot = snapshot.take(np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken))))
     contracts = contracts.take(np.flatnonzero(~(_long_ended(contracts) & np.isin(contracts.person, woken)))) if contracts is not None else None
@@ -141,8 +142,8 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
             writer.append(form, records)
 
     send(formats.BASIC_DATA, basic_data(chunk, people, lives, points))
-    send(formats.CHANGES, changes(chunk, people, lives, points))
     for form, records in (
+        (formats.CHANGES, changed),
         (formats.CONTACTS, snapshot),
         (formats.LATER_CONTACTS, later),
         (formats.CONTRACTS, contracts),

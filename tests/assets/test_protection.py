@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -168,6 +169,30 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(home: 
     assert found(home) == []
     assert registrant(home, AINO)["protected"] is True
     assert_accounted_for(home)
+
+
+def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_path: Path) -> None:
+    """Whether the location had been taken out of the first when the second came, or not."""
+    moves = home_address("Piilopolku", "4", "99870", "INARI", "2026-11-01", "LISATTY")
+    married = message(AINO, "2026-11-02", protection(True, "LISATTY"), moves, name("Aino", "Naimisissa", "LISATTY", "2026-11-01"))
+    for together in (True, False):
+        home = Home(tmp_path / str(together))
+        home.create()
+        deliver_all(home)
+        for sent in ("2026-11-03", "2026-11-05"):
+            changes(home, sent, [married], key=3)
+            if not together:
+                take_in(home)
+                build(home)
+                retention.sweep(home, TODAY)
+        take_in(home)
+        build(home)
+        first = next(entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03")
+        told = rows(
+            home,
+            f"SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'",
+        )
+        assert told == [{"delivery_id": first}]
 
 
 def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(home: Home) -> None:

@@ -216,6 +216,22 @@ def test_raw_goes_after_13_months_and_what_was_staged_from_it_stays(tmp_path: An
     assert_accounted_for(home)
 
 
+def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any) -> None:
+    """A prospect of long ago and one who holds, in one file, sent once more on a later day."""
+    home = Home(tmp_path / "data")
+    home.create()
+    file = csv([contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"), contact("502", "Bertta", "Vilkas", "2023-11-21 00:00")])
+    for day in ("2026-11-10", "2026-11-12"):
+        put(home, "crm", day, "contacts", file, 2)
+        take_in(home)
+        building.build(home, TODAY)
+        retention.sweep(home, TODAY)
+        assert values(register_of(home)["names"], "family_name") == {"Vilkas"}
+    assert [(entry.day, entry.expired, entry.staged, entry.duplicates) for entry in deliveries.book(home)] == [("2026-11-10", 1, 1, 0), ("2026-11-12", 1, 0, 1)]
+    assert all(entry.conserved for entry in deliveries.book(home))
+    assert staged.lost_by_key(home, deliveries.book(home)) == 0
+
+
 def test_every_rule_is_counted(swept: Swept) -> None:
     assert set(retention.per_rule(swept.removed)) >= {
         "RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-VOUCHER-6Y", "RET-VISITS-25M", "RET-COOKIE-13M", "RET-CREDIT-EXPIRY", "RET-CREDIT-REPORT-13M",
