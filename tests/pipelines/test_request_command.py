@@ -14,13 +14,10 @@ from click.testing import CliRunner, Result
 from assets.home import Home
 from assets.rights import request_inbox, requests
 from pipelines.command import request as recording
-from pipelines.command import request_steps
 from pipelines.command.notices import notices_command
-from pipelines.command.request import request
+from pipelines.command.request_steps import request
 from schemas.requests import RIGHTS
 from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, registrant_of
-
-request_steps.add_to(request)
 
 
 @pytest.fixture
