@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from assets.home import Home
 from assets.rights import request_inbox, requests
 from pipelines.command import request as recording
+from pipelines.command import request_steps
 from pipelines.command.notices import notices_command
-from pipelines.command.request_steps import request
 from schemas.requests import RIGHTS
 from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, registrant_of
 
@@ -28,7 +28,7 @@ def home(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     return known_home
 
 
-def typed(*words: str, answers: str = "", command: click.Group = request) -> Result:
+def typed(*words: str, answers: str = "", command: click.Group = request_steps.request) -> Result:
     answer = CliRunner().invoke(command, list(words), input=answers or None)
     assert not [value for value in LEAVES.identifiers if value in answer.output]
     return answer
