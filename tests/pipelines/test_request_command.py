@@ -110,7 +110,7 @@ def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
 def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> None:
     request_id = asked("rectification", "--set", "family_name=Esimerkki-Uusi")
     assert "Esimerkki-Uusi" not in typed("show", request_id).output
-    shown = CliRunner().invoke(request, ["show", request_id, "--private"]).output
+    shown = CliRunner().invoke(request_steps.request, ["show", request_id, "--private"]).output
     assert "Esimerkki-Uusi" in shown
     assert LEAVES.identity_code in shown
     assert typed("rectification", "--channel", "written", "--customer-number", "C1", "--set", "family_name").exit_code == 2
@@ -156,7 +156,7 @@ def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> N
     taken = told("inbox")
     assert (len(taken["received"]), [one["code"] for one in taken["refused"]]) == (1, ["REQ-INBOX-FIELDS"])
     assert "REQ-INBOX-FIELDS" in typed("inbox").output
-    opened = CliRunner().invoke(request, ["inbox", "--open", taken["refused"][0]["refused_id"]])
+    opened = CliRunner().invoke(request_steps.request, ["inbox", "--open", taken["refused"][0]["refused_id"]])
     assert LEAVES.identity_code in opened.output
     assert typed("inbox", "--discard", taken["refused"][0]["refused_id"]).exit_code == 0
     assert told("inbox")["refused"] == []
