@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,18 +39,10 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     """
     made: dict[Path, Path] = {}
     try:
-        for path, content in files.items():
+        for path in files:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
-            made[path] = unfinished
-            unfinished.write_bytes(content)
-            os.chmod(unfinished, 0o600)
-        if len(made) > 1:
-            with ThreadPoolExecutor(SYNCED_TOGETHER) as threads:
-                list(threads.map(sync, made.values()))
-        else:
-            for unfinished in made.values():
-                sync(unfinished)
+            made[path] = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+        side_by_side(lambda path: _write_synced(made[path], files[path]), list(made))
         for path, unfinished in made.items():
             os.replace(unfinished, path)
         for folder in {path.parent for path in made}:
@@ -58,6 +50,28 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     finally:
         for unfinished in made.values():
             unfinished.unlink(missing_ok=True)
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def side_by_side(action: Callable[[Path], None], paths: Sequence[Path]) -> None:
+    """Do something that syncs to each path, in as many threads as share a commit; each thread has its part of the paths."""
+
+    def each(part: Sequence[Path]) -> None:
+        for path in part:
+            action(path)
+
+    parts = [paths[first::SYNCED_TOGETHER] for first in range(min(SYNCED_TOGETHER, len(paths)))]
+    if len(parts) > 1:
+        with ThreadPoolExecutor(len(parts)) as threads:
+            list(threads.map(each, parts))
+    else:
+        each(paths)
 
 
 def sync(path: Path) -> None:

@@ -128,14 +128,15 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
 
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
-    passed_over = sum(one.state != "erasing" or not one.resolved for one in _loaded(home, request_ids)) + _unsuppressed(home, request_ids)
+    asked = _loaded(home, request_ids)
+    passed_over = sum(one.state != "erasing" or not one.resolved for one in asked) + _unsuppressed(home, asked)
     if passed_over:
         raise RequestError(f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill")
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
     outgoing.destroy(home, request_ids)
-    outgoing.destroy_to(home, [identifier for one in _loaded(home, request_ids) for identifier in one.resolved])
+    outgoing.destroy_to(home, [identifier for one in asked for identifier in one.resolved])
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
     unproven = {one.request_id for one in proof.failing()}
@@ -156,10 +157,10 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     return Closing(issued, proof.findings, [request_id for request_id in request_ids if request_id not in set(proven)])
 
 
-def _unsuppressed(home: Home, request_ids: list[str]) -> int:
+def _unsuppressed(home: Home, asked: list[Request]) -> int:
     """Of how many requests an identifier is not on the suppression list."""
     with home.connect() as connection:
-        load_sought(connection, _loaded(home, request_ids))
+        load_sought(connection, asked)
         suppression.prepare(home, connection)
         missing = "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
         counted = connection.execute(f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}").fetchone()

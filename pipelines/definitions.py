@@ -50,6 +50,6 @@ def build_definitions(**resources: object) -> dg.Definitions:
 # Dagster redacts what user code raises from its event log, and logs the original here; nobody may keep that. A filter,
 # because Dagster's own set-up of logging enables a logger that was disabled.
 logging.getLogger("dagster.redacted_errors").addFilter(lambda record: False)
-event_log.sync_rarely()
+event_log.write_faster()
 
 defs = build_definitions()

@@ -14,8 +14,8 @@ from assets.proof.certificates import Issued
 from assets.rights import requests
 from schemas.marts import MARTS
 
-# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions anew for each: of hundreds that would
-# cost more than their erasure; `register request show` and the certificates themselves tell the rest.
+# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions anew for each: of 500 that would take
+# some three seconds; `register request show` and the certificates themselves tell the rest.
 SHOWN = 50
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 

@@ -43,7 +43,8 @@ class Sought:
 
     def __init__(self, requests: Iterable[Request], leaving_out: Iterable[str] = ()) -> None:
         aside = set(leaving_out)
-        self._by_start: dict[int, list[tuple[bytes, str]]] = {}
+        # By how they begin and how long they are: many numbers and addresses begin alike.
+        self._by_start: dict[int, dict[int, dict[bytes, list[str]]]] = {}
         self.left_out: Counter[str] = Counter()
         self.searched: Counter[str] = Counter()
         for request in requests:
@@ -51,10 +52,11 @@ class Sought:
                 spelled = forms(identifier) if identifier not in aside else []
                 (self.searched if spelled else self.left_out)[request.request_id] += 1
                 for form in spelled:
-                    self._by_start.setdefault(int.from_bytes(form[:SHORTEST], "little"), []).append((form, request.request_id))
+                    alike = self._by_start.setdefault(int.from_bytes(form[:SHORTEST], "little"), {}).setdefault(len(form), {})
+                    alike.setdefault(form, []).append(request.request_id)
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(self._by_start), dtype=np.uint64))] = True
-        self.longest = max((len(form) for found in self._by_start.values() for form, _ in found), default=SHORTEST)
+        self.longest = max((length for alike in self._by_start.values() for length in alike), default=SHORTEST)
 
     def __bool__(self) -> bool:
         return bool(self._by_start)
@@ -66,9 +68,8 @@ class Sought:
             return found
         content = content.lower()
         for at in self._places(content):
-            for form, request_id in self._by_start.get(int.from_bytes(content[at : at + SHORTEST], "little"), ()):
-                if content.startswith(form, at):
-                    found[request_id] += 1
+            for length, alike in self._by_start.get(int.from_bytes(content[at : at + SHORTEST], "little"), {}).items():
+                found.update(alike.get(content[at : at + length], ()))
         return found
 
     def _places(self, content: bytes) -> Iterator[int]:

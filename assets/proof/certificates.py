@@ -15,6 +15,7 @@ import hmac
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ from schemas.staged import CANONICAL
 FIRST = "0" * 64
 CHAIN = "chain.json"
 FORMAT = 1
+SOFTWARE = "customer-marketing-register"
 RISKS = (
     "A solid-state disk may keep the blocks of replaced files until it reuses them.",
     "Snapshots that the file system or the machine's host makes keep what was there before.",
@@ -98,11 +100,16 @@ def content_of(
             for one in sorted(proof.findings)
             if not one.fails and one.request_id in ("", request.request_id)
         ],
-        "software": {"name": "customer-marketing-register", "version": version("customer-marketing-register"), "rules": rules_fingerprint()},
+        "software": {"name": SOFTWARE, "version": _software_version(), "rules": rules_fingerprint()},
         "policy": {"version": policy.version, "hash": policy.fingerprint},
         "backups": proof.backups.told(),
         "residual_risks": list(RISKS),
     }
+
+
+@cache
+def _software_version() -> str:
+    return version(SOFTWARE)
 
 
 def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:

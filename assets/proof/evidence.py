@@ -59,26 +59,28 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     known = {"files": {}, "rows": {}, "held": {}, **(json.loads(path.read_text()) if path.exists() else {})}
     files = _files(home, entry)
     _find_whose(connection, files)
-    rows: dict[str, Counter[str]] = {}
+    rows: dict[str, dict[str, int]] = {}
+    changed = {"staged.orders"} if connection.execute("SELECT 1 FROM held LIMIT 1").fetchone() else set()
+    for request_id, layer, count in connection.execute(_counted(files)).fetchall():
+        rows.setdefault(request_id, {})[layer] = count
+        changed.add(layer)
     for layer, file in files.items():
-        # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
-        stays = "ANTI JOIN held USING (record_no)" if layer in ("staged.orders", "staged.records") else ""
-        counted = connection.execute(
-            f"SELECT request_id, count(*) FROM read_parquet('{file}') JOIN whose USING (record_no) {stays} GROUP BY request_id ORDER BY request_id"
-        ).fetchall()
-        for request_id, count in counted:
-            rows.setdefault(request_id, Counter())[layer] += count
-        if counted or (layer == "staged.orders" and connection.execute("SELECT 1 FROM held LIMIT 1").fetchone()):
+        if layer in changed:
             known["files"].setdefault(layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)})
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(
         "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING (record_no) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
-    _write(
-        path,
-        {"files": known["files"], "rows": {request_id: dict(counts) for request_id, counts in rows.items()} | known["rows"], "held": held | known["held"]},
-    )
+    _write(path, {"files": known["files"], "rows": rows | known["rows"], "held": held | known["held"]})
+
+
+def _counted(files: dict[str, Path]) -> str:
+    """The query of request, layer and rows that go; all of a delivery's files in one statement, for each is small."""
+    # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
+    stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
+    rows = [f"SELECT '{layer}' AS layer, record_no FROM read_parquet('{file}') {stays.get(layer, '')}" for layer, file in files.items()]
+    return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
 
 
 def _files(home: Home, entry: Entry) -> dict[str, Path]:

@@ -192,7 +192,7 @@ def record(home: Home, request_ids: Iterable[str], now: datetime, state: State |
             raise RequestError("the key of an open request is not in secrets/request-keys: bring it back with the data root")
         found = find(home, open_ones) if open_ones else {}
         changed = {one.request_id: _recorded(one, found[one.request_id], now, state) for one in open_ones}
-        requests.save(home, *(one for one in changed.values() if one not in open_ones))
+        requests.save(home, *(changed[one.request_id] for one in open_ones if changed[one.request_id] != one))
     return {one.request_id: changed.get(one.request_id, one) for one in loaded}
 
 

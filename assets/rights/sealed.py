@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from assets.durable import SYNCED_TOGETHER, sync, write_all
+from assets.durable import side_by_side, sync, write_all
 from assets.failing import PlainError
 from assets.home import Home
 
@@ -67,8 +66,7 @@ def unseal(home: Home, name: str, sealed: str) -> Any:
 def destroy(home: Home, names: Iterable[str]) -> None:
     """Overwrite and remove the keys, durably; those that are gone already are no matter."""
     paths = [path for name in names if (path := key_path(home, name)).exists()]
-    with ThreadPoolExecutor(SYNCED_TOGETHER) as threads:
-        list(threads.map(_overwrite, paths))
+    side_by_side(_overwrite, paths)
     for path in paths:
         path.unlink(missing_ok=True)
     if paths:
