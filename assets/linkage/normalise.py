@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from assets.linkage import dates, habits
+from assets.linkage.habits import Habits
 from assets.linkage.roles import Role, Roles, RolesError
 
 TITLES = (
@@ -31,8 +33,15 @@ TITLES = (
     "madame",
     "hr",
     "fr",
+    "mme",
+    "mlle",
     "jr",
     "sr",
+    "ii",
+    "iii",
+    "iv",
+    "phd",
+    "esq",
 )
 LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
 PHONE_DIGITS = 8
@@ -112,7 +121,7 @@ def _in(sql: str, values: tuple[str, ...]) -> str:
     return f"{sql} IN ({', '.join(repr(value) for value in values)})"
 
 
-def _names(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
+def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first: bool) -> list[Column]:
     """given, family: the two that are compared; names: every word of any name of the record."""
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
@@ -120,7 +129,7 @@ def _names(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     def plain(role: Role) -> str:
         return halves.of(folded(text(roles, role, types)))
 
-    full = halves.of(folded(_family_last(text(roles, Role.FULL_NAME, types))))
+    full = halves.of(folded(_family_last(text(roles, Role.FULL_NAME, types), family_first=family_first)))
     return [
         Column("given_words", words(plain(Role.GIVEN_NAME), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
         Column("family_words", words(plain(Role.FAMILY_NAME)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
@@ -139,19 +148,20 @@ def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
     return words(halves.of(folded(f"concat_ws(' ', {', '.join(said)})")), TITLES) if said else "NULL::VARCHAR[]"
 
 
-def _family_last(full: str) -> str:
-    """`Virtanen, Matti Juhani` is Matti Juhani Virtanen."""
-    return rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
+def _family_last(full: str, *, family_first: bool) -> str:
+    """`Virtanen, Matti Juhani` is Matti Juhani Virtanen; without the comma, too, where family names come first."""
+    parted = rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
+    return rf"CASE WHEN contains({full}, ',') THEN {parted} ELSE regexp_replace({full}, '^\s*(\S+)\s+(.+)$', '\2 \1') END" if family_first else parted
 
 
-def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: bool) -> list[Column]:
+def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.First) -> list[Column]:
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
         if types[column].startswith(("DATE", "TIMESTAMP")):
             whole = f"strftime({quoted(column)}, '%Y%m%d')"
         else:
-            whole = _date_digits(halves.of(f"trim({quoted(column)}::VARCHAR)"), month_first=month_first)
+            whole = dates.digits(halves.of(_trimmed(column)), first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -165,34 +175,28 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: 
     return []
 
 
-def month_first(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> bool:
-    """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
-
-    Only those that begin with a number of one or two digits are looked at.
-    """
-    column = roles.one(Role.BIRTH_DATE)
-    if column is None:
-        return False
-    found = connection.execute(
-        rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
-        FROM (SELECT {quoted(column)}::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
-    ).fetchone()
-    first, second = found if found else (None, None)
-    return first is not None and second is not None and first <= 12 < second
+def _trimmed(column: str) -> str:
+    return f"trim({quoted(column)}::VARCHAR)"
 
 
-def _date_digits(said: str, *, month_first: bool) -> str:
-    day, month = (2, 1) if month_first else (1, 2)
-    turned = rf"regexp_extract({said}, '^(\d\d?)\D(\d\d?)\D(\d\d\d\d)', ['one', 'two', 'year'])"
-    ordered = rf"regexp_extract({said}, '^(\d\d\d\d)\D(\d\d?)\D(\d\d?)', ['year', 'two', 'three'])"
-    names = {1: "one", 2: "two"}
-    # What is usual comes first, and without a regular expression.
-    return rf"""CASE WHEN length({said}) = 10 AND {said}[5] = '-' AND {said}[8] = '-' THEN replace({said}, '-', '')
-        WHEN regexp_matches({said}, '^\d\d\d\d\d\d\d\d$') THEN {said}
-        WHEN regexp_matches({said}, '^\d\d\d\d\D\d\d?\D\d\d?') THEN
-            ({ordered}).year || lpad(({ordered}).two, 2, '0') || lpad(({ordered}).three, 2, '0')
-        WHEN regexp_matches({said}, '^\d\d?\D\d\d?\D\d\d\d\d') THEN
-            ({turned}).year || lpad(({turned}).{names[month]}, 2, '0') || lpad(({turned}).{names[day]}, 2, '0') END"""
+def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> Habits:
+    """What is found out of the whole table: how its dates and full names are written."""
+    types = types_of(connection, table)
+    begin = dates.First.DAY
+    for column in roles[Role.BIRTH_DATE][:1]:
+        if not types[column].startswith(("DATE", "TIMESTAMP")):
+            begin = habits.dates_begin(connection, table, _trimmed(column))
+    if not roles.has(Role.FULL_NAME) or roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME):
+        return Habits(begin)
+    halves = Halves()
+    full = text(roles, Role.FULL_NAME, types)
+    # With a comma, the order is told.
+    spaced = words(halves.of(folded(f"CASE WHEN NOT contains({full}, ',') THEN {full} END")), TITLES)
+    address = [f"{quoted(column)}::VARCHAR" for column in (*roles[Role.STREET][:1], *roles[Role.HOUSE_NUMBER][:1])] if roles.has(Role.STREET) else []
+    homes = [f"nullif(concat_ws(' ', {', '.join(address)}), '')"] if address else []
+    homes += [f"nullif(trim({text(roles, role, types)}), '')" for role in (Role.PHONE, Role.EMAIL) if roles.has(role)]
+    born = [column.sql for column in _birth(roles, types, halves, begin)]
+    return Habits(begin, habits.family_first(connection, f"({halves.over(table, '1 AS linkage_number')})", spaced, homes, *born))
 
 
 def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
@@ -247,10 +251,15 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
 
 @dataclass(frozen=True)
 class Spelling:
-    """The columns of `linkage_records` besides `id`, and how dates were read."""
+    """The columns of `linkage_records` besides `id`, and how dates and names were read."""
 
     columns: tuple[str, ...]
-    month_first: bool
+    habits: Habits
+
+
+def types_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """The table's columns and their types."""
+    return {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
 
 
 def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, before: Spelling | None = None) -> Spelling:
@@ -258,7 +267,7 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, b
 
     A `key` column must be there for every row, each once; without one, the row's number (from 0) is its key.
     """
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    types = types_of(connection, table)
     missing = [column for columns in roles.columns.values() for column in columns if column not in types]
     if missing:
         raise RolesError(f"roles: the table has no column {', '.join(missing)}; it has {', '.join(types)}")
@@ -275,12 +284,12 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, b
         FROM (SELECT row, key, place FROM (
             SELECT hash({said}) AS place, {number} AS row, {named} AS key FROM {table}) ORDER BY place, key)"""
     )
-    american = before.month_first if before else month_first(connection, table, roles)
-    comparable, columns = spelt(connection, table, roles, f"{number} AS row", american=american)
+    written = before.habits if before else habits_of(connection, table, roles)
+    comparable, columns = spelt(connection, table, roles, f"{number} AS row", written)
     if before and columns != before.columns:
         raise RolesError(f"roles: these rows give {', '.join(columns)}; what is linked already has {', '.join(before.columns)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT id, {', '.join(columns)} FROM ({comparable}) JOIN linkage_keys USING (row)")
-    return Spelling(columns, american)
+    return Spelling(columns, written)
 
 
 def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -289,13 +298,13 @@ def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     return "rowid" if stored else "(row_number() OVER () - 1)"
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, *, american: bool = False) -> tuple[str, tuple[str, ...]]:
-    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it. `american`: month first."""
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, written: Habits) -> tuple[str, tuple[str, ...]]:
+    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it."""
+    types = types_of(connection, table)
     halves = Halves()
     columns = [
-        *_names(roles, types, halves),
-        *_birth(roles, types, halves, month_first=american),
+        *_names(roles, types, halves, family_first=written.family_first),
+        *_birth(roles, types, halves, written.dates_begin),
         *_place(roles, types, halves),
         *_contacts(roles, types, halves),
         *_others(roles, types, halves),
