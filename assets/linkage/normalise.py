@@ -43,7 +43,36 @@ TITLES = (
     "phd",
     "esq",
 )
+NOTHING = (
+    "unknown",
+    "not known",
+    "not available",
+    "not applicable",
+    "not given",
+    "n/a",
+    "#n/a",
+    "null",
+    "none",
+    "nan",
+    "<na>",
+    "missing",
+    "undefined",
+    "unspecified",
+    "xxx",
+    "tuntematon",
+    "ei tiedossa",
+    "okand",
+    "unbekannt",
+    "inconnu",
+    "desconocido",
+    "sconosciuto",
+    "onbekend",
+    "nieznany",
+)
+"""What is written where nothing is known."""
 LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
+VARIOUS = "translate({0}, {0}[1], '') NOT IN ('', '-')"
+"""SQL: a number is not one digit said all over (0000000000), which stands for nothing."""
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
 
@@ -91,12 +120,13 @@ def words(plain: str, without: tuple[str, ...] = ()) -> str:
     if without:
         several = f"CASE WHEN len({several}) < 2 THEN {several} ELSE list_filter({several}, lambda word: NOT {_in('word', without)}) END"
     # Most are one plain word.
-    return f"CASE WHEN regexp_full_match({plain}, '[a-z]+') THEN [{plain}] ELSE {several} END"
+    return f"CASE WHEN {_in(plain, NOTHING)} THEN NULL WHEN regexp_full_match({plain}, '[a-z]+') THEN [{plain}] ELSE {several} END"
 
 
 def packed(plain: str) -> str:
     """SQL: letters and digits of a folded text; null if there are none."""
-    return rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
+    whole = rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
+    return f"CASE WHEN {_in(plain, NOTHING)} THEN NULL ELSE {whole} END"
 
 
 class Halves:
@@ -212,9 +242,13 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
     elif roles.has(Role.STREET):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.STREET, types)}, '\d+'), '')"))
-    for role, name in ((Role.POSTCODE, "postcode"), (Role.TOWN, "town")):
-        if roles.has(role):
-            found.append(Column(name, packed(halves.of(folded(text(roles, role, types))))))
+    if roles.has(Role.POSTCODE):
+        code = halves.of(folded(text(roles, Role.POSTCODE, types)))
+        # 12345-6789 is 12345.
+        short = f"CASE WHEN length({code}) = 10 AND {code}[6] = '-' THEN {code}[1:5] ELSE {packed(code)} END"
+        found.append(Column("postcode", f"CASE WHEN {VARIOUS.format(code)} THEN {short} END"))
+    if roles.has(Role.TOWN):
+        found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types))))))
     return found
 
 
@@ -222,7 +256,7 @@ def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Colum
     """email and phone: lists, of which any may be shared."""
     found = []
     email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
-    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, "length({}) >= 5")):
+    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, f"length({{0}}) >= 5 AND {VARIOUS}")):
         columns = roles[role]
         if len(columns) == 1 and not types[columns[0]].endswith("[]"):
             said = halves.of(spelt.format(text(roles, role, types)))
@@ -237,7 +271,8 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
     found = []
     if roles.has(Role.IDENTITY_NUMBER):
         # The century sign is part of a code: only white space goes.
-        found.append(Column("number", rf"nullif(regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g'), '')"))
+        number = halves.of(rf"regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g')")
+        found.append(Column("number", f"CASE WHEN {VARIOUS.format(number)} THEN {number} END"))
     if roles.has(Role.ORGANISATION):
         parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
@@ -319,6 +354,8 @@ def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, numbe
     )
 
 
+NO_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
+"""What systems write for a birth date that nobody knows; a year of 0000 says the same."""
 HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")
 DERIVED = {
     "given": ("given_words", "coalesce(given_words[1], full_words[1])"),
@@ -328,8 +365,8 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
-    "born": ("born_digits", "CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' THEN born_digits END"),
-    "born_year": ("born_digits", "nullif(born_digits[1:4], '0000')"),
+    "born": ("born_digits", f"CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' AND born_digits NOT IN {NO_DATES} THEN born_digits END"),
+    "born_year": ("born_digits", f"CASE WHEN born_digits[1:4] <> '0000' AND born_digits NOT IN {NO_DATES} THEN born_digits[1:4] END"),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns of the records that are made of others, and the one that must be there."""
