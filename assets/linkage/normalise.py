@@ -233,7 +233,7 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
     if roles.has(Role.STREET):
-        street = text(roles, Role.STREET, types)
+        street = halves.of(_without_flat(text(roles, Role.STREET, types)))
         found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
             every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed(folded('said'))})"
@@ -241,7 +241,7 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
     elif roles.has(Role.STREET):
-        found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.STREET, types)}, '\d+'), '')"))
+        found.append(Column("house", rf"nullif(regexp_extract({halves.of(_without_flat(text(roles, Role.STREET, types)))}, '\d+'), '')"))
     if roles.has(Role.POSTCODE):
         code = halves.of(folded(text(roles, Role.POSTCODE, types)))
         # 12345-6789 is 12345.
@@ -250,6 +250,12 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     if roles.has(Role.TOWN):
         found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types))))))
     return found
+
+
+def _without_flat(street: str) -> str:
+    """SQL: `12 Main Street` of `Flat 4, 12 Main Street` and of `12 Main Street Apt. 4`."""
+    part = r"(?:flat|apt|apartment|unit|suite|ste|room)\b\.?\s*(?:no\.?\s*)?#?\s*\d*[a-z]?"
+    return rf"CASE WHEN regexp_matches({street}, '(?i)\b(flat|apt|apartment|unit|suite|ste|room)\b') THEN regexp_replace({street}, '(?i)^\s*{part}\s*[,/-]\s*|[,\s]\s*{part}\s*$', '') ELSE {street} END"
 
 
 def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
