@@ -62,7 +62,9 @@ def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float
     """Counted exactly. What is `known` of other data, by column, steadies the shares of few records."""
     columns = share_columns(tuple(fields))
     hashes.read(columns)
-    counted = dict(zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None, unseen(column)), columns), strict=True))
+    counted = dict(
+        zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None, unseen(column)), columns), strict=True)
+    )
     return Shares(hashes.ids, {column: logs for column, (logs, _) in counted.items()}, {column: alike for column, (_, alike) in counted.items()})
 
 

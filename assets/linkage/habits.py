@@ -52,7 +52,9 @@ def family_first(connection: duckdb.DuckDBPyConnection, table: str, words: str, 
         return False
     records = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     every = 1 + (records[0] if records else 0) // LOOKED_AT
-    held = " UNION ALL ".join(f"SELECT {number} AS kind, {home} AS home, words[1] AS one, words[-1] AS other, born FROM named" for number, home in enumerate(homes))
+    held = " UNION ALL ".join(
+        f"SELECT {number} AS kind, {home} AS home, words[1] AS one, words[-1] AS other, born FROM named" for number, home in enumerate(homes)
+    )
     apart = "AND hamming(l.born, r.born) > 2" if born else ""
     found = connection.execute(
         f"""WITH named AS (SELECT *, {words} AS words, {born or "NULL"} AS born FROM {table}),

@@ -13,66 +13,8 @@ import duckdb
 from assets.linkage import dates, habits
 from assets.linkage.habits import Habits
 from assets.linkage.roles import Role, Roles, RolesError
+from assets.linkage.wording import LEGAL_FORMS, TITLES, VARIOUS, family_last, folded, letters_and_digits, one_of, packed, without_flat, words
 
-TITLES = (
-    "mr",
-    "mrs",
-    "ms",
-    "miss",
-    "dr",
-    "prof",
-    "sir",
-    "lady",
-    "lord",
-    "rev",
-    "reverend",
-    "hon",
-    "herr",
-    "frau",
-    "monsieur",
-    "madame",
-    "hr",
-    "fr",
-    "mme",
-    "mlle",
-    "jr",
-    "sr",
-    "ii",
-    "iii",
-    "iv",
-    "phd",
-    "esq",
-)
-NOTHING = (
-    "unknown",
-    "not known",
-    "not available",
-    "not applicable",
-    "not given",
-    "n/a",
-    "#n/a",
-    "null",
-    "none",
-    "nan",
-    "<na>",
-    "missing",
-    "undefined",
-    "unspecified",
-    "xxx",
-    "tuntematon",
-    "ei tiedossa",
-    "okand",
-    "unbekannt",
-    "inconnu",
-    "desconocido",
-    "sconosciuto",
-    "onbekend",
-    "nieznany",
-)
-"""What is written where nothing is known."""
-LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
-VARIOUS = "translate({0}, {0}[1], '') NOT IN ('', '-')"
-"""SQL: a number is not one digit said all over (0000000000), which stands for nothing."""
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
 
@@ -107,28 +49,6 @@ def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
     return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
 
 
-def folded(sql: str) -> str:
-    """SQL: without case and accents."""
-    letters = f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
-    # As many bytes as letters: plain ones.
-    return f"CASE WHEN strlen({sql}) = length({sql}) THEN lower({sql}) ELSE {letters} END"
-
-
-def words(plain: str, without: tuple[str, ...] = ()) -> str:
-    """SQL: the words of a folded text; apostrophes do not part them (O'Brien), hyphens do. Of several words, those `without` are left out."""
-    several = rf"regexp_extract_all(replace(replace({plain}, '''', ''), '’', ''), '[\pL\d]+')"
-    if without:
-        several = f"CASE WHEN len({several}) < 2 THEN {several} ELSE list_filter({several}, lambda word: NOT {_in('word', without)}) END"
-    # Most are one plain word.
-    return f"CASE WHEN {_in(plain, NOTHING)} THEN NULL WHEN regexp_full_match({plain}, '[a-z]+') THEN [{plain}] ELSE {several} END"
-
-
-def packed(plain: str) -> str:
-    """SQL: letters and digits of a folded text; null if there are none."""
-    whole = rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
-    return f"CASE WHEN {_in(plain, NOTHING)} THEN NULL ELSE {whole} END"
-
-
 class Halves:
     """SQL that more than one column is made of, each written and run once."""
 
@@ -147,10 +67,6 @@ class Halves:
         return f"SELECT *, {number}{halves} FROM {table}"
 
 
-def _in(sql: str, values: tuple[str, ...]) -> str:
-    return f"{sql} IN ({', '.join(repr(value) for value in values)})"
-
-
 def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first: bool) -> list[Column]:
     """given, family: the two that are compared; names: every word of any name of the record."""
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
@@ -159,7 +75,7 @@ def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first:
     def plain(role: Role) -> str:
         return halves.of(folded(text(roles, role, types)))
 
-    full = halves.of(folded(_family_last(text(roles, Role.FULL_NAME, types), family_first=family_first)))
+    full = halves.of(folded(family_last(text(roles, Role.FULL_NAME, types), family_first=family_first)))
     return [
         Column("given_words", words(plain(Role.GIVEN_NAME), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
         Column("family_words", words(plain(Role.FAMILY_NAME)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
@@ -178,20 +94,12 @@ def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
     return words(halves.of(folded(f"concat_ws(' ', {', '.join(said)})")), TITLES) if said else "NULL::VARCHAR[]"
 
 
-def _family_last(full: str, *, family_first: bool) -> str:
-    """`Virtanen, Matti Juhani` is Matti Juhani Virtanen; without the comma, too, where family names come first."""
-    parted = rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
-    return rf"CASE WHEN contains({full}, ',') THEN {parted} ELSE regexp_replace({full}, '^\s*(\S+)\s+(.+)$', '\2 \1') END" if family_first else parted
-
-
 def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.First) -> list[Column]:
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
-        if types[column].startswith(("DATE", "TIMESTAMP")):
-            whole = f"strftime({quoted(column)}, '%Y%m%d')"
-        else:
-            whole = dates.digits(halves.of(_trimmed(column)), first)
+        typed = types[column].startswith(("DATE", "TIMESTAMP"))
+        whole = f"strftime({quoted(column)}, '%Y%m%d')" if typed else dates.digits(halves.of(_trimmed(column)), first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -233,15 +141,18 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
     if roles.has(Role.STREET):
-        street = halves.of(_without_flat(text(roles, Role.STREET, types)))
-        found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
+        street = halves.of(without_flat(text(roles, Role.STREET, types)))
+        plain = halves.of(folded(street))
+        letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
+        # Most are one word and a number.
+        found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END"))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
-            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed(folded('said'))})"
+            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {letters_and_digits(folded('said'))})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
     elif roles.has(Role.STREET):
-        found.append(Column("house", rf"nullif(regexp_extract({halves.of(_without_flat(text(roles, Role.STREET, types)))}, '\d+'), '')"))
+        found.append(Column("house", rf"nullif(regexp_extract({halves.of(without_flat(text(roles, Role.STREET, types)))}, '\d+'), '')"))
     if roles.has(Role.POSTCODE):
         code = halves.of(folded(text(roles, Role.POSTCODE, types)))
         # 12345-6789 is 12345.
@@ -250,12 +161,6 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     if roles.has(Role.TOWN):
         found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types))))))
     return found
-
-
-def _without_flat(street: str) -> str:
-    """SQL: `12 Main Street` of `Flat 4, 12 Main Street` and of `12 Main Street Apt. 4`."""
-    part = r"(?:flat|apt|apartment|unit|suite|ste|room)\b\.?\s*(?:no\.?\s*)?#?\s*\d*[a-z]?"
-    return rf"CASE WHEN regexp_matches({street}, '(?i)\b(flat|apt|apartment|unit|suite|ste|room)\b') THEN regexp_replace({street}, '(?i)^\s*{part}\s*[,/-]\s*|[,\s]\s*{part}\s*$', '') ELSE {street} END"
 
 
 def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
@@ -280,7 +185,7 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
         number = halves.of(rf"regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g')")
         found.append(Column("number", f"CASE WHEN {VARIOUS.format(number)} THEN {number} END"))
     if roles.has(Role.ORGANISATION):
-        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
+        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {one_of('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
     for place, column in enumerate(roles[Role.FREE_TEXT]):
         said = f"array_to_string({quoted(column)}::VARCHAR[], ' ')" if types[column].endswith("[]") else f"{quoted(column)}::VARCHAR"
@@ -371,8 +276,12 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
-    "born": ("born_digits", f"CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' AND born_digits NOT IN {NO_DATES} THEN born_digits END"),
-    "born_year": ("born_digits", f"CASE WHEN born_digits[1:4] <> '0000' AND born_digits NOT IN {NO_DATES} THEN born_digits[1:4] END"),
+    "born": (
+        "born_digits",
+        f"""CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' AND NOT {one_of("born_digits", NO_DATES)}
+            THEN born_digits END""",
+    ),
+    "born_year": ("born_digits", f"CASE WHEN born_digits[1:4] <> '0000' AND NOT {one_of('born_digits', NO_DATES)} THEN born_digits[1:4] END"),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns of the records that are made of others, and the one that must be there."""
