@@ -46,7 +46,7 @@ def family_first(connection: duckdb.DuckDBPyConnection, table: str, words: str, 
     """Of full names, `words` (SQL: the words of a row's name): whether people of one home share the first word rather than the last.
 
     `homes`: SQL of what people of one household share, an address or a contact. Two people are told apart by their birth dates, `born`; where there
-    are none, the first words must also be the fewer, as family names are seldom more common than first names.
+    are none, it may be one person who has married, and the first words must also be the more: there are more family names than first names.
     """
     if not homes:
         return False
@@ -66,5 +66,5 @@ def family_first(connection: duckdb.DuckDBPyConnection, table: str, words: str, 
                 OR l.other < r.other AND l.one = r.one AND jaro_winkler_similarity(l.other, r.other) < 0.8) {apart})
         SELECT count(*) FILTER (first), count(*) FILTER (last), (SELECT count(DISTINCT words[1]) > count(DISTINCT words[-1]) FROM named) FROM unlike"""
     ).fetchone()
-    first, last, fewer = found or (0, 0, False)
-    return bool(first >= ENOUGH and first > TWICE * last and (born is not None or fewer))
+    first, last, more = found or (0, 0, False)
+    return bool(first >= ENOUGH and first > TWICE * last and (born is not None or more))
