@@ -21,12 +21,19 @@ RANDOM_PAIRS, FEWER, MANY = 300_000, 100_000, 100_000
 """So many random pairs are compared; fewer where there are many records, and only of the first of them."""
 UNSEEN = 0.2
 """As so many records counts a value that nobody else has: the world has more values than the table shows."""
+NUMBER_UNSEEN = 0.01
+"""Identity numbers are given so that nobody shares one: two people have the same by mistake only."""
 LEAST_NEAR = {"email": 0.002, "phone": 0.0001, "number": 0.00002}
 """People of one name have e-mails that are nearly the same, so random pairs make near ones look rarer than they are."""
 
 
 IMAGINED = 1000.0
 """As so many records counts what a model knew of a population before."""
+
+
+def unseen(column: str) -> float:
+    """As how many records a value of the column counts that nobody else has."""
+    return NUMBER_UNSEEN if column == "number" else UNSEEN
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Shares:
 
     def rarest(self, hashes: Hashes, column: str) -> float:
         """Log2 of the share of a value that at most two records have."""
-        return float(np.log2(UNSEEN / max(int(np.count_nonzero(hashes.single(column))), 1)))
+        return float(np.log2(unseen(column) / max(int(np.count_nonzero(hashes.single(column))), 1)))
 
     def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `linkage_shares(id, <column>_share ...)`."""
@@ -55,11 +62,13 @@ def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float
     """Counted exactly. What is `known` of other data, by column, steadies the shares of few records."""
     columns = share_columns(tuple(fields))
     hashes.read(columns)
-    counted = dict(zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None), columns), strict=True))
+    counted = dict(
+        zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None, unseen(column)), columns), strict=True)
+    )
     return Shares(hashes.ids, {column: logs for column, (logs, _) in counted.items()}, {column: alike for column, (_, alike) in counted.items()})
 
 
-def _counted(values: Hashed, known: float | None) -> tuple[NDArray[np.float32], float]:
+def _counted(values: Hashed, known: float | None, unseen: float) -> tuple[NDArray[np.float32], float]:
     """Log2 of each value's share, and how likely two random values are alike."""
     n = np.where(values != 0, how_many(values), 0)
     held = float(np.count_nonzero(values))
@@ -68,7 +77,7 @@ def _counted(values: Hashed, known: float | None) -> tuple[NDArray[np.float32], 
     more, others = (0.0, 0.0) if known is None else (IMAGINED * known, IMAGINED)
     # One logarithm per count, not per record.
     usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)
-    return np.log2((np.where(usual > 2, usual - 1, UNSEEN) + more) / max(held + others, 1.0)).astype(np.float32)[n], alike
+    return np.log2((np.where(usual > 2, usual - 1, unseen) + more) / max(held + others, 1.0)).astype(np.float32)[n], alike
 
 
 def how_many(values: Hashed) -> NDArray[np.int64]:

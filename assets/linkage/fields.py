@@ -165,17 +165,22 @@ NAMED_MAILBOX = (
 )
 
 
+SAME_DIGITS = "regexp_replace(l.emails[1], '\\D', '', 'g') = regexp_replace(r.emails[1], '\\D', '', 'g')"
+NAMESAKES = f"(contains(l.mailbox, l.family) AND contains(r.mailbox, r.family) AND NOT {SAME_DIGITS})"
+
+
 def email(columns: Iterable[str]) -> Field:
-    """matti.virtanen@ here and there tells no more than the names do, and those have been heard."""
+    """matti.virtanen@ here and there tells no more than the names do, and those have been heard; matti.virtanen1@ and matti.virtanen2@ are two."""
     missing = "coalesce(len(l.emails), 0) = 0 OR coalesce(len(r.emails), 0) = 0"
     named = f" OR coalesce({NAMED_MAILBOX}, false)" if "family" in columns else ""
+    unlike = f" AND NOT coalesce({NAMESAKES}, false)" if "family" in columns else ""
     return Field(
         "email",
         missing + named,
         (
             Level("exact", "list_has_any(l.emails, r.emails)", 0.60, 0.12),
             Level("local part", "length(l.mailbox) >= 5 AND l.mailbox = r.mailbox", 0.04, 0.01),
-            Level("near", _alike("emails[1]", 0.92), 0.10, 0.02),
+            Level("near", _alike("emails[1]", 0.92) + unlike, 0.10, 0.02),
             Level("differs", "true", 0.26, 0.85),
         ),
         shared=True,

@@ -8,7 +8,7 @@ records have. `linkage_clusters(id, first)` has the record there that the cluste
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import duckdb
 import numpy as np
@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from assets.failing import PlainError
 from assets.linkage.candidates import CAP
 from assets.linkage.chance import Shares
+from assets.linkage.dates import First
+from assets.linkage.habits import Habits
 from assets.linkage.hashes import Hashed, Hashes, Places, in_order
 from assets.linkage.model import Model
 from assets.linkage.normalise import Spelling
 from assets.linkage.passes import Pass, named, spelling
 
-VERSION = 1
+VERSION = 2
 NAMED = {"linkage_clusters", "linkage_names"}
 """Tables that are kept in another form."""
 CONTACTS = ("emails", "phones")
@@ -53,7 +55,7 @@ class About:
             "version": VERSION,
             "duckdb": duckdb.__version__,
             "columns": self.spelling.columns,
-            "month_first": self.spelling.month_first,
+            "habits": asdict(self.spelling.habits),
             "passes": [spelling(one) for one in self.passes],
             "scheme": self.scheme,
             "rare": self.rare,
@@ -69,7 +71,7 @@ class About:
             raise KeptError("the stages were kept by another version of this program; link all records anew with --stages")
         columns = tuple(said["columns"])
         return cls(
-            Spelling(columns, bool(said["month_first"])),
+            Spelling(columns, Habits(First(said["habits"]["dates_begin"]), bool(said["habits"]["family_first"]))),
             tuple(named(columns, said["passes"])),
             said["scheme"],
             Model.from_json(json.dumps(said["model"])),

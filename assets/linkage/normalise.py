@@ -10,31 +10,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from assets.linkage import dates, habits
+from assets.linkage.habits import Habits
 from assets.linkage.roles import Role, Roles, RolesError
+from assets.linkage.wording import LEGAL_FORMS, TITLES, VARIOUS, family_last, folded, letters_and_digits, one_of, packed, without_flat, words
 
-TITLES = (
-    "mr",
-    "mrs",
-    "ms",
-    "miss",
-    "dr",
-    "prof",
-    "sir",
-    "lady",
-    "lord",
-    "rev",
-    "reverend",
-    "hon",
-    "herr",
-    "frau",
-    "monsieur",
-    "madame",
-    "hr",
-    "fr",
-    "jr",
-    "sr",
-)
-LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
 
@@ -69,27 +49,6 @@ def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
     return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
 
 
-def folded(sql: str) -> str:
-    """SQL: without case and accents."""
-    letters = f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
-    # As many bytes as letters: plain ones.
-    return f"CASE WHEN strlen({sql}) = length({sql}) THEN lower({sql}) ELSE {letters} END"
-
-
-def words(plain: str, without: tuple[str, ...] = ()) -> str:
-    """SQL: the words of a folded text; apostrophes do not part them (O'Brien), hyphens do. Of several words, those `without` are left out."""
-    several = rf"regexp_extract_all(replace(replace({plain}, '''', ''), '’', ''), '[\pL\d]+')"
-    if without:
-        several = f"CASE WHEN len({several}) < 2 THEN {several} ELSE list_filter({several}, lambda word: NOT {_in('word', without)}) END"
-    # Most are one plain word.
-    return f"CASE WHEN regexp_full_match({plain}, '[a-z]+') THEN [{plain}] ELSE {several} END"
-
-
-def packed(plain: str) -> str:
-    """SQL: letters and digits of a folded text; null if there are none."""
-    return rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
-
-
 class Halves:
     """SQL that more than one column is made of, each written and run once."""
 
@@ -108,11 +67,7 @@ class Halves:
         return f"SELECT *, {number}{halves} FROM {table}"
 
 
-def _in(sql: str, values: tuple[str, ...]) -> str:
-    return f"{sql} IN ({', '.join(repr(value) for value in values)})"
-
-
-def _names(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
+def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first: bool) -> list[Column]:
     """given, family: the two that are compared; names: every word of any name of the record."""
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
@@ -120,7 +75,7 @@ def _names(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     def plain(role: Role) -> str:
         return halves.of(folded(text(roles, role, types)))
 
-    full = halves.of(folded(_family_last(text(roles, Role.FULL_NAME, types))))
+    full = halves.of(folded(family_last(text(roles, Role.FULL_NAME, types), family_first=family_first)))
     return [
         Column("given_words", words(plain(Role.GIVEN_NAME), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
         Column("family_words", words(plain(Role.FAMILY_NAME)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
@@ -139,19 +94,12 @@ def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
     return words(halves.of(folded(f"concat_ws(' ', {', '.join(said)})")), TITLES) if said else "NULL::VARCHAR[]"
 
 
-def _family_last(full: str) -> str:
-    """`Virtanen, Matti Juhani` is Matti Juhani Virtanen."""
-    return rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
-
-
-def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: bool) -> list[Column]:
+def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.First) -> list[Column]:
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
-        if types[column].startswith(("DATE", "TIMESTAMP")):
-            whole = f"strftime({quoted(column)}, '%Y%m%d')"
-        else:
-            whole = _date_digits(halves.of(f"trim({quoted(column)}::VARCHAR)"), month_first=month_first)
+        typed = types[column].startswith(("DATE", "TIMESTAMP"))
+        whole = f"strftime({quoted(column)}, '%Y%m%d')" if typed else dates.digits(halves.of(_trimmed(column)), first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -165,52 +113,53 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, *, month_first: 
     return []
 
 
-def month_first(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> bool:
-    """Whether dates are written month first (12/31/1970): the second number goes beyond twelve, and the first does not.
-
-    Only those that begin with a number of one or two digits are looked at.
-    """
-    column = roles.one(Role.BIRTH_DATE)
-    if column is None:
-        return False
-    found = connection.execute(
-        rf"""SELECT max(TRY_CAST(regexp_extract(said, '^(\d\d?)\D', 1) AS INTEGER)), max(TRY_CAST(regexp_extract(said, '^\d\d?\D(\d\d?)\D', 1) AS INTEGER))
-        FROM (SELECT {quoted(column)}::VARCHAR AS said FROM {table}) WHERE contains('./- ', said[2]) OR contains('./- ', said[3])"""
-    ).fetchone()
-    first, second = found if found else (None, None)
-    return first is not None and second is not None and first <= 12 < second
+def _trimmed(column: str) -> str:
+    return f"trim({quoted(column)}::VARCHAR)"
 
 
-def _date_digits(said: str, *, month_first: bool) -> str:
-    day, month = (2, 1) if month_first else (1, 2)
-    turned = rf"regexp_extract({said}, '^(\d\d?)\D(\d\d?)\D(\d\d\d\d)', ['one', 'two', 'year'])"
-    ordered = rf"regexp_extract({said}, '^(\d\d\d\d)\D(\d\d?)\D(\d\d?)', ['year', 'two', 'three'])"
-    names = {1: "one", 2: "two"}
-    # What is usual comes first, and without a regular expression.
-    return rf"""CASE WHEN length({said}) = 10 AND {said}[5] = '-' AND {said}[8] = '-' THEN replace({said}, '-', '')
-        WHEN regexp_matches({said}, '^\d\d\d\d\d\d\d\d$') THEN {said}
-        WHEN regexp_matches({said}, '^\d\d\d\d\D\d\d?\D\d\d?') THEN
-            ({ordered}).year || lpad(({ordered}).two, 2, '0') || lpad(({ordered}).three, 2, '0')
-        WHEN regexp_matches({said}, '^\d\d?\D\d\d?\D\d\d\d\d') THEN
-            ({turned}).year || lpad(({turned}).{names[month]}, 2, '0') || lpad(({turned}).{names[day]}, 2, '0') END"""
+def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -> Habits:
+    """What is found out of the whole table: how its dates and full names are written."""
+    types = types_of(connection, table)
+    begin = dates.First.DAY
+    for column in roles[Role.BIRTH_DATE][:1]:
+        if not types[column].startswith(("DATE", "TIMESTAMP")):
+            begin = habits.dates_begin(connection, table, _trimmed(column))
+    if not roles.has(Role.FULL_NAME) or roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME):
+        return Habits(begin)
+    halves = Halves()
+    full = text(roles, Role.FULL_NAME, types)
+    # With a comma, the order is told.
+    spaced = words(halves.of(folded(f"CASE WHEN NOT contains({full}, ',') THEN {full} END")), TITLES)
+    address = [f"{quoted(column)}::VARCHAR" for column in (*roles[Role.STREET][:1], *roles[Role.HOUSE_NUMBER][:1])] if roles.has(Role.STREET) else []
+    homes = [f"nullif(concat_ws(' ', {', '.join(address)}), '')"] if address else []
+    homes += [f"nullif(trim({text(roles, role, types)}), '')" for role in (Role.PHONE, Role.EMAIL) if roles.has(role)]
+    born = [column.sql for column in _birth(roles, types, halves, begin)]
+    return Habits(begin, habits.family_first(connection, f"({halves.over(table, '1 AS linkage_number')})", spaced, homes, *born))
 
 
 def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
     if roles.has(Role.STREET):
-        street = text(roles, Role.STREET, types)
-        found.append(Column("street", rf"nullif(translate(regexp_extract({folded(street)}, '\pL[\pL .''-]*'), ' .''-', ''), '')"))
+        street = halves.of(without_flat(text(roles, Role.STREET, types)))
+        plain = halves.of(folded(street))
+        letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
+        # Most are one word and a number.
+        found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END"))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
-            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {packed(folded('said'))})"
+            every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {letters_and_digits(folded('said'))})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
     elif roles.has(Role.STREET):
-        found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.STREET, types)}, '\d+'), '')"))
-    for role, name in ((Role.POSTCODE, "postcode"), (Role.TOWN, "town")):
-        if roles.has(role):
-            found.append(Column(name, packed(halves.of(folded(text(roles, role, types))))))
+        found.append(Column("house", rf"nullif(regexp_extract({halves.of(without_flat(text(roles, Role.STREET, types)))}, '\d+'), '')"))
+    if roles.has(Role.POSTCODE):
+        code = halves.of(folded(text(roles, Role.POSTCODE, types)))
+        # 12345-6789 is 12345.
+        short = f"CASE WHEN length({code}) = 10 AND {code}[6] = '-' THEN {code}[1:5] ELSE {packed(code)} END"
+        found.append(Column("postcode", f"CASE WHEN {VARIOUS.format(code)} THEN {short} END"))
+    if roles.has(Role.TOWN):
+        found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types))))))
     return found
 
 
@@ -218,7 +167,7 @@ def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Colum
     """email and phone: lists, of which any may be shared."""
     found = []
     email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
-    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, "length({}) >= 5")):
+    for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, f"length({{0}}) >= 5 AND {VARIOUS}")):
         columns = roles[role]
         if len(columns) == 1 and not types[columns[0]].endswith("[]"):
             said = halves.of(spelt.format(text(roles, role, types)))
@@ -233,9 +182,10 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
     found = []
     if roles.has(Role.IDENTITY_NUMBER):
         # The century sign is part of a code: only white space goes.
-        found.append(Column("number", rf"nullif(regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g'), '')"))
+        number = halves.of(rf"regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g')")
+        found.append(Column("number", f"CASE WHEN {VARIOUS.format(number)} THEN {number} END"))
     if roles.has(Role.ORGANISATION):
-        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {_in('word', LEGAL_FORMS)})"
+        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {one_of('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
     for place, column in enumerate(roles[Role.FREE_TEXT]):
         said = f"array_to_string({quoted(column)}::VARCHAR[], ' ')" if types[column].endswith("[]") else f"{quoted(column)}::VARCHAR"
@@ -247,10 +197,15 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
 
 @dataclass(frozen=True)
 class Spelling:
-    """The columns of `linkage_records` besides `id`, and how dates were read."""
+    """The columns of `linkage_records` besides `id`, and how dates and names were read."""
 
     columns: tuple[str, ...]
-    month_first: bool
+    habits: Habits
+
+
+def types_of(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """The table's columns and their types."""
+    return {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
 
 
 def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, before: Spelling | None = None) -> Spelling:
@@ -258,7 +213,7 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, b
 
     A `key` column must be there for every row, each once; without one, the row's number (from 0) is its key.
     """
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    types = types_of(connection, table)
     missing = [column for columns in roles.columns.values() for column in columns if column not in types]
     if missing:
         raise RolesError(f"roles: the table has no column {', '.join(missing)}; it has {', '.join(types)}")
@@ -275,12 +230,12 @@ def normalise(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, b
         FROM (SELECT row, key, place FROM (
             SELECT hash({said}) AS place, {number} AS row, {named} AS key FROM {table}) ORDER BY place, key)"""
     )
-    american = before.month_first if before else month_first(connection, table, roles)
-    comparable, columns = spelt(connection, table, roles, f"{number} AS row", american=american)
+    written = before.habits if before else habits_of(connection, table, roles)
+    comparable, columns = spelt(connection, table, roles, f"{number} AS row", written)
     if before and columns != before.columns:
         raise RolesError(f"roles: these rows give {', '.join(columns)}; what is linked already has {', '.join(before.columns)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT id, {', '.join(columns)} FROM ({comparable}) JOIN linkage_keys USING (row)")
-    return Spelling(columns, american)
+    return Spelling(columns, written)
 
 
 def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
@@ -289,13 +244,13 @@ def _row_number(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     return "rowid" if stored else "(row_number() OVER () - 1)"
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, *, american: bool = False) -> tuple[str, tuple[str, ...]]:
-    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it. `american`: month first."""
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, number: str, written: Habits) -> tuple[str, tuple[str, ...]]:
+    """SQL: the table's rows made comparable, with `number` (`... AS name`) in front; and the columns after it."""
+    types = types_of(connection, table)
     halves = Halves()
     columns = [
-        *_names(roles, types, halves),
-        *_birth(roles, types, halves, month_first=american),
+        *_names(roles, types, halves, family_first=written.family_first),
+        *_birth(roles, types, halves, written.dates_begin),
         *_place(roles, types, halves),
         *_contacts(roles, types, halves),
         *_others(roles, types, halves),
@@ -310,6 +265,8 @@ def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, numbe
     )
 
 
+NO_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
+"""What systems write for a birth date that nobody knows; a year of 0000 says the same."""
 HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")
 DERIVED = {
     "given": ("given_words", "coalesce(given_words[1], full_words[1])"),
@@ -319,8 +276,12 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
-    "born": ("born_digits", "CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' THEN born_digits END"),
-    "born_year": ("born_digits", "nullif(born_digits[1:4], '0000')"),
+    "born": (
+        "born_digits",
+        f"""CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' AND NOT {one_of("born_digits", NO_DATES)}
+            THEN born_digits END""",
+    ),
+    "born_year": ("born_digits", f"CASE WHEN born_digits[1:4] <> '0000' AND NOT {one_of('born_digits', NO_DATES)} THEN born_digits[1:4] END"),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns of the records that are made of others, and the one that must be there."""

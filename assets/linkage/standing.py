@@ -64,7 +64,7 @@ class Standing:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, model: Model) -> None:
         self.connection = connection
-        sql, self.columns = normalise.spelt(connection, table, roles, "id", american=normalise.month_first(connection, table, roles))
+        sql, self.columns = normalise.spelt(connection, table, roles, "id", normalise.habits_of(connection, table, roles))
         self.fields: tuple[Field, ...] = fields.fields_of(self.columns)
         self.model = model
         self.compared = 0

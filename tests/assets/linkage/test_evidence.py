@@ -96,3 +96,38 @@ def test_contacts_are_keys_of_their_own_where_pairs_are_dear(monkeypatch):
         columns = normalise.normalise(connection, "people", Roles.of(roles)).columns
         chosen = [one.name for one in passes.choose(Hashes(connection), columns)]
     assert "e-mail" in chosen
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("matti.aho17@posti.example", "matti.aho42@posti.example", "differs"),
+        ("matti.aho17@posti.example", "matti.ahp17@posti.example", "near"),
+        ("kesamokki17@posti.example", "kesamokki18@posti.example", "near"),
+    ],
+)
+def test_mailboxes_of_namesakes_with_other_numbers_are_two(one, other, level):
+    rows = [{"uid": uid, "first": "Matti", "last": "Aho", "mail": mail} for uid, mail in (("a", one), ("b", other))]
+    with duckdb.connect() as connection:
+        compared = fields.fields_of(spelt(connection, rows, {**NAMES, "mail": "email"}))
+        email = next(field for field in compared if field.name == "email")
+        number = 1 + [each.name for each in email.levels].index(level)
+        assert levels.patterns(connection, Hashes(connection), (email,), np.array([0]), np.array([1])).tolist() == [number]
+
+
+def test_an_identity_number_that_two_share_is_rarer_than_any_name():
+    with duckdb.connect() as connection:
+        spelt(
+            connection,
+            [{"uid": f"u{one}", "last": f"Aho{one // 2}", "code": f"C{one // 2}"} for one in range(40)],
+            {"last": "family_name", "code": "identity_number"},
+        )
+        shares = chance.shares_of(Hashes(connection), fields.fields_of(("family", "number")))
+    assert (shares.logs["number"] < shares.logs["family"]).all()
+
+
+@pytest.mark.parametrize("said", ["1900-01-01", "01.01.1900", "9999-12-31", "0000-00-00"])
+def test_birth_dates_that_systems_make_up_are_missing(said):
+    with duckdb.connect() as connection:
+        spelt(connection, [{"uid": "a", "last": "Aho", "born": said}], {"last": "family_name", "born": "birth_date"})
+        assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [(None, None)]
