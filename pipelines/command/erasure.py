@@ -13,7 +13,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.request import shown
 from pipelines.command.showing import as_json, table
 from pipelines.days import range_tags
-from pipelines.resources import home_path, writer
+from pipelines.resources import home_path, report_died, writer
 
 
 @click.command()
@@ -33,6 +33,7 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         raise CommandError(str(error)) from None
     wanted = [request_id for request_id in asked if request_id in pending]
     if not wanted:
+        report_died(home)
         as_json({"erased": []}) if machine else click.echo("Nothing to erase: no request is pending.")
         return
     from pipelines.command.refresh import dagster, execute
