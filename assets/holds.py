@@ -58,7 +58,7 @@ def take_in(home: Home, last_day: date) -> list[Entry]:
 
 
 def stage_waiting(home: Home) -> list[Entry]:
-    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost on the way."""
+    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
     done = []
     for source, names in _with_orders():
         days = {entry.day for entry in deliveries.book(home, source.name) if entry.dataset in names and not entry.staged_with}

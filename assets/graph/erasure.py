@@ -39,7 +39,9 @@ def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(key=["erasure", name], deps=after, group_name=group, kinds={kind}, owners=["team:privacy"], description=description, pool=WRITER, **more)
 
 
-@_asset("found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged.")
+@_asset(
+    "found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged."
+)
 @without_values
 def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take in what a statute may hold, and find whom the requests mean."""

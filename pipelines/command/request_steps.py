@@ -1,7 +1,8 @@
-"""`register request find|preview|verify|extend|decide|refuse|lift|close`: what people do with a request until it is answered."""
+"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close`: what people do with a request until it is answered."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,13 +10,16 @@ from datetime import datetime
 
 import click
 
+from assets.access import gathering
 from assets.home import Home
 from assets.rights import answering, finding, requests, spoken, verification
 from assets.rights.preview import preview
 from assets.rights.requests import RequestError
+from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, request, shown, today_of
 from pipelines.command.showing import as_json, table
+from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
 
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
@@ -141,19 +145,24 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
 @click.argument("request_id")
 @click.option("--registrant", help="Whom the request means, of those that were found.")
 @click.option("--category", "categories", multiple=True, metavar="CATEGORY=granted|refused:GROUND", help="What is decided of a category; may be repeated.")
+@click.option("--withheld", "items", multiple=True, metavar="ITEM=granted|refused:GROUND", help="Whether it goes out with the package; may be repeated.")
 @click.option("--uphold", is_flag=True, help="An objection that was weighed stands.")
 @MACHINE
-def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], uphold: bool, machine: bool) -> None:
-    """Decide whom a request means, what is done with each category, or that an objection stands."""
+def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], items: tuple[str, ...], uphold: bool, machine: bool) -> None:
+    """Decide whom a request means, what is done with each category or with what is withheld, or that an objection stands."""
     home = opened_home()
     now = datetime.now(home.policy.zone)
-    if not (registrant or categories or uphold):
+    if not (registrant or categories or items or uphold):
         if not sys.stdin.isatty():
-            raise click.UsageError("give --registrant, --category or --uphold")
+            raise click.UsageError("give --registrant, --category, --withheld or --uphold")
         registrant = click.prompt("which registrant does the request mean")
     with _told():
         if categories:
-            answering.decide(home, request_id, dict(_category(one) for one in categories), now)
+            answering.decide(home, request_id, dict(_decision(one, "--category", "CATEGORY") for one in categories), now)
+        if items:
+            decided = dict(_decision(one, "--withheld", "ITEM") for one in items)
+            known = [one.item for one in _withheld(home, request_id)]
+            answering.review(home, request_id, decided, known, now)
         if registrant:
             found = finding.decide(home, request_id, registrant, now)
             if found.right in SPOKEN_RIGHTS:
@@ -163,12 +172,48 @@ def decide(request_id: str, registrant: str | None, categories: tuple[str, ...],
     _show(home, request_id, machine, "decided")
 
 
-def _category(told: str) -> tuple[str, tuple[str, str]]:
-    category, _, decision = told.partition("=")
+def _decision(told: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
+    named, _, decision = told.partition("=")
     decision, _, ground = decision.partition(":")
     if decision not in ("granted", "refused") or (decision == "refused") != bool(ground):
-        raise click.UsageError("--category takes CATEGORY=granted, or CATEGORY=refused:GROUND")
-    return category, (decision, ground)
+        raise click.UsageError(f"{option} takes {what}=granted, or {what}=refused:GROUND")
+    return named, (decision, ground)
+
+
+def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
+    with writer(home):
+        return gathering.withheld(home, registrant_of(home, asked(home, request_id, "access")))
+
+
+@request.command("withheld")
+@click.argument("request_id")
+@click.option("--private", is_flag=True, help="Also the fields' names and contents: for whoever decides, on their own screen.")
+@MACHINE
+def show_withheld(request_id: str, private: bool, machine: bool) -> None:
+    """What the access package withholds because it may tell of others, item by item, with what is decided of it.
+
+    With --private as it would be handed out: the identifiers and full names of others that are recognised are redacted; look for what is not.
+    `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
+    """
+    home = opened_home()
+    with _told():
+        found = _withheld(home, request_id)
+        decided = requests.load(home, request_id).withheld
+    told = []
+    for one in found:
+        where = {"item": one.item, "kind": one.kind, "source": one.source, "dataset": one.dataset, "delivered_on": one.delivered_on, "record_no": one.record_no}
+        decision = decided.get(one.item, {})
+        where |= {"decided": ":".join(decision[name] for name in ("decision", "ground") if name in decision)}
+        told.append({**where, "field": one.field, "content": one.content} if private else where)
+    if machine:
+        as_json(told)
+        return
+    columns = ("item", "kind", "source", "dataset", "delivered_on", "record_no", "decided")
+    click.echo(table(["item", "kind", "source", "dataset", "delivered", "record", "decided"], [[str(one[name]) for name in columns] for one in told]))
+    for seen in told if private else ():
+        # As JSON, in which what would command a terminal is escaped.
+        content, name = (json.dumps(seen[key], ensure_ascii=False) for key in ("content", "field"))
+        click.echo(f"\n{seen['item']}: {name if seen['field'] else 'the whole record'}\n  {content}")
 
 
 @request.command("refuse")
