@@ -18,7 +18,7 @@ from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, request, shown, today_of
-from pipelines.command.showing import as_json, table
+from pipelines.command.showing import as_json, harmless, table
 from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
 
@@ -211,9 +211,7 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     columns = ("item", "kind", "source", "dataset", "delivered_on", "record_no", "decided")
     click.echo(table(["item", "kind", "source", "dataset", "delivered", "record", "decided"], [[str(one[name]) for name in columns] for one in told]))
     for seen in told if private else ():
-        # As JSON, in which what would command a terminal is escaped.
-        content, name = (json.dumps(seen[key], ensure_ascii=False) for key in ("content", "field"))
-        click.echo(f"\n{seen['item']}: {name if seen['field'] else 'the whole record'}\n  {content}")
+        click.echo(harmless(f"\n{seen['item']}: {seen['field'] or 'the whole record'}\n  {json.dumps(seen['content'], ensure_ascii=False)}"))
 
 
 @request.command("refuse")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 import click
@@ -23,3 +24,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def as_json(value: object) -> None:
     """Print a value for machines."""
     click.echo(json.dumps(value, sort_keys=True, default=str))
+
+
+def harmless(text: str) -> str:
+    """What somebody else wrote, without what would command a terminal: control characters but line ends and tabs are shown as escapes."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", text)
