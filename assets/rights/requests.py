@@ -117,6 +117,12 @@ def with_event(request: Request, what: str, now: datetime, told: str = "") -> Re
     return replace(request, events=(*request.events, entry))
 
 
+def note(home: Home, request_id: str, what: str, now: datetime, told: str = "") -> None:
+    """Add to the history of an open request what has been done for it."""
+    with changing(home):
+        save(home, with_event(load(home, request_id), what, now, told))
+
+
 def save(home: Home, *requests: Request) -> None:
     """Write requests, durably; what identifies their registrants is sealed first. Raises RequestError when a key is missing."""
     if any(one.without_key and one.state != "closed" for one in requests):

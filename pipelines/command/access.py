@@ -33,6 +33,7 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
         request = asked(home, request_id, "access")
         released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
         done = package.access(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone), lang, released)
+        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
     _tell(done, machine)
 
 
@@ -46,6 +47,7 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
     with writer(home):
         request = asked(home, request_id, "portability")
         done = package.portability(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone))
+        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
     _tell(done, machine)
 
 

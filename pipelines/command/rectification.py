@@ -8,7 +8,7 @@ import click
 
 from assets.home import Home
 from assets.recipients import notices
-from assets.rights import finding, rectification
+from assets.rights import finding, rectification, requests
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
@@ -44,6 +44,7 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     run_refresh(home, now.date(), {str(now.date())})
     if rectification.staged(home, digest) != len(values):
         raise CommandError("the correction was not taken in whole: `register refresh` tells what was refused or quarantined")
+    requests.note(home, request_id, "applied", now, ", ".join(sorted(values)))
     # GDPR 19: whoever has had the old value is told.
     told = notices.release(home, [request_id], now)
     if machine:

@@ -20,7 +20,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, request, shown, today_of
 from pipelines.command.showing import as_json, harmless, table
 from pipelines.resources import writer
-from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
+from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
 
@@ -225,7 +225,9 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     if ground is None:
         if not sys.stdin.isatty():
             raise click.UsageError("Missing option '--ground': a refusal needs a recorded ground. Choose from: " + ", ".join(GROUNDS))
-        ground = click.prompt("on which ground", type=click.Choice(list(GROUNDS)))
+        with _told():
+            asked_of = requests.load(home, request_id)
+        ground = click.prompt("on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose)))
     with _told():
         if requests.load(home, request_id).state == "weighing":
             spoken.refuse(home, request_id, ground, now)
