@@ -13,7 +13,7 @@ from assets.home import Home
 from assets.rights import finding, request_inbox, requests, spoken
 from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
-from pipelines.command.showing import as_json, harmless, table
+from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
 from schemas.staged import CHANNELS as BY
@@ -77,7 +77,7 @@ def _command(right: str) -> click.Command:
         given, channel = _asked({kind: said.get(kind) for kind in IDENTIFIERS}, channel)
         weighed = right == "objection" and said.get("purpose") not in UNCONDITIONAL
         asking = said.get("situation") == "-" or (weighed and said.get("situation") is None and sys.stdin.isatty())
-        situation = click.prompt("situation", hide_input=True, default="", show_default=False) if asking else said.get("situation") or ""
+        situation = unseen("situation", default="") if asking else said.get("situation") or ""
         now = datetime.now(home.policy.zone)
         try:
             request_id = requests.receive(
@@ -114,7 +114,7 @@ def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str,
         channel = click.prompt("how did the request come", type=click.Choice(CHANNELS))
     if typed and not any(given.values()):
         given[click.prompt("by what is the registrant named", type=click.Choice(IDENTIFIERS))] = "-"
-    filled = {kind: click.prompt(kind.replace("_", " "), hide_input=True) if value == "-" else value for kind, value in given.items() if value}
+    filled = {kind: unseen(kind.replace("_", " ")) if value == "-" else value for kind, value in given.items() if value}
     return {kind: value for kind, value in filled.items() if value}, channel
 
 

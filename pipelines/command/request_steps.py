@@ -18,7 +18,7 @@ from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, request, shown, today_of
-from pipelines.command.showing import as_json, harmless, table
+from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
@@ -80,6 +80,8 @@ def show_preview(request_id: str, machine: bool) -> None:
         found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
         if found.state == "unclear":
             raise RequestError(found.why)
+        if found.state == "closed":
+            raise RequestError(f"request {request_id} is closed: nobody knows any more whom it meant")
     seen = preview(home, found, today_of(home))
     if machine:
         as_json(seen.told())
@@ -115,7 +117,7 @@ def verify(request_id: str, means: str | None, send: bool, to: str | None, code:
                 finding.record(home, [request_id], now)
             told = f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
         elif code:
-            verification.check_code(home, request_id, click.prompt("code", hide_input=True) if code == "-" else code, now)
+            verification.check_code(home, request_id, unseen("code") if code == "-" else code, now)
             told = "verified by the code"
         else:
             verification.verified(home, request_id, str(means), now)
