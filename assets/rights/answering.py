@@ -39,7 +39,7 @@ def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Req
         reached = outgoing.on_file(home, request, request.registrants[0]) if len(request.registrants) == 1 else _unknown(home)
         extension = {"reason": reason, "at": now.isoformat(timespec="seconds"), "until": str(until), "told_by": reached.channel}
         extended = with_event(replace(request, extension=extension), "extended", now, reason)
-        outgoing.write(home, extended, reached, "extension", now, reason=reason, until=str(until))
+        outgoing.write(home, request, reached, "extension", now, reason=reason, until=str(until))
         requests.save(home, extended)
     return extended, reached.channel
 
