@@ -3,6 +3,9 @@
 A held order stays in staged without customer or person, its record leaves raw and every other table, and the register sets it apart
 (`register.segregation`): just what retention does when a customer's own time is over. Proofs of consent are held by the
 company's own choice and by no statute, so an erasure ends them.
+
+What is not taken apart cannot be stripped. So whoever removes registrants first stages the orders that are in raw only
+(`stage_waiting`), and an erasure takes in those that wait in the inbox (`take_in`): it makes no difference on which night they came.
 """
 
 from __future__ import annotations
@@ -13,18 +16,25 @@ from datetime import date
 
 import duckdb
 
-from assets import removal
+from assets import deliveries, raw, removal, staged
 from assets.deliveries import Entry
+from assets.failing import PlainError
 from assets.home import Home
 from assets.register.clocks import accounts_hold
 from assets.removal import Edit
+from assets.sources import SOURCES
+from assets.sources.source import Source
 from assets.staged import staged_folder
 from schemas.policy import Policy
-from schemas.staged import CANONICAL
+from schemas.staged import CANONICAL, Orders
 
 CATEGORY = "order"
 LAW = "GDPR 17(3)(b)"
 _HELD = "record_no IN (SELECT record_no FROM held)"
+
+
+class HoldError(PlainError):
+    """What waits cannot be staged so that every record is accounted for; counts only."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,34 @@ class Held:
     rows: int
     ground: str
     until: str
+
+
+def take_in(home: Home, last_day: date) -> list[Entry]:
+    """Take in and stage the deliveries of orders that wait; answers those that are staged now. Before their customer is suppressed: at the door they are lost.
+
+    Other deliveries go on waiting: nothing of them is held, and what of them is about somebody erased is left out when they are taken in.
+    """
+    for source, names in _with_orders():
+        arrived = raw.ingest(home, source, None, last_day, names)
+        staged.staged_again(home, source, arrived.entries)
+    return stage_waiting(home)
+
+
+def stage_waiting(home: Home) -> list[Entry]:
+    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
+    done = []
+    for source, names in _with_orders():
+        days = {entry.day for entry in deliveries.book(home, source.name) if entry.dataset in names and not entry.staged_with}
+        done += staged.stage(home, source, days) if days else []
+    if lost := staged.lost_by_key(home, done) + sum(not entry.conserved for entry in done):
+        raise HoldError(f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged")
+    return done
+
+
+def _with_orders() -> list[tuple[Source, list[str]]]:
+    """The sources that deliver orders, and the names of those datasets."""
+    found = [(source, [one.name for one in source.datasets if any(frame.model is Orders for frame in one.frames)]) for source in SOURCES]
+    return [(source, names) for source, names in found if names]
 
 
 def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:

@@ -7,7 +7,7 @@ between any two steps, the next run does the same again with the same result.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,8 +39,10 @@ class Ingested:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) -> Ingested:
+def ingest(home: Home, source: Source, days: set[str] | None, last_day: date, only: Collection[str] | None = None) -> Ingested:
     """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other.
+
+    `only` names the datasets to take in; those of others go on waiting.
 
     Deliveries are read side by side, a thread per processor; numpy, Arrow and DuckDB work outside Python's lock.
     """
@@ -57,6 +59,8 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date) ->
             manifest, dataset = deliveries.check(item, source, last_day)
         except RefusedDeliveryError as refusal:
             _refuse(home, done, item, refusal)
+            continue
+        if only is not None and dataset.name not in only:
             continue
         identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
         if identity in accepted or deliveries.entered(home, source.name, item.day, identity):

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +18,10 @@ from assets.home import Home
 from assets.rights import requests
 
 WAIT_SECONDS = 600
+# The tag of runs that a command makes in its own process, and what the lock says while a command holds it.
+HEADLESS = {"register/headless": "true"}
+COMMAND = "command"
+UNFINISHED = [one for one in dg.DagsterRunStatus if one not in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)]
 # Data roots whose lock this process holds: the command takes it first, and its runs write under it.
 _HELD: set[Path] = set()
 
@@ -32,33 +36,59 @@ def home_path() -> Path:
 
 
 @contextmanager
-def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS) -> Iterator[str]:
-    """Hold the data root's writer lock; yields the id of a run that died holding it, or nothing.
+def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS, instance: dg.DagsterInstance | None = None) -> Iterator[None]:
+    """Hold the data root's writer lock; a run that died holding it is reported to Dagster (`instance`, or the data root's) as failed.
 
     The operating system frees the lock with its process, however that ends, so a killed run never blocks the next. Raises
     BusyError when another process holds it for longer than `wait` seconds.
     """
     home.create()
     if home.root in _HELD:
-        yield ""
+        yield
         return
-    descriptor = os.open(home.root / "writer.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(_lock_path(home), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait_for(descriptor, wait)
         died = os.read(descriptor, 64).decode()
+        if died and died != run_id:
+            _report_died(home, died, instance)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, run_id.encode(), 0)
+        os.pwrite(descriptor, (run_id or COMMAND).encode(), 0)
         exchange.finish(home)
         home.sweep()
         requests.destroy_leftover_keys(home)
         _HELD.add(home.root)
         try:
-            yield died
+            yield
         finally:
             _HELD.discard(home.root)
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
+
+
+def report_died(home: Home, instance: dg.DagsterInstance | None = None) -> None:
+    """Report the run that died as the last writer as failed, so that nothing takes it for running until the next one writes.
+
+    Costs a look at the lock when nobody died; when somebody is writing, it is left to them.
+    """
+    if _lock_path(home).exists() and _lock_path(home).stat().st_size:
+        with suppress(BusyError), writer(home, wait=0, instance=instance):
+            pass
+
+
+def _lock_path(home: Home) -> Path:
+    return home.root / "writer.lock"
+
+
+def _report_died(home: Home, died: str, instance: dg.DagsterInstance | None) -> None:
+    """By its id; of commands, that make one run after the other, by their tag. Dagster's own monitoring does not look after local processes."""
+    if instance is None and not (home.dagster / "dagster.yaml").exists():
+        return
+    which = dg.RunsFilter(tags=HEADLESS, statuses=UNFINISHED) if died == COMMAND else dg.RunsFilter(run_ids=[died], statuses=UNFINISHED)
+    with nullcontext(instance) if instance else dg.DagsterInstance.from_config(str(home.dagster)) as told:
+        for run in told.get_runs(which):
+            told.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
 
 
 def _wait_for(descriptor: int, wait: float) -> None:
@@ -68,7 +98,7 @@ def _wait_for(descriptor: int, wait: float) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() > end:
+            if time.monotonic() >= end:
                 raise BusyError("another run is writing to this data root; try again when it has ended") from None
             if not told:
                 print("waiting: another run is writing to this data root", file=sys.stderr)
@@ -82,8 +112,5 @@ def _wait_for(descriptor: int, wait: float) -> None:
 def home_resource(context: dg.InitResourceContext) -> Iterator[Home]:
     """The data root, locked for the length of the run. A run that died with the lock is reported as failed."""
     home = Home(home_path())
-    run_id = context.run.run_id if context.run else ""
-    with writer(home, run_id) as died:
-        if died and died != run_id and context.instance and (run := context.instance.get_run_by_id(died)) and not run.is_finished:
-            context.instance.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
+    with writer(home, context.run.run_id if context.run else "", instance=context.instance):
         yield home

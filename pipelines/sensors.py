@@ -17,7 +17,7 @@ from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifier import Failure, notifier
-from pipelines.resources import home_path
+from pipelines.resources import home_path, report_died
 
 
 @dg.sensor(
@@ -47,12 +47,14 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     asset_selection=dg.AssetSelection.groups("erasure", "erased"),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in request files, and shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person.",
+    description="Takes in request files, and shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person. "
+    "Reports a run whose process was killed as failed.",
 )
 @without_values
 def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Take in what lies in the request inbox, and add a partition for each erasure that has none."""
+    """Take in what lies in the request inbox, and add a partition for each erasure that has none; see to a run that was killed."""
     home = Home(home_path())
+    report_died(home, context.instance)
     request_inbox.take_in(home, datetime.now(home.policy.zone))
     known = set(context.instance.get_dynamic_partitions("requests"))
     new = [request_id for request_id in requests.pending(home) if request_id not in known]

@@ -89,6 +89,8 @@ EVENTS = {
     "verified": "the identity was verified",
     "extended": "the time was extended, and the registrant told",
     "decided": "a category was decided on",
+    "reviewed": "somebody looked at what an access package withholds, and decided",
+    "packed": "the package was written, to be handed out",
     "applied": "what was asked was delivered to the register",
     "in_force": "the marts follow it",
     "lifting_announced": "the registrant was told that the restriction will be lifted",

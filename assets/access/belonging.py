@@ -33,11 +33,11 @@ class Own:
 
 @dataclass(frozen=True)
 class Delivered:
-    """One delivery's records of the registrant: their numbers, and how many others mention the registrant."""
+    """One delivery's records of the registrant, and those of others that mention the registrant: their numbers."""
 
     entry: Entry
     records: tuple[int, ...]
-    mentions: int
+    mentions: tuple[int, ...]
 
 
 def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> Own:
@@ -91,7 +91,7 @@ def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> lis
         keyed = _by_key(home, connection, entry)
         unstaged, mentions = _by_identifier(home, connection, entry, mine, keyed)
         if keyed or unstaged or mentions:
-            found.append(Delivered(entry, tuple(sorted(keyed | unstaged)), mentions))
+            found.append(Delivered(entry, tuple(sorted(keyed | unstaged)), tuple(sorted(mentions))))
     return found
 
 
@@ -101,11 +101,11 @@ def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     return {number for (number,) in connection.execute(each).fetchall()} if paths else set()
 
 
-def _by_identifier(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]) -> tuple[set[int], int]:
-    """Records of which nothing is staged and that are theirs alone; and how many more carry something that they alone are known by."""
+def _by_identifier(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]) -> tuple[set[int], set[int]]:
+    """Records of which nothing is staged and that are theirs alone; and those that carry something besides that they alone are known by."""
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not mine.alone:
-        return set(), 0
+        return set(), set()
     index = staged_folder(home, entry) / "records.parquet"
     staged = f"SELECT record_no FROM read_parquet('{index}') WHERE outcome = 'staged'" if index.exists() else "SELECT 0::BIGINT AS record_no WHERE false"
     strong = f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {suppression.STRONG})"
@@ -117,4 +117,4 @@ def _by_identifier(home: Home, connection: duckdb.DuckDBPyConnection, entry: Ent
         {"known": sorted(mine.known_by), "alone": sorted(mine.alone)},
     ).fetchall()
     unstaged = {number for number, theirs in rows if theirs and number not in keyed}
-    return unstaged, sum(1 for number, _ in rows if number not in keyed and number not in unstaged)
+    return unstaged, {number for number, _ in rows if number not in keyed and number not in unstaged}

@@ -6,11 +6,14 @@ told is what is held.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -18,6 +21,7 @@ from assets import informing, removal
 from assets.access import belonging, redaction
 from assets.access.belonging import Delivered, Own
 from assets.access.redaction import REDACTED, Redaction
+from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home
 from assets.marts import explained, why
@@ -45,7 +49,9 @@ class UnknownRegistrantError(PlainError):
 
 @dataclass
 class Gathered:
-    """All of it, as JSON has it. `withheld`: how many fields and records are not handed out, because they may tell of others."""
+    """All of it, as JSON has it. `withheld`: how many fields and records are not handed out, because they may tell of others;
+    `released`: those that a person has looked at and lets go out.
+    """
 
     registrant_id: str
     as_of: str
@@ -57,13 +63,52 @@ class Gathered:
     profile: list[Row] | None = None
     held: dict[str, list[Row]] = field(default_factory=dict)
     withheld: dict[str, int] = field(default_factory=dict)
+    released: list[Row] = field(default_factory=list)
 
 
-def gather(home: Home, registrant_id: str) -> Gathered:
-    """Collect everything. Raises UnknownRegistrantError. Only while the writer's lock is held.
+@dataclass(frozen=True)
+class Withheld:
+    """A field of a record of the registrant's that no rule reads, or a record of somebody else that mentions them, as it would be handed out.
+
+    `item` names it to whoever decides and tells nothing. `field` is empty where it is the whole record.
+    """
+
+    item: str
+    kind: Literal["field", "record"]
+    source: str
+    dataset: str
+    delivered_on: str
+    delivery_id: str
+    record_no: int
+    field: str
+    content: Any
+
+
+# With the identifiers that its record is known to carry.
+_KeptBack = tuple[Withheld, list[str]]
+
+
+def gather(home: Home, registrant_id: str, released: Collection[str] = ()) -> Gathered:
+    """Collect everything, and of what is withheld the items `released`. Raises UnknownRegistrantError. Only while the writer's lock is held.
 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
+    done, every = _gather(home, registrant_id)
+    kept = [one for one in every if one.item not in released]
+    done.withheld = {"fields": sum(one.kind == "field" for one in kept), "records": sum(one.kind == "record" for one in kept)}
+    done.released = [{name: value for name, value in asdict(one).items() if name not in ("item", "kind")} for one in every if one.item in released]
+    per_record = Counter((one.delivery_id, one.record_no) for one in kept)
+    for record in done.records:
+        record["withheld_fields"] = per_record[record["delivery_id"], record["record_no"]]
+    return done
+
+
+def withheld(home: Home, registrant_id: str) -> list[Withheld]:
+    """What a person must look at before it is handed out: fields first. Raises and costs as `gather`."""
+    return _gather(home, registrant_id)[1]
+
+
+def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
     with home.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         mine = belonging.own(home, connection, registrant_id)
@@ -75,17 +120,18 @@ def gather(home: Home, registrant_id: str) -> Gathered:
         done.register = _of_the_register(home, connection, registrant_id)
         done.statements = _statements(home, connection, delivered)
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
-        done.records, fields = _as_delivered(home, connection, delivered)
+        done.records, kept_back = _as_delivered(home, connection, delivered)
+        kept_back += _mentions(home, connection, delivered)
         done.held = {"segregated_consents": _held_proofs(home, connection, mine)}
-        texts = [text for part in (done.register, done.statements, done.records) for text in redaction.every_text(part)]
+        contents = [one.content for one, _ in kept_back]
+        texts = [text for part in (done.register, done.statements, done.records, contents) for text in redaction.every_text(part)]
         names = redaction.names_of_others(home, connection, registrant_id, texts)
         kept = {text.lower() for table in _WHAT_IS_HELD for text in redaction.every_text(done.register[table])}
         keeping = Redaction(mine, names, redaction.names_of_those_near(connection, registrant_id), kept)
     _redact(done, keeping)
-    done.withheld = {"fields": fields, "records": sum(one.mentions for one in delivered)}
     done.marts = [_in_mart(home, registrant_id, purpose) for purpose in MARTS]
     done.profile = _profile(home, registrant_id)
-    return done
+    return done, [replace(one, content=redaction.everywhere(one.content, _without_others(keeping, carried))) for one, carried in kept_back]
 
 
 def _of_the_register(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> dict[str, list[Row]]:
@@ -125,19 +171,16 @@ def _statements(home: Home, connection: duckdb.DuckDBPyConnection, delivered: It
     return {table: rows for table, rows in found.items() if rows}
 
 
-def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> tuple[list[Row], int]:
-    """The registrant's records as raw has them, minimised, with the rules by which one is in quarantine; and how many fields are withheld."""
-    found, withheld = [], 0
+def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> tuple[list[Row], list[_KeptBack]]:
+    """The registrant's records as raw has them, minimised, with the rules by which one is in quarantine; and the fields that are withheld."""
+    found, kept_back = [], []
     for one in delivered:
-        raw = raw_path(home, one.entry.source, one.entry.day, one.entry.delivery_id)
         dataset = _DATASETS.get((one.entry.source, one.entry.dataset))
-        if not one.records or not raw.exists() or dataset is None:
-            continue
         outcomes = _outcomes(home, connection, one)
-        query = f"SELECT record_no, payload, identifiers, faults FROM read_parquet('{raw}') WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
-        for row in _rows(connection, query, list(one.records)):
-            content, fields = (None, 1) if row["faults"] else redaction.told(dataset, row["payload"])
-            withheld += fields
+        for row in _rows_of_raw(home, connection, one.entry, one.records) if dataset else ():
+            # Of what could not be taken apart nothing is known: it is one field.
+            content, fields = (None, [("", row["payload"])]) if row["faults"] else redaction.told(dataset, row["payload"])  # type: ignore[arg-type]
+            kept_back += [(_item("field", one.entry, row["record_no"], path, value), row["identifiers"]) for path, value in fields]
             outcome, codes = outcomes.get(row["record_no"], ("", []))
             found.append(
                 {
@@ -149,11 +192,33 @@ def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: 
                     "outcome": outcome,
                     "rules": codes,
                     "content": content,
-                    "withheld_fields": fields,
+                    "withheld_fields": len(fields),
                     "carried": row["identifiers"],
                 }
             )
-    return found, withheld
+    return found, kept_back
+
+
+def _mentions(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> list[_KeptBack]:
+    """Records of others that mention the registrant."""
+    return [
+        (_item("record", one.entry, row["record_no"], "", row["payload"] if row["faults"] else json.loads(row["payload"])), row["identifiers"])
+        for one in delivered
+        for row in _rows_of_raw(home, connection, one.entry, one.mentions)
+    ]
+
+
+def _item(kind: Literal["field", "record"], entry: Entry, record_no: int, path: str, value: Any) -> Withheld:
+    name = "W" + hashlib.sha256(f"{entry.delivery_id}|{record_no}|{path}".encode()).hexdigest()[:12].upper()
+    return Withheld(name, kind, entry.source, entry.dataset, entry.day, entry.delivery_id, record_no, path, value)
+
+
+def _rows_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, numbers: tuple[int, ...]) -> list[Row]:
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if not numbers or not raw.exists():
+        return []
+    query = f"SELECT record_no, payload, identifiers, faults FROM read_parquet('{raw}') WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
+    return _rows(connection, query, list(numbers))
 
 
 def _outcomes(home: Home, connection: duckdb.DuckDBPyConnection, one: Delivered) -> dict[int, tuple[str, list[str]]]:
@@ -185,8 +250,11 @@ def _redact(done: Gathered, keeping: Redaction) -> None:
     done.register = {table: [_row_without_others(row, keeping, table) for row in rows] for table, rows in done.register.items()}
     done.statements = {table: [_row_without_others(row, keeping, table) for row in rows] for table, rows in done.statements.items()}
     for record in done.records:
-        carried = record.pop("carried")
-        record["content"] = redaction.everywhere(record["content"], lambda text, carried=carried: keeping.text(text, carried))  # type: ignore[misc]
+        record["content"] = redaction.everywhere(record["content"], _without_others(keeping, record.pop("carried")))
+
+
+def _without_others(keeping: Redaction, carried: list[str]) -> Callable[[str], str]:
+    return lambda text: keeping.text(text, carried)
 
 
 # Of the register's own making: hashes, ids and words of a closed list, in which nobody else can be.

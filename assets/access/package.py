@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +20,9 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written, by count: files in the ZIP, its bytes, rows of the register, statements, records as delivered; and the language."""
+    """What was written, by count: files in the ZIP, its bytes, rows of the register, statements, records as delivered, what is withheld
+    and what of it was released; and the language.
+    """
 
     files: int
     bytes: int
@@ -28,16 +31,19 @@ class Packed:
     records: int
     withheld_fields: int
     withheld_records: int
+    released: int
     language: str
 
 
-def access(home: Home, registrant_id: str, request_id: str, out: Path, now: datetime, language: Language | None = None) -> Packed:
-    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV.
+def access(
+    home: Home, registrant_id: str, request_id: str, out: Path, now: datetime, language: Language | None = None, released: Collection[str] = ()
+) -> Packed:
+    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV; of what is withheld the items `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises UnknownRegistrantError or ArchiveError.
     Same register, policy and clock: same bytes. Only while the writer's lock is held.
     """
-    found = gather(home, registrant_id)
+    found = gather(home, registrant_id, released)
     spoken = language or wording.chosen(home.policy, found.language)
     content = {**_about(home.policy, request_id, now), **asdict(found), "language": spoken, "circumstances": circumstances(home.policy, spoken, now.date())}
     files = {"access.html": page.html(home.policy, found, spoken, now), "access.json": archive.as_json(content)}
@@ -51,6 +57,7 @@ def access(home: Home, registrant_id: str, request_id: str, out: Path, now: date
         len(found.records),
         found.withheld["fields"],
         found.withheld["records"],
+        len(found.released),
         spoken,
     )
 
@@ -62,7 +69,7 @@ def portability(home: Home, registrant_id: str, request_id: str, out: Path, now:
     files = {"portability.json": archive.as_json({**_about(home.policy, request_id, now), "provided": taken})}
     files |= {f"tables/{name}.csv": spreadsheets.table(rows) for name, rows in taken.items()}
     size = archive.write(home, out, files, now)
-    return Packed(len(files), size, 0, sum(map(len, taken.values())), 0, 0, 0, wording.chosen(home.policy, found.language))
+    return Packed(len(files), size, 0, sum(map(len, taken.values())), 0, 0, 0, 0, wording.chosen(home.policy, found.language))
 
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
@@ -91,6 +98,11 @@ def _tables(found: Gathered) -> dict[str, list[Row]]:
         for one in found.records
         for path, value in spreadsheets.leaves(one["content"])
     ]
+    released: list[Row] = [
+        {**{name: one[name] for name in ("source", "dataset", "delivered_on", "record_no")}, "field": f"{one['field']}.{path}".strip("."), "value": value}
+        for one in found.released
+        for path, value in spreadsheets.leaves(one["content"])
+    ]
     marts: list[Row] = [
         {"mart": one["mart"], "channel": channel["channel"], "admitted": channel["admitted"], **rule}
         for one in found.marts
@@ -102,6 +114,7 @@ def _tables(found: Gathered) -> dict[str, list[Row]]:
         **{f"statements-{name}": rows for name, rows in found.statements.items()},
         **{f"held-{name}": rows for name, rows in found.held.items()},
         "records": records,
+        "released": released,
         "marts": marts,
         "profile": found.profile or [],
     }

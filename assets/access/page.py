@@ -86,6 +86,7 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
 
     golden = found.register.get("registrants", [])
     register = [_details(policy, wording.name("tables", "registrants", language), row, language) for row in golden]
+    released = [section("released", [_released(policy, one, language) for one in found.released])] if found.released else []
     return [
         section("register", register + grids({name: rows for name, rows in found.register.items() if name != "registrants"})),
         section("marts", [_mart(policy, one, language) for one in found.marts]),
@@ -93,6 +94,7 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
         section("held", grids(found.held)),
         section("statements", grids(found.statements)),
         section("records", [_record(policy, one, language) for one in found.records]),
+        *released,
     ]
 
 
@@ -136,6 +138,14 @@ def _record(policy: Policy, one: Row, language: Language) -> Grid:
     source = _value(policy, "source", one["source"], language)
     outcome = wording.name("texts", f"outcome_{one['outcome']}", language)
     title = " · ".join([source, one["dataset"], one["delivered_on"], str(one["record_no"]), outcome, *one["rules"]])
+    header = [wording.name("columns", key, language) for key in ("attribute", "value")]
+    return Grid(title, header, [[path, str(value)] for path, value in spreadsheets.leaves(one["content"])])
+
+
+def _released(policy: Policy, one: Row, language: Language) -> Grid:
+    title = " · ".join(
+        [_value(policy, "source", one["source"], language), one["dataset"], one["delivered_on"], str(one["record_no"]), *filter(None, [one["field"]])]
+    )
     header = [wording.name("columns", key, language) for key in ("attribute", "value")]
     return Grid(title, header, [[path, str(value)] for path, value in spreadsheets.leaves(one["content"])])
 

@@ -75,40 +75,34 @@ class Redaction:
         return value if kind in OF_THINGS or f"{kind}:{value}" in self.mine.known_by else REDACTED
 
 
-def told(dataset: Dataset, payload: str) -> tuple[Any, int]:
-    """What of a record is about the registrant alone, by the source's declaration; and how many fields are withheld."""
-    found = json.loads(payload)
-    withheld = [0]
-    kept = _kept(found, dataset.told, dataset.told_parts, withheld)
-    return kept, withheld[0]
+def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
+    """What of a record is about the registrant alone, by the source's declaration; and the fields that are withheld, with where they stand."""
+    withheld: list[tuple[str, Any]] = []
+    kept = _kept(json.loads(payload), dataset.told, dataset.told_parts, "", withheld)
+    return kept, withheld
 
 
-def _kept(found: Any, shape: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], withheld: list[int]) -> Any:
-    if isinstance(shape, Mapping):
-        if not isinstance(found, dict):
-            withheld[0] += found is not None
-            return None
-        withheld[0] += sum(1 for name, value in found.items() if name not in shape and value not in (None, "", [], {}))
-        return {name: _kept(_chosen(name, value, parts, withheld), shape[name], parts, withheld) for name, value in found.items() if name in shape}
-    if isinstance(shape, list):
-        if not isinstance(found, list):
-            withheld[0] += found is not None
-            return None
-        return [_kept(one, shape[0], parts, withheld) for one in found]
-    if isinstance(found, (dict, list)):
-        withheld[0] += 1
+def _kept(found: Any, shape: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], path: str, withheld: list[tuple[str, Any]]) -> Any:
+    if isinstance(shape, Mapping) and isinstance(found, dict):
+        below = {name: f"{path}.{name}".removeprefix(".") for name in found}
+        withheld += [(below[name], value) for name, value in found.items() if name not in shape and value not in (None, "", [], {})]
+        return {name: _part(name, value, shape[name], parts, below[name], withheld) for name, value in found.items() if name in shape}
+    if isinstance(shape, list) and isinstance(found, list):
+        return [_kept(one, shape[0], parts, f"{path}[{number}]", withheld) for number, one in enumerate(found)]
+    if isinstance(shape, (Mapping, list)) or isinstance(found, (dict, list)):
+        withheld += [(path, found)] if found is not None else []
         return None
     return found
 
 
-def _chosen(name: str, value: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], withheld: list[int]) -> Any:
+def _part(name: str, value: Any, shape: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], path: str, withheld: list[tuple[str, Any]]) -> Any:
     """Of a list whose elements say of what they are, those that are about the registrant alone."""
     if name not in parts or not isinstance(value, list):
-        return value
+        return _kept(value, shape, parts, path, withheld)
     field, allowed = parts[name]
-    kept = [one for one in value if isinstance(one, dict) and one.get(field) in allowed]
-    withheld[0] += len(value) - len(kept)
-    return kept
+    theirs = {number: isinstance(one, dict) and one.get(field) in allowed for number, one in enumerate(value)}
+    withheld += [(f"{path}[{number}]", one) for number, one in enumerate(value) if not theirs[number]]
+    return [_kept(one, shape[0], parts, f"{path}[{number}]", withheld) for number, one in enumerate(value) if theirs[number]]
 
 
 def every_text(value: Any) -> Iterator[str]:

@@ -28,6 +28,7 @@ def replay(home: Home) -> dict[str, int]:
         connection.execute(STATEMENT_MACROS)
         if not suppression.prepare(home, connection):
             return {}
+        holds.stage_waiting(home)
         for entry in deliveries.book(home):
             if _find_gone(home, connection, entry):
                 # What a statute keeps stays, as in the erasure; whether its time is over by now is decided when the register is built.

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import erasure
+from assets import erasure, holds
 from assets.backup import renewing
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
 from assets.graph.showing import counts_table, without_values
@@ -39,12 +39,20 @@ def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
     return dg.asset(key=["erasure", name], deps=after, group_name=group, kinds={kind}, owners=["team:privacy"], description=description, pool=WRITER, **more)
 
 
-@_asset("found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster.")
+@_asset(
+    "found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged."
+)
 @without_values
-def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Find whom the requests mean."""
-    counts = erasure.find(home, _open(context, home))
-    return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": counts_table(["request", "identifiers"], counts.items())})
+def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Take in what a statute may hold, and find whom the requests mean."""
+    asked = _open(context, home)
+    staged = holds.take_in(home, max(today.date, Today().date)) if asked else []
+    for source, day in sorted({(entry.source, entry.day) for entry in staged}):
+        for layer in ("raw", "staged"):
+            context.log_event(dg.AssetMaterialization([layer, source], partition=day, description="taken in by an erasure, for the orders in it"))
+    counts = erasure.find(home, asked)
+    identifiers = counts_table(["request", "identifiers"], counts.items())
+    return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": identifiers, "deliveries_staged_first": len(staged)})
 
 
 @_asset("suppressed", "parquet", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")

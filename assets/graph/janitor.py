@@ -48,9 +48,10 @@ LOOSE = ("compute_logs", "storage", "logs")
 def clean(home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS) -> Counter[str]:
     """Remove what is older than `days` days on `today`; answers counts by kind. A run that has not ended stays.
 
-    Doing it again does nothing more, so a killed one is just repeated. `busy` counts files that somebody was using: they are vacuumed the next time.
+    Of zero days old is everything that has ended, today's too. Doing it again does nothing more, so a killed one is just
+    repeated. `busy` counts files that somebody was using: they are vacuumed the next time.
     """
-    before = datetime.combine(today - timedelta(days=days), datetime.min.time(), UTC)
+    before = datetime.combine(today - timedelta(days=days or -1), datetime.min.time(), UTC)
     done: Counter[str] = Counter()
     for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED, created_before=before)):
         instance.delete_run(record.dagster_run.run_id)

@@ -6,7 +6,8 @@ notice to the registrant within the first month (GDPR 12(3)-(4)).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -38,7 +39,7 @@ def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Req
         reached = outgoing.on_file(home, request, request.registrants[0]) if len(request.registrants) == 1 else _unknown(home)
         extension = {"reason": reason, "at": now.isoformat(timespec="seconds"), "until": str(until), "told_by": reached.channel}
         extended = with_event(replace(request, extension=extension), "extended", now, reason)
-        outgoing.write(home, extended, reached, "extension", now, reason=reason, until=str(until))
+        outgoing.write(home, request, reached, "extension", now, reason=reason, until=str(until))
         requests.save(home, extended)
     return extended, reached.channel
 
@@ -61,6 +62,27 @@ def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now
         request = replace(request, decisions={**request.decisions, **told})
         for category, (decision, ground) in decided.items():
             request = with_event(request, "decided", now, f"{category}={decision}{f':{ground}' if ground else ''}")
+        requests.save(home, request)
+    return request
+
+
+def review(home: Home, request_id: str, decided: Mapping[str, tuple[str, str]], known: Collection[str], now: datetime) -> Request:
+    """Record what is decided of items that an access package withholds, after a person has looked at them (recital 63): `granted` lets one go out
+    with the package, `refused` keeps it on a ground. `known` are the items there are. The history tells how many, the item itself is sealed.
+    """
+    with requests.changing(home):
+        request = _open(home, request_id)
+        if request.right != "access":
+            raise RequestError(f"nothing is withheld of a request of {request.right}")
+        if set(decided) - set(known):
+            raise RequestError(f"nothing of that name is withheld: `register request withheld {request_id}` lists what is")
+        for decision, ground in decided.values():
+            if decision == "refused":
+                check_ground(request, ground)
+        told = {item: {"decision": decision, **({"ground": ground} if ground else {})} for item, (decision, ground) in decided.items()}
+        request = replace(request, withheld={**request.withheld, **told})
+        for (decision, ground), number in sorted(Counter(decided.values()).items()):
+            request = with_event(request, "reviewed", now, f"{number} {decision}{f':{ground}' if ground else ''}")
         requests.save(home, request)
     return request
 

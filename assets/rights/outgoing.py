@@ -93,9 +93,13 @@ def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") 
 
 
 def write(home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str) -> str:
-    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`."""
-    number = sum(1 for _ in folder(home).glob(f"{request.request_id}-*.json")) + 1
-    message_id = f"{request.request_id}-{number}"
+    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`.
+
+    `request` is as it was before what the message tells of came into its history: that grows with each, so no message has the id of
+    one that waits or was taken away.
+    """
+    waiting_ones = [int(path.stem.rpartition("-")[2]) for path in folder(home).glob(f"{request.request_id}-*.json")]
+    message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
     filled = {name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()}
     text = WORDS[kind][reached.language].format(controller=home.policy.controller.name, received=str(request.received_on(home)), **filled)
     message = {

@@ -2,7 +2,8 @@
 
 What is valid becomes a request of the ledger, and the file is destroyed. What is not is set aside as `requests/refused/<id>.json` with an error
 code and the names of our own fields, never a value; what it said is kept sealed for mending (`register request inbox --open`), as long
-as quarantine is kept, and its file is destroyed, too. A file taken in before a kill is known by the keyed hash of its bytes.
+as quarantine is kept, and its file is destroyed, too. A folder, or what may not be read, is moved
+to `requests/refused/<id>` as it is. A file taken in before a kill is known by the keyed hash of its bytes.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +27,8 @@ from assets.rights.requests import RequestError
 from schemas.requests import InboxRequest
 
 LARGEST = 64 * 1024
+# So much of a larger file is kept, for whoever must find out who wrote.
+KEPT = 1024 * 1024
 _FIELDS = set(InboxRequest.model_fields)
 
 
@@ -61,22 +65,33 @@ def take_in(home: Home, now: datetime) -> TakenIn:
     for path in sorted(folder(home).glob("*.json")) if folder(home).is_dir() else []:
         if path.name.startswith((".", UNFINISHED)):
             continue
-        content = path.read_bytes() if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST else b""
+        content = _content(path)
         try:
-            request_id = _take(home, path, content, now)
+            request_id = _take(home, content, now)
         except RefusedRequestError as refusal:
-            refused.append(_set_aside(home, content, refusal, now))
+            refused.append(_set_aside(home, path, content, refusal, now))
         else:
             received += [request_id] if request_id else []
         remove(path)
     return TakenIn(tuple(received), tuple(refused))
 
 
-def _take(home: Home, path: Path, content: bytes, now: datetime) -> str:
-    """The new request's id; empty when a request that is open was made of the same bytes."""
+def _content(path: Path) -> bytes | None:
+    """What a file says, or how a large one begins; None of what is no file that may be read."""
     if path.is_symlink() or not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            return file.read(KEPT)
+    except PermissionError:
+        return None
+
+
+def _take(home: Home, content: bytes | None, now: datetime) -> str:
+    """The new request's id; empty when a request that is open was made of the same bytes."""
+    if content is None:
         raise RefusedRequestError("REQ-INBOX-NOT-A-FILE")
-    if path.stat().st_size > LARGEST:
+    if len(content) > LARGEST:
         raise RefusedRequestError("REQ-INBOX-SIZE")
     said = parsed(content)
     intake = hmac.new(home.pepper, b"intake|" + content, hashlib.sha256).hexdigest()
@@ -120,8 +135,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _set_aside(home: Home, content: bytes, refusal: RefusedRequestError, now: datetime) -> str:
+def _set_aside(home: Home, path: Path, content: bytes | None, refusal: RefusedRequestError, now: datetime) -> str:
     refused_id = "X" + requests.new_id(now)[1:]
+    if content is None and not path.is_symlink() and (path.is_dir() or path.is_file()):
+        refused_folder(home).mkdir(mode=0o700, exist_ok=True)
+        path.rename(refused_folder(home) / refused_id)
     locked = sealed.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id] if content else ""
     told = {"refused_id": refused_id, "code": refusal.code, "fields": refusal.fields, "refused_at": now.isoformat(timespec="seconds"), "sealed": locked}
     write_all({refused_folder(home) / f"{refused_id}.json": json.dumps(told, sort_keys=True).encode()})
@@ -135,19 +153,29 @@ def refused(home: Home) -> list[dict[str, Any]]:
 
 
 def opened(home: Home, refused_id: str) -> str:
-    """What a file that was set aside said. Raises RequestError when there is none of that id."""
-    path = refused_folder(home) / f"{refused_id}.json"
-    if not (refused_id.isalnum() and path.exists()):
-        raise RequestError("no request file of that id was set aside; `register request inbox` shows them")
-    locked = json.loads(path.read_text())["sealed"]
+    """What a file that was set aside said. Raises RequestError when there is none of that id, or it was no file."""
+    locked = json.loads(_note(home, refused_id).read_text())["sealed"]
+    if (refused_folder(home) / refused_id).exists():
+        raise RequestError(f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came")
     return str(sealed.unseal(home, refused_id, locked) or "") if locked else ""
 
 
 def discard(home: Home, refused_id: str) -> None:
-    """Destroy what was set aside."""
-    opened(home, refused_id)
+    """Destroy what was set aside. Raises RequestError when there is nothing of that id."""
+    note, moved = _note(home, refused_id), refused_folder(home) / refused_id
     sealed.destroy(home, [refused_id])
-    remove(refused_folder(home) / f"{refused_id}.json")
+    if moved.is_dir():
+        shutil.rmtree(moved)
+    else:
+        moved.unlink(missing_ok=True)
+    remove(note)
+
+
+def _note(home: Home, refused_id: str) -> Path:
+    path = refused_folder(home) / f"{refused_id}.json"
+    if not (refused_id.isalnum() and path.exists()):
+        raise RequestError("no request file of that id was set aside; `register request inbox` shows them")
+    return path
 
 
 def forget(home: Home, before: date) -> int:

@@ -30,7 +30,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # restriction that holds. `weighing`: objected to, suspended until it is decided.
 State = Literal["received", "unclear", "erasing", "applying", "in_force", "weighing", "closed"]
 # What identifies people: only ever written sealed.
-SEALED = ("given", "resolved", "registrants", "candidates", "situation", "values")
+SEALED = ("given", "resolved", "registrants", "candidates", "situation", "values", "withheld")
 
 
 class RequestError(PlainError):
@@ -41,6 +41,7 @@ class RequestError(PlainError):
 class Request:
     """One request. The fields named in `SEALED` identify the registrant; all others are counts, codes, days and moments.
 
+    `withheld`: what is decided of items that an access package withholds, by item; sealed, because with the lake an item leads to a record.
     `given` and `resolved` are identifiers as `<type>:<value>`, `registrants` the ids found or chosen, `candidates` what was found that is
     not certain. `removed` counts rows per layer. `delivered` are the SHA-256 of what was delivered to the register for it.
     `without_key`: what is sealed cannot be read here, because the key was not brought along.
@@ -60,6 +61,7 @@ class Request:
     candidates: tuple[dict[str, Any], ...] = ()
     situation: str = ""
     values: dict[str, str] = field(default_factory=dict)
+    withheld: dict[str, dict[str, str]] = field(default_factory=dict)
     purpose: str = ""
     by: str = "all"
     verification: dict[str, str] = field(default_factory=dict)
@@ -113,6 +115,12 @@ def with_event(request: Request, what: str, now: datetime, told: str = "") -> Re
         raise ValueError(what)
     entry = {"at": now.isoformat(timespec="seconds"), "what": what, **({"told": told} if told else {})}
     return replace(request, events=(*request.events, entry))
+
+
+def note(home: Home, request_id: str, what: str, now: datetime, told: str = "") -> None:
+    """Add to the history of an open request what has been done for it."""
+    with changing(home):
+        save(home, with_event(load(home, request_id), what, now, told))
 
 
 def save(home: Home, *requests: Request) -> None:
@@ -219,7 +227,8 @@ def close(home: Home, request: Request, now: datetime, outcome: str = "granted",
 
 def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
     """Close requests together: the files without what was sealed first, then the keys, so that a kill leaves nothing half open."""
-    emptied: dict[str, Any] = {one.name: () if one.name in _TUPLES else {} if one.name == "values" else "" for one in fields(Request) if one.name in SEALED}
+    nothing: dict[str, Any] = {"situation": "", "values": {}, "withheld": {}}
+    emptied = {name: nothing.get(name, ()) for name in SEALED}
     done = []
     for one in requests:
         bare = replace(one, state="closed", closed_at=now.isoformat(timespec="seconds"), code={}, intake="", outcome=one.outcome or "granted", **emptied)

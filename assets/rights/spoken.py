@@ -140,8 +140,7 @@ def lift(home: Home, request_id: str, now: datetime) -> Request:
         request = _in(home, request_id, "in_force")
         if not announced(request):
             raise RequestError("the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first")
-        deliver_words(home, _words(request, "lifted"), now, ORIGIN)
-        requests.close(home, with_event(request, "lifted", now), now, "lifted")
+        requests.close(home, _lifted(home, request, now), now, "lifted")
     return requests.load(home, request_id)
 
 
@@ -151,9 +150,18 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
         request = _in(home, request_id, "weighing")
         answering.check_ground(request, ground)
         answering.tell_of_refusal(home, request, ground, now)
-        deliver_words(home, _words(request, "lifted"), now, ORIGIN)
-        requests.close(home, with_event(with_event(request, "lifted", now), "refused", now, ground), now, "refused", ground)
+        requests.close(home, with_event(_lifted(home, request, now), "refused", now, ground), now, "refused", ground)
     return requests.load(home, request_id)
+
+
+def _lifted(home: Home, request: Request, now: datetime) -> Request:
+    """Deliver the end of what the request has brought about; unless another one of the registrant's that asks for the same still stands: that one's end is."""
+    asked = (request.right, request.purpose)
+    others = [one for one in requests.every(home) if (one.right, one.purpose) == asked and one.request_id != request.request_id]
+    if any(one.state in ("applying", "weighing", "in_force") and set(one.registrants) & set(request.registrants) for one in others):
+        return request
+    deliver_words(home, _words(request, "lifted"), now, ORIGIN)
+    return with_event(request, "lifted", now)
 
 
 def _in(home: Home, request_id: str, *states: str) -> Request:

@@ -31,7 +31,9 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     home = Home(home_path())
     with writer(home):
         request = asked(home, request_id, "access")
-        done = package.access(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone), lang)
+        released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
+        done = package.access(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone), lang, released)
+        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
     _tell(done, machine)
 
 
@@ -45,6 +47,7 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
     with writer(home):
         request = asked(home, request_id, "portability")
         done = package.portability(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone))
+        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
     _tell(done, machine)
 
 
@@ -55,6 +58,8 @@ def _tell(done: package.Packed, machine: bool) -> None:
     click.echo(f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, {done.statements} statements, {done.records} records.")
     if done.withheld_fields or done.withheld_records:
         click.echo(f"Withheld, because they may tell of others: {done.withheld_fields} fields, {done.withheld_records} records.")
+    if done.released:
+        click.echo(f"Released by somebody who has looked at them: {done.released}.")
 
 
 def asked(home: Home, request_id: str, right: str) -> Request:

@@ -77,5 +77,5 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     if machine:
         as_json(vars(done))
     else:
-        click.echo(table(["source", "rows removed again"], sorted(done.removed.items())) if done.removed else "Nobody has been erased since.")
+        click.echo(table(["source", "rows removed again"], sorted(done.removed.items())) if done.removed else "Nobody who has been erased was in it.")
         click.echo(f"Restored {generation}: {done.registrants} registrants. Run `register refresh` to take in what has been delivered since.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -13,7 +14,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.request import shown
 from pipelines.command.showing import as_json, table
 from pipelines.days import range_tags
-from pipelines.resources import home_path, writer
+from pipelines.resources import home_path, report_died, writer
 
 
 @click.command()
@@ -31,18 +32,17 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         asked = [requests.load(home, request_id).request_id for request_id in request_ids] or pending
     except RequestError as error:
         raise CommandError(str(error)) from None
-    wanted = [request_id for request_id in asked if request_id in pending]
+    wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
     if not wanted:
+        report_died(home)
         as_json({"erased": []}) if machine else click.echo("Nothing to erase: no request is pending.")
         return
     from pipelines.command.refresh import dagster, execute
 
     with writer(home):
         instance, job = dagster()
-        known = instance.get_dynamic_partitions("requests")
-        instance.add_dynamic_partitions("requests", [one for one in pending if one not in known])
-        for first, last in _stretches(instance.get_dynamic_partitions("requests"), set(wanted)):
-            execute(job("erasure_backfill"), instance, today, range_tags(first, last))
+        made_neighbours(instance, wanted, pending)
+        execute(job("erasure_backfill"), instance, today, range_tags(wanted[0], wanted[-1]))
     after = [requests.load(home, request_id) for request_id in wanted]
     done = [shown(home, one) for one in after]
     if machine:
@@ -54,12 +54,16 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
 
 
-def _stretches(known: list[str], wanted: set[str]) -> list[tuple[str, str]]:
-    """Runs of neighbouring partitions that are all wanted: one run covers a range of partitions, and no more."""
-    found: list[tuple[str, str]] = []
-    previous = ""
-    for key in known:
-        if key in wanted:
-            found[-1:] = [(found[-1][0], key)] if found and previous in wanted else [*found[-1:], (key, key)]
-        previous = key
-    return found
+def made_neighbours(instance: Any, wanted: list[str], pending: list[str]) -> None:
+    """Have a partition for every pending request, those that are wanted side by side at the end: one run covers a range of them, and no more.
+
+    A pending one has nothing to its name in Dagster yet, so its key can be taken away and put back; killed in between, the next look puts it back.
+    """
+    known = instance.get_dynamic_partitions("requests")
+    instance.add_dynamic_partitions("requests", [one for one in pending if one not in known])
+    known = instance.get_dynamic_partitions("requests")
+    first = known.index(wanted[0])
+    if known[first : first + len(wanted)] != wanted:
+        for request_id in wanted:
+            instance.delete_dynamic_partition("requests", request_id)
+        instance.add_dynamic_partitions("requests", wanted)

@@ -8,10 +8,10 @@ import click
 
 from assets.home import Home
 from assets.recipients import notices
-from assets.rights import finding, rectification
+from assets.rights import finding, rectification, requests
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
-from pipelines.command.showing import as_json
+from pipelines.command.showing import as_json, unseen
 from pipelines.resources import home_path
 from schemas.staged import RECTIFIABLE
 
@@ -44,6 +44,7 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     run_refresh(home, now.date(), {str(now.date())})
     if rectification.staged(home, digest) != len(values):
         raise CommandError("the correction was not taken in whole: `register refresh` tells what was refused or quarantined")
+    requests.note(home, request_id, "applied", now, ", ".join(sorted(values)))
     # GDPR 19: whoever has had the old value is told.
     told = notices.release(home, [request_id], now)
     if machine:
@@ -61,5 +62,5 @@ def _values(changes: tuple[str, ...]) -> dict[str, str]:
         name, sign, value = change.partition("=")
         if not sign or name not in RECTIFIABLE or name in values:
             raise CommandError(f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be corrected, once: {', '.join(RECTIFIABLE)}")
-        values[name] = click.prompt(name.replace("_", " "), hide_input=True) if value == "-" else value
+        values[name] = unseen(name.replace("_", " ")) if value == "-" else value
     return values

@@ -20,11 +20,10 @@ from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 from pipelines.dagster_home import prepare_dagster
 from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
-from pipelines.resources import home_path, writer
+from pipelines.resources import HEADLESS, home_path, writer
 from schemas.marts import MARTS
 
 DAY = click.DateTime(["%Y-%m-%d"])
-HEADLESS = {"register/headless": "true"}
 
 
 @click.command()
@@ -100,10 +99,7 @@ def _refusals(home: Home) -> list[tuple[str, str]]:
 
 
 def dagster() -> tuple[Any, Any]:
-    """The data root's Dagster instance, and how to get a job by name. Only while the writer's lock is held.
-
-    Whatever headless run is still unfinished then has died: only one at a time holds the lock. It is reported as failed.
-    """
+    """The data root's Dagster instance, and how to get a job by name. Only while the writer's lock is held."""
     import warnings
 
     prepare_dagster()
@@ -111,14 +107,10 @@ def dagster() -> tuple[Any, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import dagster as dg
-        from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
         from pipelines.definitions import defs
 
-        instance = dg.DagsterInstance.get()
-        for run in instance.get_runs(dg.RunsFilter(tags=HEADLESS, statuses=list(IN_PROGRESS_RUN_STATUSES))):
-            instance.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
-        return instance, defs.resolve_job_def
+        return dg.DagsterInstance.get(), defs.resolve_job_def
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:

@@ -13,9 +13,9 @@ from assets.home import Home
 from assets.rights import finding, request_inbox, requests, spoken
 from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
-from pipelines.command.showing import as_json, table
+from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import home_path
-from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS
+from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
 from schemas.staged import CHANNELS as BY
 from schemas.staged import SPOKEN_OF
 
@@ -75,7 +75,9 @@ def _command(right: str) -> click.Command:
     def receive(channel: str | None, received: datetime | None, machine: bool, **said: Any) -> None:
         home = opened_home()
         given, channel = _asked({kind: said.get(kind) for kind in IDENTIFIERS}, channel)
-        situation = click.prompt("situation", hide_input=True) if said.get("situation") == "-" else said.get("situation") or ""
+        weighed = right == "objection" and said.get("purpose") not in UNCONDITIONAL
+        asking = said.get("situation") == "-" or (weighed and said.get("situation") is None and sys.stdin.isatty())
+        situation = unseen("situation", default="") if asking else said.get("situation") or ""
         now = datetime.now(home.policy.zone)
         try:
             request_id = requests.receive(
@@ -112,7 +114,7 @@ def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str,
         channel = click.prompt("how did the request come", type=click.Choice(CHANNELS))
     if typed and not any(given.values()):
         given[click.prompt("by what is the registrant named", type=click.Choice(IDENTIFIERS))] = "-"
-    filled = {kind: click.prompt(kind.replace("_", " "), hide_input=True) if value == "-" else value for kind, value in given.items() if value}
+    filled = {kind: unseen(kind.replace("_", " ")) if value == "-" else value for kind, value in given.items() if value}
     return {kind: value for kind, value in filled.items() if value}, channel
 
 
@@ -185,7 +187,7 @@ def show_request(request_id: str, private: bool, machine: bool) -> None:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             click.echo(f"{name}:" + "".join("\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in one.items()) for one in value))
         else:
-            click.echo(f"{name}: {value}")
+            click.echo(harmless(f"{name}: {value}"))
 
 
 def _plain(value: object) -> str:
@@ -223,7 +225,7 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
     now = datetime.now(home.policy.zone)
     try:
         if refused_id:
-            click.echo(request_inbox.opened(home, refused_id))
+            click.echo(harmless(request_inbox.opened(home, refused_id)))
             return
         if discarded_id:
             request_inbox.discard(home, discarded_id)

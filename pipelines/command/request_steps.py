@@ -1,7 +1,8 @@
-"""`register request find|preview|verify|extend|decide|refuse|lift|close`: what people do with a request until it is answered."""
+"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close`: what people do with a request until it is answered."""
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +10,17 @@ from datetime import datetime
 
 import click
 
+from assets.access import gathering
 from assets.home import Home
 from assets.rights import answering, finding, requests, spoken, verification
 from assets.rights.preview import preview
 from assets.rights.requests import RequestError
+from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, opened_home, request, shown, today_of
-from pipelines.command.showing import as_json, table
-from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS
+from pipelines.command.showing import as_json, harmless, table, unseen
+from pipelines.resources import writer
+from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
 
@@ -76,6 +80,8 @@ def show_preview(request_id: str, machine: bool) -> None:
         found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
         if found.state == "unclear":
             raise RequestError(found.why)
+        if found.state == "closed":
+            raise RequestError(f"request {request_id} is closed: nobody knows any more whom it meant")
     seen = preview(home, found, today_of(home))
     if machine:
         as_json(seen.told())
@@ -111,7 +117,7 @@ def verify(request_id: str, means: str | None, send: bool, to: str | None, code:
                 finding.record(home, [request_id], now)
             told = f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
         elif code:
-            verification.check_code(home, request_id, click.prompt("code", hide_input=True) if code == "-" else code, now)
+            verification.check_code(home, request_id, unseen("code") if code == "-" else code, now)
             told = "verified by the code"
         else:
             verification.verified(home, request_id, str(means), now)
@@ -141,19 +147,24 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
 @click.argument("request_id")
 @click.option("--registrant", help="Whom the request means, of those that were found.")
 @click.option("--category", "categories", multiple=True, metavar="CATEGORY=granted|refused:GROUND", help="What is decided of a category; may be repeated.")
+@click.option("--withheld", "items", multiple=True, metavar="ITEM=granted|refused:GROUND", help="Whether it goes out with the package; may be repeated.")
 @click.option("--uphold", is_flag=True, help="An objection that was weighed stands.")
 @MACHINE
-def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], uphold: bool, machine: bool) -> None:
-    """Decide whom a request means, what is done with each category, or that an objection stands."""
+def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], items: tuple[str, ...], uphold: bool, machine: bool) -> None:
+    """Decide whom a request means, what is done with each category or with what is withheld, or that an objection stands."""
     home = opened_home()
     now = datetime.now(home.policy.zone)
-    if not (registrant or categories or uphold):
+    if not (registrant or categories or items or uphold):
         if not sys.stdin.isatty():
-            raise click.UsageError("give --registrant, --category or --uphold")
+            raise click.UsageError("give --registrant, --category, --withheld or --uphold")
         registrant = click.prompt("which registrant does the request mean")
     with _told():
         if categories:
-            answering.decide(home, request_id, dict(_category(one) for one in categories), now)
+            answering.decide(home, request_id, dict(_decision(one, "--category", "CATEGORY") for one in categories), now)
+        if items:
+            decided = dict(_decision(one, "--withheld", "ITEM") for one in items)
+            known = [one.item for one in _withheld(home, request_id)]
+            answering.review(home, request_id, decided, known, now)
         if registrant:
             found = finding.decide(home, request_id, registrant, now)
             if found.right in SPOKEN_RIGHTS:
@@ -163,12 +174,46 @@ def decide(request_id: str, registrant: str | None, categories: tuple[str, ...],
     _show(home, request_id, machine, "decided")
 
 
-def _category(told: str) -> tuple[str, tuple[str, str]]:
-    category, _, decision = told.partition("=")
+def _decision(told: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
+    named, _, decision = told.partition("=")
     decision, _, ground = decision.partition(":")
     if decision not in ("granted", "refused") or (decision == "refused") != bool(ground):
-        raise click.UsageError("--category takes CATEGORY=granted, or CATEGORY=refused:GROUND")
-    return category, (decision, ground)
+        raise click.UsageError(f"{option} takes {what}=granted, or {what}=refused:GROUND")
+    return named, (decision, ground)
+
+
+def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
+    with writer(home):
+        return gathering.withheld(home, registrant_of(home, asked(home, request_id, "access")))
+
+
+@request.command("withheld")
+@click.argument("request_id")
+@click.option("--private", is_flag=True, help="Also the fields' names and contents: for whoever decides, on their own screen.")
+@MACHINE
+def show_withheld(request_id: str, private: bool, machine: bool) -> None:
+    """What the access package withholds because it may tell of others, item by item, with what is decided of it.
+
+    With --private as it would be handed out: the identifiers and full names of others that are recognised are redacted; look for what is not.
+    `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
+    """
+    home = opened_home()
+    with _told():
+        found = _withheld(home, request_id)
+        decided = requests.load(home, request_id).withheld
+    told = []
+    for one in found:
+        where = {"item": one.item, "kind": one.kind, "source": one.source, "dataset": one.dataset, "delivered_on": one.delivered_on, "record_no": one.record_no}
+        decision = decided.get(one.item, {})
+        where |= {"decided": ":".join(decision[name] for name in ("decision", "ground") if name in decision)}
+        told.append({**where, "field": one.field, "content": one.content} if private else where)
+    if machine:
+        as_json(told)
+        return
+    columns = ("item", "kind", "source", "dataset", "delivered_on", "record_no", "decided")
+    click.echo(table(["item", "kind", "source", "dataset", "delivered", "record", "decided"], [[str(one[name]) for name in columns] for one in told]))
+    for seen in told if private else ():
+        click.echo(harmless(f"\n{seen['item']}: {seen['field'] or 'the whole record'}\n  {json.dumps(seen['content'], ensure_ascii=False)}"))
 
 
 @request.command("refuse")
@@ -182,7 +227,9 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     if ground is None:
         if not sys.stdin.isatty():
             raise click.UsageError("Missing option '--ground': a refusal needs a recorded ground. Choose from: " + ", ".join(GROUNDS))
-        ground = click.prompt("on which ground", type=click.Choice(list(GROUNDS)))
+        with _told():
+            asked_of = requests.load(home, request_id)
+        ground = click.prompt("on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose)))
     with _told():
         if requests.load(home, request_id).state == "weighing":
             spoken.refuse(home, request_id, ground, now)

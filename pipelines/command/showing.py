@@ -1,8 +1,10 @@
-"""Plain tables for people, JSON for machines."""
+"""Plain tables for people, JSON for machines, and values that are typed unseen."""
 
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterable, Sequence
 
 import click
@@ -23,3 +25,15 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def as_json(value: object) -> None:
     """Print a value for machines."""
     click.echo(json.dumps(value, sort_keys=True, default=str))
+
+
+def harmless(text: str) -> str:
+    """What somebody else wrote, without what would command a terminal: control characters but line ends and tabs are shown as escapes."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", text)
+
+
+def unseen(what: str, default: str | None = None) -> str:
+    """A value that must not stand in the shell's history: typed at the terminal unseen, or piped in by a script, a line for each."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, default=default, show_default=False))
+    return sys.stdin.readline().rstrip("\r\n")

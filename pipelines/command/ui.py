@@ -12,16 +12,18 @@ import click
 
 from assets.home import Home
 from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import home_path
+from pipelines.resources import home_path, report_died
 
 
 @click.command()
 @click.option("--port", type=int, default=3000, show_default=True)
 def ui(port: int) -> None:
     """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
-    Home(home_path()).create()
+    home = Home(home_path())
+    home.create()
     os.environ["REGISTER_HOME"] = str(home_path())
     prepare_dagster()
+    report_died(home)
     workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
     # Started in the background by a shell, the interrupt is ignored, and Dagster ends by it and by nothing else.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

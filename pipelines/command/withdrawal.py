@@ -11,7 +11,7 @@ from assets.rights import withdrawal
 from assets.rights.finding import canonical
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
-from pipelines.command.showing import as_json
+from pipelines.command.showing import as_json, unseen
 from pipelines.resources import home_path
 from schemas.staged import CHANNELS, SPOKEN_OF
 
@@ -55,7 +55,7 @@ def withdraw(identifier: str | None, purpose: str, channel: str, machine: bool, 
 
 def _meant(home: Home, given: dict[str, str | None]) -> str:
     """The one identifier that was given, as the register writes it; raises RequestError when it is none or several."""
-    asked = {name: click.prompt(name.replace("_", " "), hide_input=True) if value == "-" else value for name, value in given.items() if value}
+    asked = {name: unseen(name.replace("_", " ")) if value == "-" else value for name, value in given.items() if value}
     if len(asked) != 1:
         raise RequestError("give one identifier: the value itself, or an option such as --email or --customer-number")
     name, value = next(iter(asked.items()))

@@ -8,15 +8,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets import erasure
+from assets import erasure, holds, raw
+from assets.backup import generations, restoring
 from assets.home import Home
 from assets.proof import certificates
 from assets.rights import finding, requests
 from assets.rights.preview import preview
+from assets.sources import crm
 from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
-from tests.conftest import build, rows
+from tests.conftest import build, csv, put, rows, take_in
 from tests.e2e.homes import book, parquet_rows
-from tests.e2e.test_erasure import found_anywhere
+from tests.e2e.test_erasure import Known, found_anywhere
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def asked(home: Home) -> str:
 
 def erased(home: Home) -> certificates.Issued:
     request_id = asked(home)
+    holds.take_in(home, TODAY)
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
     erasure.remove(home, [request_id], TODAY)
@@ -101,8 +104,6 @@ def test_what_is_over_is_not_held(home: Home) -> None:
 
 
 def test_a_killed_removal_certifies_the_same_holds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    from assets import holds
-
     request_id = asked(home)
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
@@ -122,3 +123,65 @@ def test_a_killed_removal_certifies_the_same_holds(home: Home, monkeypatch: pyte
     [certificate] = erasure.close(home, [request_id], NOW).certificates
     assert certificate.decisions["order"] == "held"
     assert certificate.rows["raw"] == 9
+
+
+LATE, LATE_ORDER = "2026-11-19", "T-790001"
+
+
+def order(one: Known, number: str) -> dict[str, str]:
+    return {
+        "order_number": number, "contact_id": one.contact_id, "customer_number": one.customer_number, "ordered_at": "2026-11-18T10:00:00Z",
+        "status": "delivered", "amount": "35.00", "currency": "EUR", "items": "1",
+    }  # fmt: skip
+
+
+def order_late(home: Home) -> None:
+    """An order of the leaving and one of the staying namesake wait in the inbox, and a contract that no statute holds."""
+    put(home, "crm", LATE, "orders", csv([order(LEAVES, LATE_ORDER), order(STAYS, "T-790002")]), 2)
+    contract = {"contract_number": "K-790001", "customer_number": LEAVES.customer_number, "product": "sähkö", "status": "active", "starts_on": "2026-11-01"}
+    put(home, "crm", LATE, "contracts", csv([contract]), 1)
+
+
+def held_orders(home: Home) -> list[str]:
+    return [one["order_number"] for one in rows(home, "FROM segregated_orders ORDER BY order_number")]
+
+
+def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(home: Home) -> None:
+    """1336/1997, 2:10: what the accounts need does not hang on which night it came."""
+    order_late(home)
+    certificate = erased(home)
+    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+    assert '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":2' in (
+        certificates.path_of(home, certificate.request_id).read_text()
+    )
+    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert [one["order_number"] for one in rows(home, "FROM orders ORDER BY order_number")] == [STAYS.order_number, "T-790002"]
+
+
+def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(home: Home) -> None:
+    """A refresh was killed between the two."""
+    order_late(home)
+    raw.ingest(home, crm.SOURCE, None, TODAY)
+    erased(home)
+    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+    assert all(entry.conserved for entry in book(home.root))
+
+
+def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(home: Home) -> None:
+    order_late(home)
+    erased(home)
+    assert {path.name.split("-")[0] for path in (home.inbox / "crm" / LATE).iterdir()} == {"contracts"}
+    take_in(home)
+    build(home, TODAY)
+    assert found_anywhere(home.root, [*LEAVES.identifiers, "K-790001"]) == []
+    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+
+
+def test_an_order_is_held_in_a_backup_in_whose_raw_it_was_alone(home: Home) -> None:
+    order_late(home)
+    raw.ingest(home, crm.SOURCE, None, TODAY)
+    generation = generations.make(home, None, NOW).name
+    erased(home)
+    restoring.restore(home, None, generation, TODAY)
+    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []

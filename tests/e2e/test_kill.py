@@ -104,3 +104,16 @@ def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(refreshed:
     assert book(disturbed) == book(undisturbed)
     assert leftovers(disturbed) == []
     assert unfinished_runs(disturbed) == []
+
+
+def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(refreshed: Refreshed, tmp_path: Path) -> None:
+    """Nothing is left to do, and the next command says so; the run is reported all the same."""
+    root = copied(refreshed.root, tmp_path / "data")
+    row = next(row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code")
+    request_id = register(root, "request", "erasure", "--channel", "written", "--identity-code", row[2]).out.strip()
+    assert killed_at(root, f"secrets/request-keys/{request_id}.key", "erase", *AS_OF)
+    assert [one.split()[0] for one in unfinished_runs(root)] == ["erasure_backfill"]
+    ended = register(root, "erase", *AS_OF)
+    assert (ended.code, ended.err) == (0, "")
+    assert "Nothing to erase" in ended.out
+    assert unfinished_runs(root) == []

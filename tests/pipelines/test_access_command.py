@@ -43,9 +43,11 @@ def typed(home: Home, command: object, *words: str, given: str | None = None) ->
 
 @pytest.mark.parametrize(("right", "command"), [("access", access.access), ("portability", access.portability)])
 def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right: str, command: object) -> None:
-    answer = typed(known, command, ask(known, right, f"identity_code:{SELF_CODE}"), "--out", str(tmp_path / "one.zip"))
+    request_id = ask(known, right, f"identity_code:{SELF_CODE}")
+    answer = typed(known, command, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 0, answer.output
     assert answer.output.startswith("Written: ")
+    assert requests.load(known, request_id).events[-1]["what"] == "packed"
     assert not any(one in answer.output for one in ("Aino", SELF_CODE, SELF_NUMBER, "@"))
     assert (tmp_path / "one.zip").exists()
 

@@ -67,7 +67,7 @@ def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> 
     def withheld(name: str, value: object) -> None:
         kept, fields = redaction.told(dataset, json.dumps({name: value, **dict.fromkeys(dataset.told, "own")}))
         assert "Qzannex" not in json.dumps(kept)
-        assert fields >= (value not in ([], {}))
+        assert len(fields) >= (value not in ([], {}))
 
     withheld()
     assert dataset.told
@@ -80,7 +80,7 @@ def test_groups_about_relatives_are_withheld_whatever_their_fields_are_called(gr
     kept, fields = redaction.told(dataset, json.dumps(payload))
     assert "Qzannex" not in json.dumps(kept)
     assert [one["etunimi"] for one in kept["tietoryhmat"]] == ["Aino"]
-    assert fields == 2
+    assert len(fields) == 2
 
 
 @pytest.mark.parametrize("value", [{"etunimi": "Qzannex"}, ["Qzannex"]])
@@ -88,4 +88,4 @@ def test_what_is_nested_where_a_text_belongs_is_withheld(value: object) -> None:
     dataset = next(dataset for source, dataset in DATASETS if source == "credit_bureau")
     kept, fields = redaction.told(dataset, json.dumps({"creditClass": value, "remarks": "Qzannex", "scale": "1"}))
     assert kept == {"creditClass": None, "remarks": None, "scale": "1"}
-    assert fields == 2
+    assert len(fields) == 2

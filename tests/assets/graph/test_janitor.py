@@ -53,6 +53,12 @@ def counts(home: Home) -> dict[str, int]:
     return found
 
 
+def test_of_zero_days_old_is_what_was_typed_today_too(home: Home, instance: dg.DagsterInstance) -> None:
+    ran(instance)
+    assert clean(home, instance, TODAY, 0)["runs"] == 1
+    assert not any(TYPED.encode() in path.read_bytes() for path in home.dagster.rglob("*") if path.is_file())
+
+
 def test_runs_go_with_their_events_checks_and_tags_and_out_of_the_bytes(home: Home, instance: dg.DagsterInstance) -> None:
     run_id = ran(instance)
     assert counts(home)["index.db/asset_check_executions"] > 0

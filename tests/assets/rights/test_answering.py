@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from assets.home import Home
-from assets.rights import answering, finding, outgoing, requests, sealed
+from assets.rights import answering, finding, outgoing, requests, sealed, verification
 from assets.rights.requests import RequestError
 from schemas.requests import GROUNDS, RIGHTS, refusable
 from tests.assets.known_registrants import LEAVES, NOW
@@ -28,6 +28,23 @@ def asked(home: Home, right: str = "access", days_ago: int = 0, purpose: str = "
 
 def messages(home: Home) -> list[dict[str, str]]:
     return [json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))]
+
+
+def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(home: Home) -> None:
+    """Of what was written the code goes when it is used up, and the sender takes what is sent."""
+    request_id = asked(home)
+    verification.send_code(home, request_id, NOW)
+    [code] = messages(home)
+    answering.extend(home, request_id, "complexity", NOW)
+    verification.check_code(home, request_id, code["text"].split("on ")[1][:6], NOW)
+    verification.send_code(home, request_id, NOW)
+    assert sorted(one["kind"] for one in messages(home)) == ["code", "extension"]
+    used = {code["message_id"], *(one["message_id"] for one in messages(home))}
+    for path in outgoing.folder(home).iterdir():
+        path.unlink()
+    answering.refuse(home, request_id, "REQ-EXCESSIVE", NOW)
+    [refusal] = messages(home)
+    assert (len(used), refusal["message_id"] in used) == (3, False)
 
 
 def test_an_extension_is_told_within_the_first_month(home: Home) -> None:

@@ -88,6 +88,28 @@ def test_links_and_unfinished_files_are_not_followed(home: Home, tmp_path: Path)
     assert len(list(request_inbox.folder(home).iterdir())) == 2
 
 
+def test_a_folder_is_moved_aside_whole_and_stops_no_other_request(home: Home) -> None:
+    path = request_inbox.folder(home) / "0.json"
+    path.mkdir()
+    (path / "letter.txt").write_text("maija.esimerkki")
+    drop(home, SAID)
+    taken = request_inbox.take_in(home, NOW)
+    assert (len(taken.received), len(taken.refused), path.exists()) == (1, 1, False)
+    assert (request_inbox.refused_folder(home) / taken.refused[0] / "letter.txt").exists()
+    with pytest.raises(requests.RequestError, match="as it came"):
+        request_inbox.opened(home, taken.refused[0])
+    request_inbox.take_in(home, NOW + timedelta(days=31))
+    assert not (request_inbox.refused_folder(home) / taken.refused[0]).exists()
+
+
+def test_of_a_file_that_is_too_large_it_is_kept_how_it_begins(home: Home) -> None:
+    (request_inbox.folder(home) / "large.json").write_text("maija.esimerkki asks" + " " * 2 * request_inbox.KEPT)
+    [refused_id] = request_inbox.take_in(home, NOW).refused
+    assert [one["code"] for one in request_inbox.refused(home)] == ["REQ-INBOX-SIZE"]
+    assert request_inbox.opened(home, refused_id).startswith("maija.esimerkki asks")
+    assert b"maija.esimerkki" not in every_byte(home)
+
+
 def test_a_file_taken_in_just_before_a_kill_is_no_second_request(home: Home) -> None:
     drop(home, SAID)
     request_inbox.take_in(home, NOW)

@@ -21,6 +21,9 @@ from tests.conftest import refresh
 LATER = NOW + timedelta(hours=1)
 
 
+BOTH = (f"identity_code:{LEAVES.identity_code}", f"customer_number:{LEAVES.customer_number}")
+
+
 @pytest.fixture
 def home(known_home: Home) -> Home:
     return known_home
@@ -126,6 +129,19 @@ def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_
     assert (refused.state, refused.outcome, refused.why) == ("closed", "refused", "REQ-COMPELLING")
     refresh(home, TODAY)
     assert marts_with(home, leaves) == before
+
+
+def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(home: Home) -> None:
+    """Letters come twice: while the other is weighed, the suspension holds; with the last it ends."""
+    leaves = registrant_of(home, LEAVES.identity_code)
+    first, second = (ask(home, "objection", "legitimate_interest", given=given) for given in BOTH)
+    refused = spoken.refuse(home, first.request_id, "REQ-COMPELLING", LATER)
+    assert (refused.state, "lifted" in [one["what"] for one in refused.events]) == ("closed", False)
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    spoken.refuse(home, second.request_id, "REQ-COMPELLING", LATER)
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" not in keeping_out(home, leaves, "direct_marketing")
 
 
 def test_an_objection_that_is_upheld_stands(home: Home) -> None:

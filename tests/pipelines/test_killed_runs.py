@@ -1,0 +1,87 @@
+"""A run whose process was killed is told to have failed before another one writes: nothing looks as if it were still going on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from dagster._core.utils import make_new_run_id
+
+from assets.home import Home
+from pipelines.dagster_home import prepare_dagster
+from pipelines.resources import COMMAND, HEADLESS, report_died, writer
+from pipelines.sensors import request_sensor
+
+STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
+
+
+@pytest.fixture
+def instance(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("REGISTER_HOME", str(home.root))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    prepare_dagster()
+    with dg.DagsterInstance.from_config(str(home.dagster)) as made:
+        yield made
+
+
+def going_on(instance: dg.DagsterInstance, **tags: str) -> str:
+    """A run that Dagster takes for going on."""
+    run = dg.DagsterRun(job_name="erasure_backfill", run_id=make_new_run_id(), tags=tags, status=STARTED)
+    instance.add_run(run)
+    return run.run_id
+
+
+def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    return run.status
+
+
+def died_holding(home: Home, who: str) -> None:
+    (home.root / "writer.lock").write_text(who)
+
+
+def test_a_run_of_a_killed_command_is_reported_as_failed(home: Home, instance: dg.DagsterInstance) -> None:
+    ours, launched = going_on(instance, **HEADLESS), going_on(instance)
+    died_holding(home, COMMAND)
+    report_died(home)
+    assert (status(instance, ours), status(instance, launched)) == (FAILED, STARTED)
+    assert (home.root / "writer.lock").read_text() == ""
+
+
+def test_a_killed_run_that_was_launched_in_the_ui_is_reported_by_its_id(home: Home, instance: dg.DagsterInstance) -> None:
+    waits, died = going_on(instance), going_on(instance)
+    died_holding(home, died)
+    with writer(home):
+        assert (status(instance, waits), status(instance, died)) == (STARTED, FAILED)
+
+
+def test_while_somebody_writes_nothing_is_reported(home: Home, instance: dg.DagsterInstance) -> None:
+    run = going_on(instance, **HEADLESS)
+    died_holding(home, COMMAND)
+    descriptor = os.open(home.root / "writer.lock", os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        report_died(home)
+        assert status(instance, run) == STARTED
+    finally:
+        os.close(descriptor)
+
+
+def test_the_daemon_sees_to_it_within_the_request_sensor_s_time(home: Home, instance: dg.DagsterInstance) -> None:
+    run = going_on(instance, **HEADLESS)
+    died_holding(home, COMMAND)
+    with dg.build_sensor_context(instance=instance) as context:
+        request_sensor(context)
+    assert status(instance, run) == FAILED
+
+
+def test_who_ends_leaves_no_mark(home: Home, instance: dg.DagsterInstance) -> None:
+    run = going_on(instance, **HEADLESS)
+    with writer(home):
+        assert (home.root / "writer.lock").read_text() == COMMAND
+    report_died(home)
+    assert status(instance, run) == STARTED
