@@ -165,7 +165,7 @@ class _Run:
             chosen = passes.again(columns, model.passes, self.report.records) if model and model.passes else passes.choose(self.hashes, columns)
             opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
             # Keys are many, and most are not compared.
-            self.hashes.forget()
+            self.hashes.forget(but=fields.looked_at(self.compared))
             self.report.passes = [asdict(one) for one in opened]
             self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
         return chosen

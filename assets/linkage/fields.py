@@ -306,6 +306,12 @@ def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(level.share for field in fields for level in field.levels if level.share))
 
 
+def looked_at(fields: Iterable[Field]) -> set[str]:
+    """SQL of the values whose hashes tell whether two records are alike."""
+    several = tuple(fields)
+    return {sql for field in several for sql in (field.known, field.same, field.told) if sql} | set(share_columns(several))
+
+
 def pattern(fields: tuple[Field, ...]) -> str:
     """SQL: the levels of all fields in one number."""
     return "(" + " + ".join(f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)) + ")"

@@ -45,14 +45,13 @@ class Hashes:
         new = sorted(set(expressions) - set(self._single))
         if not new:
             return
-        columns = ", ".join(f"hash(({sql})::VARCHAR) AS h{number}" for number, sql in enumerate(new))
+        columns = ", ".join(f"CASE WHEN ({sql}) IS NULL THEN 0::UBIGINT ELSE hash(({sql})::VARCHAR) END AS h{number}" for number, sql in enumerate(new))
         # Arrow's columns are made on all processors; numpy's on one.
-        rows = self.connection.sql(f"SELECT id, {columns}, hash(NULL::VARCHAR) AS nothing FROM linkage_records").to_arrow_table()
+        rows = self.connection.sql(f"SELECT id, {columns} FROM linkage_records").to_arrow_table()
         places = self.places(rows["id"].to_numpy().astype(np.int64))
         for number, sql in enumerate(new):
             self._single[sql] = values = np.empty(len(self), np.uint64)
-            found = rows[f"h{number}"].to_numpy()
-            values[places] = np.where(found == rows["nothing"][0].as_py(), np.uint64(0), found) if len(found) else found
+            values[places] = rows[f"h{number}"].to_numpy()
 
     def single(self, sql: str) -> Hashed:
         """(records,): the hash of one value of each record."""
@@ -73,9 +72,10 @@ class Hashes:
             self._every[sql] = [(places[turn == number], values[turn == number]) for number in range(int(turn.max(initial=-1)) + 1)]
         return self._every[sql]
 
-    def forget(self) -> None:
-        """Let go of what was read; what is asked for again is read again."""
-        self._single.clear()
+    def forget(self, but: Iterable[str] = ()) -> None:
+        """Let go of what was read, `but` for some values; what is asked for again is read again."""
+        kept = set(but)
+        self._single = {sql: values for sql, values in self._single.items() if sql in kept}
         self._every.clear()
 
     def head(self, records: int) -> Hashes:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.fields import BITS, Field
+from assets.linkage.fields import BITS, Field, looked_at
 from assets.linkage.hashes import Hashed, Hashes, Places, side_by_side
 
 BATCH = 20_000
@@ -17,7 +17,7 @@ BATCH = 20_000
 
 def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
     """The levels of all fields in one number for each pair of ids, (pairs,): what `fields.pattern` says of the two records."""
-    hashes.read(sql for field in fields for sql in (field.known, field.same, field.told) if sql)
+    hashes.read(looked_at(fields))
     left, right = hashes.places(one), hashes.places(other)
     answer = np.zeros(len(one), np.uint64)
     for place, (field, (alike, rest)) in enumerate(zip(fields, side_by_side(lambda field: _told(hashes, field, left, right), fields), strict=True)):
