@@ -88,6 +88,7 @@ def packed(plain: str) -> str:
 
 
 def letters_and_digits(plain: str) -> str:
+    """SQL: the same, whatever it stands for."""
     return rf"CASE WHEN regexp_full_match({plain}, '[a-z0-9]+') THEN {plain} ELSE nullif(regexp_replace({plain}, '[^\pL\d]', '', 'g'), '') END"
 
 
