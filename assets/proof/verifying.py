@@ -129,11 +129,15 @@ def _by_bytes(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, o
 
 def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
     """All files but keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
-    aside = (home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH)
-    partitions = () if touched is None else tuple(home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries"))
-    every = (path for path in sorted(home.root.rglob("*")) if path.is_file() and not path.is_symlink())
-    found = [path for path in every if path.suffix != SUFFIX and not any(path.is_relative_to(folder) for folder in (*aside, *partitions))]
-    return [*found, *(touched or ())]
+    aside = {home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH}
+    if touched is not None:
+        aside |= {home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
+    found: list[Path] = []
+    for folder, folders, names in os.walk(home.root):
+        # What is left aside is not walked through: there may be years of it.
+        folders[:] = [name for name in folders if Path(folder, name) not in aside]
+        found += [path for name in names if (path := Path(folder, name)) not in aside and path.suffix != SUFFIX and path.is_file() and not path.is_symlink()]
+    return [*sorted(found), *(touched or ())]
 
 
 def _where(home: Home, path: Path) -> str:
