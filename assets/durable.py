@@ -21,7 +21,7 @@ def writing(path: Path) -> Iterator[Path]:
     Killed at any moment, `path` is either what it was or whole and new. The file is readable by its owner only.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+    unfinished = _unfinished(path)
     try:
         yield unfinished
         os.chmod(unfinished, 0o600)
@@ -41,7 +41,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     try:
         for path in files:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made[path] = path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+            made[path] = _unfinished(path)
         side_by_side(lambda path: _write_synced(made[path], files[path]), list(made))
         for path, unfinished in made.items():
             os.replace(unfinished, path)
@@ -50,6 +50,11 @@ def write_all(files: Mapping[Path, bytes]) -> None:
     finally:
         for unfinished in made.values():
             unfinished.unlink(missing_ok=True)
+
+
+def _unfinished(path: Path) -> Path:
+    """The name says whose it is: what a process that has ended left is swept up."""
+    return path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
 
 
 def _write_synced(path: Path, content: bytes) -> None:

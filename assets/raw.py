@@ -48,7 +48,6 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date, on
     """
     done = Ingested()
     deliveries.tidy(home, source.name)
-    swept = [entry for entry in deliveries.book(home, source.name) if entry.expired]
     accepted: dict[str, tuple[Waiting, Manifest, Dataset]] = {}
     repeated: list[tuple[str, Waiting, Manifest, Dataset]] = []
     for item in deliveries.waiting(home, source.name, days):
@@ -67,6 +66,7 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date, on
             repeated.append((identity, item, manifest, dataset))
         else:
             accepted[identity] = (item, manifest, dataset)
+    swept = [entry for entry in deliveries.book(home, source.name) if entry.expired] if accepted or repeated else []
     home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         reading = {identity: threads.submit(_read, home, *delivery, identity, swept) for identity, delivery in accepted.items()}

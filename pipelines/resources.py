@@ -14,6 +14,7 @@ import dagster as dg
 
 from assets.backup import exchange
 from assets.failing import PlainError
+from assets.graph.janitor import FINISHED
 from assets.home import Home
 from assets.rights import requests
 
@@ -21,7 +22,7 @@ WAIT_SECONDS = 600
 # The tag of runs that a command makes in its own process, and what the lock says while a command holds it.
 HEADLESS = {"register/headless": "true"}
 COMMAND = "command"
-UNFINISHED = [one for one in dg.DagsterRunStatus if one not in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)]
+_NOT_ENDED = [one for one in dg.DagsterRunStatus if one not in FINISHED]
 # Data roots whose lock this process holds: the command takes it first, and its runs write under it.
 _HELD: set[Path] = set()
 
@@ -85,7 +86,7 @@ def _report_died(home: Home, died: str, instance: dg.DagsterInstance | None) -> 
     """By its id; of commands, that make one run after the other, by their tag. Dagster's own monitoring does not look after local processes."""
     if instance is None and not (home.dagster / "dagster.yaml").exists():
         return
-    which = dg.RunsFilter(tags=HEADLESS, statuses=UNFINISHED) if died == COMMAND else dg.RunsFilter(run_ids=[died], statuses=UNFINISHED)
+    which = dg.RunsFilter(tags=HEADLESS, statuses=_NOT_ENDED) if died == COMMAND else dg.RunsFilter(run_ids=[died], statuses=_NOT_ENDED)
     with nullcontext(instance) if instance else dg.DagsterInstance.from_config(str(home.dagster)) as told:
         for run in told.get_runs(which):
             told.report_run_failed(run, "its process ended before the run did; the next run repeats its work")

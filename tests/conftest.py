@@ -10,8 +10,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import duckdb
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import settings
 
 from assets import raw, retention, staged
@@ -89,6 +91,11 @@ def csv(rows: list[dict[str, str]]) -> bytes:
     names = list(rows[0])
     lines = [",".join(names)] + [",".join('"' + row.get(name, "").replace('"', '""') + '"' for name in names) for row in rows]
     return ("\n".join(lines) + "\n").encode()
+
+
+def typed(home: Home, command: click.Command, *words: str, given: str | None = None) -> Result:
+    """What a command of `register` answers to these words, and to what is then typed in."""
+    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words), input=given)
 
 
 def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:

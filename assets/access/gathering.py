@@ -192,7 +192,6 @@ def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: 
                     "outcome": outcome,
                     "rules": codes,
                     "content": content,
-                    "withheld_fields": len(fields),
                     "carried": row["identifiers"],
                 }
             )

@@ -93,16 +93,6 @@ def _about(policy: Policy, request_id: str, now: datetime) -> dict[str, Any]:
 
 def _tables(found: Gathered) -> dict[str, list[Row]]:
     """Every table of the package, by the name of its file."""
-    records: list[Row] = [
-        {**{name: one[name] for name in ("source", "dataset", "delivered_on", "record_no", "outcome")}, "field": path, "value": value}
-        for one in found.records
-        for path, value in spreadsheets.leaves(one["content"])
-    ]
-    released: list[Row] = [
-        {**{name: one[name] for name in ("source", "dataset", "delivered_on", "record_no")}, "field": f"{one['field']}.{path}".strip("."), "value": value}
-        for one in found.released
-        for path, value in spreadsheets.leaves(one["content"])
-    ]
     marts: list[Row] = [
         {"mart": one["mart"], "channel": channel["channel"], "admitted": channel["admitted"], **rule}
         for one in found.marts
@@ -113,8 +103,21 @@ def _tables(found: Gathered) -> dict[str, list[Row]]:
         **{f"register-{name}": rows for name, rows in found.register.items()},
         **{f"statements-{name}": rows for name, rows in found.statements.items()},
         **{f"held-{name}": rows for name, rows in found.held.items()},
-        "records": records,
-        "released": released,
+        "records": _leaves(found.records, "outcome"),
+        "released": _leaves(found.released),
         "marts": marts,
         "profile": found.profile or [],
     }
+
+
+def _leaves(delivered: list[Row], *more: str) -> list[Row]:
+    """A row for each value of records as delivered, or of single fields of them."""
+    return [
+        {
+            **{name: one[name] for name in ("source", "dataset", "delivered_on", "record_no", *more)},
+            "field": f"{one.get('field', '')}.{path}".strip("."),
+            "value": value,
+        }
+        for one in delivered
+        for path, value in spreadsheets.leaves(one["content"])
+    ]

@@ -137,17 +137,17 @@ def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
 def _record(policy: Policy, one: Row, language: Language) -> Grid:
     source = _value(policy, "source", one["source"], language)
     outcome = wording.name("texts", f"outcome_{one['outcome']}", language)
-    title = " · ".join([source, one["dataset"], one["delivered_on"], str(one["record_no"]), outcome, *one["rules"]])
-    header = [wording.name("columns", key, language) for key in ("attribute", "value")]
-    return Grid(title, header, [[path, str(value)] for path, value in spreadsheets.leaves(one["content"])])
+    return _as_delivered([source, one["dataset"], one["delivered_on"], str(one["record_no"]), outcome, *one["rules"]], one["content"], language)
 
 
 def _released(policy: Policy, one: Row, language: Language) -> Grid:
-    title = " · ".join(
-        [_value(policy, "source", one["source"], language), one["dataset"], one["delivered_on"], str(one["record_no"]), *filter(None, [one["field"]])]
-    )
+    source = _value(policy, "source", one["source"], language)
+    return _as_delivered([source, one["dataset"], one["delivered_on"], str(one["record_no"]), *filter(None, [one["field"]])], one["content"], language)
+
+
+def _as_delivered(title: list[str], content: Any, language: Language) -> Grid:
     header = [wording.name("columns", key, language) for key in ("attribute", "value")]
-    return Grid(title, header, [[path, str(value)] for path, value in spreadsheets.leaves(one["content"])])
+    return Grid(" · ".join(title), header, [[path, str(value)] for path, value in spreadsheets.leaves(content)])
 
 
 def _told(value: Any) -> bool:

@@ -28,6 +28,11 @@ class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
     as_of: str | None = None
 
     @property
+    def last_delivery_day(self) -> date:
+        """No delivery is of a later day: a run that counts from a day that has gone takes in what has come since."""
+        return max(self.date, datetime.now(POLICY.zone).date())
+
+    @property
     def date(self) -> date:
         return date.fromisoformat(self.as_of) if self.as_of else datetime.now(POLICY.zone).date()
 
@@ -50,7 +55,7 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
     @without_values
     def ingest(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = set(context.partition_keys)
-        done = raw.ingest(home, source, days, max(today.date, Today().date))
+        done = raw.ingest(home, source, days, today.last_delivery_day)
         again = staged.staged_again(home, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")

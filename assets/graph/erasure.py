@@ -46,7 +46,7 @@ def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
 def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take in what a statute may hold, and find whom the requests mean."""
     asked = _open(context, home)
-    staged = holds.take_in(home, max(today.date, Today().date)) if asked else []
+    staged = holds.take_in(home, today.last_delivery_day) if asked else []
     for source, day in sorted({(entry.source, entry.day) for entry in staged}):
         for layer in ("raw", "staged"):
             context.log_event(dg.AssetMaterialization([layer, source], partition=day, description="taken in by an erasure, for the orders in it"))

@@ -308,8 +308,7 @@ def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
 
 def looked_at(fields: Iterable[Field]) -> set[str]:
     """SQL of the values whose hashes tell whether two records are alike."""
-    several = tuple(fields)
-    return {sql for field in several for sql in (field.known, field.same, field.told) if sql} | set(share_columns(several))
+    return {sql for field in fields for sql in (field.known, field.same, field.told) if sql}
 
 
 def pattern(fields: tuple[Field, ...]) -> str:

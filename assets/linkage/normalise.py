@@ -98,8 +98,7 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.Fir
     """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
-        typed = types[column].startswith(("DATE", "TIMESTAMP"))
-        whole = f"strftime({quoted(column)}, '%Y%m%d')" if typed else dates.digits(halves.of(_trimmed(column)), first)
+        whole = f"strftime({quoted(column)}, '%Y%m%d')" if _is_date(types[column]) else dates.digits(halves.of(_trimmed(column)), first)
         # A year alone is known of some.
         return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
@@ -113,6 +112,10 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.Fir
     return []
 
 
+def _is_date(kind: str) -> bool:
+    return kind.startswith(("DATE", "TIMESTAMP"))
+
+
 def _trimmed(column: str) -> str:
     return f"trim({quoted(column)}::VARCHAR)"
 
@@ -122,7 +125,7 @@ def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
     types = types_of(connection, table)
     begin = dates.First.DAY
     for column in roles[Role.BIRTH_DATE][:1]:
-        if not types[column].startswith(("DATE", "TIMESTAMP")):
+        if not _is_date(types[column]):
             begin = habits.dates_begin(connection, table, _trimmed(column))
     if not roles.has(Role.FULL_NAME) or roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME):
         return Habits(begin)
@@ -140,8 +143,8 @@ def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
 def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
-    if roles.has(Role.STREET):
-        street = halves.of(without_flat(text(roles, Role.STREET, types)))
+    street = halves.of(without_flat(text(roles, Role.STREET, types))) if roles.has(Role.STREET) else ""
+    if street:
         plain = halves.of(folded(street))
         letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
         # Most are one word and a number.
@@ -151,8 +154,8 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
-    elif roles.has(Role.STREET):
-        found.append(Column("house", rf"nullif(regexp_extract({halves.of(without_flat(text(roles, Role.STREET, types)))}, '\d+'), '')"))
+    elif street:
+        found.append(Column("house", rf"nullif(regexp_extract({street}, '\d+'), '')"))
     if roles.has(Role.POSTCODE):
         code = halves.of(folded(text(roles, Role.POSTCODE, types)))
         # 12345-6789 is 12345.

@@ -53,15 +53,12 @@ def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now
     """Record what is decided of categories of the policy: `granted`, or `refused` with the code of its ground."""
     with requests.changing(home):
         request = _open(home, request_id)
-        for category, (decision, ground) in decided.items():
+        for category in decided:
             if category not in home.policy.categories:
                 raise RequestError(f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}")
-            if decision == "refused":
-                check_ground(request, ground)
-        told = {category: {"decision": decision, **({"ground": ground} if ground else {})} for category, (decision, ground) in decided.items()}
-        request = replace(request, decisions={**request.decisions, **told})
-        for category, (decision, ground) in decided.items():
-            request = with_event(request, "decided", now, f"{category}={decision}{f':{ground}' if ground else ''}")
+        request = replace(request, decisions={**request.decisions, **_told(request, decided)})
+        for category, decision in decided.items():
+            request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
         requests.save(home, request)
     return request
 
@@ -76,15 +73,23 @@ def review(home: Home, request_id: str, decided: Mapping[str, tuple[str, str]], 
             raise RequestError(f"nothing is withheld of a request of {request.right}")
         if set(decided) - set(known):
             raise RequestError(f"nothing of that name is withheld: `register request withheld {request_id}` lists what is")
-        for decision, ground in decided.values():
-            if decision == "refused":
-                check_ground(request, ground)
-        told = {item: {"decision": decision, **({"ground": ground} if ground else {})} for item, (decision, ground) in decided.items()}
-        request = replace(request, withheld={**request.withheld, **told})
-        for (decision, ground), number in sorted(Counter(decided.values()).items()):
-            request = with_event(request, "reviewed", now, f"{number} {decision}{f':{ground}' if ground else ''}")
+        request = replace(request, withheld={**request.withheld, **_told(request, decided)})
+        for decision, number in sorted(Counter(decided.values()).items()):
+            request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
         requests.save(home, request)
     return request
+
+
+def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its right."""
+    for decision, ground in decided.values():
+        if decision == "refused":
+            check_ground(request, ground)
+    return {name: {"decision": decision, **({"ground": ground} if ground else {})} for name, (decision, ground) in decided.items()}
+
+
+def _in_a_word(decision: str, ground: str) -> str:
+    return f"{decision}:{ground}" if ground else decision
 
 
 def check_ground(request: Request, ground: str) -> None:

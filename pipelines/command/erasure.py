@@ -60,8 +60,9 @@ def made_neighbours(instance: Any, wanted: list[str], pending: list[str]) -> Non
     A pending one has nothing to its name in Dagster yet, so its key can be taken away and put back; killed in between, the next look puts it back.
     """
     known = instance.get_dynamic_partitions("requests")
-    instance.add_dynamic_partitions("requests", [one for one in pending if one not in known])
-    known = instance.get_dynamic_partitions("requests")
+    new = [one for one in pending if one not in known]
+    instance.add_dynamic_partitions("requests", new)
+    known = [*known, *new]
     first = known.index(wanted[0])
     if known[first : first + len(wanted)] != wanted:
         for request_id in wanted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
-from click.testing import CliRunner, Result
 
 from assets.backup import generations
 from assets.home import Home
@@ -15,7 +15,7 @@ from assets.rights import requests, verification
 from pipelines.command import access, backup, rectification
 from schemas.policy import load_policy
 from tests.assets.access.world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
-from tests.conftest import TODAY, take_in
+from tests.conftest import TODAY, take_in, typed
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
@@ -37,12 +37,8 @@ def ask(home: Home, right: str, identifier: str) -> str:
     return request_id
 
 
-def typed(home: Home, command: object, *words: str, given: str | None = None) -> Result:
-    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words), input=given)  # type: ignore[arg-type]
-
-
 @pytest.mark.parametrize(("right", "command"), [("access", access.access), ("portability", access.portability)])
-def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right: str, command: object) -> None:
+def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right: str, command: click.Command) -> None:
     request_id = ask(known, right, f"identity_code:{SELF_CODE}")
     answer = typed(known, command, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 0, answer.output

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from click import Command
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from assets.home import Home
 from assets.marts.building import mart_path
@@ -17,7 +17,7 @@ from pipelines.command.marts import export, why
 from pipelines.command.profile import profile
 from pipelines.command.withdrawal import withdraw
 from tests.assets.marts.test_signals import contact, deliver_all, event, of
-from tests.conftest import refresh, rows
+from tests.conftest import refresh, rows, typed
 
 PERSONAL = ("Nimi1", "Aaltonen", "Bergström", "n1@example.fi", "n2@example.fi")
 
@@ -32,14 +32,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return made
 
 
-def typed(home: Home, command: Command, *words: str) -> Result:
-    answer = CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words))
+def asked(home: Home, command: Command, *words: str) -> Result:
+    answer = typed(home, command, *words)
     assert not [value for value in PERSONAL if value in answer.output]
     return answer
 
 
 def told(home: Home, command: Command, *words: str) -> Any:
-    answer = typed(home, command, *words, "--json")
+    answer = asked(home, command, *words, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.output)
 
@@ -54,21 +54,21 @@ def test_why_tells_every_channel_with_its_rules(home: Home) -> None:
     channels = {one["channel"]: one for one in found["channels"]}
     assert {name: one["admitted"] for name, one in channels.items()} == {"email": True, "sms": False, "phone": False, "post": False}
     assert {rule["code"] for rule in channels["email"]["rules"]} >= {"ADM-CONSENT"}
-    assert "ADM-CONSENT" in typed(home, why, of(home, "Nimi1"), "direct_marketing").output
+    assert "ADM-CONSENT" in asked(home, why, of(home, "Nimi1"), "direct_marketing").output
 
 
 def test_why_refuses_an_id_that_is_none(home: Home) -> None:
-    answer = typed(home, why, "R0000000000000000", "direct_marketing")
+    answer = asked(home, why, "R0000000000000000", "direct_marketing")
     assert answer.exit_code != 0
     assert "R0000000000000000" in answer.output or "registrant" in answer.output
 
 
 def test_why_refuses_a_mart_that_is_none(home: Home) -> None:
-    assert "direct_marketing" in typed(home, why, of(home, "Nimi1"), "marketing").output
+    assert "direct_marketing" in asked(home, why, of(home, "Nimi1"), "marketing").output
 
 
 def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(home: Home, tmp_path: Path) -> None:
-    answer = typed(home, export, "targeted_advertising", "marketing_automation", "--out", str(tmp_path / "audience.csv"))
+    answer = asked(home, export, "targeted_advertising", "marketing_automation", "--out", str(tmp_path / "audience.csv"))
     assert answer.exit_code != 0
     assert "privacy_shield is void since 2020-07-16" in answer.output
     assert not (tmp_path / "audience.csv").exists()
@@ -77,7 +77,7 @@ def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(ho
 def test_profile_tells_what_is_in_use_or_that_nothing_is(home: Home) -> None:
     found = told(home, profile, of(home, "Nimi1"))
     assert set(found) <= {"admitted", "values"}
-    assert typed(home, profile, of(home, "Nimi1")).output.strip()
+    assert asked(home, profile, of(home, "Nimi1")).output.strip()
 
 
 def test_withdraw_takes_the_registrant_out_of_the_mart_now(home: Home) -> None:
@@ -90,6 +90,6 @@ def test_withdraw_takes_the_registrant_out_of_the_mart_now(home: Home) -> None:
 
 
 def test_withdraw_asks_for_one_identifier(home: Home) -> None:
-    answer = typed(home, withdraw, "--purpose", "direct_marketing")
+    answer = asked(home, withdraw, "--purpose", "direct_marketing")
     assert answer.exit_code != 0
     assert "--customer-number" in answer.output

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from assets.home import Home
 from pipelines.command.retention import command
 from tests.assets.test_retention import deliver
-from tests.conftest import TODAY, take_in
+from tests.conftest import TODAY, take_in, typed
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(root: Path, *words: str) -> Result:
-    return CliRunner(env={"REGISTER_HOME": str(root)}).invoke(command, list(words))
+    return typed(Home(root), command, *words)
 
 
 def told(root: Path, *words: str) -> Any:

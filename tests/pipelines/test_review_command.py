@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from assets.home import Home
 from pipelines.command.review import review_command
 from tests.assets.register.crm_people import AINO, NAMESAKE, deliver
-from tests.conftest import refresh
+from tests.conftest import refresh, typed
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def asked(root: Path, *words: str) -> Result:
-    return CliRunner(env={"REGISTER_HOME": str(root)}).invoke(review_command, list(words))
+    return typed(Home(root), review_command, *words)
 
 
 def test_list_show_write_and_decide(root: Path, tmp_path: Path) -> None:

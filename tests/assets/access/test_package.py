@@ -20,8 +20,8 @@ from assets.home import Home
 from assets.marts import explained
 from schemas.marts import MARTS
 from schemas.policy import load_policy
-from tests.assets.access.world import MARK, NEXT, OTHERS, OWN, SELF_CODE, SPOUSE_CODE, deliver
-from tests.conftest import TODAY, refresh, registrant
+from tests.assets.access.world import MARK, NEXT, OTHERS, OWN, SELF_CODE, SPOUSE_CODE, register_of_them
+from tests.conftest import TODAY, registrant
 
 NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 REQUEST = "Q0000000000000001"
@@ -29,11 +29,7 @@ REQUEST = "Q0000000000000001"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    made = Home(tmp_path_factory.mktemp("access") / "data")
-    made.create()
-    deliver(made)
-    refresh(made)
-    return made
+    return register_of_them(tmp_path_factory.mktemp("access"))
 
 
 @pytest.fixture(scope="module")

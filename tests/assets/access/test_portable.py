@@ -15,8 +15,8 @@ from assets.access.gathering import Gathered, Row
 from assets.access.portable import portable
 from assets.home import Home
 from schemas.policy import POLICY_FILE, load_policy
-from tests.assets.access.world import OTHERS, SELF_CODE, deliver
-from tests.conftest import refresh, registrant
+from tests.assets.access.world import OTHERS, SELF_CODE, register_of_them
+from tests.conftest import registrant
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 POLICY = load_policy()
@@ -24,11 +24,7 @@ POLICY = load_policy()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    made = Home(tmp_path_factory.mktemp("portable") / "data")
-    made.create()
-    deliver(made)
-    refresh(made)
-    return made
+    return register_of_them(tmp_path_factory.mktemp("portable"))
 
 
 @pytest.fixture(scope="module")

@@ -10,26 +10,21 @@ from typing import Any
 
 import duckdb
 import pytest
-from click.testing import CliRunner, Result
 
 from assets.access import gathering
 from assets.home import Home
 from assets.rights import requests, verification
 from pipelines.command import access, request_steps
 from tests.assets.access.test_package import content, unzipped
-from tests.assets.access.world import MARK, SELF_CODE, SELF_NUMBER, SPOUSE_NUMBER, SPOUSE_PHONE, deliver
-from tests.conftest import refresh, registrant
+from tests.assets.access.world import MARK, SELF_CODE, SELF_NUMBER, SPOUSE_NUMBER, SPOUSE_PHONE, register_of_them
+from tests.conftest import registrant, typed
 
 NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    made = Home(tmp_path_factory.mktemp("withheld") / "data")
-    made.create()
-    deliver(made)
-    refresh(made)
-    return made
+    return register_of_them(tmp_path_factory.mktemp("withheld"))
 
 
 @pytest.fixture
@@ -37,10 +32,6 @@ def asked(known: Home) -> str:
     request_id = requests.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     verification.verified(known, request_id, "identity_document", NOW)
     return request_id
-
-
-def typed(home: Home, command: object, *words: str) -> Result:
-    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words))  # type: ignore[arg-type]
 
 
 def listed(home: Home, request_id: str, *more: str) -> list[dict[str, Any]]:

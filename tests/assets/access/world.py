@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from assets.home import Home
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person
-from tests.conftest import basic_data, changes, csv, put
+from tests.conftest import basic_data, changes, csv, put, refresh
 
 DAY, NEXT = "2026-11-17", "2026-11-18"
 # In every field of anybody else that has no form of its own.
@@ -46,6 +47,15 @@ OWN = [
     "Yhteiskatu 4",
     "own-proof",
 ]
+
+
+def register_of_them(folder: Path) -> Home:
+    """A data root in which all of it is taken in and built."""
+    made = Home(folder / "data")
+    made.create()
+    deliver(made)
+    refresh(made)
+    return made
 
 
 def deliver(home: Home) -> None:
