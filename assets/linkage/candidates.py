@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.hashes import Hashed, Hashes, Places, in_order, side_by_side
+from assets.linkage.hashes import Hashed, Hashes, Places, in_order, perhaps_shared, side_by_side
 from assets.linkage.passes import OVERSIZED, Pass
 
 CAP = OVERSIZED
@@ -109,6 +109,8 @@ class _Blocks:
 
     def __init__(self, places: Places, keys: Hashed) -> None:
         self.all = places
+        shared = perhaps_shared(keys)
+        places, keys = places[shared], keys[shared]
         order, _, sizes = in_order(keys)
         several = np.repeat((sizes > 1) & (sizes <= CAP), sizes)
         self.members = places[order[several]]

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.linkage.hashes import in_order
+from assets.linkage.hashes import in_order, perhaps_shared
 
 TOO_MANY_PEOPLE = 3
 MANY_RECORDS = 60
@@ -47,32 +47,35 @@ def drop_known(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], 
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> None:
+    said = ["given", "names", *(["born", "born_year"] if born else [])]
     same_birth = "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)" if born else ""
     # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
-    rows = connection.execute(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").fetchnumpy()
-    order, _, sizes = in_order(np.asarray(rows["value"], np.uint64))
-    holders = np.unique(np.asarray(rows["id"], np.int32)[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
+    rows = connection.sql(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").to_arrow_table()
+    ids, value = rows["id"].to_numpy(), rows["value"].to_numpy()
+    shared = perhaps_shared(value)
+    ids, value = ids[shared], value[shared]
+    order, _, sizes = in_order(value)
+    holders = np.unique(ids[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
     connection.register("linkage_holders", pa.table({"id": holders}))
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records SEMI JOIN linkage_holders USING (id)"
+        f"""CREATE OR REPLACE TEMP TABLE linkage_held AS
+        SELECT id, unnest({column}) AS value, {", ".join(said)} FROM linkage_records SEMI JOIN linkage_holders USING (id)"""
     )
     connection.unregister("linkage_holders")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_crowded AS
-        WITH held AS (FROM linkage_held),
-        many AS (SELECT value, count(*) AS n FROM held GROUP BY value HAVING n >= {TOO_MANY_PEOPLE}),
+        WITH many AS (SELECT value FROM linkage_held GROUP BY value HAVING count(*) >= {TOO_MANY_PEOPLE}),
         named AS (
-            SELECT value, given{", born" if born else ""}, min(id) AS id FROM held JOIN many USING (value) JOIN linkage_records USING (id)
-            WHERE given IS NOT NULL
+            SELECT value, min_by(linkage_held, id) AS one FROM linkage_held SEMI JOIN many USING (value) WHERE given IS NOT NULL
             GROUP BY value, given{", born" if born else ""} QUALIFY count(*) OVER (PARTITION BY value) >= {TOO_MANY_PEOPLE}),
+        people AS (SELECT unnest(one) FROM named),
         crowds AS (SELECT value, count(*) AS names FROM named GROUP BY value),
         unlike AS (
-            SELECT other.value, other.id,
+            SELECT r.value, r.id,
                 bool_or((jaro_winkler_similarity(l.given, r.given) >= 0.8 OR length(least(l.given, r.given)) = 1 OR l.given[1:3] = r.given[1:3]
                     OR list_contains(l.names, r.given) OR list_contains(r.names, l.given)) {same_birth}) AS known
-            FROM named AS one JOIN named AS other ON one.value = other.value AND one.id < other.id
-            SEMI JOIN (FROM crowds WHERE names <= {MANY_RECORDS}) AS few ON few.value = one.value
-            JOIN linkage_records AS l ON l.id = one.id JOIN linkage_records AS r ON r.id = other.id
+            FROM people AS l JOIN people AS r ON l.value = r.value AND l.id < r.id
+            SEMI JOIN (FROM crowds WHERE names <= {MANY_RECORDS}) AS few ON few.value = l.value
             GROUP BY ALL)
         SELECT value FROM unlike GROUP BY value HAVING 1 + count(*) FILTER (NOT known) >= {TOO_MANY_PEOPLE}
         UNION ALL SELECT value FROM crowds WHERE names > {MANY_RECORDS}"""

@@ -220,7 +220,7 @@ class _Run:
 
     def _cluster(self, compared: tuple[Field, ...], model: Model, before: str | None) -> None:
         with self._timed("cluster"):
-            together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
+            self.first = together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
             self.report.drift = names.name_clusters(self.connection, before)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
@@ -238,18 +238,17 @@ class _Run:
 
     def _count_clusters(self) -> None:
         report = self.report
-        row = self.connection.execute("SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM linkage_clusters GROUP BY first)").fetchone()
-        report.clusters, report.largest_cluster = map(int, row) if row else (0, 0)
+        sizes = np.bincount(self.first)
+        report.clusters, report.largest_cluster = int(np.count_nonzero(sizes)), int(sizes.max(initial=0))
         report.two_code_clusters = self._count(
             """SELECT count(*) FROM (SELECT first FROM linkage_clusters JOIN linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
         )
-        found = self.connection.execute(
-            """SELECT passes & -passes AS bit, count(*) AS pairs, count(*) FILTER (l.first = r.first) AS links
-            FROM linkage_pairs JOIN linkage_clusters AS l ON l.id = one JOIN linkage_clusters AS r ON r.id = other GROUP BY bit"""
-        ).fetchall()
-        firsts = {int(bit).bit_length() - 1: (int(pairs), int(links)) for bit, pairs, links in found}
-        for number, one in enumerate(report.passes):
-            pairs, links = firsts.get(number, (0, 0))
+        rows = self.connection.execute("SELECT one, other, passes FROM linkage_pairs WHERE passes > 0").fetchnumpy()
+        linked = self.first[rows["one"]] == self.first[rows["other"]]
+        # The pass that is the first to find a pair is its lowest bit.
+        found_by = np.log2(np.asarray(rows["passes"], np.int64) & -np.asarray(rows["passes"], np.int64)).astype(np.int64)
+        found, joined = (np.bincount(passes, minlength=len(report.passes)) for passes in (found_by, found_by[linked]))
+        for one, pairs, links in zip(report.passes, found.tolist(), joined.tolist(), strict=True):
             one |= {"new_pairs": pairs, "new_links": links, "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0}
 
     def _count(self, query: str) -> int:

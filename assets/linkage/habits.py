@@ -28,12 +28,12 @@ class Habits:
 def dates_begin(connection: duckdb.DuckDBPyConnection, table: str, said: str) -> First:
     """Of the text `said` (SQL over a row of the table): numbers that can be no day, or no month, tell which of the numbers they are.
 
-    Dates that begin with a year of four digits are not looked at; a slip here and there does not decide.
+    Each date counts once, and those that begin with a year of four digits not at all; a slip here and there does not decide.
     """
     found = connection.execute(
         rf"""SELECT count(*) FILTER (one > 31), count(*) FILTER (three > 31), count(*) FILTER (one > 12), count(*) FILTER (two > 12)
         FROM (SELECT TRY_CAST(n[1] AS INTEGER) AS one, TRY_CAST(n[2] AS INTEGER) AS two, if(length(n[3]) <= 2, TRY_CAST(n[3] AS INTEGER), NULL) AS three
-            FROM (SELECT {parts("said")} AS n FROM (SELECT {said} AS said FROM {table}) WHERE NOT coalesce(said[5] = '-' AND said[8] = '-', true))
+            FROM (SELECT {parts("said")} AS n FROM (SELECT DISTINCT {said} AS said FROM {table}) WHERE NOT coalesce(said[5] = '-' AND said[8] = '-', true))
             WHERE len(n) >= 3 AND length(n[1]) <= 2 AND length(n[2]) <= 2)"""
     ).fetchone()
     no_day, last_no_day, no_month, second_no_month = found or (0, 0, 0, 0)

@@ -25,7 +25,7 @@ from assets.linkage.model import Model
 from assets.linkage.normalise import Spelling
 from assets.linkage.passes import Pass, named, spelling
 
-VERSION = 2
+VERSION = 3
 NAMED = {"linkage_clusters", "linkage_names"}
 """Tables that are kept in another form."""
 CONTACTS = ("emails", "phones")

@@ -13,6 +13,8 @@ from assets.linkage.fields import BITS, Field, looked_at
 from assets.linkage.hashes import Hashed, Hashes, Places, side_by_side
 
 BATCH = 20_000
+TOGETHER = 1_000_000
+"""Of so many pairs at a time, the records are looked up."""
 
 
 def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
@@ -20,11 +22,14 @@ def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequ
     hashes.read(looked_at(fields))
     left, right = hashes.places(one), hashes.places(other)
     answer = np.zeros(len(one), np.uint64)
-    for place, (field, (alike, rest)) in enumerate(zip(fields, side_by_side(lambda field: _told(hashes, field, left, right), fields), strict=True)):
-        level = alike.astype(np.uint64)
-        if len(rest):
-            level[rest] = _looked_at(connection, field, one[rest], other[rest])
-        answer |= level << np.uint64(BITS * place)
+    asked = np.zeros(len(one), np.uint32)
+    for place, (alike, rest) in enumerate(side_by_side(lambda field: _told(hashes, field, left, right), fields)):
+        answer |= alike.astype(np.uint64) << np.uint64(BITS * place)
+        asked[rest] |= np.uint32(1 << place)
+    rest = np.flatnonzero(asked)
+    for begin in range(0, len(rest), TOGETHER):
+        some = rest[begin : begin + TOGETHER]
+        answer[some] |= _looked_at(connection, fields, one[some], other[some], asked[some])
     return answer
 
 
@@ -39,14 +44,16 @@ def _told(hashes: Hashes, field: Field, left: Places, right: Places) -> tuple[ND
     return alike, np.flatnonzero(there & ~alike)
 
 
-def _looked_at(connection: duckdb.DuckDBPyConnection, field: Field, one: Places, other: Places) -> Hashed:
-    asked = pa.table({"asked": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32)})
+def _looked_at(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], one: Places, other: Places, asked: NDArray[np.uint32]) -> Hashed:
+    """The levels of the fields that are `asked` for, a bit for each."""
+    pairs = pa.table({"pair": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32), "asked": asked})
+    levels = " + ".join(f"CASE WHEN asked & {1 << place} > 0 THEN {field.level()}::UBIGINT << {BITS * place} ELSE 0 END" for place, field in enumerate(fields))
     # Batches are what DuckDB shares out over processors.
-    connection.register("linkage_rest", pa.Table.from_batches(asked.to_batches(max_chunksize=BATCH)))
-    rows = connection.execute(
-        f"SELECT asked, {field.level()} AS level FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
-    ).fetchnumpy()
+    connection.register("linkage_rest", pa.Table.from_batches(pairs.to_batches(max_chunksize=BATCH)))
+    rows = connection.sql(
+        f"SELECT pair, {levels} AS levels FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
+    ).to_arrow_table()
     connection.unregister("linkage_rest")
-    levels = np.empty(len(one), np.uint64)
-    levels[rows["asked"]] = rows["level"]
-    return levels
+    answer = np.empty(len(one), np.uint64)
+    answer[rows["pair"].to_numpy()] = rows["levels"].to_numpy()
+    return answer

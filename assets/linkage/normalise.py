@@ -17,14 +17,17 @@ from assets.linkage.wording import LEGAL_FORMS, TITLES, VARIOUS, family_last, fo
 
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
+NO_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
+"""What systems write for a birth date that nobody knows; a year of 0000 says the same."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of `linkage_records` besides `id`."""
+    """A column of `linkage_records` besides `id`. `said`: the one column of the table that it is made of, if many rows say the same there."""
 
     name: str
     sql: str
+    said: str = ""
 
 
 def quoted(column: str) -> str:
@@ -49,21 +52,27 @@ def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
     return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
 
 
+def repeated(roles: Roles, role: Role, types: dict[str, str]) -> str:
+    """The role's column if it is one, and no list; otherwise none: what it says is spelt once for all the rows that say it."""
+    columns = roles[role]
+    return columns[0] if len(columns) == 1 and not types[columns[0]].endswith("[]") else ""
+
+
 class Halves:
-    """SQL that more than one column is made of, each written and run once."""
+    """SQL that more than one column is made of, each written and run once: for each row, or for each value of a column that many rows `said`."""
 
     def __init__(self) -> None:
-        self.made: list[str] = []
+        self.made: list[tuple[str, str]] = []
 
-    def of(self, sql: str) -> str:
+    def of(self, sql: str, said: str = "") -> str:
         """The name of a column that holds this."""
-        if sql not in self.made:
-            self.made.append(sql)
-        return f'"linkage half {self.made.index(sql)}"'
+        if (sql, said) not in self.made:
+            self.made.append((sql, said))
+        return f'"linkage half {self.made.index((sql, said))}"'
 
-    def over(self, table: str, number: str) -> str:
-        """SQL: the table with all of them beside its columns, and `number` (`... AS name`)."""
-        halves = "".join(f', {sql} AS "linkage half {place}"' for place, sql in enumerate(self.made))
+    def over(self, table: str, number: str, only: str | None = None) -> str:
+        """SQL: the table with all of them beside its columns, or `only` those of one column's values, and `number` (`... AS name`)."""
+        halves = "".join(f', {sql} AS "linkage half {place}"' for place, (sql, said) in enumerate(self.made) if only in (None, said))
         return f"SELECT *, {number}{halves} FROM {table}"
 
 
@@ -72,13 +81,15 @@ def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first:
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
 
-    def plain(role: Role) -> str:
-        return halves.of(folded(text(roles, role, types)))
+    given, family = repeated(roles, Role.GIVEN_NAME, types), repeated(roles, Role.FAMILY_NAME, types)
+
+    def plain(role: Role, said: str = "") -> str:
+        return halves.of(folded(text(roles, role, types)), said)
 
     full = halves.of(folded(family_last(text(roles, Role.FULL_NAME, types), family_first=family_first)))
     return [
-        Column("given_words", words(plain(Role.GIVEN_NAME), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]"),
-        Column("family_words", words(plain(Role.FAMILY_NAME)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]"),
+        Column("given_words", words(plain(Role.GIVEN_NAME, given), TITLES) if roles.has(Role.GIVEN_NAME) else "NULL::VARCHAR[]", given),
+        Column("family_words", words(plain(Role.FAMILY_NAME, family)) if roles.has(Role.FAMILY_NAME) else "NULL::VARCHAR[]", family),
         Column("full_words", words(full, TITLES) if roles.has(Role.FULL_NAME) else "NULL::VARCHAR[]"),
         Column("other_words", _more_words(roles, types, halves)),
         *([Column("called", f"({words(plain(Role.CALL_NAME))})[1]")] if roles.has(Role.CALL_NAME) else []),
@@ -95,12 +106,12 @@ def _more_words(roles: Roles, types: dict[str, str], halves: Halves) -> str:
 
 
 def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.First) -> list[Column]:
-    """born_digits: eight digits, year first, valid or not, zeros for what is unknown; or the year."""
+    """born: eight digits, year first, valid or not, zeros for what is unknown; born_year."""
     if roles.has(Role.BIRTH_DATE):
         column = roles[Role.BIRTH_DATE][0]
-        whole = f"strftime({quoted(column)}, '%Y%m%d')" if _is_date(types[column]) else dates.digits(halves.of(_trimmed(column)), first)
+        whole = f"strftime({quoted(column)}, '%Y%m%d')" if _is_date(types[column]) else dates.digits(halves.of(_trimmed(column), column), first)
         # A year alone is known of some.
-        return [Column("born_digits", f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))")]
+        return _born(halves.of(f"coalesce({whole}, nullif(regexp_extract({quoted(column)}::VARCHAR, '^\\d{{4}}$'), ''))", column), column)
     if roles.has(Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY):
         parts = [
             rf"coalesce(lpad(nullif(regexp_extract({quoted(column)}::VARCHAR, '^\s*(\d{{1,{width}}})(\.0*)?\s*$', 1), ''), {width}, '0'), '{'0' * width}')"
@@ -108,8 +119,16 @@ def _birth(roles: Roles, types: dict[str, str], halves: Halves, first: dates.Fir
             else f"'{'0' * width}'"
             for column, width in ((roles.one(Role.BIRTH_YEAR), 4), (roles.one(Role.BIRTH_MONTH), 2), (roles.one(Role.BIRTH_DAY), 2))
         ]
-        return [Column("born_digits", " || ".join(parts))]
+        return _born(halves.of(" || ".join(parts)))
     return []
+
+
+def _born(digits: str, said: str = "") -> list[Column]:
+    whole = f"length({digits}) = 8 AND {digits}[1:4] <> '0000' AND {digits}[5:8] <> '0000' AND NOT {one_of(digits, NO_DATES)}"
+    return [
+        Column("born", f"CASE WHEN {whole} THEN {digits} END", said),
+        Column("born_year", f"CASE WHEN {digits}[1:4] <> '0000' AND NOT {one_of(digits, NO_DATES)} THEN {digits}[1:4] END", said),
+    ]
 
 
 def _is_date(kind: str) -> bool:
@@ -136,40 +155,44 @@ def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
     address = [f"{quoted(column)}::VARCHAR" for column in (*roles[Role.STREET][:1], *roles[Role.HOUSE_NUMBER][:1])] if roles.has(Role.STREET) else []
     homes = [f"nullif(concat_ws(' ', {', '.join(address)}), '')"] if address else []
     homes += [f"nullif(trim({text(roles, role, types)}), '')" for role in (Role.PHONE, Role.EMAIL) if roles.has(role)]
-    born = [column.sql for column in _birth(roles, types, halves, begin)]
+    born = [column.sql for column in _birth(roles, types, halves, begin) if column.name == "born"]
     return Habits(begin, habits.family_first(connection, f"({halves.over(table, '1 AS linkage_number')})", spaced, homes, *born))
 
 
 def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
-    street = halves.of(without_flat(text(roles, Role.STREET, types))) if roles.has(Role.STREET) else ""
+    way = repeated(roles, Role.STREET, types)
+    street = halves.of(without_flat(text(roles, Role.STREET, types)), way) if roles.has(Role.STREET) else ""
     if street:
-        plain = halves.of(folded(street))
+        plain = halves.of(folded(without_flat(text(roles, Role.STREET, types))), way)
         letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
         # Most are one word and a number.
-        found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END"))
+        found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END", way))
         if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
             every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {letters_and_digits(folded('said'))})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
         found.append(Column("house", rf"nullif(regexp_extract({text(roles, Role.HOUSE_NUMBER, types)}, '\d+'), '')"))
     elif street:
-        found.append(Column("house", rf"nullif(regexp_extract({street}, '\d+'), '')"))
+        found.append(Column("house", rf"nullif(regexp_extract({street}, '\d+'), '')", way))
     if roles.has(Role.POSTCODE):
-        code = halves.of(folded(text(roles, Role.POSTCODE, types)))
+        said = repeated(roles, Role.POSTCODE, types)
+        code = halves.of(folded(text(roles, Role.POSTCODE, types)), said)
         # 12345-6789 is 12345.
         short = f"CASE WHEN length({code}) = 10 AND {code}[6] = '-' THEN {code}[1:5] ELSE {packed(code)} END"
-        found.append(Column("postcode", f"CASE WHEN {VARIOUS.format(code)} THEN {short} END"))
+        found.append(Column("postcode", f"CASE WHEN {VARIOUS.format(code)} THEN {short} END", said))
     if roles.has(Role.TOWN):
-        found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types))))))
+        said = repeated(roles, Role.TOWN, types)
+        found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types)), said)), said))
     return found
 
 
 def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """email and phone: lists, of which any may be shared."""
     found = []
-    email, phone = "lower(trim({}))", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
+    # Most have no space, and looking for one is cheaper than taking it off.
+    email, phone = "CASE WHEN contains({0}, ' ') THEN lower(trim({0})) ELSE lower({0}) END", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
     for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, f"length({{0}}) >= 5 AND {VARIOUS}")):
         columns = roles[role]
         if len(columns) == 1 and not types[columns[0]].endswith("[]"):
@@ -188,8 +211,9 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
         number = halves.of(rf"regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g')")
         found.append(Column("number", f"CASE WHEN {VARIOUS.format(number)} THEN {number} END"))
     if roles.has(Role.ORGANISATION):
-        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types))))}, lambda word: NOT {one_of('word', LEGAL_FORMS)})"
-        found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')"))
+        said = repeated(roles, Role.ORGANISATION, types)
+        parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types)), said))}, lambda word: NOT {one_of('word', LEGAL_FORMS)})"
+        found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')", said))
     for place, column in enumerate(roles[Role.FREE_TEXT]):
         said = f"array_to_string({quoted(column)}::VARCHAR[], ' ')" if types[column].endswith("[]") else f"{quoted(column)}::VARCHAR"
         found.append(Column(f"text{place}", packed(halves.of(folded(said)))))
@@ -260,17 +284,24 @@ def spelt(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, numbe
     ]
     kept, derived = _derived([column.name for column in columns])
     name = number.rsplit(" AS ", maxsplit=1)[-1]
+    values = {said: f"linkage_value_{place}" for place, said in enumerate(dict.fromkeys(column.said for column in columns if column.said))}
+    told = "".join(
+        f"""{view} AS (
+            SELECT linkage_value, {", ".join(f"{one.sql} AS {one.name}" for one in columns if one.said == said)}
+            FROM ({halves.over(f"(SELECT DISTINCT {quoted(said)} FROM {table})", f"{quoted(said)} AS linkage_value", said)})), """
+        for said, view in values.items()
+    )
+    joins = " ".join(f"LEFT JOIN {view} ON {view}.linkage_value = halfway.{quoted(said)}" for said, view in values.items())
+    every = ", ".join(f"{f'{values[one.said]}.{one.name}' if one.said else one.sql} AS {one.name}" for one in columns)
     return (
-        f"""WITH halfway AS ({halves.over(table, f"{number.removesuffix(f' AS {name}')} AS linkage_number")}),
-        spelt AS (SELECT linkage_number AS {name}, {", ".join(f"{one.sql} AS {one.name}" for one in columns)} FROM halfway)
+        f"""WITH {told}halfway AS ({halves.over(table, f"{number.removesuffix(f' AS {name}')} AS linkage_number", "")}),
+        spelt AS (SELECT linkage_number AS {name}, {every} FROM halfway {joins})
         SELECT {", ".join([name, *kept, *(f"{sql} AS {column}" for column, sql in derived.items())])} FROM spelt""",
         (*kept, *derived),
     )
 
 
-NO_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
-"""What systems write for a birth date that nobody knows; a year of 0000 says the same."""
-HALFWAY = ("given_words", "family_words", "full_words", "other_words", "born_digits")
+HALFWAY = ("given_words", "family_words", "full_words", "other_words")
 DERIVED = {
     "given": ("given_words", "coalesce(given_words[1], full_words[1])"),
     "family": ("given_words", "coalesce(nullif(array_to_string(family_words, ''), ''), CASE WHEN len(full_words) > 1 THEN full_words[-1] END)"),
@@ -279,12 +310,6 @@ DERIVED = {
         """list_concat(given_words, family_words, full_words, other_words,
             CASE WHEN len(family_words) > 1 THEN [array_to_string(family_words, '')] END)""",
     ),
-    "born": (
-        "born_digits",
-        f"""CASE WHEN length(born_digits) = 8 AND born_digits[1:4] <> '0000' AND born_digits[5:8] <> '0000' AND NOT {one_of("born_digits", NO_DATES)}
-            THEN born_digits END""",
-    ),
-    "born_year": ("born_digits", f"CASE WHEN born_digits[1:4] <> '0000' AND NOT {one_of('born_digits', NO_DATES)} THEN born_digits[1:4] END"),
     "mailbox": ("emails", "split_part(emails[1], '@', 1)"),
 }
 """Columns of the records that are made of others, and the one that must be there."""

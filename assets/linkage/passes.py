@@ -8,7 +8,7 @@ the data say how many pairs it would make. The best buy comes first, until next 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -73,25 +73,26 @@ class Pass:
         """The key of every record that has all of the atoms, and its place; several where an atom is a list."""
         atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
         places, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
-        for atom in sorted(atoms, key=lambda atom: atom.every):
-            value = np.zeros(len(hashes), np.uint64) if atom.every else hashes.single(atom.sql)
+        for atom in atoms:
+            if not atom.every:
+                value = hashes.single(atom.sql)[places]
+                there = value != 0
+                places, key = places[there], mixed(key[there], value[there])
+        # In each part, a record is there at most once.
+        parts = [(places, key)]
+        for atom in atoms:
             if atom.every:
-                parts = []
-                for holders, values in hashes.every(atom.sql):
-                    value[:] = 0
-                    value[holders] = values
-                    parts.append(_also(places, key, value))
-                places, key = (np.concatenate(side) for side in zip(*parts, strict=True)) if parts else (places[:0], key[:0])
-            else:
-                places, key = _also(places, key, value)
-        return places, key
+                parts = [longer for part in parts for longer in _with_every(*part, hashes.every(atom.sql), len(hashes))]
+        return np.concatenate([places[:0], *(places for places, _ in parts)]), np.concatenate([key[:0], *(key for _, key in parts)])
 
 
-def _also(places: Places, key: Hashed, value: Hashed) -> tuple[Places, Hashed]:
-    """The keys made longer by one value, of the records that have it."""
-    value = value[places]
-    there = value != 0
-    return places[there], mixed(key[there], value[there])
+def _with_every(places: Places, key: Hashed, several: Iterable[tuple[Places, Hashed]], records: int) -> Iterator[tuple[Places, Hashed]]:
+    """The keys made longer by each value of a list, of the records that have it."""
+    there, keyed = np.zeros(records, np.bool_), np.zeros(records, np.uint64)
+    there[places], keyed[places] = True, key
+    for holders, values in several:
+        both = there[holders]
+        yield holders[both], mixed(keyed[holders[both]], values[both])
 
 
 ALL_PAIRS = Pass(())

@@ -39,8 +39,7 @@ def components(count: int, one: Ints, other: Ints) -> Ints:
             return label
         one, other = one[unlike], other[unlike]
         np.minimum.at(label, np.maximum(one, other), np.minimum(one, other))
-        while not np.array_equal(shorter := label[label], label):
-            label = shorter
+        label = _roots(label)
 
 
 @dataclass
@@ -56,6 +55,17 @@ class _Edges:
 
     def where(self, mask: Mask) -> _Edges:
         return _Edges(self.one[mask], self.other[mask], self.total[mask], self.known[mask], self.best[mask], self.vetoed[mask])
+
+    def ends(self, count: int) -> Mask:
+        """Which of so many nodes have an edge."""
+        there = np.zeros(count, np.bool_)
+        there[self.one] = there[self.other] = True
+        return there
+
+    def numbered(self, there: Mask) -> _Edges:
+        """With numbers that count only the nodes that are there."""
+        number = np.cumsum(there) - 1
+        return _Edges(number[self.one], number[self.other], self.total, self.known, self.best, self.vetoed)
 
     def relabelled(self, label: Ints) -> _Edges:
         """Between the groups of the labels; edges that fell together are one."""
@@ -88,26 +98,36 @@ def refine(
     numbers sources of which a cluster has one record each; `size` says how many records each node is, `strong` what
     one link must weigh. The order of the pairs does not matter.
     """
-    label = np.arange(count, dtype=np.int64)
+    label = node = np.arange(count, dtype=np.int64)
     size = np.ones(count) if size is None else np.maximum(size, 1.0)
-    code = code.copy()
     held = _bit_of_each(source) if source is not None else np.zeros((count, 1), np.uint64)
     edges = _Edges(one, other, np.clip(weight, *BOUNDS), np.ones(len(one)), weight.astype(np.float64), vetoed).relabelled(label)
     while True:
-        foes = np.sort((edges.one * count + edges.other)[edges.vetoed])
+        # Most are settled soon: in each round, those that still have a link are numbered anew.
+        linked = edges.ends(len(node))
+        node, size, code, held = node[linked], size[linked], code[linked], held[linked]
+        edges = edges.numbered(linked)
+        foes = np.sort((edges.one * len(node) + edges.other)[edges.vetoed])
         edges.vetoed |= (code[edges.one] >= 0) & (code[edges.other] >= 0) & (code[edges.one] != code[edges.other])
         edges.vetoed |= (held[edges.one] & held[edges.other]).any(axis=1)
         joined, into = _mutual_best(edges, size, code, foes, strong)
         if not len(joined):
-            return label
+            return _roots(label)
         # `into` is the smaller of the two; nobody is in two pairs.
         size[into] += size[joined]
         code[into] = np.maximum(code[into], code[joined])
         held[into] |= held[joined]
-        now = np.arange(count, dtype=np.int64)
+        now = np.arange(len(node), dtype=np.int64)
         now[joined] = into
-        label = now[label]
+        label[node[joined]] = node[into]
         edges = edges.relabelled(now)
+
+
+def _roots(label: Ints) -> Ints:
+    """Of labels that name another member, and that one yet another: the last of each."""
+    while not np.array_equal(shorter := label[label], label):
+        label = shorter
+    return label
 
 
 def _bit_of_each(source: Ints) -> NDArray[np.uint64]:
@@ -132,11 +152,14 @@ def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: fl
     one, other, mean = edges.one[fit], edges.other[fit], mean[fit]
     # Weights to two decimals: sums in another order must not decide.
     mean = np.round(mean, 2)
-    ends = np.concatenate([one, other])
-    order = np.lexsort((np.concatenate([other, one]), -np.concatenate([mean, mean]), ends))
-    first = order[np.concatenate([[True], ends[order][1:] != ends[order][:-1]])]
+    ends, friend, near = np.concatenate([one, other]), np.concatenate([other, one]), np.concatenate([mean, mean])
+    several = np.bincount(ends, minlength=count)[ends] > 1
     best = np.full(count, -1, np.int64)
-    best[ends[first]] = np.concatenate([other, one])[first]
+    best[ends[~several]] = friend[~several]
+    ends, friend, near = ends[several], friend[several], near[several]
+    order = np.lexsort((friend, -near, ends))
+    first = order[np.concatenate([[True], ends[order][1:] != ends[order][:-1]])] if len(order) else order
+    best[ends[first]] = friend[first]
     mutual = (best[one] == other) & (best[other] == one)
     return other[mutual], one[mutual]
 
@@ -166,6 +189,11 @@ def _torn(one: Ints, other: Ints, mean: Floats, foes: Ints, count: int) -> Mask:
         return torn
     group, friend = np.concatenate([one, other]), np.concatenate([other, one])
     near = np.concatenate([mean, mean])
+    # Who has one friend only is not torn.
+    several = np.bincount(group, minlength=count)[group] > 1
+    if not several.any():
+        return torn
+    group, friend, near = group[several], friend[several], near[several]
     order = np.lexsort((friend, -near, group))
     group, friend, near = group[order], friend[order], near[order]
     starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))

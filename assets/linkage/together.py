@@ -22,8 +22,8 @@ CERTAIN = 60.0
 """Bits: what an identity code or a person's decision weighs."""
 
 
-def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, decisions: str | None) -> None:
-    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components.
+def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, decisions: str | None) -> Ints:
+    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components; answers the firsts.
 
     Adds what it weighs to `linkage_pairs`.
     What codes and decisions join is one node from the beginning. A decision that two are one person does not outweigh codes.
@@ -33,14 +33,14 @@ def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Share
     code, source = np.asarray(marks["code"], np.int64), np.asarray(marks["source"], np.int64)
     same, apart = _decided(connection, decisions)
     label = _certain(code, same, apart)
-    strong = _pairs(connection, f"SELECT one, other, weight FROM linkage_pairs WHERE weight >= {STRONG}")
-    group = components(records, np.concatenate([label, strong[0]]), np.concatenate([np.arange(records), strong[1]]))
+    one, other, weight = _pairs(connection, "linkage_pairs")
+    strong = weight >= STRONG
+    group = components(records, np.concatenate([label, one[strong]]), np.concatenate([np.arange(records), other[strong]]))
     _weigh_components(connection, hashes, shares, fields, model, group)
-    inside = _pairs(
-        connection,
-        "SELECT one, other, weight FROM linkage_pairs JOIN linkage_groups AS l ON l.id = one JOIN linkage_groups AS r ON r.id = other WHERE l.part = r.part",
-    )
-    one, other, weight = inside
+    late = _pairs(connection, "linkage_late")
+    connection.execute("INSERT INTO linkage_pairs FROM linkage_late; DROP TABLE linkage_late")
+    inside = group[one] == group[other]
+    one, other, weight = (np.concatenate([found[inside], more]) for found, more in zip((one, other, weight), late, strict=True))
     nodes_code = np.full(records, -1, np.int64)
     np.maximum.at(nodes_code, label, code)
     vetoes = label[apart] if len(apart) else np.zeros((0, 2), np.int64)
@@ -57,6 +57,7 @@ def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Share
     connection.register("linkage_labels", pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}))
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")
     connection.unregister("linkage_labels")
+    return final
 
 
 def _decided(connection: duckdb.DuckDBPyConnection, decisions: str | None) -> tuple[Ints, Ints]:
@@ -91,13 +92,13 @@ def _certain(code: Ints, same: Ints, apart: Ints) -> Ints:
     return label
 
 
-def _pairs(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Ints, Ints, NDArray[np.float64]]:
-    rows = connection.execute(f"{query} ORDER BY one, other").fetchnumpy()
+def _pairs(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[Ints, Ints, NDArray[np.float64]]:
+    rows = connection.execute(f"SELECT one, other, weight FROM {table}").fetchnumpy()
     return np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64), np.asarray(rows["weight"], np.float64)
 
 
 def _weigh_components(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, group: Ints) -> None:
-    """Make `linkage_groups(id, part)` of the components of two or more, and weigh the pairs in them that no pass has found."""
+    """Make `linkage_groups(id, part)` of the components of two or more, and `linkage_late` of the pairs in them that no pass has found, weighed."""
     sizes = np.bincount(group, minlength=len(group))[group]
     there = np.flatnonzero(sizes > 1)
     connection.register("linkage_parts", pa.table({"id": there.astype(np.int32), "part": group[there].astype(np.int32), "n": sizes[there].astype(np.int32)}))
@@ -112,6 +113,4 @@ def _weigh_components(connection: duckdb.DuckDBPyConnection, hashes: Hashes, sha
     )
     compare(connection, hashes, shares, fields, "linkage_unseen", "linkage_compared_late")
     weigh(connection, fields, model, "linkage_compared_late", "linkage_late")
-    connection.execute("INSERT INTO linkage_pairs FROM linkage_late")
-    for table in ("linkage_unseen", "linkage_compared_late", "linkage_late"):
-        connection.execute(f"DROP TABLE {table}")
+    connection.execute("DROP TABLE linkage_unseen; DROP TABLE linkage_compared_late")
