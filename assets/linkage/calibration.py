@@ -33,11 +33,19 @@ def calibrate(weight: Floats, same: Floats, pairs: Floats) -> Calibrated:
     features = np.stack([np.clip(weight, -15, 15), np.ones_like(weight)], axis=1)
     believed = np.array([np.log(2.0), 0.0])
     answer = believed.copy()
+
+    def surprise(said: Floats) -> float:
+        odds = features @ said
+        return float((pairs * (np.logaddexp(0, odds) - same * odds)).sum() + ((said - believed) ** 2).sum() / 2)
+
     for _ in range(50):
-        chance = 1 / (1 + np.exp(-features @ answer))
+        chance = np.exp(-np.logaddexp(0, -features @ answer))
         slope = features.T @ (pairs * (same - chance)) - (answer - believed)
         curve = (features * (pairs * chance * (1 - chance))[:, None]).T @ features + np.eye(2)
         step = np.linalg.solve(curve, slope)
+        # A whole step can lead too far, and from there never back.
+        while float(np.abs(step).max()) >= 1e-9 and surprise(answer + step) > surprise(answer):
+            step = step / 2
         answer = answer + step
         if float(np.abs(step).max()) < 1e-9:
             break

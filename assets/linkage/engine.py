@@ -201,19 +201,20 @@ class _Run:
         return model
 
     def _calibrated(self, compared: tuple[Field, ...], model: Model) -> Model:
-        """With the weights made honest by the pairs that both have a code."""
+        """With the weights made honest by the pairs that both have a code, of what else they say: their numbers are the answer."""
         if not self.report.codes:
             return model
         self.connection.execute(
-            """CREATE OR REPLACE TEMP TABLE linkage_labelled AS
+            """CREATE OR REPLACE TEMP TABLE linkage_coded AS
             SELECT linkage_compared.* FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other"""
         )
+        scoring.unsaid(self.connection, self.hashes, self.shares, compared, "number", "linkage_coded", "linkage_labelled")
         scoring.weigh(self.connection, compared, model, "linkage_labelled", "linkage_judged")
         rows = self.connection.execute(
             """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
             FROM linkage_judged JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
         ).fetchnumpy()
-        self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
+        self.connection.execute("DROP TABLE linkage_coded; DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
         fitted = calibration.calibrate(*(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n")))
         self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
         return replace(model, slope=fitted.slope, offset=fitted.offset)

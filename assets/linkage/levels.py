@@ -14,7 +14,7 @@ from assets.linkage.hashes import Hashed, Hashes, Places, side_by_side
 
 BATCH = 20_000
 TOGETHER = 1_000_000
-"""Of so many pairs at a time, the records are looked up."""
+"""The records of so many pairs at a time, or as many as there are records, are looked up together."""
 
 
 def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
@@ -27,8 +27,9 @@ def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequ
         answer |= alike.astype(np.uint64) << np.uint64(BITS * place)
         asked[rest] |= np.uint32(1 << place)
     rest = np.flatnonzero(asked)
-    for begin in range(0, len(rest), TOGETHER):
-        some = rest[begin : begin + TOGETHER]
+    together = max(TOGETHER, len(hashes))
+    for begin in range(0, len(rest), together):
+        some = rest[begin : begin + together]
         answer[some] |= _looked_at(connection, fields, one[some], other[some], asked[some])
     return answer
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -39,7 +40,20 @@ def compare(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Share
     """Make `into(one, other, passes, pattern, rare_personal, rare_shared)` of the pairs (one, other, passes)."""
     rows = connection.execute(f"SELECT one, other, passes FROM {pairs}").fetchnumpy()
     one, other = (np.asarray(rows[name], np.int64) for name in ("one", "other"))
-    found = patterns(connection, hashes, fields, one, other)
+    _write(connection, hashes, shares, fields, rows, patterns(connection, hashes, fields, one, other), into)
+
+
+def unsaid(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], field: str, pairs: str, into: str) -> None:
+    """Make `into`, as `compare` does, of pairs that were compared, as if one field were missing in all of them."""
+    rows = connection.execute(f"SELECT one, other, passes, pattern FROM {pairs}").fetchnumpy()
+    place = [one.name for one in fields].index(field)
+    _write(connection, hashes, shares, fields, rows, np.asarray(rows["pattern"], np.uint64) & ~np.uint64((WIDTH - 1) << (BITS * place)), into)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], rows: Mapping[str, Any], found: Hashed, into: str
+) -> None:
+    one = np.asarray(rows["one"], np.int64)
     compared = {
         "one": np.asarray(rows["one"], np.int32),
         "other": np.asarray(rows["other"], np.int32),

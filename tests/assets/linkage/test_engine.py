@@ -61,6 +61,12 @@ class TestCodes:
         clusters, _ = coded.link()
         assert together(clusters, "x", "y")
 
+    def test_weights_are_calibrated_by_what_else_is_said(self, coded):
+        """The codes are the answer: were they counted, every pair of one code would weigh most."""
+        _, linked = coded.link()
+        table = linked.report.calibration["table"]
+        assert 0 < sum(one["one_person"] for one in table if one["bits"] < 16) < sum(one["one_person"] for one in table)
+
     def test_two_codes_never_meet_not_even_through_a_third_record(self, coded):
         for key, code in (("x", ONE), ("z", OTHER), ("y", None)):
             coded.say(key, first="Aino", last="Bergman", born=BORN, email="aino.bergman@example.fi", **HOME, **({"code": code} if code else {}))
