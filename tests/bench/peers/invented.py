@@ -84,7 +84,8 @@ RECORDS = """CREATE TEMP TABLE records AS
             WHEN drawn(e, 'birth') < 0.04 * again THEN strftime(born - INTERVAL 10 YEAR, '%Y-%m-%d') ELSE strftime(born, '%Y-%m-%d') END AS birth_date,
         if(placed, misspelt(street, e, 'street', 0.05 * again), NULL) AS street, if(placed, postcode, NULL) AS postcode, if(placed, town, NULL) AS town,
         if(drawn(e, 'no e-mail') < 0.4, NULL, coalesce(mailbox,
-            if(other_mail, plain(first)[1] || plain(family) || e, plain(first) || '.' || plain(family) || p % 1000) || one_of(['@example.fi', '@example.com', '@example.net'], p, 'provider'))) AS email,
+            if(other_mail, plain(first)[1] || plain(family) || e, plain(first) || '.' || plain(family) || p % 1000)
+            || one_of(['@example.fi', '@example.com', '@example.net'], p, 'provider'))) AS email,
         if(drawn(e, 'no telephone') < 0.4, NULL, coalesce(telephone,
             '+35840990' || lpad((if(other_phone, hash(e), hash(p)) % 10000000)::VARCHAR, 7, '0'))) AS phone,
         if(nth < 100 AND drawn(e, 'code told') < 0.6,
