@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import click
 import duckdb
@@ -61,6 +63,8 @@ def link_command(
     postcode, town, email, phone, identity_number, organisation, free_text, source (link only across sources), key.
     """
     started = time.monotonic()
+    # Arrow and DuckDB look whether they are given something of pandas', and take half a second to import it: meanwhile the file is read.
+    Thread(target=import_module, args=("pandas",)).start()
     if onto and (stages or model_file or learn or explain):
         raise click.UsageError("--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept")
     roles = _roles(roles_file)
@@ -177,13 +181,13 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: R
     """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
-    reader = "read_csv(?, all_varchar = true)" if path.suffix.lower() in (".csv", ".tsv", ".txt") else "read_parquet(?)"
+    reader = f"read_csv({_quoted(path)}, all_varchar = true)" if path.suffix.lower() in (".csv", ".tsv", ".txt") else f"read_parquet({_quoted(path)})"
     try:
-        there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}", [str(path)]).fetchall()]
+        there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}").fetchall()]
         asked = {column for columns in roles.columns.values() for column in columns} if roles else set(there)
         # If a column is not there, the message tells what is.
         wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
-        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}", [str(path)])
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}")
     except duckdb.Error:
         raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give one of the two") from None
 
