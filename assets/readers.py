@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -251,8 +252,14 @@ def _open_csv(path: Path, codec: str, misfit: Callable[[arrow_csv.InvalidRow], s
     )
 
 
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """A database that holds nothing; kept, because making one takes longer than writing a batch as objects."""
+    return duckdb.connect()
+
+
 def _as_objects(rows: pa.Table) -> pa.Array:
-    with duckdb.connect() as connection:
+    with _database().cursor() as connection:
         connection.register("rows", rows)
         return connection.execute("SELECT to_json(rows)::VARCHAR AS payload FROM rows").to_arrow_table()["payload"].combine_chunks()
 

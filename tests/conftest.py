@@ -36,9 +36,12 @@ def home(tmp_path: Path) -> Home:
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A refreshed data root with two namesakes whom every source knows, and two spouses with one mailbox (`tests.assets.known_registrants`)."""
+    """A refreshed data root with two namesakes whom every source knows, and two spouses with one mailbox (`tests.assets.known_registrants`).
+
+    Only copies of it are changed.
+    """
     from tests.assets.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 
     root = tmp_path_factory.mktemp("known") / "data"
@@ -109,10 +112,16 @@ def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
     return done
 
 
-def build(home: Home, today: date = TODAY) -> building.Built:
-    """The register and every mart, and the sweep behind them."""
+def settle(home: Home, today: date = TODAY) -> building.Built:
+    """The register, and the sweep behind it, without the marts: where they are built again afterwards, or nothing is said of them."""
     built = building.build(home, today)
     retention.sweep(home, today)
+    return built
+
+
+def build(home: Home, today: date = TODAY) -> building.Built:
+    """The register and every mart, and the sweep behind them."""
+    built = settle(home, today)
     for purpose in MARTS:
         marts.build(home, purpose, today)
         marts.publish(home, purpose)

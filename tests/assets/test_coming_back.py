@@ -16,7 +16,8 @@ from assets.proof.verifying import verify
 from assets.rights.withdrawal import Word, deliver_words
 from tests.assets.backup.test_restoring import NOW, TODAY, erased
 from tests.conftest import build, csv, put, refresh, rows, take_in
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere, visit
+from tests.e2e.homes import copied
+from tests.e2e.test_erasure import FIRST_DAY, LEAVES, deliver, found_anywhere, visit
 
 LATER = date(2026, 12, 10)
 
@@ -35,13 +36,17 @@ def sign(home: Home, *contracts: dict[str, str], day: str = str(LATER)) -> list[
     return [entry.suppressed for done in take_in(home, LATER) for entry in done.entries]
 
 
+@pytest.fixture(scope="module")
+def erased_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = copied(known_root, tmp_path_factory.mktemp("erased") / "data")
+    erased(Home(root))
+    assert found_anywhere(root, LEAVES.identifiers) == []
+    return root
+
+
 @pytest.fixture
-def gone(home: Home) -> Home:
-    deliver(home.root, FIRST_DAY, SECOND_DAY)
-    refresh(home, TODAY)
-    erased(home)
-    assert found_anywhere(home.root, LEAVES.identifiers) == []
-    return home
+def gone(erased_root: Path, tmp_path: Path) -> Home:
+    return Home(copied(erased_root, tmp_path / "gone"))
 
 
 def held(home: Home) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -23,13 +24,19 @@ def deliver_unreadable(home: Home, day: str) -> None:
     put(home, "crm", day, "contacts", rows + broken.encode(), 2)
 
 
-@pytest.fixture
-def known(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def known_unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("unread") / "data")
     deliver(home.root, FIRST_DAY, SECOND_DAY)
     deliver_unreadable(home, SECOND_DAY)
     refresh(home, TODAY)
     assert any(name.startswith("lake/raw/crm/2026-11-18") for name in found_anywhere(home.root, [LEAVES.identity_code]))
-    return home
+    return home.root
+
+
+@pytest.fixture
+def known(known_unread: Path, tmp_path: Path) -> Home:
+    return Home(copied(known_unread, tmp_path / "data"))
 
 
 def test_it_is_erased_and_stays_so_when_it_is_delivered_again(known: Home) -> None:

@@ -17,7 +17,7 @@ from assets.rights.preview import preview
 from assets.sources import crm
 from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
 from tests.conftest import build, csv, put, rows, take_in
-from tests.e2e.homes import book, parquet_rows
+from tests.e2e.homes import book, copied, parquet_rows
 from tests.e2e.test_erasure import Known, found_anywhere
 
 
@@ -41,6 +41,12 @@ def erased(home: Home) -> certificates.Issued:
     build(home, TODAY)
     [certificate] = erasure.close(home, [request_id], NOW).certificates
     return certificate
+
+
+@pytest.fixture(scope="module")
+def closed(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, certificates.Issued]:
+    home = Home(copied(known_root, tmp_path_factory.mktemp("closed") / "data"))
+    return home, erased(home)
 
 
 def state_of(root: Path) -> dict[str, str]:
@@ -76,8 +82,8 @@ def test_a_record_that_names_somebody_else_as_well_is_a_bystander(home: Home) ->
 
 
 @pytest.mark.clause("P9.1")
-def test_an_order_stays_for_the_accounts_without_its_person(home: Home) -> None:
-    certificate = erased(home)
+def test_an_order_stays_for_the_accounts_without_its_person(closed: tuple[Home, certificates.Issued]) -> None:
+    home, certificate = closed
     assert certificate.decisions["order"] == "held"
     held = rows(home, "SELECT * FROM segregated_orders")
     assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [(LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")]
@@ -87,8 +93,8 @@ def test_an_order_stays_for_the_accounts_without_its_person(home: Home) -> None:
     assert all(entry.conserved for entry in book(home.root))
 
 
-def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(home: Home) -> None:
-    certificate = erased(home)
+def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(closed: tuple[Home, certificates.Issued]) -> None:
+    home, certificate = closed
     text = certificates.path_of(home, certificate.request_id).read_text()
     assert '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":1,"until":"2033-01-01"}' in text
     assert requests.load(home, certificate.request_id).decisions["order"] == {"decision": "held", "ground": "REQ-LEGAL-OBLIGATION"}

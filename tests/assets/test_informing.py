@@ -14,7 +14,8 @@ from assets.home import Home
 from assets.informing import InformingError
 from assets.rights import requests
 from tests.assets.sources.population_register_messages import code, death, home_address, municipality, name, part, person, protection
-from tests.conftest import basic_data, build, csv, put, refresh, registrant, rows, take_in
+from tests.conftest import basic_data, build, csv, put, refresh, registrant, rows, settle, take_in
+from tests.e2e.homes import copied
 
 OBTAINED = date(2026, 10, 31)
 # 31 October + 1 month is 30 November.
@@ -40,9 +41,11 @@ def consent(identity_code: str, day: str) -> bytes:
     return csv([event])
 
 
-@pytest.fixture
-def world(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One whom only the register knows, one who gave data too, one dead, one protected without any contact, one of the credit bureau."""
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
     everyone = [
         told_by_the_register("known"),
         told_by_the_register("gave"),
@@ -54,7 +57,12 @@ def world(home: Home) -> Home:
     report = {"socialSecurityNumber": CODES["credit"], "creditClass": 2, "purposeCode": "1", "remarks": []}
     put(home, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
     refresh(home)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def world(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "world"))
 
 
 def ids(home: Home) -> dict[str, str]:
@@ -92,7 +100,8 @@ def test_a_source_that_is_no_third_party_tells_of_nobody(world: Home) -> None:
 
 def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
     basic_data(world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))])
-    refresh(world)
+    take_in(world)
+    settle(world)
     assert informing.due(world, DUE)[0].due_on == DUE
 
 
@@ -158,7 +167,7 @@ class TestLeaving:
         everyone = ids(world)
         informing.record(world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE)
         take_in(world)
-        build(world, date(2029, 12, 1))
+        settle(world, date(2029, 12, 1))
         assert noted(world) == []
 
     @pytest.mark.clause("P9.1")

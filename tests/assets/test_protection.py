@@ -13,12 +13,13 @@ import pytest
 
 from assets import deliveries, retention, staged
 from assets.home import Home
-from assets.register import building, protected
+from assets.register import protected
 from assets.sources import SOURCES
 from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
 from tests.assets.test_retention import visit
-from tests.conftest import TODAY, basic_data, build, changes, csv, put, registrant, rows, take_in
+from tests.conftest import TODAY, basic_data, build, changes, csv, put, registrant, rows, settle, take_in
+from tests.e2e.homes import copied
 
 AINO, EERO = code("010190-900"), code("020290-901")
 # Whatever tells where Aino is, or was, wherever it came from.
@@ -60,6 +61,46 @@ def deliver_all(home: Home) -> None:
     put(home, "website", "2026-11-01", "visits", json.dumps([seen]).encode(), 1)
 
 
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Taken in, without a flag; nothing is built."""
+    home = Home(tmp_path_factory.mktemp("delivered") / "data")
+    home.create()
+    deliver_all(home)
+    take_in(home)
+    return home.root
+
+
+@pytest.fixture
+def home(delivered: Path, tmp_path: Path) -> Home:
+    return Home(copied(delivered, tmp_path / "data"))
+
+
+@pytest.fixture(scope="module")
+def seen(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built without a flag: the register and the marts have told where Aino is."""
+    root = copied(delivered, tmp_path_factory.mktemp("seen") / "data")
+    build(Home(root))
+    return root
+
+
+@pytest.fixture(scope="module")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Taken in together with the flag, and built."""
+    home = Home(tmp_path_factory.mktemp("flagged") / "data")
+    home.create()
+    deliver_all(home)
+    flag(home)
+    take_in(home)
+    build(home)
+    return home.root
+
+
+@pytest.fixture
+def hidden(flagged: Path, tmp_path: Path) -> Home:
+    return Home(copied(flagged, tmp_path / "hidden"))
+
+
 def flag(home: Home, on: str = "2026-11-03", key: int = 3) -> None:
     changes(home, on, [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))], key=key)
 
@@ -85,17 +126,12 @@ def assert_accounted_for(home: Home) -> None:
     assert staged.lost_by_key(home, book) == 0
 
 
-def test_without_a_flag_the_places_are_there(home: Home) -> None:
-    deliver_all(home)
-    take_in(home)
-    build(home)
-    assert set(PLACES) <= set(found(home))
+def test_without_a_flag_the_places_are_there(seen: Path) -> None:
+    assert set(PLACES) <= set(found(Home(seen)))
 
 
-def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(home: Home) -> None:
-    deliver_all(home)
-    take_in(home)
-    build(home)
+def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(seen: Path, tmp_path: Path) -> None:
+    home = Home(copied(seen, tmp_path / "data"))
     before = registrant(home, EERO)
     flag(home)
     take_in(home)
@@ -108,47 +144,35 @@ def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(home:
     assert_accounted_for(home)
 
 
-def test_staged_again_it_does_not_come_back(home: Home) -> None:
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
-    register = {table: rows(home, f"SELECT * FROM {table}") for table in ("registrants", "names", "addresses", "contact_points", "visits")}
+def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
+    register = {table: rows(hidden, f"SELECT * FROM {table}") for table in ("registrants", "names", "addresses", "contact_points", "visits")}
     for source in SOURCES:
-        staged.stage(home, source, {entry.day for entry in deliveries.book(home)}, again=True)
-    assert found(home) == []
-    build(home)
-    assert found(home) == []
-    assert {table: rows(home, f"SELECT * FROM {table}") for table in register} == register
-    assert_accounted_for(home)
+        staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
+    assert found(hidden) == []
+    build(hidden)
+    assert found(hidden) == []
+    assert {table: rows(hidden, f"SELECT * FROM {table}") for table in register} == register
+    assert_accounted_for(hidden)
 
 
-def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(home: Home) -> None:
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
-    put(home, "crm", "2026-11-05", "contacts", contacts("Toinentie 7"), 2)
+def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(hidden: Home) -> None:
+    put(hidden, "crm", "2026-11-05", "contacts", contacts("Toinentie 7"), 2)
     seen = {**visit(2, "a000000000000001", datetime(2026, 11, 4, 12, tzinfo=UTC)), "userId": "C0000701", "visitIp": "203.0.113.77"}
-    put(home, "website", "2026-11-05", "visits", json.dumps([seen]).encode(), 1)
-    take_in(home)
-    assert found(home) == []
-    build(home)
-    assert found(home) == []
-    assert registrant(home, EERO)["street"] is not None
-    assert_accounted_for(home)
+    put(hidden, "website", "2026-11-05", "visits", json.dumps([seen]).encode(), 1)
+    take_in(hidden)
+    assert found(hidden) == []
+    build(hidden)
+    assert found(hidden) == []
+    assert registrant(hidden, EERO)["street"] is not None
+    assert_accounted_for(hidden)
 
 
-def test_the_population_registers_own_slip_goes_with_the_same_run(home: Home) -> None:
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
-    changes(home, "2026-11-06", [message(AINO, "2026-11-05", home_address("Piilopolku", "9", "99870", "INARI", "2026-11-05", "LISATTY"))], key=6)
-    take_in(home)
-    build(home)
-    assert found(home) == []
-    assert_accounted_for(home)
+def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) -> None:
+    changes(hidden, "2026-11-06", [message(AINO, "2026-11-05", home_address("Piilopolku", "9", "99870", "INARI", "2026-11-05", "LISATTY"))], key=6)
+    take_in(hidden)
+    build(hidden)
+    assert found(hidden) == []
+    assert_accounted_for(hidden)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -158,13 +182,10 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(home: 
         message(AINO, "2026-11-04", protection(False, "MUUTETTU"), home_address("Piilopolku", "4", "99870", "INARI", "2026-11-04", "LISATTY")),
         message(AINO, "2026-11-06", protection(True, "LISATTY")),
     ]
-    deliver_all(home)
-    take_in(home)
     for number in order:
         changes(home, f"2026-11-{3 + 2 * number:02d}", [messages[number]], key=3 + number)
         take_in(home)
-        building.build(home, TODAY)
-        retention.sweep(home, TODAY)
+        settle(home)
     build(home)
     assert found(home) == []
     assert registrant(home, AINO)["protected"] is True
@@ -183,10 +204,10 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
             changes(home, sent, [married], key=3)
             if not together:
                 take_in(home)
-                build(home)
+                settle(home)
                 retention.sweep(home, TODAY)
         take_in(home)
-        build(home)
+        settle(home)
         first = next(entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03")
         told = rows(
             home,
@@ -195,20 +216,16 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
         assert told == [{"delivery_id": first}]
 
 
-def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(home: Home) -> None:
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
-    changes(home, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5)
-    take_in(home)
-    build(home)
-    assert found(home) == []
-    put(home, "crm", "2026-11-07", "contacts", contacts(), 2)
-    take_in(home)
-    build(home)
-    assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (False, "Toinentie 5")
-    assert "Piilopolku" not in found(home)
+def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: Home) -> None:
+    changes(hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5)
+    take_in(hidden)
+    build(hidden)
+    assert found(hidden) == []
+    put(hidden, "crm", "2026-11-07", "contacts", contacts(), 2)
+    take_in(hidden)
+    build(hidden)
+    assert (registrant(hidden, AINO)["protected"], registrant(hidden, AINO)["street"]) == (False, "Toinentie 5")
+    assert "Piilopolku" not in found(hidden)
 
 
 @pytest.mark.parametrize("first", ["correction", "flag"])
@@ -222,11 +239,10 @@ def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> No
         ),
         part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=AINO, aktiivinenHenkilotunnus=new),
     )
-    deliver_all(home)
     if first == "flag":
         flag(home)
         take_in(home)
-        build(home)
+        settle(home)
     changes(home, "2026-11-04", [corrected], key=4)
     take_in(home)
     build(home)
@@ -239,80 +255,81 @@ def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> No
 
 
 def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_mended(home: Home) -> None:
-    deliver_all(home)
     broken = message(AINO, "2026-11-02", protection(True, "LISATTY"), name("Rikki", "Mennyt", "OUTO"))
     changes(home, "2026-11-03", [broken], key=3)
     take_in(home)
-    build(home)
+    settle(home)
     aino = registrant(home, AINO)
     assert (aino["protected"], aino["street"], aino["municipality_code"]) == (True, None, None)
     mended = message(AINO, "2026-11-02", name("Aino", "Esimerkki", "MUUTETTU", "2026-11-02"))
     changes(home, "2026-11-05", [mended], key=5)
     take_in(home)
-    build(home)
+    settle(home)
     assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (False, "Piilopolku 1")
 
 
 class TestStaleFeed:
     FRESH, STALE = date(2026, 12, 5), date(2026, 12, 6)  # 30 and 31 days after the last delivery
 
-    @pytest.fixture
-    def lifted(self, home: Home) -> Home:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def first(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """Aino was protected, and is no more; her address was sent anew."""
-        deliver_all(home)
+        home = Home(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
         flag(home)
         anew = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
         changes(home, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)], key=5)
         put(home, "crm", "2026-11-05", "contacts", csv([{"Record ID": "801", "First Name": "Onni", "Last Name": "Oma", "Street Address": "Omatie 1"}]), 1)
         take_in(home)
-        return home
+        return home.root
+
+    @pytest.fixture
+    def lifted(self, first: Path, tmp_path: Path) -> Home:
+        return Home(copied(first, tmp_path / "lifted"))
 
     def test_while_it_is_fresh_the_lifting_holds(self, lifted: Home) -> None:
-        build(lifted, self.FRESH)
+        settle(lifted, self.FRESH)
         assert not protected.is_stale(lifted, self.FRESH)
         assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (False, "Uusitie 8")
 
     def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(self, lifted: Home) -> None:
-        build(lifted, self.STALE)
+        settle(lifted, self.STALE)
         assert protected.is_stale(lifted, self.STALE)
         assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (True, None)
         assert (registrant(lifted, EERO)["protected"], registrant(lifted, EERO)["street"]) == (False, None)
         assert {row["street"] for row in rows(lifted, "SELECT street FROM registrants WHERE street IS NOT NULL")} == {"Omatie 1"}
 
     def test_nothing_is_lost_by_the_doubt_and_an_empty_delivery_ends_it(self, lifted: Home) -> None:
-        build(lifted, self.STALE)
+        settle(lifted, self.STALE)
         changes(lifted, "2026-12-06", [], key=9)
         take_in(lifted, self.STALE)
-        build(lifted, self.STALE)
+        settle(lifted, self.STALE)
         assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (False, "Uusitie 8")
         assert registrant(lifted, EERO)["street"] == "Yhteistie 3"
 
-    def test_without_any_delivery_there_is_no_feed_to_be_stale(self, home: Home) -> None:
+    def test_without_any_delivery_there_is_no_feed_to_be_stale(self, tmp_path: Path) -> None:
+        home = Home(tmp_path / "empty")
+        home.create()
         assert protected.silent_for(home, self.STALE) is None
         assert not protected.is_stale(home, self.STALE)
 
 
-def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(home: Home) -> None:
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
+def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
     for purpose in MARTS:
-        with duckdb.connect(str(home.marts / f"{purpose}.duckdb"), read_only=True) as connection:
+        with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {column for (column,) in connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()}
         assert not {one for one in columns if "protect" in one or "withheld" in one}
-    notes = "".join(path.read_text() for path in home.lake.rglob("*.json"))
+    notes = "".join(path.read_text() for path in hidden.lake.rglob("*.json"))
     assert "protect" not in notes
     assert "withheld" not in notes
 
 
 def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
-    deliver_all(home)
     flag(home)
     censored = part("VAKINAINEN_KOTIMAINEN_OSOITE", "MUUTETTU", turvakiellonAlaisetKentat=["katunimi", "katunumero"], alkupv=day("2015-01-01"))
     changes(home, "2026-11-04", [message(AINO, "2026-11-03", censored, name("Aino Inkeri", "Esimerkki", "MUUTETTU", "2026-11-03"))], key=4)
     take_in(home)
-    build(home)
+    settle(home)
     for source in SOURCES:
         staged.stage(home, source, {entry.day for entry in deliveries.book(home)}, again=True)
     build(home)

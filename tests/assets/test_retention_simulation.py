@@ -19,7 +19,7 @@ from schemas.policy import Policy, load_policy
 from schemas.supposing import SupposedError, supposing
 from tests.assets.register.test_population_register_state import BASE
 from tests.assets.test_retention import contact, contract, deliver, order, visit
-from tests.conftest import basic_data, build, csv, put, rows, take_in
+from tests.conftest import basic_data, build, csv, put, rows, settle, take_in
 
 DATES = ["2026-11-20", "2026-12-31", "2027-01-01", "2028-02-28", "2028-02-29", "2028-12-31", "2029-01-01", "2034-06-30", "2034-07-01"]
 
@@ -82,7 +82,7 @@ def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Pol
 
 def test_what_repeats_a_record_word_for_word_goes_with_it(tmp_path: Path) -> None:
     home = full(tmp_path / "data")
-    build(home)
+    settle(home)
     held = [row["payload"] for path in home.files("raw", "crm") for row in rows(home, f"SELECT payload FROM read_parquet('{path}')")]
     assert [payload for payload in held if "Hiljainen" in payload] == []
 
@@ -101,8 +101,8 @@ class TestForecast:
     @staticmethod
     def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         made = full(tmp_path_factory.mktemp("forecast") / "data")
-        build(made)
-        build(made)
+        settle(made)
+        settle(made)
         return made
 
     def test_by_the_end_of_a_month_as_much_is_foreseen_as_a_simulation_says(self, home: Home) -> None:
@@ -160,7 +160,7 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_a
     home.create()
     put(home, "consents", "2023-11-20", "consent_log", csv([consent("aatu@example.fi", "granted", "2023-11-20T10:00:00+02:00")]), 1)
     take_in(home)
-    build(home, date(2026, 11, 19))
+    settle(home, date(2026, 11, 19))
     assert rows(home, "SELECT * FROM segregated_consents") == []
     for _ in range(2):
         build(home, date(2026, 11, 20))
@@ -168,11 +168,11 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_a
         assert (proof["choice"], proof["evidence"], proof["relationship_ended_on"]) == ("granted", "double opt-in", date(2023, 11, 20))
         assert len(proof["consented"]) == 64
     assert b"aatu@example.fi" not in b"".join(path.read_bytes() for path in home.root.rglob("*") if path.is_file())
-    build(home, date(2027, 11, 19))
+    settle(home, date(2027, 11, 19))
     assert len(rows(home, "SELECT * FROM segregated_consents")) == 1
     gone = retention.per_rule(retention.simulate(home, date(2027, 11, 20)), "register")
     assert gone == {"RET-CONSENT-3Y": 1}
-    build(home, date(2027, 11, 20))
+    settle(home, date(2027, 11, 20))
     assert rows(home, "SELECT * FROM segregated_consents") == []
 
 
@@ -186,11 +186,11 @@ def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
     put(home, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
     take_in(home)
     for day in ("2024-11-03", "2024-11-03", "2026-11-10", "2026-11-20", "2026-11-20"):
-        build(home, date.fromisoformat(day))
+        settle(home, date.fromisoformat(day))
         counted = rows(home, "SELECT month, sum(visits)::INT AS visits FROM visits_per_month GROUP BY month")
         assert counted == [{"month": date(2024, 10, 1), "visits": 45}], day
     for _ in range(2):
-        build(home, date(2026, 12, 1))
+        settle(home, date(2026, 12, 1))
         assert rows(home, "SELECT * FROM visits") == []
         kept = rows(home, "SELECT channel, device_type, visits, closed FROM visits_per_month ORDER BY visits")
         assert [(row["device_type"], row["visits"], row["closed"]) for row in kept] == [("any", 20, True), ("Smartphone", 25, True)]
@@ -206,7 +206,7 @@ def test_a_full_ip_address_is_nowhere_from_the_first_day(tmp_path: Path, ip: str
     one = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
     put(home, "website", "2026-11-20", "visits", json.dumps([one]).encode(), 1)
     take_in(home)
-    build(home)
+    settle(home)
     for path in home.lake.rglob("*.parquet"):
         assert ip not in str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
     [held] = rows(home, f"SELECT ip FROM read_parquet('{home.files('staged', name='*/visits')[0]}')")
@@ -219,13 +219,13 @@ def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_pa
     put(home, "crm", "2026-01-10", "contracts", csv([contract("K-1", "C0000009", "2021-03-31")]), 1)
     put(home, "crm", "2026-01-10", "orders", csv([order("T-1", "C0000009", "2021-03-01T10:00:00Z")]), 1)
     take_in(home, date(2026, 1, 10))
-    build(home, date(2026, 1, 10))
+    settle(home, date(2026, 1, 10))
     assert rows(home, "SELECT * FROM registrants") == rows(home, "SELECT * FROM orders") == []
     [held] = rows(home, "SELECT * FROM segregated_orders")
     assert (held["order_number"], held["held_until"]) == ("T-1", date(2028, 1, 1))
-    build(home, date(2027, 12, 31))
+    settle(home, date(2027, 12, 31))
     assert len(rows(home, "SELECT * FROM segregated_orders")) == 1
-    build(home, date(2028, 1, 1))
+    settle(home, date(2028, 1, 1))
     assert rows(home, "SELECT * FROM segregated_orders") == []
     assert home.files("staged", name="*/orders") == [] or rows_in(home, "staged") == 0
 
@@ -235,6 +235,6 @@ def test_a_registrant_whom_only_the_population_register_knows_goes_by_the_prospe
     home.create()
     basic_data(home, "2024-02-29", [BASE])
     take_in(home)
-    build(home, date(2027, 2, 27))
+    settle(home, date(2027, 2, 27))
     assert len(rows(home, "SELECT * FROM registrants")) == 1
     assert retention.per_rule(retention.simulate(home, date(2027, 2, 28)), "register") == {"RET-PROSPECT-3Y": 1}

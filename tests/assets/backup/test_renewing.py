@@ -15,8 +15,8 @@ from assets.backup.sealing import SealError, Unsealing
 from assets.home import Home
 from assets.rights import requests
 from tests.assets.backup.test_restoring import NOW, TODAY
-from tests.conftest import refresh
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver, found_anywhere
+from tests.e2e.homes import copied
+from tests.e2e.test_erasure import LEAVES, STAYS, found_anywhere
 
 
 def backup_file(home: Home, generation: str) -> Path:
@@ -29,26 +29,27 @@ def unpacked(home: Home, generation: str, to: Path) -> Path:
     return to
 
 
-@pytest.fixture
-def known(home: Home) -> Home:
-    deliver(home.root, FIRST_DAY, SECOND_DAY)
-    refresh(home, TODAY)
-    return home
-
-
-@pytest.fixture
-def generation(known: Home) -> str:
-    return generations.make(known, None, NOW).name
-
-
-@pytest.fixture
-def removed(known: Home, generation: str) -> Home:
-    """The person is being erased: found, suppressed, removed; not yet closed."""
+@pytest.fixture(scope="module")
+def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Backed up; then the person is being erased: found, suppressed, removed; not yet closed."""
+    known = Home(copied(known_root, tmp_path_factory.mktemp("removed") / "data"))
+    generations.make(known, None, NOW)
     request_id = requests.receive(known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
     erasure.find(known, [request_id])
     erasure.suppress(known, [request_id], TODAY)
     erasure.remove(known, [request_id], TODAY)
-    return known
+    return known.root
+
+
+@pytest.fixture
+def removed(removed_root: Path, tmp_path: Path) -> Home:
+    return Home(copied(removed_root, tmp_path / "removed"))
+
+
+@pytest.fixture
+def generation(removed: Home) -> str:
+    [file] = (removed.root / "backups").iterdir()
+    return file.name.removesuffix(generations.SUFFIX)
 
 
 def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(removed: Home, generation: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from assets.proof.verifying import verify
 from assets.rights import requests
 from tests.conftest import build, refresh
 from tests.e2e.homes import contents, copied
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
+from tests.e2e.test_erasure import LEAVES, found_anywhere
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -46,11 +46,9 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    root = tmp_path_factory.mktemp("made") / "data"
-    deliver(root, FIRST_DAY, SECOND_DAY)
+def made(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    root = copied(known_root, tmp_path_factory.mktemp("made") / "data")
     home = Home(root)
-    refresh(home, TODAY)
     before = contents(root)
     generation = generations.make(home, None, NOW).name
     erased(home)

@@ -6,38 +6,52 @@ import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pytest
+
 from assets.backup import generations, restoring
 from assets.home import Home
 from assets.rights import rectification
 from tests.assets.rights.test_rectification import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
 from tests.conftest import TODAY, refresh, rows
-from tests.e2e.homes import contents
+from tests.e2e.homes import contents, copied
 from tests.e2e.test_erasure import found_anywhere
 
 NOW = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
 
 
-def corrected(home: Home, again: date) -> str:
-    """A register that was backed up, then corrected, then refreshed on the day `again`; answers the generation."""
+@pytest.fixture(scope="module")
+def corrected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A register that was backed up, then corrected; and the generation."""
+    home = Home(tmp_path_factory.mktemp("corrected") / "data")
+    home.create()
     crm(home, FIRST)
     refresh(home, date(2026, 11, 19))
     generation = generations.make(home, None, NOW).name
     rectification.deliver(home, aino(home)["registrant_id"], REQUEST, {"email": NEW_MAIL}, datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
     refresh(home, TODAY)
-    refresh(home, again)
-    return generation
+    return home.root, generation
 
 
-def test_a_generation_from_before_a_correction_comes_back_corrected(home: Home) -> None:
-    generation = corrected(home, TODAY)
+@pytest.fixture
+def home(corrected: tuple[Path, str], tmp_path: Path) -> Home:
+    return Home(copied(corrected[0], tmp_path / "data"))
+
+
+@pytest.fixture
+def generation(corrected: tuple[Path, str]) -> str:
+    return corrected[1]
+
+
+def test_a_generation_from_before_a_correction_comes_back_corrected(home: Home, generation: str) -> None:
+    refresh(home, TODAY)
     held = contents(home.root)
     restoring.restore(home, None, generation, TODAY)
     assert contents(home.root) == held
     assert aino(home)["email"] == NEW_MAIL
 
 
-def test_an_old_value_whose_time_is_over_does_not_come_back(home: Home) -> None:
-    generation = corrected(home, OVER)
+def test_an_old_value_whose_time_is_over_does_not_come_back(home: Home, generation: str) -> None:
+    refresh(home, OVER)
     assert found_anywhere(home.root, [OLD_MAIL]) == []
     restoring.restore(home, None, generation, OVER)
     assert found_anywhere(home.root, [OLD_MAIL]) == []
@@ -47,8 +61,8 @@ def test_an_old_value_whose_time_is_over_does_not_come_back(home: Home) -> None:
     assert found_anywhere(home.root, [OLD_MAIL]) == []
 
 
-def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(home: Home, tmp_path: Path) -> None:
-    generation = corrected(home, TODAY)
+def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(home: Home, generation: str, tmp_path: Path) -> None:
+    refresh(home, TODAY)
     generations.make(home, None, datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
     empty = Home(tmp_path / "empty")
     empty.create()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
-from tests.conftest import basic_data, build, changes, refresh, registrant, rows, take_in
+from tests.conftest import basic_data, changes, registrant, rows, settle, take_in
+from tests.e2e.homes import copied
 
 MAIJA = code("010190-900")
 BASE = person(
@@ -33,6 +35,21 @@ BASE = person(
 )
 
 
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Her basic data have been taken in, and nothing is built."""
+    home = Home(tmp_path_factory.mktemp("base") / "data")
+    home.create()
+    basic_data(home, "2026-11-01", [BASE])
+    take_in(home)
+    return home.root
+
+
+@pytest.fixture
+def home(base: Path, tmp_path: Path) -> Home:
+    return Home(copied(base, tmp_path / "data"))
+
+
 def deliver_in_order(home: Home, order: Sequence[int], messages: Sequence[dict[str, Any]]) -> None:
     """Each message is a delivery of the day it was made; they arrive, and are taken in, in the order given."""
     for number in order:
@@ -41,10 +58,8 @@ def deliver_in_order(home: Home, order: Sequence[int], messages: Sequence[dict[s
 
 
 def end_state(home: Home, messages: Sequence[dict[str, Any]], order: Sequence[int]) -> dict[str, Any]:
-    basic_data(home, "2026-11-01", [BASE])
-    take_in(home)
     deliver_in_order(home, order, messages)
-    build(home)
+    settle(home)
     return registrant(home, MAIJA)
 
 
@@ -148,10 +163,8 @@ def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tup
         part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus="010190-999X", aktiivinenHenkilotunnus=new),
     )
     renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
-    basic_data(home, "2026-11-01", [BASE])
-    take_in(home)
     deliver_in_order(home, order, [correction, renamed])
-    build(home)
+    settle(home)
     found = registrant(home, new)
     assert (found["given_names"], found["street"]) == ("Maija Liisa", "Vanhakatu 1")
     assert len(rows(home, "SELECT * FROM registrants")) == 1
@@ -177,7 +190,8 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: H
     assert found["protected"] is True
     mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
     changes(home, "2026-11-05", [mended])
-    refresh(home)
+    take_in(home)
+    settle(home)
     assert registrant(home, MAIJA)["family_name"] == "Myöhempi"
 
 
@@ -188,12 +202,14 @@ def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(home: Home, t
     ]
     at_once = Home(tmp_path / "other")
     at_once.create()
+    basic_data(at_once, "2026-11-01", [BASE])
     for where in (home, at_once):
-        basic_data(where, "2026-11-01", [BASE])
         for number, one in enumerate(messages):
             changes(where, f"2026-11-{number + 2:02d}", [one], key=number)
             if where is home:
-                refresh(home)
-    refresh(at_once)
+                take_in(home)
+                settle(home)
+    take_in(at_once)
+    settle(at_once)
     for table in ("registrants", "names", "addresses", "membership", "provenance", "identifiers"):
         assert rows(home, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")

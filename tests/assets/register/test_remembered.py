@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,16 +12,29 @@ from assets.register import building, remembered, review
 from assets.register.remembered import Decision
 from assets.register.review import ReviewError
 from tests.assets.register.crm_people import AINO, NAMESAKE, deliver, key
-from tests.conftest import TODAY, build, refresh, rows
+from tests.conftest import TODAY, rows, settle, take_in
+from tests.e2e.homes import copied
 
 DAY = date(2026, 11, 18)
 
 
-@pytest.fixture
-def world(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
     deliver(home, "2026-11-10", n1=AINO, n2=AINO, n3=NAMESAKE)
     refresh(home)
-    return home
+    return home.root
+
+
+@pytest.fixture
+def world(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "world"))
+
+
+def refresh(home: Home, today: date = TODAY) -> building.Built:
+    take_in(home, today)
+    return settle(home, today)
 
 
 def member(home: Home, number: str) -> str:
@@ -33,24 +47,24 @@ def register(home: Home) -> dict[str, list[dict[str, object]]]:
 
 class TestDelta:
     def test_compares_what_is_new_and_gives_what_a_full_run_gives(self, world: Home) -> None:
-        assert build(world).links["compared_pairs"] == 0
+        assert settle(world).links["compared_pairs"] == 0
         deliver(world, "2026-11-12", n1=AINO | {"Last Name": "Korpela"}, n2=AINO, n3=NAMESAKE, n4=AINO)
         delta = refresh(world)
         by_delta = register(world)
         remembered.forget(world)
-        full = build(world)
+        full = settle(world)
         assert register(world) == by_delta
         assert delta.links["links"] == full.links["links"]
         assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
 
     def test_full_rerun_tells_the_drift_and_there_is_none(self, world: Home) -> None:
         remembered.forget(world)
-        assert build(world).links["drift"] == {"pairs_on_other_levels": 0, "pairs_only_now": 0, "pairs_only_before": 0}
-        assert build(world).links["drift"] == {}, "told once"
+        assert settle(world).links["drift"] == {"pairs_on_other_levels": 0, "pairs_only_now": 0, "pairs_only_before": 0}
+        assert settle(world).links["drift"] == {}, "told once"
 
     def test_of_whoever_has_left_nothing_stays(self, world: Home) -> None:
         remembered.decide(world, [Decision(key("1"), key("2"), True, DAY)])
-        build(world)
+        settle(world)
         deliver(world, "2026-11-12", n2=AINO, n3=NAMESAKE)
         refresh(world, date(2031, 1, 1))
         assert not any(key("1").encode() in path.read_bytes() for path in world.lake.glob("*.parquet"))
@@ -64,13 +78,13 @@ class TestDecisions:
         remembered.decide(world, [Decision(key("1"), key("3"), True, DAY), Decision(key("2"), key("1"), False, DAY)])
         assert not building.up_to_date(world, TODAY), "the register depends on what was decided"
         for _ in range(2):
-            build(world)
+            settle(world)
             assert member(world, "1") == member(world, "3") != member(world, "2")
 
     def test_latest_about_a_pair_counts(self, world: Home) -> None:
         remembered.decide(world, [Decision(key("1"), key("3"), True, DAY)])
         remembered.decide(world, [Decision(key("3"), key("1"), False, date(2026, 11, 19))])
-        build(world)
+        settle(world)
         assert member(world, "1") != member(world, "3")
 
 
@@ -91,7 +105,7 @@ class TestReview:
     def test_what_is_decided_is_asked_no_more(self, world: Home) -> None:
         pair = next(one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")})
         assert review.decide(world, [pair.pair], DAY, same=True) == 1
-        build(world)
+        settle(world)
         assert pair.pair not in {one.pair for one in review.listed(world)}
         assert member(world, "1") == member(world, "3")
 
@@ -104,17 +118,17 @@ class TestSuccession:
     def test_who_became_whom_is_told(self, world: Home) -> None:
         first, third = member(world, "1"), member(world, "3")
         remembered.decide(world, [Decision(key("1"), key("3"), True, DAY)])
-        merged = build(world)
+        merged = settle(world)
         kept = member(world, "1")
         ceased = ({first, third} - {kept}).pop()
         assert merged.links["succession"] == {"merged": 1, "split": 0, "renamed": 0, "ids_kept": 6, "ids_ceased": 1}
         assert events(world) == [("merged", ceased, kept)]
         remembered.decide(world, [Decision(key("1"), key("3"), False, date(2026, 11, 19))])
-        assert build(world).links["succession"]["split"] == 1
+        assert settle(world).links["succession"]["split"] == 1
         assert ("split", kept, ceased) in events(world)
 
     def test_nothing_is_told_of_a_build_that_changes_nothing(self, world: Home) -> None:
-        assert build(world).links["succession"] == {"merged": 0, "split": 0, "renamed": 0, "ids_kept": 7, "ids_ceased": 0}
+        assert settle(world).links["succession"] == {"merged": 0, "split": 0, "renamed": 0, "ids_kept": 7, "ids_ceased": 0}
         assert events(world) == []
 
     @pytest.mark.parametrize("number", ["801", "802", "803", "804", "805"])

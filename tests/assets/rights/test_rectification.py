@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from assets import deliveries, erasure, retention, staged
+from assets import deliveries, erasure, staged
 from assets.home import Home
-from assets.register import building, rectified
+from assets.register import rectified
 from assets.rights import rectification, requests
 from assets.rights.rectification import RectificationError
 from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
-from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
-from tests.conftest import build as build_all
+from tests.conftest import TODAY, basic_data, build, csv, put, rows, settle, take_in
 from tests.e2e.homes import copied, mart_tables
 from tests.e2e.test_erasure import contact, found_anywhere
 
@@ -24,15 +23,10 @@ OLD_MAIL, NEW_MAIL = "vaara@example.fi", "oikea@example.fi"
 FIRST, OVER = date(2026, 11, 10), date(2026, 12, 20)
 
 
-def build(home: Home, today: date = TODAY) -> None:
-    """Register and sweep, without the marts: most of what is said here is not about them."""
-    building.build(home, today)
-    retention.sweep(home, today)
-
-
 def refresh(home: Home, today: date = TODAY) -> None:
+    """Without the marts: most of what is said here is not about them."""
     take_in(home, today)
-    build(home, today)
+    settle(home, today)
 
 
 def crm(home: Home, on: date, **changed: str) -> None:
@@ -91,7 +85,7 @@ def test_the_old_value_is_history_and_not_current(known: Home) -> None:
 
 def test_marts_say_it(known: Home) -> None:
     rectify(known, email=NEW_MAIL)
-    build_all(known)
+    build(known)
     told = {str(value) for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"] for value in row}
     assert NEW_MAIL in told
     assert OLD_MAIL not in told
@@ -149,7 +143,7 @@ def test_the_order_in_which_runs_came_does_not_matter(known: Home, tmp_path: Pat
     for days, mail in ((1, NEW_MAIL), (2, OLD_MAIL)):
         crm(known, TODAY + timedelta(days), Email=mail)
     take_in(known, TODAY + timedelta(2))
-    build(known, TODAY + timedelta(2))
+    settle(known, TODAY + timedelta(2))
     assert aino(known)["email"] == OLD_MAIL
     assert rows(known, "SELECT ended_on FROM corrections")[0]["ended_on"] == TODAY + timedelta(1)
 
@@ -179,7 +173,7 @@ def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
     crm(known, TODAY + timedelta(1))
     crm(known, TODAY + timedelta(2), **{"Job Title": "ostaja"})
     take_in(known, OVER)
-    build_all(known, OVER)
+    build(known, OVER)
     assert found_anywhere(known.root, WRONG) == []
     assert rows(known, "SELECT count(*) AS n FROM registrants") == before
     row = aino(known)
@@ -211,18 +205,18 @@ def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> No
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     refresh(known, OVER)
     every = {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in ("registrants", "names", "contact_points", "corrections", "provenance")}
-    build(known, OVER)
+    settle(known, OVER)
     assert {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in every} == every
 
 
 def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
-    build_all(known, OVER)
+    build(known, OVER)
     request_id = requests.receive(known, "erasure", "written", [f"customer_number:{NUMBER}"], datetime(2026, 12, 21, tzinfo=UTC))
     erasure.find(known, [request_id])
     erasure.suppress(known, [request_id], OVER)
     erasure.remove(known, [request_id], OVER)
-    build_all(known, OVER)
+    build(known, OVER)
     assert erasure.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
     assert found_anywhere(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
     assert rows(known, "SELECT * FROM corrections") == []
