@@ -14,7 +14,6 @@ import dagster as dg
 
 from assets.backup import exchange
 from assets.failing import PlainError
-from assets.graph.janitor import FINISHED
 from assets.home import Home
 from assets.rights import requests
 
@@ -22,7 +21,8 @@ WAIT_SECONDS = 600
 # The tag of runs that a command makes in its own process, and what the lock says while a command holds it.
 HEADLESS = {"register/headless": "true"}
 COMMAND = "command"
-_NOT_ENDED = [one for one in dg.DagsterRunStatus if one not in FINISHED]
+_ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_NOT_ENDED = [one for one in dg.DagsterRunStatus if one not in _ENDED]
 # Data roots whose lock this process holds: the command takes it first, and its runs write under it.
 _HELD: set[Path] = set()
 

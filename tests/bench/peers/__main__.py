@@ -61,9 +61,13 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.peers", description=__doc__)
     parser.add_argument(
-        "--registrants", type=int, default=100_000, help="of the sample; a million takes 5 GB of disk and a quarter of an hour; Splink cannot learn from 2000"
+        "--registrants",
+        type=int,
+        nargs="*",
+        default=[100_000, 1_000_000],
+        help="of each sample; a million takes 5 GB of disk and a quarter of an hour; Splink cannot learn from 2000",
     )
-    parser.add_argument("--invented", type=int, default=100_000, help="records of invented people, with fewer of whom nothing but a name is known")
+    parser.add_argument("--invented", type=int, nargs="*", default=[1_000_000], help="records of invented people: fewer have nothing in common but a name")
     parser.add_argument("--repetitions", type=int, default=1, help="how often each side runs on each set")
     parser.add_argument("--people", type=Path, default=BESIDE_THE_HOUSE, help="where the public sets lie; those that are not there are left out")
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
@@ -81,13 +85,15 @@ def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, People
             missing.append(one.name)
     if missing:
         print(f"left out, as they are not in {asked.people.name}: {', '.join(missing)}", flush=True)
-    people = _sampled(folder, asked.registrants)
-    for one in SAMPLED:
-        yield f"sample of {asked.registrants:,}, {one.name}", one, people
-    people = folder / "invented.parquet"
-    measure([sys.executable, "-m", "tests.bench.peers.invented", str(asked.invented), str(people)], BY_PATH, folder / "invented.out")
-    for one in SAMPLED:
-        yield f"invented {asked.invented:,}, {one.name}", one, people
+    for registrants in asked.registrants:
+        people = _sampled(folder, registrants)
+        for one in SAMPLED:
+            yield f"sample of {registrants:,}, {one.name}", one, people
+    for records in asked.invented:
+        people = folder / "invented.parquet"
+        measure([sys.executable, "-m", "tests.bench.peers.invented", str(records), str(people)], BY_PATH, folder / "invented.out")
+        for one in SAMPLED:
+            yield f"invented {records:,}, {one.name}", one, people
 
 
 def _sampled(folder: Path, registrants: int) -> Path:
