@@ -165,7 +165,7 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     way = repeated(roles, Role.STREET, types)
     street = halves.of(without_flat(text(roles, Role.STREET, types)), way) if roles.has(Role.STREET) else ""
     if street:
-        plain = halves.of(folded(without_flat(text(roles, Role.STREET, types))), way)
+        plain = halves.of(folded(street), way)
         letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
         # Most are one word and a number.
         found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END", way))
