@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage.hashes import Hashed, Hashes, Places, in_order, perhaps_shared, side_by_side
+from assets.linkage.hashes import Hashed, Hashes, Places, begins, shared_in_order, side_by_side
 from assets.linkage.passes import OVERSIZED, Pass
 
 CAP = OVERSIZED
@@ -60,15 +60,8 @@ def _once(several: list[Hashed]) -> tuple[Hashed, NDArray[np.uint32]]:
     bits = np.concatenate([np.zeros(0, np.uint32), *(np.full(len(one), 1 << number, np.uint32) for number, one in enumerate(several))])
     order = np.argsort(pairs)
     pairs, bits = pairs[order], bits[order]
-    starts = np.flatnonzero(_begins(pairs))
+    starts = np.flatnonzero(begins(pairs))
     return pairs[starts], np.bitwise_or.reduceat(bits, starts) if len(starts) else bits
-
-
-def _begins(ordered: Hashed) -> NDArray[np.bool_]:
-    """Where another value than before begins."""
-    begins = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
-    return begins
 
 
 def _open(hashes: Hashes, one: Pass, allowed: Allowed) -> tuple[Hashed, Opened]:
@@ -96,7 +89,7 @@ def _keyed(hashes: Hashes, one: Pass, opened: Opened) -> Hashed:
     else:
         opened.dropped = blocks.oversized
     pairs = np.sort(np.concatenate(found))
-    return pairs[_begins(pairs)]
+    return pairs[begins(pairs)]
 
 
 def _packed(left: Places, right: Places) -> Hashed:
@@ -109,9 +102,7 @@ class _Blocks:
 
     def __init__(self, places: Places, keys: Hashed) -> None:
         self.all = places
-        shared = perhaps_shared(keys)
-        places, keys = places[shared], keys[shared]
-        order, _, sizes = in_order(keys)
+        order, _, sizes = shared_in_order(keys)
         several = np.repeat((sizes > 1) & (sizes <= CAP), sizes)
         self.members = places[order[several]]
         fit = sizes[(sizes > 1) & (sizes <= CAP)]

@@ -6,7 +6,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.linkage.hashes import in_order, perhaps_shared
+from assets.linkage.hashes import shared_in_order
 
 TOO_MANY_PEOPLE = 3
 MANY_RECORDS = 60
@@ -52,9 +52,7 @@ def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> 
     # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
     rows = connection.sql(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").to_arrow_table()
     ids, value = rows["id"].to_numpy(), rows["value"].to_numpy()
-    shared = perhaps_shared(value)
-    ids, value = ids[shared], value[shared]
-    order, _, sizes = in_order(value)
+    order, _, sizes = shared_in_order(value)
     holders = np.unique(ids[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
     connection.register("linkage_holders", pa.table({"id": holders}))
     connection.execute(

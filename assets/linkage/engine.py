@@ -204,17 +204,14 @@ class _Run:
         """With the weights made honest by the pairs that both have a code, of what else they say: their numbers are the answer."""
         if not self.report.codes:
             return model
-        self.connection.execute(
-            """CREATE OR REPLACE TEMP TABLE linkage_coded AS
-            SELECT linkage_compared.* FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other"""
-        )
-        scoring.unsaid(self.connection, self.hashes, self.shares, compared, "number", "linkage_coded", "linkage_labelled")
+        coded = "(FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other)"
+        scoring.unsaid(self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled")
         scoring.weigh(self.connection, compared, model, "linkage_labelled", "linkage_judged")
         rows = self.connection.execute(
             """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
             FROM linkage_judged JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
         ).fetchnumpy()
-        self.connection.execute("DROP TABLE linkage_coded; DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
+        self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
         fitted = calibration.calibrate(*(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n")))
         self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
         return replace(model, slope=fitted.slope, offset=fitted.offset)
@@ -247,8 +244,9 @@ class _Run:
         rows = self.connection.execute("SELECT one, other, passes FROM linkage_pairs WHERE passes > 0").fetchnumpy()
         linked = self.first[rows["one"]] == self.first[rows["other"]]
         # The pass that is the first to find a pair is its lowest bit.
-        found_by = np.log2(np.asarray(rows["passes"], np.int64) & -np.asarray(rows["passes"], np.int64)).astype(np.int64)
-        found, joined = (np.bincount(passes, minlength=len(report.passes)) for passes in (found_by, found_by[linked]))
+        passes = np.asarray(rows["passes"], np.int64)
+        found_by = np.log2(passes & -passes).astype(np.int64)
+        found, joined = (np.bincount(numbers, minlength=len(report.passes)) for numbers in (found_by, found_by[linked]))
         for one, pairs, links in zip(report.passes, found.tolist(), joined.tolist(), strict=True):
             one |= {"new_pairs": pairs, "new_links": links, "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
@@ -70,9 +70,9 @@ class Hashes:
             ).to_arrow_table()
             places = self.places(rows["id"].to_numpy().astype(np.int64))
             # A list's values come one after another.
-            begins = np.flatnonzero(np.concatenate([[True], places[1:] != places[:-1]])) if len(places) else places
-            sizes, values = np.diff(np.append(begins, len(places))), rows["value"].to_numpy()
-            turns = [begins[sizes > number] + number for number in range(int(sizes.max(initial=0)))]
+            firsts = np.flatnonzero(begins(places))
+            sizes, values = np.diff(np.append(firsts, len(places))), rows["value"].to_numpy()
+            turns = [firsts[sizes > number] + number for number in range(int(sizes.max(initial=0)))]
             self._every[sql] = [(places[turn], values[turn]) for turn in turns]
         return self._every[sql]
 
@@ -104,8 +104,22 @@ def in_order(values: Hashed) -> tuple[Hashed, Places, Places]:
     packed = (values & ~mask) | np.arange(len(values), dtype=np.uint64)
     packed.sort()
     value = packed >> np.uint64(low)
-    begins = np.flatnonzero(np.concatenate([[True], value[1:] != value[:-1]])) if len(value) else np.zeros(0, np.int64)
-    return (packed & mask).astype(np.int64), begins, np.diff(np.append(begins, len(value)))
+    firsts = np.flatnonzero(begins(value))
+    return (packed & mask).astype(np.int64), firsts, np.diff(np.append(firsts, len(value)))
+
+
+def begins(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where another value than before begins."""
+    answer = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=answer[1:])
+    return answer
+
+
+def shared_in_order(values: Hashed) -> tuple[Places, Places, Places]:
+    """As `in_order`, without most of the values that are alone: they are put aside before anything is sorted."""
+    kept = np.flatnonzero(perhaps_shared(values))
+    order, firsts, sizes = in_order(values[kept])
+    return kept[order], firsts, sizes
 
 
 def perhaps_shared(values: Hashed) -> NDArray[np.bool_]:

@@ -44,18 +44,17 @@ def texts(roles: Roles, role: Role, types: dict[str, str]) -> str:
     return f"list_filter({joined}, lambda text: text IS NOT NULL)"
 
 
-def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
-    """SQL: the role's first text."""
-    columns = roles[role]
-    if len(columns) == 1 and not types[columns[0]].endswith("[]"):
-        return f"{quoted(columns[0])}::VARCHAR"
-    return f"{texts(roles, role, types)}[1]" if columns else "NULL::VARCHAR"
-
-
-def repeated(roles: Roles, role: Role, types: dict[str, str]) -> str:
-    """The role's column if it is one, and no list; otherwise none: what it says is spelt once for all the rows that say it."""
+def single(roles: Roles, role: Role, types: dict[str, str]) -> str:
+    """The role's column if it is one, and no list; otherwise none."""
     columns = roles[role]
     return columns[0] if len(columns) == 1 and not types[columns[0]].endswith("[]") else ""
+
+
+def text(roles: Roles, role: Role, types: dict[str, str]) -> str:
+    """SQL: the role's first text."""
+    if column := single(roles, role, types):
+        return f"{quoted(column)}::VARCHAR"
+    return f"{texts(roles, role, types)}[1]" if roles[role] else "NULL::VARCHAR"
 
 
 class Halves:
@@ -81,7 +80,7 @@ def _names(roles: Roles, types: dict[str, str], halves: Halves, *, family_first:
     if not roles.has(Role.GIVEN_NAME, Role.FAMILY_NAME, Role.FULL_NAME, Role.OTHER_NAME, Role.CALL_NAME):
         return []
 
-    given, family = repeated(roles, Role.GIVEN_NAME, types), repeated(roles, Role.FAMILY_NAME, types)
+    given, family = single(roles, Role.GIVEN_NAME, types), single(roles, Role.FAMILY_NAME, types)
 
     def plain(role: Role, said: str = "") -> str:
         return halves.of(folded(text(roles, role, types)), said)
@@ -162,14 +161,14 @@ def habits_of(connection: duckdb.DuckDBPyConnection, table: str, roles: Roles) -
 def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     """street: letters only; house: its first number; postcode, town."""
     found = []
-    way = repeated(roles, Role.STREET, types)
+    way = single(roles, Role.STREET, types)
     street = halves.of(without_flat(text(roles, Role.STREET, types)), way) if roles.has(Role.STREET) else ""
     if street:
         plain = halves.of(folded(street), way)
         letters = rf"nullif(translate(regexp_extract({plain}, '\pL[\pL .''-]*'), ' .''-', ''), '')"
         # Most are one word and a number.
         found.append(Column("street", rf"CASE WHEN regexp_full_match({plain}, '[a-z]+ \d.*') THEN split_part({plain}, ' ', 1) ELSE {letters} END", way))
-        if len(roles[Role.STREET]) > 1 or types[roles[Role.STREET][0]].endswith("[]"):
+        if not way:
             every = f"list_transform({texts(roles, Role.STREET, types)}, lambda said: {letters_and_digits(folded('said'))})"
             found.append(Column("streets", f"list_filter({every}, lambda said: said IS NOT NULL)"))
     if roles.has(Role.HOUSE_NUMBER):
@@ -177,13 +176,13 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
     elif street:
         found.append(Column("house", rf"nullif(regexp_extract({street}, '\d+'), '')", way))
     if roles.has(Role.POSTCODE):
-        said = repeated(roles, Role.POSTCODE, types)
+        said = single(roles, Role.POSTCODE, types)
         code = halves.of(folded(text(roles, Role.POSTCODE, types)), said)
         # 12345-6789 is 12345.
         short = f"CASE WHEN length({code}) = 10 AND {code}[6] = '-' THEN {code}[1:5] ELSE {packed(code)} END"
         found.append(Column("postcode", f"CASE WHEN {VARIOUS.format(code)} THEN {short} END", said))
     if roles.has(Role.TOWN):
-        said = repeated(roles, Role.TOWN, types)
+        said = single(roles, Role.TOWN, types)
         found.append(Column("town", packed(halves.of(folded(text(roles, Role.TOWN, types)), said)), said))
     return found
 
@@ -194,11 +193,10 @@ def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Colum
     # Most have no space, and looking for one is cheaper than taking it off.
     email, phone = "CASE WHEN contains({0}, ' ') THEN lower(trim({0})) ELSE lower({0}) END", rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})"
     for role, name, spelt, good in ((Role.EMAIL, "emails", email, "contains({}, '@')"), (Role.PHONE, "phones", phone, f"length({{0}}) >= 5 AND {VARIOUS}")):
-        columns = roles[role]
-        if len(columns) == 1 and not types[columns[0]].endswith("[]"):
+        if single(roles, role, types):
             said = halves.of(spelt.format(text(roles, role, types)))
             found.append(Column(name, f"CASE WHEN {good.format(said)} THEN [{said}] ELSE [] END"))
-        elif columns:
+        elif roles.has(role):
             every = f"list_transform({texts(roles, role, types)}, lambda said: {spelt.format('said')})"
             found.append(Column(name, f"list_sort(list_distinct(list_filter({every}, lambda said: {good.format('said')})))"))
     return found
@@ -211,7 +209,7 @@ def _others(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]
         number = halves.of(rf"regexp_replace(upper({text(roles, Role.IDENTITY_NUMBER, types)}), '\s', '', 'g')")
         found.append(Column("number", f"CASE WHEN {VARIOUS.format(number)} THEN {number} END"))
     if roles.has(Role.ORGANISATION):
-        said = repeated(roles, Role.ORGANISATION, types)
+        said = single(roles, Role.ORGANISATION, types)
         parts = f"list_filter({words(halves.of(folded(text(roles, Role.ORGANISATION, types)), said))}, lambda word: NOT {one_of('word', LEGAL_FORMS)})"
         found.append(Column("organisation", f"nullif(array_to_string({parts}, ''), '')", said))
     for place, column in enumerate(roles[Role.FREE_TEXT]):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from assets.linkage.hashes import begins
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -158,7 +160,7 @@ def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: fl
     best[ends[~several]] = friend[~several]
     ends, friend, near = ends[several], friend[several], near[several]
     order = np.lexsort((friend, -near, ends))
-    first = order[np.concatenate([[True], ends[order][1:] != ends[order][:-1]])] if len(order) else order
+    first = order[begins(ends[order])]
     best[ends[first]] = friend[first]
     mutual = (best[one] == other) & (best[other] == one)
     return other[mutual], one[mutual]
@@ -175,7 +177,7 @@ def _contested(one: Ints, other: Ints, mean: Floats, code: Ints, count: int) -> 
     group, near, codes = group[inside], near[inside], code[coded[inside]]
     order = np.lexsort((-near, group))
     group, near, codes = group[order], near[order], codes[order]
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
+    starts = np.flatnonzero(begins(group))
     lengths = np.diff(np.append(starts, len(group)))
     rival = (codes != np.repeat(codes[starts], lengths)) & (near >= np.repeat(near[starts], lengths) - RIVAL_MARGIN)
     contested[group[rival]] = True
@@ -196,7 +198,7 @@ def _torn(one: Ints, other: Ints, mean: Floats, foes: Ints, count: int) -> Mask:
     group, friend, near = group[several], friend[several], near[several]
     order = np.lexsort((friend, -near, group))
     group, friend, near = group[order], friend[order], near[order]
-    starts = np.flatnonzero(np.concatenate([[True], group[1:] != group[:-1]]))
+    starts = np.flatnonzero(begins(group))
     lengths = np.diff(np.append(starts, len(group)))
     best, nearest = np.repeat(friend[starts], lengths), np.repeat(near[starts], lengths)
     pair = np.minimum(best, friend) * count + np.maximum(best, friend)

@@ -63,14 +63,14 @@ def link_command(
     postcode, town, email, phone, identity_number, organisation, free_text, source (link only across sources), key.
     """
     started = time.monotonic()
-    # Arrow and DuckDB look whether they are given something of pandas', and take half a second to import it: meanwhile the file is read.
-    Thread(target=import_module, args=("pandas",)).start()
     if onto and (stages or model_file or learn or explain):
         raise click.UsageError("--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept")
     roles = _roles(roles_file)
     model = _model(model_file) if model_file and not learn else None
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        # Arrow and DuckDB look whether they are given something of pandas', and take half a second to import it: meanwhile the file is read.
+        Thread(target=import_module, args=("pandas",)).start()
         _read(connection, file, "said", roles)
         if aliases and not roles.has(Role.IDENTITY_NUMBER):
             raise CommandError(f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}")
