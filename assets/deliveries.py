@@ -66,7 +66,10 @@ class Entry:
     @property
     def conserved(self) -> bool:
         """Whether every delivered record is accounted for."""
-        return self.delivered == self.suppressed + self.expired + self.staged + self.quarantined + self.duplicates
+        return (
+            self.delivered
+            == self.suppressed + self.expired + self.staged + self.quarantined + self.duplicates
+        )
 
 
 def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
@@ -75,19 +78,32 @@ def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[W
     if not root.is_dir() or root.is_symlink():
         return
     for folder in sorted(root.iterdir()):
-        if folder.is_symlink() or not folder.is_dir() or (days is not None and folder.name not in days):
+        if (
+            folder.is_symlink()
+            or not folder.is_dir()
+            or (days is not None and folder.name not in days)
+        ):
             continue
         names = sorted(path.name for path in folder.iterdir())
         data = [name for name in names if not name.endswith(MANIFEST)]
         told = folder.name if delivery_day(folder.name) else "a folder that is not a day"
         for number, name in enumerate(data, 1):
             if name + MANIFEST in names:
-                yield Waiting(source, folder.name, folder / name, f"{source}/{told}, file {number} of {len(data)} by name")
+                yield Waiting(
+                    source,
+                    folder.name,
+                    folder / name,
+                    f"{source}/{told}, file {number} of {len(data)} by name",
+                )
 
 
 def waiting_days(home: Home, source: str, last_day: date) -> set[str]:
     """Delivery days, as YYYY-MM-DD, on which the source has something in the inbox that has not been refused."""
-    return {item.day for item in waiting(home, source) if _in_range(item.day, last_day) and not refused(home, item)}
+    return {
+        item.day
+        for item in waiting(home, source)
+        if _in_range(item.day, last_day) and not refused(home, item)
+    }
 
 
 def _in_range(day: str, last_day: date) -> bool:
@@ -97,8 +113,15 @@ def _in_range(day: str, last_day: date) -> bool:
 
 def _note_path(home: Home, item: Waiting) -> Path:
     """Where it is noted that these very files were refused: by their names' and states' hash, which tells neither."""
-    states = [(path.name, (state := path.lstat()).st_size, state.st_mtime_ns) for path in (item.path, item.manifest_path)]
-    return home.lake / "refused" / f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
+    states = [
+        (path.name, (state := path.lstat()).st_size, state.st_mtime_ns)
+        for path in (item.path, item.manifest_path)
+    ]
+    return (
+        home.lake
+        / "refused"
+        / f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
+    )
 
 
 def refuse(home: Home, item: Waiting, refusal: RefusedDeliveryError) -> None:
@@ -119,10 +142,16 @@ def refusals(home: Home, sources: Iterable[str], last_day: date) -> list[tuple[s
     found = []
     for source in known:
         for item in waiting(home, source):
-            why = refused(home, item) or (None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}")
+            why = refused(home, item) or (
+                None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}"
+            )
             if why:
                 found.append((item.place, why))
-    strangers = sum(1 for path in home.inbox.iterdir() if path.name not in known) if home.inbox.is_dir() else 0
+    strangers = (
+        sum(1 for path in home.inbox.iterdir() if path.name not in known)
+        if home.inbox.is_dir()
+        else 0
+    )
     return [*found, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
 
 
@@ -191,7 +220,9 @@ def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
     """Entries in the order in which their statements count: by day, then period, then id."""
     paths = (home.lake / "deliveries").glob(f"{source}/{day}/*.json")
     entries = [Entry(**json.loads(path.read_text())) for path in paths]
-    return sorted(entries, key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id))
+    return sorted(
+        entries, key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id)
+    )
 
 
 def entered(home: Home, source: str, day: str, delivery: str) -> Entry | None:

@@ -54,7 +54,9 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 def _unfinished(path: Path) -> Path:
     """The name says whose it is: what a process that has ended left is swept up."""
-    return path.with_name(f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}")
+    return path.with_name(
+        f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}"
+    )
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -76,18 +76,27 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     return dict(sorted(removed.items()))
 
 
-def _suppress_records(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
+def _suppress_records(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
+) -> None:
     """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for no identifier would tell it
     when it comes again; by its key one that the registrant gave, for it is not given anew when it comes again.
     """
     queries = []
-    raw, index = raw_path(home, entry.source, entry.day, entry.delivery_id), staged_folder(home, entry) / "records.parquet"
+    raw, index = (
+        raw_path(home, entry.source, entry.day, entry.delivery_id),
+        staged_folder(home, entry) / "records.parquet",
+    )
     if raw.exists():
-        queries.append(f"SELECT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}') JOIN whose USING (record_no) WHERE len(faults) > 0")
+        queries.append(
+            f"SELECT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}') JOIN whose USING (record_no) WHERE len(faults) > 0"
+        )
     dataset = next(one for one in SOURCES if one.name == entry.source).dataset(entry.dataset)
     if dataset and dataset.given != NEVER_GIVEN:
         queries += [
-            f"SELECT request_id, 'record:' || record_key FROM read_parquet('{file}') JOIN whose USING (record_no)" for file in (raw, index) if file.exists()
+            f"SELECT request_id, 'record:' || record_key FROM read_parquet('{file}') JOIN whose USING (record_no)"
+            for file in (raw, index)
+            if file.exists()
         ]
     found = " UNION ".join(queries)
     if queries and connection.execute(f"SELECT 1 FROM ({found}) LIMIT 1").fetchone():
@@ -104,7 +113,12 @@ def remaining(home: Home, request_ids: list[str]) -> int:
             if find_gone(home, connection, entry):
                 left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
         read_register(home, connection, "identifiers", TABLES["identifiers"])
-        left += (connection.execute("SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)").fetchone() or (0,))[0]
+        left += (
+            connection.execute(
+                "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)"
+            ).fetchone()
+            or (0,)
+        )[0]
     return int(left)
 
 
@@ -118,7 +132,9 @@ class Closing:
 
     def told(self) -> str:
         """Why requests are not closed: how many, codes, places and counts."""
-        found = ", ".join(sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)}))
+        found = ", ".join(
+            sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)})
+        )
         return f"{len(self.unproven)} of {len(self.unproven) + len(self.certificates)} erasures are not proven: {found}"
 
 
@@ -129,9 +145,13 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
     asked = _loaded(home, request_ids)
-    passed_over = sum(one.state != "erasing" or not one.resolved for one in asked) + _unsuppressed(home, asked)
+    passed_over = sum(one.state != "erasing" or not one.resolved for one in asked) + _unsuppressed(
+        home, asked
+    )
     if passed_over:
-        raise RequestError(f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill")
+        raise RequestError(
+            f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill"
+        )
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
@@ -146,15 +166,34 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
         loaded = _loaded(home, proven)
         at = now.isoformat(timespec="seconds")
         contents = [
-            certificates.content_of(home.policy, one, noted[one.request_id], published, proof, at, holds.told(home.policy, noted[one.request_id].held))
+            certificates.content_of(
+                home.policy,
+                one,
+                noted[one.request_id],
+                published,
+                proof,
+                at,
+                holds.told(home.policy, noted[one.request_id].held),
+            )
             for one in loaded
         ]
         issued = certificates.issue_all(home, contents)
         notices.release(home, proven, now)
         certified = zip(loaded, issued, strict=True)
-        requests.close_all(home, [replace(one, removed=certificate.rows, decisions=_decisions(certificate)) for one, certificate in certified], now)
+        requests.close_all(
+            home,
+            [
+                replace(one, removed=certificate.rows, decisions=_decisions(certificate))
+                for one, certificate in certified
+            ],
+            now,
+        )
     evidence.forget(home, certificates.issued(home))
-    return Closing(issued, proof.findings, [request_id for request_id in request_ids if request_id not in set(proven)])
+    return Closing(
+        issued,
+        proof.findings,
+        [request_id for request_id in request_ids if request_id not in set(proven)],
+    )
 
 
 def _unsuppressed(home: Home, asked: list[Request]) -> int:
@@ -162,14 +201,21 @@ def _unsuppressed(home: Home, asked: list[Request]) -> int:
     with home.connect() as connection:
         load_sought(connection, asked)
         suppression.prepare(home, connection)
-        missing = "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
-        counted = connection.execute(f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}").fetchone()
+        missing = (
+            "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
+        )
+        counted = connection.execute(
+            f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}"
+        ).fetchone()
     return int(counted[0]) if counted else 0
 
 
 def _decisions(certificate: Issued) -> dict[str, dict[str, str]]:
     """What was decided per category, for the ledger: the certificate has the numbers."""
     return {
-        category: {"decision": decision, **({"ground": "REQ-LEGAL-OBLIGATION"} if decision == "held" else {})}
+        category: {
+            "decision": decision,
+            **({"ground": "REQ-LEGAL-OBLIGATION"} if decision == "held" else {}),
+        }
         for category, decision in certificate.decisions.items()
     }

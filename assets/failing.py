@@ -17,8 +17,15 @@ class PlainError(Exception):
 
 def places(error: BaseException) -> list[str]:
     """Where in our code it was raised, outermost first, as `file:line in function`."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if str(HERE) in frame.filename and "site-packages" not in frame.filename]
-    return [f"{Path(frame.filename).relative_to(HERE)}:{frame.lineno} in {frame.name}" for frame in frames]
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if str(HERE) in frame.filename and "site-packages" not in frame.filename
+    ]
+    return [
+        f"{Path(frame.filename).relative_to(HERE)}:{frame.lineno} in {frame.name}"
+        for frame in frames
+    ]
 
 
 def told(error: BaseException) -> str:

@@ -13,7 +13,18 @@ from assets.register import building, outlook, relationships, segregation
 from assets.register.outlook import Due, months
 
 WIDTH, HEIGHT, LEFT, FOOT, LEGEND = 960, 320, 70, 50, 200
-COLOURS = ("#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7", "#9c755f", "#bab0ac")
+COLOURS = (
+    "#4e79a7",
+    "#f28e2b",
+    "#59a14f",
+    "#e15759",
+    "#76b7b2",
+    "#edc948",
+    "#b07aa1",
+    "#ff9da7",
+    "#9c755f",
+    "#bab0ac",
+)
 
 
 def simulate(home: Home, today: date) -> list[Due]:
@@ -37,7 +48,11 @@ def latest(home: Home) -> tuple[date, list[Due]] | None:
 def as_data(today: date, due: Iterable[Due]) -> dict[str, object]:
     """The forecast for machines: `months` with a total each, and every count."""
     rows = list(due)
-    return {"as_of": str(today), "months": {month: _total(rows, month) for month in months(today)}, "due": [asdict(one) for one in rows]}
+    return {
+        "as_of": str(today),
+        "months": {month: _total(rows, month) for month in months(today)},
+        "due": [asdict(one) for one in rows],
+    }
 
 
 def _total(due: Iterable[Due], month: str) -> int:
@@ -70,12 +85,17 @@ def chart(today: date, due: Iterable[Due]) -> str:
             drawn.append(
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" fill="{colour}"><title>{escape(title)}</title></rect>'
             )
-        drawn.append(f'<text x="{left + step * 0.4:.1f}" y="{HEIGHT - FOOT + 12}" transform="rotate(45 {left:.1f} {HEIGHT - FOOT + 12})">{month}</text>')
+        drawn.append(
+            f'<text x="{left + step * 0.4:.1f}" y="{HEIGHT - FOOT + 12}" transform="rotate(45 {left:.1f} {HEIGHT - FOOT + 12})">{month}</text>'
+        )
     drawn += [
-        f'<text x="{LEFT - 6}" y="{HEIGHT - FOOT - part * (HEIGHT - FOOT) / 4 + 8:.1f}" text-anchor="end">{most * part // 4:,}</text>' for part in range(5)
+        f'<text x="{LEFT - 6}" y="{HEIGHT - FOOT - part * (HEIGHT - FOOT) / 4 + 8:.1f}" text-anchor="end">{most * part // 4:,}</text>'
+        for part in range(5)
     ]
     for number, rule in enumerate(rules):
-        drawn.append(f'<rect x="{WIDTH + 10}" y="{number * 18 + 4}" width="12" height="12" fill="{COLOURS[number % len(COLOURS)]}"/>')
+        drawn.append(
+            f'<rect x="{WIDTH + 10}" y="{number * 18 + 4}" width="12" height="12" fill="{COLOURS[number % len(COLOURS)]}"/>'
+        )
         drawn.append(f'<text x="{WIDTH + 28}" y="{number * 18 + 14}">{escape(rule)}</text>')
     size = f'width="{WIDTH + LEGEND}" height="{HEIGHT}" viewBox="0 0 {WIDTH + LEGEND} {HEIGHT}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">{"".join(drawn)}</svg>'

@@ -61,16 +61,32 @@ def stage_waiting(home: Home) -> list[Entry]:
     """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
     done = []
     for source, names in _with_orders():
-        days = {entry.day for entry in deliveries.book(home, source.name) if entry.dataset in names and not entry.staged_with}
+        days = {
+            entry.day
+            for entry in deliveries.book(home, source.name)
+            if entry.dataset in names and not entry.staged_with
+        }
         done += staged.stage(home, source, days) if days else []
     if lost := staged.lost_by_key(home, done) + sum(not entry.conserved for entry in done):
-        raise HoldError(f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged")
+        raise HoldError(
+            f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged"
+        )
     return done
 
 
 def _with_orders() -> list[tuple[Source, list[str]]]:
     """The sources that deliver orders, and the names of those datasets."""
-    found = [(source, [one.name for one in source.datasets if any(frame.model is Orders for frame in one.frames)]) for source in SOURCES]
+    found = [
+        (
+            source,
+            [
+                one.name
+                for one in source.datasets
+                if any(frame.model is Orders for frame in one.frames)
+            ],
+        )
+        for source in SOURCES
+    ]
     return [(source, names) for source, names in found if names]
 
 
@@ -92,14 +108,28 @@ def remove_but_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: En
         return removal.remove_records(home, connection, entry, "suppressed")
     connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
     edits = {table: Edit(keep=f"NOT {_HELD}") for table in CANONICAL}
-    bare = ", ".join(f"CASE WHEN NOT {_HELD} THEN {name} END AS {name}" for name in ("customer_number", "person_key"))
+    bare = ", ".join(
+        f"CASE WHEN NOT {_HELD} THEN {name} END AS {name}"
+        for name in ("customer_number", "person_key")
+    )
     edits["orders"] = Edit(columns=f"* REPLACE ({bare})")
-    return removal.remove_records(home, connection, entry, "suppressed", edits, "SELECT record_no FROM held")
+    return removal.remove_records(
+        home, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
+    )
 
 
 def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:
     """For the certificate: what was noted as held, by rule, as the category's hold with its statute."""
     if not noted:
         return {}
-    grounds = "; ".join(f"{rule} ({policy.retention[rule].source or policy.retention[rule].basis}), {LAW}" for rule in sorted(noted))
-    return {CATEGORY: Held(sum(int(str(one["rows"])) for one in noted.values()), grounds, max(str(one["until"]) for one in noted.values()))}
+    grounds = "; ".join(
+        f"{rule} ({policy.retention[rule].source or policy.retention[rule].basis}), {LAW}"
+        for rule in sorted(noted)
+    )
+    return {
+        CATEGORY: Held(
+            sum(int(str(one["rows"])) for one in noted.values()),
+            grounds,
+            max(str(one["until"]) for one in noted.values()),
+        )
+    }

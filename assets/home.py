@@ -57,7 +57,17 @@ class Home:
 
     def create(self) -> None:
         """Make the folders, readable by their owner only."""
-        folders = (self.root, self.inbox, self.lake, self.marts, self.requests, self.secrets, self.dagster, self.spill, self.outbox)
+        folders = (
+            self.root,
+            self.inbox,
+            self.lake,
+            self.marts,
+            self.requests,
+            self.secrets,
+            self.dagster,
+            self.spill,
+            self.outbox,
+        )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -70,7 +80,12 @@ class Home:
         for folder in (self.lake, self.marts, *unlocked):
             for leftover in folder.rglob(f"{UNFINISHED}*"):
                 process = leftover.name.removeprefix(UNFINISHED).split("-")[0]
-                if folder in unlocked and process.isdigit() and int(process) != os.getpid() and _is_running(int(process)):
+                if (
+                    folder in unlocked
+                    and process.isdigit()
+                    and int(process) != os.getpid()
+                    and _is_running(int(process))
+                ):
                     continue
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         for spilled in self.spill.iterdir():
@@ -109,14 +124,24 @@ class Home:
 
     def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits. Name the domain in the text."""
-        inner, outer = (bytes(byte ^ pad for byte in self.pepper.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C))
-        connection.execute(f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))")
+        inner, outer = (
+            bytes(byte ^ pad for byte in self.pepper.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C)
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))"
+        )
 
     def files(self, layer: str, source: str = "*", day: str = "*", name: str = "*") -> list[Path]:
         """The layer's Parquet files, sorted; for staged, `name` is `<delivery>/<table>`."""
         return sorted((self.lake / layer).glob(f"{source}/{day}/{name}.parquet"))
 
-    def view(self, connection: duckdb.DuckDBPyConnection, name: str, model: type[TableModel], files: Iterable[Path]) -> None:
+    def view(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        name: str,
+        model: type[TableModel],
+        files: Iterable[Path],
+    ) -> None:
         """Make the view `name` over Parquet files that hold `model`, plus source, day and delivery_id from their path.
 
         A view over no file is an empty table of the model's shape, so that SQL need not care.
@@ -124,7 +149,9 @@ class Home:
         paths = [str(path) for path in files]
         if not paths:
             extra = ", source VARCHAR, day DATE, delivery_id VARCHAR"
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}{extra})")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}{extra})"
+            )
             return
         depth = 2 if paths[0].startswith(str(self.lake / "staged")) else 1
         parts = f"string_split(substr(filename, {len(str(self.lake)) + 2}), '/')"
@@ -144,7 +171,11 @@ class Home:
         return self.lake / "register" / f"{table}.parquet"
 
 
-def in_turn(connection: duckdb.DuckDBPyConnection, batches: Iterable[Batch], work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer]) -> Iterator[Answer]:
+def in_turn(
+    connection: duckdb.DuckDBPyConnection,
+    batches: Iterable[Batch],
+    work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer],
+) -> Iterator[Answer]:
     """`work(cursor, batch)` of every batch on a thread per processor, answered in the order of the batches.
 
     A cursor shares the connection's database and its bound on memory, but not its temporary tables. No more batches are
@@ -176,14 +207,18 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def write_parquet(path: Path, model: type[TableModel], batches: Iterable[pa.Table], row_group: int = ROW_GROUP) -> int:
+def write_parquet(
+    path: Path, model: type[TableModel], batches: Iterable[pa.Table], row_group: int = ROW_GROUP
+) -> int:
     """Write batches of `model` to one file, atomically; answers the number of rows. No batch makes an empty file."""
     schema = arrow_schema(model)
     rows = 0
     writer: pq.ParquetWriter | None = None
     with writing(path) as unfinished:
         for batch in batches:
-            writer = writer or pq.ParquetWriter(unfinished, schema, compression="zstd", compression_level=1)
+            writer = writer or pq.ParquetWriter(
+                unfinished, schema, compression="zstd", compression_level=1
+            )
             writer.write_table(batch.select(schema.names).cast(schema), row_group_size=row_group)
             rows += batch.num_rows
         if writer is None:

@@ -33,7 +33,9 @@ from schemas.staged import CANONICAL
 
 STATES = ("overdue", "due", "informed", "gave_it_themselves", "deceased", "unreachable")
 # Who made a visit is among the identifiers as well; these two are the largest tables by far.
-_TABLES = {name: model for name, model in CANONICAL.items() if name not in ("visits", "visit_actions")}
+_TABLES = {
+    name: model for name, model in CANONICAL.items() if name not in ("visits", "visit_actions")
+}
 
 
 class InformingError(PlainError):
@@ -63,13 +65,22 @@ def record(home: Home, registrant_ids: Iterable[str], sent: date, today: date) -
     Raises InformingError, and notes nothing, for an id that is not in the register and for a day that has not come.
     """
     if sent > today:
-        raise InformingError(f"{sent} has not come yet: record that people have been informed after it was done")
+        raise InformingError(
+            f"{sent} has not come yet: record that people have been informed after it was done"
+        )
     with home.connect() as connection:
         _read(home, connection)
-        connection.execute("CREATE OR REPLACE TEMP TABLE given AS SELECT DISTINCT unnest(?::VARCHAR[]) AS registrant_id", [list(registrant_ids)])
-        unknown = _count(connection, "SELECT count(*) FROM given ANTI JOIN registrants USING (registrant_id)")
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE given AS SELECT DISTINCT unnest(?::VARCHAR[]) AS registrant_id",
+            [list(registrant_ids)],
+        )
+        unknown = _count(
+            connection, "SELECT count(*) FROM given ANTI JOIN registrants USING (registrant_id)"
+        )
         if unknown:
-            raise InformingError(f"{unknown} of the ids are not in the register (any more); `register report informing` lists those that must be informed")
+            raise InformingError(
+                f"{unknown} of the ids are not in the register (any more); `register report informing` lists those that must be informed"
+            )
         before = _count(connection, "SELECT count(*) FROM informed")
         after = copy_parquet(
             connection,
@@ -86,16 +97,25 @@ def forget_who_left(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     if not path(home).exists():
         return
     _read(home, connection, prefix="kept_")
-    gone = _count(connection, "SELECT count(*) FROM kept_informed ANTI JOIN kept_registrants USING (registrant_id)")
+    gone = _count(
+        connection,
+        "SELECT count(*) FROM kept_informed ANTI JOIN kept_registrants USING (registrant_id)",
+    )
     if gone:
-        copy_parquet(connection, "SELECT kept_informed.* FROM kept_informed SEMI JOIN kept_registrants USING (registrant_id) ORDER BY ALL", path(home))
+        copy_parquet(
+            connection,
+            "SELECT kept_informed.* FROM kept_informed SEMI JOIN kept_registrants USING (registrant_id) ORDER BY ALL",
+            path(home),
+        )
 
 
 def counts(home: Home, today: date) -> dict[str, int]:
     """State -> registrants in it, of all those of whom a third party has told us. Cost: the person keys of everything staged."""
     with home.connect() as connection:
         _decide(home, connection, today)
-        found = dict(connection.execute("SELECT state, count(*) FROM informing GROUP BY state").fetchall())
+        found = dict(
+            connection.execute("SELECT state, count(*) FROM informing GROUP BY state").fetchall()
+        )
     return {state: found.get(state, 0) for state in STATES}
 
 
@@ -116,8 +136,14 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection, prefix: str = "") -
     for model in (Registrants, Membership, KnownBy, Informed):
         name = table_name(model)
         file = path(home) if model is Informed else home.register(name)
-        rows = f"AS SELECT * FROM read_parquet('{file}')" if file.exists() else f"({duckdb_columns(model)})"
-        connection.execute(f"CREATE OR REPLACE TEMP {'VIEW' if file.exists() else 'TABLE'} {prefix}{name} {rows}")
+        rows = (
+            f"AS SELECT * FROM read_parquet('{file}')"
+            if file.exists()
+            else f"({duckdb_columns(model)})"
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP {'VIEW' if file.exists() else 'TABLE'} {prefix}{name} {rows}"
+        )
 
 
 def _decide(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -149,7 +175,10 @@ def _told(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     The day is that of the earliest statement that is still staged, or of the first one that the register remembers.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE sources (source VARCHAR, third_party BOOLEAN)")
-    connection.executemany("INSERT INTO sources VALUES (?, ?)", [(name, one.third_party) for name, one in home.policy.sources.items()])
+    connection.executemany(
+        "INSERT INTO sources VALUES (?, ?)",
+        [(name, one.third_party) for name, one in home.policy.sources.items()],
+    )
     book = [(entry.delivery_id, entry.source) for entry in deliveries.book(home)]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE delivered AS SELECT DISTINCT unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS source",
@@ -158,7 +187,9 @@ def _told(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     for name, model in _TABLES.items():
         if "person_key" in categories(model):
             home.view(connection, f"spoken_{name}", model, home.files("staged", name=f"*/{name}"))
-    spoken = " UNION ALL ".join(f"SELECT person_key, source, day FROM spoken_{name}" for name in _TABLES)
+    spoken = " UNION ALL ".join(
+        f"SELECT person_key, source, day FROM spoken_{name}" for name in _TABLES
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE told AS
         WITH known AS (
@@ -187,7 +218,9 @@ def _reachable_by_marketing(home: Home, connection: duckdb.DuckDBPyConnection) -
     connection.execute(f"ATTACH '{mart}' AS mart (READ_ONLY)")
     for model in MARTS["direct_marketing"]:
         if "registrant_id" in categories(model):
-            connection.execute(f"INSERT INTO reached SELECT registrant_id FROM mart.{table_name(model)} ANTI JOIN reached USING (registrant_id)")
+            connection.execute(
+                f"INSERT INTO reached SELECT registrant_id FROM mart.{table_name(model)} ANTI JOIN reached USING (registrant_id)"
+            )
     connection.execute("DETACH mart")
 
 

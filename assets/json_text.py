@@ -32,7 +32,9 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
     """Of valid JSON records: those that nest deeper than `deepest`, and those where an object has a key twice; by index."""
     if len(records) == 0:
         return [], []
-    offsets = np.frombuffer(records.buffers()[1], np.int32)[records.offset : records.offset + len(records) + 1].astype(np.int64)
+    offsets = np.frombuffer(records.buffers()[1], np.int32)[
+        records.offset : records.offset + len(records) + 1
+    ].astype(np.int64)
     data = np.frombuffer(records.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     starts = offsets - offsets[0]
     places, found, quotes = _marks(data, b"[]{}:")
@@ -51,7 +53,11 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
         doubtful = places[colons[_doubtful_keys(data, first, last, container)]]
     deep = np.unique(np.searchsorted(starts, places[bracket][depth > deepest], side="right") - 1)
     repeated = np.unique(np.searchsorted(starts, doubtful, side="right") - 1)
-    return deep.tolist(), [index for index in repeated.tolist() if index not in deep and _has_a_key_twice(records[index].as_py())]
+    return deep.tolist(), [
+        index
+        for index in repeated.tolist()
+        if index not in deep and _has_a_key_twice(records[index].as_py())
+    ]
 
 
 def _marks(data: np.ndarray, wanted: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -91,9 +97,13 @@ def _containers(depth: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return container
 
 
-def _doubtful_keys(data: np.ndarray, first: np.ndarray, last: np.ndarray, container: np.ndarray) -> np.ndarray:
+def _doubtful_keys(
+    data: np.ndarray, first: np.ndarray, last: np.ndarray, container: np.ndarray
+) -> np.ndarray:
     """Which keys may stand twice in their object: by the key's fingerprint, or because a key is written with escapes."""
-    mixed = _fingerprints(data, first, last) ^ (container.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93))
+    mixed = _fingerprints(data, first, last) ^ (
+        container.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
+    )
     ranked = np.sort(mixed)
     twice = ranked[1:][ranked[1:] == ranked[:-1]]
     doubtful = np.isin(mixed, twice) if len(twice) else np.zeros(len(mixed), np.bool_)
@@ -111,7 +121,11 @@ def _fingerprints(data: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.n
     told = _FIRST_BYTES[np.minimum(length, 8)]
     head = eight_bytes[first] & told
     tail = eight_bytes[np.maximum(last - 8, first)] & told
-    return head * np.uint64(0x9E3779B97F4A7C15) ^ tail * np.uint64(0xC2B2AE3D27D4EB4F) ^ length.astype(np.uint64)
+    return (
+        head * np.uint64(0x9E3779B97F4A7C15)
+        ^ tail * np.uint64(0xC2B2AE3D27D4EB4F)
+        ^ length.astype(np.uint64)
+    )
 
 
 def _has_a_key_twice(text: str) -> bool:

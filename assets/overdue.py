@@ -24,15 +24,23 @@ from schemas.staged import CANONICAL
 def overdue(home: Home, today: date) -> dict[str, int]:
     """Things per layer that are past their time on `today`; a mart that was not built for the day counts as one."""
     with home.connect() as connection:
-        found = {"staged": _in_staged(home, connection, today), "register": _in_register(home, connection, today)}
+        found = {
+            "staged": _in_staged(home, connection, today),
+            "register": _in_register(home, connection, today),
+        }
     return {**_in_whole_files(home, today), **found, "marts": _marts(home, today)}
 
 
 def _in_whole_files(home: Home, today: date) -> dict[str, int]:
-    raw_over, quarantine_over = (str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine"))
+    raw_over, quarantine_over = (
+        str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine")
+    )
     found = {"raw": 0, "quarantine": 0}
     for entry in deliveries.book(home):
-        raw, quarantine = raw_path(home, entry.source, entry.day, entry.delivery_id), quarantine_path(home, entry)
+        raw, quarantine = (
+            raw_path(home, entry.source, entry.day, entry.delivery_id),
+            quarantine_path(home, entry),
+        )
         if entry.staged_with and entry.day <= raw_over and raw.exists():
             found["raw"] += 1
         if entry.staged_with and entry.day <= quarantine_over and quarantine.exists():
@@ -47,7 +55,10 @@ def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -
         """CREATE TEMP TABLE contract_ends AS SELECT person_key, max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_on END)) AS ends_on,
         bool_or(ends_on IS NULL AND status = 'active') AS open FROM staged_contracts GROUP BY person_key"""
     )
-    return sum(_count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}") for one in clocked(home.policy, today))
+    return sum(
+        _count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
+        for one in clocked(home.policy, today)
+    )
 
 
 def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
@@ -79,14 +90,20 @@ def _marts(home: Home, today: date) -> int:
         path = home.marts / f"{purpose}.duckdb"
         if path.exists():
             with duckdb.connect(str(path), read_only=True) as connection:
-                stale += _count(connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'")
+                stale += _count(
+                    connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
+                )
     return stale
 
 
-def _read(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+def _read(
+    home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
+) -> None:
     path = home.register(table)
     connection.execute(
-        f"CREATE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')" if path.exists() else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
+        f"CREATE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
     )
 
 

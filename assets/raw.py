@@ -39,7 +39,13 @@ class Ingested:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def ingest(home: Home, source: Source, days: set[str] | None, last_day: date, only: Collection[str] | None = None) -> Ingested:
+def ingest(
+    home: Home,
+    source: Source,
+    days: set[str] | None,
+    last_day: date,
+    only: Collection[str] | None = None,
+) -> Ingested:
     """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other.
 
     `only` names the datasets to take in; those of others go on waiting.
@@ -66,10 +72,17 @@ def ingest(home: Home, source: Source, days: set[str] | None, last_day: date, on
             repeated.append((identity, item, manifest, dataset))
         else:
             accepted[identity] = (item, manifest, dataset)
-    swept = [entry for entry in deliveries.book(home, source.name) if entry.expired] if accepted or repeated else []
+    swept = (
+        [entry for entry in deliveries.book(home, source.name) if entry.expired]
+        if accepted or repeated
+        else []
+    )
     home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        reading = {identity: threads.submit(_read, home, *delivery, identity, swept) for identity, delivery in accepted.items()}
+        reading = {
+            identity: threads.submit(_read, home, *delivery, identity, swept)
+            for identity, delivery in accepted.items()
+        }
     for identity, (item, _, _) in accepted.items():
         _finish(home, done, item, reading[identity].result)
     for identity, item, manifest, dataset in repeated:
@@ -91,7 +104,14 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
     deliveries.take_out(item)
 
 
-def _repeat(home: Home, identity: str, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]) -> Entry | None:
+def _repeat(
+    home: Home,
+    identity: str,
+    item: Waiting,
+    manifest: Manifest,
+    dataset: Dataset,
+    swept: list[Entry],
+) -> Entry | None:
     """The same bytes again: nothing new, if they were taken in and the manifest tells the same of them."""
     entry = deliveries.entered(home, item.source, item.day, identity)
     if entry is None:
@@ -102,7 +122,9 @@ def _repeat(home: Home, identity: str, item: Waiting, manifest: Manifest, datase
 
 def _same_count(manifest: Manifest, delivered: int) -> None:
     if delivered != manifest.records:
-        raise RefusedDeliveryError("DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}")
+        raise RefusedDeliveryError(
+            "DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}"
+        )
 
 
 def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
@@ -115,7 +137,14 @@ def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:
     return home.lake / "raw" / source / day / f"{delivery}.parquet"
 
 
-def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, identity: str, swept: list[Entry]) -> Entry:
+def _read(
+    home: Home,
+    item: Waiting,
+    manifest: Manifest,
+    dataset: Dataset,
+    identity: str,
+    swept: list[Entry],
+) -> Entry:
     """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing.
 
     `swept` are the source's deliveries of which retention has removed something: when one is delivered again on a later
@@ -123,14 +152,25 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
     """
     delivered = expired = 0
     sequence: int | None = None
-    before = [one for one in swept if (one.dataset, one.sha256) == (dataset.name, manifest.sha256) and one.day < item.day]
+    before = [
+        one
+        for one in swept
+        if (one.dataset, one.sha256) == (dataset.name, manifest.sha256) and one.day < item.day
+    ]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
         nonlocal delivered, expired, sequence
         splitter = readers.ElementSplitter(dataset.array_key)
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
-            rows = store(connection, item.source, dataset, batch, suppressing=suppressing, protecting=protecting)
+            rows = store(
+                connection,
+                item.source,
+                dataset,
+                batch,
+                suppressing=suppressing,
+                protecting=protecting,
+            )
             kept = rows.filter(pc.is_in(rows["record_no"], value_set=left)) if before else rows
             expired += rows.num_rows - kept.num_rows
             yield kept
@@ -166,15 +206,23 @@ def _read(home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, ident
 
 def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]) -> pa.Array:
     """The numbers of the records that the deliveries of the same bytes still hold, in raw or, when its time is shorter, staged."""
-    files = [path for one in before for path in home.files("raw", one.source, one.day, one.delivery_id)]
-    files += [path for one in before for path in home.files("staged", one.source, one.day, f"{one.delivery_id}/records")]
+    files = [
+        path for one in before for path in home.files("raw", one.source, one.day, one.delivery_id)
+    ]
+    files += [
+        path
+        for one in before
+        for path in home.files("staged", one.source, one.day, f"{one.delivery_id}/records")
+    ]
     if not files:
         return pa.array([], pa.int64())
     query = f"SELECT DISTINCT record_no FROM read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
     return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
 
 
-def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: readers.ElementSplitter) -> Iterator[pa.Table]:
+def read_records(
+    path: Path, manifest: Manifest, dataset: Dataset, splitter: readers.ElementSplitter
+) -> Iterator[pa.Table]:
     """The file's records, by the dataset's format."""
     if dataset.format == "json_array":
         return readers.read_json_array(path, manifest.codec, splitter)
@@ -183,7 +231,15 @@ def read_records(path: Path, manifest: Manifest, dataset: Dataset, splitter: rea
     return readers.read_csv(path, manifest.codec)
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, batch: pa.Table, *, suppressing: bool, protecting: bool = False) -> pa.Table:
+def store(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    dataset: Dataset,
+    batch: pa.Table,
+    *,
+    suppressing: bool,
+    protecting: bool = False,
+) -> pa.Table:
     """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
 
     `protecting`: records of registrants under protected identity are stripped of location.
@@ -211,8 +267,12 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, 
     ).to_arrow_table()
     if suppressing:
         connection.register("stored", rows)
-        suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()["record_no"]
-        rows = rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks())))
+        suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()[
+            "record_no"
+        ]
+        rows = rows.filter(
+            pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
+        )
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
 
@@ -230,8 +290,14 @@ def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None
         FROM batch""",
         [readers.LARGEST_RECORD],
     )
-    unsound = connection.execute("SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0").to_arrow_table()["record_no"]
-    objects = batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound))) if len(unsound) else batch
+    unsound = connection.execute(
+        "SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0"
+    ).to_arrow_table()["record_no"]
+    objects = (
+        batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
+        if len(unsound)
+        else batch
+    )
     deep, twice = json_text.suspicious(objects["payload"].combine_chunks(), readers.DEEPEST_RECORD)
     numbers = objects["record_no"]
     connection.execute(
@@ -244,7 +310,10 @@ def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None
                     CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
             FROM shaped)
         WHERE len(faults) > 0""",
-        {"deep": [numbers[index].as_py() for index in deep] or [-1], "twice": [numbers[index].as_py() for index in twice] or [-1]},
+        {
+            "deep": [numbers[index].as_py() for index in deep] or [-1],
+            "twice": [numbers[index].as_py() for index in twice] or [-1],
+        },
     )
 
 

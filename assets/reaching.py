@@ -22,7 +22,9 @@ SHORTEST = 5
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
     """Make `sought(identifier, request_id)` of what the requests were resolved to."""
-    pairs = sorted({(identifier, request.request_id) for request in sought for identifier in request.resolved})
+    pairs = sorted(
+        {(identifier, request.request_id) for request in sought for identifier in request.resolved}
+    )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
         [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
@@ -40,8 +42,13 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
         "SELECT delivery_id FROM raw WHERE len(faults) > 0",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
-    queries += [f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)" for table in tables]
-    found = {delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()}
+    queries += [
+        f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+        for table in tables
+    ]
+    found = {
+        delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
+    }
     return [entry for entry in deliveries.book(home) if entry.delivery_id in found]
 
 
@@ -55,7 +62,9 @@ def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -
     queries = []
     if raw.exists():
         told = suppression.telling("identifiers")
-        queries.append(f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM read_parquet('{raw}')) SEMI JOIN sought USING (identifier)")
+        queries.append(
+            f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM read_parquet('{raw}')) SEMI JOIN sought USING (identifier)"
+        )
         queries.append(
             f"""SELECT record_no FROM (SELECT record_no, payload FROM read_parquet('{raw}') WHERE len(faults) > 0)
             JOIN (SELECT DISTINCT substr(identifier, strpos(identifier, ':') + 1) AS value FROM sought)
@@ -63,8 +72,12 @@ def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -
         )
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
-            queries.append(f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT md5(identifier) FROM sought)")
+            queries.append(
+                f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+            )
     if not queries:
         return False
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})"
+    )
     return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])

@@ -48,7 +48,9 @@ def decoded(path: Path, codec: str) -> Iterator[bytes]:
                 first = False
             yield decoder.decode(b"", final=True).encode()
         except UnicodeError:
-            raise RefusedDeliveryError("DEL-ENCODING", "the file is not in the encoding that its manifest declares") from None
+            raise RefusedDeliveryError(
+                "DEL-ENCODING", "the file is not in the encoding that its manifest declares"
+            ) from None
 
 
 def read_json_array(path: Path, codec: str, splitter: ElementSplitter) -> Iterator[pa.Table]:
@@ -111,7 +113,9 @@ def read_csv(path: Path, codec: str) -> Iterator[pa.Table]:
                     number += batch.num_rows
     except pa.ArrowInvalid as error:
         if "Empty CSV file" not in str(error):
-            raise RefusedDeliveryError("DEL-STRUCTURE", "the file is not comma-separated text with a header") from None
+            raise RefusedDeliveryError(
+                "DEL-STRUCTURE", "the file is not comma-separated text with a header"
+            ) from None
     if misfits:
         rows = pa.array(misfits, pa.string())
         yield _batch(number, rows, "REC-CSV-FIELDS")
@@ -171,7 +175,9 @@ class ElementSplitter:
         if self._state == "lone":
             return pa.array([self._rest.decode().strip()], pa.string())
         if self._state != "after":
-            raise RefusedDeliveryError("DEL-STRUCTURE", "the array of records is missing or not closed")
+            raise RefusedDeliveryError(
+                "DEL-STRUCTURE", "the array of records is missing or not closed"
+            )
         self.envelope()
         return _NOTHING
 
@@ -182,7 +188,9 @@ class ElementSplitter:
         try:
             value = json.loads(b"".join([self._outside[0], b"]", *self._outside[1:]]))
         except (ValueError, RecursionError):
-            raise RefusedDeliveryError("DEL-STRUCTURE", "what surrounds the array of records is not JSON") from None
+            raise RefusedDeliveryError(
+                "DEL-STRUCTURE", "what surrounds the array of records is not JSON"
+            ) from None
         return value if isinstance(value, dict) else {}
 
 
@@ -218,7 +226,9 @@ def _spans(text: bytes, starts: np.ndarray) -> pa.Array:
     if len(starts) < 2:
         return _NOTHING
     offsets = pa.py_buffer(starts.astype(np.int32))
-    stretches = pa.Array.from_buffers(pa.binary(), len(starts) - 1, [None, offsets, pa.py_buffer(text)])
+    stretches = pa.Array.from_buffers(
+        pa.binary(), len(starts) - 1, [None, offsets, pa.py_buffer(text)]
+    )
     return pc.utf8_trim_whitespace(pc.binary_slice(stretches, 0, -1).cast(pa.string()))
 
 
@@ -236,19 +246,28 @@ class _Stream:
             if chunk is None:
                 break
             self._rest += chunk
-        answer, self._rest = (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        answer, self._rest = (
+            (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
+        )
         return answer
 
     def close(self) -> None:
         self.closed = True
 
 
-def _open_csv(path: Path, codec: str, misfit: Callable[[arrow_csv.InvalidRow], str], types: dict[str, pa.DataType]) -> arrow_csv.CSVStreamingReader:
+def _open_csv(
+    path: Path,
+    codec: str,
+    misfit: Callable[[arrow_csv.InvalidRow], str],
+    types: dict[str, pa.DataType],
+) -> arrow_csv.CSVStreamingReader:
     return arrow_csv.open_csv(
         pa.PythonFile(_Stream(decoded(path, codec)), mode="r"),
         read_options=arrow_csv.ReadOptions(use_threads=False, block_size=CHUNK),
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=misfit),
-        convert_options=arrow_csv.ConvertOptions(column_types=types, strings_can_be_null=False, null_values=[]),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=types, strings_can_be_null=False, null_values=[]
+        ),
     )
 
 
@@ -261,9 +280,16 @@ def _database() -> duckdb.DuckDBPyConnection:
 def _as_objects(rows: pa.Table) -> pa.Array:
     with _database().cursor() as connection:
         connection.register("rows", rows)
-        return connection.execute("SELECT to_json(rows)::VARCHAR AS payload FROM rows").to_arrow_table()["payload"].combine_chunks()
+        return (
+            connection.execute("SELECT to_json(rows)::VARCHAR AS payload FROM rows")
+            .to_arrow_table()["payload"]
+            .combine_chunks()
+        )
 
 
 def _batch(number: int, payload: pa.Array, fault: str | None = None) -> pa.Table:
     faults = pa.array([[fault] if fault else []] * len(payload), pa.list_(pa.string()))
-    return pa.Table.from_arrays([pa.array(np.arange(number, number + len(payload))), payload.cast(pa.string()), faults], schema=BATCH)
+    return pa.Table.from_arrays(
+        [pa.array(np.arange(number, number + len(payload))), payload.cast(pa.string()), faults],
+        schema=BATCH,
+    )

@@ -37,7 +37,12 @@ NOTHING: Mapping[str, Edit] = {}
 
 
 def remove_records(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, counted_as: str, edits: Mapping[str, Edit] = NOTHING, only_raw: str = ""
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    counted_as: str,
+    edits: Mapping[str, Edit] = NOTHING,
+    only_raw: str = "",
 ) -> int:
     """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
 
@@ -49,30 +54,43 @@ def remove_records(
     removed = 0
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
-        removed += rewrite(connection, raw, f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays)
+        removed += rewrite(
+            connection, raw, f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays
+        )
     if (quarantine := quarantine_path(home, entry)).exists():
         removed += rewrite(connection, quarantine, stays)
     for path in staged_files(home, entry):
         edit = edits.get(path.stem, Edit())
-        removed += rewrite(connection, path, f"{stays} AND coalesce({edit.keep}, true)", edit.columns)
+        removed += rewrite(
+            connection, path, f"{stays} AND coalesce({edit.keep}, true)", edit.columns
+        )
     recount(home, connection, replace(entry, removing=counted_as))
     return removed
 
 
 def staged_files(home: Home, entry: Entry) -> list[Path]:
     """The delivery's staged tables; the list of outcomes last, for what it says must still hold while the others change."""
-    return sorted(staged_folder(home, entry).glob("*.parquet"), key=lambda path: (path.stem == "records", path.name))
+    return sorted(
+        staged_folder(home, entry).glob("*.parquet"),
+        key=lambda path: (path.stem == "records", path.name),
+    )
 
 
-def rewrite(connection: duckdb.DuckDBPyConnection, path: Path, keep: str, columns: str = "*") -> int:
+def rewrite(
+    connection: duckdb.DuckDBPyConnection, path: Path, keep: str, columns: str = "*"
+) -> int:
     """Write the file anew with the rows for which `keep` holds; answers how many went. A file that keeps all is left alone.
 
     `columns` may change what the kept rows say. Raises RemovalError when the counts do not add up.
     """
-    before, kept = connection.execute(f"SELECT count(*), count(*) FILTER ({keep}) FROM read_parquet('{path}')").fetchone() or (0, 0)
+    before, kept = connection.execute(
+        f"SELECT count(*), count(*) FILTER ({keep}) FROM read_parquet('{path}')"
+    ).fetchone() or (0, 0)
     if kept == before and columns == "*":
         return 0
-    written = copy_parquet(connection, f"SELECT {columns} FROM read_parquet('{path}') WHERE {keep}", path)
+    written = copy_parquet(
+        connection, f"SELECT {columns} FROM read_parquet('{path}') WHERE {keep}", path
+    )
     if written != kept:
         raise RemovalError(f"{path.parts[-4]}: {kept} rows were to stay, {written} did")
     return int(before - kept)
@@ -85,10 +103,18 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     counts = {"staged": 0, "quarantined": 0, "duplicate": 0}
     # A delivery that waits to be staged again still has what is staged of it, and of what raw has let go of that is all.
     if index.exists():
-        counts |= dict(connection.execute(f"SELECT outcome, count(*) FROM read_parquet('{index}') GROUP BY outcome").fetchall())
+        counts |= dict(
+            connection.execute(
+                f"SELECT outcome, count(*) FROM read_parquet('{index}') GROUP BY outcome"
+            ).fetchall()
+        )
         present = sum(counts.values())
     else:
-        found = connection.execute(f"SELECT count(*) FROM read_parquet('{raw}')").fetchone() if raw.exists() else None
+        found = (
+            connection.execute(f"SELECT count(*) FROM read_parquet('{raw}')").fetchone()
+            if raw.exists()
+            else None
+        )
         present = int(found[0]) if found else 0
     elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
     missing = entry.delivered - present - elsewhere

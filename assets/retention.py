@@ -75,14 +75,18 @@ def sweep(home: Home, today: date) -> list[Gone]:
         _find(home, connection, today)
         gone = _count(home, connection, today)
         _remove(home, connection, today)
-    for closed in requests.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
+    for closed in requests.closed_before(
+        home, home.policy.rule("requests")[1].period.before(today)
+    ):
         remove(home.requests / f"{closed}.json")
     notices.forget(home, home.policy.rule("requests")[1].period.before(today))
     disclosures.forget(home, home.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", Departed), ("expired", Expired)):
         write_parquet(home.register(table), model, [])
     with writing(home.lake / "register" / SWEPT) as unfinished:
-        unfinished.write_text(json.dumps({"as_of": str(today), "gone": [asdict(one) for one in gone]}))
+        unfinished.write_text(
+            json.dumps({"as_of": str(today), "gone": [asdict(one) for one in gone]})
+        )
     building.still_up_to_date(home, today)
     return gone
 
@@ -163,8 +167,17 @@ def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
         ("cookie", "visits", COOKIE),
     ):
         if what in whats:
-            stripped.append(f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM staged_{table} WHERE {condition}")
-    for name, queries, but in (("gone_records", gone, ""), ("stripped_records", stripped, "ANTI JOIN gone_records AS gone USING (delivery_id, record_no)")):
+            stripped.append(
+                f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM staged_{table} WHERE {condition}"
+            )
+    for name, queries, but in (
+        ("gone_records", gone, ""),
+        (
+            "stripped_records",
+            stripped,
+            "ANTI JOIN gone_records AS gone USING (delivery_id, record_no)",
+        ),
+    ):
         connection.execute(
             f"""CREATE OR REPLACE TABLE {name} AS
             WITH found AS (SELECT delivery_id, record_no, min(rule) AS rule FROM ({" UNION ALL ".join(queries)}) GROUP BY ALL)
@@ -187,9 +200,17 @@ def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """`swept(delivery_id, raw_over, quarantine_over)`: the staged deliveries, and which layers of them are past their time."""
-    raw_over, quarantine_over = (str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine"))
-    connection.execute("CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, quarantine_over BOOLEAN)")
-    found = [(one.delivery_id, one.day <= raw_over, one.day <= quarantine_over) for one in deliveries.book(home) if one.staged_with]
+    raw_over, quarantine_over = (
+        str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine")
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, quarantine_over BOOLEAN)"
+    )
+    found = [
+        (one.delivery_id, one.day <= raw_over, one.day <= quarantine_over)
+        for one in deliveries.book(home)
+        if one.staged_with
+    ]
     if found:
         connection.executemany("INSERT INTO swept VALUES (?, ?, ?)", found)
 
@@ -200,10 +221,19 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> li
     policy = home.policy
 
     def add(query: str, category: str, layer: str, effect: str) -> None:
-        found.extend(Gone(rule, category, layer, effect, rows) for rule, rows in connection.execute(query).fetchall() if rows)
+        found.extend(
+            Gone(rule, category, layer, effect, rows)
+            for rule, rows in connection.execute(query).fetchall()
+            if rows
+        )
 
     for what, category in OF_THE_REGISTER.items():
-        add(f"SELECT rule, count(*) FROM expired WHERE what = '{what}' GROUP BY rule", category, "register", "delete")
+        add(
+            f"SELECT rule, count(*) FROM expired WHERE what = '{what}' GROUP BY rule",
+            category,
+            "register",
+            "delete",
+        )
     for table, model in _STAGED.items():
         query = f"SELECT rule, count(*) FROM staged_{table} JOIN gone_records USING (delivery_id, record_no) GROUP BY rule"
         add(query, main_category(model), "staged", "delete")
@@ -218,9 +248,18 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> li
         query = f"SELECT rule, count(*) FROM staged_{table} JOIN stripped_records USING (delivery_id, record_no) WHERE {condition} GROUP BY rule"
         add(query, category, "staged", effect)
     going = "SELECT * FROM gone_records UNION ALL SELECT * FROM stripped_records"
-    if raws := [raw for one in deliveries.book(home) if (raw := raw_path(home, one.source, one.day, one.delivery_id)).exists()]:
+    if raws := [
+        raw
+        for one in deliveries.book(home)
+        if (raw := raw_path(home, one.source, one.day, one.delivery_id)).exists()
+    ]:
         home.view(connection, "raw", Raw, raws)
-        add(f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) WHERE raw_over", "technical", "raw", "delete")
+        add(
+            f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) WHERE raw_over",
+            "technical",
+            "raw",
+            "delete",
+        )
         add(
             f"SELECT rule, count(*) FROM raw JOIN ({going}) USING (delivery_id, record_no) JOIN swept USING (delivery_id) WHERE NOT raw_over GROUP BY rule",
             "technical", "raw", "delete",
@@ -238,8 +277,14 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> li
     )  # fmt: skip
     over = len(requests.closed_before(home, policy.rule("requests")[1].period.before(today)))
     review = suppression.due_for_review(home, connection, today)
-    found += [Gone(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
-    found += [Gone(code(policy, "suppressions"), "technical", "requests", "review", review)] if review else []
+    found += (
+        [Gone(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
+    )
+    found += (
+        [Gone(code(policy, "suppressions"), "technical", "requests", "review", review)]
+        if review
+        else []
+    )
     return _summed(found)
 
 
@@ -252,7 +297,14 @@ def _summed(gone: Iterable[Gone]) -> list[Gone]:
 
 def main_category(model: type[TableModel]) -> str:
     """The category of what a table is about: that of its first column that is not technical."""
-    return next((category for category in categories(model).values() if category not in ("technical", "registrant_id")), "technical")
+    return next(
+        (
+            category
+            for category in categories(model).values()
+            if category not in ("technical", "registrant_id")
+        ),
+        "technical",
+    )
 
 
 _OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
@@ -260,20 +312,42 @@ _OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE 
 
 def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Rewrite the files that hold what goes; raw and quarantine that are over as a whole are removed as a whole."""
-    over = {one: (raw, quarantine) for one, raw, quarantine in connection.execute("SELECT * FROM swept WHERE raw_over OR quarantine_over").fetchall()}
-    touched = {one for (one,) in connection.execute("SELECT delivery_id FROM gone_records UNION SELECT delivery_id FROM stripped_records").fetchall()}
+    over = {
+        one: (raw, quarantine)
+        for one, raw, quarantine in connection.execute(
+            "SELECT * FROM swept WHERE raw_over OR quarantine_over"
+        ).fetchall()
+    }
+    touched = {
+        one
+        for (one,) in connection.execute(
+            "SELECT delivery_id FROM gone_records UNION SELECT delivery_id FROM stripped_records"
+        ).fetchall()
+    }
     edits = _edits(home, today)
 
     def one(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
-        raw, quarantine = raw_path(home, entry.source, entry.day, entry.delivery_id), quarantine_path(home, entry)
+        raw, quarantine = (
+            raw_path(home, entry.source, entry.day, entry.delivery_id),
+            quarantine_path(home, entry),
+        )
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
             for table, records in (("gone", "gone_records"), ("stripped", "stripped_records")):
-                cursor.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'")
+                cursor.execute(
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'"
+                )
             edited = cursor.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
-            removal.remove_records(home, cursor, entry, "expired", edits if edited else removal.NOTHING, "SELECT record_no FROM stripped")
+            removal.remove_records(
+                home,
+                cursor,
+                entry,
+                "expired",
+                edits if edited else removal.NOTHING,
+                "SELECT record_no FROM stripped",
+            )
         if quarantine_over and quarantine.exists():
             removal.rewrite(cursor, quarantine, "false")
 

@@ -52,7 +52,12 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
     for number, entry in enumerate(book):
         dataset = source.dataset(entry.dataset)
         raw = raw_path(home, source.name, entry.day, entry.delivery_id)
-        if entry.day not in days or dataset is None or not raw.exists() or (entry.staged_with == rules_fingerprint() and not again):
+        if (
+            entry.day not in days
+            or dataset is None
+            or not raw.exists()
+            or (entry.staged_with == rules_fingerprint() and not again)
+        ):
             continue
         earlier = [one for one in book[:number] if one.dataset == entry.dataset]
         done.append(_stage_delivery(home, dataset, entry, raw, earlier))
@@ -67,9 +72,15 @@ def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
     book = deliveries.book(home, source.name)
     days = set()
     for entry in arrived:
-        position = next(number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id)
+        position = next(
+            number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id
+        )
         for later in book[position + 1 :]:
-            if later.dataset == entry.dataset and later.staged_with and _share_a_record(home, entry, later):
+            if (
+                later.dataset == entry.dataset
+                and later.staged_with
+                and _share_a_record(home, entry, later)
+            ):
                 deliveries.enter(home, replace(later, staged_with=""))
                 days.add(later.day)
     return days
@@ -79,7 +90,11 @@ def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
 def rules_fingerprint() -> str:
     """A hash of the code that decides how a record is staged: what is staged under other rules makes another register."""
     house = Path(__file__).parents[1]
-    files = [*(house / "schemas").rglob("*.py"), *(house / "assets" / "sources").glob("*.py"), Path(__file__)]
+    files = [
+        *(house / "schemas").rglob("*.py"),
+        *(house / "assets" / "sources").glob("*.py"),
+        Path(__file__),
+    ]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
 
 
@@ -94,25 +109,37 @@ def quarantine_path(home: Home, entry: Entry) -> Path:
 
 
 def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
-    paths = [str(raw_path(home, entry.source, entry.day, entry.delivery_id)) for entry in (one, other)]
+    paths = [
+        str(raw_path(home, entry.source, entry.day, entry.delivery_id)) for entry in (one, other)
+    ]
     if not all(Path(path).exists() for path in paths):
         return False
     with home.connect() as connection:
-        found = connection.execute("SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1", paths).fetchone()
+        found = connection.execute(
+            "SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1",
+            paths,
+        ).fetchone()
     return found is not None
 
 
-def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]) -> Entry:
+def _stage_delivery(
+    home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
+) -> Entry:
     deliveries.enter(home, replace(entry, staged_with=""))
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     quarantined: list[pa.Table] = []
-    with home.connect(side_by_side=True) as connection, _replacing(staged_folder(home, entry)) as folder:
+    with (
+        home.connect(side_by_side=True) as connection,
+        _replacing(staged_folder(home, entry)) as folder,
+    ):
         connection.execute(STATEMENT_MACROS)
         _find_duplicates(home, connection, raw, earlier)
         writers = _Writers(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
-        for frames, failed in in_turn(connection, batches, partial(_canonical, home, dataset, entry)):
+        for frames, failed in in_turn(
+            connection, batches, partial(_canonical, home, dataset, entry)
+        ):
             quarantined.append(failed)
             for model, rows in frames:
                 writers.write(model, rows)
@@ -135,13 +162,24 @@ def _stage_delivery(home: Home, dataset: Dataset, entry: Entry, raw: Path, earli
     return staged
 
 
-def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]) -> None:
+def _find_duplicates(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
+) -> None:
     """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of the same key before them."""
-    before = [(number, path) for number, one in enumerate(earlier) if (path := staged_folder(home, one) / "records.parquet").exists()]
+    before = [
+        (number, path)
+        for number, one in enumerate(earlier)
+        if (path := staged_folder(home, one) / "records.parquet").exists()
+    ]
     if before:
-        history = " UNION ALL ".join(f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')" for number, path in before)
+        history = " UNION ALL ".join(
+            f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')"
+            for number, path in before
+        )
     else:
-        history = "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
+        history = (
+            "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
+        )
     connection.execute(
         f"""CREATE OR REPLACE TABLE duplicates AS
         WITH mine AS (SELECT record_no, record_key, content FROM read_parquet('{raw}')),
@@ -156,7 +194,9 @@ def _find_duplicates(home: Home, connection: duckdb.DuckDBPyConnection, raw: Pat
     )
 
 
-def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers) -> Counter[str]:
+def _carry_over(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers
+) -> Counter[str]:
     """Keep what was staged of records that raw no longer holds (its retention is shorter); answers their outcomes."""
     outcomes: Counter[str] = Counter()
     models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
@@ -173,7 +213,11 @@ def _carry_over(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, en
 
 
 def _canonical(
-    home: Home, dataset: Dataset, entry: Entry, connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch
+    home: Home,
+    dataset: Dataset,
+    entry: Entry,
+    connection: duckdb.DuckDBPyConnection,
+    batch: pa.RecordBatch,
 ) -> tuple[list[tuple[type[TableModel], pa.Table]], pa.Table]:
     """One batch: its canonical rows that passed, with the outcome of each record last; and what failed."""
     connection.register("raw_batch", pa.Table.from_batches([batch]))
@@ -197,13 +241,26 @@ def _canonical(
     frames = []
     for frame in dataset.frames:
         rows = connection.execute(frame.query).to_arrow_table()
-        wrong = _failed(frame.model, rows, "record" if frame.essential else "row", table_name(frame.model))
+        wrong = _failed(
+            frame.model, rows, "record" if frame.essential else "row", table_name(frame.model)
+        )
         frames.append((frame.model, rows, wrong))
         failed.append(wrong.drop_columns("row"))
-    connection.register("told_by_vendor", pa.concat_tables([one.select(["record_no"]) for one in failed[:2]]))
-    connection.register("failed", pa.concat_tables([one.select(["record_no", "code", "scope", "in_table"]) for one in failed]))
-    whole = connection.execute("SELECT DISTINCT record_no FROM failed WHERE scope = 'record'").to_arrow_table()["record_no"]
-    about = pa.concat_tables([rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames])
+    connection.register(
+        "told_by_vendor", pa.concat_tables([one.select(["record_no"]) for one in failed[:2]])
+    )
+    connection.register(
+        "failed",
+        pa.concat_tables(
+            [one.select(["record_no", "code", "scope", "in_table"]) for one in failed]
+        ),
+    )
+    whole = connection.execute(
+        "SELECT DISTINCT record_no FROM failed WHERE scope = 'record'"
+    ).to_arrow_table()["record_no"]
+    about = pa.concat_tables(
+        [rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames]
+    )
     connection.register("about", about)
     quarantined = (
         connection.execute(
@@ -219,9 +276,15 @@ def _canonical(
     )
     passed: list[tuple[type[TableModel], pa.Table]] = []
     for model, rows, wrong in frames:
-        bad_rows = pc.is_in(pa.array(np.arange(rows.num_rows)), value_set=wrong["row"].combine_chunks()) if wrong.num_rows else None
+        bad_rows = (
+            pc.is_in(pa.array(np.arange(rows.num_rows)), value_set=wrong["row"].combine_chunks())
+            if wrong.num_rows
+            else None
+        )
         keep = pc.invert(pc.is_in(rows["record_no"], value_set=whole.combine_chunks()))
-        passed.append((model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows))))
+        passed.append(
+            (model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows)))
+        )
     connection.register("whole", pa.table({"record_no": whole}))
     outcomes = connection.execute(
         """SELECT record_no, record_key, content,
@@ -238,7 +301,9 @@ def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | No
     return pa.table(
         {
             "row": found["row"],
-            "record_no": rows["record_no"].take(found["row"]) if found.num_rows else pa.array([], pa.int64()),
+            "record_no": rows["record_no"].take(found["row"])
+            if found.num_rows
+            else pa.array([], pa.int64()),
             "code": found["code"],
             "scope": pa.array([scope] * found.num_rows, pa.string()),
             "in_table": pa.array([table] * found.num_rows, pa.string()),
@@ -258,7 +323,9 @@ class _Writers:
         if rows.num_rows == 0:
             return
         if name not in self._open:
-            self._open[name] = pq.ParquetWriter(self._folder / f"{name}.parquet", schema, compression="zstd", compression_level=1)
+            self._open[name] = pq.ParquetWriter(
+                self._folder / f"{name}.parquet", schema, compression="zstd", compression_level=1
+            )
         self._open[name].write_table(rows.select(schema.names).cast(schema))
 
     def close(self) -> None:
@@ -311,7 +378,10 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
     lost = 0
     with home.connect() as connection:
         for entry in entries:
-            folder, raw = staged_folder(home, entry), raw_path(home, entry.source, entry.day, entry.delivery_id)
+            folder, raw = (
+                staged_folder(home, entry),
+                raw_path(home, entry.source, entry.day, entry.delivery_id),
+            )
             index = folder / "records.parquet"
             if not index.exists():
                 lost += entry.delivered - entry.suppressed - entry.expired
@@ -319,7 +389,9 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
             outcomes = f"read_parquet('{index}')"
             checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
             if raw.exists():
-                checks.append(f"SELECT count(*) FROM read_parquet('{raw}') AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)")
+                checks.append(
+                    f"SELECT count(*) FROM read_parquet('{raw}') AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)"
+                )
             if (quarantine := quarantine_path(home, entry)).exists():
                 checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
                     SELECT 1 FROM read_parquet('{quarantine}') AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")

@@ -40,7 +40,9 @@ def concerns(identifiers: str, sought: str) -> str:
 
 
 # A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
-UNREADABLE = "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
+UNREADABLE = (
+    "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
+)
 
 
 # Of a record about someone on the list: they gave it after the erasure, and it is none that was there before.
@@ -67,7 +69,9 @@ def _listed(home: Home) -> str:
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since, returned)`; answers whether it holds any."""
     home.keyed_hash(connection)
-    connection.execute("CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE suppressed AS
         SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned FROM {_listed(home)} GROUP BY token"""
@@ -92,7 +96,9 @@ def kept_out(rows: str) -> str:
         SELECT record_no FROM {rows} WHERE {UNREADABLE}"""
 
 
-def note_returned(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date) -> None:
+def note_returned(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
+) -> None:
     """Note that who gave a record of this file anew is known again by what it names. `prepare` comes first."""
     rows = f"read_parquet('{raw}')"
     connection.execute(
@@ -105,7 +111,9 @@ def note_returned(home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, 
         SELECT DISTINCT suppression_token(form) AS token
         FROM (SELECT unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM named)) WHERE form IS NOT NULL"""
     )
-    if connection.execute("SELECT 1 FROM known_again JOIN suppressed USING (token) WHERE NOT returned LIMIT 1").fetchone():
+    if connection.execute(
+        "SELECT 1 FROM known_again JOIN suppressed USING (token) WHERE NOT returned LIMIT 1"
+    ).fetchone():
         known = "token IN (SELECT token FROM known_again)"
         copy_parquet(
             connection,
@@ -144,7 +152,14 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     if not path(home).exists():
         return 0
     over = home.policy.rule("suppressions")[1].period.before(today)
-    return int((connection.execute(f"SELECT count(*) FROM read_parquet('{path(home)}') WHERE since <= DATE '{over}'").fetchone() or (0,))[0])
+    return int(
+        (
+            connection.execute(
+                f"SELECT count(*) FROM read_parquet('{path(home)}') WHERE since <= DATE '{over}'"
+            ).fetchone()
+            or (0,)
+        )[0]
+    )
 
 
 def found_in_raw(home: Home, source: str) -> int:
@@ -155,5 +170,7 @@ def found_in_raw(home: Home, source: str) -> int:
             return 0
         for raw in home.files("raw", source):
             rows = f"read_parquet('{raw}')"
-            found += (connection.execute(f"SELECT count(*) FROM ({kept_out(rows)})").fetchone() or (0,))[0]
+            found += (
+                connection.execute(f"SELECT count(*) FROM ({kept_out(rows)})").fetchone() or (0,)
+            )[0]
     return found

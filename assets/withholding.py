@@ -21,7 +21,10 @@ from assets.sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS
 
 _WITHOUT_LOCATION = {
-    (source.name, dataset.name): dataset.without_location for source in SOURCES for dataset in source.datasets if dataset.without_location != "payload"
+    (source.name, dataset.name): dataset.without_location
+    for source in SOURCES
+    for dataset in source.datasets
+    if dataset.without_location != "payload"
 }
 _HERE = "record_no IN (SELECT record_no FROM withheld_here)"
 # What a record says now, as raw has it.
@@ -35,35 +38,65 @@ def withhold(home: Home) -> None:
         return
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE withheld AS SELECT * FROM read_parquet('{path}')")
-        concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM withheld WHERE NOT done").fetchall()}
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE withheld AS SELECT * FROM read_parquet('{path}')"
+        )
+        concerned = {
+            one
+            for (one,) in connection.execute(
+                "SELECT DISTINCT delivery_id FROM withheld WHERE NOT done"
+            ).fetchall()
+        }
         if not concerned:
             return
         for entry in deliveries.book(home):
-            if entry.delivery_id in concerned and (entry.source, entry.dataset) in _WITHOUT_LOCATION:
+            if (
+                entry.delivery_id in concerned
+                and (entry.source, entry.dataset) in _WITHOUT_LOCATION
+            ):
                 _strip(home, connection, entry)
-        copy_parquet(connection, "SELECT delivery_id, record_no, true AS done FROM withheld ORDER BY ALL", path)
+        copy_parquet(
+            connection,
+            "SELECT delivery_id, record_no, true AS done FROM withheld ORDER BY ALL",
+            path,
+        )
 
 
 def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE withheld_here AS SELECT record_no FROM withheld WHERE NOT done AND delivery_id = '{entry.delivery_id}'")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE withheld_here AS SELECT record_no FROM withheld WHERE NOT done AND delivery_id = '{entry.delivery_id}'"
+    )
     connection.execute("CREATE OR REPLACE TEMP TABLE now_says (record_no BIGINT, content VARCHAR)")
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
         bare = f"CASE WHEN {_HERE} AND json_valid(payload) THEN ({_WITHOUT_LOCATION[entry.source, entry.dataset]}) ELSE payload END"
         if _any(connection, raw, f"payload IS DISTINCT FROM {bare}"):
-            removal.rewrite(connection, raw, "true", f"* REPLACE ({bare} AS payload, CASE WHEN {_HERE} THEN md5({bare}) ELSE content END AS content)")
-        connection.execute(f"INSERT INTO now_says SELECT record_no, content FROM read_parquet('{raw}') WHERE {_HERE}")
+            removal.rewrite(
+                connection,
+                raw,
+                "true",
+                f"* REPLACE ({bare} AS payload, CASE WHEN {_HERE} THEN md5({bare}) ELSE content END AS content)",
+            )
+        connection.execute(
+            f"INSERT INTO now_says SELECT record_no, content FROM read_parquet('{raw}') WHERE {_HERE}"
+        )
     for path in removal.staged_files(home, entry):
         if path.stem == "addresses":
             removal.rewrite(connection, path, f"(op = 'censor' OR NOT {_HERE})")
         elif path.stem == "corrections":
             removal.rewrite(connection, path, f"(attribute NOT IN {LOCATION} OR NOT {_HERE})")
         elif path.stem == "visits" and _any(connection, path, f"{_HERE} AND ip IS NOT NULL"):
-            removal.rewrite(connection, path, "true", f"* REPLACE (CASE WHEN NOT {_HERE} THEN ip END AS ip)")
+            removal.rewrite(
+                connection, path, "true", f"* REPLACE (CASE WHEN NOT {_HERE} THEN ip END AS ip)"
+            )
         elif path.stem == "records" and _any(connection, path, f"content <> {_SAYS}"):
             removal.rewrite(connection, path, "true", f"* REPLACE ({_SAYS} AS content)")
 
 
 def _any(connection: duckdb.DuckDBPyConnection, path: Path, condition: str) -> bool:
-    return connection.execute(f"SELECT 1 FROM read_parquet('{path}') WHERE {condition} LIMIT 1").fetchone() is not None
+    return (
+        connection.execute(
+            f"SELECT 1 FROM read_parquet('{path}') WHERE {condition} LIMIT 1"
+        ).fetchone()
+        is not None
+    )

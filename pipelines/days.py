@@ -22,7 +22,11 @@ def last_day(home: Home) -> date:
 
 def waiting_days(home: Home) -> set[str]:
     """Days with a delivery in the inbox that has not been refused."""
-    return {day for source in SOURCES for day in deliveries.waiting_days(home, source.name, last_day(home))}
+    return {
+        day
+        for source in SOURCES
+        for day in deliveries.waiting_days(home, source.name, last_day(home))
+    }
 
 
 def unstaged_days(home: Home) -> set[str]:

@@ -7,7 +7,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import accounts, backups, deliveries, erasure, janitor, marts, proof, register, requests, retention
+from assets.graph import (
+    accounts,
+    backups,
+    deliveries,
+    erasure,
+    janitor,
+    marts,
+    proof,
+    register,
+    requests,
+    retention,
+)
 from assets.sources import check_sources
 from pipelines import event_log
 from pipelines.jobs import JOBS
@@ -38,7 +49,13 @@ def build_definitions(**resources: object) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*deliveries.CHECKS, *retention.CHECKS, *accounts.CHECKS, *proof.CHECKS, *backups.CHECKS],
+        asset_checks=[
+            *deliveries.CHECKS,
+            *retention.CHECKS,
+            *accounts.CHECKS,
+            *proof.CHECKS,
+            *backups.CHECKS,
+        ],
         jobs=JOBS,
         schedules=[nightly_refresh, nightly_rotation, morning_requests, weekly_janitor],
         sensors=SENSORS,

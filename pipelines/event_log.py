@@ -45,7 +45,9 @@ def write_faster() -> None:
 
 
 def _opened(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection) or connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+    if not isinstance(connection, sqlite3.Connection) or connection.execute(
+        "PRAGMA journal_mode"
+    ).fetchone() != ("wal",):
         return
     connection.execute("PRAGMA synchronous = NORMAL")
     path = connection.execute("PRAGMA database_list").fetchone()[2]
@@ -75,9 +77,14 @@ def _store_together(storage: SqliteEventLogStorage, events: Sequence[EventLogEnt
         with storage.run_connection(of_assets[0].run_id) as connection:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
         with storage.index_transaction() as connection:
-            ids = [connection.execute(SqlEventLogStorageTable.insert(), row).lastrowid for row in rows]
+            ids = [
+                connection.execute(SqlEventLogStorageTable.insert(), row).lastrowid for row in rows
+            ]
             storage._store_asset_event_tags(connection, of_assets, ids)
-            last = {row["asset_key"]: (one, number) for row, one, number in zip(rows, of_assets, ids, strict=True)}
+            last = {
+                row["asset_key"]: (one, number)
+                for row, one, number in zip(rows, of_assets, ids, strict=True)
+            }
             for one, number in last.values():
                 storage._store_asset_event(connection, one, number)
     for one in events:

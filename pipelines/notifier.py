@@ -22,7 +22,9 @@ class Failure:
 
 def to_file(failure: Failure) -> None:
     """The notifier when none is named: a line in `notifications.jsonl` in the data root."""
-    descriptor = os.open(home_path() / "notifications.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = os.open(
+        home_path() / "notifications.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+    )
     with os.fdopen(descriptor, "a") as file:
         file.write(json.dumps(asdict(failure)) + "\n")
 

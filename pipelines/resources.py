@@ -37,7 +37,12 @@ def home_path() -> Path:
 
 
 @contextmanager
-def writer(home: Home, run_id: str = "", wait: float = WAIT_SECONDS, instance: dg.DagsterInstance | None = None) -> Iterator[None]:
+def writer(
+    home: Home,
+    run_id: str = "",
+    wait: float = WAIT_SECONDS,
+    instance: dg.DagsterInstance | None = None,
+) -> Iterator[None]:
     """Hold the data root's writer lock; a run that died holding it is reported to Dagster (`instance`, or the data root's) as failed.
 
     The operating system frees the lock with its process, however that ends, so a killed run never blocks the next. Raises
@@ -86,10 +91,20 @@ def _report_died(home: Home, died: str, instance: dg.DagsterInstance | None) -> 
     """By its id; of commands, that make one run after the other, by their tag. Dagster's own monitoring does not look after local processes."""
     if instance is None and not (home.dagster / "dagster.yaml").exists():
         return
-    which = dg.RunsFilter(tags=HEADLESS, statuses=_NOT_ENDED) if died == COMMAND else dg.RunsFilter(run_ids=[died], statuses=_NOT_ENDED)
-    with nullcontext(instance) if instance else dg.DagsterInstance.from_config(str(home.dagster)) as told:
+    which = (
+        dg.RunsFilter(tags=HEADLESS, statuses=_NOT_ENDED)
+        if died == COMMAND
+        else dg.RunsFilter(run_ids=[died], statuses=_NOT_ENDED)
+    )
+    with (
+        nullcontext(instance)
+        if instance
+        else dg.DagsterInstance.from_config(str(home.dagster)) as told
+    ):
         for run in told.get_runs(which):
-            told.report_run_failed(run, "its process ended before the run did; the next run repeats its work")
+            told.report_run_failed(
+                run, "its process ended before the run did; the next run repeats its work"
+            )
 
 
 def _wait_for(descriptor: int, wait: float) -> None:
@@ -100,7 +115,9 @@ def _wait_for(descriptor: int, wait: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= end:
-                raise BusyError("another run is writing to this data root; try again when it has ended") from None
+                raise BusyError(
+                    "another run is writing to this data root; try again when it has ended"
+                ) from None
             if not told:
                 print("waiting: another run is writing to this data root", file=sys.stderr)
                 told = True

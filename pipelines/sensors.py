@@ -58,7 +58,9 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     request_inbox.take_in(home, datetime.now(home.policy.zone))
     known = set(context.instance.get_dynamic_partitions("requests"))
     new = [request_id for request_id in requests.pending(home) if request_id not in known]
-    return dg.SensorResult(dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else [])
+    return dg.SensorResult(
+        dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else []
+    )
 
 
 @dg.sensor(
@@ -73,11 +75,19 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     home = Home(home_path())
     now = datetime.now(home.policy.zone)
     spoken.settle(home, now)
-    delivered = sorted({one for done in spoken.apply(home, spoken.waiting(home), now) for one in done.delivered})
+    delivered = sorted(
+        {one for done in spoken.apply(home, spoken.waiting(home), now) for one in done.delivered}
+    )
     if not delivered:
         return dg.SensorResult()
     key = hashlib.sha256(repr(delivered).encode()).hexdigest()[:16]
-    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"rights/{key}", tags=range_tags(str(now.date()), str(now.date())))])
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"rights/{key}", tags=range_tags(str(now.date()), str(now.date()))
+            )
+        ]
+    )
 
 
 @dg.sensor(
@@ -92,7 +102,11 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     home = Home(home_path())
     today = datetime.now(home.policy.zone).date()
     owed = answering.owed(home, today)
-    failing = {"nothing_overdue": owed.overdue, "nothing_due_soon": owed.due_soon, "recipients_have_acknowledged": owed.told_again}
+    failing = {
+        "nothing_overdue": owed.overdue,
+        "nothing_due_soon": owed.due_soon,
+        "recipients_have_acknowledged": owed.told_again,
+    }
     steps = tuple(f"{name} ({len(ids)})" for name, ids in failing.items() if ids)
     cursor = f"{today} {steps}"
     if steps and context.cursor != cursor:
@@ -108,8 +122,12 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 )
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
     """Tell the notifier of a failed run."""
-    steps = tuple(sorted(event.step_key for event in context.get_step_failure_events() if event.step_key))
-    notifier()(Failure(job=context.dagster_run.job_name, run_id=context.dagster_run.run_id, steps=steps))
+    steps = tuple(
+        sorted(event.step_key for event in context.get_step_failure_events() if event.step_key)
+    )
+    notifier()(
+        Failure(job=context.dagster_run.job_name, run_id=context.dagster_run.run_id, steps=steps)
+    )
 
 
 SENSORS = [inbox_sensor, request_sensor, rights_sensor, deadline_sensor, failure_sensor]

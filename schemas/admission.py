@@ -16,7 +16,10 @@ from typing import Literal
 from schemas.vocabulary import PURPOSES, Basis
 
 # Purposes that are decided channel by channel; the others have the one channel `all`.
-CHANNELS: Mapping[str, tuple[str, ...]] = {"direct_marketing": ("email", "sms", "phone", "post"), "targeted_advertising": ("email", "phone")}
+CHANNELS: Mapping[str, tuple[str, ...]] = {
+    "direct_marketing": ("email", "sms", "phone", "post"),
+    "targeted_advertising": ("email", "phone"),
+}
 ALL = ("all",)
 
 Reach = Mapping[str, tuple[str, ...]]
@@ -46,47 +49,124 @@ _MARKETED = ("direct_marketing", "targeted_advertising")
 _OPEN = tuple(purpose for purpose in PURPOSES if purpose not in ("contracts", "legal_claims"))
 
 RULES: dict[str, Rule] = {
-    "ADM-CONTRACT": Rule("in", "contract", _reach("contracts"), "party to a contract, past or present"),
-    "ADM-OPEN-CONTRACT": Rule("in", "contract", _reach("customer_care", "products_and_services"), "party to a contract that is in force today"),
+    "ADM-CONTRACT": Rule(
+        "in", "contract", _reach("contracts"), "party to a contract, past or present"
+    ),
+    "ADM-OPEN-CONTRACT": Rule(
+        "in",
+        "contract",
+        _reach("customer_care", "products_and_services"),
+        "party to a contract that is in force today",
+    ),
     "ADM-RELATIONSHIP": Rule(
         "in",
         "legitimate_interest",
-        {**_reach("customer_care", "products_and_services", "analytics"), "direct_marketing": ("phone", "post")},
+        {
+            **_reach("customer_care", "products_and_services", "analytics"),
+            "direct_marketing": ("phone", "post"),
+        },
         "a customer or contact: a customer number, a contract, an order, an e-mail address or a phone; by phone and post: as a private person",
     ),
     "ADM-VISITOR": Rule(
-        "in", "legitimate_interest", _reach("products_and_services", "analytics"), "has visited the website under a cookie that has not expired"
+        "in",
+        "legitimate_interest",
+        _reach("products_and_services", "analytics"),
+        "has visited the website under a cookie that has not expired",
     ),
-    "ADM-CONSENT": Rule("in", "consent", _reach(*_MARKETED), "has consented to the purpose on this channel, or on all, and not taken it back"),
+    "ADM-CONSENT": Rule(
+        "in",
+        "consent",
+        _reach(*_MARKETED),
+        "has consented to the purpose on this channel, or on all, and not taken it back",
+    ),
     "ADM-SOFT-OPT-IN": Rule(
         "in",
         "legitimate_interest",
         {"direct_marketing": ("email", "sms")},
         "a private customer with a contract in force or an order within the customers' period, reached where the sale had it from (917/2014, 200 §)",
     ),
-    "ADM-COMPANY-ADDRESS": Rule("in", "legitimate_interest", _reach("direct_marketing"), "a company's own address, no person's (917/2014, 202 §)"),
-    "ADM-COMPANY-DUTIES": Rule(
-        "in", "legitimate_interest", _reach("direct_marketing"), "a company's contact person whose job title is one of the policy's `duties` (917/2014, 202 §)"
+    "ADM-COMPANY-ADDRESS": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("direct_marketing"),
+        "a company's own address, no person's (917/2014, 202 §)",
     ),
-    "ADM-CREDIT-CONTRACT": Rule("in", "contract", _reach("credit_decision"), "a credit report or mark is about them, and a contract is in force today"),
-    "ADM-CREDIT-SUBJECT": Rule("in", "legitimate_interest", _reach("credit_decision"), "a credit report or mark is about them"),
-    "ADM-CLAIM": Rule("in", "legitimate_interest", _reach("legal_claims"), "party to a contract or an order, from which claims may arise"),
-    "ADM-DECEASED": Rule("out", None, _reach("products_and_services", "analytics", *_MARKETED, "credit_decision"), "has died"),
-    "ADM-PROTECTED": Rule("out", None, _reach("products_and_services", "analytics", *_MARKETED), "protected identity (661/2009, 36 §)"),
+    "ADM-COMPANY-DUTIES": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("direct_marketing"),
+        "a company's contact person whose job title is one of the policy's `duties` (917/2014, 202 §)",
+    ),
+    "ADM-CREDIT-CONTRACT": Rule(
+        "in",
+        "contract",
+        _reach("credit_decision"),
+        "a credit report or mark is about them, and a contract is in force today",
+    ),
+    "ADM-CREDIT-SUBJECT": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("credit_decision"),
+        "a credit report or mark is about them",
+    ),
+    "ADM-CLAIM": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("legal_claims"),
+        "party to a contract or an order, from which claims may arise",
+    ),
+    "ADM-DECEASED": Rule(
+        "out",
+        None,
+        _reach("products_and_services", "analytics", *_MARKETED, "credit_decision"),
+        "has died",
+    ),
+    "ADM-PROTECTED": Rule(
+        "out",
+        None,
+        _reach("products_and_services", "analytics", *_MARKETED),
+        "protected identity (661/2009, 36 §)",
+    ),
     "ADM-RESTRICTED": Rule(
-        "out", None, _reach(*(purpose for purpose in PURPOSES if purpose != "legal_claims")), "has had the processing restricted: stored only (GDPR 18)"
+        "out",
+        None,
+        _reach(*(purpose for purpose in PURPOSES if purpose != "legal_claims")),
+        "has had the processing restricted: stored only (GDPR 18)",
     ),
     "ADM-MINOR": Rule("out", None, _reach(*PURPOSES), "younger than the purpose's minimum age"),
-    "ADM-AGE-UNKNOWN": Rule("out", None, _reach(*PURPOSES), "of unknown age where the purpose has a minimum, and nothing shows adulthood"),
+    "ADM-AGE-UNKNOWN": Rule(
+        "out",
+        None,
+        _reach(*PURPOSES),
+        "of unknown age where the purpose has a minimum, and nothing shows adulthood",
+    ),
     "ADM-OBJECTION": Rule(
-        "out", None, _reach(*_OPEN), "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where a contract in force needs it"
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where a contract in force needs it",
     ),
     "ADM-WITHDRAWN": Rule(
-        "out", None, _reach(*_OPEN), "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it"
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it",
     ),
-    "ADM-PROHIBITED": Rule("out", None, _reach(*_OPEN), "has forbidden the purpose on this channel or on all; not where a contract in force needs it"),
-    "ADM-REGISTER-PROHIBITION": Rule("out", None, _reach(*_MARKETED), "the population register prohibits direct marketing (661/2009, 28 §)"),
-    "ADM-PROHIBITION-LIST": Rule("out", None, _reach(*_MARKETED), "on a prohibition list; a telephone ban holds three years"),
+    "ADM-PROHIBITED": Rule(
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has forbidden the purpose on this channel or on all; not where a contract in force needs it",
+    ),
+    "ADM-REGISTER-PROHIBITION": Rule(
+        "out",
+        None,
+        _reach(*_MARKETED),
+        "the population register prohibits direct marketing (661/2009, 28 §)",
+    ),
+    "ADM-PROHIBITION-LIST": Rule(
+        "out", None, _reach(*_MARKETED), "on a prohibition list; a telephone ban holds three years"
+    ),
     "ADM-CRM-OPT-OUT": Rule("out", None, _reach(*_MARKETED), "has opted out in the CRM"),
     "ADM-BOUNCE": Rule("out", None, _reach(*_MARKETED), "the address has bounced for good"),
     "ADM-CONTACT-DISCLOSURE": Rule(
@@ -101,13 +181,23 @@ RULES: dict[str, Rule] = {
         {"direct_marketing": ("post",)},
         "the population register prohibits updating customer registers, and the address is the register's (661/2009, 28 §)",
     ),
-    "ADM-REVIEW": Rule("out", None, _reach(*_PROFILED), "has asked for a person to review the profile, and none has yet (GDPR 22)"),
-    "ADM-UNREACHABLE": Rule("out", None, _reach(*_MARKETED), "nothing is known to reach them by on this channel"),
+    "ADM-REVIEW": Rule(
+        "out",
+        None,
+        _reach(*_PROFILED),
+        "has asked for a person to review the profile, and none has yet (GDPR 22)",
+    ),
+    "ADM-UNREACHABLE": Rule(
+        "out", None, _reach(*_MARKETED), "nothing is known to reach them by on this channel"
+    ),
 }
 # What `register why` says of a registrant whom no rule lets in.
 NOTHING_LETS_IN = "ADM-NOTHING-LETS-IN"
 
-CODES = {**{code: rule.meaning for code, rule in RULES.items()}, NOTHING_LETS_IN: "no rule lets the registrant in: none of the purpose's bases applies"}
+CODES = {
+    **{code: rule.meaning for code, rule in RULES.items()},
+    NOTHING_LETS_IN: "no rule lets the registrant in: none of the purpose's bases applies",
+}
 
 # Refusals that end only when they are lifted, and the word of consent that the next one replaces.
 STANDING = ("prohibited", "objected", "restricted", "review_requested")
@@ -138,7 +228,13 @@ def _granted(purpose: str, channel: str) -> Reach:
     if purpose == "direct_marketing":
         return {purpose: tuple(one for one in channels(purpose) if channel in (one, "all"))}
     if purpose == "targeted_advertising":
-        by = {"email": ("email",), "phone": ("phone",), "sms": ("phone",), "web": channels(purpose), "all": channels(purpose)}
+        by = {
+            "email": ("email",),
+            "phone": ("phone",),
+            "sms": ("phone",),
+            "web": channels(purpose),
+            "all": channels(purpose),
+        }
         return {purpose: by.get(channel, ())}
     # No rule lets in on these, but they show adulthood.
     return _reach("analytics") if purpose in ("analytics", "profiling") else {}
@@ -156,5 +252,11 @@ def _refused(purpose: str, channel: str, choice: str) -> Reach:
     if purpose == "profiling":
         return _reach(*_PROFILED)
     if purpose == "legitimate_interest":
-        return _reach("products_and_services", "customer_care", "analytics", "direct_marketing", "credit_decision")
+        return _reach(
+            "products_and_services",
+            "customer_care",
+            "analytics",
+            "direct_marketing",
+            "credit_decision",
+        )
     return _reach(purpose) if purpose in _OPEN else {}

@@ -24,5 +24,7 @@ def check(macro: str, values: pd.Series) -> pd.Series:
     with _with_macros().cursor() as connection:
         column = pa.table({"value": pa.array(values, type=pa.string())})
         connection.register("batch", column)
-        answer = connection.execute(f"SELECT coalesce({macro}(value), true) AS fine FROM batch").to_arrow_table()
+        answer = connection.execute(
+            f"SELECT coalesce({macro}(value), true) AS fine FROM batch"
+        ).to_arrow_table()
     return pd.Series(answer["fine"].to_pandas().to_numpy(), index=values.index)

@@ -43,12 +43,26 @@ CITATIONS = {
     "gdpr_44": Citation("GDPR 44-46", _GDPR),
     "gdpr_rights": Citation("GDPR 13(2)(b)", _GDPR),
     "recital_71": Citation("GDPR recital 71", _GDPR),
-    "schrems_ii": Citation("CJEU C-311/18, 16.7.2020", "accounts of the judgment (Cambridge ICLQ 2021)"),
-    "scc_2021": Citation("decision (EU) 2021/914, Art. 4", "Art. 4(1) and (4) as several public sources quote them"),
-    "dpf": Citation("decision (EU) 2023/1795", "accounts of the decision of 10.7.2023 (dataprotectionreport.com, legal500.com)"),
-    "storage_fine": Citation("Data Protection Ombudsman (Finland), TSV/26/2020: 856,000 EUR", "tietosuoja.fi, press release of 18.3.2024; gdprhub.eu"),
-    "fi_marketing": Citation("917/2014, 200 §", "a thesis that quotes its first paragraph (9pdf.co)"),
-    "fi_cookies": Citation("917/2014, 205 §", "press release of the Helsinki Administrative Court, 9.10.2024"),
+    "schrems_ii": Citation(
+        "CJEU C-311/18, 16.7.2020", "accounts of the judgment (Cambridge ICLQ 2021)"
+    ),
+    "scc_2021": Citation(
+        "decision (EU) 2021/914, Art. 4", "Art. 4(1) and (4) as several public sources quote them"
+    ),
+    "dpf": Citation(
+        "decision (EU) 2023/1795",
+        "accounts of the decision of 10.7.2023 (dataprotectionreport.com, legal500.com)",
+    ),
+    "storage_fine": Citation(
+        "Data Protection Ombudsman (Finland), TSV/26/2020: 856,000 EUR",
+        "tietosuoja.fi, press release of 18.3.2024; gdprhub.eu",
+    ),
+    "fi_marketing": Citation(
+        "917/2014, 200 §", "a thesis that quotes its first paragraph (9pdf.co)"
+    ),
+    "fi_cookies": Citation(
+        "917/2014, 205 §", "press release of the Helsinki Administrative Court, 9.10.2024"
+    ),
     "fi_credit": Citation("527/2007", "finlex.fi 2007/527, sections 1-3"),
     "fi_child": Citation("1050/2018, 5 §"),
     "fi_identity_code": Citation("1050/2018, 29 §"),
@@ -60,4 +74,7 @@ CITATIONS = {
 
 def cited(*names: str) -> str:
     """The citations as a document prints them, the unverified ones marked. Raises KeyError for one that is not in the table."""
-    return "; ".join(f"{one.printed}{'' if one.verified else f' ({UNVERIFIED})'}" for one in (CITATIONS[name] for name in names))
+    return "; ".join(
+        f"{one.printed}{'' if one.verified else f' ({UNVERIFIED})'}"
+        for one in (CITATIONS[name] for name in names)
+    )

@@ -34,12 +34,19 @@ _DUCKDB_TYPES = {
 
 def column(category: str, description: str = "", *, required: bool = False, **checks: Any) -> Any:
     """A column of a `TableModel`: `category` is one of policy.yaml's, `required` means never null."""
-    return pandera.Field(nullable=not required, description=description, metadata={"category": category}, **checks)
+    return pandera.Field(
+        nullable=not required, description=description, metadata={"category": category}, **checks
+    )
 
 
 def flag(code: str, description: str = "") -> Any:
     """A column that says of each row whether it passes the rule `code`; it is worked out in SQL, and must be true."""
-    return pandera.Field(nullable=False, description=description, metadata={"category": "technical", "code": code}, eq=True)
+    return pandera.Field(
+        nullable=False,
+        description=description,
+        metadata={"category": "technical", "code": code},
+        eq=True,
+    )
 
 
 class TableModel(pandera.DataFrameModel):
@@ -78,7 +85,9 @@ def descriptions(model: type[TableModel]) -> dict[str, str]:
 
 def arrow_schema(model: type[TableModel]) -> pa.Schema:
     """The exact schema that files of this table carry; types are declared, never inferred from data."""
-    return pa.schema([pa.field(name, _arrow_type(col)) for name, col in model.to_schema().columns.items()])
+    return pa.schema(
+        [pa.field(name, _arrow_type(col)) for name, col in model.to_schema().columns.items()]
+    )
 
 
 def duckdb_types(model: type[TableModel]) -> dict[str, str]:
@@ -89,7 +98,10 @@ def duckdb_types(model: type[TableModel]) -> dict[str, str]:
 def duckdb_columns(model: type[TableModel]) -> str:
     """The column list of a CREATE TABLE, in the model's order, with NOT NULL where the model requires a value."""
     schema = model.to_schema()
-    return ", ".join(f'"{name}" {kind}{"" if schema.columns[name].nullable else " NOT NULL"}' for name, kind in duckdb_types(model).items())
+    return ", ".join(
+        f'"{name}" {kind}{"" if schema.columns[name].nullable else " NOT NULL"}'
+        for name, kind in duckdb_types(model).items()
+    )
 
 
 def _arrow_type(col: pandera.Column) -> pa.DataType:

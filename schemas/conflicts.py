@@ -27,5 +27,7 @@ class Kind(Strict):
     proposal: Named
 
 
-KINDS = TypeAdapter(dict[str, Kind]).validate_python(yaml.safe_load(Path(__file__).with_name("conflicts.yaml").read_text(encoding="utf-8")))
+KINDS = TypeAdapter(dict[str, Kind]).validate_python(
+    yaml.safe_load(Path(__file__).with_name("conflicts.yaml").read_text(encoding="utf-8"))
+)
 CODES = {code: kind.meaning for code, kind in KINDS.items()}

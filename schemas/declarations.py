@@ -44,7 +44,10 @@ def _register_tables() -> tuple[type[TableModel], ...]:
     return tuple(
         one
         for one in vars(register).values()
-        if isinstance(one, type) and issubclass(one, TableModel) and one is not TableModel and one.__module__ == register.__name__
+        if isinstance(one, type)
+        and issubclass(one, TableModel)
+        and one is not TableModel
+        and one.__module__ == register.__name__
     )
 
 
@@ -63,9 +66,15 @@ OWN_RETENTION: dict[str, AppliesTo] = {"raw": "raw", "quarantine": "quarantine"}
 def declared(policy: Policy, model: type[TableModel], layer: str = "") -> dict[str, Declaration]:
     """Column -> what it declares. Technical columns live as long as the rest of their row. Raises DeclarationError."""
     told = categories(model)
-    unknown = sorted(f"{table_name(model)}.{name} ({category!r})" for name, category in told.items() if category not in policy.categories)
+    unknown = sorted(
+        f"{table_name(model)}.{name} ({category!r})"
+        for name, category in told.items()
+        if category not in policy.categories
+    )
     if unknown:
-        raise DeclarationError(f"no category of policy.yaml covers {', '.join(unknown)}: add it under `categories`, or correct the column's category")
+        raise DeclarationError(
+            f"no category of policy.yaml covers {', '.join(unknown)}: add it under `categories`, or correct the column's category"
+        )
     ends = _row_ends(policy, told.values(), layer)
     return {name: _declaration(policy, category, ends) for name, category in told.items()}
 
@@ -74,15 +83,33 @@ def _row_ends(policy: Policy, kinds: Iterable[str], layer: str) -> tuple[str, ..
     """The rules that end a row: those of the table, or of what is in it, or else of the registrant it belongs to."""
     if layer in OWN_RETENTION:
         return (policy.rule(OWN_RETENTION[layer])[0],)
-    found = dict.fromkeys(code for kind in kinds for code in policy.categories[kind].retention if code != WITH_ROW)
+    found = dict.fromkeys(
+        code for kind in kinds for code in policy.categories[kind].retention if code != WITH_ROW
+    )
     return tuple(found) or (policy.rule("prospects")[0], policy.rule("customers")[0])
 
 
 def _declaration(policy: Policy, name: str, row_ends: tuple[str, ...]) -> Declaration:
     category = policy.categories[name]
-    bases = dict.fromkeys(basis for purpose in category.purposes if purpose in policy.purposes for basis in policy.purposes[purpose].bases)
-    retention = tuple(dict.fromkeys(code for one in category.retention for code in (row_ends if one == WITH_ROW else (one,))))
-    return Declaration(name, category.purposes, tuple(bases), tuple(sorted(policy.origins(name))), retention, category.clause)
+    bases = dict.fromkeys(
+        basis
+        for purpose in category.purposes
+        if purpose in policy.purposes
+        for basis in policy.purposes[purpose].bases
+    )
+    retention = tuple(
+        dict.fromkeys(
+            code for one in category.retention for code in (row_ends if one == WITH_ROW else (one,))
+        )
+    )
+    return Declaration(
+        name,
+        category.purposes,
+        tuple(bases),
+        tuple(sorted(policy.origins(name))),
+        retention,
+        category.clause,
+    )
 
 
 def check(policy: Policy, layers: Mapping[str, tuple[type[TableModel], ...]] = LAYERS) -> None:
@@ -95,5 +122,7 @@ def check(policy: Policy, layers: Mapping[str, tuple[type[TableModel], ...]] = L
                         f"{layer} {table_name(model)}.{column} holds {one.category!r}, which policy.yaml says is not stored: drop the column"
                     )
                 if not one.retention:
-                    raise DeclarationError(f"{layer} {table_name(model)}.{column} has no retention: give category {one.category!r} a rule in policy.yaml")
+                    raise DeclarationError(
+                        f"{layer} {table_name(model)}.{column} has no retention: give category {one.category!r} a rule in policy.yaml"
+                    )
     marts.check_purposes(policy)

@@ -12,7 +12,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-ENCODINGS = {"utf-8": "utf-8-sig", "iso-8859-1": "iso-8859-1", "cp1252": "cp1252", "utf-16le": "utf-16-le"}
+ENCODINGS = {
+    "utf-8": "utf-8-sig",
+    "iso-8859-1": "iso-8859-1",
+    "cp1252": "cp1252",
+    "utf-16le": "utf-16-le",
+}
 
 # A delivery's name is the vendor's; it may only not be a way out of the folder, nor a hidden or control-character name.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
@@ -68,8 +73,15 @@ class Manifest(BaseModel):
         try:
             manifest = cls.model_validate_json(text)
         except ValidationError as error:
-            fields = sorted({".".join(str(part) for part in problem["loc"]) or "file" for problem in error.errors()})
-            raise RefusedDeliveryError("DEL-MANIFEST", f"manifest fields missing or wrong: {', '.join(fields)}") from None
+            fields = sorted(
+                {
+                    ".".join(str(part) for part in problem["loc"]) or "file"
+                    for problem in error.errors()
+                }
+            )
+            raise RefusedDeliveryError(
+                "DEL-MANIFEST", f"manifest fields missing or wrong: {', '.join(fields)}"
+            ) from None
         if manifest.encoding.lower() not in ENCODINGS:
             raise RefusedDeliveryError("DEL-ENCODING", f"declare one of {', '.join(ENCODINGS)}")
         return manifest

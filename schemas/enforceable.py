@@ -52,14 +52,29 @@ def faults(policy: Policy) -> list[Fault]:
     found = []
     for name, rule in policy.retention.items():
         can = ENFORCED[rule.applies_to]
-        for field, said, known in (("clock", rule.clock, can.clocks), ("effect", rule.effect, can.effects)):
+        for field, said, known in (
+            ("clock", rule.clock, can.clocks),
+            ("effect", rule.effect, can.effects),
+        ):
             if said not in known:
-                told = f"the pipeline cannot count {said!r} for {rule.applies_to}" if field == "clock" else f"the pipeline cannot {said} {rule.applies_to}"
+                told = (
+                    f"the pipeline cannot count {said!r} for {rule.applies_to}"
+                    if field == "clock"
+                    else f"the pipeline cannot {said} {rule.applies_to}"
+                )
                 found.append(Fault(("retention", name, field), told, f"write {' or '.join(known)}"))
-    held = [name for name, rule in policy.retention.items() if rule.applies_to in ("vouchers", "books")]
+    held = [
+        name for name, rule in policy.retention.items() if rule.applies_to in ("vouchers", "books")
+    ]
     if "order" in policy.categories and not set(held) & set(policy.categories["order"].retention):
         told = "orders are vouchers or books of account (1336/1997, 2:10), and no rule of either ends them"
-        found.append(Fault(("categories", "order", "retention"), told, f"name {' or '.join(held) or 'a rule for vouchers'}"))
+        found.append(
+            Fault(
+                ("categories", "order", "retention"),
+                told,
+                f"name {' or '.join(held) or 'a rule for vouchers'}",
+            )
+        )
     return found
 
 
@@ -69,5 +84,18 @@ def without_data(policy: Policy) -> list[str]:
     Full IP addresses are truncated when they are taken in. Books are only what category `order` says is one.
     """
     used = policy.categories["order"].retention
-    idle = [code for code, rule in policy.retention.items() if ENFORCED[rule.applies_to].no_data or rule.applies_to == "ip_addresses"]
-    return sorted([*idle, *(code for code, rule in policy.retention.items() if rule.applies_to in ("books", "vouchers") and code not in used)])
+    idle = [
+        code
+        for code, rule in policy.retention.items()
+        if ENFORCED[rule.applies_to].no_data or rule.applies_to == "ip_addresses"
+    ]
+    return sorted(
+        [
+            *idle,
+            *(
+                code
+                for code, rule in policy.retention.items()
+                if rule.applies_to in ("books", "vouchers") and code not in used
+            ),
+        ]
+    )

@@ -10,7 +10,9 @@ class Informed(TableModel):
 
     registrant_id: Text = column("registrant_id", required=True)
     informed_on: Day = column("technical", required=True)
-    policy_version: Text = column("technical", "the policy that the notice was made of", required=True)
+    policy_version: Text = column(
+        "technical", "the policy that the notice was made of", required=True
+    )
 
     class Config:
         name = "informed"

@@ -16,21 +16,49 @@ if TYPE_CHECKING:
 
 # Category -> the purposes that may ever use it, and why.
 ONLY_FOR = {
-    "credit": ({"credit_decision", "legal_claims"}, "credit data is bound to credit decisions (527/2007)"),
-    "identity_code": ({"contracts", "credit_decision", "legal_claims"}, "the identity code is for unambiguous identification only (1050/2018, 29 §)"),
+    "credit": (
+        {"credit_decision", "legal_claims"},
+        "credit data is bound to credit decisions (527/2007)",
+    ),
+    "identity_code": (
+        {"contracts", "credit_decision", "legal_claims"},
+        "the identity code is for unambiguous identification only (1050/2018, 29 §)",
+    ),
     "protection": (set[str](), "that an identity is protected is secret (661/2009, 36 §)"),
-    "website_identifier": (set[str](), "cookie and device identifiers only join visits; no purpose needs them (GDPR 5(1)(c))"),
+    "website_identifier": (
+        set[str](),
+        "cookie and device identifiers only join visits; no purpose needs them (GDPR 5(1)(c))",
+    ),
     "password": (set[str](), "a password is never kept (GDPR 5, 25)"),
-    "diet": (set[str](), "a special diet tells of health or belief and serves its event only (GDPR 9)"),
+    "diet": (
+        set[str](),
+        "a special diet tells of health or belief and serves its event only (GDPR 9)",
+    ),
 }
 # A purpose that sees pseudonyms must see nothing that tells who is behind one (GDPR 4(5)).
 PSEUDONYMOUS = ("products_and_services", "analytics")
-IDENTIFYING = {"registrant_id", "name", "birth_date", "customer_number", "identity_code", "contact", "hashed_contact", "address", "company"}
+IDENTIFYING = {
+    "registrant_id",
+    "name",
+    "birth_date",
+    "customer_number",
+    "identity_code",
+    "contact",
+    "hashed_contact",
+    "address",
+    "company",
+}
 # Purposes that no controller may do without a given basis.
 NEEDS_BASIS = {
     "contracts": ("contract", "a contract is fulfilled on the contract (GDPR 6(1)(b))"),
-    "direct_marketing": ("consent", "e-mail and text messages need prior consent (917/2014, 200 §)"),
-    "targeted_advertising": ("consent", "advertising on what cookies tell needs consent (917/2014, 205 §)"),
+    "direct_marketing": (
+        "consent",
+        "e-mail and text messages need prior consent (917/2014, 200 §)",
+    ),
+    "targeted_advertising": (
+        "consent",
+        "advertising on what cookies tell needs consent (917/2014, 205 §)",
+    ),
 }
 # What sort of people the purposes are closed to: profiles and marketing are not for minors.
 ADULTS_ONLY = ("analytics", "direct_marketing", "targeted_advertising")
@@ -41,17 +69,34 @@ AT_MOST = {
     "credit_marks": ("0 days", "527/2007: our copy never outlives the bureau's"),
     "quarantine": ("3 months", "GDPR 5(1)(d): what is wrong is mended or goes"),
     "ip_addresses": ("30 days", "GDPR 5(1)(c)"),
-    "rectified": ("3 months", "GDPR 16, 12(3): what was wrong is gone when the correction must have been carried out"),
-    "backups": ("3 months", "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law leaves for it"),
+    "rectified": (
+        "3 months",
+        "GDPR 16, 12(3): what was wrong is gone when the correction must have been carried out",
+    ),
+    "backups": (
+        "3 months",
+        "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law leaves for it",
+    ),
 }
-CLOCKS = {"vouchers": "calendar_year_end", "books": "financial_year_end", "credit_marks": "bureau_expiry"}
-EFFECTS = {"vouchers": ("segregate",), "books": ("segregate",), "ip_addresses": ("truncate", "delete"), "credit_marks": ("delete",)}
+CLOCKS = {
+    "vouchers": "calendar_year_end",
+    "books": "financial_year_end",
+    "credit_marks": "bureau_expiry",
+}
+EFFECTS = {
+    "vouchers": ("segregate",),
+    "books": ("segregate",),
+    "ip_addresses": ("truncate", "delete"),
+    "credit_marks": ("delete",),
+}
 # 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three years.
 PAID_MARK_KEPT, UNDATED_MARK_KEPT = "1 months", "3 years"
 # Art. 12(3): one month from receipt, and at most two more. Art. 14(3): a month.
 ANSWERED_WITHIN, EXTENDED_BY, INFORMED_WITHIN = "1 months", "2 months", "1 months"
 
-_EEA = frozenset({"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS"})
+_EEA = frozenset(
+    {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS"}
+)
 _EEA |= {"IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"}
 # Mechanism -> the day from which it holds no more (C-311/18; decision (EU) 2021/914, Art. 4(4)).
 VOID_SINCE = {"privacy_shield": date(2020, 7, 16), "scc_2010": date(2022, 12, 27)}
@@ -76,19 +121,40 @@ def mechanism_holds(mechanism: str, checked: date, today: date) -> bool:
 
 def faults(policy: Policy) -> list[Fault]:
     """Everything in the policy that the law does not allow."""
-    return [*_purposes(policy), *_bases(policy), *_profiling(policy), *_topics(policy), *_periods(policy), *_deadlines(policy)]
+    return [
+        *_purposes(policy),
+        *_bases(policy),
+        *_profiling(policy),
+        *_topics(policy),
+        *_periods(policy),
+        *_deadlines(policy),
+    ]
 
 
 def _purposes(policy: Policy) -> list[Fault]:
     """A category, and whatever is derived from it, stays with the purposes that the law leaves it."""
     found = []
     for name, category in policy.categories.items():
-        limits = [ONLY_FOR[one] for one in sorted(policy.derivation(name)) if one in ONLY_FOR and (one == name or one not in _OPENED_BY_DERIVING)]
+        limits = [
+            ONLY_FOR[one]
+            for one in sorted(policy.derivation(name))
+            if one in ONLY_FOR and (one == name or one not in _OPENED_BY_DERIVING)
+        ]
         for number, purpose in enumerate(category.purposes):
             where = ("categories", name, "purposes", number)
-            found += [Fault(where, f"{purpose!r} may not use it: {why}", "take the purpose out") for allowed, why in limits if purpose not in allowed]
+            found += [
+                Fault(where, f"{purpose!r} may not use it: {why}", "take the purpose out")
+                for allowed, why in limits
+                if purpose not in allowed
+            ]
             if purpose in PSEUDONYMOUS and name in IDENTIFYING:
-                found.append(Fault(where, f"{purpose!r} sees pseudonyms only (GDPR 4(5)), and this tells who they are", "take the purpose out"))
+                found.append(
+                    Fault(
+                        where,
+                        f"{purpose!r} sees pseudonyms only (GDPR 4(5)), and this tells who they are",
+                        "take the purpose out",
+                    )
+                )
     return found
 
 
@@ -100,7 +166,9 @@ def _bases(policy: Policy) -> list[Fault]:
     found = []
     for purpose, (basis, why) in NEEDS_BASIS.items():
         if purpose in policy.purposes and basis not in policy.purposes[purpose].bases:
-            found.append(Fault(("purposes", purpose, "bases"), f"it lacks {basis!r}: {why}", f"add {basis}"))
+            found.append(
+                Fault(("purposes", purpose, "bases"), f"it lacks {basis!r}: {why}", f"add {basis}")
+            )
     return found
 
 
@@ -109,12 +177,26 @@ def _profiling(policy: Policy) -> list[Fault]:
     for purpose in ADULTS_ONLY:
         if purpose in policy.purposes and policy.purposes[purpose].minimum_age < AGE_OF_MAJORITY:
             told = "minors are neither profiled nor marketed to"
-            found.append(Fault(("purposes", purpose), told, f"write `minimum_age: {AGE_OF_MAJORITY}`"))
+            found.append(
+                Fault(("purposes", purpose), told, f"write `minimum_age: {AGE_OF_MAJORITY}`")
+            )
     for name, category in policy.categories.items():
         if category.special is None and name == "diet":
-            found.append(Fault(("categories", name), "data on health or belief needs a condition of GDPR Art. 9", "write `special: explicit_consent`"))
+            found.append(
+                Fault(
+                    ("categories", name),
+                    "data on health or belief needs a condition of GDPR Art. 9",
+                    "write `special: explicit_consent`",
+                )
+            )
         if category.special and category.purposes:
-            found.append(Fault(("categories", name, "purposes"), "special categories serve no purpose of a mart (GDPR 9)", "empty `purposes`"))
+            found.append(
+                Fault(
+                    ("categories", name, "purposes"),
+                    "special categories serve no purpose of a mart (GDPR 9)",
+                    "empty `purposes`",
+                )
+            )
     return found
 
 
@@ -123,10 +205,22 @@ def _topics(policy: Policy) -> list[Fault]:
     found = []
     for name, topic in policy.profiles.interests.items():
         where = ("profiles", "interests", name)
-        said: list[tuple[Where, str]] = [(where, name), *(((*where, "name", language), one) for language, one in topic.name.items())]
-        said += [((*where, "contents", number), content) for number, content in enumerate(topic.contents)]
+        said: list[tuple[Where, str]] = [
+            (where, name),
+            *(((*where, "name", language), one) for language, one in topic.name.items()),
+        ]
+        said += [
+            ((*where, "contents", number), content) for number, content in enumerate(topic.contents)
+        ]
         told = [(place, text, what) for place, text in said if (what := sensitive(text))]
-        found += [Fault(place, f"{text!r} tells of {what}, which nobody is profiled by", "take it out, or the topic") for place, text, what in told]
+        found += [
+            Fault(
+                place,
+                f"{text!r} tells of {what}, which nobody is profiled by",
+                "take it out, or the topic",
+            )
+            for place, text, what in told
+        ]
     return found
 
 
@@ -136,26 +230,58 @@ def _periods(policy: Policy) -> list[Fault]:
         where = ("retention", code)
         if rule.applies_to in AT_LEAST and _shorter(rule.period, AT_LEAST[rule.applies_to][0]):
             least, why = AT_LEAST[rule.applies_to]
-            found.append(Fault((*where, "period"), f"{rule.period} is shorter than the law has it ({why})", f"write '{least}' or more"))
+            found.append(
+                Fault(
+                    (*where, "period"),
+                    f"{rule.period} is shorter than the law has it ({why})",
+                    f"write '{least}' or more",
+                )
+            )
         if rule.applies_to in AT_MOST and _longer(rule.period, AT_MOST[rule.applies_to][0]):
             most, why = AT_MOST[rule.applies_to]
-            found.append(Fault((*where, "period"), f"{rule.period} is longer than may be ({why})", f"write '{most}' or less"))
+            found.append(
+                Fault(
+                    (*where, "period"),
+                    f"{rule.period} is longer than may be ({why})",
+                    f"write '{most}' or less",
+                )
+            )
         if rule.clock != CLOCKS.get(rule.applies_to, rule.clock):
-            found.append(Fault((*where, "clock"), f"the law starts this clock otherwise than by {rule.clock!r}", f"write {CLOCKS[rule.applies_to]}"))
+            found.append(
+                Fault(
+                    (*where, "clock"),
+                    f"the law starts this clock otherwise than by {rule.clock!r}",
+                    f"write {CLOCKS[rule.applies_to]}",
+                )
+            )
         if rule.effect not in EFFECTS.get(rule.applies_to, (rule.effect,)):
             told = f"{rule.effect!r} is not what the law does with {rule.applies_to}"
-            found.append(Fault((*where, "effect"), told, f"write {' or '.join(EFFECTS[rule.applies_to])}"))
+            found.append(
+                Fault((*where, "effect"), told, f"write {' or '.join(EFFECTS[rule.applies_to])}")
+            )
     return found
 
 
 def _deadlines(policy: Policy) -> list[Fault]:
     held = (
-        (("requests", "answered_within"), policy.requests.answered_within, ANSWERED_WITHIN, "GDPR 12(3)"),
+        (
+            ("requests", "answered_within"),
+            policy.requests.answered_within,
+            ANSWERED_WITHIN,
+            "GDPR 12(3)",
+        ),
         (("requests", "extended_by"), policy.requests.extended_by, EXTENDED_BY, "GDPR 12(3)"),
-        (("article_14", "informed_within"), policy.article_14.informed_within, INFORMED_WITHIN, "GDPR 14(3)"),
+        (
+            ("article_14", "informed_within"),
+            policy.article_14.informed_within,
+            INFORMED_WITHIN,
+            "GDPR 14(3)",
+        ),
     )
     return [
-        Fault(where, f"{period} is longer than the law allows ({why})", f"write '{most}' or less") for where, period, most, why in held if _longer(period, most)
+        Fault(where, f"{period} is longer than the law allows ({why})", f"write '{most}' or less")
+        for where, period, most, why in held
+        if _longer(period, most)
     ]
 
 

@@ -6,7 +6,18 @@ a fault that `check_purposes` raises at start-up, so such a mart can never be bu
 
 from __future__ import annotations
 
-from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, categories, column, table_name
+from schemas.columns import (
+    Amount,
+    Count,
+    Day,
+    Flag,
+    Moment,
+    TableModel,
+    Text,
+    categories,
+    column,
+    table_name,
+)
 from schemas.policy import Policy
 from schemas.profiles import PROFILES
 
@@ -175,7 +186,9 @@ class ByPost(Reachable):
 class ProductCustomers(TableModel):
     """Whoever uses or has bought something, under this mart's own pseudonym."""
 
-    pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True, unique=True)
+    pseudonym: Text = column(
+        "pseudonym", "keyed hash, of this mart only", required=True, unique=True
+    )
     language: Text = column("language")
 
     class Config:
@@ -234,7 +247,9 @@ class EmailAudience(TableModel):
     """Hashed e-mail addresses, as advertising platforms match by."""
 
     audience: Text = column("marketing_choice", required=True)
-    email_sha256: Text = column("hashed_contact", "SHA-256 of the lower-case address", required=True, unique=True)
+    email_sha256: Text = column(
+        "hashed_contact", "SHA-256 of the lower-case address", required=True, unique=True
+    )
 
     class Config:
         name = "emails"
@@ -244,7 +259,9 @@ class PhoneAudience(TableModel):
     """Hashed telephone numbers, as advertising platforms match by."""
 
     audience: Text = column("marketing_choice", required=True)
-    phone_sha256: Text = column("hashed_contact", "SHA-256 of the number in E.164", required=True, unique=True)
+    phone_sha256: Text = column(
+        "hashed_contact", "SHA-256 of the number in E.164", required=True, unique=True
+    )
 
     class Config:
         name = "phones"

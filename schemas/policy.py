@@ -41,8 +41,15 @@ class Period(BaseModel):
         if isinstance(text, Period):
             return text
         words = str(text).split()
-        if len(words) != 2 or not (words[0].isascii() and words[0].isdecimal()) or words[1] not in ("days", "months", "years") or len(words[0]) > 4:
-            raise ValueError(f"a period is '<count> days|months|years', such as '13 months', not {text!r}")
+        if (
+            len(words) != 2
+            or not (words[0].isascii() and words[0].isdecimal())
+            or words[1] not in ("days", "months", "years")
+            or len(words[0]) > 4
+        ):
+            raise ValueError(
+                f"a period is '<count> days|months|years', such as '13 months', not {text!r}"
+            )
         return cls.model_validate({"count": int(words[0]), "unit": words[1]})
 
     def __str__(self) -> str:
@@ -90,7 +97,9 @@ class Controller(Strict):
     address: str
     phone: str
     email: str
-    financial_year_ends: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
+    financial_year_ends: Annotated[
+        str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")
+    ]
 
 
 class Contact(Strict):
@@ -260,7 +269,9 @@ class Policy(Strict):
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
         """The retention rule, with its code, for what it applies to; there is exactly one for each."""
-        return next((code, rule) for code, rule in self.retention.items() if rule.applies_to == applies_to)
+        return next(
+            (code, rule) for code, rule in self.retention.items() if rule.applies_to == applies_to
+        )
 
     def origins(self, category: str) -> set[str]:
         """The sources that a category comes from in the end, through whatever it is derived from."""
@@ -284,7 +295,9 @@ def load_policy(path: Path = POLICY_FILE) -> Policy:
     try:
         policy = Policy.model_validate(written.data)
     except ValidationError as error:
-        raise PolicyError(path, written, [policy_text.explained(one, written, Policy) for one in error.errors()]) from None
+        raise PolicyError(
+            path, written, [policy_text.explained(one, written, Policy) for one in error.errors()]
+        ) from None
     if faults := [*consistency.faults(policy), *law.faults(policy)]:
         raise PolicyError(path, written, faults)
     return policy

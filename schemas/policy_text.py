@@ -60,7 +60,14 @@ class Written:
 
     def line(self, where: Where) -> int:
         """The line of the part, or of what it would be in."""
-        return next((self.lines[where[:end]] for end in range(len(where), -1, -1) if where[:end] in self.lines), 1)
+        return next(
+            (
+                self.lines[where[:end]]
+                for end in range(len(where), -1, -1)
+                if where[:end] in self.lines
+            ),
+            1,
+        )
 
     def clause(self, where: Where) -> str:
         """The clause that the part expresses."""
@@ -96,11 +103,35 @@ def parse(path: Path) -> Written:
     except (yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
         problem = f"the file is not YAML: {getattr(error, 'problem', None) or type(error).__name__}"
-        raise PolicyError(path, Written({}, {(): line}), [Fault((), problem, "mend the line, or the one before it")]) from None
+        raise PolicyError(
+            path,
+            Written({}, {(): line}),
+            [Fault((), problem, "mend the line, or the one before it")],
+        ) from None
     except OSError as error:
-        raise PolicyError(path, nothing, [Fault((), f"the file cannot be read ({type(error).__name__})", "put a policy file there")]) from None
+        raise PolicyError(
+            path,
+            nothing,
+            [
+                Fault(
+                    (),
+                    f"the file cannot be read ({type(error).__name__})",
+                    "put a policy file there",
+                )
+            ],
+        ) from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(data, dict):
-        raise PolicyError(path, nothing, [Fault((), "the file is not a mapping", "begin with `version:`, as the shipped policy.yaml does")])
+        raise PolicyError(
+            path,
+            nothing,
+            [
+                Fault(
+                    (),
+                    "the file is not a mapping",
+                    "begin with `version:`, as the shipped policy.yaml does",
+                )
+            ],
+        )
     lines: dict[Where, int] = {}
     twice = list(_walk(root, (), lines))
     written = Written(data, lines)
@@ -117,7 +148,11 @@ def _walk(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Iterable[Fa
         for key, value in node.value:
             inner = (*where, str(key.value))
             if key.value in seen:
-                yield Fault(inner, f"the key stands twice, again on line {key.start_mark.line + 1}", "keep one of them")
+                yield Fault(
+                    inner,
+                    f"the key stands twice, again on line {key.start_mark.line + 1}",
+                    "keep one of them",
+                )
             seen.add(key.value)
             lines[inner] = key.start_mark.line + 1
             yield from _walk(value, inner, lines)
@@ -129,7 +164,9 @@ def _walk(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Iterable[Fa
 def unknown(where: Where, name: object, known: Iterable[str], field: str) -> Fault:
     """A name that leads nowhere, with the nearest one that would."""
     names = sorted(known)
-    return Fault(where, f"{name!r} is none of the {field} that there are", _nearest(str(name), names))
+    return Fault(
+        where, f"{name!r} is none of the {field} that there are", _nearest(str(name), names)
+    )
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -145,15 +182,36 @@ def explained(error: Any, written: Written, model: type[BaseModel]) -> Fault:
     name = str(where[-1])
     mended = {
         "missing": ("it is missing", f"add `{name}:`"),
-        "extra_forbidden": ("no such field is known here", _nearest(name, _fields(model, where[:-1])) + ", or take it out"),
-        "literal_error": (f"{str(said)!r} is none of what it may be", _nearest(str(said), re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected", "")))),
-        "string_pattern_mismatch": (f"{said!r} does not look right", FORMS.get(name, "write it as the shipped policy.yaml does")),
-        "string_type": (f"{said!r} does not look right", FORMS.get(name, "write a text, in quotes if it looks like a number or a date")),
-        "greater_than_equal": (f"{said!r} is too small", f"write {error.get('ctx', {}).get('ge')} or more"),
-        "value_error": (error["msg"].removeprefix("Value error, "), "write a period such as '13 months'"),
+        "extra_forbidden": (
+            "no such field is known here",
+            _nearest(name, _fields(model, where[:-1])) + ", or take it out",
+        ),
+        "literal_error": (
+            f"{str(said)!r} is none of what it may be",
+            _nearest(str(said), re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected", ""))),
+        ),
+        "string_pattern_mismatch": (
+            f"{said!r} does not look right",
+            FORMS.get(name, "write it as the shipped policy.yaml does"),
+        ),
+        "string_type": (
+            f"{said!r} does not look right",
+            FORMS.get(name, "write a text, in quotes if it looks like a number or a date"),
+        ),
+        "greater_than_equal": (
+            f"{said!r} is too small",
+            f"write {error.get('ctx', {}).get('ge')} or more",
+        ),
+        "value_error": (
+            error["msg"].removeprefix("Value error, "),
+            "write a period such as '13 months'",
+        ),
         "too_short": ("it is empty", f"name at least one of {name}, or take out what needs it"),
     }
-    problem, fix = mended.get(error["type"], (error["msg"][0].lower() + error["msg"][1:], "write it as the shipped policy.yaml does"))
+    problem, fix = mended.get(
+        error["type"],
+        (error["msg"][0].lower() + error["msg"][1:], "write it as the shipped policy.yaml does"),
+    )
     return Fault(where, problem, fix)
 
 
@@ -162,7 +220,14 @@ def _fields(model: type[BaseModel], where: Where) -> list[str]:
     inner: Any = model
     for key in where:
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            inner = next((one.annotation for name, one in inner.model_fields.items() if (one.alias or name) == key), None)
+            inner = next(
+                (
+                    one.annotation
+                    for name, one in inner.model_fields.items()
+                    if (one.alias or name) == key
+                ),
+                None,
+            )
         else:
             inner = get_args(inner)[-1] if get_args(inner) else None
     if isinstance(inner, type) and issubclass(inner, BaseModel):

@@ -12,13 +12,36 @@ from collections.abc import Mapping
 from schemas.columns import Count, Day, TableModel, Text, column
 
 # Lowest value -> class, in rising order; below the lowest there is no class.
-AGE_BANDS: Mapping[int, str] = {18: "18-24", 25: "25-34", 35: "35-44", 45: "45-54", 55: "55-64", 65: "65-74", 75: "75+"}
-RECENCY: Mapping[int, str] = {0: "within 30 days", 31: "31 to 90 days", 91: "91 to 365 days", 366: "over 365 days"}
+AGE_BANDS: Mapping[int, str] = {
+    18: "18-24",
+    25: "25-34",
+    35: "35-44",
+    45: "45-54",
+    55: "55-64",
+    65: "65-74",
+    75: "75+",
+}
+RECENCY: Mapping[int, str] = {
+    0: "within 30 days",
+    31: "31 to 90 days",
+    91: "91 to 365 days",
+    366: "over 365 days",
+}
 FREQUENCY: Mapping[int, str] = {1: "1", 2: "2 to 4", 5: "5 to 9", 10: "10 or more"}
 # Amounts are classed in the currency of the latest order; one without classes has none.
 AMOUNTS: Mapping[str, Mapping[int, str]] = {
-    "EUR": {0: "under 100 EUR", 100: "100 to under 500 EUR", 500: "500 to under 2000 EUR", 2000: "2000 EUR or more"},
-    "SEK": {0: "under 1000 SEK", 1000: "1000 to under 5000 SEK", 5000: "5000 to under 20000 SEK", 20000: "20000 SEK or more"},
+    "EUR": {
+        0: "under 100 EUR",
+        100: "100 to under 500 EUR",
+        500: "500 to under 2000 EUR",
+        2000: "2000 EUR or more",
+    },
+    "SEK": {
+        0: "under 1000 SEK",
+        1000: "1000 to under 5000 SEK",
+        5000: "5000 to under 20000 SEK",
+        20000: "20000 SEK or more",
+    },
 }
 # Class -> what is enough for it, any one of them; who has visited, and not in the window, has lapsed.
 ENGAGEMENT: Mapping[str, Mapping[str, int]] = {
@@ -37,7 +60,10 @@ INTEREST_TIMES = 2
 # What is withheld of one attribute holds together at least so many floors. With one, who knows the rule can still tell some sizes.
 HIDDEN_FLOORS = 2
 
-_ENOUGH = "; ".join(f"{name}: {' or '.join(f'{least} {what}' for what, least in enough.items())}" for name, enough in ENGAGEMENT.items())
+_ENOUGH = "; ".join(
+    f"{name}: {' or '.join(f'{least} {what}' for what, least in enough.items())}"
+    for name, enough in ENGAGEMENT.items()
+)
 CODES = {
     "PROFILE-AGE-BAND": "the age in whole years, banded; only where every day that the birth date may mean gives the same band, of an adult",
     "PROFILE-LANGUAGE": "the preferred language, as the register has it",
@@ -65,7 +91,9 @@ class AgeBands(ProfileValue):
     """How old, in bands."""
 
     value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
-    inputs: Text = column("age_band", "how exactly the birth date is known; never the date", required=True)
+    inputs: Text = column(
+        "age_band", "how exactly the birth date is known; never the date", required=True
+    )
 
     class Config:
         name = "age_bands"
@@ -105,7 +133,9 @@ class Consumption(ProfileValue):
     """Recency, frequency and amount of orders."""
 
     value: Text = column("consumption", required=True)
-    inputs: Text = column("consumption", "orders, their amount, the latest, since when", required=True)
+    inputs: Text = column(
+        "consumption", "orders, their amount, the latest, since when", required=True
+    )
 
     class Config:
         name = "consumption"
@@ -133,5 +163,12 @@ class Segments(TableModel):
         name = "segments"
 
 
-VALUES: tuple[type[ProfileValue], ...] = (AgeBands, Languages, Municipalities, Engagement, Consumption, InterestValues)
+VALUES: tuple[type[ProfileValue], ...] = (
+    AgeBands,
+    Languages,
+    Municipalities,
+    Engagement,
+    Consumption,
+    InterestValues,
+)
 PROFILES: tuple[type[TableModel], ...] = (*VALUES, Segments)

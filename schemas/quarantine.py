@@ -13,8 +13,14 @@ class Quarantine(TableModel):
     record_no: Count = column("technical", required=True)
     record_key: Text = column("technical", required=True)
     code: Text = column("technical", "the rule", required=True)
-    scope: Text = column("technical", "`record`: nothing of it is staged; `row`: one row of it is not", isin=["record", "row"])
-    in_table: Text = column("technical", "the canonical table of the failing row; null: the vendor's record")
+    scope: Text = column(
+        "technical",
+        "`record`: nothing of it is staged; `row`: one row of it is not",
+        isin=["record", "row"],
+    )
+    in_table: Text = column(
+        "technical", "the canonical table of the failing row; null: the vendor's record"
+    )
     person_key: Text = column("technical", "whom it is about, if that could be read")
     stated_at: Moment = column("technical")
 

@@ -18,12 +18,23 @@ class Raw(TableModel):
     """One row per delivered record that is not suppressed; a file per delivery."""
 
     record_no: Count = column("technical", "position in the delivery, from 0", required=True)
-    record_key: Text = column("technical", "what the record is about, stable across re-deliveries", required=True)
-    content: Text = column("technical", "hash of the record's text: equal text, equal hash", required=True)
+    record_key: Text = column(
+        "technical", "what the record is about, stable across re-deliveries", required=True
+    )
+    content: Text = column(
+        "technical", "hash of the record's text: equal text, equal hash", required=True
+    )
     payload: Text = column("technical", "the vendor's record as it came, minimised", required=True)
-    identifiers: TextList = column("technical", "identifiers found in it, as <type>:<value>", required=True)
-    given_on: Day = column("technical", "day on which the registrant gave it themselves; null: others told it, or nothing says when")
-    faults: TextList = column("technical", "codes of what the reader found wrong with the record", required=True)
+    identifiers: TextList = column(
+        "technical", "identifiers found in it, as <type>:<value>", required=True
+    )
+    given_on: Day = column(
+        "technical",
+        "day on which the registrant gave it themselves; null: others told it, or nothing says when",
+    )
+    faults: TextList = column(
+        "technical", "codes of what the reader found wrong with the record", required=True
+    )
 
     class Config:
         name = "raw"

@@ -34,7 +34,12 @@ class Membership(TableModel):
 class Registrants(TableModel):
     """One golden row per registrant. A protected registrant has no location at all."""
 
-    registrant_id: Text = column("registrant_id", "the register's own number; stays when more records join", required=True, unique=True)
+    registrant_id: Text = column(
+        "registrant_id",
+        "the register's own number; stays when more records join",
+        required=True,
+        unique=True,
+    )
     given_names: Text = column("name", "all official given names")
     call_name: Text = column("name", "the given name in use")
     family_name: Text = column("name", "official family name")
@@ -54,12 +59,18 @@ class Registrants(TableModel):
     job_title: Text = column("company", "there")
     deceased: Flag = column("life_event", "recorded as dead by any source", required=True)
     death_date: Day = column("life_event", "null: not told")
-    protected: Flag = column("protection", "protected identity (turvakielto): no location is kept", required=True)
+    protected: Flag = column(
+        "protection", "protected identity (turvakielto): no location is kept", required=True
+    )
     first_seen_on: Day = column("technical", "day of the first record", required=True)
     last_contact_on: Day = column("technical", "last active contact")
-    relationship_ends_on: Day = column("technical", "end of the last contract; null: none, or one without an end")
+    relationship_ends_on: Day = column(
+        "technical", "end of the last contract; null: none, or one without an end"
+    )
     has_contract: Flag = column("technical", "has or had a contract", required=True)
-    has_open_contract: Flag = column("technical", "has a contract that has not ended", required=True)
+    has_open_contract: Flag = column(
+        "technical", "has a contract that has not ended", required=True
+    )
 
     class Config:
         name = "registrants"
@@ -74,7 +85,9 @@ class Provenance(TableModel):
     delivery_id: Text = column("technical", required=True)
     record_key: Text = column("technical", required=True)
     stated_at: Moment = column("technical", required=True)
-    rectified: Flag = column("technical", "the registrant has had it corrected, against every source", required=True)
+    rectified: Flag = column(
+        "technical", "the registrant has had it corrected, against every source", required=True
+    )
 
     class Config:
         name = "provenance"
@@ -90,10 +103,16 @@ class Rectified(TableModel):
     request_id: Text = column("technical", required=True)
     since: Moment = column("technical", required=True)
     overrides: Text = column("technical", "the source that was wrong")
-    stands: Flag = column("technical", "it is what the golden row says, whatever the sources say", required=True)
-    ended_on: Day = column("technical", "the day on which that source agreed, or a later correction came")
+    stands: Flag = column(
+        "technical", "it is what the golden row says, whatever the sources say", required=True
+    )
+    ended_on: Day = column(
+        "technical", "the day on which that source agreed, or a later correction came"
+    )
     ended_by: Text = column("technical", "the source that agreed; self: corrected again")
-    old_goes_on: Day = column("technical", "the day from which the old value is in no file any more", required=True)
+    old_goes_on: Day = column(
+        "technical", "the day from which the old value is in no file any more", required=True
+    )
 
     class Config:
         name = "corrections"
@@ -178,7 +197,11 @@ class ChoiceLog(TableModel):
     text_version: Text = column("marketing_choice")
     language: Text = column("marketing_choice")
     evidence: Text = column("marketing_choice")
-    holds: Flag = column("technical", "nothing said since has ended it, and it counts as of the register's day", required=True)
+    holds: Flag = column(
+        "technical",
+        "nothing said since has ended it, and it counts as of the register's day",
+        required=True,
+    )
     source: Text = column("technical", required=True)
     delivery_id: Text = column("technical", required=True)
     record_key: Text = column("technical", required=True)
@@ -194,7 +217,9 @@ class Admission(TableModel):
     purpose: Text = column("technical", required=True, isin=PURPOSES)
     channel: Text = column("technical", required=True)
     effect: Text = column("technical", required=True, isin=["in", "out"])
-    code: Text = column("protection", "tells of protected identity as of all else", required=True, isin=list(RULES))
+    code: Text = column(
+        "protection", "tells of protected identity as of all else", required=True, isin=list(RULES)
+    )
     basis: Text = column("technical")
     source: Text = column("protection", "who gave the signal")
     since: Day = column("protection", "the day of the signal, if it has one")
@@ -261,7 +286,9 @@ class RegistrantInterests(TableModel):
 
     registrant_id: Text = column("registrant_id", required=True)
     topic: Text = column("interests", required=True)
-    times: Count = column("interests", "contents opened, clicked, or narrowed a search to", required=True)
+    times: Count = column(
+        "interests", "contents opened, clicked, or narrowed a search to", required=True
+    )
     last_seen_on: Day = column("interests", required=True)
 
     class Config:
@@ -339,7 +366,9 @@ class IdentityEvents(TableModel):
 
     happened_on: Day = column("technical", "the build's day", required=True)
     registrant_id: Text = column("registrant_id", "as it was", required=True)
-    became: Text = column("registrant_id", "as it is now, for all of the registrant or a part", required=True)
+    became: Text = column(
+        "registrant_id", "as it is now, for all of the registrant or a part", required=True
+    )
     event: Text = column("technical", "merged, split or renamed", required=True)
 
     class Config:
@@ -365,7 +394,9 @@ class SegregatedOrders(TableModel):
 class SegregatedConsents(TableModel):
     """Proofs of consent whose registrant's own time is over: found by who names the identifier, telling nobody. For claims only."""
 
-    consented: Text = column("marketing_choice", "keyed hash of the identifier that consented", required=True)
+    consented: Text = column(
+        "marketing_choice", "keyed hash of the identifier that consented", required=True
+    )
     purpose: Text = column("marketing_choice", required=True)
     channel: Text = column("marketing_choice", required=True)
     choice: Text = column("marketing_choice", required=True, isin=["granted", "withdrawn"])
@@ -387,7 +418,9 @@ class VisitsPerMonth(TableModel):
     channel: Text = column("website", "`any`: unknown, or merged because so few came this way")
     device_type: Text = column("website", "likewise")
     visits: Count = column("website", required=True, ge=0)
-    closed: Flag = column("technical", "no visit of the month is left, and none is counted any more", required=True)
+    closed: Flag = column(
+        "technical", "no visit of the month is left, and none is counted any more", required=True
+    )
 
     class Config:
         name = "visits_per_month"

@@ -15,14 +15,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.staged import CHANNELS as BY
 from schemas.staged import SPOKEN_OF
 
-Right = Literal["access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"]
+Right = Literal[
+    "access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"
+]
 Channel = Literal["written", "in-person", "other"]
 RIGHTS: tuple[str, ...] = get_args(Right)
 CHANNELS: tuple[str, ...] = get_args(Channel)
 # By what a registrant may be named; a company's number is no person's.
-IDENTIFIERS = ("identity_code", "customer_number", "contact_id", "user_id", "visitor_id", "email", "phone")
+IDENTIFIERS = (
+    "identity_code",
+    "customer_number",
+    "contact_id",
+    "user_id",
+    "visitor_id",
+    "email",
+    "phone",
+)
 # These are a word about how somebody is treated: they become events of the consent log.
-SPOKEN_RIGHTS: Mapping[str, str] = {"restriction": "restricted", "objection": "objected", "withdrawal": "withdrawn"}
+SPOKEN_RIGHTS: Mapping[str, str] = {
+    "restriction": "restricted",
+    "objection": "objected",
+    "withdrawal": "withdrawn",
+}
 # Marketing may be objected to without a reason, and the objection cannot be refused (GDPR 21(2)-(3)).
 UNCONDITIONAL = ("direct_marketing", "targeted_advertising")
 # Restriction is spoken under the one purpose that nobody can object to, so that lifting it lifts nothing else.
@@ -36,7 +50,10 @@ MEANS: Mapping[str, str] = {
     "signed_in": "substantial",
     "known_details": "low",
 }
-EXTENSION_REASONS: Mapping[str, str] = {"complexity": "the request is complex", "number": "there are many requests"}
+EXTENSION_REASONS: Mapping[str, str] = {
+    "complexity": "the request is complex",
+    "number": "there are many requests",
+}
 
 
 @dataclass(frozen=True)
@@ -50,17 +67,51 @@ class Ground:
 
 _REFUSABLE = tuple(right for right in RIGHTS if right != "withdrawal")
 GROUNDS: dict[str, Ground] = {
-    "REQ-NOT-IDENTIFIED": Ground(RIGHTS, "GDPR 11(2), 12(2)", "we have shown that we cannot tell who the registrant is"),
-    "REQ-EXCESSIVE": Ground(_REFUSABLE, "GDPR 12(5)(b)", "the request is manifestly unfounded or excessive, which we can show"),
-    "REQ-RIGHTS-OF-OTHERS": Ground(("access", "portability"), "GDPR 15(4), 20(4)", "it would adversely affect the rights and freedoms of others"),
-    "REQ-NOT-PORTABLE": Ground(("portability",), "GDPR 20(1)", "the data rest on neither consent nor contract, or were not provided by the registrant"),
-    "REQ-ACCURATE": Ground(("rectification",), "GDPR 16", "the data are accurate, which we can show"),
-    "REQ-STILL-NEEDED": Ground(("erasure",), "GDPR 17(1)", "none of the grounds for erasure applies: the data are needed, on a basis that holds"),
-    "REQ-EXPRESSION": Ground(("erasure",), "GDPR 17(3)(a)", "needed for the freedom of expression and information"),
-    "REQ-LEGAL-OBLIGATION": Ground(("erasure",), "GDPR 17(3)(b)", "a statute makes us keep the data"),
-    "REQ-LEGAL-CLAIMS": Ground(("erasure", "objection"), "GDPR 17(3)(e), 21(1)", "needed to establish, exercise or defend legal claims"),
-    "REQ-NO-CASE-FOR-RESTRICTION": Ground(("restriction",), "GDPR 18(1)", "none of the four cases for restriction applies"),
-    "REQ-COMPELLING": Ground(("objection",), "GDPR 21(1)", "compelling legitimate grounds override the registrant's interests, which we can show"),
+    "REQ-NOT-IDENTIFIED": Ground(
+        RIGHTS, "GDPR 11(2), 12(2)", "we have shown that we cannot tell who the registrant is"
+    ),
+    "REQ-EXCESSIVE": Ground(
+        _REFUSABLE,
+        "GDPR 12(5)(b)",
+        "the request is manifestly unfounded or excessive, which we can show",
+    ),
+    "REQ-RIGHTS-OF-OTHERS": Ground(
+        ("access", "portability"),
+        "GDPR 15(4), 20(4)",
+        "it would adversely affect the rights and freedoms of others",
+    ),
+    "REQ-NOT-PORTABLE": Ground(
+        ("portability",),
+        "GDPR 20(1)",
+        "the data rest on neither consent nor contract, or were not provided by the registrant",
+    ),
+    "REQ-ACCURATE": Ground(
+        ("rectification",), "GDPR 16", "the data are accurate, which we can show"
+    ),
+    "REQ-STILL-NEEDED": Ground(
+        ("erasure",),
+        "GDPR 17(1)",
+        "none of the grounds for erasure applies: the data are needed, on a basis that holds",
+    ),
+    "REQ-EXPRESSION": Ground(
+        ("erasure",), "GDPR 17(3)(a)", "needed for the freedom of expression and information"
+    ),
+    "REQ-LEGAL-OBLIGATION": Ground(
+        ("erasure",), "GDPR 17(3)(b)", "a statute makes us keep the data"
+    ),
+    "REQ-LEGAL-CLAIMS": Ground(
+        ("erasure", "objection"),
+        "GDPR 17(3)(e), 21(1)",
+        "needed to establish, exercise or defend legal claims",
+    ),
+    "REQ-NO-CASE-FOR-RESTRICTION": Ground(
+        ("restriction",), "GDPR 18(1)", "none of the four cases for restriction applies"
+    ),
+    "REQ-COMPELLING": Ground(
+        ("objection",),
+        "GDPR 21(1)",
+        "compelling legitimate grounds override the registrant's interests, which we can show",
+    ),
 }
 # Why a request file is set aside. What is told of it: the code and names of our own fields, never a value.
 INBOX = {
@@ -116,8 +167,13 @@ class InboxRequest(BaseModel):
     right: Right
     channel: Channel = "other"
     received: date | None = None
-    identifiers: Annotated[dict[Literal[IDENTIFIERS], Annotated[str, Field(min_length=1, max_length=254)]], Field(min_length=1)]  # type: ignore[valid-type]
+    identifiers: Annotated[
+        dict[Literal[IDENTIFIERS], Annotated[str, Field(min_length=1, max_length=254)]],  # type: ignore[valid-type]
+        Field(min_length=1),
+    ]
     purpose: Literal[SPOKEN_OF] | None = None  # type: ignore[valid-type]
     by: Literal[BY] = "all"  # type: ignore[valid-type]
     situation: Annotated[str, Field(max_length=20_000)] = ""
-    values: dict[Annotated[str, Field(pattern="^[a-z_]{1,40}$")], Annotated[str, Field(max_length=1_000)]] = {}
+    values: dict[
+        Annotated[str, Field(pattern="^[a-z_]{1,40}$")], Annotated[str, Field(max_length=1_000)]
+    ] = {}

@@ -12,7 +12,18 @@ same person and kind:
 from __future__ import annotations
 
 from schemas.checking import check
-from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column, row_rule, rule
+from schemas.columns import (
+    Amount,
+    Count,
+    Day,
+    Flag,
+    Moment,
+    TableModel,
+    Text,
+    column,
+    row_rule,
+    rule,
+)
 from schemas.identifiers import IDENTIFIER_TYPES
 from schemas.vocabulary import PURPOSES
 
@@ -27,11 +38,24 @@ CODES = {
 
 OPS = ("state", "retract", "reset", "censor")
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
-CHOICES = ("granted", "withdrawn", "prohibited", "objected", "restricted", "review_requested", "lifted")
+CHOICES = (
+    "granted",
+    "withdrawn",
+    "prohibited",
+    "objected",
+    "restricted",
+    "review_requested",
+    "lifted",
+)
 # What a registrant can speak of: a purpose of the policy, profiling alone, or all that rests on legitimate interest.
 SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
 # The population register's flags: what they forbid is not a purpose of ours.
-REGISTER_FLAGS = ("contact_disclosure", "customer_register_update", "personal_directory", "genealogy")
+REGISTER_FLAGS = (
+    "contact_disclosure",
+    "customer_register_update",
+    "personal_directory",
+    "genealogy",
+)
 CHOICE_PURPOSES = (*SPOKEN_OF, *REGISTER_FLAGS)
 
 
@@ -85,7 +109,9 @@ class Identifiers(Statement):
 
     type: Text = column("technical", required=True, isin=IDENTIFIER_TYPES)
     value: Text = column("identity_code", required=True)
-    replaced_by: Text = column("identity_code", "the value that holds now, where the source has corrected this one")
+    replaced_by: Text = column(
+        "identity_code", "the value that holds now, where the source has corrected this one"
+    )
 
     @row_rule("IDENTIFIER-IDENTITY-CODE")
     def identity_code(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
@@ -111,11 +137,15 @@ class ContactPoints(Statement):
 
     @row_rule("CONTACT-EMAIL-INVALID")
     def email_address(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        return check("email_valid", frame["match_key"]) | (frame["kind"] != "email").fillna(value=True)
+        return check("email_valid", frame["match_key"]) | (frame["kind"] != "email").fillna(
+            value=True
+        )
 
     @row_rule("CONTACT-PHONE-INVALID")
     def phone_number(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        return check("phone_valid", frame["match_key"]) | (frame["kind"] != "phone").fillna(value=True)
+        return check("phone_valid", frame["match_key"]) | (frame["kind"] != "phone").fillna(
+            value=True
+        )
 
     class Config:
         name = "contact_points"
@@ -137,7 +167,9 @@ class Addresses(Statement):
 
     kind: Text = column("address", required=True, isin=ADDRESS_KINDS)
     op: Text = column("technical", required=True, isin=OPS)
-    street: Text = column("address", "Finnish name if there is one, else Swedish; with number and apartment")
+    street: Text = column(
+        "address", "Finnish name if there is one, else Swedish; with number and apartment"
+    )
     street_sv: Text = column("address")
     postcode: Text = column("address")
     town: Text = column("address")
@@ -197,9 +229,13 @@ class Corrections(Statement):
     """What a registrant has had corrected (GDPR 16): it stands above every source until the one that was wrong agrees."""
 
     attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
-    value: Text = column("correction", "as the golden row has it; a date as YYYY-MM-DD", required=True)
+    value: Text = column(
+        "correction", "as the golden row has it; a date as YYYY-MM-DD", required=True
+    )
     request: Text = column("technical", "its id", required=True)
-    overrides: Text = column("technical", "the source whose word it was; null: none had said anything")
+    overrides: Text = column(
+        "technical", "the source whose word it was; null: none had said anything"
+    )
     replaces: Text = column("technical", "keyed hash of the value that was wrong")
 
     class Config:
@@ -238,7 +274,9 @@ class Orders(Statement):
     order_number: Text = column("order", required=True)
     customer_number: Text = column("customer_number")
     ordered_at: Moment = column("order", required=True)
-    status: Text = column("order", required=True, isin=["placed", "delivered", "returned", "cancelled"])
+    status: Text = column(
+        "order", required=True, isin=["placed", "delivered", "returned", "cancelled"]
+    )
     amount: Amount = column("order", required=True, ge=-1_000_000, le=1_000_000)
     currency: Text = column("order", required=True, str_matches="^[A-Z]{3}$")
     items: Count = column("order", ge=0)
@@ -303,7 +341,9 @@ class CreditReports(Statement):
     business_id: Text = column("credit")
     purpose_code: Text = column("credit", required=True, isin=PURPOSE_CODES)
     credit_class: Text = column("credit")
-    scale: Text = column("credit", "scales run in opposite directions between bureaus: kept with the class")
+    scale: Text = column(
+        "credit", "scales run in opposite directions between bureaus: kept with the class"
+    )
 
     class Config:
         name = "credit_reports"

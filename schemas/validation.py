@@ -36,7 +36,9 @@ def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
     schema = arrow_schema(model)
     missing = [name for name in schema.names if name not in batch.column_names]
     if missing or len(batch.column_names) != len(schema.names):
-        raise WrongShapeError(f"{table_name(model)}: expected columns {schema.names}, got {batch.column_names}")
+        raise WrongShapeError(
+            f"{table_name(model)}: expected columns {schema.names}, got {batch.column_names}"
+        )
     rows = batch.select(schema.names).cast(schema)
     if rows.num_rows == 0:
         # Most tables get nothing from most deliveries, and Pandera takes milliseconds to say so of each.
@@ -61,8 +63,15 @@ def _codes(model: type[TableModel], cases: pd.DataFrame) -> pa.Table:
     codes = cases["column"].map(own).where(checks.str.startswith(FLAGGED), checks)
     for built_in, kind in BUILT_IN.items():
         codes = codes.where(~checks.str.startswith(built_in), place + "-" + kind)
-    distinct = pd.DataFrame({"row": cases["index"].astype("int64"), "code": codes}).drop_duplicates()
-    return pa.table({"row": pa.array(distinct["row"], pa.int64()), "code": pa.array(distinct["code"], pa.string())})
+    distinct = pd.DataFrame(
+        {"row": cases["index"].astype("int64"), "code": codes}
+    ).drop_duplicates()
+    return pa.table(
+        {
+            "row": pa.array(distinct["row"], pa.int64()),
+            "code": pa.array(distinct["code"], pa.string()),
+        }
+    )
 
 
 def _no_failures() -> pa.Table:

@@ -51,7 +51,18 @@ AppliesTo = Literal[
 ]
 Language = Literal["fi", "sv", "en"]
 Mechanism = Literal["adequacy", "scc_2021", "bcr", "dpf", "scc_2010", "privacy_shield"]
-Right = Literal["access", "rectification", "erasure", "editing", "restriction", "objection", "withdrawal", "portability", "complaint", "human_review"]
+Right = Literal[
+    "access",
+    "rectification",
+    "erasure",
+    "editing",
+    "restriction",
+    "objection",
+    "withdrawal",
+    "portability",
+    "complaint",
+    "human_review",
+]
 # The purposes that the pipeline makes marts for.
 PURPOSES = (
     "products_and_services",

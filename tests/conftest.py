@@ -58,7 +58,16 @@ def known_home(known_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return made
 
 
-def put(home: Home, source: str, day: str, dataset: str, data: bytes, records: int, name: str = "", **manifest: Any) -> Path:
+def put(
+    home: Home,
+    source: str,
+    day: str,
+    dataset: str,
+    data: bytes,
+    records: int,
+    name: str = "",
+    **manifest: Any,
+) -> Path:
     """Deliver bytes with a manifest that holds, unless `manifest` says otherwise."""
     folder = home.inbox / source / day
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,25 +89,36 @@ def put(home: Home, source: str, day: str, dataset: str, data: bytes, records: i
 
 
 def changes(home: Home, day: str, messages: list[Any], key: int = 1, **manifest: Any) -> Path:
-    body = json.dumps({"viimeisinKirjausavain": key, "muutokset": messages, "ajanTasalla": True}, ensure_ascii=False)
-    return put(home, "population_register", day, "muutokset", body.encode(), len(messages), **manifest)
+    body = json.dumps(
+        {"viimeisinKirjausavain": key, "muutokset": messages, "ajanTasalla": True},
+        ensure_ascii=False,
+    )
+    return put(
+        home, "population_register", day, "muutokset", body.encode(), len(messages), **manifest
+    )
 
 
 def basic_data(home: Home, day: str, persons: list[Any], **manifest: Any) -> Path:
     body = json.dumps({"perustiedot": persons, "ajanTasalla": True}, ensure_ascii=False)
-    return put(home, "population_register", day, "perustiedot", body.encode(), len(persons), **manifest)
+    return put(
+        home, "population_register", day, "perustiedot", body.encode(), len(persons), **manifest
+    )
 
 
 def csv(rows: list[dict[str, str]]) -> bytes:
     """Rows as CSV with every field quoted."""
     names = list(rows[0])
-    lines = [",".join(names)] + [",".join('"' + row.get(name, "").replace('"', '""') + '"' for name in names) for row in rows]
+    lines = [",".join(names)] + [
+        ",".join('"' + row.get(name, "").replace('"', '""') + '"' for name in names) for row in rows
+    ]
     return ("\n".join(lines) + "\n").encode()
 
 
 def typed(home: Home, command: click.Command, *words: str, given: str | None = None) -> Result:
     """What a command of `register` answers to these words, and to what is then typed in."""
-    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(command, list(words), input=given)
+    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(
+        command, list(words), input=given
+    )
 
 
 def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:

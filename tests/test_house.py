@@ -52,7 +52,8 @@ def test_imports_go_from_pipelines_to_assets_to_schemas() -> None:
         f"{name_of(path)} imports {name}"
         for path in MODULES
         for name in imported(path)
-        if name.split(".")[0] in (*LAYERS, "tests") and name.split(".")[0] not in MAY_IMPORT[path.relative_to(HOUSE).parts[0]]
+        if name.split(".")[0] in (*LAYERS, "tests")
+        and name.split(".")[0] not in MAY_IMPORT[path.relative_to(HOUSE).parts[0]]
     ]
     assert wrong == []
 
@@ -61,7 +62,8 @@ def test_only_the_graph_and_the_pipelines_know_dagster() -> None:
     wrong = [
         name_of(path)
         for path in MODULES
-        if any(name.split(".")[0].startswith("dagster") for name in imported(path)) and not name_of(path).startswith(("assets/graph/", "pipelines/"))
+        if any(name.split(".")[0].startswith("dagster") for name in imported(path))
+        and not name_of(path).startswith(("assets/graph/", "pipelines/"))
     ]
     assert wrong == []
 
@@ -86,12 +88,20 @@ def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
 def test_every_file_name_says_what_is_in_it() -> None:
     empty = {"utils", "util", "common", "helpers", "helper", "core", "base", "misc", "tools", "lib"}
     everything = [*MODULES, *(HOUSE / "tests").rglob("*.py")]
-    assert [name_of(path) for path in everything if empty & {part.removesuffix(".py").strip("_") for part in path.relative_to(HOUSE).parts}] == []
+    assert [
+        name_of(path)
+        for path in everything
+        if empty & {part.removesuffix(".py").strip("_") for part in path.relative_to(HOUSE).parts}
+    ] == []
 
 
 def public(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.ClassDef]:
     """Public functions and classes of the module."""
-    yield from (node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"))
+    yield from (
+        node
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -136,26 +146,48 @@ def test_every_rule_of_a_model_has_a_code() -> None:
     wrong = []
     for model in every_model():
         schema = model.to_schema()
-        checks = [*schema.checks, *(check for col in schema.columns.values() for check in col.checks)]
+        checks = [
+            *schema.checks,
+            *(check for col in schema.columns.values() for check in col.checks),
+        ]
         wrong += [
             f"{table_name(model)}: {check.error}"
             for check in checks
-            if not (CODE.fullmatch(str(check.error)) or str(check.error).startswith((*BUILT_IN, FLAGGED)))
+            if not (
+                CODE.fullmatch(str(check.error))
+                or str(check.error).startswith((*BUILT_IN, FLAGGED))
+            )
         ]
-        wrong += [name for name, col in schema.columns.items() if any(check.error == FLAGGED for check in col.checks) and "code" not in col.metadata]
+        wrong += [
+            name
+            for name, col in schema.columns.items()
+            if any(check.error == FLAGGED for check in col.checks) and "code" not in col.metadata
+        ]
     assert wrong == []
 
 
 def every_model() -> list[type[TableModel]]:
     vendors = {dataset.vendor for source in SOURCES for dataset in source.datasets}
     published = {model for models in MARTS.values() for model in models}
-    return [raw.Raw, Quarantine, Outcome, About, *CANONICAL.values(), *TABLES.values(), *sorted(published | vendors, key=lambda one: one.__qualname__)]
+    return [
+        raw.Raw,
+        Quarantine,
+        Outcome,
+        About,
+        *CANONICAL.values(),
+        *TABLES.values(),
+        *sorted(published | vendors, key=lambda one: one.__qualname__),
+    ]
 
 
 @pytest.mark.clause("P5")
 @pytest.mark.parametrize("model", every_model(), ids=lambda model: model.__name__)
 def test_every_column_has_a_category_of_the_policy(model: type[TableModel]) -> None:
-    assert {name: category for name, category in categories(model).items() if category not in POLICY.categories} == {}
+    assert {
+        name: category
+        for name, category in categories(model).items()
+        if category not in POLICY.categories
+    } == {}
 
 
 @pytest.mark.clause("P4", "P4.3", "P4.5")
@@ -180,16 +212,38 @@ def test_every_purpose_of_the_policy_has_its_mart_and_every_source_its_entry() -
 @pytest.mark.clause("P4.2")
 def test_identity_codes_and_credit_data_have_only_the_marts_that_may_hold_them() -> None:
     holding = {
-        category: {purpose for purpose, models in MARTS.items() if any(category in categories(model).values() for model in models)}
+        category: {
+            purpose
+            for purpose, models in MARTS.items()
+            if any(category in categories(model).values() for model in models)
+        }
         for category in ("identity_code", "credit")
     }
-    assert holding == {"identity_code": {"contracts", "credit_decision", "legal_claims"}, "credit": {"credit_decision"}}
-    direct = {"name", "contact", "address", "identity_code", "customer_number", "registrant_id", "birth_date", "website_identifier", "credit", "company"}
+    assert holding == {
+        "identity_code": {"contracts", "credit_decision", "legal_claims"},
+        "credit": {"credit_decision"},
+    }
+    direct = {
+        "name",
+        "contact",
+        "address",
+        "identity_code",
+        "customer_number",
+        "registrant_id",
+        "birth_date",
+        "website_identifier",
+        "credit",
+        "company",
+    }
     for pseudonymous in ("analytics", "products_and_services"):
-        assert not direct & {category for model in MARTS[pseudonymous] for category in categories(model).values()}
+        assert not direct & {
+            category for model in MARTS[pseudonymous] for category in categories(model).values()
+        }
 
 
-def test_a_column_that_the_policy_does_not_allow_stops_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_that_the_policy_does_not_allow_stops_the_build(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Grown(TableModel):
         identity_code: marts.Text = column("identity_code")
 
@@ -204,8 +258,13 @@ def test_a_column_that_the_policy_does_not_allow_stops_the_build(monkeypatch: py
 @pytest.mark.parametrize("purpose", MARTS)
 def test_a_category_that_loses_its_purpose_stops_the_build(purpose: str) -> None:
     said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
-    used = sorted({category for model in MARTS[purpose] for category in categories(model).values()} - {"technical"})[0]
-    said["categories"][used]["purposes"] = tuple(one for one in said["categories"][used]["purposes"] if one != purpose)
+    used = sorted(
+        {category for model in MARTS[purpose] for category in categories(model).values()}
+        - {"technical"}
+    )[0]
+    said["categories"][used]["purposes"] = tuple(
+        one for one in said["categories"][used]["purposes"] if one != purpose
+    )
     with pytest.raises(PurposeError, match=used):
         check_purposes(type(POLICY).model_validate(said))
 
@@ -215,4 +274,7 @@ def test_a_column_without_a_category_of_the_policy_may_be_used_for_nothing() -> 
 
 
 def test_periods_are_calendar_periods() -> None:
-    assert all(relativedelta(**{rule.period.unit: rule.period.count}) or rule.period.count == 0 for rule in POLICY.retention.values())
+    assert all(
+        relativedelta(**{rule.period.unit: rule.period.count}) or rule.period.count == 0
+        for rule in POLICY.retention.values()
+    )

@@ -30,12 +30,23 @@ def write(home: Home, out: Path, files: Mapping[str, bytes], now: datetime) -> i
     """
     path = out.absolute()
     if path.resolve().is_relative_to(home.root.resolve()):
-        raise ArchiveError("the package is handed out and not kept: name a file outside the data root")
+        raise ArchiveError(
+            "the package is handed out and not kept: name a file outside the data root"
+        )
     if path.is_dir() or not path.parent.is_dir():
-        raise ArchiveError("there is no folder for the file that was named: name a file in a folder that exists")
-    with writing(path) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        raise ArchiveError(
+            "there is no folder for the file that was named: name a file in a folder that exists"
+        )
+    with (
+        writing(path) as unfinished,
+        zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
         for name in sorted(files):
             entry = zipfile.ZipInfo(name, now.timetuple()[:6])
-            entry.create_system, entry.external_attr, entry.compress_type = 3, 0o600 << 16, zipfile.ZIP_DEFLATED
+            entry.create_system, entry.external_attr, entry.compress_type = (
+                3,
+                0o600 << 16,
+                zipfile.ZIP_DEFLATED,
+            )
             archive.writestr(entry, files[name])
     return path.stat().st_size

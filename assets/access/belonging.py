@@ -56,8 +56,14 @@ def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -
         [registrant_id],
     ).fetchall()
     # An identity code that the register also knows somebody else by is only theirs when it is the one in force.
-    row = connection.execute("SELECT any_value(identity_code) FROM registrants WHERE registrant_id = $1", [registrant_id]).fetchone()
-    theirs = {one for one, alone in rows if alone or not one.startswith("identity_code:") or one == f"identity_code:{row and row[0]}"}
+    row = connection.execute(
+        "SELECT any_value(identity_code) FROM registrants WHERE registrant_id = $1", [registrant_id]
+    ).fetchone()
+    theirs = {
+        one
+        for one, alone in rows
+        if alone or not one.startswith("identity_code:") or one == f"identity_code:{row and row[0]}"
+    }
     alone = {one for one, alone in rows if alone}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE own_keys AS
@@ -73,7 +79,11 @@ def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
     found: set[str] = set()
     for model, identifier, unless in (
         (ContactPoints, "kind || ':' || match_key", "false"),
-        (Identifiers, "type || ':' || value", "type || ':' || value IN (SELECT identifier FROM known)"),
+        (
+            Identifiers,
+            "type || ':' || value",
+            "type || ':' || value IN (SELECT identifier FROM known)",
+        ),
     ):
         home.staged(connection, model)
         rows = connection.execute(
@@ -96,19 +106,34 @@ def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> lis
 
 
 def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:
-    paths = [str(path) for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)) if path.exists() and path.stem != "records"]
-    each = " UNION ".join(f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT person_key FROM own_keys)" for path in paths)
+    paths = [
+        str(path)
+        for path in (*removal.staged_files(home, entry), quarantine_path(home, entry))
+        if path.exists() and path.stem != "records"
+    ]
+    each = " UNION ".join(
+        f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT person_key FROM own_keys)"
+        for path in paths
+    )
     return {number for (number,) in connection.execute(each).fetchall()} if paths else set()
 
 
-def _by_identifier(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]) -> tuple[set[int], set[int]]:
+def _by_identifier(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]
+) -> tuple[set[int], set[int]]:
     """Records of which nothing is staged and that are theirs alone; and those that carry something besides that they alone are known by."""
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not mine.alone:
         return set(), set()
     index = staged_folder(home, entry) / "records.parquet"
-    staged = f"SELECT record_no FROM read_parquet('{index}') WHERE outcome = 'staged'" if index.exists() else "SELECT 0::BIGINT AS record_no WHERE false"
-    strong = f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {suppression.STRONG})"
+    staged = (
+        f"SELECT record_no FROM read_parquet('{index}') WHERE outcome = 'staged'"
+        if index.exists()
+        else "SELECT 0::BIGINT AS record_no WHERE false"
+    )
+    strong = (
+        f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {suppression.STRONG})"
+    )
     rows = connection.execute(
         f"""SELECT record_no,
             record_no NOT IN ({staged}) AND len(faults) = 0
@@ -117,4 +142,6 @@ def _by_identifier(home: Home, connection: duckdb.DuckDBPyConnection, entry: Ent
         {"known": sorted(mine.known_by), "alone": sorted(mine.alone)},
     ).fetchall()
     unstaged = {number for number, theirs in rows if theirs and number not in keyed}
-    return unstaged, {number for number, _ in rows if number not in keyed and number not in unstaged}
+    return unstaged, {
+        number for number, _ in rows if number not in keyed and number not in unstaged
+    }

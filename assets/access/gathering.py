@@ -35,12 +35,21 @@ from schemas.staged import CANONICAL
 
 Row = dict[str, Any]
 # Tables of the register that name no registrant, or say only that something has gone.
-NOT_OF_ONE = ("segregated_orders", "segregated_consents", "visits_per_month", "departed", "expired", "admission")
+NOT_OF_ONE = (
+    "segregated_orders",
+    "segregated_consents",
+    "visits_per_month",
+    "departed",
+    "expired",
+    "admission",
+)
 # Columns of statements that hold an identifier, and what kind it is; an account on the website is an address or a customer number.
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
 # What the register says of the registrant may have a word in common with somebody's name: a town, a street.
 _WHAT_IS_HELD = ("registrants", "names", "addresses")
-_DATASETS = {(source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets}
+_DATASETS = {
+    (source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets
+}
 
 
 class UnknownRegistrantError(PlainError):
@@ -95,8 +104,15 @@ def gather(home: Home, registrant_id: str, released: Collection[str] = ()) -> Ga
     """
     done, every = _gather(home, registrant_id)
     kept = [one for one in every if one.item not in released]
-    done.withheld = {"fields": sum(one.kind == "field" for one in kept), "records": sum(one.kind == "record" for one in kept)}
-    done.released = [{name: value for name, value in asdict(one).items() if name not in ("item", "kind")} for one in every if one.item in released]
+    done.withheld = {
+        "fields": sum(one.kind == "field" for one in kept),
+        "records": sum(one.kind == "record" for one in kept),
+    }
+    done.released = [
+        {name: value for name, value in asdict(one).items() if name not in ("item", "kind")}
+        for one in every
+        if one.item in released
+    ]
     per_record = Counter((one.delivery_id, one.record_no) for one in kept)
     for record in done.records:
         record["withheld_fields"] = per_record[record["delivery_id"], record["record_no"]]
@@ -112,9 +128,13 @@ def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
     with home.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         mine = belonging.own(home, connection, registrant_id)
-        golden = _rows(connection, "SELECT * FROM registrants WHERE registrant_id = $1", registrant_id)
+        golden = _rows(
+            connection, "SELECT * FROM registrants WHERE registrant_id = $1", registrant_id
+        )
         if not golden:
-            raise UnknownRegistrantError("the register, as it was last built, has no registrant of that id")
+            raise UnknownRegistrantError(
+                "the register, as it was last built, has no registrant of that id"
+            )
         done = Gathered(registrant_id, why.as_of(home) or "", golden[0]["language"])
         delivered = belonging.records(home, connection, mine)
         done.register = _of_the_register(home, connection, registrant_id)
@@ -124,25 +144,47 @@ def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
         kept_back += _mentions(home, connection, delivered)
         done.held = {"segregated_consents": _held_proofs(home, connection, mine)}
         contents = [one.content for one, _ in kept_back]
-        texts = [text for part in (done.register, done.statements, done.records, contents) for text in redaction.every_text(part)]
+        texts = [
+            text
+            for part in (done.register, done.statements, done.records, contents)
+            for text in redaction.every_text(part)
+        ]
         names = redaction.names_of_others(home, connection, registrant_id, texts)
-        kept = {text.lower() for table in _WHAT_IS_HELD for text in redaction.every_text(done.register[table])}
-        keeping = Redaction(mine, names, redaction.names_of_those_near(connection, registrant_id), kept)
+        kept = {
+            text.lower()
+            for table in _WHAT_IS_HELD
+            for text in redaction.every_text(done.register[table])
+        }
+        keeping = Redaction(
+            mine, names, redaction.names_of_those_near(connection, registrant_id), kept
+        )
     _redact(done, keeping)
     done.marts = [_in_mart(home, registrant_id, purpose) for purpose in MARTS]
     done.profile = _profile(home, registrant_id)
-    return done, [replace(one, content=redaction.everywhere(one.content, _without_others(keeping, carried))) for one, carried in kept_back]
+    return done, [
+        replace(one, content=redaction.everywhere(one.content, _without_others(keeping, carried)))
+        for one, carried in kept_back
+    ]
 
 
-def _of_the_register(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> dict[str, list[Row]]:
+def _of_the_register(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str
+) -> dict[str, list[Row]]:
     found = {}
     for table, model in TABLES.items():
         if table not in NOT_OF_ONE and "registrant_id" in arrow_schema(model).names:
             read_register(home, connection, table, model)
-            found[table] = _rows(connection, f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 ORDER BY ALL", registrant_id)
+            found[table] = _rows(
+                connection,
+                f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 ORDER BY ALL",
+                registrant_id,
+            )
     told = informing.path(home)
     informed = f"SELECT informed_on, policy_version FROM read_parquet('{told}') WHERE registrant_id = $1 ORDER BY ALL"
-    return {**found, "informed": _rows(connection, informed, registrant_id) if told.exists() else []}
+    return {
+        **found,
+        "informed": _rows(connection, informed, registrant_id) if told.exists() else [],
+    }
 
 
 def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row]) -> None:
@@ -150,10 +192,16 @@ def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row
     said = {(row["delivery_id"], row["record_key"]) for row in theirs}
     for row in register["choice_log"]:
         if (row["delivery_id"], row["record_key"]) not in said:
-            row |= {"evidence": REDACTED if row["evidence"] else None, "delivery_id": None, "record_key": None}
+            row |= {
+                "evidence": REDACTED if row["evidence"] else None,
+                "delivery_id": None,
+                "record_key": None,
+            }
 
 
-def _statements(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> dict[str, list[Row]]:
+def _statements(
+    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+) -> dict[str, list[Row]]:
     """What every source has said of the registrant, past statements too, by canonical table."""
     found: dict[str, list[Row]] = {table: [] for table in CANONICAL}
     for one in delivered:
@@ -166,12 +214,18 @@ def _statements(home: Home, connection: duckdb.DuckDBPyConnection, delivered: It
                     f"""SELECT * EXCLUDE (record_no, position, person_key) FROM read_parquet('{path}') WHERE person_key IN (SELECT person_key FROM own_keys)
                     ORDER BY record_no, position""",
                 )
-                where = {"source": one.entry.source, "delivered_on": one.entry.day, "delivery_id": one.entry.delivery_id}
+                where = {
+                    "source": one.entry.source,
+                    "delivered_on": one.entry.day,
+                    "delivery_id": one.entry.delivery_id,
+                }
                 found[path.stem] += [{**where, **row} for row in rows]
     return {table: rows for table, rows in found.items() if rows}
 
 
-def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> tuple[list[Row], list[_KeptBack]]:
+def _as_delivered(
+    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+) -> tuple[list[Row], list[_KeptBack]]:
     """The registrant's records as raw has them, minimised, with the rules by which one is in quarantine; and the fields that are withheld."""
     found, kept_back = [], []
     for one in delivered:
@@ -179,8 +233,15 @@ def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: 
         outcomes = _outcomes(home, connection, one)
         for row in _rows_of_raw(home, connection, one.entry, one.records) if dataset else ():
             # Of what could not be taken apart nothing is known: it is one field.
-            content, fields = (None, [("", row["payload"])]) if row["faults"] else redaction.told(dataset, row["payload"])  # type: ignore[arg-type]
-            kept_back += [(_item("field", one.entry, row["record_no"], path, value), row["identifiers"]) for path, value in fields]
+            content, fields = (
+                (None, [("", row["payload"])])
+                if row["faults"]
+                else redaction.told(dataset, row["payload"])  # type: ignore[arg-type]
+            )
+            kept_back += [
+                (_item("field", one.entry, row["record_no"], path, value), row["identifiers"])
+                for path, value in fields
+            ]
             outcome, codes = outcomes.get(row["record_no"], ("", []))
             found.append(
                 {
@@ -198,21 +259,51 @@ def _as_delivered(home: Home, connection: duckdb.DuckDBPyConnection, delivered: 
     return found, kept_back
 
 
-def _mentions(home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]) -> list[_KeptBack]:
+def _mentions(
+    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+) -> list[_KeptBack]:
     """Records of others that mention the registrant."""
     return [
-        (_item("record", one.entry, row["record_no"], "", row["payload"] if row["faults"] else json.loads(row["payload"])), row["identifiers"])
+        (
+            _item(
+                "record",
+                one.entry,
+                row["record_no"],
+                "",
+                row["payload"] if row["faults"] else json.loads(row["payload"]),
+            ),
+            row["identifiers"],
+        )
         for one in delivered
         for row in _rows_of_raw(home, connection, one.entry, one.mentions)
     ]
 
 
-def _item(kind: Literal["field", "record"], entry: Entry, record_no: int, path: str, value: Any) -> Withheld:
-    name = "W" + hashlib.sha256(f"{entry.delivery_id}|{record_no}|{path}".encode()).hexdigest()[:12].upper()
-    return Withheld(name, kind, entry.source, entry.dataset, entry.day, entry.delivery_id, record_no, path, value)
+def _item(
+    kind: Literal["field", "record"], entry: Entry, record_no: int, path: str, value: Any
+) -> Withheld:
+    name = (
+        "W"
+        + hashlib.sha256(f"{entry.delivery_id}|{record_no}|{path}".encode())
+        .hexdigest()[:12]
+        .upper()
+    )
+    return Withheld(
+        name,
+        kind,
+        entry.source,
+        entry.dataset,
+        entry.day,
+        entry.delivery_id,
+        record_no,
+        path,
+        value,
+    )
 
 
-def _rows_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, numbers: tuple[int, ...]) -> list[Row]:
+def _rows_of_raw(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, numbers: tuple[int, ...]
+) -> list[Row]:
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if not numbers or not raw.exists():
         return []
@@ -220,15 +311,25 @@ def _rows_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry
     return _rows(connection, query, list(numbers))
 
 
-def _outcomes(home: Home, connection: duckdb.DuckDBPyConnection, one: Delivered) -> dict[int, tuple[str, list[str]]]:
-    index, quarantine = staged_folder(home, one.entry) / "records.parquet", quarantine_path(home, one.entry)
+def _outcomes(
+    home: Home, connection: duckdb.DuckDBPyConnection, one: Delivered
+) -> dict[int, tuple[str, list[str]]]:
+    index, quarantine = (
+        staged_folder(home, one.entry) / "records.parquet",
+        quarantine_path(home, one.entry),
+    )
     if not index.exists():
         return {}
     codes: dict[int, list[str]] = {}
     if quarantine.exists():
-        for number, code in connection.execute(f"SELECT DISTINCT record_no, code FROM read_parquet('{quarantine}') ORDER BY ALL").fetchall():
+        for number, code in connection.execute(
+            f"SELECT DISTINCT record_no, code FROM read_parquet('{quarantine}') ORDER BY ALL"
+        ).fetchall():
             codes.setdefault(number, []).append(code)
-    rows = connection.execute(f"SELECT record_no, outcome FROM read_parquet('{index}') WHERE list_contains($1::BIGINT[], record_no)", [list(one.records)])
+    rows = connection.execute(
+        f"SELECT record_no, outcome FROM read_parquet('{index}') WHERE list_contains($1::BIGINT[], record_no)",
+        [list(one.records)],
+    )
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
 
 
@@ -246,10 +347,18 @@ def _held_proofs(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -
 
 def _redact(done: Gathered, keeping: Redaction) -> None:
     """Take everybody else out of every text."""
-    done.register = {table: [_row_without_others(row, keeping, table) for row in rows] for table, rows in done.register.items()}
-    done.statements = {table: [_row_without_others(row, keeping, table) for row in rows] for table, rows in done.statements.items()}
+    done.register = {
+        table: [_row_without_others(row, keeping, table) for row in rows]
+        for table, rows in done.register.items()
+    }
+    done.statements = {
+        table: [_row_without_others(row, keeping, table) for row in rows]
+        for table, rows in done.statements.items()
+    }
     for record in done.records:
-        record["content"] = redaction.everywhere(record["content"], _without_others(keeping, record.pop("carried")))
+        record["content"] = redaction.everywhere(
+            record["content"], _without_others(keeping, record.pop("carried"))
+        )
 
 
 def _without_others(keeping: Redaction, carried: list[str]) -> Callable[[str], str]:
@@ -257,11 +366,26 @@ def _without_others(keeping: Redaction, carried: list[str]) -> Callable[[str], s
 
 
 # Of the register's own making: hashes, ids and words of a closed list, in which nobody else can be.
-_OURS = ("record_key", "delivery_id", "person_key", "first_seen", "source", "stated_at", "delivered_on", "attribute", "op", "kind", "outcome")
+_OURS = (
+    "record_key",
+    "delivery_id",
+    "person_key",
+    "first_seen",
+    "source",
+    "stated_at",
+    "delivered_on",
+    "attribute",
+    "op",
+    "kind",
+    "outcome",
+)
 
 
 def _row_without_others(row: Row, keeping: Redaction, table: str) -> Row:
-    kept = {name: keeping.text(value) if isinstance(value, str) and name not in _OURS else value for name, value in row.items()}
+    kept = {
+        name: keeping.text(value) if isinstance(value, str) and name not in _OURS else value
+        for name, value in row.items()
+    }
     for name, kind in IDENTIFYING.items():
         if isinstance(row.get(name), str) and table != "registrants":
             kept[name] = keeping.identifier(kind, row[name])
@@ -269,13 +393,19 @@ def _row_without_others(row: Row, keeping: Redaction, table: str) -> Row:
         for name in ("value", "replaced_by"):
             if row.get(name):
                 kept[name] = keeping.identifier(row["type"], row[name])
-    if isinstance(row.get("user_id"), str) and not any(f"{kind}:{row['user_id']}" in keeping.mine.known_by for kind in ("user_id", "email", "customer_number")):
+    if isinstance(row.get("user_id"), str) and not any(
+        f"{kind}:{row['user_id']}" in keeping.mine.known_by
+        for kind in ("user_id", "email", "customer_number")
+    ):
         kept["user_id"] = REDACTED
     return kept
 
 
 def _in_mart(home: Home, registrant_id: str, purpose: str) -> Row:
-    return {"mart": purpose, "channels": [plain(asdict(one)) for one in why.why(home, registrant_id, purpose)]}
+    return {
+        "mart": purpose,
+        "channels": [plain(asdict(one)) for one in why.why(home, registrant_id, purpose)],
+    }
 
 
 def _profile(home: Home, registrant_id: str) -> list[Row] | None:

@@ -36,7 +36,13 @@ class Packed:
 
 
 def access(
-    home: Home, registrant_id: str, request_id: str, out: Path, now: datetime, language: Language | None = None, released: Collection[str] = ()
+    home: Home,
+    registrant_id: str,
+    request_id: str,
+    out: Path,
+    now: datetime,
+    language: Language | None = None,
+    released: Collection[str] = (),
 ) -> Packed:
     """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV; of what is withheld the items `released`.
 
@@ -45,9 +51,21 @@ def access(
     """
     found = gather(home, registrant_id, released)
     spoken = language or wording.chosen(home.policy, found.language)
-    content = {**_about(home.policy, request_id, now), **asdict(found), "language": spoken, "circumstances": circumstances(home.policy, spoken, now.date())}
-    files = {"access.html": page.html(home.policy, found, spoken, now), "access.json": archive.as_json(content)}
-    files |= {f"tables/{name}.csv": spreadsheets.table(rows) for name, rows in _tables(found).items() if rows}
+    content = {
+        **_about(home.policy, request_id, now),
+        **asdict(found),
+        "language": spoken,
+        "circumstances": circumstances(home.policy, spoken, now.date()),
+    }
+    files = {
+        "access.html": page.html(home.policy, found, spoken, now),
+        "access.json": archive.as_json(content),
+    }
+    files |= {
+        f"tables/{name}.csv": spreadsheets.table(rows)
+        for name, rows in _tables(found).items()
+        if rows
+    }
     size = archive.write(home, out, files, now)
     return Packed(
         len(files),
@@ -62,22 +80,54 @@ def access(
     )
 
 
-def portability(home: Home, registrant_id: str, request_id: str, out: Path, now: datetime) -> Packed:
+def portability(
+    home: Home, registrant_id: str, request_id: str, out: Path, now: datetime
+) -> Packed:
     """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as `access` does."""
     found = gather(home, registrant_id)
     taken = portable.portable(home.policy, found)
-    files = {"portability.json": archive.as_json({**_about(home.policy, request_id, now), "provided": taken})}
+    files = {
+        "portability.json": archive.as_json(
+            {**_about(home.policy, request_id, now), "provided": taken}
+        )
+    }
     files |= {f"tables/{name}.csv": spreadsheets.table(rows) for name, rows in taken.items()}
     size = archive.write(home, out, files, now)
-    return Packed(len(files), size, 0, sum(map(len, taken.values())), 0, 0, 0, 0, wording.chosen(home.policy, found.language))
+    return Packed(
+        len(files),
+        size,
+        0,
+        sum(map(len, taken.values())),
+        0,
+        0,
+        0,
+        0,
+        wording.chosen(home.policy, found.language),
+    )
 
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
     """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the notice tells them on the day (GDPR 15(1))."""
     told = notice.facts(policy, language, today)
-    kept = ("purposes", "own_sources", "third_parties", "recipients", "retention", "kept", "answered_within", "extended_by", "channels", "authority", "role")
+    kept = (
+        "purposes",
+        "own_sources",
+        "third_parties",
+        "recipients",
+        "retention",
+        "kept",
+        "answered_within",
+        "extended_by",
+        "channels",
+        "authority",
+        "role",
+    )
     found = {name: _as_plain(told[name]) for name in kept}
-    return {**found, "controller": policy.controller.model_dump(), "contact": {"address": policy.contact.address, "email": policy.contact.email}}
+    return {
+        **found,
+        "controller": policy.controller.model_dump(),
+        "contact": {"address": policy.contact.address, "email": policy.contact.email},
+    }
 
 
 def _as_plain(value: Any) -> Any:
@@ -87,14 +137,23 @@ def _as_plain(value: Any) -> Any:
 
 
 def _about(policy: Policy, request_id: str, now: datetime) -> dict[str, Any]:
-    about = {"format": FORMAT, "request_id": request_id, "made_at": now.isoformat(timespec="seconds")}
+    about = {
+        "format": FORMAT,
+        "request_id": request_id,
+        "made_at": now.isoformat(timespec="seconds"),
+    }
     return {**about, "policy": {"version": policy.version, "hash": policy.fingerprint}}
 
 
 def _tables(found: Gathered) -> dict[str, list[Row]]:
     """Every table of the package, by the name of its file."""
     marts: list[Row] = [
-        {"mart": one["mart"], "channel": channel["channel"], "admitted": channel["admitted"], **rule}
+        {
+            "mart": one["mart"],
+            "channel": channel["channel"],
+            "admitted": channel["admitted"],
+            **rule,
+        }
         for one in found.marts
         for channel in one["channels"]
         for rule in channel["rules"]
@@ -114,7 +173,10 @@ def _leaves(delivered: list[Row], *more: str) -> list[Row]:
     """A row for each value of records as delivered, or of single fields of them."""
     return [
         {
-            **{name: one[name] for name in ("source", "dataset", "delivered_on", "record_no", *more)},
+            **{
+                name: one[name]
+                for name in ("source", "dataset", "delivered_on", "record_no", *more)
+            },
             "field": f"{one.get('field', '')}.{path}".strip("."),
             "value": value,
         }

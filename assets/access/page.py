@@ -51,7 +51,12 @@ def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> 
 
     as_of = day_in_words(date.fromisoformat(found.as_of), language) if found.as_of else "-"
     environment = Environment(
-        loader=PackageLoader("assets.access", ""), undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+        loader=PackageLoader("assets.access", ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     page = environment.get_template("page.html.jinja").render(
         language=language,
@@ -72,7 +77,9 @@ def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> 
 def _notice(policy: Policy, language: Language, today: date) -> str:
     """The notice without its title, its headings one level lower: parts of this page."""
     markdown = notice.markdown(policy, language, today).split("\n", 1)[1]
-    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(re.sub(r"^#", "##", markdown, flags=re.MULTILINE))
+    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(
+        re.sub(r"^#", "##", markdown, flags=re.MULTILINE)
+    )
 
 
 def _sections(policy: Policy, found: Gathered, language: Language) -> list[Section]:
@@ -82,13 +89,28 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
         return Section(wording.text(key, language), grids, otherwise)
 
     def grids(tables: dict[str, list[Row]]) -> list[Grid]:
-        return [_grid(policy, wording.name("tables", name, language), rows, language) for name, rows in tables.items() if rows]
+        return [
+            _grid(policy, wording.name("tables", name, language), rows, language)
+            for name, rows in tables.items()
+            if rows
+        ]
 
     golden = found.register.get("registrants", [])
-    register = [_details(policy, wording.name("tables", "registrants", language), row, language) for row in golden]
-    released = [section("released", [_released(policy, one, language) for one in found.released])] if found.released else []
+    register = [
+        _details(policy, wording.name("tables", "registrants", language), row, language)
+        for row in golden
+    ]
+    released = (
+        [section("released", [_released(policy, one, language) for one in found.released])]
+        if found.released
+        else []
+    )
     return [
-        section("register", register + grids({name: rows for name, rows in found.register.items() if name != "registrants"})),
+        section(
+            "register",
+            register
+            + grids({name: rows for name, rows in found.register.items() if name != "registrants"}),
+        ),
         section("marts", [_mart(policy, one, language) for one in found.marts]),
         section("profile", _profile(policy, found, language), wording.text("no_profile", language)),
         section("held", grids(found.held)),
@@ -101,16 +123,28 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
 def _details(policy: Policy, title: str, row: Row, language: Language) -> Grid:
     header = [wording.name("columns", one, language) for one in ("attribute", "value")]
     return Grid(
-        title, header, [[wording.name("columns", name, language), _value(policy, name, value, language)] for name, value in row.items() if _told(value)]
+        title,
+        header,
+        [
+            [wording.name("columns", name, language), _value(policy, name, value, language)]
+            for name, value in row.items()
+            if _told(value)
+        ],
     )
 
 
 def _grid(policy: Policy, title: str, rows: Iterable[Row], language: Language) -> Grid:
     """The rows, without columns that none of them fills."""
     listed = list(rows)
-    names = [name for name in dict.fromkeys(name for row in listed for name in row) if any(_told(row.get(name)) for row in listed)]
+    names = [
+        name
+        for name in dict.fromkeys(name for row in listed for name in row)
+        if any(_told(row.get(name)) for row in listed)
+    ]
     return Grid(
-        title, [wording.name("columns", one, language) for one in names], [[_value(policy, one, row.get(one), language) for one in names] for row in listed]
+        title,
+        [wording.name("columns", one, language) for one in names],
+        [[_value(policy, one, row.get(one), language) for one in names] for row in listed],
     )
 
 
@@ -120,15 +154,33 @@ def _mart(policy: Policy, one: Row, language: Language) -> Grid:
         by = wording.name("texts", f"channel_{channel['channel']}", language)
         state = wording.text("in" if channel["admitted"] else "out", language)
         for rule in channel["rules"]:
-            said = [wording.text(f"effect_{rule['effect']}", language), wording.meaning(rule["code"], language), rule["code"]]
-            rows.append([by, state, *said, _value(policy, "source", rule["source"], language), _value(policy, "since", rule["since"], language)])
-    header = [wording.name("columns", key, language) for key in ("channel", "outcome", "effect", "meaning", "rule", "source", "since")]
+            said = [
+                wording.text(f"effect_{rule['effect']}", language),
+                wording.meaning(rule["code"], language),
+                rule["code"],
+            ]
+            rows.append(
+                [
+                    by,
+                    state,
+                    *said,
+                    _value(policy, "source", rule["source"], language),
+                    _value(policy, "since", rule["since"], language),
+                ]
+            )
+    header = [
+        wording.name("columns", key, language)
+        for key in ("channel", "outcome", "effect", "meaning", "rule", "source", "since")
+    ]
     return Grid(policy.purposes[one["mart"]].name[language], header, rows)
 
 
 def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
     rows = [
-        {**{key: one[key] for key in ("attribute", "value", "inputs", "as_of", "rule")}, "meaning": wording.meaning(one["rule"], language)}
+        {
+            **{key: one[key] for key in ("attribute", "value", "inputs", "as_of", "rule")},
+            "meaning": wording.meaning(one["rule"], language),
+        }
         for one in found.profile or ()
     ]
     return [_grid(policy, wording.text("profile", language), rows, language)] if rows else []
@@ -137,17 +189,42 @@ def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
 def _record(policy: Policy, one: Row, language: Language) -> Grid:
     source = _value(policy, "source", one["source"], language)
     outcome = wording.name("texts", f"outcome_{one['outcome']}", language)
-    return _as_delivered([source, one["dataset"], one["delivered_on"], str(one["record_no"]), outcome, *one["rules"]], one["content"], language)
+    return _as_delivered(
+        [
+            source,
+            one["dataset"],
+            one["delivered_on"],
+            str(one["record_no"]),
+            outcome,
+            *one["rules"],
+        ],
+        one["content"],
+        language,
+    )
 
 
 def _released(policy: Policy, one: Row, language: Language) -> Grid:
     source = _value(policy, "source", one["source"], language)
-    return _as_delivered([source, one["dataset"], one["delivered_on"], str(one["record_no"]), *filter(None, [one["field"]])], one["content"], language)
+    return _as_delivered(
+        [
+            source,
+            one["dataset"],
+            one["delivered_on"],
+            str(one["record_no"]),
+            *filter(None, [one["field"]]),
+        ],
+        one["content"],
+        language,
+    )
 
 
 def _as_delivered(title: list[str], content: Any, language: Language) -> Grid:
     header = [wording.name("columns", key, language) for key in ("attribute", "value")]
-    return Grid(" · ".join(title), header, [[path, str(value)] for path, value in spreadsheets.leaves(content)])
+    return Grid(
+        " · ".join(title),
+        header,
+        [[path, str(value)] for path, value in spreadsheets.leaves(content)],
+    )
 
 
 def _told(value: Any) -> bool:

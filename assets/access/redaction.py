@@ -25,7 +25,9 @@ REDACTED = "[redacted]"
 OF_THINGS = ("business_id", "contract_number", "order_number", "visit")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-Fa-fU-Yu-y][0-9]{3}[0-9A-Za-z](?![0-9A-Za-z])")
 _EMAIL = re.compile(r"[^\s@,;:<>\"'()\[\]/?&=]{1,64}(?:@|%40)[\w.-]{1,253}\.\w{2,}")
-_PHONE = re.compile(r"(?<![\w.:+-])(?:\+|00|%2[Bb])[1-9][0-9](?:[ ()/.-]{0,3}[0-9]){5,12}(?![\w-])|(?<![\w.:+-])0[1-9](?:[ /-]?[0-9]){5,10}(?![\w:.-])")
+_PHONE = re.compile(
+    r"(?<![\w.:+-])(?:\+|00|%2[Bb])[1-9][0-9](?:[ ()/.-]{0,3}[0-9]){5,12}(?![\w-])|(?<![\w.:+-])0[1-9](?:[ /-]?[0-9]){5,10}(?![\w:.-])"
+)
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
 
@@ -36,11 +38,21 @@ class Redaction:
     registrant, `kept` what the register says of the registrant; all in lower case.
     """
 
-    def __init__(self, mine: Own, names: Iterable[tuple[str, str]] = (), near: Iterable[str] = (), kept: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        mine: Own,
+        names: Iterable[tuple[str, str]] = (),
+        near: Iterable[str] = (),
+        kept: Iterable[str] = (),
+    ) -> None:
         self.mine = mine
         self._near, self._kept = frozenset(near), frozenset(kept)
         self._own = frozenset(one.partition(":")[2].lower() for one in mine.known_by)
-        self._digits = frozenset(re.sub(r"[^0-9]", "", one.partition(":")[2])[-9:].lstrip("0") for one in mine.known_by if one.startswith("phone:"))
+        self._digits = frozenset(
+            re.sub(r"[^0-9]", "", one.partition(":")[2])[-9:].lstrip("0")
+            for one in mine.known_by
+            if one.startswith("phone:")
+        )
         self._names = frozenset(names)
 
     def text(self, value: str, carried: Iterable[str] = ()) -> str:
@@ -50,10 +62,27 @@ class Redaction:
         for other in carried:
             kind, _, identifier = other.partition(":")
             if other not in self.mine.known_by and kind not in OF_THINGS and identifier:
-                value = re.sub(rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])", REDACTED, value, flags=re.IGNORECASE)
+                value = re.sub(
+                    rf"(?<![^\W_]){re.escape(identifier)}(?![^\W_])",
+                    REDACTED,
+                    value,
+                    flags=re.IGNORECASE,
+                )
         value = _CODE.sub(self._unless(lambda one: one.lower() in self._own), value)
-        value = _EMAIL.sub(self._unless(lambda one: one.lower().replace("%40", "@") in self._own), value)
-        value = _PHONE.sub(self._unless(lambda one: re.sub(r"[^0-9]", "", one.removeprefix("%2B").removeprefix("%2b"))[-9:].lstrip("0") in self._digits), value)
+        value = _EMAIL.sub(
+            self._unless(lambda one: one.lower().replace("%40", "@") in self._own), value
+        )
+        value = _PHONE.sub(
+            self._unless(
+                lambda one: (
+                    re.sub(r"[^0-9]", "", one.removeprefix("%2B").removeprefix("%2b"))[-9:].lstrip(
+                        "0"
+                    )
+                    in self._digits
+                )
+            ),
+            value,
+        )
         value = self._without_names(value)
         if not self._near or value.lower() in self._kept:
             return value
@@ -66,7 +95,9 @@ class Redaction:
         words = list(_WORD.finditer(value)) if self._names else []
         for first, second in reversed(list(itertools.pairwise(words))):
             pair = (first.group().lower(), second.group().lower())
-            if (pair in self._names or pair[::-1] in self._names) and re.fullmatch(r"[\s,._+]+|%20", value[first.end() : second.start()]):
+            if (pair in self._names or pair[::-1] in self._names) and re.fullmatch(
+                r"[\s,._+]+|%20", value[first.end() : second.start()]
+            ):
                 value = value[: first.start()] + REDACTED + value[second.end() :]
         return value
 
@@ -82,27 +113,60 @@ def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
     return kept, withheld
 
 
-def _kept(found: Any, shape: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], path: str, withheld: list[tuple[str, Any]]) -> Any:
+def _kept(
+    found: Any,
+    shape: Any,
+    parts: Mapping[str, tuple[str, tuple[str, ...]]],
+    path: str,
+    withheld: list[tuple[str, Any]],
+) -> Any:
     if isinstance(shape, Mapping) and isinstance(found, dict):
         below = {name: f"{path}.{name}".removeprefix(".") for name in found}
-        withheld += [(below[name], value) for name, value in found.items() if name not in shape and value not in (None, "", [], {})]
-        return {name: _part(name, value, shape[name], parts, below[name], withheld) for name, value in found.items() if name in shape}
+        withheld += [
+            (below[name], value)
+            for name, value in found.items()
+            if name not in shape and value not in (None, "", [], {})
+        ]
+        return {
+            name: _part(name, value, shape[name], parts, below[name], withheld)
+            for name, value in found.items()
+            if name in shape
+        }
     if isinstance(shape, list) and isinstance(found, list):
-        return [_kept(one, shape[0], parts, f"{path}[{number}]", withheld) for number, one in enumerate(found)]
+        return [
+            _kept(one, shape[0], parts, f"{path}[{number}]", withheld)
+            for number, one in enumerate(found)
+        ]
     if isinstance(shape, (Mapping, list)) or isinstance(found, (dict, list)):
         withheld += [(path, found)] if found is not None else []
         return None
     return found
 
 
-def _part(name: str, value: Any, shape: Any, parts: Mapping[str, tuple[str, tuple[str, ...]]], path: str, withheld: list[tuple[str, Any]]) -> Any:
+def _part(
+    name: str,
+    value: Any,
+    shape: Any,
+    parts: Mapping[str, tuple[str, tuple[str, ...]]],
+    path: str,
+    withheld: list[tuple[str, Any]],
+) -> Any:
     """Of a list whose elements say of what they are, those that are about the registrant alone."""
     if name not in parts or not isinstance(value, list):
         return _kept(value, shape, parts, path, withheld)
     field, allowed = parts[name]
-    theirs = {number: isinstance(one, dict) and one.get(field) in allowed for number, one in enumerate(value)}
-    withheld += [(f"{path}[{number}]", one) for number, one in enumerate(value) if not theirs[number]]
-    return [_kept(one, shape[0], parts, f"{path}[{number}]", withheld) for number, one in enumerate(value) if theirs[number]]
+    theirs = {
+        number: isinstance(one, dict) and one.get(field) in allowed
+        for number, one in enumerate(value)
+    }
+    withheld += [
+        (f"{path}[{number}]", one) for number, one in enumerate(value) if not theirs[number]
+    ]
+    return [
+        _kept(one, shape[0], parts, f"{path}[{number}]", withheld)
+        for number, one in enumerate(value)
+        if theirs[number]
+    ]
 
 
 def every_text(value: Any) -> Iterator[str]:
@@ -126,7 +190,9 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     return [everywhere(one, change) for one in value] if isinstance(value, list) else value
 
 
-def names_of_others(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, texts: Iterable[str]) -> set[tuple[str, str]]:
+def names_of_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, texts: Iterable[str]
+) -> set[tuple[str, str]]:
     """Which neighbouring words of the texts are given and family name of somebody else, and not of the registrant, in lower case.
 
     Cost: one look at the names of the register.
@@ -134,7 +200,11 @@ def names_of_others(home: Home, connection: duckdb.DuckDBPyConnection, registran
     pairs = set()
     for one in texts:
         words = [match.group().lower() for match in _WORD.finditer(one)]
-        pairs |= {pair for first, second in itertools.pairwise(words) for pair in ((first, second), (second, first))}
+        pairs |= {
+            pair
+            for first, second in itertools.pairwise(words)
+            for pair in ((first, second), (second, first))
+        }
     if not pairs:
         return set()
     for table in ("registrants", "names"):

@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 # Blanks and control characters, characters without width, and the wide forms of the signs.
-_UNSEEN = "\\s\\x00-\\x1f\\x7f-\\xa0\\xad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+_UNSEEN = (
+    "\\s\\x00-\\x1f\\x7f-\\xa0\\xad\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff"
+)
 _BEGINS = re.compile(f'((?:^|[,;|"\\t\\r\\n])[{_UNSEEN}]*)(?=[=+\\-@＝＋－＠﹢﹣﹦﹫])')
 _BLANK_FIRST = re.compile("^(?=[\\t\\r\\n])")
 
@@ -29,7 +31,11 @@ def cell(value: Any) -> str:
     """A value as a cell; nothing for null, JSON for what is nested."""
     if value is None:
         return ""
-    return safe(json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, (dict, list)) else str(value))
+    return safe(
+        json.dumps(value, ensure_ascii=False, sort_keys=True)
+        if isinstance(value, (dict, list))
+        else str(value)
+    )
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> bytes:

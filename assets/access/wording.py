@@ -17,7 +17,9 @@ from schemas.vocabulary import Language
 @cache
 def words() -> Mapping[str, Any]:
     """The names that `words.yaml` gives, by kind and key."""
-    found: Mapping[str, Any] = yaml.safe_load(files("assets.access").joinpath("words.yaml").read_text(encoding="utf-8"))
+    found: Mapping[str, Any] = yaml.safe_load(
+        files("assets.access").joinpath("words.yaml").read_text(encoding="utf-8")
+    )
     return found
 
 
@@ -33,7 +35,11 @@ def name(kind: str, key: str, language: Language) -> str:
 
 def meaning(code: str, language: Language) -> str:
     """What a rule says; in English where the words have none."""
-    numbers = {"engagement": profiles.ENGAGEMENT_DAYS, "consumption": profiles.CONSUMPTION_DAYS, "times": profiles.INTEREST_TIMES}
+    numbers = {
+        "engagement": profiles.ENGAGEMENT_DAYS,
+        "consumption": profiles.CONSUMPTION_DAYS,
+        "times": profiles.INTEREST_TIMES,
+    }
     english = {**admission.CODES, **profiles.CODES}.get(code, code)
     said = words()["rules"].get(code, {}).get(language)
     return str(said).format(**numbers) if said else str(english)

@@ -51,7 +51,9 @@ def folder_of(home: Home, folder: Path | None) -> Path:
 def key_path(home: Home, generation: str) -> Path:
     """Where the key of a generation is kept. Raises BackupError for what is no generation's name."""
     if not generation.replace("-", "").isalnum():
-        raise BackupError("BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows them")
+        raise BackupError(
+            "BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows them"
+        )
     return home.secrets / "backup-keys" / f"{generation}.key"
 
 
@@ -75,7 +77,11 @@ def replace(home: Home, folder: Path | None, name: str, content: Home) -> None:
 
     Killed at any moment, one of the keys that are there opens the file that is there.
     """
-    path, before, key = folder_of(home, folder) / f"{name}{SUFFIX}", keys_of(home, name), secrets.token_bytes(KEY_BYTES)
+    path, before, key = (
+        folder_of(home, folder) / f"{name}{SUFFIX}",
+        keys_of(home, name),
+        secrets.token_bytes(KEY_BYTES),
+    )
     _write_keys(home, name, *before, key)
     with writing(path) as unfinished:
         _seal(content, unfinished, key, name)
@@ -83,7 +89,11 @@ def replace(home: Home, folder: Path | None, name: str, content: Home) -> None:
 
 
 def _seal(home: Home, path: Path, key: bytes, name: str) -> None:
-    with path.open("wb") as file, Sealing(file, key, name) as sealed, tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
+    with (
+        path.open("wb") as file,
+        Sealing(file, key, name) as sealed,
+        tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as archive,  # type: ignore[call-overload]
+    ):
         for part in CONTENT:
             _add(archive, home, home.root / part)
 
@@ -122,7 +132,11 @@ def opened(home: Home, file: BinaryIO, name: str) -> Unsealing:
 def _add(archive: tarfile.TarFile, home: Home, path: Path) -> None:
     """Files only, with their content, under their place in the data root; what is being written is left out."""
     for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if one.is_file() and not one.is_symlink() and not any(part.startswith(UNFINISHED) for part in one.parts):
+        if (
+            one.is_file()
+            and not one.is_symlink()
+            and not any(part.startswith(UNFINISHED) for part in one.parts)
+        ):
             entry = tarfile.TarInfo(str(one.relative_to(home.root)))
             entry.size, entry.mode = one.stat().st_size, 0o600
             with one.open("rb") as file:
@@ -132,9 +146,20 @@ def _add(archive: tarfile.TarFile, home: Home, path: Path) -> None:
 def every(home: Home, folder: Path | None) -> list[Generation]:
     """All generations of which there is a file or a key, oldest first."""
     place = folder_of(home, folder)
-    files = {path.stem: path.stat().st_size for path in place.glob(f"*{SUFFIX}") if not path.name.startswith(UNFINISHED)} if place.is_dir() else {}
+    files = (
+        {
+            path.stem: path.stat().st_size
+            for path in place.glob(f"*{SUFFIX}")
+            if not path.name.startswith(UNFINISHED)
+        }
+        if place.is_dir()
+        else {}
+    )
     keys = {path.stem for path in (home.secrets / "backup-keys").glob("*.key")}
-    return [Generation(name, files.get(name, 0), name in files, name in keys) for name in sorted({*files, *keys})]
+    return [
+        Generation(name, files.get(name, 0), name in files, name in keys)
+        for name in sorted({*files, *keys})
+    ]
 
 
 def destroy(home: Home, folder: Path | None, generation: str) -> None:
@@ -144,7 +169,9 @@ def destroy(home: Home, folder: Path | None, generation: str) -> None:
     """
     key, path = key_path(home, generation), folder_of(home, folder) / f"{generation}{SUFFIX}"
     if not key.exists() and not path.exists():
-        raise BackupError("BACKUP-UNKNOWN: there is no generation of that name; `register backup --list` shows them")
+        raise BackupError(
+            "BACKUP-UNKNOWN: there is no generation of that name; `register backup --list` shows them"
+        )
     if key.exists():
         with key.open("r+b") as file:
             _overwrite(file)

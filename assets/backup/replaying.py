@@ -57,5 +57,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
             )
     if not queries:
         return False
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(f'({one})' for one in queries)})")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(f'({one})' for one in queries)})"
+    )
     return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])

@@ -19,7 +19,15 @@ from pathlib import Path
 
 from assets import retention, suppression
 from assets.backup import exchange
-from assets.backup.generations import SUFFIX, BackupError, every, folder_of, key_path, opened, sync_tree
+from assets.backup.generations import (
+    SUFFIX,
+    BackupError,
+    every,
+    folder_of,
+    key_path,
+    opened,
+    sync_tree,
+)
 from assets.backup.replaying import replay
 from assets.durable import writing
 from assets.home import Home
@@ -30,7 +38,10 @@ from assets.register.rectified import LET_GO
 from schemas.marts import MARTS
 
 # All of what registrants say of themselves, and which records raw has let go of because of it.
-_CORRECTIONS = (*(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")), f"lake/{LET_GO}")
+_CORRECTIONS = (
+    *(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")),
+    f"lake/{LET_GO}",
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,11 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     """
     for needed in (folder_of(home, folder) / f"{generation}{SUFFIX}", key_path(home, generation)):
         if not needed.exists():
-            what = "key in secrets/backup-keys: it was destroyed, or is kept elsewhere" if needed.suffix == ".key" else "file in the folder of backups"
+            what = (
+                "key in secrets/backup-keys: it was destroyed, or is kept elsewhere"
+                if needed.suffix == ".key"
+                else "file in the folder of backups"
+            )
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
     new, requests_from, removed = prepare(home, folder, generation)
     built = register.build(new, today)
@@ -90,7 +105,13 @@ def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> 
         return "here"
     newest = [one.name for one in every(home, folder) if one.has_file and one.has_key][-1]
     _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
-    _unpack(home, folder, newest, new, lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS))
+    _unpack(
+        home,
+        folder,
+        newest,
+        new,
+        lambda name: not name.startswith("lake/") or name.startswith(_CORRECTIONS),
+    )
     return newest
 
 
@@ -110,12 +131,16 @@ def _bring_corrections(home: Home, new: Home) -> None:
 
 def _copy_pepper(home: Home, new: Home) -> None:
     if not (home.secrets / "pepper").exists():
-        raise BackupError("BACKUP-PEPPER: there are requests but no secrets/pepper: bring the pepper back, or move requests/ away to have the backup's")
+        raise BackupError(
+            "BACKUP-PEPPER: there are requests but no secrets/pepper: bring the pepper back, or move requests/ away to have the backup's"
+        )
     with writing(new.secrets / "pepper") as unfinished:
         unfinished.write_bytes(home.pepper)
 
 
-def _unpack(home: Home, folder: Path | None, generation: str, new: Home, wanted: Callable[[str], bool]) -> None:
+def _unpack(
+    home: Home, folder: Path | None, generation: str, new: Home, wanted: Callable[[str], bool]
+) -> None:
     """Unpack the wanted part; reads to the end, so that what follows is verified too."""
     with (folder_of(home, folder) / f"{generation}{SUFFIX}").open("rb") as file:
         sealed = opened(home, file, generation)
@@ -123,7 +148,9 @@ def _unpack(home: Home, folder: Path | None, generation: str, new: Home, wanted:
             for entry in archive:
                 path = new.root / entry.name
                 if not entry.isfile() or ".." in path.parts or not path.is_relative_to(new.root):
-                    raise BackupError("BACKUP-CONTENT: the backup holds something else than files of the register")
+                    raise BackupError(
+                        "BACKUP-CONTENT: the backup holds something else than files of the register"
+                    )
                 content = archive.extractfile(entry)
                 if wanted(entry.name) and content:
                     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,4 +172,6 @@ def _prove(new: Home) -> None:
         findings += mart_files.check(new, marts.mart_path(new, purpose), f"marts.{purpose}")
     if findings:
         told = ", ".join(f"{one.code} in {one.where} ({one.count})" for one in findings[:5])
-        raise BackupError(f"BACKUP-REPLAY: what was restored still holds someone who has been erased: {told}; nothing was changed")
+        raise BackupError(
+            f"BACKUP-REPLAY: what was restored still holds someone who has been erased: {told}; nothing was changed"
+        )

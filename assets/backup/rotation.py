@@ -33,7 +33,10 @@ class Holding:
 
     def told(self) -> dict[str, object]:
         """For certificates and machines."""
-        return {"generations": self.generations, "until": self.until.isoformat() if self.until else None}
+        return {
+            "generations": self.generations,
+            "until": self.until.isoformat() if self.until else None,
+        }
 
 
 def made_at(name: str) -> datetime | None:
@@ -47,12 +50,20 @@ def made_at(name: str) -> datetime | None:
 def goes_on(home: Home, name: str) -> date | None:
     """The day on which the generation's key is to be destroyed."""
     made = made_at(name)
-    return home.policy.rule("backups")[1].period.after(made.astimezone(home.policy.zone).date()) if made else None
+    return (
+        home.policy.rule("backups")[1].period.after(made.astimezone(home.policy.zone).date())
+        if made
+        else None
+    )
 
 
 def over(home: Home, folder: Path | None, today: date) -> list[str]:
     """Generations that are to be gone on `today`, of which there is a key or a file still; oldest first."""
-    return [one.name for one in every(home, folder) if (goes := goes_on(home, one.name)) and goes <= today]
+    return [
+        one.name
+        for one in every(home, folder)
+        if (goes := goes_on(home, one.name)) and goes <= today
+    ]
 
 
 def rotate(home: Home, folder: Path | None, now: datetime) -> Rotated:
@@ -74,6 +85,14 @@ def holding(home: Home, before: datetime | None = None, *, elsewhere: bool = Fal
     `elsewhere`: only those whose file is not in the data root's own folder, and so was not renewed by the erasures since
     (`assets.backup.renewing`): they hold who was erased then. One whose name does not tell when it was made counts, and has no day.
     """
-    keyed: list[Generation] = [one for one in every(home, None) if one.has_key and not (elsewhere and one.has_file)]
-    older = [one.name for one in keyed if before is None or (made := made_at(one.name)) is None or made <= before]
-    return Holding(len(older), max((goes for name in older if (goes := goes_on(home, name))), default=None))
+    keyed: list[Generation] = [
+        one for one in every(home, None) if one.has_key and not (elsewhere and one.has_file)
+    ]
+    older = [
+        one.name
+        for one in keyed
+        if before is None or (made := made_at(one.name)) is None or made <= before
+    ]
+    return Holding(
+        len(older), max((goes for name in older if (goes := goes_on(home, name))), default=None)
+    )

@@ -56,13 +56,22 @@ class Sealing:
         return len(content)
 
     def _seal(self, piece: bytes, *, last: bool) -> None:
-        self._target.write(self._cipher.encrypt(_nonce(self._prefix, self._number, last=last), piece, self._context))
+        self._target.write(
+            self._cipher.encrypt(
+                _nonce(self._prefix, self._number, last=last), piece, self._context
+            )
+        )
         self._number += 1
 
     def __enter__(self) -> Sealing:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if kind is None:
             self._seal(bytes(self._kept), last=True)
 
@@ -74,7 +83,9 @@ class Unsealing:
         self._source, self._cipher = source, AESGCM(key)
         header = source.read(len(FORMAT) + _PREFIX)
         if not header.startswith(FORMAT) or len(header) != len(FORMAT) + _PREFIX:
-            raise SealError("BACKUP-SEAL: the file is not a backup of the register, or it was cut off at the start")
+            raise SealError(
+                "BACKUP-SEAL: the file is not a backup of the register, or it was cut off at the start"
+            )
         self._prefix, self._context = header[len(FORMAT) :], header + name.encode()
         self._next = source.read(PIECE + TAG)
         self._kept = bytearray()
@@ -94,7 +105,9 @@ class Unsealing:
         piece, self._next = self._next, self._source.read(PIECE + TAG)
         self._ended = not self._next
         try:
-            self._kept += self._cipher.decrypt(_nonce(self._prefix, self._number, last=self._ended), piece, self._context)
+            self._kept += self._cipher.decrypt(
+                _nonce(self._prefix, self._number, last=self._ended), piece, self._context
+            )
         except InvalidTag:
             raise SealError(
                 f"BACKUP-SEAL: piece {self._number + 1} of the backup is not what was written, or the end is missing, or the key is another"

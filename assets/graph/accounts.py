@@ -19,7 +19,11 @@ KEY = dg.AssetKey(["policy", "conflicts"])
     owners=["team:privacy"],
     description="Where the policy, the law and the data disagree. The texts to put it right with: `register report conflicts`.",
     check_specs=[
-        dg.AssetCheckSpec("nothing_disagrees", asset=KEY, description="policy, law and data agree; the controller decides what to do where they do not")
+        dg.AssetCheckSpec(
+            "nothing_disagrees",
+            asset=KEY,
+            description="policy, law and data agree; the controller decides what to do where they do not",
+        )
     ],
 )
 @without_values
@@ -29,11 +33,25 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
     counts = conflicts.counted(found)
     listed = counts_table(
         ["code", "severity", "clause", "about", "law or data say", "article"],
-        [[one.code, one.kind.severity, one.clause, one.subject, one.kind.meaning, cited(*one.kind.citations)] for one in found],
+        [
+            [
+                one.code,
+                one.kind.severity,
+                one.clause,
+                one.subject,
+                one.kind.meaning,
+                cited(*one.kind.citations),
+            ]
+            for one in found
+        ],
     )
     metadata = {**numbers(counts), "conflicts": listed, "policy_version": POLICY.version}
     check = dg.AssetCheckResult(
-        asset_key=KEY, check_name="nothing_disagrees", passed=not found, severity=dg.AssetCheckSeverity.WARN, metadata={**numbers(counts), "conflicts": listed}
+        asset_key=KEY,
+        check_name="nothing_disagrees",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={**numbers(counts), "conflicts": listed},
     )
     return dg.MaterializeResult(metadata=metadata, check_results=[check])
 
@@ -47,7 +65,9 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
 def nobody_overdue(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
     """Warns; counts only. Who they are: `register report informing`."""
     counts = informing.counts(home, today.date)
-    return dg.AssetCheckResult(passed=counts["overdue"] == 0, severity=dg.AssetCheckSeverity.WARN, metadata=numbers(counts))
+    return dg.AssetCheckResult(
+        passed=counts["overdue"] == 0, severity=dg.AssetCheckSeverity.WARN, metadata=numbers(counts)
+    )
 
 
 ASSETS = [policy_conflicts]

@@ -16,7 +16,9 @@ from schemas.policy import load_policy
 from schemas.raw import Raw
 
 POLICY = load_policy()
-DAYS = dg.DailyPartitionsDefinition(str(deliveries.FIRST_DAY), timezone=POLICY.time_zone, end_offset=1)
+DAYS = dg.DailyPartitionsDefinition(
+    str(deliveries.FIRST_DAY), timezone=POLICY.time_zone, end_offset=1
+)
 ONE_RUN = dg.BackfillPolicy.single_run()
 WRITER = "lake"
 REFRESHING = ("refresh", "ingest")
@@ -53,7 +55,9 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
     )
     @without_values
-    def ingest(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def ingest(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = set(context.partition_keys)
         done = raw.ingest(home, source, days, today.last_delivery_day)
         again = staged.staged_again(home, source, done.entries)
@@ -62,12 +66,19 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         book = [entry for day in days for entry in deliveries.book(home, source.name, day)]
         return dg.MaterializeResult(
             metadata={
-                "dagster/row_count": sum(entry.delivered - entry.suppressed - entry.expired for entry in book),
+                "dagster/row_count": sum(
+                    entry.delivered - entry.suppressed - entry.expired for entry in book
+                ),
                 "deliveries": len(done.entries),
                 "redelivered": done.redelivered,
                 "refused": len(done.refused),
                 "days_to_stage_again": len(again - days),
-                **numbers({"delivered": sum(e.delivered for e in done.entries), "suppressed": sum(e.suppressed for e in done.entries)}),
+                **numbers(
+                    {
+                        "delivered": sum(e.delivered for e in done.entries),
+                        "suppressed": sum(e.suppressed for e in done.entries),
+                    }
+                ),
                 "refusals": counts_table(["which", "why"], done.refused),
             }
         )
@@ -77,7 +88,11 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
 
 def staged_asset(source: Source) -> dg.AssetsDefinition:
     """The asset that turns a source's raw records into canonical frames, with its checks."""
-    models: dict[str, type[TableModel]] = {table_name(frame.model): frame.model for dataset in source.datasets for frame in dataset.frames}
+    models: dict[str, type[TableModel]] = {
+        table_name(frame.model): frame.model
+        for dataset in source.datasets
+        for frame in dataset.frames
+    }
     schema = column_schema(models, "staged")
     payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
     lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
@@ -135,7 +150,12 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
             asset_key=["staged", source.name],
             check_name="conservation",
             passed=lost == 0 and all(entry.conserved for entry in book),
-            metadata={"deliveries": len(book), "lost_by_key": lost, "per_delivery": _per_delivery(book), **numbers(total)},
+            metadata={
+                "deliveries": len(book),
+                "lost_by_key": lost,
+                "per_delivery": _per_delivery(book),
+                **numbers(total),
+            },
         )
         yield dg.AssetCheckResult(
             asset_key=["staged", source.name],
@@ -150,17 +170,26 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
 
 def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
     names = ("delivered", "staged", "quarantined", "suppressed", "duplicates", "expired")
-    return counts_table(["delivery", "dataset", *names], [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]])
+    return counts_table(
+        ["delivery", "dataset", *names],
+        [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]],
+    )
 
 
 def refusals_check(source: Source) -> dg.AssetChecksDefinition:
     """Tells when a delivery of the source waits because it was refused."""
 
-    @dg.asset_check(asset=["raw", source.name], name="nothing_refused", description="no delivery waits in the inbox because it was refused")
+    @dg.asset_check(
+        asset=["raw", source.name],
+        name="nothing_refused",
+        description="no delivery waits in the inbox because it was refused",
+    )
     @without_values
     def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
         left = sum(1 for _ in deliveries.waiting(home, source.name))
-        return dg.AssetCheckResult(passed=left == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": left})
+        return dg.AssetCheckResult(
+            passed=left == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": left}
+        )
 
     return nothing_refused
 
@@ -168,10 +197,18 @@ def refusals_check(source: Source) -> dg.AssetChecksDefinition:
 def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     """Stops what is downstream when raw holds someone who has been erased."""
 
-    @dg.asset_check(asset=["raw", source.name], name="nobody_suppressed", blocking=True, description="raw holds no record of a registrant who has been erased")
+    @dg.asset_check(
+        asset=["raw", source.name],
+        name="nobody_suppressed",
+        blocking=True,
+        description="raw holds no record of a registrant who has been erased",
+    )
     @without_values
     def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(passed=(found := suppression.found_in_raw(home, source.name)) == 0, metadata={"found": found})
+        return dg.AssetCheckResult(
+            passed=(found := suppression.found_in_raw(home, source.name)) == 0,
+            metadata={"found": found},
+        )
 
     return nobody_suppressed
 
@@ -186,5 +223,9 @@ INBOX = [
     )
     for source in SOURCES
 ]
-ASSETS = [*INBOX, *(raw_asset(source) for source in SOURCES), *(staged_asset(source) for source in SOURCES)]
+ASSETS = [
+    *INBOX,
+    *(raw_asset(source) for source in SOURCES),
+    *(staged_asset(source) for source in SOURCES),
+]
 CHECKS = [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

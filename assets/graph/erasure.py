@@ -27,50 +27,114 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
     the erasure of hundreds. So the run's tags say which they are.
     """
     known, tags = list(context.instance.get_dynamic_partitions("requests")), context.run.tags
-    first, last = (tags.get(f"dagster/asset_partition_range_{end}") or tags.get("dagster/partition") for end in ("start", "end"))
-    asked = known[known.index(first) : known.index(last) + 1] if first in known and last in known else []
+    first, last = (
+        tags.get(f"dagster/asset_partition_range_{end}") or tags.get("dagster/partition")
+        for end in ("start", "end")
+    )
+    asked = (
+        known[known.index(first) : known.index(last) + 1]
+        if first in known and last in known
+        else []
+    )
     waiting = set(requests.pending(home))
     return [key for key in asked if key in waiting]
 
 
 def _asset(  # type: ignore[no-untyped-def]  # noqa: ANN202
-    name: str, kind: str, after: list[list[str]], description: str, group: str = "erasure", **more: Any
+    name: str,
+    kind: str,
+    after: list[list[str]],
+    description: str,
+    group: str = "erasure",
+    **more: Any,
 ):
-    return dg.asset(key=["erasure", name], deps=after, group_name=group, kinds={kind}, owners=["team:privacy"], description=description, pool=WRITER, **more)
+    return dg.asset(
+        key=["erasure", name],
+        deps=after,
+        group_name=group,
+        kinds={kind},
+        owners=["team:privacy"],
+        description=description,
+        pool=WRITER,
+        **more,
+    )
 
 
 @_asset(
-    "found", "json", [], "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged."
+    "found",
+    "json",
+    [],
+    "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged.",
 )
 @without_values
-def found(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def found(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take in what a statute may hold, and find whom the requests mean."""
     asked = _open(context, home)
     staged = holds.take_in(home, today.last_delivery_day) if asked else []
     for source, day in sorted({(entry.source, entry.day) for entry in staged}):
         for layer in ("raw", "staged"):
-            context.log_event(dg.AssetMaterialization([layer, source], partition=day, description="taken in by an erasure, for the orders in it"))
+            context.log_event(
+                dg.AssetMaterialization(
+                    [layer, source],
+                    partition=day,
+                    description="taken in by an erasure, for the orders in it",
+                )
+            )
     counts = erasure.find(home, asked)
     identifiers = counts_table(["request", "identifiers"], counts.items())
-    return dg.MaterializeResult(metadata={"requests": len(counts), "identifiers": identifiers, "deliveries_staged_first": len(staged)})
+    return dg.MaterializeResult(
+        metadata={
+            "requests": len(counts),
+            "identifiers": identifiers,
+            "deliveries_staged_first": len(staged),
+        }
+    )
 
 
-@_asset("suppressed", "parquet", [["erasure", "found"]], "Keyed hashes of the registrants' identifiers: no delivery brings them back.")
+@_asset(
+    "suppressed",
+    "parquet",
+    [["erasure", "found"]],
+    "Keyed hashes of the registrants' identifiers: no delivery brings them back.",
+)
 @without_values
-def suppressed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def suppressed(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Suppress them."""
-    return dg.MaterializeResult(metadata={"on_the_list": erasure.suppress(home, _open(context, home), today.date)})
+    return dg.MaterializeResult(
+        metadata={"on_the_list": erasure.suppress(home, _open(context, home), today.date)}
+    )
 
 
-@_asset("removed", "parquet", [["erasure", "suppressed"]], "Raw, quarantine and staged, rewritten without the registrants.")
+@_asset(
+    "removed",
+    "parquet",
+    [["erasure", "suppressed"]],
+    "Raw, quarantine and staged, rewritten without the registrants.",
+)
 @without_values
-def removed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def removed(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove them from the lake."""
     rows = erasure.remove(home, _open(context, home), today.date)
-    return dg.MaterializeResult(metadata={"rows_removed": sum(rows.values()), "per_source": counts_table(["source", "rows removed"], rows.items())})
+    return dg.MaterializeResult(
+        metadata={
+            "rows_removed": sum(rows.values()),
+            "per_source": counts_table(["source", "rows removed"], rows.items()),
+        }
+    )
 
 
-@_asset("backups", "file", [["erasure", "removed"]], "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.")
+@_asset(
+    "backups",
+    "file",
+    [["erasure", "removed"]],
+    "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.",
+)
 @without_values
 def backups(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take them out of the backups."""
@@ -88,7 +152,12 @@ PROVEN = dg.AssetCheckSpec(
 @_asset(
     "closed",
     "json",
-    [["erasure", "removed"], ["erasure", "backups"], ["register", "identifiers"], *(["marts", purpose] for purpose in MARTS)],
+    [
+        ["erasure", "removed"],
+        ["erasure", "backups"],
+        ["register", "identifiers"],
+        *(["marts", purpose] for purpose in MARTS),
+    ],
     "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
     group="erased",
     check_specs=[PROVEN],
@@ -99,15 +168,33 @@ PROVEN = dg.AssetCheckSpec(
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Prove that nothing is left, certify, and close the requests."""
     closing = erasure.close(home, _open(context, home), datetime.now(POLICY.zone))
-    found = counts_table(["rule", "where", "count", "request"], [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)])
-    metadata: dict[str, Any] = {"certified": len(closing.certificates), "unproven": len(closing.unproven), "findings": found}
-    yield dg.AssetCheckResult(asset_key=["erasure", "closed"], check_name="proven", passed=not closing.unproven, metadata=metadata)
+    found = counts_table(
+        ["rule", "where", "count", "request"],
+        [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)],
+    )
+    metadata: dict[str, Any] = {
+        "certified": len(closing.certificates),
+        "unproven": len(closing.unproven),
+        "findings": found,
+    }
+    yield dg.AssetCheckResult(
+        asset_key=["erasure", "closed"],
+        check_name="proven",
+        passed=not closing.unproven,
+        metadata=metadata,
+    )
     if closing.unproven:
         raise dg.Failure(closing.told(), metadata=metadata, allow_retries=False)
     for one in closing.certificates if len(closing.certificates) <= SHOWN else []:
         context.add_asset_metadata(_certificate(one), partition_key=one.request_id)
     rows = sum(sum(one.rows.values()) for one in closing.certificates)
-    yield dg.MaterializeResult(metadata={"closed": len(closing.certificates), "rows_removed": rows, "certificates": "requests/certificates"})
+    yield dg.MaterializeResult(
+        metadata={
+            "closed": len(closing.certificates),
+            "rows_removed": rows,
+            "certificates": "requests/certificates",
+        }
+    )
 
 
 def _certificate(one: Issued) -> dict[str, Any]:

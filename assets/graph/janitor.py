@@ -45,7 +45,9 @@ SWEPT = {
 LOOSE = ("compute_logs", "storage", "logs")
 
 
-def clean(home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS) -> Counter[str]:
+def clean(
+    home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
+) -> Counter[str]:
     """Remove what is older than `days` days on `today`; answers counts by kind. A run that has not ended stays.
 
     Of zero days old is everything that has ended, today's too. Doing it again does nothing more, so a killed one is just
@@ -67,8 +69,16 @@ def clean(home: Home, instance: dg.DagsterInstance, today: date, days: int = KEP
 def _forget_keys(home: Home, instance: dg.DagsterInstance, today: date, days: int) -> int:
     """Partition keys of requests that were closed long enough ago, and keys that are no request's: typed in by hand."""
     name = str(REQUESTS.name)
-    over = max(today - timedelta(days=days), home.policy.retention["RET-REQUEST-3Y"].period.before(today))
-    kept = {one.request_id for one in requests.every(home) if one.state != "closed" or not one.closed_at or datetime.fromisoformat(one.closed_at).date() > over}
+    over = max(
+        today - timedelta(days=days), home.policy.retention["RET-REQUEST-3Y"].period.before(today)
+    )
+    kept = {
+        one.request_id
+        for one in requests.every(home)
+        if one.state != "closed"
+        or not one.closed_at
+        or datetime.fromisoformat(one.closed_at).date() > over
+    }
     gone = [key for key in instance.get_dynamic_partitions(name) if key not in kept]
     for key in gone:
         instance.delete_dynamic_partition(name, key)
@@ -81,7 +91,11 @@ def _remove_loose(home: Home, known: set[str], before: float) -> int:
     runs = home.dagster / "history" / "runs"
     for path in sorted(runs.glob("*.db*")) if runs.is_dir() else ():
         run_id = path.name.split(".")[0]
-        if run_id != "index" and run_id not in known and path.stat().st_mtime < datetime.now(UTC).timestamp() - 3600:
+        if (
+            run_id != "index"
+            and run_id not in known
+            and path.stat().st_mtime < datetime.now(UTC).timestamp() - 3600
+        ):
             path.unlink()
             removed += path.name.endswith(".db")
     for folder in (home.dagster / name for name in LOOSE):
@@ -99,11 +113,19 @@ def _sweep(path: Path, known: set[str], before: datetime) -> Counter[str]:
     try:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("CREATE TEMP TABLE known (run_id TEXT)")
-        connection.executemany("INSERT INTO known VALUES (?)", [(run_id,) for run_id in sorted({*known, ""})])
-        there = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        connection.executemany(
+            "INSERT INTO known VALUES (?)", [(run_id,) for run_id in sorted({*known, ""})]
+        )
+        there = {
+            row[0]
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
         for table, condition in SWEPT.get(path.name, {}).items():
             if table in there:
-                deleted = connection.execute(f"DELETE FROM {table} WHERE {condition}", {"before": before.strftime("%Y-%m-%d %H:%M:%S")})
+                deleted = connection.execute(
+                    f"DELETE FROM {table} WHERE {condition}",
+                    {"before": before.strftime("%Y-%m-%d %H:%M:%S")},
+                )
                 done[table] += deleted.rowcount
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -131,10 +153,14 @@ class Keeping(dg.Config):
     pool=WRITER,
 )
 @without_values
-def dagster_storage(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Keeping) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def dagster_storage(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Keeping
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Clean Dagster's storage."""
     done = clean(home, context.instance, today.date, config.older_than_days)
-    return dg.MaterializeResult(metadata={**numbers(done), "older_than_days": config.older_than_days})
+    return dg.MaterializeResult(
+        metadata={**numbers(done), "older_than_days": config.older_than_days}
+    )
 
 
 ASSETS = [dagster_storage]

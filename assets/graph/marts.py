@@ -7,7 +7,13 @@ import dagster as dg
 
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.register import FRESH
-from assets.graph.showing import column_lineage, column_schema, counts_table, numbers, without_values
+from assets.graph.showing import (
+    column_lineage,
+    column_schema,
+    counts_table,
+    numbers,
+    without_values,
+)
 from assets.home import Home
 from assets.marts import QUERIES, building, explained
 from assets.marts.admitted import VIEWS
@@ -20,7 +26,10 @@ POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.
 _SHOWN = 100
-REGISTER_COLUMNS = {**{table: duckdb_types(model) for table, model in TABLES.items()}, **{view: {"registrant_id": "VARCHAR"} for view in VIEWS}}
+REGISTER_COLUMNS = {
+    **{table: duckdb_types(model) for table, model in TABLES.items()},
+    **{view: {"registrant_id": "VARCHAR"} for view in VIEWS},
+}
 
 
 def _lineage(purpose: str) -> dg.TableColumnLineage:
@@ -58,7 +67,10 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                 kinds={"duckdb"},
                 owners=["team:data"],
                 description=f"The next {purpose} mart, built from the register beside the published one.",
-                metadata={"dagster/column_schema": schema, "dagster/column_lineage": _lineage(purpose)},
+                metadata={
+                    "dagster/column_schema": schema,
+                    "dagster/column_lineage": _lineage(purpose),
+                },
             )
         ],
         check_specs=[
@@ -110,13 +122,21 @@ def mart_asset(purpose: str) -> dg.AssetsDefinition:
         description=f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, replaced by one rename.",
         freshness_policy=FRESH,
         pool=WRITER,
-        metadata={"dagster/column_schema": column_schema({table_name(model): model for model in MARTS[purpose]}, "marts")},
+        metadata={
+            "dagster/column_schema": column_schema(
+                {table_name(model): model for model in MARTS[purpose]}, "marts"
+            )
+        },
     )
     @without_values
     def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
         rows = building.publish(home, purpose)
         return dg.MaterializeResult(
-            metadata={"dagster/row_count": sum(rows.values()), **numbers(rows, "rows_"), "bytes": building.mart_path(home, purpose).stat().st_size}
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                **numbers(rows, "rows_"),
+                "bytes": building.mart_path(home, purpose).stat().st_size,
+            }
         )
 
     return publish

@@ -13,7 +13,11 @@ from schemas.marts import MARTS
 def _result(findings: list[Finding]) -> dg.AssetCheckResult:
     rows = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
     return dg.AssetCheckResult(
-        passed=not findings, metadata={"found": sum(one.count for one in findings), "where": counts_table(["rule", "where", "count", "request"], rows)}
+        passed=not findings,
+        metadata={
+            "found": sum(one.count for one in findings),
+            "where": counts_table(["rule", "where", "count", "request"], rows),
+        },
     )
 
 

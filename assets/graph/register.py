@@ -15,8 +15,15 @@ from assets.sources import SOURCES
 from schemas.columns import arrow_schema
 
 STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
-STAGED_TABLES = {source.name: {frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames} for source in SOURCES}
-FRESH = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=36), warn_window=timedelta(hours=26))
+STAGED_TABLES = {
+    source.name: {
+        frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames
+    }
+    for source in SOURCES
+}
+FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+)
 # Behind an erasure, too, the register is built anew.
 UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
 
@@ -47,11 +54,17 @@ def _lineage(table: str) -> dg.TableColumnLineage:
             owners=["team:data"],
             description=(model.__doc__ or f"{table} under their registrant.").strip(),
             freshness_policy=FRESH,
-            metadata={"dagster/column_schema": column_schema({"": model}, "register"), "dagster/column_lineage": _lineage(table)},
+            metadata={
+                "dagster/column_schema": column_schema({"": model}, "register"),
+                "dagster/column_lineage": _lineage(table),
+            },
         )
         for table, model in building.TABLES.items()
     ],
-    check_specs=[dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told) for name, told in quality.CHECKS.items()],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told)
+        for name, told in quality.CHECKS.items()
+    ],
     pool=WRITER,
 )
 @without_values
@@ -65,15 +78,25 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
         if table == "registrants":
             metadata |= numbers({"changes_held_back": built.held_back})
             told = ([attribute, *counts] for attribute, counts in built.conflicts.items())
-            metadata["conflicting_values"] = counts_table(["attribute", "registrants", "between sources"], told)
+            metadata["conflicting_values"] = counts_table(
+                ["attribute", "registrants", "between sources"], told
+            )
             metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
         if table == "expired":
             metadata |= numbers(built.expired)
         if table == "admission":
             metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
-    for name, found in {**quality.check(home), "two_identity_codes": int(str(built.links["two_code_clusters"]))}.items():
-        yield dg.AssetCheckResult(asset_key=["register", "registrants"], check_name=name, passed=found == 0, metadata={"found": found})
+    for name, found in {
+        **quality.check(home),
+        "two_identity_codes": int(str(built.links["two_code_clusters"])),
+    }.items():
+        yield dg.AssetCheckResult(
+            asset_key=["register", "registrants"],
+            check_name=name,
+            passed=found == 0,
+            metadata={"found": found},
+        )
 
 
 ASSETS = [register]

@@ -26,7 +26,9 @@ CHECKS = {
     kinds={"json"},
     owners=["team:privacy"],
     description="The requests of registrants, kept outside Dagster: how many are open, and by when they must be answered. `register request list`.",
-    check_specs=[dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()],
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()
+    ],
     pool=WRITER,
 )
 @without_values
@@ -40,7 +42,10 @@ def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult: 
     found = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
-        "recipients_have_acknowledged": (owed.unacknowledged, dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN),
+        "recipients_have_acknowledged": (
+            owed.unacknowledged,
+            dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN,
+        ),
     }
     return dg.MaterializeResult(
         metadata={

@@ -32,7 +32,8 @@ def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  
             "removed": sum(one.rows for one in gone),
             **numbers(retention.per_rule(gone)),
             "per_rule": counts_table(
-                ["rule", "category", "layer", "effect", "rows"], [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone]
+                ["rule", "category", "layer", "effect", "rows"],
+                [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone],
             ),
             "no_data_of_this_kind": ", ".join(without_data(home.policy)),
         }
@@ -61,9 +62,14 @@ def forecast(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ign
         metadata={
             "in_24_months": sum(one.rows for one in due),
             "this_month": lines[0][1],
-            "chart": dg.MetadataValue.md(f"![what will go in the coming 24 months](data:image/svg+xml;base64,{picture})"),
+            "chart": dg.MetadataValue.md(
+                f"![what will go in the coming 24 months](data:image/svg+xml;base64,{picture})"
+            ),
             "per_month": counts_table(["month", "will go", ""], lines),
-            "per_rule": counts_table(["month", "rule", "category", "will go"], [[one.month, one.rule, one.category, one.rows] for one in due]),
+            "per_rule": counts_table(
+                ["month", "rule", "category", "will go"],
+                [[one.month, one.rule, one.category, one.rows] for one in due],
+            ),
         }
     )
 
@@ -78,7 +84,11 @@ def forecast(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ign
 def nothing_past_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
     """Look for what should have gone."""
     found = overdue.overdue(home, today.date)
-    return dg.AssetCheckResult(passed=not any(found.values()), severity=dg.AssetCheckSeverity.ERROR, metadata=numbers(found))
+    return dg.AssetCheckResult(
+        passed=not any(found.values()),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=numbers(found),
+    )
 
 
 @dg.asset_check(
@@ -96,7 +106,9 @@ def population_register_is_fresh(home: dg.ResourceParam[Home], today: Today) -> 
         "locations_withheld": stale,
         **numbers({} if silent is None else {"days_silent": silent}),
     }
-    return dg.AssetCheckResult(passed=not stale, severity=dg.AssetCheckSeverity.WARN, metadata=metadata)
+    return dg.AssetCheckResult(
+        passed=not stale, severity=dg.AssetCheckSeverity.WARN, metadata=metadata
+    )
 
 
 ASSETS = [sweep, forecast]

@@ -27,11 +27,20 @@ def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.Tabl
     for prefix, model in models.items():
         what, told = declared(load_policy(), model, layer), descriptions(model)
         for name, kind in duckdb_types(model).items():
-            columns.append(dg.TableColumn(name=f"{prefix}.{name}" if prefix else name, type=kind, description=told[name] or None, tags=what[name].tags()))
+            columns.append(
+                dg.TableColumn(
+                    name=f"{prefix}.{name}" if prefix else name,
+                    type=kind,
+                    description=told[name] or None,
+                    tags=what[name].tags(),
+                )
+            )
     return dg.TableSchema(columns=columns)
 
 
-def column_lineage(query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]) -> dg.TableColumnLineage:
+def column_lineage(
+    query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]
+) -> dg.TableColumnLineage:
     """Where each column of a DuckDB query comes from, read off the SQL: `tables` gives columns and types, `keys` their assets."""
     schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
     nodes: Any = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
@@ -46,7 +55,9 @@ def column_lineage(query: str, tables: Mapping[str, Mapping[str, str]], keys: Ma
     return dg.TableColumnLineage(found)
 
 
-def counts_table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> dg.MarkdownMetadataValue:
+def counts_table(
+    header: Iterable[str], rows: Iterable[Iterable[object]]
+) -> dg.MarkdownMetadataValue:
     """A small table of counts and codes."""
     names = list(header)
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
@@ -68,7 +79,11 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def failure(error: Exception) -> dg.Failure:
         where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
-        return dg.Failure(told(error), metadata={"error": type(error).__name__, "where": where}, allow_retries=False)
+        return dg.Failure(
+            told(error),
+            metadata={"error": type(error).__name__, "where": where},
+            allow_retries=False,
+        )
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:

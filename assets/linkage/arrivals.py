@@ -44,7 +44,13 @@ class Arrived:
 
 
 def link_arrivals(
-    connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, kept: str, *, aliases: str | None = None, decisions: str | None = None
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    roles: Roles,
+    kept: str,
+    *,
+    aliases: str | None = None,
+    decisions: str | None = None,
 ) -> Arrived:
     """Link the table's records to those of the attached database `kept`, and write them there.
 
@@ -61,7 +67,14 @@ def link_arrivals(
 class _Arrival:
     """One table that arrives."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, roles: Roles, kept: str, aliases: str | None, decisions: str | None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        roles: Roles,
+        kept: str,
+        aliases: str | None,
+        decisions: str | None,
+    ) -> None:
         self.connection = connection
         self.roles = roles
         self.kept = kept
@@ -99,13 +112,17 @@ class _Arrival:
         run, kept = self.connection.execute, self.kept
         normalise.normalise(self.connection, table, self.roles, self.about.spelling)
         self.report.records = self._count("SELECT count(*) FROM linkage_keys")
-        run("DROP TABLE IF EXISTS linkage_said_keys; ALTER TABLE linkage_keys RENAME TO linkage_said_keys")
+        run(
+            "DROP TABLE IF EXISTS linkage_said_keys; ALTER TABLE linkage_keys RENAME TO linkage_said_keys"
+        )
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_there AS
             SELECT said.id, before.id AS before, said.place = before.place AS same
             FROM temp.linkage_said_keys AS said JOIN {kept}.linkage_keys AS before USING (key)"""
         )
-        run("CREATE OR REPLACE TEMP TABLE arrived_gone AS SELECT before AS id FROM arrived_there WHERE NOT same")
+        run(
+            "CREATE OR REPLACE TEMP TABLE arrived_gone AS SELECT before AS id FROM arrived_there WHERE NOT same"
+        )
         first = self._count(f"SELECT coalesce(max(id), -1) + 1 FROM {kept}.linkage_keys")
         rows = self._count(f"SELECT coalesce(max(row), -1) + 1 FROM {kept}.linkage_keys")
         run(
@@ -128,23 +145,43 @@ class _Arrival:
         run("CREATE OR REPLACE TEMP TABLE linkage_records AS FROM arrived_records")
         contacts.drop_known(self.connection, self.about.spelling.columns, f"{kept}.linkage_shared")
         if "number" in self.about.spelling.columns:
-            run(f"CREATE OR REPLACE TEMP TABLE arrived_aliases AS {self._also('aliases', 'old::VARCHAR, new::VARCHAR', self.aliases)}")
+            run(
+                f"CREATE OR REPLACE TEMP TABLE arrived_aliases AS {self._also('aliases', 'old::VARCHAR, new::VARCHAR', self.aliases)}"
+            )
             identity.apply_aliases(self.connection, "arrived_aliases")
         run("CREATE OR REPLACE TEMP TABLE arrived_records AS FROM temp.linkage_records")
         self.hashes = hashes = Hashes(self.connection)
-        self.oversized = np.asarray(run(f"SELECT key FROM {kept}.linkage_oversized").fetchnumpy()["key"], np.uint32)
+        self.oversized = np.asarray(
+            run(f"SELECT key FROM {kept}.linkage_oversized").fetchnumpy()["key"], np.uint32
+        )
         parts = []
         for salt in salts(self.about):
             keys, places = salted(hashes, self.about, self.oversized, salt)
-            parts.append(pa.table({"key": keys, "new": hashes.ids[places].astype(np.int32), "salt": np.full(len(keys), salt, np.uint8)}))
+            parts.append(
+                pa.table(
+                    {
+                        "key": keys,
+                        "new": hashes.ids[places].astype(np.int32),
+                        "salt": np.full(len(keys), salt, np.uint8),
+                    }
+                )
+            )
         self._put(
             "arrived_asked",
             pa.concat_tables(parts)
             if parts
-            else pa.table({"key": pa.array([], pa.uint32()), "new": pa.array([], pa.int32()), "salt": pa.array([], pa.uint8())}),
+            else pa.table(
+                {
+                    "key": pa.array([], pa.uint32()),
+                    "new": pa.array([], pa.int32()),
+                    "salt": pa.array([], pa.uint8()),
+                }
+            ),
         )
         # All keys are scanned, and only scanned, here.
-        run(f"CREATE OR REPLACE TEMP TABLE arrived_shared AS SELECT new, there.id, salt, key FROM {kept}.linkage_index AS there JOIN arrived_asked USING (key)")
+        run(
+            f"CREATE OR REPLACE TEMP TABLE arrived_shared AS SELECT new, there.id, salt, key FROM {kept}.linkage_index AS there JOIN arrived_asked USING (key)"
+        )
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_found AS
             SELECT new, id, salt FROM arrived_shared ANTI JOIN arrived_gone USING (id)
@@ -163,7 +200,9 @@ class _Arrival:
     def _world(self) -> None:
         """Make `linkage_records`, `linkage_keys`, ... of the arrivals, whom they may be, and all who stand with those; numbered in the order of ids."""
         run, kept = self.connection.execute, self.kept
-        run(f"CREATE OR REPLACE TEMP TABLE arrived_decisions AS {self._also('decided', 'one::VARCHAR, other::VARCHAR, same::BOOLEAN', self.decisions)}")
+        run(
+            f"CREATE OR REPLACE TEMP TABLE arrived_decisions AS {self._also('decided', 'one::VARCHAR, other::VARCHAR, same::BOOLEAN', self.decisions)}"
+        )
         self._stir()
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_touched AS
@@ -195,7 +234,11 @@ class _Arrival:
         contacts.drop_shared(self.connection, self.about.spelling.columns)
         aliases = "arrived_aliases" if "number" in self.about.spelling.columns else None
         identity.add_codes(self.connection, self.about.spelling.columns, aliases, self.about.scheme)
-        source = "dense_rank() OVER (ORDER BY source)::INTEGER - 1" if "source" in self.about.spelling.columns else "NULL::INTEGER"
+        source = (
+            "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
+            if "source" in self.about.spelling.columns
+            else "NULL::INTEGER"
+        )
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
             SELECT id, code, {source} AS source FROM temp.linkage_records LEFT JOIN temp.linkage_codes USING (id)"""
@@ -210,10 +253,14 @@ class _Arrival:
         )
         if self.decisions:
             said = f"SELECT one::VARCHAR AS key FROM {self.decisions} UNION SELECT other::VARCHAR FROM {self.decisions}"
-            run(f"INSERT INTO arrived_stirred SELECT said.id FROM {kept}.linkage_keys AS said SEMI JOIN ({said}) AS decided ON decided.key = said.key::VARCHAR")
+            run(
+                f"INSERT INTO arrived_stirred SELECT said.id FROM {kept}.linkage_keys AS said SEMI JOIN ({said}) AS decided ON decided.key = said.key::VARCHAR"
+            )
         if self.aliases and "number" in self.about.spelling.columns:
             said = f"SELECT {identity.spelt('old')} AS number FROM {self.aliases} UNION SELECT {identity.spelt('new')} FROM {self.aliases}"
-            run(f"INSERT INTO arrived_stirred SELECT id FROM {kept}.linkage_records SEMI JOIN ({said}) AS corrected USING (number)")
+            run(
+                f"INSERT INTO arrived_stirred SELECT id FROM {kept}.linkage_records SEMI JOIN ({said}) AS corrected USING (number)"
+            )
 
     def _also(self, name: str, columns: str, more: str | None) -> str:
         """SQL: what was kept of earlier decisions or aliases, and more of them."""
@@ -234,8 +281,17 @@ class _Arrival:
             GROUP BY ALL"""
         )
         self.report.candidate_pairs = self._count("SELECT count(*) FROM temp.linkage_candidates")
-        scoring.compare(self.connection, self.hashes, self.shares, self.compared, "temp.linkage_candidates", "linkage_compared")
-        scoring.weigh(self.connection, self.compared, self.about.model, "linkage_compared", "linkage_pairs")
+        scoring.compare(
+            self.connection,
+            self.hashes,
+            self.shares,
+            self.compared,
+            "temp.linkage_candidates",
+            "linkage_compared",
+        )
+        scoring.weigh(
+            self.connection, self.compared, self.about.model, "linkage_compared", "linkage_pairs"
+        )
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_weighed AS
             SELECT l.id AS one, r.id AS other, passes, pattern, weight
@@ -248,8 +304,14 @@ class _Arrival:
         logs = {}
         hashes.read(self.about.rare)
         for name, rare in self.about.rare.items():
-            rows = self.connection.execute(f"SELECT value, share FROM {self.kept}.linkage_frequent WHERE kind = ? ORDER BY value", [name]).fetchnumpy()
-            value, share = np.asarray(rows["value"], np.uint64), np.asarray(rows["share"], np.float32)
+            rows = self.connection.execute(
+                f"SELECT value, share FROM {self.kept}.linkage_frequent WHERE kind = ? ORDER BY value",
+                [name],
+            ).fetchnumpy()
+            value, share = (
+                np.asarray(rows["value"], np.uint64),
+                np.asarray(rows["share"], np.float32),
+            )
             asked = hashes.single(name)
             logs[name] = np.full(len(asked), rare, np.float32)
             if len(value):
@@ -259,7 +321,14 @@ class _Arrival:
 
     def _cluster(self) -> None:
         """Make `linkage_clusters` and `linkage_names` of the small world."""
-        together.cluster(self.connection, self.hashes, self.shares, self.compared, self.about.model, "arrived_decisions")
+        together.cluster(
+            self.connection,
+            self.hashes,
+            self.shares,
+            self.compared,
+            self.about.model,
+            "arrived_decisions",
+        )
         self._called("arrived_before", "temp.linkage_keys")
         self.report.drift = names.name_clusters(self.connection, "arrived_before")
         self.report.two_code_clusters = self._count(
@@ -286,7 +355,10 @@ class _Arrival:
                 ON before.id = there WHERE before.number <> said.number ORDER BY said.id"""
             ).fetchnumpy()
             keys = short(hashed[np.asarray(corrected["id"], np.int64)], NUMBER)
-            self._put("arrived_renumbered", pa.table({"key": keys, "id": np.asarray(corrected["there"], np.int32)}))
+            self._put(
+                "arrived_renumbered",
+                pa.table({"key": keys, "id": np.asarray(corrected["there"], np.int32)}),
+            )
         code = f"SELECT coalesce(max(code), -1) + 1 FROM {kept}.linkage_codes"
         run(
             f"""CREATE OR REPLACE TEMP TABLE arrived_codes AS
@@ -307,15 +379,21 @@ class _Arrival:
         if self.report.corrected:
             for name in ("keys", "records", "codes", "index", "clusters", "groups", "marks"):
                 run(f"DELETE FROM {kept}.linkage_{name} WHERE id IN (FROM arrived_gone)")
-            run(f"DELETE FROM {kept}.linkage_pairs WHERE one IN (FROM arrived_gone) OR other IN (FROM arrived_gone)")
+            run(
+                f"DELETE FROM {kept}.linkage_pairs WHERE one IN (FROM arrived_gone) OR other IN (FROM arrived_gone)"
+            )
         run(f"INSERT INTO {kept}.linkage_keys SELECT id, row, key, place FROM arrived_keys")
         run(f"INSERT INTO {kept}.linkage_records BY NAME FROM arrived_records")
         run(f"INSERT INTO {kept}.linkage_codes FROM arrived_codes")
         run(f"INSERT INTO {kept}.linkage_index SELECT key, new FROM arrived_asked")
         run(f"INSERT INTO {kept}.linkage_shared FROM temp.linkage_shared")
-        run(f"INSERT INTO {kept}.linkage_decided FROM arrived_decisions EXCEPT FROM {kept}.linkage_decided")
+        run(
+            f"INSERT INTO {kept}.linkage_decided FROM arrived_decisions EXCEPT FROM {kept}.linkage_decided"
+        )
         if "number" in self.about.spelling.columns:
-            run(f"INSERT INTO {kept}.linkage_aliases FROM arrived_aliases EXCEPT FROM {kept}.linkage_aliases")
+            run(
+                f"INSERT INTO {kept}.linkage_aliases FROM arrived_aliases EXCEPT FROM {kept}.linkage_aliases"
+            )
             run(f"INSERT INTO {kept}.linkage_index FROM arrived_renumbered")
         run(
             f"""INSERT INTO {kept}.linkage_marks SELECT there, codes.code, source FROM arrived_keys JOIN arrived_world ON there = arrived_keys.id
@@ -340,7 +418,9 @@ class _Arrival:
             f"""CREATE OR REPLACE TEMP TABLE arrived_moved AS FROM arrived_clusters
             EXCEPT SELECT id, first FROM {kept}.linkage_clusters SEMI JOIN arrived_clusters USING (id)"""
         )
-        run(f"DELETE FROM {kept}.linkage_clusters WHERE id IN (SELECT id FROM arrived_moved WHERE id < {self.first})")
+        run(
+            f"DELETE FROM {kept}.linkage_clusters WHERE id IN (SELECT id FROM arrived_moved WHERE id < {self.first})"
+        )
         run(f"INSERT INTO {kept}.linkage_clusters FROM arrived_moved")
         run(
             """CREATE OR REPLACE TEMP TABLE arrived_out AS SELECT row, key, cluster FROM arrived_moved AS moved JOIN arrived_world ON there = moved.id
@@ -355,7 +435,9 @@ class _Arrival:
         )
         run(f"DELETE FROM {kept}.linkage_groups WHERE id IN (SELECT there FROM arrived_changed)")
         run(f"INSERT INTO {kept}.linkage_groups SELECT id, part, n FROM arrived_groups WHERE n > 1")
-        run(f"INSERT INTO {kept}.linkage_events SELECT event, cluster, became FROM temp.linkage_events")
+        run(
+            f"INSERT INTO {kept}.linkage_events SELECT event, cluster, became FROM temp.linkage_events"
+        )
 
     def _count_joined(self) -> None:
         """How many arrivals stand with somebody who was there, and how many people are new."""

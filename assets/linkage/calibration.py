@@ -36,7 +36,10 @@ def calibrate(weight: Floats, same: Floats, pairs: Floats) -> Calibrated:
 
     def surprise(said: Floats) -> float:
         odds = features @ said
-        return float((pairs * (np.logaddexp(0, odds) - same * odds)).sum() + ((said - believed) ** 2).sum() / 2)
+        return float(
+            (pairs * (np.logaddexp(0, odds) - same * odds)).sum()
+            + ((said - believed) ** 2).sum() / 2
+        )
 
     for _ in range(50):
         chance = np.exp(-np.logaddexp(0, -features @ answer))

@@ -32,10 +32,16 @@ class Opened:
     dropped: int = 0
 
 
-def open_passes(connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed) -> list[Opened]:
+def open_passes(
+    connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed
+) -> list[Opened]:
     """Make `linkage_candidates(one, other, passes)`, one < other and in order; bit i of `passes` is set if pass i found the pair."""
-    atoms = [atom for one in passes for atom in (*one.atoms, *((one.second,) if one.second else ()))]
-    hashes.read([atom.sql for atom in atoms if not atom.every], {atom.sql for atom in atoms if atom.every})
+    atoms = [
+        atom for one in passes for atom in (*one.atoms, *((one.second,) if one.second else ()))
+    ]
+    hashes.read(
+        [atom.sql for atom in atoms if not atom.every], {atom.sql for atom in atoms if atom.every}
+    )
     found = side_by_side(lambda one: _open(hashes, one, allowed), passes)
     pairs, bits = _once([pairs for pairs, _ in found])
     table = pa.table(
@@ -57,7 +63,12 @@ LOW = np.uint64(0xFFFFFFFF)
 def _once(several: list[Hashed]) -> tuple[Hashed, NDArray[np.uint32]]:
     """Each pair once, in order, with the bits of the lists that have it."""
     pairs = np.concatenate([np.zeros(0, np.uint64), *several])
-    bits = np.concatenate([np.zeros(0, np.uint32), *(np.full(len(one), 1 << number, np.uint32) for number, one in enumerate(several))])
+    bits = np.concatenate(
+        [
+            np.zeros(0, np.uint32),
+            *(np.full(len(one), 1 << number, np.uint32) for number, one in enumerate(several)),
+        ]
+    )
     order = np.argsort(pairs)
     pairs, bits = pairs[order], bits[order]
     starts = np.flatnonzero(begins(pairs))
@@ -68,7 +79,12 @@ def _open(hashes: Hashes, one: Pass, allowed: Allowed) -> tuple[Hashed, Opened]:
     """The pairs of a pass that may be compared, each once, as two places in one number."""
     opened = Opened(one.name)
     pairs = _keyed(hashes, one, opened) if one.atoms else _packed(*np.triu_indices(len(hashes), 1))
-    pairs = pairs[allowed(hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)], hashes.ids[(pairs & LOW).astype(np.int64)])]
+    pairs = pairs[
+        allowed(
+            hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)],
+            hashes.ids[(pairs & LOW).astype(np.int64)],
+        )
+    ]
     opened.pairs = len(pairs)
     return pairs, opened
 
@@ -93,7 +109,9 @@ def _keyed(hashes: Hashes, one: Pass, opened: Opened) -> Hashed:
 
 
 def _packed(left: Places, right: Places) -> Hashed:
-    answer: Hashed = np.minimum(left, right).astype(np.uint64) << np.uint64(32) | np.maximum(left, right).astype(np.uint64)
+    answer: Hashed = np.minimum(left, right).astype(np.uint64) << np.uint64(32) | np.maximum(
+        left, right
+    ).astype(np.uint64)
     return answer
 
 
@@ -109,7 +127,10 @@ class _Blocks:
         self.left = np.repeat(np.cumsum(fit), fit) - np.arange(len(self.members))
         self.oversized = int(np.count_nonzero(sizes > CAP))
         crowd = np.repeat(sizes > CAP, sizes)
-        self.crowded, self.crowds = places[order[crowd]], np.repeat(np.arange(self.oversized), sizes[sizes > CAP])
+        self.crowded, self.crowds = (
+            places[order[crowd]],
+            np.repeat(np.arange(self.oversized), sizes[sizes > CAP]),
+        )
 
     def pairs(self) -> Hashed:
         """The pairs of all blocks that are not oversized; a record that is twice in a block is no pair."""

@@ -53,31 +53,60 @@ class Shares:
 
     def publish(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `linkage_shares(id, <column>_share ...)`."""
-        connection.register("linkage_counted", pa.table({"id": self.ids.astype(np.int32), **{f"{name}_share": logs for name, logs in self.logs.items()}}))
+        connection.register(
+            "linkage_counted",
+            pa.table(
+                {
+                    "id": self.ids.astype(np.int32),
+                    **{f"{name}_share": logs for name, logs in self.logs.items()},
+                }
+            ),
+        )
         connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shares AS FROM linkage_counted")
         connection.unregister("linkage_counted")
 
 
-def shares_of(hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float] | None = None) -> Shares:
+def shares_of(
+    hashes: Hashes, fields: Iterable[Field], known: Mapping[str, float] | None = None
+) -> Shares:
     """Counted exactly. What is `known` of other data, by column, steadies the shares of few records."""
     columns = share_columns(tuple(fields))
     hashes.read(columns)
     counted = dict(
-        zip(columns, side_by_side(lambda column: _counted(hashes.single(column), known[column] if known else None, unseen(column)), columns), strict=True)
+        zip(
+            columns,
+            side_by_side(
+                lambda column: _counted(
+                    hashes.single(column), known[column] if known else None, unseen(column)
+                ),
+                columns,
+            ),
+            strict=True,
+        )
     )
-    return Shares(hashes.ids, {column: logs for column, (logs, _) in counted.items()}, {column: alike for column, (_, alike) in counted.items()})
+    return Shares(
+        hashes.ids,
+        {column: logs for column, (logs, _) in counted.items()},
+        {column: alike for column, (_, alike) in counted.items()},
+    )
 
 
-def _counted(values: Hashed, known: float | None, unseen: float) -> tuple[NDArray[np.float32], float]:
+def _counted(
+    values: Hashed, known: float | None, unseen: float
+) -> tuple[NDArray[np.float32], float]:
     """Log2 of each value's share, and how likely two random values are alike."""
     n = np.where(values != 0, how_many(values), 0)
     held = float(np.count_nonzero(values))
     # Few values, or none, tell little of how seldom values are alike.
-    alike = max(float((n[values != 0] - 1).sum()), 1.0) / max(held * (held - 1), 2.0 * len(values), 1.0)
+    alike = max(float((n[values != 0] - 1).sum()), 1.0) / max(
+        held * (held - 1), 2.0 * len(values), 1.0
+    )
     more, others = (0.0, 0.0) if known is None else (IMAGINED * known, IMAGINED)
     # One logarithm per count, not per record.
     usual = np.arange(int(n.max(initial=0)) + 1, dtype=np.float64)
-    return np.log2((np.where(usual > 2, usual - 1, unseen) + more) / max(held + others, 1.0)).astype(np.float32)[n], alike
+    return np.log2(
+        (np.where(usual > 2, usual - 1, unseen) + more) / max(held + others, 1.0)
+    ).astype(np.float32)[n], alike
 
 
 def how_many(values: Hashed) -> NDArray[np.int64]:
@@ -88,7 +117,12 @@ def how_many(values: Hashed) -> NDArray[np.int64]:
     return answer
 
 
-def of_levels(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], alike: dict[str, float]) -> Floats:
+def of_levels(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    fields: Sequence[Field],
+    alike: dict[str, float],
+) -> Floats:
     """How likely each level is among random pairs that can be compared: (fields, 8), 1 where there is no level."""
     found = np.ones((len(fields), WIDTH))
     records = len(hashes)
@@ -99,7 +133,9 @@ def of_levels(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Seq
         smoothed = (counts + 0.5 / size) / (counts.sum() + 0.5)
         for number, level in enumerate(field.levels[:-1]):
             if level.share:
-                smoothed[number] = alike[level.share] if number == 0 else max(smoothed[number], 1e-7)
+                smoothed[number] = (
+                    alike[level.share] if number == 0 else max(smoothed[number], 1e-7)
+                )
             elif number > 0 and field.name in LEAST_NEAR:
                 smoothed[number] = max(smoothed[number], LEAST_NEAR[field.name])
         smoothed = np.maximum(smoothed, UNSEEN / max(records, 2))
@@ -108,11 +144,19 @@ def of_levels(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Seq
     return found
 
 
-def _random_pairs(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: tuple[Field, ...]) -> Floats:
+def _random_pairs(
+    connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: tuple[Field, ...]
+) -> Floats:
     """How many random pairs have each level: (fields, 8). Numbers follow a hash, so that records a third of all apart are random; neighbours may be copies."""
     records = min(len(hashes), MANY)
-    reach = max(1, min(records - 1, (FEWER if len(hashes) > MANY else RANDOM_PAIRS) // max(records, 1)))
+    reach = max(
+        1, min(records - 1, (FEWER if len(hashes) > MANY else RANDOM_PAIRS) // max(records, 1))
+    )
     one, step = np.divmod(np.arange(records * reach), reach)
     other = (one + 1 + (records // 3 + step) % max(records - 1, 1)) % max(records, 1)
-    levels = levels_of(patterns(connection, hashes, fields, hashes.ids[one], hashes.ids[other]), len(fields))
-    return np.stack([np.bincount(levels[:, place], minlength=WIDTH) for place in range(len(fields))]).astype(np.float64)
+    levels = levels_of(
+        patterns(connection, hashes, fields, hashes.ids[one], hashes.ids[other]), len(fields)
+    )
+    return np.stack(
+        [np.bincount(levels[:, place], minlength=WIDTH) for place in range(len(fields))]
+    ).astype(np.float64)

@@ -37,20 +37,30 @@ def take_off(connection: duckdb.DuckDBPyConnection, column: str, crowded: str) -
     )
 
 
-def drop_known(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], shared: str) -> None:
+def drop_known(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], shared: str
+) -> None:
     """Take off `linkage_records` what is in the table `shared` (kind, value)."""
     for column in ("emails", "phones"):
         if column in columns:
-            connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records"
+            )
             take_off(connection, column, f"SELECT value FROM {shared} WHERE kind = '{column}'")
             connection.execute("DROP TABLE linkage_held")
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> None:
     said = ["given", "names", *(["born", "born_year"] if born else [])]
-    same_birth = "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)" if born else ""
+    same_birth = (
+        "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)"
+        if born
+        else ""
+    )
     # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
-    rows = connection.sql(f"SELECT id, hash(unnest({column})) AS value FROM linkage_records").to_arrow_table()
+    rows = connection.sql(
+        f"SELECT id, hash(unnest({column})) AS value FROM linkage_records"
+    ).to_arrow_table()
     ids, value = rows["id"].to_numpy(), rows["value"].to_numpy()
     order, _, sizes = shared_in_order(value)
     holders = np.unique(ids[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])

@@ -43,7 +43,11 @@ def parts(said: str) -> str:
     """SQL: the numbers of a date as a list of texts, a month's name as a number of three digits. Six or eight digits in one are parted."""
     plain = f"strip_accents(lower({said}))"
     named = rf"regexp_extract({plain}, '\b({_BEGINNINGS})', 1)"
-    months = "MAP {" + ", ".join(f"'{beginning}': '{number:03}'" for beginning, number in _NUMBERS.items()) + "}"
+    months = (
+        "MAP {"
+        + ", ".join(f"'{beginning}': '{number:03}'" for beginning, number in _NUMBERS.items())
+        + "}"
+    )
     numbered = rf"CASE WHEN {named} <> '' THEN regexp_replace({plain}, '\b({_BEGINNINGS})[a-z]*', ' ' || {months}[{named}] || ' ') ELSE {said} END"
     # Of eight digits, 19 and 20 are no months.
     in_one = f"[if(length(d) = 8 AND d[5:6] <= '12', [d[1:4], d[5:6], d[7:8]], [d[1:2], d[3:4], d[5:8]]) FOR d IN [{_padded(said)}]][1]"
@@ -67,8 +71,14 @@ def digits(said: str, first: First) -> str:
 
 def _ordered(n: str, first: First) -> str:
     """SQL: the first three numbers of a list, put in order."""
-    month_first = f"length({n}[1]) = 3" + (f" OR length({n}[2]) <> 3" if first == First.MONTH else "")
-    year_first = f"length({n}[1]) = 4" + (f" OR (length({n}[3]) <= 2 AND length({n}[1]) <> 3 AND length({n}[2]) <> 3)" if first == First.YEAR else "")
+    month_first = f"length({n}[1]) = 3" + (
+        f" OR length({n}[2]) <> 3" if first == First.MONTH else ""
+    )
+    year_first = f"length({n}[1]) = 4" + (
+        f" OR (length({n}[3]) <= 2 AND length({n}[1]) <> 3 AND length({n}[2]) <> 3)"
+        if first == First.YEAR
+        else ""
+    )
     return f"""CASE WHEN {year_first} THEN {_written(f"{n}[1]", f"{n}[2]", f"{n}[3]")}
         WHEN {month_first} THEN {_written(f"{n}[3]", f"{n}[1]", f"{n}[2]")}
         ELSE {_written(f"{n}[3]", f"{n}[2]", f"{n}[1]")} END"""

@@ -17,7 +17,22 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.linkage import calibration, candidates, chance, contacts, explain, fields, identity, kept, mixture, names, normalise, passes, scoring, together
+from assets.linkage import (
+    calibration,
+    candidates,
+    chance,
+    contacts,
+    explain,
+    fields,
+    identity,
+    kept,
+    mixture,
+    names,
+    normalise,
+    passes,
+    scoring,
+    together,
+)
 from assets.linkage.fields import Field
 from assets.linkage.hashes import Hashes, Places
 from assets.linkage.model import Model, levels_of_fields
@@ -91,7 +106,13 @@ def link_table(
 class _Run:
     """One run, stage by stage."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, roles: Roles, aliases: str | None, decisions: str | None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        roles: Roles,
+        aliases: str | None,
+        decisions: str | None,
+    ) -> None:
         self.connection = connection
         self.roles = roles
         self.aliases = aliases
@@ -110,27 +131,42 @@ class _Run:
         self._measure()
         self.chosen = self._worth()
         if model is None:
-            learned = replace(learned, passes=tuple(passes.spelling(one) for one in self.chosen if one.atoms), records=self.report.records)
+            learned = replace(
+                learned,
+                passes=tuple(passes.spelling(one) for one in self.chosen if one.atoms),
+                records=self.report.records,
+            )
         return Linked(self.report, learned)
 
     def keep(self, into: str, model: Model) -> None:
         """Put into an attached database what later records need."""
         with self._timed("keep"):
             rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.logs}
-            about = kept.About(self.spelling, tuple(self.chosen), self.report.code_scheme, model, rare)
+            about = kept.About(
+                self.spelling, tuple(self.chosen), self.report.code_scheme, model, rare
+            )
             if self.decisions:
                 decided = f"SELECT one::VARCHAR AS one, other::VARCHAR AS other, same FROM {self.decisions}"
-                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_decided AS {decided}")
+                self.connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE linkage_decided AS {decided}"
+                )
             if self.aliases:
                 corrected = f"SELECT old::VARCHAR AS old, new::VARCHAR AS new FROM {self.aliases}"
-                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_aliases AS {corrected}")
+                self.connection.execute(
+                    f"CREATE OR REPLACE TEMP TABLE linkage_aliases AS {corrected}"
+                )
             kept.keep(self.connection, into, about, self.hashes, self.shares)
 
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
         with self._timed("explain"):
             self.shares.publish(self.connection)
-            explain.explain(self.connection, self.compared, model, [str(one["name"]) for one in self.report.passes])
+            explain.explain(
+                self.connection,
+                self.compared,
+                model,
+                [str(one["name"]) for one in self.report.passes],
+            )
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -143,26 +179,38 @@ class _Run:
             self.spelling = normalise.normalise(self.connection, table, self.roles)
             columns = self.spelling.columns
             self.report.records = self._count("SELECT count(*) FROM linkage_records")
-            self.report.codes, self.report.code_scheme = identity.add_codes(self.connection, columns, self.aliases)
+            self.report.codes, self.report.code_scheme = identity.add_codes(
+                self.connection, columns, self.aliases
+            )
             self.report.shared_contacts = contacts.drop_shared(self.connection, columns)
             self._mark(columns)
         return columns
 
     def _mark(self, columns: tuple[str, ...]) -> None:
         """Make `linkage_marks(id, code, source)`: what says that two records may not be compared, or need not be."""
-        source = "dense_rank() OVER (ORDER BY source)::INTEGER - 1" if "source" in columns else "NULL::INTEGER"
+        source = (
+            "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
+            if "source" in columns
+            else "NULL::INTEGER"
+        )
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
             SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
         )
         sources = self._count("SELECT count(DISTINCT source) FROM linkage_marks")
         if sources > MOST_SOURCES:
-            raise RolesError(f"the column {self.roles.one(Role.SOURCE)} tells {sources} sources apart, and at most {MOST_SOURCES} can be; is it a source?")
+            raise RolesError(
+                f"the column {self.roles.one(Role.SOURCE)} tells {sources} sources apart, and at most {MOST_SOURCES} can be; is it a source?"
+            )
 
     def _candidates(self, columns: tuple[str, ...], model: Model | None) -> list[passes.Pass]:
         with self._timed("candidates"):
             self.hashes = Hashes(self.connection)
-            chosen = passes.again(columns, model.passes, self.report.records) if model and model.passes else passes.choose(self.hashes, columns)
+            chosen = (
+                passes.again(columns, model.passes, self.report.records)
+                if model and model.passes
+                else passes.choose(self.hashes, columns)
+            )
             opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
             # Keys are many, and most are not compared.
             self.hashes.forget(but=fields.looked_at(self.compared))
@@ -172,29 +220,51 @@ class _Run:
 
     def _allowed(self) -> candidates.Allowed:
         """Which pairs may be compared."""
-        marks = self.connection.execute("SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source FROM linkage_marks").fetchnumpy()
-        code, source = np.empty(self.report.records, np.int32), np.empty(self.report.records, np.int32)
+        marks = self.connection.execute(
+            "SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source FROM linkage_marks"
+        ).fetchnumpy()
+        code, source = (
+            np.empty(self.report.records, np.int32),
+            np.empty(self.report.records, np.int32),
+        )
         code[marks["id"]], source[marks["id"]] = marks["code"], marks["source"]
 
         def allowed(one: Places, other: Places) -> NDArray[np.bool_]:
             # Codes decide; but some such pairs are compared all the same, to learn from.
             sampled = (one % LABELLED == 0) & (other % LABELLED < LABELLED // 2)
-            return ((code[one] < 0) | (code[other] < 0) | sampled) & ((source[one] != source[other]) | (source[one] < 0) & (source[other] < 0))
+            return ((code[one] < 0) | (code[other] < 0) | sampled) & (
+                (source[one] != source[other]) | (source[one] < 0) & (source[other] < 0)
+            )
 
         return allowed
 
-    def _learn(self, compared: tuple[Field, ...], chosen: list[passes.Pass], model: Model | None) -> Model:
+    def _learn(
+        self, compared: tuple[Field, ...], chosen: list[passes.Pass], model: Model | None
+    ) -> Model:
         """Compare the candidates, learn what agreement weighs unless a model knows, and weigh."""
         with self._timed("compare"):
             self.shares = shares = chance.shares_of(self.hashes, compared)
-            scoring.compare(self.connection, self.hashes, shares, compared, "linkage_candidates", "linkage_compared")
+            scoring.compare(
+                self.connection,
+                self.hashes,
+                shares,
+                compared,
+                "linkage_candidates",
+                "linkage_compared",
+            )
         with self._timed("learn"):
             if model is None:
                 random = chance.of_levels(self.connection, self.hashes, compared, shares.alike)
                 seen = scoring.counted(self.connection, compared, "linkage_compared")
                 theta = mixture.learn(compared, seen, [one.fields for one in chosen], random)
                 mix = mixture.mix_of(theta, seen, self.report.records)
-                model = Model(tuple(one.name for one in compared), levels_of_fields(compared), theta, mix, shares.alike)
+                model = Model(
+                    tuple(one.name for one in compared),
+                    levels_of_fields(compared),
+                    theta,
+                    mix,
+                    shares.alike,
+                )
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
             scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")
@@ -205,20 +275,30 @@ class _Run:
         if not self.report.codes:
             return model
         coded = "(FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other)"
-        scoring.unsaid(self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled")
+        scoring.unsaid(
+            self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled"
+        )
         scoring.weigh(self.connection, compared, model, "linkage_labelled", "linkage_judged")
         rows = self.connection.execute(
             """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
             FROM linkage_judged JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
         ).fetchnumpy()
         self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
-        fitted = calibration.calibrate(*(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n")))
-        self.report.calibration = {"slope": round(fitted.slope, 3), "offset": round(fitted.offset, 3), "table": fitted.table}
+        fitted = calibration.calibrate(
+            *(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n"))
+        )
+        self.report.calibration = {
+            "slope": round(fitted.slope, 3),
+            "offset": round(fitted.offset, 3),
+            "table": fitted.table,
+        }
         return replace(model, slope=fitted.slope, offset=fitted.offset)
 
     def _cluster(self, compared: tuple[Field, ...], model: Model, before: str | None) -> None:
         with self._timed("cluster"):
-            self.first = together.cluster(self.connection, self.hashes, self.shares, compared, model, self.decisions)
+            self.first = together.cluster(
+                self.connection, self.hashes, self.shares, compared, model, self.decisions
+            )
             self.report.drift = names.name_clusters(self.connection, before)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
@@ -232,23 +312,39 @@ class _Run:
     def _worth(self) -> list[passes.Pass]:
         """The passes that found somebody first; others need not be opened again."""
         links = [int(str(one["new_links"])) for one in self.report.passes]
-        return [one for one, found in zip(self.chosen, links, strict=True) if found * WORTH_KEEPING >= max(sum(links), 1) or not one.atoms]
+        return [
+            one
+            for one, found in zip(self.chosen, links, strict=True)
+            if found * WORTH_KEEPING >= max(sum(links), 1) or not one.atoms
+        ]
 
     def _count_clusters(self) -> None:
         report = self.report
         sizes = np.bincount(self.first)
-        report.clusters, report.largest_cluster = int(np.count_nonzero(sizes)), int(sizes.max(initial=0))
+        report.clusters, report.largest_cluster = (
+            int(np.count_nonzero(sizes)),
+            int(sizes.max(initial=0)),
+        )
         report.two_code_clusters = self._count(
             """SELECT count(*) FROM (SELECT first FROM linkage_clusters JOIN linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
         )
-        rows = self.connection.execute("SELECT one, other, passes FROM linkage_pairs WHERE passes > 0").fetchnumpy()
+        rows = self.connection.execute(
+            "SELECT one, other, passes FROM linkage_pairs WHERE passes > 0"
+        ).fetchnumpy()
         linked = self.first[rows["one"]] == self.first[rows["other"]]
         # The pass that is the first to find a pair is its lowest bit.
         passes = np.asarray(rows["passes"], np.int64)
         found_by = np.log2(passes & -passes).astype(np.int64)
-        found, joined = (np.bincount(numbers, minlength=len(report.passes)) for numbers in (found_by, found_by[linked]))
+        found, joined = (
+            np.bincount(numbers, minlength=len(report.passes))
+            for numbers in (found_by, found_by[linked])
+        )
         for one, pairs, links in zip(report.passes, found.tolist(), joined.tolist(), strict=True):
-            one |= {"new_pairs": pairs, "new_links": links, "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0}
+            one |= {
+                "new_pairs": pairs,
+                "new_links": links,
+                "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0,
+            }
 
     def _count(self, query: str) -> int:
         row = self.connection.execute(query).fetchone()

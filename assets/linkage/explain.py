@@ -22,7 +22,12 @@ LEAST_BITS = -10.0
 """Pairs that are further from being one person are not explained, unless they are in one cluster."""
 
 
-def explain(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, passes: Sequence[str]) -> None:
+def explain(
+    connection: duckdb.DuckDBPyConnection,
+    fields: Sequence[Field],
+    model: Model,
+    passes: Sequence[str],
+) -> None:
     """Make `linkage_explained(one, other, weight, linked, found_by, start, <field>, <field>_bits ...)` of `linkage_pairs`."""
     reasons(
         connection,
@@ -43,13 +48,26 @@ def explain(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], mode
     )
 
 
-def reasons(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, pairs: str) -> None:
+def reasons(
+    connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, pairs: str
+) -> None:
     """Make `linkage_reasons`: the pairs (one, other, pattern, weight, ...) with `start`, and `<field>`, `<field>_bits` for each field."""
     connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_asked AS {pairs}")
-    patterns = np.asarray(connection.execute("SELECT DISTINCT pattern FROM linkage_asked ORDER BY pattern").fetchnumpy()["pattern"], np.uint64)
+    patterns = np.asarray(
+        connection.execute(
+            "SELECT DISTINCT pattern FROM linkage_asked ORDER BY pattern"
+        ).fetchnumpy()["pattern"],
+        np.uint64,
+    )
     connection.register("linkage_usual", _reasons(fields, model, patterns))
-    shares = "".join(f", greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in share_columns(fields))
-    bits = ", ".join(f"round({model.slope} * ({_rarity(place, field, model)}), 2)::FLOAT AS {field.name}_bits" for place, field in enumerate(fields))
+    shares = "".join(
+        f", greatest(ls.{name}_share, rs.{name}_share) AS {name}_share"
+        for name in share_columns(fields)
+    )
+    bits = ", ".join(
+        f"round({model.slope} * ({_rarity(place, field, model)}), 2)::FLOAT AS {field.name}_bits"
+        for place, field in enumerate(fields)
+    )
     told = ", ".join(f"{field.name}, {field.name}_bits" for field in fields)
     total = " + ".join(f"{field.name}_bits" for field in fields)
     connection.execute(
@@ -76,7 +94,9 @@ def _reasons(fields: Sequence[Field], model: Model, patterns: np.ndarray) -> pa.
         names = np.array(["missing", *(level.name for level in field.levels)])
         seen = theta[:, place, levels[:, place]]
         table[field.name] = names[levels[:, place]]
-        table[f"{field.name}_usual"] = (match * seen[:HOUSEHOLD]).sum(axis=0) - (other * seen[HOUSEHOLD:]).sum(axis=0)
+        table[f"{field.name}_usual"] = (match * seen[:HOUSEHOLD]).sum(axis=0) - (
+            other * seen[HOUSEHOLD:]
+        ).sum(axis=0)
     return pa.table(table)
 
 
@@ -88,4 +108,6 @@ def _rarity(place: int, field: Field, model: Model) -> str:
         for number, level in enumerate(field.levels, 1)
         if level.share
     )
-    return f"{field.name}_usual" + (f" + CASE (pattern >> {BITS * place}) & 7 {cases} ELSE 0 END" if cases else "")
+    return f"{field.name}_usual" + (
+        f" + CASE (pattern >> {BITS * place}) & 7 {cases} ELSE 0 END" if cases else ""
+    )

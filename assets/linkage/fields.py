@@ -52,7 +52,9 @@ class Field:
 
     def level(self) -> str:
         """SQL: the number of the level that holds first."""
-        cases = " ".join(f"WHEN {level.condition} THEN {number}" for number, level in enumerate(self.levels, 1))
+        cases = " ".join(
+            f"WHEN {level.condition} THEN {number}" for number, level in enumerate(self.levels, 1)
+        )
         return f"(CASE WHEN {self.missing} THEN 0 {cases} END)::UTINYINT"
 
 
@@ -76,14 +78,20 @@ SWAPPED = (
     " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
     " AND l.given <> l.family"
 )
-LATER = "list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given))"
+LATER = (
+    "list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given))"
+)
 CALLED = "coalesce(l.called = r.given OR r.called = l.given OR l.called = r.called, false)"
 
 
 def given(columns: Iterable[str]) -> Field:
     """First names. Where call names are known, agreeing by them is one thing, and sharing a later name, as relatives like to, another."""
     known = "called" in columns
-    other = Level("called", CALLED, 0.06, 0.001) if known else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER})", 0.05, 0.012)
+    other = (
+        Level("called", CALLED, 0.06, 0.001)
+        if known
+        else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER})", 0.05, 0.012)
+    )
     later = f" OR (length(least(l.given, r.given)) > 1 AND ({LATER}))" if known else ""
     return Field(
         "given",
@@ -91,11 +99,31 @@ def given(columns: Iterable[str]) -> Field:
         (
             Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
             # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
-            Level("swapped", f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}", 0.02, 0.0001),
+            Level(
+                "swapped",
+                f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}",
+                0.02,
+                0.0001,
+            ),
             other,
-            Level("initial", "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]", 0.02, 0.01),
-            Level("near", f"{_alike('given', 0.9)} OR (least(length(l.given), length(r.given)) > 2 AND {_slip('given')})", 0.06, 0.004),
-            Level("alike", f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3]){later}", 0.02, 0.03),
+            Level(
+                "initial",
+                "least(length(l.given), length(r.given)) = 1 AND l.given[1] = r.given[1]",
+                0.02,
+                0.01,
+            ),
+            Level(
+                "near",
+                f"{_alike('given', 0.9)} OR (least(length(l.given), length(r.given)) > 2 AND {_slip('given')})",
+                0.06,
+                0.004,
+            ),
+            Level(
+                "alike",
+                f"{_alike('given', 0.75)} OR (l.given[1:3] = r.given[1:3]){later}",
+                0.02,
+                0.03,
+            ),
             Level("differs", "true", 0.01, 0.94),
         ),
         shared=False,
@@ -111,7 +139,12 @@ FAMILY = Field(
     (
         Level("exact", "l.family = r.family", 0.84, 0.75, "family"),
         # A former surname or a part of a double one; what one name tells is not told twice.
-        Level("other", "list_contains(r.names, l.family) OR (r.family <> l.given AND list_contains(l.names, r.family))", 0.04, 0.04),
+        Level(
+            "other",
+            "list_contains(r.names, l.family) OR (r.family <> l.given AND list_contains(l.names, r.family))",
+            0.04,
+            0.04,
+        ),
         Level("near", f"{_alike('family', 0.9)} OR ({_slip('family')})", 0.06, 0.02),
         Level("alike", _alike("family", 0.75), 0.02, 0.02),
         # A marriage that nobody has told of.
@@ -123,16 +156,25 @@ FAMILY = Field(
     # Virtanen Virtanen may be a swapped Matti Virtanen.
     same="CASE WHEN given IS DISTINCT FROM family THEN family END",
 )
-SAME_DAY, SAME_MONTH, SAME_YEAR = ("l.born[7:8] = r.born[7:8]", "l.born[5:6] = r.born[5:6]", "l.born_year = r.born_year")
-TWO_PARTS = (
-    f"CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR (l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]) ELSE {SAME_MONTH} AND {SAME_DAY} END"
+SAME_DAY, SAME_MONTH, SAME_YEAR = (
+    "l.born[7:8] = r.born[7:8]",
+    "l.born[5:6] = r.born[5:6]",
+    "l.born_year = r.born_year",
 )
+SWAPPED = "l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]"
+TWO_PARTS = f"""CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR ({SWAPPED})
+    ELSE {SAME_MONTH} AND {SAME_DAY} END"""
 BORN = Field(
     "born",
     "l.born_year IS NULL OR r.born_year IS NULL",
     (
         Level("exact", "l.born = r.born", 0.90, 0.01, "born"),
-        Level("slip", "hamming(l.born, r.born) = 1 OR (l.born[1:4] = r.born[1:4] AND l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6])", 0.05, 0.003),
+        Level(
+            "slip",
+            "hamming(l.born, r.born) = 1 OR (l.born[1:4] = r.born[1:4] AND l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6])",
+            0.05,
+            0.003,
+        ),
         Level("two parts", TWO_PARTS, 0.015, 0.04),
         Level("two digits", "hamming(l.born, r.born) = 2", 0.01, 0.01),
         Level("year", f"{SAME_YEAR}", 0.01, 0.03),
@@ -149,7 +191,10 @@ NUMBER = Field(
     (
         Level("exact", "l.number = r.number", 0.90, 0.001, "number"),
         Level(
-            "slip", f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})", 0.08, 0.002
+            "slip",
+            f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})",
+            0.08,
+            0.002,
         ),
         Level("differs", "true", 0.02, 0.997),
     ),
@@ -165,8 +210,12 @@ NAMED_MAILBOX = (
 )
 
 
-SAME_DIGITS = "regexp_replace(l.emails[1], '\\D', '', 'g') = regexp_replace(r.emails[1], '\\D', '', 'g')"
-NAMESAKES = f"(contains(l.mailbox, l.family) AND contains(r.mailbox, r.family) AND NOT {SAME_DIGITS})"
+SAME_DIGITS = (
+    "regexp_replace(l.emails[1], '\\D', '', 'g') = regexp_replace(r.emails[1], '\\D', '', 'g')"
+)
+NAMESAKES = (
+    f"(contains(l.mailbox, l.family) AND contains(r.mailbox, r.family) AND NOT {SAME_DIGITS})"
+)
 
 
 def email(columns: Iterable[str]) -> Field:
@@ -208,7 +257,12 @@ ORGANISATION = Field(
     _null("organisation"),
     (
         Level("exact", "l.organisation = r.organisation", 0.70, 0.6, "organisation"),
-        Level("near", f"{_alike('organisation', 0.9)} OR contains(l.organisation, r.organisation) OR contains(r.organisation, l.organisation)", 0.1, 0.05),
+        Level(
+            "near",
+            f"{_alike('organisation', 0.9)} OR contains(l.organisation, r.organisation) OR contains(r.organisation, l.organisation)",
+            0.1,
+            0.05,
+        ),
         Level("differs", "true", 0.20, 0.35),
     ),
     shared=True,
@@ -223,14 +277,33 @@ def place(columns: Iterable[str]) -> list[Field]:
     there = set(columns)
     found: list[Field] = []
     if "street" in there:
-        other = [Level("other", "list_has_any(l.streets, r.streets)", 0.04, 0.02)] if "streets" in there else []
+        other = (
+            [Level("other", "list_has_any(l.streets, r.streets)", 0.04, 0.02)]
+            if "streets" in there
+            else []
+        )
         levels = [
             Level("exact", "l.street = r.street", 0.85, 0.9, "street"),
             *other,
-            Level("near", f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)", 0.1, 0.05),
+            Level(
+                "near",
+                f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)",
+                0.1,
+                0.05,
+            ),
             Level("differs", "true", 0.05, 0.05),
         ]
-        found.append(Field("street", _null("street"), tuple(levels), shared=True, group="place", known="street", same="street"))
+        found.append(
+            Field(
+                "street",
+                _null("street"),
+                tuple(levels),
+                shared=True,
+                group="place",
+                known="street",
+                same="street",
+            )
+        )
     if "house" in there:
         found.append(
             Field(
@@ -254,7 +327,17 @@ def place(columns: Iterable[str]) -> list[Field]:
             Level("near", near, 0.07, 0.04),
             Level("differs", "true", 0.05, 0.06),
         ]
-        found.append(Field("postcode", _null("postcode"), tuple(levels), shared=True, group="place", known="postcode", same="postcode"))
+        found.append(
+            Field(
+                "postcode",
+                _null("postcode"),
+                tuple(levels),
+                shared=True,
+                group="place",
+                known="postcode",
+                same="postcode",
+            )
+        )
     if "town" in there:
         levels = [
             Level("exact", "l.town = r.town", 0.88, 0.92, "town"),
@@ -264,7 +347,18 @@ def place(columns: Iterable[str]) -> list[Field]:
         # Where the postcode is the same, so is the town: that would be told twice.
         told = "postcode" if "postcode" in there else ""
         missing = f"{_null('town')}{' OR coalesce(l.postcode = r.postcode, false)' if told else ''}"
-        found.append(Field("town", missing, tuple(levels), shared=True, group="place", known="town", same="town", told=told))
+        found.append(
+            Field(
+                "town",
+                missing,
+                tuple(levels),
+                shared=True,
+                group="place",
+                known="town",
+                same="town",
+                told=told,
+            )
+        )
     return found
 
 
@@ -289,7 +383,14 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
     """The fields that these columns of `linkage_records` allow to compare."""
     there = tuple(columns)
     found: list[Field] = []
-    for needed, one in (("given", given(there)), ("family", FAMILY), ("born", BORN), ("number", NUMBER), ("emails", email(there)), ("phones", PHONE)):
+    for needed, one in (
+        ("given", given(there)),
+        ("family", FAMILY),
+        ("born", BORN),
+        ("number", NUMBER),
+        ("emails", email(there)),
+        ("phones", PHONE),
+    ):
         if needed in there:
             found.append(one)
     found += place(there)
@@ -297,13 +398,17 @@ def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
         found.append(ORGANISATION)
     found += [text_field(column) for column in there if column.startswith("text")]
     if len(found) > MOST_FIELDS:
-        raise RolesError(f"roles: {len(found)} things would be compared, and at most {MOST_FIELDS} can be; leave out some of the free texts")
+        raise RolesError(
+            f"roles: {len(found)} things would be compared, and at most {MOST_FIELDS} can be; leave out some of the free texts"
+        )
     return tuple(found)
 
 
 def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
     """The columns of which each value's share is needed."""
-    return tuple(dict.fromkeys(level.share for field in fields for level in field.levels if level.share))
+    return tuple(
+        dict.fromkeys(level.share for field in fields for level in field.levels if level.share)
+    )
 
 
 def looked_at(fields: Iterable[Field]) -> set[str]:
@@ -313,7 +418,13 @@ def looked_at(fields: Iterable[Field]) -> set[str]:
 
 def pattern(fields: tuple[Field, ...]) -> str:
     """SQL: the levels of all fields in one number."""
-    return "(" + " + ".join(f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)) + ")"
+    return (
+        "("
+        + " + ".join(
+            f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)
+        )
+        + ")"
+    )
 
 
 def fingerprint(fields: tuple[Field, ...]) -> str:

@@ -42,7 +42,13 @@ def dates_begin(connection: duckdb.DuckDBPyConnection, table: str, said: str) ->
     return First.MONTH if second_no_month > no_month else First.DAY
 
 
-def family_first(connection: duckdb.DuckDBPyConnection, table: str, words: str, homes: list[str], born: str | None = None) -> bool:
+def family_first(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    words: str,
+    homes: list[str],
+    born: str | None = None,
+) -> bool:
     """Of full names, `words` (SQL: the words of a row's name): whether people of one home share the first word rather than the last.
 
     `homes`: SQL of what people of one household share, an address or a contact. Two people are told apart by their birth dates, `born`; where there
@@ -53,7 +59,8 @@ def family_first(connection: duckdb.DuckDBPyConnection, table: str, words: str, 
     records = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     every = 1 + (records[0] if records else 0) // LOOKED_AT
     held = " UNION ALL ".join(
-        f"SELECT {number} AS kind, {home} AS home, words[1] AS one, words[-1] AS other, born FROM named" for number, home in enumerate(homes)
+        f"SELECT {number} AS kind, {home} AS home, words[1] AS one, words[-1] AS other, born FROM named"
+        for number, home in enumerate(homes)
     )
     apart = "AND hamming(l.born, r.born) > 2" if born else ""
     found = connection.execute(

@@ -25,7 +25,9 @@ class Hashes:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        ids = np.asarray(connection.execute("SELECT id FROM linkage_records").fetchnumpy()["id"], np.int64)
+        ids = np.asarray(
+            connection.execute("SELECT id FROM linkage_records").fetchnumpy()["id"], np.int64
+        )
         self.ids = np.arange(len(ids)) if ids.max(initial=-1) == len(ids) - 1 else np.sort(ids)
         self._single: dict[str, Hashed] = {}
         self._every: dict[str, list[tuple[Places, Hashed]]] = {}
@@ -45,7 +47,10 @@ class Hashes:
         new = sorted(set(expressions) - set(self._single))
         if not new:
             return
-        columns = ", ".join(f"CASE WHEN ({sql}) IS NULL THEN 0::UBIGINT ELSE hash(({sql})::VARCHAR) END AS h{number}" for number, sql in enumerate(new))
+        columns = ", ".join(
+            f"CASE WHEN ({sql}) IS NULL THEN 0::UBIGINT ELSE hash(({sql})::VARCHAR) END AS h{number}"
+            for number, sql in enumerate(new)
+        )
         # Arrow's columns are made on all processors; numpy's on one.
         rows = self.connection.sql(f"SELECT id, {columns} FROM linkage_records").to_arrow_table()
         places = self.places(rows["id"].to_numpy().astype(np.int64))
@@ -89,7 +94,12 @@ class Hashes:
         answer = Hashes.__new__(Hashes)
         answer.connection, answer.ids = self.connection, self.ids[:records]
         answer._single = {sql: values[:records] for sql, values in self._single.items()}
-        answer._every = {sql: [(places[places < records], values[places < records]) for places, values in several] for sql, several in self._every.items()}
+        answer._every = {
+            sql: [
+                (places[places < records], values[places < records]) for places, values in several
+            ]
+            for sql, several in self._every.items()
+        }
         return answer
 
 
@@ -132,7 +142,9 @@ def perhaps_shared(values: Hashed) -> NDArray[np.bool_]:
 
 def mixed(one: Hashed, other: Hashed) -> Hashed:
     """One hash of two."""
-    answer: Hashed = one ^ (other + np.uint64(0x9E3779B97F4A7C15) + (one << np.uint64(6)) + (one >> np.uint64(2)))
+    answer: Hashed = one ^ (
+        other + np.uint64(0x9E3779B97F4A7C15) + (one << np.uint64(6)) + (one >> np.uint64(2))
+    )
     return answer
 
 

@@ -27,7 +27,12 @@ WITNESSES = 50
 FEW_SLIPS = 0.005
 
 
-def add_codes(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], aliases: str | None = None, scheme: str | None = None) -> tuple[int, str]:
+def add_codes(
+    connection: duckdb.DuckDBPyConnection,
+    columns: tuple[str, ...],
+    aliases: str | None = None,
+    scheme: str | None = None,
+) -> tuple[int, str]:
     """Make `linkage_codes(id, code)`, the records whose number is believed; answers how many codes, and the `scheme` given or found.
 
     `aliases` is a table (`old`, `new`) of corrected and changed numbers, applied, as often as they lead on, before anything else.
@@ -64,7 +69,9 @@ def apply_aliases(connection: duckdb.DuckDBPyConnection, aliases: str) -> None:
             UNION ALL SELECT ways.old, corrected.new, steps + 1 FROM ways JOIN corrected ON ways.new = corrected.old WHERE steps < 20)
         SELECT old, arg_max(new, (steps, new)) AS new FROM ways GROUP BY old"""
     )
-    connection.execute("UPDATE linkage_records SET number = new FROM linkage_renumbered WHERE number = old")
+    connection.execute(
+        "UPDATE linkage_records SET number = new FROM linkage_renumbered WHERE number = old"
+    )
     connection.execute("DROP TABLE linkage_renumbered")
 
 

@@ -68,10 +68,15 @@ class About:
         """Raises KeptError for what another version has kept."""
         said = json.loads(text)
         if said["version"] != VERSION or said["duckdb"] != duckdb.__version__:
-            raise KeptError("the stages were kept by another version of this program; link all records anew with --stages")
+            raise KeptError(
+                "the stages were kept by another version of this program; link all records anew with --stages"
+            )
         columns = tuple(said["columns"])
         return cls(
-            Spelling(columns, Habits(First(said["habits"]["dates_begin"]), bool(said["habits"]["family_first"]))),
+            Spelling(
+                columns,
+                Habits(First(said["habits"]["dates_begin"]), bool(said["habits"]["family_first"])),
+            ),
             tuple(named(columns, said["passes"])),
             said["scheme"],
             Model.from_json(json.dumps(said["model"])),
@@ -79,7 +84,9 @@ class About:
         )
 
 
-def keep(connection: duckdb.DuckDBPyConnection, into: str, about: About, hashes: Hashes, shares: Shares) -> None:
+def keep(
+    connection: duckdb.DuckDBPyConnection, into: str, about: About, hashes: Hashes, shares: Shares
+) -> None:
     """Copy the stages into the attached database `into`, and beside them what later records need."""
     made = "SELECT table_name FROM duckdb_tables() WHERE temporary AND table_name LIKE 'linkage_%' ORDER BY ALL"
     for (name,) in connection.execute(made).fetchall():
@@ -90,21 +97,44 @@ def keep(connection: duckdb.DuckDBPyConnection, into: str, about: About, hashes:
         FROM temp.linkage_clusters AS clusters JOIN temp.linkage_names AS names USING (first) JOIN temp.linkage_keys AS called ON called.key = names.cluster"""
     )
     connection.execute(f"CREATE TABLE {into}.linkage_about AS SELECT ? AS about", [about.to_json()])
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {into}.linkage_decided (one VARCHAR, other VARCHAR, same BOOLEAN)")
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {into}.linkage_aliases (old VARCHAR, new VARCHAR)")
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {into}.linkage_decided (one VARCHAR, other VARCHAR, same BOOLEAN)"
+    )
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {into}.linkage_aliases (old VARCHAR, new VARCHAR)"
+    )
     oversized = oversized_of(hashes, about.passes)
     _put(connection, f"{into}.linkage_oversized", pa.table({"key": oversized}))
     connection.execute(f"CREATE TABLE {into}.linkage_index (key UINTEGER, id INTEGER)")
     for salt in salts(about):
         keys, places = salted(hashes, about, oversized, salt)
-        _put(connection, f"{into}.linkage_index", pa.table({"key": keys, "id": hashes.ids[places].astype(np.int32)}), add=True)
+        _put(
+            connection,
+            f"{into}.linkage_index",
+            pa.table({"key": keys, "id": hashes.ids[places].astype(np.int32)}),
+            add=True,
+        )
     frequent = []
     for name in about.rare:
         value, first = np.unique(hashes.single(name), return_index=True)
         share = shares.logs[name][first]
         there = (share > about.rare[name] + 0.01) & (value != 0)
-        frequent.append(pa.table({"kind": pa.array([name] * int(there.sum()), pa.string()), "value": value[there], "share": share[there]}))
-    empty = pa.table({"kind": pa.array([], pa.string()), "value": pa.array([], pa.uint64()), "share": pa.array([], pa.float32())})
+        frequent.append(
+            pa.table(
+                {
+                    "kind": pa.array([name] * int(there.sum()), pa.string()),
+                    "value": value[there],
+                    "share": share[there],
+                }
+            )
+        )
+    empty = pa.table(
+        {
+            "kind": pa.array([], pa.string()),
+            "value": pa.array([], pa.uint64()),
+            "share": pa.array([], pa.float32()),
+        }
+    )
     _put(connection, f"{into}.linkage_frequent", pa.concat_tables([empty, *frequent]))
 
 
@@ -115,7 +145,9 @@ def read_about(connection: duckdb.DuckDBPyConnection, kept: str) -> About:
     except duckdb.Error:
         row = None
     if row is None:
-        raise KeptError("the file has no stages that records can be linked to; make it with `register link ... --stages`")
+        raise KeptError(
+            "the file has no stages that records can be linked to; make it with `register link ... --stages`"
+        )
     return About.from_json(row[0])
 
 
@@ -145,7 +177,9 @@ def salted(hashes: Hashes, about: About, oversized: Short, salt: int) -> tuple[S
     if salt >= CONTACT:
         several = hashes.every(CONTACTS[salt - CONTACT])
         values = np.concatenate([np.zeros(0, np.uint64), *(value for _, value in several)])
-        return short(values, salt), np.concatenate([np.zeros(0, np.int64), *(places for places, _ in several)])
+        return short(values, salt), np.concatenate(
+            [np.zeros(0, np.int64), *(places for places, _ in several)]
+        )
     if salt == NUMBER:
         value = hashes.single("number")
         there = np.flatnonzero(value)
@@ -153,22 +187,35 @@ def salted(hashes: Hashes, about: About, oversized: Short, salt: int) -> tuple[S
     one = about.passes[salt]
     places, whole = one.keys(hashes)
     keys = short(whole, salt)
-    crowded = np.isin(keys, oversized) if one.second and len(oversized) else np.zeros(len(keys), np.bool_)
+    crowded = (
+        np.isin(keys, oversized) if one.second and len(oversized) else np.zeros(len(keys), np.bool_)
+    )
     if not crowded.any():
         return keys, places
     split_places, split = one.keys(hashes, split=True)
     inside = np.isin(split_places, places[crowded])
-    return np.concatenate([keys[~crowded], short(split[inside], salt + 32)]), np.concatenate([places[~crowded], split_places[inside]])
+    return np.concatenate([keys[~crowded], short(split[inside], salt + 32)]), np.concatenate(
+        [places[~crowded], split_places[inside]]
+    )
 
 
 def short(keys: Hashed, salt: int) -> Short:
     """32 bits of each key, others in each pass; two keys in four billion fall together, and make a pair that is compared for nothing."""
     multiplier = np.uint64(0x9E3779B97F4A7C15)
-    answer: Short = (((keys ^ np.uint64(salt * 0x632BE59BD9B4E019 & 0xFFFFFFFFFFFFFFFF)) * multiplier) >> np.uint64(32)).astype(np.uint32)
+    answer: Short = (
+        ((keys ^ np.uint64(salt * 0x632BE59BD9B4E019 & 0xFFFFFFFFFFFFFFFF)) * multiplier)
+        >> np.uint64(32)
+    ).astype(np.uint32)
     return answer
 
 
-def _put(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, *, add: bool = False) -> None:
+def _put(
+    connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table, *, add: bool = False
+) -> None:
     connection.register("linkage_put", table)
-    connection.execute(f"INSERT INTO {name} FROM linkage_put" if add else f"CREATE TABLE {name} AS FROM linkage_put")
+    connection.execute(
+        f"INSERT INTO {name} FROM linkage_put"
+        if add
+        else f"CREATE TABLE {name} AS FROM linkage_put"
+    )
     connection.unregister("linkage_put")

@@ -17,13 +17,21 @@ TOGETHER = 1_000_000
 """The records of so many pairs at a time, or as many as there are records, are looked up together."""
 
 
-def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequence[Field], one: Places, other: Places) -> Hashed:
+def patterns(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    fields: Sequence[Field],
+    one: Places,
+    other: Places,
+) -> Hashed:
     """The levels of all fields in one number for each pair of ids, (pairs,): what `fields.pattern` says of the two records."""
     hashes.read(looked_at(fields))
     left, right = hashes.places(one), hashes.places(other)
     answer = np.zeros(len(one), np.uint64)
     asked = np.zeros(len(one), np.uint32)
-    for place, (alike, rest) in enumerate(side_by_side(lambda field: _told(hashes, field, left, right), fields)):
+    for place, (alike, rest) in enumerate(
+        side_by_side(lambda field: _told(hashes, field, left, right), fields)
+    ):
         answer |= alike.astype(np.uint64) << np.uint64(BITS * place)
         asked[rest] |= np.uint32(1 << place)
     rest = np.flatnonzero(asked)
@@ -34,7 +42,9 @@ def patterns(connection: duckdb.DuckDBPyConnection, hashes: Hashes, fields: Sequ
     return answer
 
 
-def _told(hashes: Hashes, field: Field, left: Places, right: Places) -> tuple[NDArray[np.bool_], Places]:
+def _told(
+    hashes: Hashes, field: Field, left: Places, right: Places
+) -> tuple[NDArray[np.bool_], Places]:
     """Which pairs are on the first level, and which have to be looked at."""
     known, same = hashes.single(field.known), hashes.single(field.same)
     there = (known[left] != 0) & (known[right] != 0)
@@ -45,12 +55,30 @@ def _told(hashes: Hashes, field: Field, left: Places, right: Places) -> tuple[ND
     return alike, np.flatnonzero(there & ~alike)
 
 
-def _looked_at(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], one: Places, other: Places, asked: NDArray[np.uint32]) -> Hashed:
+def _looked_at(
+    connection: duckdb.DuckDBPyConnection,
+    fields: Sequence[Field],
+    one: Places,
+    other: Places,
+    asked: NDArray[np.uint32],
+) -> Hashed:
     """The levels of the fields that are `asked` for, a bit for each."""
-    pairs = pa.table({"pair": np.arange(len(one), dtype=np.int32), "one": one.astype(np.int32), "other": other.astype(np.int32), "asked": asked})
-    levels = " + ".join(f"CASE WHEN asked & {1 << place} > 0 THEN {field.level()}::UBIGINT << {BITS * place} ELSE 0 END" for place, field in enumerate(fields))
+    pairs = pa.table(
+        {
+            "pair": np.arange(len(one), dtype=np.int32),
+            "one": one.astype(np.int32),
+            "other": other.astype(np.int32),
+            "asked": asked,
+        }
+    )
+    levels = " + ".join(
+        f"CASE WHEN asked & {1 << place} > 0 THEN {field.level()}::UBIGINT << {BITS * place} ELSE 0 END"
+        for place, field in enumerate(fields)
+    )
     # Batches are what DuckDB shares out over processors.
-    connection.register("linkage_rest", pa.Table.from_batches(pairs.to_batches(max_chunksize=BATCH)))
+    connection.register(
+        "linkage_rest", pa.Table.from_batches(pairs.to_batches(max_chunksize=BATCH))
+    )
     rows = connection.sql(
         f"SELECT pair, {levels} AS levels FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
     ).to_arrow_table()

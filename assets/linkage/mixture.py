@@ -64,15 +64,25 @@ def beginnings(fields: Sequence[Field], chance: Floats) -> Floats:
     theta[RANDOM] = chance
     for place, field in enumerate(fields):
         several = slice(1, len(field.levels) + 1)
-        match, household = (np.asarray([getattr(level, kind) for level in field.levels]) for kind in ("match", "household"))
-        for kind, said in ((CAREFUL, match), (MOVED, match), (CARELESS, np.sqrt(match)), (HOUSEHOLD, household)):
+        match, household = (
+            np.asarray([getattr(level, kind) for level in field.levels])
+            for kind in ("match", "household")
+        )
+        for kind, said in (
+            (CAREFUL, match),
+            (MOVED, match),
+            (CARELESS, np.sqrt(match)),
+            (HOUSEHOLD, household),
+        ):
             theta[kind, place, several] = said / said.sum()
         if field.group == "place":
             theta[MOVED, place] = STAYED * theta[CAREFUL, place] + (1 - STAYED) * chance[place]
     return theta
 
 
-def log_likelihood(theta: Floats, levels: Ints, looked_at: NDArray[np.bool_] | None = None) -> Floats:
+def log_likelihood(
+    theta: Floats, levels: Ints, looked_at: NDArray[np.bool_] | None = None
+) -> Floats:
     """Natural logarithms of how likely the levels are in each kind: (kinds, rows)."""
     logs = np.log(np.maximum(theta, LEAST * LEAST))
     logs[:, :, 0] = 0.0
@@ -83,12 +93,18 @@ def log_likelihood(theta: Floats, levels: Ints, looked_at: NDArray[np.bool_] | N
     return found
 
 
-def learn(fields: Sequence[Field], counted: Counted, held_out: Sequence[frozenset[str]], chance: Floats) -> Floats:
+def learn(
+    fields: Sequence[Field], counted: Counted, held_out: Sequence[frozenset[str]], chance: Floats
+) -> Floats:
     """The distributions, (kinds, fields, 8), learned from all passes; `held_out` names each pass's own fields."""
     believed = beginnings(fields, chance)
     theta = believed.copy()
     worlds = [_world(fields, counted, number, own) for number, own in enumerate(held_out)]
-    worlds = [world for world in worlds if len(world.pairs) and world.looked_at.any() and not world.looked_at.all()]
+    worlds = [
+        world
+        for world in worlds
+        if len(world.pairs) and world.looked_at.any() and not world.looked_at.all()
+    ]
     mixes = [np.array([0.2, 0.05, 0.1, 0.15, 0.5]) for _ in worlds]
     shared = np.array([field.shared for field in fields])
     moves = np.array([field.group == "place" for field in fields])
@@ -150,7 +166,9 @@ def _mostly_careful(mix: Floats) -> Floats:
     return bounded
 
 
-def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves: NDArray[np.bool_]) -> Floats:
+def _maximise(
+    heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves: NDArray[np.bool_]
+) -> Floats:
     after = believed.copy()
     for kind in range(RANDOM):
         seen = heaps[kind].copy()
@@ -162,7 +180,11 @@ def _maximise(heaps: Floats, believed: Floats, shared: NDArray[np.bool_], moves:
             # Two of a household mostly agree on what households share: a kind that has found anything else leaves households to the matches.
             seen = _bounded(seen, prior, shared)
         elif kind in MATCHES:
-            seen = np.where((moves if kind == MOVED else False * moves)[:, None], seen, _bounded(seen, prior, shared))
+            seen = np.where(
+                (moves if kind == MOVED else False * moves)[:, None],
+                seen,
+                _bounded(seen, prior, shared),
+            )
         learned = (seen + PRIOR_PAIRS * prior) / (seen.sum(axis=1, keepdims=True) + PRIOR_PAIRS)
         changes = there & (shared[:, None] if kind == HOUSEHOLD else True)
         after[kind] = np.where(changes, np.maximum(learned, LEAST), believed[kind])

@@ -41,7 +41,9 @@ class Model:
 
     def check(self, fields: Sequence[Field]) -> None:
         """Raises ModelError unless it was learned for these fields and levels."""
-        if self.fields != tuple(one.name for one in fields) or self.levels != levels_of_fields(fields):
+        if self.fields != tuple(one.name for one in fields) or self.levels != levels_of_fields(
+            fields
+        ):
             raise ModelError(
                 f"the model was learned for the fields {', '.join(self.fields)}; "
                 f"the roles give {', '.join(one.name for one in fields)}; learn it anew without --model"
@@ -61,7 +63,12 @@ class Model:
                 {
                     "name": name,
                     "levels": [
-                        {"level": level, **dict(zip(KIND_NAMES, self.theta[:, place, number].tolist(), strict=True))}
+                        {
+                            "level": level,
+                            **dict(
+                                zip(KIND_NAMES, self.theta[:, place, number].tolist(), strict=True)
+                            ),
+                        }
                         for number, level in enumerate(self.levels[place], 1)
                     ],
                 }
@@ -76,14 +83,18 @@ class Model:
         try:
             said = json.loads(text)
             if said["version"] != VERSION:
-                raise ModelError(f"the model is of version {said['version']}, this program reads version {VERSION}; learn it anew")
+                raise ModelError(
+                    f"the model is of version {said['version']}, this program reads version {VERSION}; learn it anew"
+                )
             theta = np.ones((len(KIND_NAMES), len(said["fields"]), 8))
             for place, one in enumerate(said["fields"]):
                 for number, level in enumerate(one["levels"], 1):
                     theta[:, place, number] = [float(level[kind]) for kind in KIND_NAMES]
             return cls(
                 fields=tuple(one["name"] for one in said["fields"]),
-                levels=tuple(tuple(level["level"] for level in one["levels"]) for one in said["fields"]),
+                levels=tuple(
+                    tuple(level["level"] for level in one["levels"]) for one in said["fields"]
+                ),
                 theta=theta,
                 mix=np.array([float(said["mix"][kind]) for kind in KIND_NAMES]),
                 alike={name: float(share) for name, share in said["alike"].items()},

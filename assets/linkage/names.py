@@ -32,7 +32,9 @@ def name_clusters(connection: duckdb.DuckDBPyConnection, before: str | None = No
     without any, by its first key. Adds to `linkage_events(event, cluster, became)` which names have ceased, and which clusters were split.
     """
     run = connection.execute
-    run("CREATE OR REPLACE TEMP TABLE linkage_events (event VARCHAR, cluster VARCHAR, became VARCHAR)")
+    run(
+        "CREATE OR REPLACE TEMP TABLE linkage_events (event VARCHAR, cluster VARCHAR, became VARCHAR)"
+    )
     if before is None:
         run(
             """CREATE OR REPLACE TEMP TABLE linkage_names AS

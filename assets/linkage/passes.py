@@ -67,7 +67,9 @@ class Pass:
         """The fields that agree, in part or whole, because of the pass."""
         own = {atom.field for atom in self.atoms}
         # Mailboxes are mostly made of names.
-        return frozenset(own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own)
+        return frozenset(
+            own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own
+        )
 
     def keys(self, hashes: Hashes, *, split: bool = False) -> tuple[Places, Hashed]:
         """The key of every record that has all of the atoms, and its place; several where an atom is a list."""
@@ -82,11 +84,19 @@ class Pass:
         parts = [(places, key)]
         for atom in atoms:
             if atom.every:
-                parts = [longer for part in parts for longer in _with_every(*part, hashes.every(atom.sql), len(hashes))]
-        return np.concatenate([places[:0], *(places for places, _ in parts)]), np.concatenate([key[:0], *(key for _, key in parts)])
+                parts = [
+                    longer
+                    for part in parts
+                    for longer in _with_every(*part, hashes.every(atom.sql), len(hashes))
+                ]
+        return np.concatenate([places[:0], *(places for places, _ in parts)]), np.concatenate(
+            [key[:0], *(key for _, key in parts)]
+        )
 
 
-def _with_every(places: Places, key: Hashed, several: Iterable[tuple[Places, Hashed]], records: int) -> Iterator[tuple[Places, Hashed]]:
+def _with_every(
+    places: Places, key: Hashed, several: Iterable[tuple[Places, Hashed]], records: int
+) -> Iterator[tuple[Places, Hashed]]:
     """The keys made longer by each value of a list, of the records that have it."""
     there, keyed = np.zeros(records, np.bool_), np.zeros(records, np.uint64)
     there[places], keyed[places] = True, key
@@ -102,12 +112,30 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     # column that must be there: atoms as name, field, SQL, what leaves them whole, list
     "given": (
         ("given name", "given", "given", "exact", False),
-        ("given name, beginning", "given", "CASE WHEN length(given) >= 3 THEN given[1:3] END", "start", False),
+        (
+            "given name, beginning",
+            "given",
+            "CASE WHEN length(given) >= 3 THEN given[1:3] END",
+            "start",
+            False,
+        ),
     ),
     "family": (
         ("family name", "family", "family", "exact", False),
-        ("family name, beginning", "family", "CASE WHEN length(family) >= 3 THEN family[1:4] END", "start", False),
-        ("family name, end", "family", "CASE WHEN length(family) >= 3 THEN right(family, 4) END", "end", False),
+        (
+            "family name, beginning",
+            "family",
+            "CASE WHEN length(family) >= 3 THEN family[1:4] END",
+            "start",
+            False,
+        ),
+        (
+            "family name, end",
+            "family",
+            "CASE WHEN length(family) >= 3 THEN right(family, 4) END",
+            "end",
+            False,
+        ),
     ),
     "names": (("any name", "name", "names", "exact", True),),
     "born": (
@@ -131,8 +159,26 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
 }
 PARTS_LEFT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
 """Of the pairs whose field has a slip, in what share this part of it is left whole."""
-RIGHT = {"given": 0.86, "family": 0.84, "born": 0.90, "place": 0.75, "email": 0.65, "phone": 0.65, "number": 0.85, "organisation": 0.7}
-SLIPPED = {"given": 0.07, "family": 0.08, "born": 0.07, "place": 0.1, "email": 0.1, "phone": 0.04, "number": 0.1, "organisation": 0.1}
+RIGHT = {
+    "given": 0.86,
+    "family": 0.84,
+    "born": 0.90,
+    "place": 0.75,
+    "email": 0.65,
+    "phone": 0.65,
+    "number": 0.85,
+    "organisation": 0.7,
+}
+SLIPPED = {
+    "given": 0.07,
+    "family": 0.08,
+    "born": 0.07,
+    "place": 0.1,
+    "email": 0.1,
+    "phone": 0.04,
+    "number": 0.1,
+    "organisation": 0.1,
+}
 """Of one person's pairs, in how many a field is the same, or the same but for a slip."""
 CARELESS, WORSE = 0.25, 1.5
 """So many pairs are worse in every field, by so much: errors do not come alone."""
@@ -143,8 +189,12 @@ def atoms_of(columns: Iterable[str]) -> list[Atom]:
     there = tuple(columns)
     if {"street", "house"} <= set(there):
         there = (*there, "home")
-    found = [Atom(*said) for column, several in _ATOMS.items() if column in there for said in several]
-    return found + [Atom(column, column, column, "exact") for column in there if column.startswith("text")]
+    found = [
+        Atom(*said) for column, several in _ATOMS.items() if column in there for said in several
+    ]
+    return found + [
+        Atom(column, column, column, "exact") for column in there if column.startswith("text")
+    ]
 
 
 def spelling(one: Pass) -> tuple[str, ...]:
@@ -159,7 +209,9 @@ def named(columns: Iterable[str], spelt: Iterable[Iterable[str]]) -> list[Pass]:
     for names in spelt:
         atoms = [name for name in names if not name.startswith("(")]
         if all(name in there for name in atoms):
-            second = next((there.get(name.strip("()")) for name in names if name.startswith("(")), None)
+            second = next(
+                (there.get(name.strip("()")) for name in names if name.startswith("(")), None
+            )
             found.append(Pass(tuple(there[name] for name in atoms), second))
     return found
 
@@ -174,7 +226,10 @@ class _Imagined:
 
     def __post_init__(self) -> None:
         random = np.random.default_rng(SEED)
-        state: dict[str, NDArray[np.float64]] = {one: random.random(IMAGINED) for one in [*RIGHT, *sorted({atom.field for atom in self.atoms} - set(RIGHT))]}
+        state: dict[str, NDArray[np.float64]] = {
+            one: random.random(IMAGINED)
+            for one in [*RIGHT, *sorted({atom.field for atom in self.atoms} - set(RIGHT))]
+        }
         swapped = random.random(IMAGINED) < 0.03
         slips = {one: random.random(IMAGINED) for one in state}
         careless = random.random(IMAGINED) < CARELESS
@@ -184,13 +239,19 @@ class _Imagined:
         for atom in self.atoms:
             known = random.random(IMAGINED) < self.full[atom.name] ** 2
             if atom.field == "name":
-                both[atom.name] = known & ((state["given"] < RIGHT["given"]) | (state["family"] < RIGHT["family"]))
+                both[atom.name] = known & (
+                    (state["given"] < RIGHT["given"]) | (state["family"] < RIGHT["family"])
+                )
                 continue
             right, slipped = RIGHT.get(atom.field, 0.75), SLIPPED.get(atom.field, 0.1)
             # The parts of an address slip one by one, but change together when somebody moves.
             own = state[atom.field]
             if atom.field == "place":
-                own = np.where(moved < right + slipped, random.random(IMAGINED) * np.where(careless, WORSE, 1.0) * (right + slipped), 1.0)
+                own = np.where(
+                    moved < right + slipped,
+                    random.random(IMAGINED) * np.where(careless, WORSE, 1.0) * (right + slipped),
+                    1.0,
+                )
             whole = own < right
             left = (own < right + slipped) & (slips[atom.field] < PARTS_LEFT[atom.survives])
             if atom.survives == "end" and atom.field == "family":
@@ -206,7 +267,9 @@ class _Imagined:
 def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
     """The passes to open, best first, by a count of every atom over a sample of the records."""
     atoms, records = atoms_of(columns), len(hashes)
-    hashes.read([atom.sql for atom in atoms if not atom.every], [atom.sql for atom in atoms if atom.every])
+    hashes.read(
+        [atom.sql for atom in atoms if not atom.every], [atom.sql for atom in atoms if atom.every]
+    )
     alike, full = _selectivity(hashes, atoms)
     imagined = _Imagined(atoms, full)
     if records < 2:
@@ -215,7 +278,9 @@ def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
     households = _households(hashes, atoms)
     offers: list[tuple[tuple[Atom, ...], float]] = []
     for size in (1, 2, 3):
-        for several in itertools.combinations([atom for atom in atoms if full[atom.name] > 0], size):
+        for several in itertools.combinations(
+            [atom for atom in atoms if full[atom.name] > 0], size
+        ):
             own = {atom.field for atom in several}
             if len(own) < size or ("name" in own and own & {"given", "family"}):
                 continue
@@ -255,7 +320,9 @@ def _rest(records: int) -> list[Pass]:
 def _households(hashes: Hashes, atoms: list[Atom]) -> float:
     """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
     named, records = {atom.name: atom for atom in atoms}, len(hashes)
-    home = next((named[name] for name in ("street and number", "street", "postcode") if name in named), None)
+    home = next(
+        (named[name] for name in ("street and number", "street", "postcode") if name in named), None
+    )
     if home is None or not {"family name", "given name"} <= set(named):
         return 0.0
     size = min(records, SAMPLE)
@@ -267,15 +334,25 @@ def _households(hashes: Hashes, atoms: list[Atom]) -> float:
         return float((n * (n - 1) / 2).sum())
 
     family = named["family name"]
-    found = (pairs(family, home) - pairs(family, home, named["given name"])) * (records / size) ** 2 / records
+    found = (
+        (pairs(family, home) - pairs(family, home, named["given name"]))
+        * (records / size) ** 2
+        / records
+    )
     # More than that are no households, but people whose first names are badly kept.
     return min(found, MOST_IN_A_HOUSEHOLD)
 
 
-def _second(several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]) -> Atom | None:
+def _second(
+    several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]
+) -> Atom | None:
     """What splits an oversized block best: the most selective atom of another field that most records have."""
     fields = {atom.field for atom in several}
-    others = [atom for atom in atoms if atom.field not in fields and not atom.every and full[atom.name] >= 0.5]
+    others = [
+        atom
+        for atom in atoms
+        if atom.field not in fields and not atom.every and full[atom.name] >= 0.5
+    ]
     return min(others, key=lambda atom: (alike[atom.name], atom.name), default=None)
 
 

@@ -56,7 +56,14 @@ class _Edges:
     vetoed: Mask
 
     def where(self, mask: Mask) -> _Edges:
-        return _Edges(self.one[mask], self.other[mask], self.total[mask], self.known[mask], self.best[mask], self.vetoed[mask])
+        return _Edges(
+            self.one[mask],
+            self.other[mask],
+            self.total[mask],
+            self.known[mask],
+            self.best[mask],
+            self.vetoed[mask],
+        )
 
     def ends(self, count: int) -> Mask:
         """Which of so many nodes have an edge."""
@@ -67,7 +74,9 @@ class _Edges:
     def numbered(self, there: Mask) -> _Edges:
         """With numbers that count only the nodes that are there."""
         number = np.cumsum(there) - 1
-        return _Edges(number[self.one], number[self.other], self.total, self.known, self.best, self.vetoed)
+        return _Edges(
+            number[self.one], number[self.other], self.total, self.known, self.best, self.vetoed
+        )
 
     def relabelled(self, label: Ints) -> _Edges:
         """Between the groups of the labels; edges that fell together are one."""
@@ -76,7 +85,13 @@ class _Edges:
         low, high = np.minimum(one, other)[between], np.maximum(one, other)[between]
         order = np.lexsort((high, low))
         low, high = low[order], high[order]
-        starts = np.flatnonzero(np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])) if len(low) else np.zeros(0, np.int64)
+        starts = (
+            np.flatnonzero(
+                np.concatenate([[True], (low[1:] != low[:-1]) | (high[1:] != high[:-1])])
+            )
+            if len(low)
+            else np.zeros(0, np.int64)
+        )
         if not len(starts):
             nothing = np.zeros(0)
             return _Edges(low, high, nothing, nothing, nothing, np.zeros(0, np.bool_))
@@ -92,7 +107,15 @@ class _Edges:
 
 
 def refine(
-    count: int, one: Ints, other: Ints, weight: Floats, vetoed: Mask, code: Ints, source: Ints | None = None, size: Floats | None = None, strong: float = STRONG
+    count: int,
+    one: Ints,
+    other: Ints,
+    weight: Floats,
+    vetoed: Mask,
+    code: Ints,
+    source: Ints | None = None,
+    size: Floats | None = None,
+    strong: float = STRONG,
 ) -> Ints:
     """The smallest member of each node's cluster.
 
@@ -103,14 +126,20 @@ def refine(
     label = node = np.arange(count, dtype=np.int64)
     size = np.ones(count) if size is None else np.maximum(size, 1.0)
     held = _bit_of_each(source) if source is not None else np.zeros((count, 1), np.uint64)
-    edges = _Edges(one, other, np.clip(weight, *BOUNDS), np.ones(len(one)), weight.astype(np.float64), vetoed).relabelled(label)
+    edges = _Edges(
+        one, other, np.clip(weight, *BOUNDS), np.ones(len(one)), weight.astype(np.float64), vetoed
+    ).relabelled(label)
     while True:
         # Most are settled soon: in each round, those that still have a link are numbered anew.
         linked = edges.ends(len(node))
         node, size, code, held = node[linked], size[linked], code[linked], held[linked]
         edges = edges.numbered(linked)
         foes = np.sort((edges.one * len(node) + edges.other)[edges.vetoed])
-        edges.vetoed |= (code[edges.one] >= 0) & (code[edges.other] >= 0) & (code[edges.one] != code[edges.other])
+        edges.vetoed |= (
+            (code[edges.one] >= 0)
+            & (code[edges.other] >= 0)
+            & (code[edges.one] != code[edges.other])
+        )
         edges.vetoed |= (held[edges.one] & held[edges.other]).any(axis=1)
         joined, into = _mutual_best(edges, size, code, foes, strong)
         if not len(joined):
@@ -139,14 +168,18 @@ def _bit_of_each(source: Ints) -> NDArray[np.uint64]:
     return held
 
 
-def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: float) -> tuple[Ints, Ints]:
+def _mutual_best(
+    edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: float
+) -> tuple[Ints, Ints]:
     """The pairs of groups that are each other's best and may join: (larger, smaller). `foes` are vetoed pairs, as one number each."""
     count = len(size)
     everyone = size[edges.one] * size[edges.other]
     mean = (edges.total + UNSEEN * (everyone - edges.known)) / everyone
     fit = ~edges.vetoed & (mean >= CLEARLY_AGAINST) & (edges.best >= strong)
     contested = _contested(edges.one[fit], edges.other[fit], mean[fit], code, count)
-    fit &= ~(contested[edges.one] & (code[edges.other] >= 0)) & ~(contested[edges.other] & (code[edges.one] >= 0))
+    fit &= ~(contested[edges.one] & (code[edges.other] >= 0)) & ~(
+        contested[edges.other] & (code[edges.one] >= 0)
+    )
     torn = _torn(edges.one[fit], edges.other[fit], mean[fit], foes, count)
     fit &= ~torn[edges.one] & ~torn[edges.other]
     if not fit.any():
@@ -154,7 +187,11 @@ def _mutual_best(edges: _Edges, size: Floats, code: Ints, foes: Ints, strong: fl
     one, other, mean = edges.one[fit], edges.other[fit], mean[fit]
     # Weights to two decimals: sums in another order must not decide.
     mean = np.round(mean, 2)
-    ends, friend, near = np.concatenate([one, other]), np.concatenate([other, one]), np.concatenate([mean, mean])
+    ends, friend, near = (
+        np.concatenate([one, other]),
+        np.concatenate([other, one]),
+        np.concatenate([mean, mean]),
+    )
     several = np.bincount(ends, minlength=count)[ends] > 1
     best = np.full(count, -1, np.int64)
     best[ends[~several]] = friend[~several]
@@ -179,7 +216,9 @@ def _contested(one: Ints, other: Ints, mean: Floats, code: Ints, count: int) -> 
     group, near, codes = group[order], near[order], codes[order]
     starts = np.flatnonzero(begins(group))
     lengths = np.diff(np.append(starts, len(group)))
-    rival = (codes != np.repeat(codes[starts], lengths)) & (near >= np.repeat(near[starts], lengths) - RIVAL_MARGIN)
+    rival = (codes != np.repeat(codes[starts], lengths)) & (
+        near >= np.repeat(near[starts], lengths) - RIVAL_MARGIN
+    )
     contested[group[rival]] = True
     return contested
 

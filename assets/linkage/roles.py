@@ -68,7 +68,16 @@ OTHER_WORDS = {
 }
 """Words that people use for a role, besides its own."""
 
-ONE_COLUMN = (Role.KEY, Role.CALL_NAME, Role.SOURCE, Role.BIRTH_DATE, Role.BIRTH_YEAR, Role.BIRTH_MONTH, Role.BIRTH_DAY, Role.IDENTITY_NUMBER)
+ONE_COLUMN = (
+    Role.KEY,
+    Role.CALL_NAME,
+    Role.SOURCE,
+    Role.BIRTH_DATE,
+    Role.BIRTH_YEAR,
+    Role.BIRTH_MONTH,
+    Role.BIRTH_DAY,
+    Role.IDENTITY_NUMBER,
+)
 """Roles that make sense once in a table."""
 
 
@@ -105,18 +114,33 @@ class Roles:
 
         Raises RolesError that names the column and the word that is no role.
         """
-        if isinstance(said, Mapping) and len(said) == 1 and next(iter(said)) in ("columns", "roles"):
+        if (
+            isinstance(said, Mapping)
+            and len(said) == 1
+            and next(iter(said)) in ("columns", "roles")
+        ):
             said = next(iter(said.values()))
         if not isinstance(said, Mapping) or not said:
-            raise RolesError("roles: expected a mapping of columns to roles, such as `surname: family_name`")
-        pairs = [(str(left), str(one)) for left, right in said.items() for one in (right if isinstance(right, list) else [right]) if one is not None]
-        if any(role_of(right) is None for _, right in pairs) and all(role_of(left) is not None for left, _ in pairs):
+            raise RolesError(
+                "roles: expected a mapping of columns to roles, such as `surname: family_name`"
+            )
+        pairs = [
+            (str(left), str(one))
+            for left, right in said.items()
+            for one in (right if isinstance(right, list) else [right])
+            if one is not None
+        ]
+        if any(role_of(right) is None for _, right in pairs) and all(
+            role_of(left) is not None for left, _ in pairs
+        ):
             pairs = [(right, left) for left, right in pairs]
         found: dict[Role, list[str]] = {}
         for column, word in pairs:
             role = role_of(word)
             if role is None:
-                raise RolesError(f"roles: column {column} has the unknown role {word}; the roles are {', '.join(Role)}")
+                raise RolesError(
+                    f"roles: column {column} has the unknown role {word}; the roles are {', '.join(Role)}"
+                )
             found.setdefault(role, []).append(column)
         columns = [column for several in found.values() for column in several]
         twice = next((column for column in columns if columns.count(column) > 1), None)
@@ -124,7 +148,11 @@ class Roles:
             raise RolesError(f"roles: column {twice} has several roles; give it one")
         for role in ONE_COLUMN:
             if len(found.get(role, ())) > 1:
-                raise RolesError(f"roles: {role} is the role of {len(found[role])} columns ({', '.join(found[role])}); give it to one")
+                raise RolesError(
+                    f"roles: {role} is the role of {len(found[role])} columns ({', '.join(found[role])}); give it to one"
+                )
         if not set(found) - {Role.KEY, Role.SOURCE}:
-            raise RolesError("roles: no column says anything about a person; give at least a name, a birth date, a contact or an address")
+            raise RolesError(
+                "roles: no column says anything about a person; give at least a name, a birth date, a contact or an address"
+            )
         return cls({role: tuple(columns) for role, columns in found.items()})

@@ -36,22 +36,59 @@ def rarity(fields: Sequence[Field], *, shared: bool) -> str:
     return f"({' + '.join(parts)})::FLOAT" if parts else "0::FLOAT"
 
 
-def compare(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], pairs: str, into: str) -> None:
+def compare(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    shares: Shares,
+    fields: tuple[Field, ...],
+    pairs: str,
+    into: str,
+) -> None:
     """Make `into(one, other, passes, pattern, rare_personal, rare_shared)` of the pairs (one, other, passes)."""
     rows = connection.execute(f"SELECT one, other, passes FROM {pairs}").fetchnumpy()
     one, other = (np.asarray(rows[name], np.int64) for name in ("one", "other"))
-    _write(connection, hashes, shares, fields, rows, patterns(connection, hashes, fields, one, other), into)
+    _write(
+        connection,
+        hashes,
+        shares,
+        fields,
+        rows,
+        patterns(connection, hashes, fields, one, other),
+        into,
+    )
 
 
-def unsaid(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], field: str, pairs: str, into: str) -> None:
+def unsaid(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    shares: Shares,
+    fields: tuple[Field, ...],
+    field: str,
+    pairs: str,
+    into: str,
+) -> None:
     """Make `into`, as `compare` does, of pairs that were compared, as if one field were missing in all of them."""
     rows = connection.execute(f"SELECT one, other, passes, pattern FROM {pairs}").fetchnumpy()
     place = [one.name for one in fields].index(field)
-    _write(connection, hashes, shares, fields, rows, np.asarray(rows["pattern"], np.uint64) & ~np.uint64((WIDTH - 1) << (BITS * place)), into)
+    _write(
+        connection,
+        hashes,
+        shares,
+        fields,
+        rows,
+        np.asarray(rows["pattern"], np.uint64) & ~np.uint64((WIDTH - 1) << (BITS * place)),
+        into,
+    )
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], rows: Mapping[str, Any], found: Hashed, into: str
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    shares: Shares,
+    fields: tuple[Field, ...],
+    rows: Mapping[str, Any],
+    found: Hashed,
+    into: str,
 ) -> None:
     one = np.asarray(rows["one"], np.int64)
     compared = {
@@ -67,7 +104,9 @@ def _write(
     connection.unregister("linkage_patterns")
 
 
-def _rare(fields: tuple[Field, ...], shares: Shares, places: Places, found: Hashed, *, shared: bool) -> NDArray[np.float32]:
+def _rare(
+    fields: tuple[Field, ...], shares: Shares, places: Places, found: Hashed, *, shared: bool
+) -> NDArray[np.float32]:
     """The sum of log2 of the shares of the values that agree, over the fields that households share, or do not; both records' share is the same."""
     total = np.zeros(len(found), np.float32)
     for place, field in enumerate(fields):
@@ -78,7 +117,9 @@ def _rare(fields: tuple[Field, ...], shares: Shares, places: Places, found: Hash
     return total
 
 
-def counted(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], compared: str) -> Counted:
+def counted(
+    connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], compared: str
+) -> Counted:
     """The compared pairs counted by passes, pattern, and what is known of them from codes."""
     rows = connection.execute(
         f"""SELECT passes, pattern, known, count(*)::DOUBLE AS n FROM (
@@ -87,12 +128,25 @@ def counted(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], comp
         GROUP BY ALL ORDER BY ALL"""
     ).fetchnumpy()
     levels = levels_of(np.asarray(rows["pattern"], np.uint64), len(fields))
-    return Counted(np.asarray(rows["passes"], np.int64), levels, np.asarray(rows["known"], np.int64), np.asarray(rows["n"], np.float64))
+    return Counted(
+        np.asarray(rows["passes"], np.int64),
+        levels,
+        np.asarray(rows["known"], np.int64),
+        np.asarray(rows["n"], np.float64),
+    )
 
 
-def weigh(connection: duckdb.DuckDBPyConnection, fields: Sequence[Field], model: Model, compared: str, into: str) -> None:
+def weigh(
+    connection: duckdb.DuckDBPyConnection,
+    fields: Sequence[Field],
+    model: Model,
+    compared: str,
+    into: str,
+) -> None:
     """Make `into(one, other, passes, pattern, weight)`: log2 of the odds of a match, to two decimals."""
-    rows = connection.execute(f"SELECT DISTINCT pattern FROM {compared} ORDER BY pattern").fetchnumpy()
+    rows = connection.execute(
+        f"SELECT DISTINCT pattern FROM {compared} ORDER BY pattern"
+    ).fetchnumpy()
     patterns = np.asarray(rows["pattern"], np.uint64)
     levels = levels_of(patterns, len(fields))
     logs = log_likelihood(model.theta, levels) * LOG2E + np.log2(model.mix)[:, None]
@@ -130,18 +184,34 @@ def twins(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> N
     share = model.mix[:HOUSEHOLD] / model.mix[:HOUSEHOLD].sum()
     if float(share @ model.theta[:HOUSEHOLD, place["given"], another]) > NAMES_KEPT_WELL:
         return np.zeros(len(levels), np.bool_)
-    alike = (levels[:, place["given"]] == another) & (levels[:, place["born"]] == 1) & (levels[:, place["family"]] == 1)
-    near = [levels[:, place[name]] == 1 for name in ("street", "postcode", "town", "email", "phone") if name in place]
-    numbered = levels[:, place["number"]] == 1 if "number" in place else np.zeros(len(levels), np.bool_)
-    answer: NDArray[np.bool_] = alike & ~numbered & np.logical_or.reduce([*near, np.zeros(len(levels), np.bool_)])
+    alike = (
+        (levels[:, place["given"]] == another)
+        & (levels[:, place["born"]] == 1)
+        & (levels[:, place["family"]] == 1)
+    )
+    near = [
+        levels[:, place[name]] == 1
+        for name in ("street", "postcode", "town", "email", "phone")
+        if name in place
+    ]
+    numbered = (
+        levels[:, place["number"]] == 1 if "number" in place else np.zeros(len(levels), np.bool_)
+    )
+    answer: NDArray[np.bool_] = (
+        alike & ~numbered & np.logical_or.reduce([*near, np.zeros(len(levels), np.bool_)])
+    )
     return answer
 
 
-def _usual(fields: Sequence[Field], model: Model, levels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _usual(
+    fields: Sequence[Field], model: Model, levels: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The sums of log2 of the usual share of what agrees, over fields that households do not share, and that they do."""
     sums = {False: np.zeros(len(levels)), True: np.zeros(len(levels))}
     for place, field in enumerate(fields):
         for number, level in enumerate(field.levels, 1):
             if level.share:
-                sums[field.shared] += np.where(levels[:, place] == number, np.log2(model.alike[level.share]), 0.0)
+                sums[field.shared] += np.where(
+                    levels[:, place] == number, np.log2(model.alike[level.share]), 0.0
+                )
     return sums[False], sums[True]

@@ -21,7 +21,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.linkage import calibration, candidates, chance, contacts, explain, fields, mixture, normalise, passes, scoring
+from assets.linkage import (
+    calibration,
+    candidates,
+    chance,
+    contacts,
+    explain,
+    fields,
+    mixture,
+    normalise,
+    passes,
+    scoring,
+)
 from assets.linkage.fields import BITS, Field
 from assets.linkage.hashes import Hashes, mixed
 from assets.linkage.mixture import Ints
@@ -62,16 +73,26 @@ class Standing:
     `table` has the column `id` (INTEGER, each once) besides those of the roles. Raises RolesError, ModelError.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, model: Model) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, model: Model
+    ) -> None:
         self.connection = connection
-        sql, self.columns = normalise.spelt(connection, table, roles, "id", normalise.habits_of(connection, table, roles))
+        sql, self.columns = normalise.spelt(
+            connection, table, roles, "id", normalise.habits_of(connection, table, roles)
+        )
         self.fields: tuple[Field, ...] = fields.fields_of(self.columns)
         self.model = model
         self.compared = 0
         self.lists = tuple(column for column in ("emails", "phones") if column in self.columns)
-        single = ", ".join(column for column in self.columns if column not in (*self.lists, "mailbox"))
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE linkage_said AS SELECT *, hash({single}) AS stamp FROM ({sql})")
-        connection.execute("CREATE TEMP TABLE IF NOT EXISTS linkage_remembered (one INTEGER, other INTEGER, stamp UBIGINT, pattern UBIGINT)")
+        single = ", ".join(
+            column for column in self.columns if column not in (*self.lists, "mailbox")
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE linkage_said AS SELECT *, hash({single}) AS stamp FROM ({sql})"
+        )
+        connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS linkage_remembered (one INTEGER, other INTEGER, stamp UBIGINT, pattern UBIGINT)"
+        )
 
     def suggest(self) -> list[passes.Pass]:
         """The passes that the people of the last round suggest; for learning."""
@@ -87,17 +108,28 @@ class Standing:
         Pairs of one node are left out, and pairs of two codes but for a sample.
         """
         run = self.connection.execute
-        run("CREATE OR REPLACE TEMP TABLE linkage_records AS FROM linkage_said SEMI JOIN linkage_nodes USING (id)")
+        run(
+            "CREATE OR REPLACE TEMP TABLE linkage_records AS FROM linkage_said SEMI JOIN linkage_nodes USING (id)"
+        )
         run("CREATE OR REPLACE TEMP TABLE linkage_used (one INTEGER, other INTEGER, stamp UBIGINT)")
-        run("CREATE OR REPLACE TEMP TABLE linkage_marks AS SELECT id, node, code FROM linkage_nodes SEMI JOIN linkage_records USING (id)")
-        run("CREATE OR REPLACE TEMP VIEW linkage_codes AS SELECT id, code FROM linkage_marks WHERE code IS NOT NULL")
+        run(
+            "CREATE OR REPLACE TEMP TABLE linkage_marks AS SELECT id, node, code FROM linkage_nodes SEMI JOIN linkage_records USING (id)"
+        )
+        run(
+            "CREATE OR REPLACE TEMP VIEW linkage_codes AS SELECT id, code FROM linkage_marks WHERE code IS NOT NULL"
+        )
         shared = contacts.drop_shared(self.connection, self.columns)
         self.people = max(self._count("SELECT count(*) FROM linkage_records"), 1)
         self.hashes = Hashes(self.connection)
         shares = chance.shares_of(self.hashes, self.fields, None if chosen else self.model.alike)
         shares.publish(self.connection)
         self.usual = shares.alike
-        opened = candidates.open_passes(self.connection, self.hashes, chosen or passes.named(self.columns, self.model.passes), self._allowed())
+        opened = candidates.open_passes(
+            self.connection,
+            self.hashes,
+            chosen or passes.named(self.columns, self.model.passes),
+            self._allowed(),
+        )
         self._compare("linkage_candidates", "linkage_compared")
         if chosen:
             self._learn(chosen)
@@ -109,13 +141,21 @@ class Standing:
 
     def _allowed(self) -> candidates.Allowed:
         """Which pairs may be compared: of two nodes that have not two codes, and a sample of those that have any, to see whether weights are right."""
-        marks = self.connection.execute("SELECT id, node, coalesce(code, -1) AS code FROM linkage_marks").fetchnumpy()
-        node, code = (np.full(int(self.hashes.ids.max(initial=-1)) + 1, -1, np.int64) for _ in range(2))
+        marks = self.connection.execute(
+            "SELECT id, node, coalesce(code, -1) AS code FROM linkage_marks"
+        ).fetchnumpy()
+        node, code = (
+            np.full(int(self.hashes.ids.max(initial=-1)) + 1, -1, np.int64) for _ in range(2)
+        )
         node[marks["id"]], code[marks["id"]] = marks["node"], marks["code"]
 
         def allowed(one: Ints, other: Ints) -> NDArray[np.bool_]:
             coded = (code[one] >= 0) & (code[other] >= 0)
-            answer: NDArray[np.bool_] = np.where(coded, mixed(one.astype(np.uint64), other.astype(np.uint64)) % LABELLED == 0, node[one] != node[other])
+            answer: NDArray[np.bool_] = np.where(
+                coded,
+                mixed(one.astype(np.uint64), other.astype(np.uint64)) % LABELLED == 0,
+                node[one] != node[other],
+            )
             return answer
 
         return allowed
@@ -131,17 +171,23 @@ class Standing:
         two. Makes `linkage_groups(id, part)`, the components that were looked at as wholes.
         """
         known = "JOIN linkage_nodes AS l ON l.id = one JOIN linkage_nodes AS r ON r.id = other"
-        strong = self._rows(f"SELECT l.node AS one, r.node AS other FROM linkage_pairs {known} WHERE weight >= {SURE} AND l.node <> r.node")
+        strong = self._rows(
+            f"SELECT l.node AS one, r.node AS other FROM linkage_pairs {known} WHERE weight >= {SURE} AND l.node <> r.node"
+        )
         group = components(len(label), strong[0], strong[1])[label]
         self._complete(group, label)
         inside = f"{known} JOIN linkage_groups AS g ON g.id = one JOIN linkage_groups AS h ON h.id = other WHERE g.part = h.part AND l.node <> r.node"
-        edges = self._rows(f"SELECT l.node AS one, r.node AS other, round(weight * 100)::BIGINT AS hundredths FROM linkage_pairs {inside}")
+        edges = self._rows(
+            f"SELECT l.node AS one, r.node AS other, round(weight * 100)::BIGINT AS hundredths FROM linkage_pairs {inside}"
+        )
         foes = self._rows(
             f"""SELECT least(l.node, r.node) AS one, greatest(l.node, r.node) AS other FROM linkage_pairs {inside} AND clash IS NOT NULL
             GROUP BY ALL HAVING bool_and(clash)"""
         )
         vetoes = np.concatenate([np.stack(foes, axis=1).astype(np.int64), apart])
-        sizes = np.bincount(label[self._rows("SELECT id FROM linkage_marks")[0]], minlength=len(label)).astype(np.float64)
+        sizes = np.bincount(
+            label[self._rows("SELECT id FROM linkage_marks")[0]], minlength=len(label)
+        ).astype(np.float64)
         return refine(
             len(label),
             np.concatenate([edges[0], vetoes[:, 0]]),
@@ -155,10 +201,17 @@ class Standing:
 
     def _complete(self, group: Ints, label: Ints) -> None:
         """Make `linkage_groups(id, part)` of the components of several nodes, and weigh the pairs in them that no pass has found."""
-        nodes = np.bincount(group[np.flatnonzero(label == np.arange(len(label)))], minlength=len(group))
+        nodes = np.bincount(
+            group[np.flatnonzero(label == np.arange(len(label)))], minlength=len(group)
+        )
         there = np.flatnonzero(nodes[group] > 1)
-        self.connection.register("linkage_parts", pa.table({"id": there.astype(np.int32), "part": group[there].astype(np.int32)}))
-        self.connection.execute("CREATE OR REPLACE TEMP TABLE linkage_groups AS FROM linkage_parts SEMI JOIN linkage_marks USING (id)")
+        self.connection.register(
+            "linkage_parts",
+            pa.table({"id": there.astype(np.int32), "part": group[there].astype(np.int32)}),
+        )
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE linkage_groups AS FROM linkage_parts SEMI JOIN linkage_marks USING (id)"
+        )
         self.connection.unregister("linkage_parts")
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE linkage_unseen AS
@@ -179,11 +232,20 @@ class Standing:
         told = ", ".join(f"{side}.{column}" for side in "lr" for column in ("stamp", *self.lists))
         version = f"'{fields.fingerprint(self.fields)}'"
         both = "JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
-        run(f"CREATE OR REPLACE TEMP TABLE linkage_stamped AS SELECT one, other, passes, hash({told}, {version}) AS stamp FROM {pairs} {both}")
-        run("CREATE OR REPLACE TEMP TABLE linkage_fresh AS FROM linkage_stamped ANTI JOIN linkage_remembered USING (one, other, stamp)")
+        run(
+            f"CREATE OR REPLACE TEMP TABLE linkage_stamped AS SELECT one, other, passes, hash({told}, {version}) AS stamp FROM {pairs} {both}"
+        )
+        run(
+            "CREATE OR REPLACE TEMP TABLE linkage_fresh AS FROM linkage_stamped ANTI JOIN linkage_remembered USING (one, other, stamp)"
+        )
         run("INSERT INTO linkage_used SELECT one, other, stamp FROM linkage_stamped")
-        run(f"INSERT INTO linkage_remembered SELECT one, other, linkage_fresh.stamp, {self._pattern()} FROM linkage_fresh {both}")
-        shares = ", ".join(f"greatest(ls.{name}_share, rs.{name}_share) AS {name}_share" for name in fields.share_columns(self.fields))
+        run(
+            f"INSERT INTO linkage_remembered SELECT one, other, linkage_fresh.stamp, {self._pattern()} FROM linkage_fresh {both}"
+        )
+        shares = ", ".join(
+            f"greatest(ls.{name}_share, rs.{name}_share) AS {name}_share"
+            for name in fields.share_columns(self.fields)
+        )
         run(
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
             SELECT one, other, passes, pattern, {scoring.rarity(self.fields, shared=False)} AS rare_personal,
@@ -199,7 +261,10 @@ class Standing:
         if self._place("given") is None:
             return fields.pattern(self.fields)
         short = "starts_with(l.given, r.given) OR starts_with(r.given, l.given)"
-        flags = [f"(coalesce({flag}, false)::UBIGINT << {bit})" for flag, bit in ((fields.LATER, LATER), (short, SHORT))]
+        flags = [
+            f"(coalesce({flag}, false)::UBIGINT << {bit})"
+            for flag, bit in ((fields.LATER, LATER), (short, SHORT))
+        ]
         return f"({fields.pattern(self.fields)} + {' + '.join(flags)})"
 
     def _two_names(self) -> str:
@@ -209,7 +274,10 @@ class Standing:
             return levels
         near, alike, differs = (self._level("given", name) for name in ("near", "alike", "differs"))
         level = f"((pattern >> {BITS * place}) & 7)"
-        low, high = "least(ls.given_share, rs.given_share)", "greatest(ls.given_share, rs.given_share)"
+        low, high = (
+            "least(ls.given_share, rs.given_share)",
+            "greatest(ls.given_share, rs.given_share)",
+        )
         few = f"log2(({FEW - 1} + {chance.IMAGINED * self.usual['given']!r}) / {self.people + chance.IMAGINED})"
         usual = f"(pattern >> {LATER}) & 1 = 0 AND {low} > greatest({few}, {high} - log2({RARER}))"
         return f"""(CASE WHEN {level} IN ({near}, {alike}) AND {usual}
@@ -243,7 +311,9 @@ class Standing:
 
     def _proven(self) -> str:
         """SQL: whether more than names agrees. A home proves nothing of an initial or another surname: many live in one house."""
-        whole = f"NOT {self._at('given', 'initial', 'alike')} AND NOT {self._at('family', 'differs')}"
+        whole = (
+            f"NOT {self._at('given', 'initial', 'alike')} AND NOT {self._at('family', 'differs')}"
+        )
         home = f"({self._at('street', 'exact')} AND {self._at('house', 'exact')} OR {self._at('postcode', 'exact')}) AND {whole}"
         contact = f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')}) AND NOT ({self._at('given', 'initial')} AND {self._at('family', 'differs')})"
         proofs = (self._at("born", "exact", "slip"), f"({home})", f"({contact})")
@@ -288,7 +358,9 @@ class Standing:
             """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
             FROM linkage_pairs JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
         ).fetchnumpy()
-        weight, same, pairs = (np.asarray(rows[name], np.float64) for name in ("weight", "same", "n"))
+        weight, same, pairs = (
+            np.asarray(rows[name], np.float64) for name in ("weight", "same", "n")
+        )
         return calibration.calibrate(weight, same, pairs)
 
     def _rows(self, query: str) -> list[Ints]:

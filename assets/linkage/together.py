@@ -22,25 +22,41 @@ CERTAIN = 60.0
 """Bits: what an identity code or a person's decision weighs."""
 
 
-def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, decisions: str | None) -> Ints:
+def cluster(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    shares: Shares,
+    fields: tuple[Field, ...],
+    model: Model,
+    decisions: str | None,
+) -> Ints:
     """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components; answers the firsts.
 
     Adds what it weighs to `linkage_pairs`.
     What codes and decisions join is one node from the beginning. A decision that two are one person does not outweigh codes.
     """
     records = len(hashes)
-    marks = connection.execute("SELECT coalesce(code, -1)::BIGINT AS code, coalesce(source, -1)::BIGINT AS source FROM linkage_marks ORDER BY id").fetchnumpy()
+    marks = connection.execute(
+        "SELECT coalesce(code, -1)::BIGINT AS code, coalesce(source, -1)::BIGINT AS source FROM linkage_marks ORDER BY id"
+    ).fetchnumpy()
     code, source = np.asarray(marks["code"], np.int64), np.asarray(marks["source"], np.int64)
     same, apart = _decided(connection, decisions)
     label = _certain(code, same, apart)
     one, other, weight = _pairs(connection, "linkage_pairs")
     strong = weight >= STRONG
-    group = components(records, np.concatenate([label, one[strong]]), np.concatenate([np.arange(records), other[strong]]))
+    group = components(
+        records,
+        np.concatenate([label, one[strong]]),
+        np.concatenate([np.arange(records), other[strong]]),
+    )
     _weigh_components(connection, hashes, shares, fields, model, group)
     late = _pairs(connection, "linkage_late")
     connection.execute("INSERT INTO linkage_pairs FROM linkage_late; DROP TABLE linkage_late")
     inside = group[one] == group[other]
-    one, other, weight = (np.concatenate([found[inside], more]) for found, more in zip((one, other, weight), late, strict=True))
+    one, other, weight = (
+        np.concatenate([found[inside], more])
+        for found, more in zip((one, other, weight), late, strict=True)
+    )
     nodes_code = np.full(records, -1, np.int64)
     np.maximum.at(nodes_code, label, code)
     vetoes = label[apart] if len(apart) else np.zeros((0, 2), np.int64)
@@ -54,7 +70,10 @@ def cluster(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Share
         source if (source >= 0).all() and records else None,
         np.bincount(label, minlength=records).astype(np.float64),
     )[label]
-    connection.register("linkage_labels", pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}))
+    connection.register(
+        "linkage_labels",
+        pa.table({"id": np.arange(records, dtype=np.int32), "first": final.astype(np.int32)}),
+    )
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_clusters AS FROM linkage_labels")
     connection.unregister("linkage_labels")
     return final
@@ -69,7 +88,9 @@ def _decided(connection: duckdb.DuckDBPyConnection, decisions: str | None) -> tu
         FROM {decisions} AS said JOIN linkage_keys AS l ON l.key = said.one JOIN linkage_keys AS r ON r.key = said.other
         WHERE l.id <> r.id GROUP BY ALL ORDER BY ALL"""
     ).fetchnumpy()
-    pairs = np.stack([np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64)], axis=1)
+    pairs = np.stack(
+        [np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64)], axis=1
+    )
     same = np.asarray(rows["same"], np.bool_)
     return pairs[same], pairs[~same]
 
@@ -92,16 +113,38 @@ def _certain(code: Ints, same: Ints, apart: Ints) -> Ints:
     return label
 
 
-def _pairs(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[Ints, Ints, NDArray[np.float64]]:
+def _pairs(
+    connection: duckdb.DuckDBPyConnection, table: str
+) -> tuple[Ints, Ints, NDArray[np.float64]]:
     rows = connection.execute(f"SELECT one, other, weight FROM {table}").fetchnumpy()
-    return np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64), np.asarray(rows["weight"], np.float64)
+    return (
+        np.asarray(rows["one"], np.int64),
+        np.asarray(rows["other"], np.int64),
+        np.asarray(rows["weight"], np.float64),
+    )
 
 
-def _weigh_components(connection: duckdb.DuckDBPyConnection, hashes: Hashes, shares: Shares, fields: tuple[Field, ...], model: Model, group: Ints) -> None:
+def _weigh_components(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: Hashes,
+    shares: Shares,
+    fields: tuple[Field, ...],
+    model: Model,
+    group: Ints,
+) -> None:
     """Make `linkage_groups(id, part)` of the components of two or more, and `linkage_late` of the pairs in them that no pass has found, weighed."""
     sizes = np.bincount(group, minlength=len(group))[group]
     there = np.flatnonzero(sizes > 1)
-    connection.register("linkage_parts", pa.table({"id": there.astype(np.int32), "part": group[there].astype(np.int32), "n": sizes[there].astype(np.int32)}))
+    connection.register(
+        "linkage_parts",
+        pa.table(
+            {
+                "id": there.astype(np.int32),
+                "part": group[there].astype(np.int32),
+                "n": sizes[there].astype(np.int32),
+            }
+        ),
+    )
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_groups AS FROM linkage_parts")
     connection.unregister("linkage_parts")
     connection.execute(

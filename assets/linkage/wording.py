@@ -58,14 +58,39 @@ NOTHING = (
     "nieznany",
 )
 """What is written where nothing is known."""
-LEGAL_FORMS = ("oy", "oyj", "ab", "ky", "tmi", "ltd", "limited", "inc", "llc", "plc", "gmbh", "ag", "sa", "as", "aps", "bv", "nv", "co", "corp", "company")
-VARIOUS = f"NOT regexp_full_match({{0}}, '{'|'.join(f'{digit}[{digit}-]*' for digit in range(10))}')"
+LEGAL_FORMS = (
+    "oy",
+    "oyj",
+    "ab",
+    "ky",
+    "tmi",
+    "ltd",
+    "limited",
+    "inc",
+    "llc",
+    "plc",
+    "gmbh",
+    "ag",
+    "sa",
+    "as",
+    "aps",
+    "bv",
+    "nv",
+    "co",
+    "corp",
+    "company",
+)
+VARIOUS = (
+    f"NOT regexp_full_match({{0}}, '{'|'.join(f'{digit}[{digit}-]*' for digit in range(10))}')"
+)
 """SQL: a number is not one digit said all over (0000000000), which stands for nothing."""
 
 
 def folded(sql: str) -> str:
     """SQL: without case and accents."""
-    letters = f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
+    letters = (
+        f"strip_accents(replace(replace(replace(lower({sql}), 'ß', 'ss'), 'ø', 'o'), 'æ', 'ae'))"
+    )
     # As many bytes as letters: plain ones.
     return f"CASE WHEN strlen({sql}) = length({sql}) THEN lower({sql}) ELSE {letters} END"
 
@@ -100,7 +125,11 @@ def one_of(sql: str, values: tuple[str, ...]) -> str:
 def family_last(full: str, *, family_first: bool) -> str:
     """`Virtanen, Matti Juhani` is Matti Juhani Virtanen; without the comma, too, where family names come first."""
     parted = rf"regexp_replace({full}, '^\s*([^,]+),\s*(.+)$', '\2 \1')"
-    return rf"CASE WHEN contains({full}, ',') THEN {parted} ELSE regexp_replace({full}, '^\s*(\S+)\s+(.+)$', '\2 \1') END" if family_first else parted
+    return (
+        rf"CASE WHEN contains({full}, ',') THEN {parted} ELSE regexp_replace({full}, '^\s*(\S+)\s+(.+)$', '\2 \1') END"
+        if family_first
+        else parted
+    )
 
 
 def without_flat(street: str) -> str:

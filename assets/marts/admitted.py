@@ -17,7 +17,11 @@ _DECIDED = """SELECT registrant_id, channel FROM admission WHERE purpose = '{pur
 
 def _named(purpose: str) -> dict[str, str]:
     """View -> the condition on the channel."""
-    each = {f"admitted_{purpose}_{channel}": f"channel = '{channel}'" for channel in channels(purpose) if (channel,) != ALL}
+    each = {
+        f"admitted_{purpose}_{channel}": f"channel = '{channel}'"
+        for channel in channels(purpose)
+        if (channel,) != ALL
+    }
     return {f"admitted_{purpose}": "true", **each}
 
 
@@ -26,8 +30,12 @@ VIEWS = tuple(view for purpose in PURPOSES for view in _named(purpose))
 
 def provide(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
     """Make the views of every purpose; those of `purpose` are decided once and kept, however often its queries read them."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE admitted AS {_DECIDED.format(purpose=purpose)}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE admitted AS {_DECIDED.format(purpose=purpose)}"
+    )
     for one in PURPOSES:
         decided = "admitted" if one == purpose else f"({_DECIDED.format(purpose=one)})"
         for view, condition in _named(one).items():
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT DISTINCT registrant_id FROM {decided} WHERE {condition}")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT DISTINCT registrant_id FROM {decided} WHERE {condition}"
+            )

@@ -51,13 +51,17 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
         connection.execute("SET checkpoint_threshold = '1TB'")
         connection.execute(f"ATTACH '{unfinished}' AS mart")
         for model in MARTS[purpose]:
-            filled[table_name(model)] = _fill(connection, model, QUERIES[purpose][table_name(model)])
+            filled[table_name(model)] = _fill(
+                connection, model, QUERIES[purpose][table_name(model)]
+            )
         _describe(home, connection, purpose, today)
         connection.execute("DETACH mart")
     return filled
 
 
-def over_register(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
+def over_register(
+    home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
+) -> None:
     """Make what the purpose's queries read: the register's tables, whom it admits, and the variables that they count with."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
@@ -71,7 +75,9 @@ def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query:
     name = table_name(model)
     connection.execute(f"CREATE TABLE mart.{name} ({duckdb_columns(model)})")
     columns = ", ".join(f'"{column}"' for column in arrow_schema(model).names)
-    connection.execute(f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL")
+    connection.execute(
+        f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL"
+    )
     counted = connection.execute(f"SELECT count(*) FROM mart.{name}").fetchone()
     return int(counted[0]) if counted else 0
 
@@ -81,7 +87,14 @@ def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, t
     connection.execute(f"CREATE TABLE mart.about ({duckdb_columns(About)})")
     connection.execute(
         "INSERT INTO mart.about VALUES (?, ?, ?, ?, ?, ?)",
-        [purpose, policy.purposes[purpose].clause, ", ".join(policy.purposes[purpose].bases), policy.version, policy.fingerprint, today],
+        [
+            purpose,
+            policy.purposes[purpose].clause,
+            ", ".join(policy.purposes[purpose].bases),
+            policy.version,
+            policy.fingerprint,
+            today,
+        ],
     )
 
 
@@ -93,19 +106,27 @@ def check(home: Home, purpose: str) -> dict[str, int]:
     found: dict[str, int] = {}
     with duckdb.connect(str(candidate_path(home, purpose)), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        there = connection.execute("SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal").fetchall()
+        there = connection.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
         both: list[type[TableModel]] = [*MARTS[purpose], About]
-        declared = {(table_name(model), name) for model in both for name in arrow_schema(model).names}
+        declared = {
+            (table_name(model), name) for model in both for name in arrow_schema(model).names
+        }
         undeclared = set(there) ^ declared
         if undeclared:
             found["MART-UNDECLARED"] = len(undeclared)
         for model in MARTS[purpose]:
-            reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(BATCH_ROWS)
+            reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(
+                BATCH_ROWS
+            )
             for batch in reader:
                 failed = failures(model, pa.Table.from_batches([batch]))
                 for code in failed["code"].to_pylist():
                     found[code] = found.get(code, 0) + 1
-        if purpose == "analytics" and (small := under_floor(connection, home.policy.profiles.segment_floor)):
+        if purpose == "analytics" and (
+            small := under_floor(connection, home.policy.profiles.segment_floor)
+        ):
             found["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(home, purpose)}.wal").exists():
         found["MART-WAL"] = 1
@@ -121,7 +142,9 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
         return rows(home, purpose)
     found = check(home, purpose)
     if found:
-        raise MartCheckError(f"{purpose}: " + ", ".join(f"{code} ({count})" for code, count in sorted(found.items())))
+        raise MartCheckError(
+            f"{purpose}: " + ", ".join(f"{code} ({count})" for code, count in sorted(found.items()))
+        )
     candidate, published = candidate_path(home, purpose), mart_path(home, purpose)
     sync(candidate)
     os.replace(candidate, published)
@@ -133,7 +156,12 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
 def rows(home: Home, purpose: str) -> dict[str, int]:
     """Rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
-        return {table_name(model): (connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,))[0] for model in MARTS[purpose]}
+        return {
+            table_name(model): (
+                connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,)
+            )[0]
+            for model in MARTS[purpose]
+        }
 
 
 def per_rule(home: Home, purpose: str) -> dict[str, int]:

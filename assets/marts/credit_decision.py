@@ -3,7 +3,9 @@
 Reports and marks about companies carry the business id and no registrant.
 """
 
-_DECIDED_ON = "registrant_id IS NULL OR registrant_id IN (SELECT registrant_id FROM admitted_credit_decision)"
+_DECIDED_ON = (
+    "registrant_id IS NULL OR registrant_id IN (SELECT registrant_id FROM admitted_credit_decision)"
+)
 
 QUERIES = {
     "registrants": """

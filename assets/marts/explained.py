@@ -50,28 +50,50 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
     """
     path = mart_path(home, "analytics")
     if not path.exists():
-        raise NotPublishedError("the analytics mart has not been published yet; run `register refresh`")
+        raise NotPublishedError(
+            "the analytics mart has not been published yet; run `register refresh`"
+        )
     with home.connect() as connection:
         home.keyed_hash(connection)
         connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
-        over_register(home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about"))
-        if not _one(connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id):
-            raise UnknownRegistrantError("the register has no registrant of that id; `register sql customer_care` shows the ids that there are")
-        if not _one(connection, "SELECT count(*) FROM admitted_analytics WHERE registrant_id = ?", registrant_id):
+        over_register(
+            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+        )
+        if not _one(
+            connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id
+        ):
+            raise UnknownRegistrantError(
+                "the register has no registrant of that id; `register sql customer_care` shows the ids that there are"
+            )
+        if not _one(
+            connection,
+            "SELECT count(*) FROM admitted_analytics WHERE registrant_id = ?",
+            registrant_id,
+        ):
             return None
-        every = " UNION ALL ".join(f"SELECT pseudonym, {_FIELDS} FROM mart.{table_name(model)}" for model in VALUES)
+        every = " UNION ALL ".join(
+            f"SELECT pseudonym, {_FIELDS} FROM mart.{table_name(model)}" for model in VALUES
+        )
         found = connection.execute(
-            f"SELECT {_FIELDS} FROM ({every}) WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id)) ORDER BY ALL", [registrant_id]
+            f"SELECT {_FIELDS} FROM ({every}) WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id)) ORDER BY ALL",
+            [registrant_id],
         ).fetchall()
-    return [Value(attribute, value, rule, CODES[rule], inputs, as_of) for attribute, value, rule, inputs, as_of in found]
+    return [
+        Value(attribute, value, rule, CODES[rule], inputs, as_of)
+        for attribute, value, rule, inputs, as_of in found
+    ]
 
 
 def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
     """Of the mart file at `path`: attribute, value and registrants of each segment; and how many segments were withheld."""
     with home.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
-        told = connection.execute("SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value").fetchall()
-        over_register(home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about"))
+        told = connection.execute(
+            "SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value"
+        ).fetchall()
+        over_register(
+            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+        )
         return told, _one(connection, WITHHELD)
 
 

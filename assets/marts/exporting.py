@@ -31,10 +31,16 @@ def check(home: Home, purpose: str, recipient: str, today: date) -> None:
     named = home.policy.recipients.get(recipient)
     if named is None:
         known = ", ".join(sorted(home.policy.recipients))
-        raise ExportError(f"policy.yaml has no recipient {recipient!r}; it names {known}: add the recipient under `recipients` first")
+        raise ExportError(
+            f"policy.yaml has no recipient {recipient!r}; it names {known}: add the recipient under `recipients` first"
+        )
     if purpose not in named.purposes:
-        raise ExportError(f"recipient {recipient!r} is not named for {purpose}: add it to the recipient's `purposes` in policy.yaml if that is so agreed")
-    if law.in_eea(named.country) or any(law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms):
+        raise ExportError(
+            f"recipient {recipient!r} is not named for {purpose}: add it to the recipient's `purposes` in policy.yaml if that is so agreed"
+        )
+    if law.in_eea(named.country) or any(
+        law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms
+    ):
         return
     raise ExportError(
         f"recipient {recipient!r} is in {named.country}, outside the EEA, and no transfer mechanism holds on {today} (GDPR 44-49): "
@@ -70,7 +76,11 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
     rows = 0
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
         disclosures.note(home, purpose, recipient, _keys(connection, purpose), today)
-    with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection, writing(out) as unfinished, unfinished.open("w", newline="") as file:
+    with (
+        duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection,
+        writing(out) as unfinished,
+        unfinished.open("w", newline="") as file,
+    ):
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
         writer.writerow(["identifier", "audience", "sha256"])
         for model in MARTS[purpose]:
@@ -85,8 +95,17 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
 
 def _keys(connection: duckdb.DuckDBPyConnection, purpose: str) -> list[str]:
     """The hashes that are handed over."""
-    names = [(table_name(model), name) for model in MARTS[purpose] for name in arrow_schema(model).names if name.endswith("_sha256")]
-    return [row[0] for table, name in names for row in connection.execute(f"SELECT {name} FROM {table}").fetchall()]
+    names = [
+        (table_name(model), name)
+        for model in MARTS[purpose]
+        for name in arrow_schema(model).names
+        if name.endswith("_sha256")
+    ]
+    return [
+        row[0]
+        for table, name in names
+        for row in connection.execute(f"SELECT {name} FROM {table}").fetchall()
+    ]
 
 
 def plain(cell: str) -> str:

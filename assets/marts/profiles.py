@@ -44,7 +44,14 @@ _LOCAL_DAY = "timezone(getvariable('time_zone'), {0})::DATE"
 
 def _class(number: str, limits: Mapping[int, str]) -> str:
     """The class that a number falls into; null below the lowest."""
-    return "CASE " + " ".join(f"WHEN {number} >= {lowest} THEN '{name}'" for lowest, name in sorted(limits.items(), reverse=True)) + " END"
+    return (
+        "CASE "
+        + " ".join(
+            f"WHEN {number} >= {lowest} THEN '{name}'"
+            for lowest, name in sorted(limits.items(), reverse=True)
+        )
+        + " END"
+    )
 
 
 def _age(born: str) -> str:
@@ -80,7 +87,10 @@ _MUNICIPALITIES = """
     SELECT registrant_id, 'municipality' AS attribute, municipality_code AS value, 'PROFILE-MUNICIPALITY' AS rule, 'as registered' AS inputs
     FROM analysed"""
 
-_ENGAGED = " ".join(f"WHEN {' OR '.join(f'{what} >= {enough}' for what, enough in enough_of.items())} THEN '{name}'" for name, enough_of in ENGAGEMENT.items())
+_ENGAGED = " ".join(
+    f"WHEN {' OR '.join(f'{what} >= {enough}' for what, enough in enough_of.items())} THEN '{name}'"
+    for name, enough_of in ENGAGEMENT.items()
+)
 _ENGAGEMENT = f"""
     SELECT registrant_id, 'engagement' AS attribute, CASE {_ENGAGED} ELSE '{LAPSED}' END AS value, 'PROFILE-ENGAGEMENT' AS rule,
         'visits=' || visits || ' actions=' || actions || ' clicks=' || clicks || ' since=' || {_SINCE.format(ENGAGEMENT_DAYS)} AS inputs
@@ -103,7 +113,9 @@ _HABITS = f"""
         WHERE status IN {COUNTED_ORDERS} AND day BETWEEN {_SINCE.format(CONSUMPTION_DAYS)} AND {_TODAY}) AS bought
     GROUP BY registrant_id HAVING count(*) FILTER (amount > 0) > 0"""
 
-_AMOUNT_CLASS = " ".join(f"WHEN '{currency}' THEN {_class('amount', limits)}" for currency, limits in AMOUNTS.items())
+_AMOUNT_CLASS = " ".join(
+    f"WHEN '{currency}' THEN {_class('amount', limits)}" for currency, limits in AMOUNTS.items()
+)
 _CONSUMPTION = f"""
     WITH habits AS ({_HABITS})
     SELECT registrant_id, 'recency' AS attribute, {_class(f"date_diff('day', last_on, {_TODAY})", RECENCY)} AS value, 'PROFILE-RECENCY' AS rule,
@@ -133,7 +145,8 @@ _FAMILIES = {
 def _judged(*families: str) -> str:
     """The tables `valued`, a row per registrant and value, and `judged(attribute, value, registrants, withheld)`, a row per value."""
     valued = " UNION ALL ".join(
-        f"SELECT registrant_id, attribute, value, rule, inputs FROM ({family}) AS family WHERE value IS NOT NULL" for family in families
+        f"SELECT registrant_id, attribute, value, rule, inputs FROM ({family}) AS family WHERE value IS NOT NULL"
+        for family in families
     )
     return f"""
     WITH analysed AS ({_ANALYSED}),
@@ -160,7 +173,10 @@ def queries(pseudonym: str) -> dict[str, str]:
         FROM valued SEMI JOIN (SELECT attribute, value FROM judged WHERE NOT withheld) AS published USING (attribute, value)"""
         for table, family in _FAMILIES.items()
     }
-    return {**values, "segments": f"{_EVERY} SELECT attribute, value, registrants, {_TODAY} AS as_of FROM judged WHERE NOT withheld"}
+    return {
+        **values,
+        "segments": f"{_EVERY} SELECT attribute, value, registrants, {_TODAY} AS as_of FROM judged WHERE NOT withheld",
+    }
 
 
 _EVERY = _judged(*_FAMILIES.values())
@@ -170,7 +186,9 @@ WITHHELD = f"{_EVERY} SELECT count(*) FROM judged WHERE withheld"
 
 def under_floor(connection: duckdb.DuckDBPyConnection, floor: int) -> int:
     """How many values of the mart that is attached are given for fewer registrants than `floor`: none, or it is not published."""
-    every = " UNION ALL ".join(f"SELECT pseudonym, attribute, value FROM {table_name(model)}" for model in VALUES)
+    every = " UNION ALL ".join(
+        f"SELECT pseudonym, attribute, value FROM {table_name(model)}" for model in VALUES
+    )
     counted = connection.execute(
         f"""SELECT count(*) FROM (
             SELECT count(DISTINCT pseudonym) AS registrants FROM ({every}) GROUP BY attribute, value UNION ALL SELECT registrants FROM segments)

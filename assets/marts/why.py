@@ -52,20 +52,32 @@ def why(home: Home, registrant_id: str, purpose: str) -> list[Decision]:
     with home.connect() as connection:
         for table in ("registrants", "admission"):
             read_register(home, connection, table, TABLES[table])
-        known = connection.execute("SELECT count(*) FROM registrants WHERE registrant_id = ?", [registrant_id]).fetchone()
+        known = connection.execute(
+            "SELECT count(*) FROM registrants WHERE registrant_id = ?", [registrant_id]
+        ).fetchone()
         if not known or not known[0]:
-            raise UnknownRegistrantError("the register, as it was last built, has no registrant of that id; ids are those of the marts and of lake/register")
+            raise UnknownRegistrantError(
+                "the register, as it was last built, has no registrant of that id; ids are those of the marts and of lake/register"
+            )
         rows = connection.execute(
             """SELECT channel, code, effect, basis, source, since FROM admission WHERE registrant_id = ? AND purpose = ?
             ORDER BY effect, code""",
             [registrant_id, purpose],
         ).fetchall()
-    told = [(channel, Reason(code, effect, basis, source, since, CODES[code])) for channel, code, effect, basis, source, since in rows]
-    return [_decision(channel, [reason for by, reason in told if by == channel]) for channel in channels(purpose)]
+    told = [
+        (channel, Reason(code, effect, basis, source, since, CODES[code]))
+        for channel, code, effect, basis, source, since in rows
+    ]
+    return [
+        _decision(channel, [reason for by, reason in told if by == channel])
+        for channel in channels(purpose)
+    ]
 
 
 def _decision(channel: str, reasons: list[Reason]) -> Decision:
     let_in = any(one.effect == "in" for one in reasons)
     kept_out = any(one.effect == "out" for one in reasons)
-    nothing = [] if let_in else [Reason(NOTHING_LETS_IN, "out", None, None, None, CODES[NOTHING_LETS_IN])]
+    nothing = (
+        [] if let_in else [Reason(NOTHING_LETS_IN, "out", None, None, None, CODES[NOTHING_LETS_IN])]
+    )
     return Decision(channel, let_in and not kept_out, (*reasons, *nothing))

@@ -47,7 +47,12 @@ def markdown(policy: Policy, language: Language, today: date) -> str:
     """The notice in Markdown, true on `today`. Raises KeyError for a language that the policy is not in."""
     # Not HTML: values are escaped for Markdown by `finalize`, and Markdown's HTML is made with raw HTML switched off.
     environment = Environment(  # noqa: S701
-        loader=PackageLoader("assets.notices", ""), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=text, keep_trailing_newline=True
+        loader=PackageLoader("assets.notices", ""),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=text,
+        keep_trailing_newline=True,
     )
     environment.filters["sentence"] = wording.sentence
     return environment.get_template(f"{language}.md.jinja").render(facts(policy, language, today))
@@ -72,14 +77,22 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "groups": _groups(policy, told, language),
         "holds": set(told),
         "mandatory": any(policy.categories[one].mandatory for one in told),
-        "drops_passwords": "password" not in policy.categories or not policy.categories["password"].stored,
-        "own_sources": [policy.sources[one].name[language] for one in read if not policy.sources[one].third_party],
-        "third_parties": [policy.sources[one].name[language] for one in read if policy.sources[one].third_party],
+        "drops_passwords": "password" not in policy.categories
+        or not policy.categories["password"].stored,
+        "own_sources": [
+            policy.sources[one].name[language]
+            for one in read
+            if not policy.sources[one].third_party
+        ],
+        "third_parties": [
+            policy.sources[one].name[language] for one in read if policy.sources[one].third_party
+        ],
         "informed_within": wording.within(policy.article_14.informed_within, language),
         "recipients": [_receives(policy, one, language, today) for one in policy.recipients],
         "retention": _retention(policy, told, language),
         "kept": {one: _kept(policy.rule(one)[1], language) for one in BOOKKEEPING},
-        "keeps_proofs": "marketing_choice" in told and policy.rule("consent_proofs")[1].effect == "segregate",
+        "keeps_proofs": "marketing_choice" in told
+        and policy.rule("consent_proofs")[1].effect == "segregate",
         "answered_within": wording.within(policy.requests.answered_within, language),
         "extended_by": wording.by(policy.requests.extended_by, language),
         "channels": [wording.named("channels", one, language) for one in policy.requests.channels],
@@ -89,7 +102,9 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
 
 def _used(policy: Policy, name: str, language: Language) -> Used:
     purpose = policy.purposes[name]
-    bases = wording.joined([wording.named("bases", basis, language) for basis in purpose.bases], language)
+    bases = wording.joined(
+        [wording.named("bases", basis, language) for basis in purpose.bases], language
+    )
     return Used(purpose.name[language], bases, purpose.minimum_age)
 
 
@@ -102,26 +117,47 @@ def _is_profile(policy: Policy, category: str) -> bool:
 def _groups(policy: Policy, told: list[str], language: Language) -> list[tuple[str, str]]:
     """The groups of data in the order of the policy's list, each with its categories; `*` marks the mandatory ones."""
     groups: dict[str, list[str]] = {}
-    for name in sorted(told, key=lambda one: policy.categories[one].clause if policy.categories[one].clause.startswith("P5.") else "P6"):
+    for name in sorted(
+        told,
+        key=lambda one: (
+            policy.categories[one].clause
+            if policy.categories[one].clause.startswith("P5.")
+            else "P6"
+        ),
+    ):
         category = policy.categories[name]
-        groups.setdefault(wording.named("groups", category.clause, language), []).append(category.name[language] + ("*" if category.mandatory else ""))
+        groups.setdefault(wording.named("groups", category.clause, language), []).append(
+            category.name[language] + ("*" if category.mandatory else "")
+        )
     return [(group, wording.listed(several)) for group, several in groups.items()]
 
 
 def _receives(policy: Policy, name: str, language: Language, today: date) -> Receives:
     one = policy.recipients[name]
-    holding = [wording.named("mechanisms", each, language) for each in one.mechanisms if law.mechanism_holds(each, one.checked, today)]
+    holding = [
+        wording.named("mechanisms", each, language)
+        for each in one.mechanisms
+        if law.mechanism_holds(each, one.checked, today)
+    ]
     country = wording.words()["countries"].get(one.country, {}).get(language, one.country)
-    return Receives(one.name[language], country, law.in_eea(one.country), wording.joined(holding, language))
+    return Receives(
+        one.name[language], country, law.in_eea(one.country), wording.joined(holding, language)
+    )
 
 
 def _retention(policy: Policy, told: list[str], language: Language) -> list[tuple[str, str]]:
     """(what, how long): categories that end by the same rules are told together. An address that is cut on arrival has no period."""
     same: dict[tuple[str, ...], list[str]] = {}
     for name in told:
-        codes = tuple(code for code in policy.categories[name].retention if policy.retention[code].effect != "truncate")
+        codes = tuple(
+            code
+            for code in policy.categories[name].retention
+            if policy.retention[code].effect != "truncate"
+        )
         same.setdefault(codes, []).append(policy.categories[name].name[language])
-    return [(wording.listed(names), _periods(policy, codes, language)) for codes, names in same.items()]
+    return [
+        (wording.listed(names), _periods(policy, codes, language)) for codes, names in same.items()
+    ]
 
 
 def _periods(policy: Policy, codes: tuple[str, ...], language: Language) -> str:
@@ -129,7 +165,11 @@ def _periods(policy: Policy, codes: tuple[str, ...], language: Language) -> str:
     for code in codes:
         rule = policy.retention[code]
         several = wording.words()["applies_to"].get(rule.applies_to) if len(codes) > 1 else None
-        told.append(several[language].format(period=_kept(rule, language)) if several else _kept(rule, language))
+        told.append(
+            several[language].format(period=_kept(rule, language))
+            if several
+            else _kept(rule, language)
+        )
     return "; ".join(told)
 
 
@@ -138,7 +178,11 @@ def _kept(rule: RetentionRule, language: Language) -> str:
     clock = wording.named("clocks", rule.clock, language)
     if rule.period.count == 0:
         of_its_own = wording.words()["no_period_of"].get(rule.clock)
-        return str(of_its_own[language]) if of_its_own else str(wording.words()["no_period"][language]).format(clock=clock)
+        return (
+            str(of_its_own[language])
+            if of_its_own
+            else str(wording.words()["no_period"][language]).format(clock=clock)
+        )
     length = wording.period(rule.period, language)
     preposition = {"en": " from ", "sv": " från ", "fi": " "}[language]
     then = wording.words()["effects"].get(rule.effect)

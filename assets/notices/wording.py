@@ -15,16 +15,58 @@ from schemas.vocabulary import Language
 
 _NUMBERS: dict[Language, tuple[str, ...]] = {
     "en": ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-    "sv": ("noll", "en", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva", "tolv"),
-    "fi": ("nolla", "yksi", "kaksi", "kolme", "neljä", "viisi", "kuusi", "seitsemän", "kahdeksan", "yhdeksän", "kymmenen"),
+    "sv": (
+        "noll",
+        "en",
+        "två",
+        "tre",
+        "fyra",
+        "fem",
+        "sex",
+        "sju",
+        "åtta",
+        "nio",
+        "tio",
+        "elva",
+        "tolv",
+    ),
+    "fi": (
+        "nolla",
+        "yksi",
+        "kaksi",
+        "kolme",
+        "neljä",
+        "viisi",
+        "kuusi",
+        "seitsemän",
+        "kahdeksan",
+        "yhdeksän",
+        "kymmenen",
+    ),
 }
 # Finnish: the cases of the numbers, for "within two months" (kahden kuukauden kuluessa).
-_GENITIVE = ("nollan", "yhden", "kahden", "kolmen", "neljän", "viiden", "kuuden", "seitsemän", "kahdeksan", "yhdeksän", "kymmenen")
+_GENITIVE = (
+    "nollan",
+    "yhden",
+    "kahden",
+    "kolmen",
+    "neljän",
+    "viiden",
+    "kuuden",
+    "seitsemän",
+    "kahdeksan",
+    "yhdeksän",
+    "kymmenen",
+)
 # Language -> unit -> one of it, several of it.
 _UNITS: dict[Language, dict[str, tuple[str, str]]] = {
     "en": {"days": ("day", "days"), "months": ("month", "months"), "years": ("year", "years")},
     "sv": {"days": ("dag", "dagar"), "months": ("månad", "månader"), "years": ("år", "år")},
-    "fi": {"days": ("päivä", "päivää"), "months": ("kuukausi", "kuukautta"), "years": ("vuosi", "vuotta")},
+    "fi": {
+        "days": ("päivä", "päivää"),
+        "months": ("kuukausi", "kuukautta"),
+        "years": ("vuosi", "vuotta"),
+    },
 }
 _FINNISH_GENITIVE = {"days": "päivän", "months": "kuukauden", "years": "vuoden"}
 _AND: dict[Language, str] = {"en": "and", "sv": "och", "fi": "ja"}
@@ -33,7 +75,9 @@ _AND: dict[Language, str] = {"en": "and", "sv": "och", "fi": "ja"}
 @cache
 def words() -> Mapping[str, Any]:
     """The names that `words.yaml` gives, by kind and key; each in every language."""
-    found: Mapping[str, Any] = yaml.safe_load(files("assets.notices").joinpath("words.yaml").read_text(encoding="utf-8"))
+    found: Mapping[str, Any] = yaml.safe_load(
+        files("assets.notices").joinpath("words.yaml").read_text(encoding="utf-8")
+    )
     return found
 
 
@@ -47,7 +91,11 @@ def period(one: Period, language: Language) -> str:
     """A length of time: 'one month', '13 months'; 'en månad', 'ett år'; 'kuukausi', 'kolme vuotta'."""
     single, several = _UNITS[language][one.unit]
     if one.count == 1:
-        return {"en": f"one {single}", "sv": f"{'ett' if one.unit == 'years' else 'en'} {single}", "fi": single}[language]
+        return {
+            "en": f"one {single}",
+            "sv": f"{'ett' if one.unit == 'years' else 'en'} {single}",
+            "fi": single,
+        }[language]
     return f"{_number(one.count, _NUMBERS[language])} {several}"
 
 
@@ -76,7 +124,11 @@ def day(one: date, language: Language) -> str:
 
 def joined(several: list[str], language: Language) -> str:
     """A list in running text: 'a, b and c'."""
-    return f"{', '.join(several[:-1])} {_AND[language]} {several[-1]}" if len(several) > 1 else "".join(several)
+    return (
+        f"{', '.join(several[:-1])} {_AND[language]} {several[-1]}"
+        if len(several) > 1
+        else "".join(several)
+    )
 
 
 def listed(several: list[str]) -> str:

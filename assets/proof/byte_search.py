@@ -52,11 +52,15 @@ class Sought:
                 spelled = forms(identifier) if identifier not in aside else []
                 (self.searched if spelled else self.left_out)[request.request_id] += 1
                 for form in spelled:
-                    alike = self._by_start.setdefault(int.from_bytes(form[:SHORTEST], "little"), {}).setdefault(len(form), {})
+                    alike = self._by_start.setdefault(
+                        int.from_bytes(form[:SHORTEST], "little"), {}
+                    ).setdefault(len(form), {})
                     alike.setdefault(form, []).append(request.request_id)
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(self._by_start), dtype=np.uint64))] = True
-        self.longest = max((length for alike in self._by_start.values() for length in alike), default=SHORTEST)
+        self.longest = max(
+            (length for alike in self._by_start.values() for length in alike), default=SHORTEST
+        )
 
     def __bool__(self) -> bool:
         return bool(self._by_start)
@@ -68,17 +72,23 @@ class Sought:
             return found
         content = content.lower()
         for at in self._places(content):
-            for length, alike in self._by_start.get(int.from_bytes(content[at : at + SHORTEST], "little"), {}).items():
+            for length, alike in self._by_start.get(
+                int.from_bytes(content[at : at + SHORTEST], "little"), {}
+            ).items():
                 found.update(alike.get(content[at : at + length], ()))
         return found
 
     def _places(self, content: bytes) -> Iterator[int]:
         for offset in range(SHORTEST):
-            windows = np.frombuffer(content, dtype="<u8", offset=offset, count=(len(content) - offset) // SHORTEST)
+            windows = np.frombuffer(
+                content, dtype="<u8", offset=offset, count=(len(content) - offset) // SHORTEST
+            )
             yield from (np.flatnonzero(self._table[_slots(windows)]) * SHORTEST + offset).tolist()
 
 
-def _slots(windows: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _slots(
+    windows: np.ndarray[tuple[int], np.dtype[np.uint64]],
+) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
     with np.errstate(over="ignore"):
         return (windows * _SPREAD) >> np.uint64(64 - _BITS)
 
@@ -95,13 +105,21 @@ def forms(identifier: str) -> list[bytes]:
     return sorted(form for one in spelled if len(form := one.lower().encode()) >= SHORTEST)
 
 
-def reached_by_others(home: Home, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]) -> set[str]:
+def reached_by_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]
+) -> set[str]:
     """The contacts and devices among the requests' identifiers that are in records about somebody else: those stay, and may."""
-    known = sorted({identifier for request in requests for identifier in (*request.given, *request.resolved)})
-    return _contacts_of_others(home, connection, known) | _devices_of_others(home, connection, known)
+    known = sorted(
+        {identifier for request in requests for identifier in (*request.given, *request.resolved)}
+    )
+    return _contacts_of_others(home, connection, known) | _devices_of_others(
+        home, connection, known
+    )
 
 
-def _devices_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]) -> set[str]:
+def _devices_of_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]
+) -> set[str]:
     """Visitor ids that visits under another cookie have as the device's id: a website without cookies tells visitors by their device."""
     visitors = [one for one in known if one.startswith("visitor_id:")]
     files = [str(path) for path in home.files("staged", name="*/visits")]
@@ -111,7 +129,10 @@ def _devices_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known:
         "CREATE OR REPLACE TEMP TABLE sought_visitors AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS fingerprint",
         [visitors, [one.split(":", 1)[1] for one in visitors]],
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE sought_keys AS SELECT md5(unnest($1::VARCHAR[])) AS person_key", [known])
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought_keys AS SELECT md5(unnest($1::VARCHAR[])) AS person_key",
+        [known],
+    )
     rows = connection.execute(
         f"""SELECT DISTINCT identifier FROM read_parquet({files!r}) JOIN sought_visitors USING (fingerprint)
         WHERE person_key IS NULL OR person_key NOT IN (SELECT person_key FROM sought_keys)"""
@@ -119,13 +140,18 @@ def _devices_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known:
     return {row[0] for row in rows}
 
 
-def _contacts_of_others(home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]) -> set[str]:
+def _contacts_of_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]
+) -> set[str]:
     contacts = [one for one in known if one.split(":")[0] in ("email", "phone")]
     files = [str(path) for path in home.files("raw")]
     if not contacts or not files:
         return set()
     for name, listed in (("sought_contacts", contacts), ("sought_identifiers", known)):
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest($1::VARCHAR[]) AS identifier", [listed])
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest($1::VARCHAR[]) AS identifier",
+            [listed],
+        )
     rows = connection.execute(
         f"""WITH held AS (SELECT filename, record_no, identifiers FROM read_parquet({files!r}, filename = true)),
         near AS (SELECT DISTINCT filename, record_no, identifier FROM (SELECT filename, record_no, unnest(identifiers) AS identifier FROM held)
@@ -159,8 +185,18 @@ def _texts(column: pa.Array) -> Iterator[bytes]:
     elif pa.types.is_struct(kind):
         for child in column.flatten():
             yield from _texts(child)
-    elif pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind) or pa.types.is_large_binary(kind):
-        yield pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(column)], pa.int32()), column.cast(pa.binary()).fill_null(b"")), b"\n")[0].as_py()
+    elif (
+        pa.types.is_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_large_binary(kind)
+    ):
+        yield pc.binary_join(
+            pa.ListArray.from_arrays(
+                pa.array([0, len(column)], pa.int32()), column.cast(pa.binary()).fill_null(b"")
+            ),
+            b"\n",
+        )[0].as_py()
     elif pa.types.is_integer(kind):
         yield from _texts(column.cast(pa.string()))
 
@@ -177,7 +213,10 @@ def in_sqlite(sought: Sought, path: Path) -> Counter[str]:
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         connection.text_factory = bytes
-        tables = [row[0].decode() for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [
+            row[0].decode()
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        ]
         for table in tables:
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 for value in row:
@@ -213,7 +252,10 @@ def in_file(home: Home, sought: Sought, path: Path, where: str) -> list[Finding]
         found = _in_any(home, sought, path)
     except (duckdb.Error, pa.ArrowException, sqlite3.Error, OSError):
         return [Finding("PROOF-UNREADABLE", where, 1)] if path.exists() else []
-    return [Finding("PROOF-BYTES", where, count, request_id) for request_id, count in sorted(found.items())]
+    return [
+        Finding("PROOF-BYTES", where, count, request_id)
+        for request_id, count in sorted(found.items())
+    ]
 
 
 def _in_any(home: Home, sought: Sought, path: Path) -> Counter[str]:

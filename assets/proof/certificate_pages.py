@@ -28,13 +28,28 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
         ["policy", f"{policy['version']}, hash {policy['hash']}"],
         *_backups(said.get("backups")),
     ]
-    decisions = [[category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")] for category, one in said["decisions"].items()]
+    decisions = [
+        [category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")]
+        for category, one in said["decisions"].items()
+    ]
     return [
         ("This certificate", ("what", "value"), about),
         ("What was decided", ("category", "decision", "rows", "ground", "until"), decisions),
-        ("What was removed", ("layer", "rows"), [[layer, rows] for layer, rows in said["rows_removed"].items()]),
-        ("What was verified, and how", ("what", "how", "examined"), [[one["what"], one.get("how", ""), one["examined"]] for one in said["proof"]]),
-        ("What to know", ("code", "where", "count"), [[one["code"], one["where"], one["count"]] for one in said["warnings"]]),
+        (
+            "What was removed",
+            ("layer", "rows"),
+            [[layer, rows] for layer, rows in said["rows_removed"].items()],
+        ),
+        (
+            "What was verified, and how",
+            ("what", "how", "examined"),
+            [[one["what"], one.get("how", ""), one["examined"]] for one in said["proof"]],
+        ),
+        (
+            "What to know",
+            ("code", "where", "count"),
+            [[one["code"], one["where"], one["count"]] for one in said["warnings"]],
+        ),
         ("Files rewritten", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["files"])),
         ("Built anew", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["published"])),
     ]
@@ -44,7 +59,14 @@ def _backups(held: dict[str, Any] | None) -> list[list[object]]:
     """Older certificates do not say it."""
     if not held:
         return []
-    return [["backups from before that can still be opened", f"{held['generations']}, the last until {held['until']}" if held["generations"] else "none"]]
+    return [
+        [
+            "backups from before that can still be opened",
+            f"{held['generations']}, the last until {held['until']}"
+            if held["generations"]
+            else "none",
+        ]
+    ]
 
 
 def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:
@@ -56,18 +78,44 @@ def markdown(said: dict[str, Any], digest: str) -> str:
     lines = [f"# {TITLE}", ""]
     for title, header, rows in _tables(said, digest):
         if rows:
-            lines += [f"## {title}", "", "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-            lines += ["| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in rows] + [""]
-    lines += ["## What no verification of files can rule out", "", *(f"- {risk}" for risk in said["residual_risks"]), ""]
+            lines += [
+                f"## {title}",
+                "",
+                "| " + " | ".join(header) + " |",
+                "|" + "---|" * len(header),
+            ]
+            lines += [
+                "| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |"
+                for row in rows
+            ] + [""]
+    lines += [
+        "## What no verification of files can rule out",
+        "",
+        *(f"- {risk}" for risk in said["residual_risks"]),
+        "",
+    ]
     return "\n".join(lines)
 
 
 def html(said: dict[str, Any], digest: str) -> str:
     """The certificate as one page of HTML that loads nothing."""
-    parts = [f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{_STYLE}</style><h1>{TITLE}</h1>']
+    parts = [
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{_STYLE}</style><h1>{TITLE}</h1>'
+    ]
     for title, header, rows in _tables(said, digest):
         if rows:
-            cells = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
-            parts.append(f"<h2>{escape(title)}</h2><table><tr>" + "".join(f"<th>{escape(name)}</th>" for name in header) + f"</tr>{cells}</table>")
-    parts.append("<h2>What no verification of files can rule out</h2><ul>" + "".join(f"<li>{escape(risk)}</li>" for risk in said["residual_risks"]) + "</ul>")
+            cells = "".join(
+                "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
+                for row in rows
+            )
+            parts.append(
+                f"<h2>{escape(title)}</h2><table><tr>"
+                + "".join(f"<th>{escape(name)}</th>" for name in header)
+                + f"</tr>{cells}</table>"
+            )
+    parts.append(
+        "<h2>What no verification of files can rule out</h2><ul>"
+        + "".join(f"<li>{escape(risk)}</li>" for risk in said["residual_risks"])
+        + "</ul>"
+    )
     return "\n".join(parts) + "</html>\n"

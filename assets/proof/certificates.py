@@ -76,7 +76,13 @@ def canonical(content: object) -> bytes:
 
 
 def content_of(
-    policy: Policy, request: Request, evidence: Evidence, published: list[dict[str, str | None]], proof: Proof, issued_at: str, held: dict[str, Held]
+    policy: Policy,
+    request: Request,
+    evidence: Evidence,
+    published: list[dict[str, str | None]],
+    proof: Proof,
+    issued_at: str,
+    held: dict[str, Held],
 ) -> dict[str, Any]:
     """What the certificate says, the chain aside."""
     return {
@@ -92,15 +98,25 @@ def content_of(
         "published": published,
         "proof": [
             *proof.told(),
-            {"what": "identifiers searched in bytes", "examined": proof.searched[request.request_id]},
-            {"what": "identifiers too short or shared, searched as identifiers only", "examined": proof.left_out[request.request_id]},
+            {
+                "what": "identifiers searched in bytes",
+                "examined": proof.searched[request.request_id],
+            },
+            {
+                "what": "identifiers too short or shared, searched as identifiers only",
+                "examined": proof.left_out[request.request_id],
+            },
         ],
         "warnings": [
             {"code": one.code, "where": one.where, "count": one.count}
             for one in sorted(proof.findings)
             if not one.fails and one.request_id in ("", request.request_id)
         ],
-        "software": {"name": SOFTWARE, "version": _software_version(), "rules": rules_fingerprint()},
+        "software": {
+            "name": SOFTWARE,
+            "version": _software_version(),
+            "rules": rules_fingerprint(),
+        },
         "policy": {"version": policy.version, "hash": policy.fingerprint},
         "backups": proof.backups.told(),
         "residual_risks": list(RISKS),
@@ -119,9 +135,16 @@ def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str,
         model = CANONICAL.get(layer.removeprefix("staged."))
         for category in sorted({*categories(model).values()} - {"technical"}) if model else ():
             erased[category] = erased.get(category, 0) + rows
-    decisions: dict[str, dict[str, object]] = {category: {"decision": "erased", "rows": rows} for category, rows in sorted(erased.items())}
+    decisions: dict[str, dict[str, object]] = {
+        category: {"decision": "erased", "rows": rows} for category, rows in sorted(erased.items())
+    }
     for category, hold in held.items():
-        decisions[category] = {"decision": "held", "rows": hold.rows, "ground": hold.ground, "until": hold.until}
+        decisions[category] = {
+            "decision": "held",
+            "rows": hold.rows,
+            "ground": hold.ground,
+            "until": hold.until,
+        }
     return decisions
 
 
@@ -143,10 +166,18 @@ def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
         request_id = str(content["request_id"])
         whole = {**content, "sequence": length + 1, "previous": last}
         digest = hashlib.sha256(canonical(whole)).hexdigest()
-        pages = {"md": certificate_pages.markdown(whole, digest).encode(), "html": certificate_pages.html(whole, digest).encode()}
+        pages = {
+            "md": certificate_pages.markdown(whole, digest).encode(),
+            "html": certificate_pages.html(whole, digest).encode(),
+        }
         files |= {path_of(home, request_id, kind): text for kind, text in pages.items()}
-        sealed = {"hash": digest, "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()}}
-        files[path_of(home, request_id)] = canonical({"certificate": whole, **sealed, "seal": _seal(home, sealed)})
+        sealed = {
+            "hash": digest,
+            "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()},
+        }
+        files[path_of(home, request_id)] = canonical(
+            {"certificate": whole, **sealed, "seal": _seal(home, sealed)}
+        )
         length, last = length + 1, digest
     if len(new) > 1:
         _write_end(home, first, before, length - first)
@@ -176,11 +207,16 @@ def _seal(home: Home, content: object) -> str:
 def _end(home: Home) -> tuple[int, str]:
     """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
     path = folder(home) / CHAIN
-    noted: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
+    noted: dict[str, Any] = (
+        json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
+    )
     length, last = int(noted["length"]), str(noted["last"])
     if length != sum(1 for _ in folder(home).glob("Q*.json")):
         for found in _in_order(home):
-            if found["certificate"]["sequence"] == length + 1 and found["certificate"]["previous"] == last:
+            if (
+                found["certificate"]["sequence"] == length + 1
+                and found["certificate"]["previous"] == last
+            ):
                 length, last = length + 1, found["hash"]
                 _write_end(home, length, last)
     return length, last
@@ -210,13 +246,26 @@ def check(home: Home) -> list[Finding]:
             findings.append(Finding(code, "certificates", 1, path.stem))
         else:
             sealed.append(found)
-    return sorted({*findings, *_check_order(sealed, {one.request_id for one in findings}), *_check_end(home, sealed), *_check_requests(home)})
+    return sorted(
+        {
+            *findings,
+            *_check_order(sealed, {one.request_id for one in findings}),
+            *_check_end(home, sealed),
+            *_check_requests(home),
+        }
+    )
 
 
 def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
     said = found["certificate"]
-    if not hmac.compare_digest(str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})):
-        return "CERT-INSERTED" if hashlib.sha256(canonical(said)).hexdigest() == found["hash"] else "CERT-CHANGED"
+    if not hmac.compare_digest(
+        str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})
+    ):
+        return (
+            "CERT-INSERTED"
+            if hashlib.sha256(canonical(said)).hexdigest() == found["hash"]
+            else "CERT-CHANGED"
+        )
     if hashlib.sha256(canonical(said)).hexdigest() != found["hash"]:
         return "CERT-CHANGED"
     if said["request_id"] != request_id:
@@ -238,7 +287,9 @@ def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Fi
             findings.append(Finding("CERT-INSERTED", "certificates", 1, said["request_id"]))
         elif said["sequence"] != sequence + 1:
             if not accused:
-                findings.append(Finding("CERT-MISSING", "certificates", said["sequence"] - sequence - 1))
+                findings.append(
+                    Finding("CERT-MISSING", "certificates", said["sequence"] - sequence - 1)
+                )
         elif said["previous"] != last:
             findings.append(Finding("CERT-ORDER", "certificates", 1, said["request_id"]))
         sequence, last = said["sequence"], found["hash"]
@@ -251,7 +302,10 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
         return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
     try:
         noted = json.loads(path.read_bytes())
-        whole = hmac.compare_digest(str(noted["seal"]), _seal(home, {name: value for name, value in noted.items() if name != "seal"}))
+        whole = hmac.compare_digest(
+            str(noted["seal"]),
+            _seal(home, {name: value for name, value in noted.items() if name != "seal"}),
+        )
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
@@ -261,7 +315,11 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
     # More than noted, up to those that were being issued, is what a kill leaves; the next that is issued mends it.
-    return [Finding("CERT-CHAIN", "certificates", highest - noted["length"])] if highest > noted["length"] + max(1, noted.get("issuing", 0)) else []
+    return (
+        [Finding("CERT-CHAIN", "certificates", highest - noted["length"])]
+        if highest > noted["length"] + max(1, noted.get("issuing", 0))
+        else []
+    )
 
 
 def _check_requests(home: Home) -> list[Finding]:
@@ -270,5 +328,8 @@ def _check_requests(home: Home) -> list[Finding]:
     return [
         Finding("CERT-MISSING", "certificates", 1, one.request_id)
         for one in requests.every(home, opened=False)
-        if one.right == "erasure" and one.state == "closed" and not one.why and one.request_id not in there
+        if one.right == "erasure"
+        and one.state == "closed"
+        and not one.why
+        and one.request_id not in there
     ]

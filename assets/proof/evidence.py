@@ -49,43 +49,66 @@ def note_published(home: Home) -> None:
 
 
 def _published(home: Home) -> list[Path]:
-    return [path for path in (*map(home.register, TABLES), *(mart_path(home, purpose) for purpose in MARTS)) if path.exists()]
+    return [
+        path
+        for path in (*map(home.register, TABLES), *(mart_path(home, purpose) for purpose in MARTS))
+        if path.exists()
+    ]
 
 
 def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Note what goes of a delivery, and what is held; the connection has `gone(record_no)`, `held(record_no, rule, until)` and
     `sought(identifier, request_id)`."""
     path = folder(home) / f"{entry.delivery_id}.json"
-    known = {"files": {}, "rows": {}, "held": {}, **(json.loads(path.read_text()) if path.exists() else {})}
+    known = {
+        "files": {},
+        "rows": {},
+        "held": {},
+        **(json.loads(path.read_text()) if path.exists() else {}),
+    }
     files = _files(home, entry)
     _find_whose(connection, files)
     rows: dict[str, dict[str, int]] = {}
-    changed = {"staged.orders"} if connection.execute("SELECT 1 FROM held LIMIT 1").fetchone() else set()
+    changed = (
+        {"staged.orders"} if connection.execute("SELECT 1 FROM held LIMIT 1").fetchone() else set()
+    )
     for request_id, layer, count in connection.execute(_counted(files)).fetchall():
         rows.setdefault(request_id, {})[layer] = count
         changed.add(layer)
     for layer, file in files.items():
         if layer in changed:
-            known["files"].setdefault(layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)})
+            known["files"].setdefault(
+                layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)}
+            )
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(
         "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING (record_no) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
-    _write(path, {"files": known["files"], "rows": rows | known["rows"], "held": held | known["held"]})
+    _write(
+        path, {"files": known["files"], "rows": rows | known["rows"], "held": held | known["held"]}
+    )
 
 
 def _counted(files: dict[str, Path]) -> str:
     """The query of request, layer and rows that go; all of a delivery's files in one statement, for each is small."""
     # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
     stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
-    rows = [f"SELECT '{layer}' AS layer, record_no FROM read_parquet('{file}') {stays.get(layer, '')}" for layer, file in files.items()]
+    rows = [
+        f"SELECT '{layer}' AS layer, record_no FROM read_parquet('{file}') {stays.get(layer, '')}"
+        for layer, file in files.items()
+    ]
     return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
 
 
 def _files(home: Home, entry: Entry) -> dict[str, Path]:
-    staged = {f"staged.{path.stem}": path for path in sorted(staged_folder(home, entry).glob("*.parquet"))}
-    both = {"raw": raw_path(home, entry.source, entry.day, entry.delivery_id), "quarantine": quarantine_path(home, entry)}
+    staged = {
+        f"staged.{path.stem}": path for path in sorted(staged_folder(home, entry).glob("*.parquet"))
+    }
+    both = {
+        "raw": raw_path(home, entry.source, entry.day, entry.delivery_id),
+        "quarantine": quarantine_path(home, entry),
+    }
     return {layer: path for layer, path in (both | staged).items() if path.exists()}
 
 
@@ -109,7 +132,11 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
                 f"""SELECT held.record_no, request_id FROM read_parquet('{path}') AS held JOIN gone USING (record_no)
                 JOIN sought ON held.person_key = md5(identifier)"""
             )
-    connection.execute("CREATE OR REPLACE TEMP TABLE whose AS SELECT DISTINCT record_no, request_id FROM (" + " UNION ALL ".join(queries) + ")")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE whose AS SELECT DISTINCT record_no, request_id FROM ("
+        + " UNION ALL ".join(queries)
+        + ")"
+    )
 
 
 def _write(path: Path, content: object) -> None:
@@ -125,13 +152,20 @@ def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
             continue
         noted = json.loads(path.read_text())
         concerned = [request_id for request_id in noted["rows"] if request_id in found]
-        files = {layer: _now(home, one["file"], one["before"]) for layer, one in noted["files"].items()} if concerned else {}
+        files = (
+            {layer: _now(home, one["file"], one["before"]) for layer, one in noted["files"].items()}
+            if concerned
+            else {}
+        )
         for request_id in concerned:
             found[request_id].rows.update(noted["rows"][request_id])
             found[request_id].files += [files[layer] for layer in noted["rows"][request_id]]
             for rule, one in noted.get("held", {}).get(request_id, {}).items():
                 whole = found[request_id].held.setdefault(rule, {"rows": 0, "until": ""})
-                whole |= {"rows": int(str(whole["rows"])) + one["rows"], "until": max(str(whole["until"]), one["until"])}
+                whole |= {
+                    "rows": int(str(whole["rows"])) + one["rows"],
+                    "until": max(str(whole["until"]), one["until"]),
+                }
     return found
 
 
@@ -151,8 +185,17 @@ def _now(home: Home, name: str, before: str | None) -> dict[str, str | None]:
 def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
     """The files that the erasure of the requests rewrites, as far as they still exist."""
     sought = set(request_ids)
-    noted = [json.loads(path.read_text()) for path in sorted(folder(home).glob("*.json")) if path.stem != PUBLISHED]
-    names = {one["file"] for each in noted if sought & set(each["rows"]) for one in each["files"].values()}
+    noted = [
+        json.loads(path.read_text())
+        for path in sorted(folder(home).glob("*.json"))
+        if path.stem != PUBLISHED
+    ]
+    names = {
+        one["file"]
+        for each in noted
+        if sought & set(each["rows"])
+        for one in each["files"].values()
+    }
     return [home.root / name for name in sorted(names) if (home.root / name).exists()]
 
 

@@ -50,18 +50,25 @@ def expressions(model: type[TableModel]) -> list[str]:
     return found
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None) -> bool:
+def prepare(
+    home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None
+) -> bool:
     """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all that are not open; answers whether it holds any.
 
     And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
     """
     suppression.prepare(home, connection)
-    connection.execute("CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)"
+    )
     if suppression.path(home).exists():
         connection.execute(
             f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL) FROM read_parquet('{suppression.path(home)}')
             WHERE (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
-            {"these": list(_open(home) if request_ids is None else request_ids), "chosen": request_ids is not None},
+            {
+                "these": list(_open(home) if request_ids is None else request_ids),
+                "chosen": request_ids is not None,
+            },
         )
     points, known = home.register("contact_points"), home.register("identifiers")
     connection.execute(
@@ -81,7 +88,11 @@ def _open(home: Home) -> list[str]:
     return [one.request_id for one in requests.every(home, opened=False) if one.state != "closed"]
 
 
-def in_lake(home: Home, connection: duckdb.DuckDBPyConnection, layers: Iterable[str] = ("raw", "quarantine", "staged", "register")) -> list[Finding]:
+def in_lake(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    layers: Iterable[str] = ("raw", "quarantine", "staged", "register"),
+) -> list[Finding]:
     """Erased registrants' identifiers in layers of the lake, by table and request; empty is right. `prepare` comes first."""
     findings = []
     for layer in layers:
@@ -93,7 +104,9 @@ def in_lake(home: Home, connection: duckdb.DuckDBPyConnection, layers: Iterable[
             files = _files(home, layer, table)
             if files and expressions(model):
                 held = f"read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
-                findings += _in_table(connection, model, held, f"{layer}.{table}", contacts=layer == "register")
+                findings += _in_table(
+                    connection, model, held, f"{layer}.{table}", contacts=layer == "register"
+                )
     return findings
 
 
@@ -103,9 +116,18 @@ def _files(home: Home, layer: str, table: str) -> list[Path]:
     return home.files(layer) if layer == "quarantine" else home.files("staged", name=f"*/{table}")
 
 
-def _in_table(connection: duckdb.DuckDBPyConnection, model: type[TableModel], rows: str, where: str, *, contacts: bool) -> list[Finding]:
+def _in_table(
+    connection: duckdb.DuckDBPyConnection,
+    model: type[TableModel],
+    rows: str,
+    where: str,
+    *,
+    contacts: bool,
+) -> list[Finding]:
     """In a staged table a contact that identifies someone shows as the person's key, so contacts are left aside there."""
-    held = " UNION ".join(f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model))
+    held = " UNION ".join(
+        f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model)
+    )
     reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
     found = connection.execute(
         f"""SELECT request_id, count(*) FROM ({held}) JOIN erased ON token = suppression_token(identifier)
@@ -129,8 +151,13 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
             FROM read_parquet({files!r}, filename = true))
         JOIN listed USING (identifier) WHERE NOT {suppression.GIVEN_ANEW})"""
     unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
-    found = connection.execute(f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id").fetchall()
-    return [Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id) for request_id, count in found]
+    found = connection.execute(
+        f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id"
+    ).fetchall()
+    return [
+        Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id)
+        for request_id, count in found
+    ]
 
 
 def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
@@ -141,7 +168,13 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
         for model in MARTS[purpose]:
             if expressions(model):
                 name = table_name(model)
-                findings += _in_table(connection, model, f'looked_at."{name}"', f"marts.{purpose}.{name}", contacts=True)
+                findings += _in_table(
+                    connection,
+                    model,
+                    f'looked_at."{name}"',
+                    f"marts.{purpose}.{name}",
+                    contacts=True,
+                )
     finally:
         connection.execute("DETACH looked_at")
     return findings
@@ -150,4 +183,8 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
 def found_in_register(home: Home) -> list[Finding]:
     """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
     with home.connect() as connection:
-        return in_lake(home, connection, ("quarantine", "staged", "register")) if prepare(home, connection) else []
+        return (
+            in_lake(home, connection, ("quarantine", "staged", "register"))
+            if prepare(home, connection)
+            else []
+        )

@@ -29,9 +29,16 @@ def check(home: Home, path: Path, where: str) -> list[Finding]:
         with duckdb.connect(str(path), read_only=True) as connection:
             counts |= {
                 "PROOF-STORED-ROWS": _rows_too_many(connection),
-                "PROOF-FREE-BLOCKS": _number(connection, "SELECT free_blocks FROM pragma_database_size()"),
-                "PROOF-ENUM": _number(connection, "SELECT count(*) FROM duckdb_columns() WHERE data_type LIKE 'ENUM%'")
-                + _number(connection, "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal"),
+                "PROOF-FREE-BLOCKS": _number(
+                    connection, "SELECT free_blocks FROM pragma_database_size()"
+                ),
+                "PROOF-ENUM": _number(
+                    connection, "SELECT count(*) FROM duckdb_columns() WHERE data_type LIKE 'ENUM%'"
+                )
+                + _number(
+                    connection,
+                    "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal",
+                ),
             }
         counts["PROOF-OLDER-HEADER"] = _under_older_header(home, path)
     except (duckdb.Error, OSError, struct.error):
@@ -42,7 +49,9 @@ def check(home: Home, path: Path, where: str) -> list[Finding]:
 def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
     """How many rows more the file stores than its tables have, in the column with the most."""
     too_many = 0
-    for (table,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall():
+    for (table,) in connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
+    ).fetchall():
         stored = _number(
             connection,
             f"""SELECT coalesce(max(rows), 0) FROM (SELECT sum(count) AS rows FROM pragma_storage_info('{table}')
@@ -64,13 +73,21 @@ def _under_older_header(home: Home, path: Path) -> int:
             headers = []
             for at in HEADERS:
                 file.seek(at)
-                headers.append((struct.unpack_from("<Q", content := file.read(HEADER_BYTES), 8)[0], at, content))
+                headers.append(
+                    (
+                        struct.unpack_from("<Q", content := file.read(HEADER_BYTES), 8)[0],
+                        at,
+                        content,
+                    )
+                )
             (_, _, older), (_, newer_at, _) = sorted(headers)
             file.seek(newer_at)
             file.write(older)
         try:
             with duckdb.connect(str(copy), read_only=True) as connection:
-                return _number(connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal")
+                return _number(
+                    connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal"
+                )
         except duckdb.Error:
             return 0
 

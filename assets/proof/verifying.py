@@ -56,7 +56,10 @@ class Proof:
 
     def told(self) -> list[dict[str, object]]:
         """What was verified and how, for the certificate."""
-        return [{"what": what, "how": HOW[what], "examined": count} for what, count in sorted(self.examined.items())]
+        return [
+            {"what": what, "how": HOW[what], "examined": count}
+            for what, count in sorted(self.examined.items())
+        ]
 
 
 def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool = True) -> Proof:
@@ -67,7 +70,12 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     """
     proof = Proof()
     every = {one.request_id: one for one in requests.every(home)}
-    proof.backups = _backups(home, [every[one] for one in request_ids] if request_ids is not None else [one for one in every.values() if one.closed_at])
+    proof.backups = _backups(
+        home,
+        [every[one] for one in request_ids]
+        if request_ids is not None
+        else [one for one in every.values() if one.closed_at],
+    )
     chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
     with home.connect() as connection:
         _by_identifiers(home, connection, proof, request_ids)
@@ -81,7 +89,9 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     proof.examined["leftovers"] += 1
     for request in every.values():
         proof.examined["requests"] += 1
-        if request.state == "closed" and (request.given or request.resolved or sealed.key_path(home, request.request_id).exists()):
+        if request.state == "closed" and (
+            request.given or request.resolved or sealed.key_path(home, request.request_id).exists()
+        ):
             proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
     return proof
 
@@ -92,15 +102,24 @@ def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Holding:
     if not erasures:
         return rotation.Holding()
     moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
-    return rotation.holding(home, None if None in moments else max(one for one in moments if one), elsewhere=True)
+    return rotation.holding(
+        home, None if None in moments else max(one for one in moments if one), elsewhere=True
+    )
 
 
 def _marts(home: Home) -> list[tuple[str, Path]]:
-    both = [(f"marts.{purpose}", mart_path(home, purpose)) for purpose in MARTS] + [(f"built.{purpose}", candidate_path(home, purpose)) for purpose in MARTS]
+    both = [(f"marts.{purpose}", mart_path(home, purpose)) for purpose in MARTS] + [
+        (f"built.{purpose}", candidate_path(home, purpose)) for purpose in MARTS
+    ]
     return [(where, path) for where, path in both if path.exists()]
 
 
-def _by_identifiers(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, request_ids: Sequence[str] | None) -> None:
+def _by_identifiers(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    request_ids: Sequence[str] | None,
+) -> None:
     identifiers.prepare(home, connection, request_ids)
     try:
         proof.findings += identifiers.in_lake(home, connection)
@@ -115,16 +134,30 @@ def _by_identifiers(home: Home, connection: duckdb.DuckDBPyConnection, proof: Pr
             proof.findings.append(Finding("PROOF-UNREADABLE", where, 1))
 
 
-def _by_bytes(home: Home, connection: duckdb.DuckDBPyConnection, proof: Proof, open_ones: list[Request], *, whole: bool) -> None:
-    sought = byte_search.Sought(open_ones, byte_search.reached_by_others(home, connection, open_ones))
+def _by_bytes(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    open_ones: list[Request],
+    *,
+    whole: bool,
+) -> None:
+    sought = byte_search.Sought(
+        open_ones, byte_search.reached_by_others(home, connection, open_ones)
+    )
     proof.searched, proof.left_out = sought.searched, sought.left_out
     found: Counter[tuple[str, str, str]] = Counter()
-    for path in _files(home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])):
+    for path in _files(
+        home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
+    ):
         proof.examined["bytes"] += 1
         for one in byte_search.in_file(home, sought, path, _where(home, path)):
             code = "PROOF-INBOX" if one.code == "PROOF-BYTES" and one.where == "inbox" else one.code
             found[code, one.where, one.request_id] += one.count
-    proof.findings += [Finding(code, where, count, request_id) for (code, where, request_id), count in sorted(found.items())]
+    proof.findings += [
+        Finding(code, where, count, request_id)
+        for (code, where, request_id), count in sorted(found.items())
+    ]
 
 
 def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
@@ -136,7 +169,14 @@ def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
     for folder, folders, names in os.walk(home.root):
         # What is left aside is not walked through: there may be years of it.
         folders[:] = [name for name in folders if Path(folder, name) not in aside]
-        found += [path for name in names if (path := Path(folder, name)) not in aside and path.suffix != SUFFIX and path.is_file() and not path.is_symlink()]
+        found += [
+            path
+            for name in names
+            if (path := Path(folder, name)) not in aside
+            and path.suffix != SUFFIX
+            and path.is_file()
+            and not path.is_symlink()
+        ]
     return [*sorted(found), *(touched or ())]
 
 
@@ -153,10 +193,26 @@ def _where(home: Home, path: Path) -> str:
 def _leftovers(home: Home) -> list[Finding]:
     unfinished = 0
     for folder in (home.lake, home.marts, home.requests, home.outbox, home.secrets):
-        unfinished += sum(1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path))
-    folders = [one for one in home.spill.iterdir() if one.name != str(os.getpid()) and not _is_running(one.name)] if home.spill.is_dir() else []
-    spilled = sum(1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file())
-    return [Finding(code, "data root", count) for code, count in (("PROOF-UNFINISHED", unfinished), ("PROOF-SPILL", spilled)) if count]
+        unfinished += sum(
+            1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path)
+        )
+    folders = (
+        [
+            one
+            for one in home.spill.iterdir()
+            if one.name != str(os.getpid()) and not _is_running(one.name)
+        ]
+        if home.spill.is_dir()
+        else []
+    )
+    spilled = sum(
+        1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file()
+    )
+    return [
+        Finding(code, "data root", count)
+        for code, count in (("PROOF-UNFINISHED", unfinished), ("PROOF-SPILL", spilled))
+        if count
+    ]
 
 
 def _is_being_written(path: Path) -> bool:

@@ -27,7 +27,9 @@ def note(home: Home, mart: str, recipient: str, keys: Iterable[str], day: date) 
     """Note that the rows with these keys are being handed over. Before the file appears: what is noted and was not handed over harms nobody."""
     with home.connect() as connection:
         home.keyed_hash(connection)
-        connection.execute("CREATE TEMP TABLE handed AS SELECT unnest($1::VARCHAR[]) AS key", [sorted(set(keys))])
+        connection.execute(
+            "CREATE TEMP TABLE handed AS SELECT unnest($1::VARCHAR[]) AS key", [sorted(set(keys))]
+        )
         copy_parquet(
             connection,
             "SELECT keyed_hash('disclosed|' || key) AS token FROM handed ORDER BY ALL",
@@ -35,7 +37,9 @@ def note(home: Home, mart: str, recipient: str, keys: Iterable[str], day: date) 
         )
 
 
-def received(home: Home, connection: duckdb.DuckDBPyConnection, keys: str) -> list[tuple[str, str, str, str, str]]:
+def received(
+    home: Home, connection: duckdb.DuckDBPyConnection, keys: str
+) -> list[tuple[str, str, str, str, str]]:
     """Request, recipient, mart, day and key of what was handed over, of the query `keys` (request_id, key)."""
     files = sorted(folder(home).glob("*.parquet"))
     if not files:

@@ -41,7 +41,9 @@ ASKED = {
     "restriction": "only store the rows with these keys from now on, and tell us when it is done (GDPR 18, 19, 28(3))",
 }
 # The columns that are the keys of a mart's rows, and what a registrant's is, over `meant(request_id, registrant_id)` and `reached(request_id, key)`.
-_PSEUDONYM = "SELECT request_id, keyed_hash('pseudonym|{mart}|' || registrant_id)[:32] AS key FROM meant"
+_PSEUDONYM = (
+    "SELECT request_id, keyed_hash('pseudonym|{mart}|' || registrant_id)[:32] AS key FROM meant"
+)
 KEYS = {
     "registrant_id": "SELECT request_id, registrant_id AS key FROM meant",
     "pseudonym": _PSEUDONYM,
@@ -97,7 +99,9 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
             for name, named in home.policy.recipients.items():
                 if mart in named.purposes:
                     details[request_id, name].setdefault(mart, {})[column] = keys
-        for request_id, name, mart, day, key in disclosures.received(home, connection, "SELECT request_id, key FROM reached"):
+        for request_id, name, mart, day, key in disclosures.received(
+            home, connection, "SELECT request_id, key FROM reached"
+        ):
             exported = details[request_id, name].setdefault(mart, {}).setdefault("exported", {})
             exported.setdefault(day, []).append(key)
     right = {one.request_id: one.right for one in wanted}
@@ -105,20 +109,40 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     for (request_id, recipient), content in sorted(details.items()):
         notice_id = f"N{request_id[1:]}-{recipient}"
         if not (folder(home) / f"{notice_id}.json").exists():
-            new[notice_id] = (Notice(notice_id, request_id, recipient, right[request_id], tuple(sorted(content)), _holds(home, recipient, now.date())), content)
+            new[notice_id] = (
+                Notice(
+                    notice_id,
+                    request_id,
+                    recipient,
+                    right[request_id],
+                    tuple(sorted(content)),
+                    _holds(home, recipient, now.date()),
+                ),
+                content,
+            )
     locked = sealed.seal(home, {notice_id: content for notice_id, (_, content) in new.items()})
-    write_all({folder(home) / f"{notice_id}.json": _written(notice, locked[notice_id]) for notice_id, (notice, _) in new.items()})
+    write_all(
+        {
+            folder(home) / f"{notice_id}.json": _written(notice, locked[notice_id])
+            for notice_id, (notice, _) in new.items()
+        }
+    )
     return [notice for notice, _ in new.values()]
 
 
 def _holds(home: Home, recipient: str, today: date) -> bool:
     """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds; a recipient that policy.yaml has dropped, not."""
     named = home.policy.recipients.get(recipient)
-    return named is not None and (law.in_eea(named.country) or any(law.mechanism_holds(one, named.checked, today) for one in named.mechanisms))
+    return named is not None and (
+        law.in_eea(named.country)
+        or any(law.mechanism_holds(one, named.checked, today) for one in named.mechanisms)
+    )
 
 
 def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[Request]) -> None:
-    pairs = [(one.request_id, registrant_id) for one in requests for registrant_id in one.registrants]
+    pairs = [
+        (one.request_id, registrant_id) for one in requests for registrant_id in one.registrants
+    ]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
         [[one for one, _ in pairs], [one for _, one in pairs]],
@@ -128,7 +152,9 @@ def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[
     connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
 
 
-def _in_marts(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterable[tuple[str, str, str, list[str]]]:
+def _in_marts(
+    home: Home, connection: duckdb.DuckDBPyConnection
+) -> Iterable[tuple[str, str, str, list[str]]]:
     """Request, mart, column and keys of the rows of the published marts."""
     for mart, models in MARTS.items():
         if not mart_path(home, mart).exists():
@@ -136,9 +162,13 @@ def _in_marts(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterable[tup
         connection.execute(f"ATTACH '{mart_path(home, mart)}' AS published (READ_ONLY)")
         try:
             for column, mine in KEYS.items():
-                tables = [table_name(model) for model in models if column in arrow_schema(model).names]
+                tables = [
+                    table_name(model) for model in models if column in arrow_schema(model).names
+                ]
                 if tables:
-                    held = " UNION ".join(f'SELECT "{column}" AS key FROM published."{table}"' for table in tables)
+                    held = " UNION ".join(
+                        f'SELECT "{column}" AS key FROM published."{table}"' for table in tables
+                    )
                     rows = connection.execute(
                         f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held}) JOIN ({mine.format(mart=mart)}) USING (key)
                         GROUP BY request_id ORDER BY ALL"""
@@ -149,7 +179,9 @@ def _in_marts(home: Home, connection: duckdb.DuckDBPyConnection) -> Iterable[tup
 
 
 def _written(notice: Notice, locked: str) -> bytes:
-    return json.dumps({**asdict(notice), **({"sealed": locked} if locked else {})}, sort_keys=True).encode()
+    return json.dumps(
+        {**asdict(notice), **({"sealed": locked} if locked else {})}, sort_keys=True
+    ).encode()
 
 
 def _read(content: bytes) -> tuple[Notice, str]:
@@ -172,8 +204,13 @@ def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notic
     for path in _of(home, request_ids):
         notice, locked = _read(path.read_bytes())
         if notice.state == "prepared":
-            notice = replace(notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1)
-            files |= {path_of(home, notice): _outgoing(home, notice, locked), path: _written(notice, locked)}
+            notice = replace(
+                notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
+            )
+            files |= {
+                path_of(home, notice): _outgoing(home, notice, locked),
+                path: _written(notice, locked),
+            }
             released.append(notice)
     write_all(files)
     return released
@@ -182,7 +219,9 @@ def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notic
 def _of(home: Home, request_ids: Iterable[str]) -> list[Path]:
     """The notes of the requests' notices, in one look at the folder."""
     wanted = {f"N{request_id[1:]}" for request_id in request_ids}
-    return [path for path in sorted(folder(home).glob("N*.json")) if path.stem.split("-")[0] in wanted]
+    return [
+        path for path in sorted(folder(home).glob("N*.json")) if path.stem.split("-")[0] in wanted
+    ]
 
 
 def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
@@ -212,7 +251,10 @@ def retry(home: Home, now: datetime) -> list[Notice]:
         path = folder(home) / f"{one.notice_id}.json"
         locked = _read(path.read_bytes())[1]
         later = replace(one, attempts=one.attempts + 1, due_on=due)
-        files |= {path_of(home, later): _outgoing(home, later, locked), path: _written(later, locked)}
+        files |= {
+            path_of(home, later): _outgoing(home, later, locked),
+            path: _written(later, locked),
+        }
         told.append(later)
     write_all(files)
     return told
@@ -230,9 +272,14 @@ def opened(home: Home, notice_id: str) -> dict[str, Any]:
     notice, locked = _load_one(home, notice_id)
     keys = sealed.unseal(home, notice_id, locked) if locked else None
     if keys is None:
-        raise NoticeError(f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys")
+        raise NoticeError(
+            f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys"
+        )
     said = json.loads(_outgoing(home, notice, ""))
-    return {**{name: value for name, value in said.items() if name not in ("sealed", "open_with")}, "keys": keys}
+    return {
+        **{name: value for name, value in said.items() if name not in ("sealed", "open_with")},
+        "keys": keys,
+    }
 
 
 def acknowledge(home: Home, notice_id: str, now: datetime) -> Notice:
@@ -251,7 +298,11 @@ def acknowledge(home: Home, notice_id: str, now: datetime) -> Notice:
 
 def forget(home: Home, before: date) -> int:
     """Remove what is kept of notices that were acknowledged on `before` or earlier; answers how many."""
-    old = [one for one in every(home) if one.state == "acknowledged" and one.acknowledged_on <= str(before)]
+    old = [
+        one
+        for one in every(home)
+        if one.state == "acknowledged" and one.acknowledged_on <= str(before)
+    ]
     for one in old:
         remove(folder(home) / f"{one.notice_id}.json")
     return len(old)

@@ -45,7 +45,9 @@ PREDICATES: dict[str, Predicate] = {
     "ADM-CONTRACT": Predicate("party_since IS NOT NULL", _CRM, "party_since"),
     "ADM-OPEN-CONTRACT": Predicate("running_since IS NOT NULL", _CRM, "running_since"),
     "ADM-RELATIONSHIP": Predicate(
-        f"({_RELATED}) AND (target.purpose <> 'direct_marketing' OR company_name IS NULL)", _CRM, "coalesce(ordered_on, party_since, last_contact_on)"
+        f"({_RELATED}) AND (target.purpose <> 'direct_marketing' OR company_name IS NULL)",
+        _CRM,
+        "coalesce(ordered_on, party_since, last_contact_on)",
     ),
     "ADM-VISITOR": Predicate("visited_on IS NOT NULL", "'website'", "visited_on"),
     "ADM-CONSENT": _said("choice = 'granted'"),
@@ -55,30 +57,55 @@ PREDICATES: dict[str, Predicate] = {
         _CRM,
         "coalesce(bought_on, running_since)",
     ),
-    "ADM-COMPANY-ADDRESS": Predicate("company_name IS NOT NULL AND coalesce(given_names, family_name, call_name) IS NULL", _CRM),
-    "ADM-COMPANY-DUTIES": Predicate("company_name IS NOT NULL AND coalesce(given_names, family_name, call_name) IS NOT NULL AND duties_fit", _CRM),
+    "ADM-COMPANY-ADDRESS": Predicate(
+        "company_name IS NOT NULL AND coalesce(given_names, family_name, call_name) IS NULL", _CRM
+    ),
+    "ADM-COMPANY-DUTIES": Predicate(
+        "company_name IS NOT NULL AND coalesce(given_names, family_name, call_name) IS NOT NULL AND duties_fit",
+        _CRM,
+    ),
     "ADM-CREDIT-CONTRACT": Predicate("assessed AND running_since IS NOT NULL", "'credit_bureau'"),
     "ADM-CREDIT-SUBJECT": Predicate("assessed", "'credit_bureau'"),
-    "ADM-CLAIM": Predicate("coalesce(party_since, ordered_on) IS NOT NULL", _CRM, "coalesce(party_since, ordered_on)"),
-    "ADM-DECEASED": Predicate("deceased OR death_date IS NOT NULL", "'population_register'", "death_date"),
+    "ADM-CLAIM": Predicate(
+        "coalesce(party_since, ordered_on) IS NOT NULL", _CRM, "coalesce(party_since, ordered_on)"
+    ),
+    "ADM-DECEASED": Predicate(
+        "deceased OR death_date IS NOT NULL", "'population_register'", "death_date"
+    ),
     "ADM-PROTECTED": Predicate("protected", "'population_register'"),
     "ADM-RESTRICTED": _said("choice = 'restricted'"),
-    "ADM-MINOR": Predicate("target.minimum_age > 0 AND born_by > (getvariable('today')::DATE - to_years(target.minimum_age))::DATE", "birth_source"),
+    "ADM-MINOR": Predicate(
+        "target.minimum_age > 0 AND born_by > (getvariable('today')::DATE - to_years(target.minimum_age))::DATE",
+        "birth_source",
+    ),
     "ADM-AGE-UNKNOWN": Predicate(
         """target.minimum_age > 0 AND born_by IS NULL AND NOT grown_up AND NOT EXISTS (
             FROM heard WHERE heard.registrant_id = one.registrant_id AND heard.purpose = target.purpose AND choice = 'granted' AND NOT by_cookie)"""
     ),
     "ADM-OBJECTION": _said("choice = 'objected' AND NOT needed"),
     "ADM-WITHDRAWN": _said("choice = 'withdrawn' AND NOT needed"),
-    "ADM-PROHIBITED": _said("choice = 'prohibited' AND refusal = 'ADM-PROHIBITED' AND NOT of_register AND NOT needed"),
+    "ADM-PROHIBITED": _said(
+        "choice = 'prohibited' AND refusal = 'ADM-PROHIBITED' AND NOT of_register AND NOT needed"
+    ),
     **{
         code: _said(f"choice = 'prohibited' AND refusal = '{code}' AND NOT of_register")
-        for code in ("ADM-REGISTER-PROHIBITION", "ADM-PROHIBITION-LIST", "ADM-CRM-OPT-OUT", "ADM-BOUNCE")
+        for code in (
+            "ADM-REGISTER-PROHIBITION",
+            "ADM-PROHIBITION-LIST",
+            "ADM-CRM-OPT-OUT",
+            "ADM-BOUNCE",
+        )
     },
-    "ADM-CONTACT-DISCLOSURE": _said("choice = 'prohibited' AND about = 'contact_disclosure' AND (purpose <> 'direct_marketing' OR registered_address)"),
-    "ADM-REGISTER-UPDATE": _said("choice = 'prohibited' AND about = 'customer_register_update' AND registered_address"),
+    "ADM-CONTACT-DISCLOSURE": _said(
+        "choice = 'prohibited' AND about = 'contact_disclosure' AND (purpose <> 'direct_marketing' OR registered_address)"
+    ),
+    "ADM-REGISTER-UPDATE": _said(
+        "choice = 'prohibited' AND about = 'customer_register_update' AND registered_address"
+    ),
     "ADM-REVIEW": _said("choice = 'review_requested'"),
-    "ADM-UNREACHABLE": Predicate("CASE target.channel WHEN 'email' THEN email WHEN 'post' THEN street ELSE phone END IS NULL"),
+    "ADM-UNREACHABLE": Predicate(
+        "CASE target.channel WHEN 'email' THEN email WHEN 'post' THEN street ELSE phone END IS NULL"
+    ),
 }
 
 
@@ -103,7 +130,8 @@ def _targets(code: str, policy: Policy) -> list[tuple[str, str, int]]:
     return [
         (purpose, channel, policy.purposes[purpose].minimum_age)
         for purpose, reached in rule.reach.items()
-        if purpose in policy.purposes and (rule.basis is None or rule.basis in policy.purposes[purpose].bases)
+        if purpose in policy.purposes
+        and (rule.basis is None or rule.basis in policy.purposes[purpose].bases)
         for channel in reached
     ]
 
@@ -111,8 +139,16 @@ def _targets(code: str, policy: Policy) -> list[tuple[str, str, int]]:
 def _rows(code: str, predicate: Predicate, targets: list[tuple[str, str, int]]) -> str:
     rule = RULES[code]
     written = ", ".join(str(target) for target in targets)
-    joined = "people AS one CROSS JOIN target" if predicate.over == "people" else "heard AS one JOIN target USING (purpose, channel)"
-    purpose, channel = ("target.purpose", "target.channel") if predicate.over == "people" else ("one.purpose", "one.channel")
+    joined = (
+        "people AS one CROSS JOIN target"
+        if predicate.over == "people"
+        else "heard AS one JOIN target USING (purpose, channel)"
+    )
+    purpose, channel = (
+        ("target.purpose", "target.channel")
+        if predicate.over == "people"
+        else ("one.purpose", "one.channel")
+    )
     basis = f"'{rule.basis}'" if rule.basis else "NULL"
     return f"""
         WITH target(purpose, channel, minimum_age) AS (VALUES {written}),
@@ -131,8 +167,15 @@ def _people(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     """
     _, customers = policy.rule("customers")
     today = "getvariable('today')::DATE"
-    duties = "|".join(re.escape(word.lower()).replace("'", "''") for word in policy.purposes["direct_marketing"].duties)
-    fits = f"coalesce(regexp_matches(lower(job_title), '(^|[^\\pL])({duties})'), false)" if duties else "false"
+    duties = "|".join(
+        re.escape(word.lower()).replace("'", "''")
+        for word in policy.purposes["direct_marketing"].duties
+    )
+    fits = (
+        f"coalesce(regexp_matches(lower(job_title), '(^|[^\\pL])({duties})'), false)"
+        if duties
+        else "false"
+    )
     since = f"getvariable('today')::DATE - INTERVAL {customers.period.count} {customers.period.unit.upper()}"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE people AS

@@ -107,21 +107,37 @@ def build(home: Home, today: date) -> Built:
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
         built.timed("golden", lambda: golden.pick(connection, home.policy))
         built.timed("golden", lambda: protected.name_first_delivery(connection))
-        built.timed("rectification", lambda: rectified.overlay(home, connection, home.policy, today))
-        rows = connection.execute("SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute").fetchall()
-        built.conflicts = {attribute: [registrants, between] for attribute, registrants, between in rows}
+        built.timed(
+            "rectification", lambda: rectified.overlay(home, connection, home.policy, today)
+        )
+        rows = connection.execute(
+            "SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute"
+        ).fetchall()
+        built.conflicts = {
+            attribute: [registrants, between] for attribute, registrants, between in rows
+        }
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
-        built.links |= {"succession": succession.note(home, connection, today), "drift": remembered.keep(home, connection)}
+        built.links |= {
+            "succession": succession.note(home, connection, today),
+            "drift": remembered.keep(home, connection),
+        }
         built.links["to_review"] = review.keep(home, connection)
         built.timed("write", lambda: _write(home, connection, built))
         foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
     built.timed("admission", lambda: admit(home, today, built))
     with writing(home.lake / "register" / FORECAST) as unfinished:
-        unfinished.write_text(json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]}))
+        unfinished.write_text(
+            json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]})
+        )
     with writing(home.lake / "register" / STATE) as unfinished:
-        unfinished.write_text(json.dumps({"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)}, sort_keys=True))
+        unfinished.write_text(
+            json.dumps(
+                {"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)},
+                sort_keys=True,
+            )
+        )
     return built
 
 
@@ -134,10 +150,16 @@ def admit(home: Home, today: date, built: Built) -> None:
                 read_register(home, connection, table, read)
         admission.evaluate(connection, home.policy, today)
         _put(home, connection, built, model, "SELECT * FROM admission")
-        built.admission = dict(connection.execute("SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code").fetchall())
+        built.admission = dict(
+            connection.execute(
+                "SELECT code, count(DISTINCT registrant_id) FROM admission GROUP BY code ORDER BY code"
+            ).fetchall()
+        )
 
 
-def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]) -> None:
+def read_register(
+    home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
+) -> None:
     """The register's table as a view of its name; an empty table where there is no file."""
     path = home.register(table)
     connection.execute(
@@ -147,7 +169,9 @@ def read_register(home: Home, connection: duckdb.DuckDBPyConnection, table: str,
     )
 
 
-def resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built | None = None) -> Built:
+def resolve(
+    home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built | None = None
+) -> Built:
     """Gather what was said, and link it again until nobody's time is over: what is left is what the sweep will leave.
 
     Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
@@ -164,14 +188,20 @@ def resolve(home: Home, connection: duckdb.DuckDBPyConnection, today: date, buil
         built.timed("golden", lambda: golden.whole(connection))
         leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
     built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
-    built.expired = dict(connection.execute("SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule").fetchall())
+    built.expired = dict(
+        connection.execute(
+            "SELECT rule, count(*) FROM expired GROUP BY rule ORDER BY rule"
+        ).fetchall()
+    )
     return built
 
 
 def inputs(home: Home, today: date) -> str:
     """A hash of what the register depends on: the book of deliveries, the policy, the day, and decisions about who is who."""
     book = json.dumps([asdict(entry) for entry in deliveries.book(home)], sort_keys=True)
-    return hashlib.sha256(f"{book}{home.policy.fingerprint}{today}{remembered.fingerprint(home)}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{book}{home.policy.fingerprint}{today}{remembered.fingerprint(home)}".encode()
+    ).hexdigest()
 
 
 def up_to_date(home: Home, today: date) -> bool:
@@ -206,11 +236,21 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     protected.note(home, connection)
 
 
-def _put(home: Home, connection: duckdb.DuckDBPyConnection, built: Built, model: type[TableModel], rows: str) -> None:
+def _put(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    built: Built,
+    model: type[TableModel],
+    rows: str,
+) -> None:
     """Write one table with the model's columns and types, in an order that does not depend on how it was made."""
     types = duckdb_types(model)
-    columns = ", ".join(f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names)
-    built.rows[table_name(model)] = copy_parquet(connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model)))
+    columns = ", ".join(
+        f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names
+    )
+    built.rows[table_name(model)] = copy_parquet(
+        connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model))
+    )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:

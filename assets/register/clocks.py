@@ -95,7 +95,9 @@ def accounts_hold(policy: Policy, moment: str) -> tuple[str, str]:
     named = [one for one in STATUTORY if code(policy, one) in policy.categories["order"].retention]
     ends = [(code(policy, one), due(policy, one, _STARTS[one](policy, day))) for one in named]
     longest = f"greatest({', '.join(end for _, end in ends)})"
-    rule = "CASE " + " ".join(f"WHEN {end} = {longest} THEN '{name}'" for name, end in ends) + " END"
+    rule = (
+        "CASE " + " ".join(f"WHEN {end} = {longest} THEN '{name}'" for name, end in ends) + " END"
+    )
     return longest, rule
 
 
@@ -141,14 +143,35 @@ def cookies_are_over(policy: Policy, today: date) -> str:
 
 _BOUND = "staged_contracts JOIN contract_ends USING (person_key)"
 _FIRST_SEEN = "(SELECT visitor_id, min(started_at) AS started_at FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"
-_A_REPORT, _A_MARK = "delivery_id || '/' || record_no", "delivery_id || '/' || record_no || '/' || position"
+_A_REPORT, _A_MARK = (
+    "delivery_id || '/' || record_no",
+    "delivery_id || '/' || record_no || '/' || position",
+)
 
 
 def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
     """Everything staged that ends by a clock of its own, and what of it is over on `today`."""
 
-    def one(what: str, category: str, applies_to: AppliesTo, rows: str, key: str, started: str, over: str, held: str = "") -> Clocked:
-        return Clocked(what, category, f"'{code(policy, applies_to)}'", rows, key, due(policy, applies_to, started), over, held or rows)
+    def one(
+        what: str,
+        category: str,
+        applies_to: AppliesTo,
+        rows: str,
+        key: str,
+        started: str,
+        over: str,
+        held: str = "",
+    ) -> Clocked:
+        return Clocked(
+            what,
+            category,
+            f"'{code(policy, applies_to)}'",
+            rows,
+            key,
+            due(policy, applies_to, started),
+            over,
+            held or rows,
+        )
 
     held_until, held_under = accounts_hold(policy, "ordered_at")
     reported, visited = local_day(policy, "stated_at"), local_day(policy, "started_at")
@@ -163,9 +186,51 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             contracts_are_over(policy, today),
             f"{_BOUND} WHERE NOT open",
         ),
-        Clocked("order", "order", held_under, "staged_orders", "order_number", held_until, orders_are_over(policy, today), "held_orders"),
-        one("visit", "website", "visits", "staged_visits", "visit", visited, visits_are_over(policy, today), "held_visits"),
-        one("cookie", "website_identifier", "cookies", _FIRST_SEEN, "visitor_id", visited, cookies_are_over(policy, today)),
-        one("credit_report", "credit", "credit_reports", "staged_credit_reports", _A_REPORT, reported, reports_are_over(policy, today)),
-        one("credit_mark", "credit", "credit_marks", "staged_credit_marks", _A_MARK, mark_expiry(), marks_are_over(policy, today)),
+        Clocked(
+            "order",
+            "order",
+            held_under,
+            "staged_orders",
+            "order_number",
+            held_until,
+            orders_are_over(policy, today),
+            "held_orders",
+        ),
+        one(
+            "visit",
+            "website",
+            "visits",
+            "staged_visits",
+            "visit",
+            visited,
+            visits_are_over(policy, today),
+            "held_visits",
+        ),
+        one(
+            "cookie",
+            "website_identifier",
+            "cookies",
+            _FIRST_SEEN,
+            "visitor_id",
+            visited,
+            cookies_are_over(policy, today),
+        ),
+        one(
+            "credit_report",
+            "credit",
+            "credit_reports",
+            "staged_credit_reports",
+            _A_REPORT,
+            reported,
+            reports_are_over(policy, today),
+        ),
+        one(
+            "credit_mark",
+            "credit",
+            "credit_marks",
+            "staged_credit_marks",
+            _A_MARK,
+            mark_expiry(),
+            marks_are_over(policy, today),
+        ),
     )

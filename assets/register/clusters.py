@@ -52,7 +52,9 @@ class Clusters:
         self.label = np.arange(len(code), dtype=np.int32)
         self.code = code.copy()
 
-    def join(self, one: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None) -> Mask:
+    def join(
+        self, one: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None
+    ) -> Mask:
         """Join records along weighted links, as far as nothing forbids; answers which links hold in the end.
 
         The order of the links does not matter.
@@ -72,7 +74,9 @@ class Clusters:
             links = torn[proposed[one_base]]
             nodes = np.flatnonzero(torn[proposed]).astype(np.int32)
             proposed[nodes] = nodes
-            for node, group in self._regroup(one_base[links], other_base[links], weight[links], foes).items():
+            for node, group in self._regroup(
+                one_base[links], other_base[links], weight[links], foes
+            ).items():
                 proposed[node] = group
         coded = np.flatnonzero(self.code >= 0)
         self.label = proposed[before]
@@ -81,12 +85,18 @@ class Clusters:
 
     def _foes(self, together: Ints) -> NDArray[np.int32]:
         """A pair of differently coded clusters for each component that holds such: (k, 2)."""
-        coded = np.flatnonzero((self.code >= 0) & (self.label == np.arange(len(self.label)))).astype(np.int32)
+        coded = np.flatnonzero(
+            (self.code >= 0) & (self.label == np.arange(len(self.label)))
+        ).astype(np.int32)
         coded = coded[np.lexsort((coded, together[coded]))]
-        meets = (together[coded[1:]] == together[coded[:-1]]) & (self.code[coded[1:]] != self.code[coded[:-1]])
+        meets = (together[coded[1:]] == together[coded[:-1]]) & (
+            self.code[coded[1:]] != self.code[coded[:-1]]
+        )
         return np.stack([coded[:-1][meets], coded[1:][meets]], axis=1)
 
-    def _regroup(self, one: Ints, other: Ints, weight: NDArray[np.float64], foes: NDArray[np.int32]) -> dict[int, int]:
+    def _regroup(
+        self, one: Ints, other: Ints, weight: NDArray[np.float64], foes: NDArray[np.int32]
+    ) -> dict[int, int]:
         """Put torn components together again, strongest link first, never across a foe or a code; node -> its group."""
         strength: dict[int, dict[int, float]] = defaultdict(dict)
         enemies: dict[int, set[int]] = defaultdict(set)
@@ -105,14 +115,24 @@ class Clusters:
         def doubtful(x: int, y: int, bits: float) -> bool:
             if code[y] < 0 and not enemies[y]:
                 return False
-            return any(z != y and rival > bits - RIVAL_MARGIN and opposed(y, z) for z, rival in strength[x].items())
+            return any(
+                z != y and rival > bits - RIVAL_MARGIN and opposed(y, z)
+                for z, rival in strength[x].items()
+            )
 
         group = {node: node for node in strength}
         members = {node: [node] for node in strength}
-        links = sorted((-bits, x, y) for x, others in strength.items() for y, bits in others.items() if x < y)
+        links = sorted(
+            (-bits, x, y) for x, others in strength.items() for y, bits in others.items() if x < y
+        )
         for minus_bits, x, y in links:
             left, right = group[x], group[y]
-            if left == right or opposed(x, y) or doubtful(x, y, -minus_bits) or doubtful(y, x, -minus_bits):
+            if (
+                left == right
+                or opposed(x, y)
+                or doubtful(x, y, -minus_bits)
+                or doubtful(y, x, -minus_bits)
+            ):
                 continue
             if len(codes[left] | codes[right]) > 1:
                 continue

@@ -23,7 +23,11 @@ class DatedFact:
 
 
 NAME = DatedFact("lower(concat_ws('|', given_names, family_name))", by_start=True, location=False)
-LOCATION = DatedFact("lower(concat_ws('|', street, postcode, municipality_code, country))", by_start=True, location=True)
+LOCATION = DatedFact(
+    "lower(concat_ws('|', street, postcode, municipality_code, country))",
+    by_start=True,
+    location=True,
+)
 CONTACT_POINT = DatedFact("match_key", by_start=False, location=False)
 
 UNKNOWN_START = "DATE '0001-01-01'"
@@ -35,7 +39,11 @@ def fold(connection: duckdb.DuckDBPyConnection, table: str, fact: DatedFact, tod
     `is_current` holds for facts that are in force today; of the facts of one kind by one source, `newest` is the rank
     from the latest start (a change without a start counts from when it was stated, basic data from before all).
     """
-    start = "valid_from::VARCHAR, (max(valid_from) OVER (PARTITION BY person_key, source, kind, content))::VARCHAR, " if fact.by_start else ""
+    start = (
+        "valid_from::VARCHAR, (max(valid_from) OVER (PARTITION BY person_key, source, kind, content))::VARCHAR, "
+        if fact.by_start
+        else ""
+    )
     forgotten = (
         "LEFT JOIN protection USING (person_key) WHERE NOT coalesce(protection.protected, false) "
         "AND (lifted IS NULL OR latest.said >= lifted OR (latest.source <> 'population_register' AND latest.said.moment >= lifted.moment))"

@@ -28,7 +28,11 @@ def remember_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """`old_cookies(token)`: keyed hashes of cookies that have expired, so that one stays expired when its first visit is gone."""
     home.keyed_hash(connection)
     path = home.lake / EXPIRED_COOKIES
-    known = f"SELECT token FROM read_parquet('{path}')" if path.exists() else "SELECT NULL::VARCHAR AS token WHERE false"
+    known = (
+        f"SELECT token FROM read_parquet('{path}')"
+        if path.exists()
+        else "SELECT NULL::VARCHAR AS token WHERE false"
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE old_cookies AS {known}")
 
 
@@ -55,10 +59,15 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
             bool_or(ends_on IS NULL AND status = 'active') AS open
         FROM staged_contracts AS one SEMI JOIN current_records USING (delivery_id, record_no) GROUP BY person_key"""
     )
-    kinds = [f"SELECT DISTINCT {one.rule} AS rule, '{one.what}' AS what, {one.key} AS key FROM {one.rows} WHERE {one.over}" for one in clocked(policy, today)]
+    kinds = [
+        f"SELECT DISTINCT {one.rule} AS rule, '{one.what}' AS what, {one.key} AS key FROM {one.rows} WHERE {one.over}"
+        for one in clocked(policy, today)
+    ]
     remembered = f"""SELECT DISTINCT '{code(policy, "cookies")}', 'cookie', value FROM staged_identifiers
         WHERE type = 'visitor_id' AND {HASHED_COOKIE.format("value")} IN (SELECT token FROM old_cookies)"""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE expired AS SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, remembered])})")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE expired AS SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, remembered])})"
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE current_records AS
         SELECT delivery_id, record_no FROM current_records
@@ -71,7 +80,9 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         """CREATE OR REPLACE TEMP TABLE left_out AS
         SELECT person_key('visitor_id', key) AS person_key, true AS by_cookie FROM expired WHERE what = 'cookie'"""
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE departed (rule VARCHAR, type VARCHAR, value VARCHAR)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE departed (rule VARCHAR, type VARCHAR, value VARCHAR)"
+    )
 
 
 def depart(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
@@ -94,16 +105,22 @@ def depart(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
             CASE WHEN was_customer THEN {customers} ELSE {prospects} END AS due
         FROM started WHERE started IS NOT NULL"""
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT * FROM clocks WHERE due <= DATE '{today}'")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT * FROM clocks WHERE due <= DATE '{today}'"
+    )
     if not (connection.execute("SELECT count(*) FROM leaving").fetchone() or (0,))[0]:
         return False
     connection.execute("INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM leaving")
-    connection.execute("INSERT INTO departed SELECT DISTINCT rule, type, value FROM held_identifiers JOIN leaving USING (registrant_id)")
+    connection.execute(
+        "INSERT INTO departed SELECT DISTINCT rule, type, value FROM held_identifiers JOIN leaving USING (registrant_id)"
+    )
     segregation.keep_proofs(connection, policy, today)
     connection.execute(
         """INSERT INTO left_out SELECT person_key, false FROM membership SEMI JOIN leaving USING (registrant_id)
         UNION SELECT person_key(type, value), false FROM departed"""
     )
     for table in _OF_A_SOURCE_PERSON:
-        connection.execute(f"DELETE FROM {table} WHERE person_key IN (SELECT person_key FROM left_out)")
+        connection.execute(
+            f"DELETE FROM {table} WHERE person_key IN (SELECT person_key FROM left_out)"
+        )
     return True

@@ -68,8 +68,13 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
 
 
 def _book(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)")
-    rows = [(one.delivery_id, one.dataset, one.period_last, one.sequence or 0) for one in deliveries.book(home)]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)"
+    )
+    rows = [
+        (one.delivery_id, one.dataset, one.period_last, one.sequence or 0)
+        for one in deliveries.book(home)
+    ]
     if rows:
         connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?)", rows)
 
@@ -151,12 +156,29 @@ def _said(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: 
         "identifiers": "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')",
     }.get(table, "false")
     whose = "coalesce(renamed.now, one.person_key)"
-    by_cookie, departed = "SELECT person_key FROM left_out WHERE by_cookie", "SELECT person_key FROM left_out WHERE NOT by_cookie"
+    by_cookie, departed = (
+        "SELECT person_key FROM left_out WHERE by_cookie",
+        "SELECT person_key FROM left_out WHERE NOT by_cookie",
+    )
     seen = table in ("visits", "visit_actions")
-    unknown = by_cookie if seen else "SELECT person_key FROM left_out" if table == "orders" else None
-    gone = departed if seen else "SELECT person_key FROM left_out" if table != "orders" else "SELECT person_key FROM left_out WHERE false"
-    person = f"CASE WHEN NOT coalesce({whose} IN ({unknown}), false) THEN {whose} END" if unknown else whose
-    never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(table, "false")
+    unknown = (
+        by_cookie if seen else "SELECT person_key FROM left_out" if table == "orders" else None
+    )
+    gone = (
+        departed
+        if seen
+        else "SELECT person_key FROM left_out"
+        if table != "orders"
+        else "SELECT person_key FROM left_out WHERE false"
+    )
+    person = (
+        f"CASE WHEN NOT coalesce({whose} IN ({unknown}), false) THEN {whose} END"
+        if unknown
+        else whose
+    )
+    never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(
+        table, "false"
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW said_{table} AS
         SELECT one.* EXCLUDE (person_key), {person} AS person_key, dataset,

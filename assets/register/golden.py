@@ -11,18 +11,36 @@ from schemas.policy import Policy
 from schemas.staged import CANONICAL
 
 # A permanent home before a postal address before a temporary one; abroad after home.
-_ADDRESS_ORDER = "['permanent', 'postal', 'temporary', 'permanent_abroad', 'postal_abroad', 'temporary_abroad']"
+_ADDRESS_ORDER = (
+    "['permanent', 'postal', 'temporary', 'permanent_abroad', 'postal_abroad', 'temporary_abroad']"
+)
 
 # attribute group -> (columns it fills, rows it picks from, preference before trust)
 _PICKS = {
     "name": ("given_names, family_name", "names_held WHERE kind = 'official' AND is_current", "1"),
     "call_name": ("given_names AS call_name", "names_held WHERE kind = 'call' AND is_current", "1"),
-    "birth_date": ("birth_date, birth_date_precision", "persons_held WHERE birth_date IS NOT NULL", "1"),
-    "language": ("coalesce(language, native_language) AS language", "persons_held WHERE coalesce(language, native_language) IS NOT NULL", "language IS NULL"),
+    "birth_date": (
+        "birth_date, birth_date_precision",
+        "persons_held WHERE birth_date IS NOT NULL",
+        "1",
+    ),
+    "language": (
+        "coalesce(language, native_language) AS language",
+        "persons_held WHERE coalesce(language, native_language) IS NOT NULL",
+        "language IS NULL",
+    ),
     "email": ("value AS email", "contact_points_held WHERE kind = 'email' AND is_current", "1"),
     "phone": ("value AS phone", "contact_points_held WHERE kind = 'phone' AND is_current", "1"),
-    "address": ("street, postcode, town, country", "addresses_held WHERE kind <> 'municipality' AND is_current AND street IS NOT NULL", "1"),
-    "municipality": ("municipality_code", "addresses_held WHERE kind = 'municipality' AND is_current", "1"),
+    "address": (
+        "street, postcode, town, country",
+        "addresses_held WHERE kind <> 'municipality' AND is_current AND street IS NOT NULL",
+        "1",
+    ),
+    "municipality": (
+        "municipality_code",
+        "addresses_held WHERE kind = 'municipality' AND is_current",
+        "1",
+    ),
     "company": ("company_name, job_title", "said_company_contacts WHERE true", "1"),
 }
 
@@ -46,19 +64,48 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     for filled, origin, _ in _PICKS.values():
         table = _STAGED_AS[origin.split(" ")[0]]
         for expression in _selected(filled):
-            golden[expression.alias_or_name] = [(table, column.name) for column in expression.find_all(exp.Column)]
+            golden[expression.alias_or_name] = [
+                (table, column.name) for column in expression.find_all(exp.Column)
+            ]
     for number in ("identity_code", "customer_number"):
         golden[number] = [("identifiers", "value")]
-    golden |= {"deceased": [("persons", "deceased")], "death_date": [("persons", "death_date")], "protected": [("persons", "protected")]}
+    golden |= {
+        "deceased": [("persons", "deceased")],
+        "death_date": [("persons", "death_date")],
+        "protected": [("persons", "protected")],
+    }
     same = {
         table: {column: [(table, column)] for column in categories(CANONICAL[table])}
-        for table in ("names", "addresses", "contact_points", "contracts", "orders", "visits", "credit_reports", "credit_marks", "identifiers", "corrections")
+        for table in (
+            "names",
+            "addresses",
+            "contact_points",
+            "contracts",
+            "orders",
+            "visits",
+            "credit_reports",
+            "credit_marks",
+            "identifiers",
+            "corrections",
+        )
     }
-    choices = {column: [("marketing_choices", column)] for column in categories(CANONICAL["marketing_choices"])}
+    choices = {
+        column: [("marketing_choices", column)]
+        for column in categories(CANONICAL["marketing_choices"])
+    }
     log = {**choices, "said_at": [("marketing_choices", "stated_at")]}
-    contents = [("visit_actions", column) for column in ("url", "content_name", "content_piece", "search_category")]
+    contents = [
+        ("visit_actions", column)
+        for column in ("url", "content_name", "content_piece", "search_category")
+    ]
     interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
-    return {"registrants": golden, "choices": choices, "choice_log": log, "interests": interests, **same}
+    return {
+        "registrants": golden,
+        "choices": choices,
+        "choice_log": log,
+        "interests": interests,
+        **same,
+    }
 
 
 COMES_FROM = _comes_from()
@@ -71,10 +118,21 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     same row whatever the order they came in.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE trust (source VARCHAR, trust INTEGER)")
-    connection.executemany("INSERT INTO trust VALUES (?, ?)", [(name, one.trust) for name, one in policy.sources.items()])
+    connection.executemany(
+        "INSERT INTO trust VALUES (?, ?)",
+        [(name, one.trust) for name, one in policy.sources.items()],
+    )
     for attribute, (columns, rows, preference) in _PICKS.items():
-        protected = "AND NOT state.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)" if attribute in ("address", "municipality") else ""
-        order = f"list_position({_ADDRESS_ORDER}, kind), newest, " if attribute == "address" else ("newest, " if "_held WHERE kind" in rows else "")
+        protected = (
+            "AND NOT state.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)"
+            if attribute in ("address", "municipality")
+            else ""
+        )
+        order = (
+            f"list_position({_ADDRESS_ORDER}, kind), newest, "
+            if attribute == "address"
+            else ("newest, " if "_held WHERE kind" in rows else "")
+        )
         last = "person_key" if rows.startswith("persons_held") else "person_key, position"
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE picked_{attribute} AS
@@ -85,9 +143,15 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
             QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key, {last}) = 1"""
         )
     _conflicts(connection)
-    columns = ", ".join(f"picked_{attribute}.{expression.alias_or_name}" for attribute, (filled, _, _) in _PICKS.items() for expression in _selected(filled))
+    columns = ", ".join(
+        f"picked_{attribute}.{expression.alias_or_name}"
+        for attribute, (filled, _, _) in _PICKS.items()
+        for expression in _selected(filled)
+    )
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE registrants AS SELECT whole.*, {columns} FROM whole {joins}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE registrants AS SELECT whole.*, {columns} FROM whole {joins}"
+    )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE provenance AS "
         + " UNION ALL ".join(

@@ -25,8 +25,14 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
 
     Reads `said_visit_actions` and `held_visits`, so it ends with the visit. Topics are matched once per distinct content.
     """
-    connection.execute("CREATE OR REPLACE TEMP TABLE topic_patterns (topic VARCHAR, pattern VARCHAR)")
-    patterns = [(name, like(content)) for name, topic in policy.profiles.interests.items() for content in topic.contents]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE topic_patterns (topic VARCHAR, pattern VARCHAR)"
+    )
+    patterns = [
+        (name, like(content))
+        for name, topic in policy.profiles.interests.items()
+        for content in topic.contents
+    ]
     if patterns:
         connection.executemany("INSERT INTO topic_patterns VALUES (?, ?)", patterns)
     parts = f"{_PATH}, {_CLICKED.format('content_name')}, {_CLICKED.format('content_piece')}, search_category"

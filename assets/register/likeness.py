@@ -42,4 +42,6 @@ through the record with the earlier name. Cost grows with the square of a group'
 @cache
 def usual_model() -> Model:
     """What the invented population taught (see docs/decisions/linkage-engine.md): levels and weights, nobody's values."""
-    return Model.from_json(files("assets.register").joinpath("model.json").read_text(encoding="utf-8"))
+    return Model.from_json(
+        files("assets.register").joinpath("model.json").read_text(encoding="utf-8")
+    )

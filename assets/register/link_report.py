@@ -16,21 +16,29 @@ class LinkReport:
     """What linkage did, in counts."""
 
     links: dict[str, int] = field(default_factory=dict)  # by rule, those that hold
-    passes: list[dict[str, object]] = field(default_factory=list)  # of likeness: pairs, links, links per 1,000 pairs
+    passes: list[dict[str, object]] = field(
+        default_factory=list
+    )  # of likeness: pairs, links, links per 1,000 pairs
     candidate_pairs: int = 0
     compared_pairs: int = 0  # those that were not remembered from before
     grey_pairs: int = 0  # neither clearly one person nor clearly two
     calibration: list[dict[str, float]] = field(default_factory=list)
     clusters: int = 0
     largest_cluster: int = 0
-    sizes: dict[str, int] = field(default_factory=dict)  # how many registrants are of so many source persons
+    sizes: dict[str, int] = field(
+        default_factory=dict
+    )  # how many registrants are of so many source persons
     shared_contacts: int = 0  # e-mails and telephones of three or more people: no keys
     disputed_identifiers: int = 0  # identifiers of people who are known to be different: no keys
     vetoed_links: int = 0
     overruled_decisions: int = 0  # decisions that identity codes do not allow
-    two_code_people: int = 0  # source persons with two identity codes: a contradiction of the source; left alone
+    two_code_people: int = (
+        0  # source persons with two identity codes: a contradiction of the source; left alone
+    )
     two_code_clusters: int = 0  # must be 0
-    typical: list[dict[str, object]] = field(default_factory=list)  # a few pairs: levels and bits, of nobody by name
+    typical: list[dict[str, object]] = field(
+        default_factory=list
+    )  # a few pairs: levels and bits, of nobody by name
 
 
 def report(
@@ -54,7 +62,9 @@ def report(
         return int((connection.execute(query).fetchone() or (0,))[0])
 
     per_rule = dict(connection.execute("SELECT pass, count(*) FROM links GROUP BY pass").fetchall())
-    row = connection.execute("SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM clusters GROUP BY cluster)").fetchone()
+    row = connection.execute(
+        "SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM clusters GROUP BY cluster)"
+    ).fetchone()
     clusters, largest = row or (0, 0)
     sizes = connection.execute(
         """SELECT CASE WHEN n < 6 THEN n::VARCHAR WHEN n < 11 THEN '6-10' ELSE '11 and more' END AS size, count(*)
@@ -75,7 +85,9 @@ def report(
         shared_contacts=weighed.shared_contacts,
         disputed_identifiers=disputed,
         vetoed_links=vetoed,
-        overruled_decisions=count("SELECT count(*) FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE (l.base = r.base) <> same"),
+        overruled_decisions=count(
+            "SELECT count(*) FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE (l.base = r.base) <> same"
+        ),
         two_code_people=two_code_people,
         typical=typical,
         two_code_clusters=count(
@@ -97,7 +109,14 @@ def _per_pass(connection: duckdb.DuckDBPyConnection, weighed: Weighed) -> list[d
     told = []
     for number, one in enumerate(weighed.passes):
         pairs, links = firsts.get(number, (0, 0))
-        told.append({**one, "new_pairs": pairs, "new_links": links, "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0})
+        told.append(
+            {
+                **one,
+                "new_pairs": pairs,
+                "new_links": links,
+                "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0,
+            }
+        )
     return told
 
 
@@ -105,12 +124,20 @@ _TYPICAL = {
     # what is shown: which pairs, and which of them
     "a usual link": ("together AND weight >= {sure} AND proven", "often DESC, weight DESC"),
     "the weakest link": ("together AND weight >= {sure} AND proven", "weight, one, other"),
-    "the nearest miss": ("NOT together AND proven AND NOT coalesce(clash, false)", "weight DESC, one, other"),
-    "two of one household, as usual": ("NOT together AND clash AND weight < {sure}", "often DESC, one, other"),
+    "the nearest miss": (
+        "NOT together AND proven AND NOT coalesce(clash, false)",
+        "weight DESC, one, other",
+    ),
+    "two of one household, as usual": (
+        "NOT together AND clash AND weight < {sure}",
+        "often DESC, one, other",
+    ),
 }
 
 
-def _explained(connection: duckdb.DuckDBPyConnection, explain: Callable[[str], None]) -> list[dict[str, object]]:
+def _explained(
+    connection: duckdb.DuckDBPyConnection, explain: Callable[[str], None]
+) -> list[dict[str, object]]:
     """Make `linkage_reasons`; answers the typical pairs, each as its weight, its start, and level and bits per field."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE linkage_judged AS
@@ -130,8 +157,13 @@ def _explained(connection: duckdb.DuckDBPyConnection, explain: Callable[[str], N
             weight BETWEEN CASE WHEN together THEN {SURE} ELSE {GREY[0]} END AND {GREY[1]} AS grey
         FROM linkage_judged WHERE weight BETWEEN {GREY[0]} AND {GREY[1]} OR (one, other) IN (SELECT (one, other) FROM linkage_shown)"""
     )
-    rows = connection.execute("SELECT what, linkage_reasons.* FROM linkage_reasons JOIN linkage_shown USING (one, other) ORDER BY what").fetchall()
-    names = ["what", *(name for name, *_ in connection.execute("DESCRIBE linkage_reasons").fetchall())]
+    rows = connection.execute(
+        "SELECT what, linkage_reasons.* FROM linkage_reasons JOIN linkage_shown USING (one, other) ORDER BY what"
+    ).fetchall()
+    names = [
+        "what",
+        *(name for name, *_ in connection.execute("DESCRIBE linkage_reasons").fetchall()),
+    ]
     connection.execute("DROP TABLE linkage_judged; DROP TABLE linkage_shown")
     return [steps(dict(zip(names, row, strict=True))) for row in rows]
 
@@ -143,5 +175,9 @@ def steps(said: dict[str, Any]) -> dict[str, object]:
         "what": said.get("what", ""),
         "weight": round(float(said["weight"]), 2),
         "start": round(float(said["start"]), 2),
-        "steps": [[name, said[name], round(float(said[f"{name}_bits"]), 2)] for name in fields if said[name] != "missing"],
+        "steps": [
+            [name, said[name], round(float(said[f"{name}_bits"]), 2)]
+            for name in fields
+            if said[name] != "missing"
+        ],
     }

@@ -43,7 +43,13 @@ WORTH_OPENING = 1.0
 """Links per 1,000 pairs that a pass is the first to find, or it is left out of the model."""
 EMAIL_ONLY = ("LINK-EMAIL-ONLY", 10.0)
 VISITOR = ("LINK-VISITOR-ID", 10.0)
-PASSES = (*(code for code, _ in IDENTIFIER_PASSES.values()), DECISION[0], LIKENESS, EMAIL_ONLY[0], VISITOR[0])
+PASSES = (
+    *(code for code, _ in IDENTIFIER_PASSES.values()),
+    DECISION[0],
+    LIKENESS,
+    EMAIL_ONLY[0],
+    VISITOR[0],
+)
 
 
 def link(connection: duckdb.DuckDBPyConnection, model: Model | None = None) -> LinkReport:
@@ -62,7 +68,9 @@ class Linkage:
         self.connection = connection
         twice = self._count("SELECT count(*) - count(DISTINCT person_key) FROM people")
         if twice:
-            raise ValueError(f"people has {twice} rows without a person_key of their own; give each source person one row")
+            raise ValueError(
+                f"people has {twice} rows without a person_key of their own; give each source person one row"
+            )
         connection.execute(
             """CREATE OR REPLACE TEMP TABLE linkage_numbers AS
             SELECT (row_number() OVER (ORDER BY person_key) - 1)::INTEGER AS id, person_key FROM (
@@ -72,9 +80,13 @@ class Linkage:
         connection.execute(
             "CREATE OR REPLACE TEMP VIEW linkage_people AS SELECT id, people.* EXCLUDE (person_key) FROM people JOIN linkage_numbers USING (person_key)"
         )
-        connection.execute("CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)")
+        connection.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
+        )
         self.standing = Standing(connection, "linkage_people", ROLES, model or usual_model())
-        if connection.execute("SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'").fetchall():
+        if connection.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'"
+        ).fetchall():
             connection.execute(
                 """INSERT INTO linkage_remembered SELECT l.id, r.id, stamp, pattern
                 FROM compared_before JOIN linkage_numbers AS l ON l.person_key = one JOIN linkage_numbers AS r ON r.person_key = other"""
@@ -93,17 +105,27 @@ class Linkage:
         """Drop everything but `clusters` and `links`."""
         for table in _TABLES:
             self.connection.execute(f"DROP TABLE IF EXISTS {table}")
-        self.connection.execute("DROP VIEW IF EXISTS linkage_people; DROP VIEW IF EXISTS linkage_codes")
+        self.connection.execute(
+            "DROP VIEW IF EXISTS linkage_people; DROP VIEW IF EXISTS linkage_codes"
+        )
 
     def learn(self) -> Model:
         """What these people teach: the passes that find anybody, and the weights by them."""
         self.link()
         chosen = self.standing.suggest()
-        contacts = [one for one in self.standing.named(("e-mail",), ("telephone",)) if one.name not in {each.name for each in chosen}]
+        contacts = [
+            one
+            for one in self.standing.named(("e-mail",), ("telephone",))
+            if one.name not in {each.name for each in chosen}
+        ]
         self.last = _Round(self.connection, self.standing, self.numbers)
         self.last.run([*chosen, *contacts])
         found = {str(one["name"]): float(str(one["per_thousand"])) for one in self.report().passes}
-        worth = [one for one in (*chosen, *contacts) if found[one.name] >= WORTH_OPENING or one.name in ("e-mail", "telephone")]
+        worth = [
+            one
+            for one in (*chosen, *contacts)
+            if found[one.name] >= WORTH_OPENING or one.name in ("e-mail", "telephone")
+        ]
         return replace(self.standing.model, passes=tuple(spelling(one) for one in worth))
 
     def _count(self, query: str) -> int:
@@ -121,13 +143,17 @@ _TABLES = (
 class _Round:
     """One run: the clusters so far."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, standing: Standing, numbers: int) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, standing: Standing, numbers: int
+    ) -> None:
         self.connection = connection
         self.standing = standing
         self.disputed = 0
         self.vetoed = 0
         self.two_code_people = self._identify()
-        coded = connection.execute("SELECT id, code FROM records WHERE code >= 0 ORDER BY id").fetchnumpy()
+        coded = connection.execute(
+            "SELECT id, code FROM records WHERE code >= 0 ORDER BY id"
+        ).fetchnumpy()
         code = np.full(numbers, -1, np.int32)
         code[np.asarray(coded["id"], np.int32)] = np.asarray(coded["code"], np.int32)
         self.clusters = Clusters(code)
@@ -139,7 +165,9 @@ class _Round:
         for kind, (code, weight) in IDENTIFIER_PASSES.items():
             self._link_identifier(kind, code, weight)
         if len(self.same):
-            self._join(f"SELECT one, other, '{DECISION[0]}' AS pass, {DECISION[1]}::DOUBLE AS weight FROM decided WHERE same")
+            self._join(
+                f"SELECT one, other, '{DECISION[0]}' AS pass, {DECISION[1]}::DOUBLE AS weight FROM decided WHERE same"
+            )
         self.weighed = self._link_alike(chosen)
         self._link_mailboxes()
         self._link_visitors()
@@ -179,7 +207,9 @@ class _Round:
             SELECT DISTINCT id, type, value FROM identifiers JOIN records USING (person_key)
             WHERE sound AND value IS NOT NULL AND type IN
                 ('identity_code', 'customer_number', 'contact_id', 'user_id', 'visitor_id', 'email', 'phone')""")
-        run("CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)")
+        run(
+            "CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)"
+        )
         two_code_people = self._count("SELECT count(*) FROM two_coded")
         run("DROP TABLE coded; DROP TABLE two_coded")
         return two_code_people
@@ -195,7 +225,9 @@ class _Round:
             FROM decisions JOIN records AS l ON l.person_key = one JOIN records AS r ON r.person_key = other
             WHERE l.id <> r.id AND l.sound AND r.sound AND same IS NOT NULL GROUP BY ALL"""
         )
-        rows = self.connection.execute("SELECT one, other, same FROM decided ORDER BY ALL").fetchnumpy()
+        rows = self.connection.execute(
+            "SELECT one, other, same FROM decided ORDER BY ALL"
+        ).fetchnumpy()
         pairs = np.stack([np.asarray(rows[name], np.int32) for name in ("one", "other")], axis=1)
         same = np.asarray(rows["same"], np.bool_)
         return pairs[same], pairs[~same]
@@ -227,9 +259,13 @@ class _Round:
         )
         weighed = self.standing.weigh(chosen)
         label = self.clusters.label.astype(np.int64)
-        final = self.standing.cluster(label, self.clusters.code.astype(np.int64), self._foes().astype(np.int64))
+        final = self.standing.cluster(
+            label, self.clusters.code.astype(np.int64), self._foes().astype(np.int64)
+        )
         moved = np.flatnonzero((final != label) & (label == np.arange(len(label))))
-        self.clusters.join(label[moved].astype(np.int32), final[moved].astype(np.int32), np.full(len(moved), SURE))
+        self.clusters.join(
+            label[moved].astype(np.int32), final[moved].astype(np.int32), np.full(len(moved), SURE)
+        )
         self._publish_bases()
         self.connection.execute(
             f"""INSERT INTO joined SELECT one, other, '{LIKENESS}', weight
@@ -283,7 +319,9 @@ class _Round:
             FROM held JOIN bases USING (id) WHERE type = 'visitor_id'
             QUALIFY min(base) OVER (PARTITION BY value) <> max(base) OVER (PARTITION BY value)"""
         )
-        self.connection.execute("CREATE OR REPLACE TEMP TABLE cohorts AS SELECT DISTINCT value AS cohort, base FROM browsers")
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE cohorts AS SELECT DISTINCT value AS cohort, base FROM browsers"
+        )
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE disputed AS
             SELECT value FROM browsers GROUP BY value HAVING count(DISTINCT code) > 1 OR count(DISTINCT base) FILTER (signed_in) > 1
@@ -300,23 +338,43 @@ class _Round:
         )
         self.connection.execute("DROP TABLE browsers; DROP TABLE cohorts; DROP TABLE disputed")
 
-    def _join(self, links: str, *, compare_from: int = 0, accounts_apart: bool = False, decidable: bool = True) -> None:
+    def _join(
+        self,
+        links: str,
+        *,
+        compare_from: int = 0,
+        accounts_apart: bool = False,
+        decidable: bool = True,
+    ) -> None:
         """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`.
 
         Where at least `compare_from` clusters would become one (0: never), their people are compared with each other first.
         What somebody has decided holds through all of it, unless not `decidable`.
         """
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE proposed AS {links}")
-        columns = self.connection.execute("SELECT one, other, weight FROM proposed ORDER BY ALL").fetchnumpy()
+        columns = self.connection.execute(
+            "SELECT one, other, weight FROM proposed ORDER BY ALL"
+        ).fetchnumpy()
         one, other = (np.asarray(columns[name], np.int32) for name in ("one", "other"))
         if len(one):
             foes = self._foes() if decidable else np.zeros((0, 2), np.int32)
 
             def apart(together: Ints) -> tuple[Ints, Ints]:
-                clashes = self._apart(together, compare_from, accounts_apart) if compare_from else (foes[:0, 0], foes[:0, 1])
-                return np.concatenate([foes[:, 0], clashes[0]]), np.concatenate([foes[:, 1], clashes[1]])
+                clashes = (
+                    self._apart(together, compare_from, accounts_apart)
+                    if compare_from
+                    else (foes[:0, 0], foes[:0, 1])
+                )
+                return np.concatenate([foes[:, 0], clashes[0]]), np.concatenate(
+                    [foes[:, 1], clashes[1]]
+                )
 
-            self.clusters.join(one, other, np.asarray(columns["weight"], np.float64), apart if compare_from or len(foes) else None)
+            self.clusters.join(
+                one,
+                other,
+                np.asarray(columns["weight"], np.float64),
+                apart if compare_from or len(foes) else None,
+            )
             self._publish_bases()
         held = "FROM proposed JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE l.base = r.base"
         self.connection.execute(f"INSERT INTO joined SELECT one, other, pass, weight {held}")
@@ -329,7 +387,9 @@ class _Round:
         bases = np.flatnonzero(label == np.arange(len(label))).astype(np.int32)
         cohort = together[bases]
         crowded = np.bincount(cohort, minlength=len(label))[cohort] >= compare_from
-        self.connection.register("crowd", pa.table({"cohort": cohort[crowded], "base": bases[crowded]}))
+        self.connection.register(
+            "crowd", pa.table({"cohort": cohort[crowded], "base": bases[crowded]})
+        )
         accounts = (
             """
             UNION SELECT l.base, r.base FROM users AS l JOIN users AS r ON l.cohort = r.cohort AND l.base < r.base
@@ -349,7 +409,13 @@ class _Round:
         """Make `bases(id, base, code)` of the clusters so far; `code` is the cluster's, null for none."""
         label = self.clusters.label
         code = self.clusters.code[label]
-        table = pa.table({"id": np.arange(len(label), dtype=np.int32), "base": label, "code": pa.array(code, mask=code < 0)})
+        table = pa.table(
+            {
+                "id": np.arange(len(label), dtype=np.int32),
+                "base": label,
+                "code": pa.array(code, mask=code < 0),
+            }
+        )
         self.connection.register("labels", table)
         self.connection.execute("CREATE OR REPLACE TEMP TABLE bases AS FROM labels")
         self.connection.unregister("labels")

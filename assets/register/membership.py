@@ -44,7 +44,9 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     earlier = (
         f"SELECT * FROM read_parquet('{remembered}')"
         if remembered.exists()
-        else ("SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false")
+        else (
+            "SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false"
+        )
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE source_persons AS

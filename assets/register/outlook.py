@@ -40,7 +40,9 @@ class Due:
 
 def months(today: date) -> list[str]:
     """The months that are foreseen, the present one first."""
-    return [f"{today.replace(day=1) + relativedelta(months=number):%Y-%m}" for number in range(MONTHS)]
+    return [
+        f"{today.replace(day=1) + relativedelta(months=number):%Y-%m}" for number in range(MONTHS)
+    ]
 
 
 def foresee(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Due]:
@@ -58,24 +60,47 @@ def foresee(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> l
             add(rule, category, month, rows)
     for rule, day, rows in _of_files(home):
         add(rule, "technical", day, rows)
-    return sorted(Due(month, rule, category, rows) for (month, rule, category), rows in found.items())
+    return sorted(
+        Due(month, rule, category, rows) for (month, rule, category), rows in found.items()
+    )
 
 
 def _counted(policy: Policy, today: date) -> Iterator[tuple[str, str]]:
     """Category, and the query of rule, month and number for each kind of thing."""
     until = (today.replace(day=1) + relativedelta(months=MONTHS)).isoformat()
     for what, category in OF_THE_REGISTER.items():
-        yield category, f"SELECT rule, DATE '{today}', count(*) FROM expired WHERE what = '{what}' GROUP BY rule"
+        yield (
+            category,
+            f"SELECT rule, DATE '{today}', count(*) FROM expired WHERE what = '{what}' GROUP BY rule",
+        )
     for one in clocked(policy, today):
         query = f"SELECT {one.rule} AS rule, {one.key} AS key, {one.due} AS due FROM {one.held}"
-        known = "AND key NOT IN (SELECT key FROM expired WHERE what = 'cookie')" if one.what == "cookie" else ""
-        yield one.category, _by_month("DISTINCT key", f"({query}) WHERE due > DATE '{today}' AND due < DATE '{until}' {known}")
+        known = (
+            "AND key NOT IN (SELECT key FROM expired WHERE what = 'cookie')"
+            if one.what == "cookie"
+            else ""
+        )
+        yield (
+            one.category,
+            _by_month(
+                "DISTINCT key",
+                f"({query}) WHERE due > DATE '{today}' AND due < DATE '{until}' {known}",
+            ),
+        )
         if one.what == "order":
-            yield one.category, _by_month("*", "(SELECT held_under AS rule, held_until AS due FROM segregated_orders)")
+            yield (
+                one.category,
+                _by_month(
+                    "*", "(SELECT held_under AS rule, held_until AS due FROM segregated_orders)"
+                ),
+            )
     yield "registrant_id", _by_month("*", "clocks")
     proofs = f"'{code(policy, 'consent_proofs')}' AS rule"
     held = due(policy, "consent_proofs", "relationship_ended_on")
-    yield "marketing_choice", _by_month("*", f"(SELECT {proofs}, {held} AS due FROM segregated_consents)")
+    yield (
+        "marketing_choice",
+        _by_month("*", f"(SELECT {proofs}, {held} AS due FROM segregated_consents)"),
+    )
     if policy.rule("consent_proofs")[1].effect == "segregate":
         outlasting = f"""(SELECT {proofs}, {due(policy, "consent_proofs", "started")} AS due, clocks.due AS left_on
             FROM said_marketing_choices JOIN membership USING (person_key) JOIN clocks USING (registrant_id) WHERE choice IN ('granted', 'withdrawn'))"""

@@ -34,12 +34,17 @@ def silent_for(home: Home, today: date) -> int | None:
 def is_stale(home: Home, today: date) -> bool:
     """Whether the population register has been silent for longer than the policy believes its word."""
     silent = silent_for(home, today)
-    return silent is not None and silent > (today - home.policy.protection.confirmed_within.before(today)).days
+    return (
+        silent is not None
+        and silent > (today - home.policy.protection.confirmed_within.before(today)).days
+    )
 
 
 def doubt(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `doubted(person_key, as_protected)`: whose state is not confirmed; reads `protection` and the `said_…` views."""
-    connection.execute("CREATE OR REPLACE TEMP TABLE doubted (person_key VARCHAR, as_protected BOOLEAN)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE doubted (person_key VARCHAR, as_protected BOOLEAN)"
+    )
     if is_stale(home, today):
         connection.execute(
             f"""INSERT INTO doubted
@@ -95,7 +100,9 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """
     path = home.lake / WITHHELD
     known = (
-        f"SELECT * FROM read_parquet('{path}')" if path.exists() else "SELECT NULL::VARCHAR AS delivery_id, NULL::BIGINT AS record_no, true AS done WHERE false"
+        f"SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else "SELECT NULL::VARCHAR AS delivery_id, NULL::BIGINT AS record_no, true AS done WHERE false"
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE withheld_before AS {known}")
     connection.execute(
@@ -122,4 +129,8 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         FROM (SELECT * FROM theirs UNION SELECT * FROM repeated) LEFT JOIN withheld_before USING (delivery_id, record_no)
         UNION SELECT * FROM withheld_before WHERE NOT done"""
     )
-    copy_parquet(connection, "SELECT delivery_id, record_no, bool_and(done) AS done FROM withheld GROUP BY ALL ORDER BY ALL", path)
+    copy_parquet(
+        connection,
+        "SELECT delivery_id, record_no, bool_and(done) AS done FROM withheld GROUP BY ALL ORDER BY ALL",
+        path,
+    )

@@ -27,7 +27,10 @@ def check(home: Home) -> dict[str, int]:
             return int((connection.execute(query).fetchone() or (0,))[0])
 
         rows = connection.execute("SELECT * FROM registrants").to_arrow_reader(250_000)
-        failing = sum(failures(TABLES["registrants"], pa.Table.from_batches([batch])).num_rows for batch in rows)
+        failing = sum(
+            failures(TABLES["registrants"], pa.Table.from_batches([batch])).num_rows
+            for batch in rows
+        )
         return {
             "one_row_per_registrant": count(
                 """SELECT (SELECT count(*) - count(DISTINCT registrant_id) FROM registrants)

@@ -82,7 +82,9 @@ def overlay(home: Home, connection: duckdb.DuckDBPyConnection, policy: Policy, t
     _asked_for(connection)
     _told(connection)
     _decide(connection, policy, today)
-    for (attribute,) in connection.execute("SELECT DISTINCT attribute FROM held_corrections WHERE stands ORDER BY attribute").fetchall():
+    for (attribute,) in connection.execute(
+        "SELECT DISTINCT attribute FROM held_corrections WHERE stands ORDER BY attribute"
+    ).fetchall():
         _stand(connection, attribute, PLACES[attribute])
     _history(connection, today)
     _note(home, connection)
@@ -93,11 +95,25 @@ def _forget_who_left(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     path = home.lake / LET_GO
     if not path.exists():
         return
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go AS SELECT * FROM read_parquet('{path}')")
-    sources = [one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()]
-    files = [str(file) for source in sources for file in home.files("staged", source, name="*/records")]
-    still = f"SELECT * FROM let_go SEMI JOIN read_parquet({files!r}) AS staged USING (record_key, content)" if files else "SELECT * FROM let_go WHERE false"
-    left = connection.execute(f"CREATE OR REPLACE TEMP TABLE still AS {still}").execute("SELECT count(*) FROM still").fetchone()
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE let_go AS SELECT * FROM read_parquet('{path}')"
+    )
+    sources = [
+        one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
+    ]
+    files = [
+        str(file) for source in sources for file in home.files("staged", source, name="*/records")
+    ]
+    still = (
+        f"SELECT * FROM let_go SEMI JOIN read_parquet({files!r}) AS staged USING (record_key, content)"
+        if files
+        else "SELECT * FROM let_go WHERE false"
+    )
+    left = (
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE still AS {still}")
+        .execute("SELECT count(*) FROM still")
+        .fetchone()
+    )
     if left and left[0]:
         copy_parquet(connection, "SELECT * FROM still ORDER BY ALL", path)
     else:
@@ -172,7 +188,9 @@ def _stand(connection: duckdb.DuckDBPyConnection, attribute: str, place: Place) 
         "WHERE registrants.registrant_id = one.registrant_id"
     )
     if not place.group:
-        connection.execute(f"DELETE FROM provenance WHERE attribute = '{attribute}' AND registrant_id IN (SELECT registrant_id FROM {standing})")
+        connection.execute(
+            f"DELETE FROM provenance WHERE attribute = '{attribute}' AND registrant_id IN (SELECT registrant_id FROM {standing})"
+        )
     connection.execute(
         f"""INSERT INTO provenance BY NAME
         SELECT registrant_id, attribute, 'self' AS source, delivery_id, record_key, since AS stated_at, true AS rectified FROM {standing}"""
@@ -195,15 +213,25 @@ def _history(connection: duckdb.DuckDBPyConnection, today: date) -> None:
     ):
         matching = f"""{table}.registrant_id = wrong.registrant_id AND wrong.attribute = '{attribute}' AND {rows}
             AND {column} IS NOT NULL AND {TOKEN.format(f"'{attribute}'", column)} = wrong.replaces"""
-        connection.execute(f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND NOT over")
+        connection.execute(
+            f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND NOT over"
+        )
         if table == "held_names":
-            connection.execute(f"UPDATE {table} SET {column} = NULL FROM wrong WHERE {matching} AND over")
+            connection.execute(
+                f"UPDATE {table} SET {column} = NULL FROM wrong WHERE {matching} AND over"
+            )
         elif table == "held_addresses":
             connection.execute(f"DELETE FROM {table} USING wrong WHERE {matching} AND over")
         else:
-            connection.execute(f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND {_SPOKEN_OF.format('kind', 'match_key')}")
-            connection.execute(f"DELETE FROM {table} USING wrong WHERE {matching} AND over AND NOT {_SPOKEN_OF.format('kind', 'match_key')}")
-    connection.execute("CREATE OR REPLACE TEMP TABLE held_names AS SELECT DISTINCT * FROM held_names WHERE given_names IS NOT NULL OR family_name IS NOT NULL")
+            connection.execute(
+                f"UPDATE {table} SET is_current = false FROM wrong WHERE {matching} AND {_SPOKEN_OF.format('kind', 'match_key')}"
+            )
+            connection.execute(
+                f"DELETE FROM {table} USING wrong WHERE {matching} AND over AND NOT {_SPOKEN_OF.format('kind', 'match_key')}"
+            )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held_names AS SELECT DISTINCT * FROM held_names WHERE given_names IS NOT NULL OR family_name IS NOT NULL"
+    )
     since = "since::DATE AS valid_from, true AS is_current, 'self' AS source"
     standing = "held_corrections SEMI JOIN (SELECT registrant_id FROM registrants) AS there USING (registrant_id)"
     connection.execute(

@@ -7,7 +7,9 @@ import duckdb
 
 def contracts(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `held_contracts`, with `registrant_id`; reads the view `said_contracts` and `membership`."""
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE held_contracts AS {_latest('contracts', 'contract_number')}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE held_contracts AS {_latest('contracts', 'contract_number')}"
+    )
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
@@ -15,7 +17,9 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
 
     Reads the `said_…` views and `membership`.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE held_orders AS {_latest('orders', 'order_number')}")
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE held_orders AS {_latest('orders', 'order_number')}"
+    )
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE held_visits AS
         WITH acted AS (

@@ -39,7 +39,11 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
     Reads `renamed`, which `facts.gather` made.
     """
-    decided = _read(home, DECISIONS, "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on")
+    decided = _read(
+        home,
+        DECISIONS,
+        "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on",
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE decisions AS
         SELECT least(one, other) AS one, greatest(one, other) AS other, arg_max(same, decided_on) AS same, max(decided_on) AS decided_on FROM (
@@ -47,7 +51,11 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             FROM ({decided}) LEFT JOIN renamed AS l ON l.person_key = one LEFT JOIN renamed AS r ON r.person_key = other)
         GROUP BY ALL"""
     )
-    compared = _read(home, COMPARED, "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::UBIGINT AS stamp, NULL::UBIGINT AS pattern")
+    compared = _read(
+        home,
+        COMPARED,
+        "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::UBIGINT AS stamp, NULL::UBIGINT AS pattern",
+    )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW compared_before AS {compared}")
 
 
@@ -63,7 +71,11 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         f"SELECT l.person_key AS one, r.person_key AS other, stamp, pattern FROM ({used}) AS pairs {numbers} ORDER BY ALL",
         home.lake / COMPARED,
     )
-    _write_decisions(home, connection, "FROM decisions SEMI JOIN membership AS l ON l.person_key = one SEMI JOIN membership AS r ON r.person_key = other")
+    _write_decisions(
+        home,
+        connection,
+        "FROM decisions SEMI JOIN membership AS l ON l.person_key = one SEMI JOIN membership AS r ON r.person_key = other",
+    )
     before = home.lake / BEFORE
     if not before.exists():
         return {}
@@ -72,7 +84,13 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         FROM read_parquet('{before}') AS a FULL JOIN read_parquet('{home.lake / COMPARED}') AS b USING (one, other, stamp)"""
     ).fetchone()
     remove(before)
-    return dict(zip(("pairs_on_other_levels", "pairs_only_now", "pairs_only_before"), map(int, row or ()), strict=True))
+    return dict(
+        zip(
+            ("pairs_on_other_levels", "pairs_only_now", "pairs_only_before"),
+            map(int, row or ()),
+            strict=True,
+        )
+    )
 
 
 def forget(home: Home) -> None:
@@ -88,10 +106,20 @@ def decide(home: Home, decisions: Iterable[Decision]) -> None:
     if not rows:
         return
     with home.connect() as connection:
-        connection.execute("CREATE TEMP TABLE said (one VARCHAR, other VARCHAR, same BOOLEAN, decided_on DATE)")
+        connection.execute(
+            "CREATE TEMP TABLE said (one VARCHAR, other VARCHAR, same BOOLEAN, decided_on DATE)"
+        )
         connection.executemany("INSERT INTO said VALUES (?, ?, ?, ?)", rows)
-        earlier = _read(home, DECISIONS, "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on")
-        _write_decisions(home, connection, f"FROM said UNION ALL (FROM ({earlier}) AS earlier ANTI JOIN said USING (one, other))")
+        earlier = _read(
+            home,
+            DECISIONS,
+            "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on",
+        )
+        _write_decisions(
+            home,
+            connection,
+            f"FROM said UNION ALL (FROM ({earlier}) AS earlier ANTI JOIN said USING (one, other))",
+        )
 
 
 def fingerprint(home: Home) -> str:
@@ -104,11 +132,17 @@ def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: st
     path: Path = home.lake / DECISIONS
     there = connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()
     if there and there[0]:
-        copy_parquet(connection, f"SELECT one, other, same, decided_on FROM ({rows}) ORDER BY ALL", path)
+        copy_parquet(
+            connection, f"SELECT one, other, same, decided_on FROM ({rows}) ORDER BY ALL", path
+        )
     else:
         remove(path)
 
 
 def _read(home: Home, name: str, columns: str) -> str:
     path = home.lake / name
-    return f"SELECT * FROM read_parquet('{path}')" if path.exists() else f"SELECT {columns} WHERE false"
+    return (
+        f"SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else f"SELECT {columns} WHERE false"
+    )

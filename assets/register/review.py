@@ -69,12 +69,26 @@ def listed(home: Home, limit: int | None = None, pair: str | None = None) -> lis
         raise ReviewError("no register has been built yet: run `register refresh`")
     with home.connect() as connection:
         which = "WHERE pair = ?" if pair else ""
-        rows = connection.execute(f"SELECT * FROM read_parquet('{path}') {which} ORDER BY rank LIMIT {limit or 1_000_000}", [pair] if pair else [])
+        rows = connection.execute(
+            f"SELECT * FROM read_parquet('{path}') {which} ORDER BY rank LIMIT {limit or 1_000_000}",
+            [pair] if pair else [],
+        )
         names = [name for name, *_ in rows.description]
         found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
     if pair and not found:
         raise ReviewError("there is no open pair of that name; `register review` lists them")
-    return [GreyPair(one["pair"], one["one"], one["other"], one["together"], one["proven"], round(one["weight"], 2), steps(one)) for one in found]
+    return [
+        GreyPair(
+            one["pair"],
+            one["one"],
+            one["other"],
+            one["together"],
+            one["proven"],
+            round(one["weight"], 2),
+            steps(one),
+        )
+        for one in found
+    ]
 
 
 def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
@@ -104,10 +118,15 @@ def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
             wanted.pop("addresses")
 
         def said(query: str, key: str) -> str:
-            rows = connection.execute(f"SELECT string_agg(said, '; ' ORDER BY said) FROM ({query}) WHERE said <> ''", [key]).fetchone()
+            rows = connection.execute(
+                f"SELECT string_agg(said, '; ' ORDER BY said) FROM ({query}) WHERE said <> ''",
+                [key],
+            ).fetchone()
             return str(rows[0]) if rows and rows[0] else "-"
 
-        return [(what, said(query, pair.one), said(query, pair.other)) for what, query in wanted.items()]
+        return [
+            (what, said(query, pair.one), said(query, pair.other)) for what, query in wanted.items()
+        ]
 
 
 def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
@@ -120,5 +139,7 @@ def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
 def _register(home: Home, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
     name, path = table_name(model), home.register(table_name(model))
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet('{path}')" if path.exists() else f"CREATE TEMP TABLE {name} ({duckdb_columns(model)})"
+        f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet('{path}')"
+        if path.exists()
+        else f"CREATE TEMP TABLE {name} ({duckdb_columns(model)})"
     )

@@ -32,8 +32,14 @@ def remember(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> 
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE segregated_consents ({duckdb_columns(SegregatedConsents)})"
     )
-    over = f"{due(home.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'" if _keeps_proofs(home.policy) else "true"
-    connection.execute(f"INSERT INTO expired SELECT '{code(home.policy, 'consent_proofs')}', 'consent_proof', {_PROOF} FROM segregated_consents WHERE {over}")
+    over = (
+        f"{due(home.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'"
+        if _keeps_proofs(home.policy)
+        else "true"
+    )
+    connection.execute(
+        f"INSERT INTO expired SELECT '{code(home.policy, 'consent_proofs')}', 'consent_proof', {_PROOF} FROM segregated_consents WHERE {over}"
+    )
     connection.execute(f"DELETE FROM segregated_consents WHERE {over}")
 
 
@@ -59,7 +65,9 @@ def set_apart(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         FROM held_orders WHERE registrant_id IS NULL"""
     )
     connection.execute("DELETE FROM held_orders WHERE registrant_id IS NULL")
-    connection.execute("CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT DISTINCT * FROM segregated_consents")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT DISTINCT * FROM segregated_consents"
+    )
 
 
 def _keeps_proofs(policy: Policy) -> bool:

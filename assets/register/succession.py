@@ -44,7 +44,9 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict
                 WHEN became IN (SELECT registrant_id FROM old) OR count(*) OVER (PARTITION BY became) > 1 THEN 'merged' ELSE 'renamed' END AS event
         FROM moved"""
     )
-    happened = dict(connection.execute("SELECT event, count(*) FROM identity_events GROUP BY event").fetchall())
+    happened = dict(
+        connection.execute("SELECT event, count(*) FROM identity_events GROUP BY event").fetchall()
+    )
     kept = connection.execute(
         f"""SELECT count(*) FILTER (now.registrant_id IS NOT NULL), count(*) FILTER (now.registrant_id IS NULL)
         FROM (SELECT DISTINCT registrant_id FROM read_parquet('{before}')) AS old
@@ -57,4 +59,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict
         SELECT * FROM told WHERE became IN (SELECT registrant_id FROM membership UNION ALL SELECT registrant_id FROM told) ORDER BY ALL""",
         path,
     )
-    return {**{kind: int(happened.get(kind, 0)) for kind in KINDS}, **dict(zip(("ids_kept", "ids_ceased"), map(int, kept or (0, 0)), strict=True))}
+    return {
+        **{kind: int(happened.get(kind, 0)) for kind in KINDS},
+        **dict(zip(("ids_kept", "ids_ceased"), map(int, kept or (0, 0)), strict=True)),
+    }

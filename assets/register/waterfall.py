@@ -26,7 +26,9 @@ def svg(what: str, start: float, steps: Sequence[Sequence[object]], weight: floa
     drawn = [f'<text x="{MARGIN}" y="{ROW - 6}" font-weight="bold">{escape(what)}</text>']
     for number, (name, before, after) in enumerate(rows, 1):
         y = number * ROW
-        colour = "#555555" if number in (1, len(rows)) else "#2e7d32" if after >= before else "#c62828"
+        colour = (
+            "#555555" if number in (1, len(rows)) else "#2e7d32" if after >= before else "#c62828"
+        )
         drawn.append(f'<text x="{MARGIN}" y="{y + 15}">{escape(name)}</text>')
         drawn.append(
             f'<rect x="{place(min(before, after))}" y="{y + 4}" width="{max(round(abs(after - before) * scale, 1), 1)}" height="{ROW - 8}" fill="{colour}"/>'

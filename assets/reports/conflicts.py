@@ -57,7 +57,14 @@ class Conflict:
 
 def conflicts(policy: Policy, today: date) -> list[Conflict]:
     """Every conflict on `today`, the gravest first, else in the order of the policy's sections."""
-    found = [*_purposes(policy), *_categories(policy), *_sources(policy), *_recipients(policy, today), *_retention(policy), *_rights(policy)]
+    found = [
+        *_purposes(policy),
+        *_categories(policy),
+        *_sources(policy),
+        *_recipients(policy, today),
+        *_retention(policy),
+        *_rights(policy),
+    ]
     found += _whole(policy, today)
     return sorted(found, key=lambda one: SEVERITIES.index(one.kind.severity))
 
@@ -74,21 +81,41 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
     for name, purpose in policy.purposes.items():
         used = {category for category, one in policy.categories.items() if name in one.purposes}
         if len(purpose.bases) > 1:
-            yield Conflict("CONFLICT-SEVERAL-BASES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}")
+            yield Conflict(
+                "CONFLICT-SEVERAL-BASES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
+            )
         if purpose.clause in seen:
-            yield Conflict("CONFLICT-PURPOSE-NOT-NAMED", purpose.clause, name, f"the clause of {seen[purpose.clause]}")
+            yield Conflict(
+                "CONFLICT-PURPOSE-NOT-NAMED",
+                purpose.clause,
+                name,
+                f"the clause of {seen[purpose.clause]}",
+            )
         seen.setdefault(purpose.clause, name)
         if name not in built:
             yield Conflict("CONFLICT-NO-MART", purpose.clause, name, "data is used for it")
         if not used:
-            yield Conflict("CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it")
-        if "consent" not in purpose.bases and any("website" in policy.derivation(one) or _by_cookie(policy, one) for one in used):
-            yield Conflict("CONFLICT-COOKIES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}")
+            yield Conflict(
+                "CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it"
+            )
+        if "consent" not in purpose.bases and any(
+            "website" in policy.derivation(one) or _by_cookie(policy, one) for one in used
+        ):
+            yield Conflict(
+                "CONFLICT-COOKIES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
+            )
         if not purpose.minimum_age and (used & PROFILED or purpose.bases == ("consent",)):
             yield Conflict("CONFLICT-AGE", purpose.clause, name, "no minimum_age")
     advertising = policy.purposes.get("targeted_advertising")
-    if advertising and not any(set(one.purposes) == {"targeted_advertising"} for one in policy.recipients.values()):
-        yield Conflict("CONFLICT-DISCLOSURE", "P7.1", "targeted_advertising", "no recipient whose purpose is targeted_advertising alone")
+    if advertising and not any(
+        set(one.purposes) == {"targeted_advertising"} for one in policy.recipients.values()
+    ):
+        yield Conflict(
+            "CONFLICT-DISCLOSURE",
+            "P7.1",
+            "targeted_advertising",
+            "no recipient whose purpose is targeted_advertising alone",
+        )
 
 
 def _by_cookie(policy: Policy, category: str) -> bool:
@@ -98,21 +125,46 @@ def _by_cookie(policy: Policy, category: str) -> bool:
 
 def _categories(policy: Policy) -> Iterator[Conflict]:
     columns, filled = held.columns(), held.filled()
-    staged = {category for category, places in columns.items() if any(place.layer == "staged" for place in places)}
+    staged = {
+        category
+        for category, places in columns.items()
+        if any(place.layer == "staged" for place in places)
+    }
     read = set(held.read(policy))
     marketing = {"direct_marketing", "targeted_advertising"} & set(policy.purposes)
     for name, category in policy.categories.items():
         if not category.stored:
             yield Conflict("CONFLICT-NOT-STORED", category.clause, name, "the register holds it")
         elif name not in columns:
-            yield Conflict("CONFLICT-NO-COLUMN", category.clause, name, f"from {', '.join((*category.sources, *category.derived_from))}")
+            yield Conflict(
+                "CONFLICT-NO-COLUMN",
+                category.clause,
+                name,
+                f"from {', '.join((*category.sources, *category.derived_from))}",
+            )
         if category.special or name == "diet":
-            yield Conflict("CONFLICT-SPECIAL-CATEGORY", category.clause, name, "collected with event participation")
-        if "credit_decision" in category.purposes and law.ONLY_FOR.get(name, (set(), ""))[0] == law.ONLY_FOR["credit"][0] and marketing:
-            yield Conflict("CONFLICT-CREDIT-DATA", category.clause, name, f"in one register with {', '.join(sorted(marketing))}")
+            yield Conflict(
+                "CONFLICT-SPECIAL-CATEGORY",
+                category.clause,
+                name,
+                "collected with event participation",
+            )
+        if (
+            "credit_decision" in category.purposes
+            and law.ONLY_FOR.get(name, (set(), ""))[0] == law.ONLY_FOR["credit"][0]
+            and marketing
+        ):
+            yield Conflict(
+                "CONFLICT-CREDIT-DATA",
+                category.clause,
+                name,
+                f"in one register with {', '.join(sorted(marketing))}",
+            )
         third = [source for source in category.sources if policy.sources[source].third_party]
         if third and not category.clause.startswith("P5") and not held.technical(policy, name):
-            yield Conflict("CONFLICT-CATEGORY-NOT-NAMED", category.clause, name, f"from {', '.join(third)}")
+            yield Conflict(
+                "CONFLICT-CATEGORY-NOT-NAMED", category.clause, name, f"from {', '.join(third)}"
+            )
         said = set(category.sources) & read
         if name in staged and not category.derived_from and said != filled.get(name, set()):
             told = f"names {', '.join(sorted(said)) or 'none'}; filled by {', '.join(sorted(filled.get(name, set()))) or 'none'}"
@@ -124,17 +176,29 @@ def _sources(policy: Policy) -> Iterator[Conflict]:
     for name, source in policy.sources.items():
         used = any(name in one.sources and one.stored for one in policy.categories.values())
         if name not in known:
-            yield Conflict("CONFLICT-VAGUE-SOURCE", source.clause, name, "data comes from it" if used else "data may come from it")
+            yield Conflict(
+                "CONFLICT-VAGUE-SOURCE",
+                source.clause,
+                name,
+                "data comes from it" if used else "data may come from it",
+            )
 
 
 def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
     for name, one in policy.recipients.items():
         if "privacy_shield" in one.mechanisms:
-            yield Conflict("CONFLICT-PRIVACY-SHIELD", one.clause, name, f"privacy_shield, to {one.country}")
+            yield Conflict(
+                "CONFLICT-PRIVACY-SHIELD", one.clause, name, f"privacy_shield, to {one.country}"
+            )
         if "scc_2010" in one.mechanisms and not law.mechanism_holds("scc_2010", one.checked, today):
             yield Conflict("CONFLICT-SCC-2010", one.clause, name, f"scc_2010, to {one.country}")
         if not transfer_holds(policy, name, today):
-            yield Conflict("CONFLICT-NO-MECHANISM", one.clause, name, f"{', '.join(one.mechanisms) or 'none'}, to {one.country}")
+            yield Conflict(
+                "CONFLICT-NO-MECHANISM",
+                one.clause,
+                name,
+                f"{', '.join(one.mechanisms) or 'none'}, to {one.country}",
+            )
         if "dpf" in one.mechanisms and not law.mechanism_holds("dpf", one.checked, today):
             yield Conflict("CONFLICT-DPF-CHECK", one.clause, name, f"dpf, checked {one.checked}")
         if "dpf" in one.mechanisms and not {"scc_2021", "bcr"} & set(one.mechanisms):
@@ -146,32 +210,68 @@ def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
 def transfer_holds(policy: Policy, recipient: str, today: date) -> bool:
     """Whether data may go to the recipient on `today`: it is in the EEA, or one of its mechanisms holds (GDPR 44-46)."""
     one = policy.recipients[recipient]
-    return law.in_eea(one.country) or any(law.mechanism_holds(mechanism, one.checked, today) for mechanism in one.mechanisms)
+    return law.in_eea(one.country) or any(
+        law.mechanism_holds(mechanism, one.checked, today) for mechanism in one.mechanisms
+    )
 
 
 def _retention(policy: Policy) -> Iterator[Conflict]:
     unstated = [code for code, rule in policy.retention.items() if rule.basis != "P"]
     chosen = [code for code, rule in policy.retention.items() if rule.basis == "C"]
     if unstated:
-        yield Conflict("CONFLICT-NO-PERIOD", "P8.2", f"{len(unstated)} rules", f"no period; defaults: {', '.join(unstated)}")
+        yield Conflict(
+            "CONFLICT-NO-PERIOD",
+            "P8.2",
+            f"{len(unstated)} rules",
+            f"no period; defaults: {', '.join(unstated)}",
+        )
     if chosen:
-        yield Conflict("CONFLICT-PERIOD-UNCONFIRMED", "P8.2", f"{len(chosen)} rules", f"basis C: {', '.join(chosen)}")
+        yield Conflict(
+            "CONFLICT-PERIOD-UNCONFIRMED",
+            "P8.2",
+            f"{len(chosen)} rules",
+            f"basis C: {', '.join(chosen)}",
+        )
 
 
-_RIGHTS_WITH_A_CODE: dict[Right, str] = {"portability": "CONFLICT-NO-PORTABILITY", "human_review": "CONFLICT-NO-HUMAN-REVIEW"}
+_RIGHTS_WITH_A_CODE: dict[Right, str] = {
+    "portability": "CONFLICT-NO-PORTABILITY",
+    "human_review": "CONFLICT-NO-HUMAN-REVIEW",
+}
 
 
 def _rights(policy: Policy) -> Iterator[Conflict]:
     for right in get_args(Right):
         # Editing one's own data is an offer of the policy and no right of the law.
         if right not in policy.rights and right != "editing":
-            yield Conflict(_RIGHTS_WITH_A_CODE.get(right, "CONFLICT-RIGHT-MISSING"), "P9", right, "nothing")
-        elif right in policy.rights and policy.rights[right].situation_required and right == "objection":
-            yield Conflict("CONFLICT-OBJECTION-SITUATION", policy.rights[right].clause, right, "the situation is to be stated")
+            yield Conflict(
+                _RIGHTS_WITH_A_CODE.get(right, "CONFLICT-RIGHT-MISSING"), "P9", right, "nothing"
+            )
+        elif (
+            right in policy.rights
+            and policy.rights[right].situation_required
+            and right == "objection"
+        ):
+            yield Conflict(
+                "CONFLICT-OBJECTION-SITUATION",
+                policy.rights[right].clause,
+                right,
+                "the situation is to be stated",
+            )
     if "editing" in policy.rights:
-        yield Conflict("CONFLICT-EDITING", policy.rights["editing"].clause, "editing", "registrants edit their data themselves")
+        yield Conflict(
+            "CONFLICT-EDITING",
+            policy.rights["editing"].clause,
+            "editing",
+            "registrants edit their data themselves",
+        )
     if "other" not in policy.requests.channels:
-        yield Conflict("CONFLICT-CHANNEL", policy.requests.clause, "requests", f"channels: {', '.join(policy.requests.channels)}")
+        yield Conflict(
+            "CONFLICT-CHANNEL",
+            policy.requests.clause,
+            "requests",
+            f"channels: {', '.join(policy.requests.channels)}",
+        )
 
 
 def _whole(policy: Policy, today: date) -> Iterator[Conflict]:
@@ -180,7 +280,12 @@ def _whole(policy: Policy, today: date) -> Iterator[Conflict]:
     except ValueError:
         return
     if version + A_YEAR < today:
-        yield Conflict("CONFLICT-NOT-REVIEWED", "P8.2", f"version {policy.version}", "the need for storage is assessed regularly")
+        yield Conflict(
+            "CONFLICT-NOT-REVIEWED",
+            "P8.2",
+            f"version {policy.version}",
+            "the need for storage is assessed regularly",
+        )
 
 
 def markdown(policy: Policy, today: date, language: Language = "en") -> str:
@@ -188,7 +293,15 @@ def markdown(policy: Policy, today: date, language: Language = "en") -> str:
     found = conflicts(policy, today)
     counts = counted(found)
     rows = [
-        [named(one.code), one.kind.severity, one.clause, named(one.subject), text(one.policy_says), text(one.kind.meaning), text(cited(*one.kind.citations))]
+        [
+            named(one.code),
+            one.kind.severity,
+            one.clause,
+            named(one.subject),
+            text(one.policy_says),
+            text(one.kind.meaning),
+            text(cited(*one.kind.citations)),
+        ]
         for one in found
     ]
     proposals = dict.fromkeys(one.code for one in found)
@@ -199,7 +312,20 @@ def markdown(policy: Policy, today: date, language: Language = "en") -> str:
             f"Policy {text(policy.version)} ({named(policy.fingerprint)}) as of {today}. "
             f"{', '.join(f'{severity}: {count}' for severity, count in counts.items())}. Nothing has been mended silently: the controller decides.",
             "",
-            table(["code", "severity", "clause", "about", "the policy says", "law or data say", "article"], rows) if rows else "There is none.",
+            table(
+                [
+                    "code",
+                    "severity",
+                    "clause",
+                    "about",
+                    "the policy says",
+                    "law or data say",
+                    "article",
+                ],
+                rows,
+            )
+            if rows
+            else "There is none.",
             "",
             *(["## Proposed texts", ""] if proposals else []),
             *(f"- {named(code)}: {text(KINDS[code].proposal[language])}" for code in proposals),

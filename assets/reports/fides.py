@@ -20,7 +20,11 @@ ORGANIZATION = "controller"
 def manifest(policy: Policy, today: date) -> str:
     """The manifest as YAML; a transfer's legal basis is told only if it holds on `today`."""
     return yaml.safe_dump(
-        {"organization": [_organization(policy)], "dataset": [_dataset(layer, models) for layer, models in LAYERS.items()], "system": [_system(policy, today)]},
+        {
+            "organization": [_organization(policy)],
+            "dataset": [_dataset(layer, models) for layer, models in LAYERS.items()],
+            "system": [_system(policy, today)],
+        },
         sort_keys=False,
         allow_unicode=True,
         width=160,
@@ -32,7 +36,12 @@ def _organization(policy: Policy) -> dict[str, Any]:
     return {
         "fides_key": ORGANIZATION,
         "name": one.name,
-        "controller": {"name": one.name, "address": one.address, "email": one.email, "phone": one.phone},
+        "controller": {
+            "name": one.name,
+            "address": one.address,
+            "email": one.email,
+            "phone": one.phone,
+        },
     }
 
 
@@ -45,17 +54,29 @@ def _dataset(layer: str, models: tuple[type[TableModel], ...]) -> dict[str, Any]
         "fides_key": _key(layer),
         "organization_fides_key": ORGANIZATION,
         "name": layer,
-        "collections": [{"name": table_name(model), "description": (model.__doc__ or "").strip(), "fields": _fields(model)} for model in models],
+        "collections": [
+            {
+                "name": table_name(model),
+                "description": (model.__doc__ or "").strip(),
+                "fields": _fields(model),
+            }
+            for model in models
+        ],
     }
 
 
 def _fields(model: type[TableModel]) -> list[dict[str, Any]]:
     told = descriptions(model)
-    return [{"name": name, "description": told[name] or None, "data_categories": _categories(category)} for name, category in categories(model).items()]
+    return [
+        {"name": name, "description": told[name] or None, "data_categories": _categories(category)}
+        for name, category in categories(model).items()
+    ]
 
 
 def _categories(*names: str) -> list[str]:
-    return list(dict.fromkeys(key for name in names for key in DATA_CATEGORIES.get(name, ANY_CATEGORY)))
+    return list(
+        dict.fromkeys(key for name in names for key in DATA_CATEGORIES.get(name, ANY_CATEGORY))
+    )
 
 
 def _system(policy: Policy, today: date) -> dict[str, Any]:
@@ -75,16 +96,27 @@ def _system(policy: Policy, today: date) -> dict[str, Any]:
         "responsibility": ["Controller"],
         "administrating_department": policy.contact.role.get("en"),
         "dataset_references": [_key(layer) for layer in LAYERS],
-        "uses_profiling": any(f"marts.{name}" in LAYERS for name in ("analytics", "products_and_services")),
+        "uses_profiling": any(
+            f"marts.{name}" in LAYERS for name in ("analytics", "products_and_services")
+        ),
         "does_international_transfers": bool(mechanisms),
         "legal_basis_for_transfers": sorted(mechanisms),
-        "privacy_declarations": [_declaration(policy, name, basis) for name, one in policy.purposes.items() for basis in one.bases],
+        "privacy_declarations": [
+            _declaration(policy, name, basis)
+            for name, one in policy.purposes.items()
+            for basis in one.bases
+        ],
     }
 
 
 def _declaration(policy: Policy, name: str, basis: Any) -> dict[str, Any]:
     used = [category for category, one in policy.categories.items() if name in one.purposes]
-    periods = {f"{code} {policy.retention[code].period}" for category in used for code in policy.categories[category].retention if code in policy.retention}
+    periods = {
+        f"{code} {policy.retention[code].period}"
+        for category in used
+        for code in policy.categories[category].retention
+        if code in policy.retention
+    }
     return {
         "name": f"{name} ({basis})",
         "data_categories": _categories(*used) or list(ANY_CATEGORY),

@@ -70,7 +70,11 @@ def really_from(policy: Policy, category: str) -> list[str]:
     A category that appears only when the register is built has no frame that fills it: for it the policy's word stands.
     """
     fills = filled()
-    found = {source for one in policy.derivation(category) for source in fills.get(one, policy.categories[one].sources)}
+    found = {
+        source
+        for one in policy.derivation(category)
+        for source in fills.get(one, policy.categories[one].sources)
+    }
     return [source for source in read(policy) if source in found]
 
 
@@ -89,7 +93,9 @@ def filled() -> dict[str, set[str]]:
 def _filled_by(frame: Frame) -> set[str]:
     told = categories(frame.model)
     selected = sqlglot.parse_one(frame.query, dialect="duckdb").find(exp.Select)
-    empty = {one.alias_or_name for one in (selected.selects if selected else []) if _null(one.unalias())}
+    empty = {
+        one.alias_or_name for one in (selected.selects if selected else []) if _null(one.unalias())
+    }
     return {category for column, category in told.items() if column not in empty}
 
 

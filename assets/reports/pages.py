@@ -42,8 +42,12 @@ def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def html(markdown: str, language: str) -> str:
     """A whole page: well-formed, without scripts and without anything from elsewhere. Raw HTML in the Markdown is shown, not obeyed."""
-    body = MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).enable("table").render(markdown)
-    title = next((line.removeprefix("# ") for line in markdown.splitlines() if line.startswith("# ")), "")
+    body = (
+        MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).enable("table").render(markdown)
+    )
+    title = next(
+        (line.removeprefix("# ") for line in markdown.splitlines() if line.startswith("# ")), ""
+    )
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8"/>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}"/>\n<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'

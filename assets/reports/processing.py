@@ -48,7 +48,9 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
     return {
         "policy": {"version": policy.version, "hash": policy.fingerprint},
         "as_of": str(today),
-        "register": policy.register_name.name["en"] if "en" in policy.register_name.name else next(iter(policy.register_name.name.values())),
+        "register": policy.register_name.name["en"]
+        if "en" in policy.register_name.name
+        else next(iter(policy.register_name.name.values())),
         "controller": policy.controller.model_dump(),
         "contact": policy.contact.model_dump(mode="json"),
         "purposes": [_purpose(policy, name) for name in policy.purposes],
@@ -56,7 +58,12 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
         "categories": [_category(policy, name, places.get(name, [])) for name in policy.categories],
         "recipients": [_recipient(policy, name, today) for name in policy.recipients],
         "time_limits": [
-            {"code": code, **rule.model_dump(mode="json", exclude={"period"}), "period": str(rule.period)} for code, rule in policy.retention.items()
+            {
+                "code": code,
+                **rule.model_dump(mode="json", exclude={"period"}),
+                "period": str(rule.period),
+            }
+            for code, rule in policy.retention.items()
         ],
         "deadlines": {
             "requests": str(policy.requests.answered_within),
@@ -76,7 +83,9 @@ def _purpose(policy: Policy, name: str) -> dict[str, Any]:
         "clause": one.clause,
         "bases": list(one.bases),
         "minimum_age": one.minimum_age,
-        "categories": [category for category, what in policy.categories.items() if name in what.purposes],
+        "categories": [
+            category for category, what in policy.categories.items() if name in what.purposes
+        ],
         "mart": {table_name(model): list(categories(model)) for model in models},
     }
 
@@ -111,7 +120,10 @@ def _recipient(policy: Policy, name: str, today: date) -> dict[str, Any]:
         "in_eea": law.in_eea(one.country),
         "checked": str(one.checked),
         "purposes": list(one.purposes),
-        "mechanisms": [{"mechanism": each, "holds": law.mechanism_holds(each, one.checked, today)} for each in one.mechanisms],
+        "mechanisms": [
+            {"mechanism": each, "holds": law.mechanism_holds(each, one.checked, today)}
+            for each in one.mechanisms
+        ],
         "transfer_holds": transfer_holds(policy, name, today),
     }
 
@@ -119,7 +131,14 @@ def _recipient(policy: Policy, name: str, today: date) -> dict[str, Any]:
 def markdown(policy: Policy, today: date) -> str:
     """The record for people, in English."""
     told = record(policy, today)
-    parts = [_heading(told), _purposes(told), _people_and_data(told), _recipients(told), _time_limits(told), _security(told)]
+    parts = [
+        _heading(told),
+        _purposes(told),
+        _people_and_data(told),
+        _recipients(told),
+        _time_limits(told),
+        _security(told),
+    ]
     return "\n".join(line for part in parts for line in (*part, ""))
 
 
@@ -136,8 +155,26 @@ def _heading(told: dict[str, Any]) -> list[str]:
         table(
             ["what", "who"],
             [
-                ["Controller", text(", ".join(str(controller[one]) for one in ("name", "address", "phone", "email")))],
-                ["Contact", text(", ".join((next(iter(contact["role"].values())), contact["address"], contact["email"])))],
+                [
+                    "Controller",
+                    text(
+                        ", ".join(
+                            str(controller[one]) for one in ("name", "address", "phone", "email")
+                        )
+                    ),
+                ],
+                [
+                    "Contact",
+                    text(
+                        ", ".join(
+                            (
+                                next(iter(contact["role"].values())),
+                                contact["address"],
+                                contact["email"],
+                            )
+                        )
+                    ),
+                ],
                 ["Register", text(told["register"])],
             ],
         ),
@@ -152,12 +189,29 @@ def _purposes(told: dict[str, Any]) -> list[str]:
             one["clause"],
             text(", ".join(one["bases"])),
             str(one["minimum_age"] or "-"),
-            f"{len(one['mart'])} tables, {sum(map(len, one['mart'].values()))} columns" if one["mart"] else "no mart is built",
+            f"{len(one['mart'])} tables, {sum(map(len, one['mart'].values()))} columns"
+            if one["mart"]
+            else "no mart is built",
             codes(one["categories"]),
         ]
         for one in told["purposes"]
     ]
-    return ["## (b) Purposes", "", table(["purpose", "name", "clause", "bases", "minimum age", "mart", "categories that it may use"], rows)]
+    return [
+        "## (b) Purposes",
+        "",
+        table(
+            [
+                "purpose",
+                "name",
+                "clause",
+                "bases",
+                "minimum age",
+                "mart",
+                "categories that it may use",
+            ],
+            rows,
+        ),
+    ]
 
 
 def _people_and_data(told: dict[str, Any]) -> list[str]:
@@ -165,7 +219,11 @@ def _people_and_data(told: dict[str, Any]) -> list[str]:
     for one in told["categories"]:
         layers: dict[str, int] = {}
         for where, columns in one["columns"].items():
-            layer = where.split(".")[0] if not where.startswith("marts") else where.rsplit(".", 1)[0].replace("marts.", "mart ")
+            layer = (
+                where.split(".")[0]
+                if not where.startswith("marts")
+                else where.rsplit(".", 1)[0].replace("marts.", "mart ")
+            )
             layers[layer] = layers.get(layer, 0) + len(columns)
         counted = ", ".join(f"{layer}: {count}" for layer, count in layers.items())
         name = f"{one['name'].get('en', one['category'])}{' (special category: explicit consent)' if one['special'] else ''}"
@@ -174,11 +232,17 @@ def _people_and_data(told: dict[str, Any]) -> list[str]:
                 code(one["category"]),
                 text(name),
                 one["clause"],
-                text(counted) if counted else ("dropped on arrival" if not one["stored"] else "none: not held"),
+                text(counted)
+                if counted
+                else ("dropped on arrival" if not one["stored"] else "none: not held"),
                 codes(one["read_from"]),
             ]
         )
-    marts = [[code(one["purpose"]), code(name), codes(columns)] for one in told["purposes"] for name, columns in one["mart"].items()]
+    marts = [
+        [code(one["purpose"]), code(name), codes(columns)]
+        for one in told["purposes"]
+        for name, columns in one["mart"].items()
+    ]
     return [
         "## (c) People and data",
         "",
@@ -195,27 +259,67 @@ def _people_and_data(told: dict[str, Any]) -> list[str]:
 def _recipients(told: dict[str, Any]) -> list[str]:
     rows = []
     for one in told["recipients"]:
-        mechanisms = ", ".join(f"{each['mechanism']} ({'holds' if each['holds'] else 'does not hold'})" for each in one["mechanisms"]) or "none"
+        mechanisms = (
+            ", ".join(
+                f"{each['mechanism']} ({'holds' if each['holds'] else 'does not hold'})"
+                for each in one["mechanisms"]
+            )
+            or "none"
+        )
         told_of = "none needed" if one["in_eea"] else mechanisms
         may = "yes" if one["transfer_holds"] else "no: exports are refused"
-        rows.append([code(one["recipient"]), text(one["name"].get("en", "")), one["country"], codes(one["purposes"]), text(told_of), one["checked"], may])
+        rows.append(
+            [
+                code(one["recipient"]),
+                text(one["name"].get("en", "")),
+                one["country"],
+                codes(one["purposes"]),
+                text(told_of),
+                one["checked"],
+                may,
+            ]
+        )
     return [
         "## (d), (e) Recipients and transfers",
         "",
         f"Whether data may go there is as of {told['as_of']} ({cited('gdpr_44', 'schrems_ii', 'scc_2021', 'dpf')}).",
         "",
-        table(["recipient", "name", "country", "purposes", "mechanisms", "last checked", "may receive"], rows),
+        table(
+            [
+                "recipient",
+                "name",
+                "country",
+                "purposes",
+                "mechanisms",
+                "last checked",
+                "may receive",
+            ],
+            rows,
+        ),
     ]
 
 
 def _time_limits(told: dict[str, Any]) -> list[str]:
     rules = [
-        [code(one["code"]), text(one["applies_to"]), text(one["clock"]), one["period"], one["effect"], one["basis"], text(one["source"] or "-")]
+        [
+            code(one["code"]),
+            text(one["applies_to"]),
+            text(one["clock"]),
+            one["period"],
+            one["effect"],
+            one["basis"],
+            text(one["source"] or "-"),
+        ]
         for one in told["time_limits"]
     ]
-    ends = [[code(one["category"]), codes(one["retention"])] for one in told["categories"] if one["columns"]]
+    ends = [
+        [code(one["category"]), codes(one["retention"])]
+        for one in told["categories"]
+        if one["columns"]
+    ]
     whole = ", ".join(
-        f"{layer}: {code(next(one['code'] for one in told['time_limits'] if one['applies_to'] == what))}" for layer, what in OWN_RETENTION.items()
+        f"{layer}: {code(next(one['code'] for one in told['time_limits'] if one['applies_to'] == what))}"
+        for layer, what in OWN_RETENTION.items()
     )
     days = told["deadlines"]
     return [
@@ -223,7 +327,9 @@ def _time_limits(told: dict[str, Any]) -> list[str]:
         "",
         "Basis: P the policy says so, L law, A an authority's recommendation, C the company's choice.",
         "",
-        table(["rule", "applies to", "clock starts at", "period", "effect", "basis", "source"], rules),
+        table(
+            ["rule", "applies to", "clock starts at", "period", "effect", "basis", "source"], rules
+        ),
         "",
         f"Which rules end which category (`with_row`: with the rest of its row). Whole layers end by a rule of their own: {whole}.",
         "",
@@ -235,4 +341,11 @@ def _time_limits(told: dict[str, Any]) -> list[str]:
 
 
 def _security(told: dict[str, Any]) -> list[str]:
-    return ["## (g) Security", "", table(["measure", "where"], [[text(one["measure"]), code(one["where"])] for one in told["security"]])]
+    return [
+        "## (g) Security",
+        "",
+        table(
+            ["measure", "where"],
+            [[text(one["measure"]), code(one["where"])] for one in told["security"]],
+        ),
+    ]

@@ -26,11 +26,18 @@ def marked(tests: Path = TESTS) -> dict[str, list[str]]:
     """Clause -> the tests marked with it, as `path::Class::name`, sorted. A mark on a class is one on each of its tests."""
     found: dict[str, set[str]] = {}
     for path in sorted(tests.rglob("test_*.py")):
-        _collect(ast.parse(path.read_text(encoding="utf-8")).body, f"{path.relative_to(tests.parent)}", (), found)
+        _collect(
+            ast.parse(path.read_text(encoding="utf-8")).body,
+            f"{path.relative_to(tests.parent)}",
+            (),
+            found,
+        )
     return {clause: sorted(names) for clause, names in sorted(found.items())}
 
 
-def _collect(body: Iterable[ast.stmt], where: str, outer: tuple[str, ...], found: dict[str, set[str]]) -> None:
+def _collect(
+    body: Iterable[ast.stmt], where: str, outer: tuple[str, ...], found: dict[str, set[str]]
+) -> None:
     for node in body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             continue
@@ -45,7 +52,11 @@ def _collect(body: Iterable[ast.stmt], where: str, outer: tuple[str, ...], found
 def _clauses(decorator: ast.expr) -> Iterable[str]:
     """The clauses that a decorator `pytest.mark.clause(...)` names."""
     if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.clause":
-        yield from (one.value for one in decorator.args if isinstance(one, ast.Constant) and isinstance(one.value, str))
+        yield from (
+            one.value
+            for one in decorator.args
+            if isinstance(one, ast.Constant) and isinstance(one.value, str)
+        )
 
 
 def used(policy: Policy) -> dict[str, list[str]]:
@@ -63,7 +74,11 @@ def used(policy: Policy) -> dict[str, list[str]]:
 
 def untested(policy: Policy, tests: Mapping[str, Iterable[str]]) -> list[str]:
     """Clauses of the policy, or of its file, that no test is about."""
-    return [clause for clause in dict.fromkeys((*CLAUSES, *used(policy))) if not list(tests.get(clause, ()))]
+    return [
+        clause
+        for clause in dict.fromkeys((*CLAUSES, *used(policy)))
+        if not list(tests.get(clause, ()))
+    ]
 
 
 def rows(policy: Policy, tests: Mapping[str, list[str]]) -> list[dict[str, Any]]:
@@ -97,7 +112,19 @@ def _per_table(places: list[held.Place]) -> dict[str, list[str]]:
 
 def _rules(policy: Policy, named: list[list[str]], categories: list[str]) -> list[str]:
     own = [name for section, name in named if section == "retention"]
-    return list(dict.fromkeys((*own, *(rule for category in categories for rule in policy.categories[category].retention if rule in policy.retention))))
+    return list(
+        dict.fromkeys(
+            (
+                *own,
+                *(
+                    rule
+                    for category in categories
+                    for rule in policy.categories[category].retention
+                    if rule in policy.retention
+                ),
+            )
+        )
+    )
 
 
 def _assets(policy: Policy, named: list[list[str]], places: list[held.Place]) -> list[str]:
@@ -112,8 +139,16 @@ def _assets(policy: Policy, named: list[list[str]], places: list[held.Place]) ->
             found.append("retention/sweep")
         if (section, name) == ("rights", "erasure"):
             found += _ERASURE
-    found += [f"register/{place.table}" for place in places if place.layer == "register" and place.table in TABLES]
-    found += [f"marts/{place.layer.removeprefix('marts.')}" for place in places if place.layer.startswith("marts.")]
+    found += [
+        f"register/{place.table}"
+        for place in places
+        if place.layer == "register" and place.table in TABLES
+    ]
+    found += [
+        f"marts/{place.layer.removeprefix('marts.')}"
+        for place in places
+        if place.layer.startswith("marts.")
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -141,7 +176,9 @@ def markdown(policy: Policy, tests: Mapping[str, list[str]]) -> str:
     for one in told:
         lines += ["", f"## {one['clause']}", "", f"{text(one['says']).capitalize()}.", ""]
         lines += [f"- policy.yaml: {codes(one['file'])}"] if one["file"] else []
-        lines += [f"- columns of {code(where)}: {codes(names)}" for where, names in one["columns"].items()]
+        lines += [
+            f"- columns of {code(where)}: {codes(names)}" for where, names in one["columns"].items()
+        ]
         lines += [f"- rules: {codes(one['rules'])}"] if one["rules"] else []
         lines += [f"- assets: {codes(one['assets'])}"] if one["assets"] else []
         lines += [f"- {code(test)}" for test in one["tests"]] or ["- no test"]

@@ -25,19 +25,36 @@ def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Req
     Raises RequestError after the first month, for a second time, and once the request is answered.
     """
     if reason not in EXTENSION_REASONS:
-        raise RequestError(f"the time may be extended for {' or '.join(EXTENSION_REASONS)} only (GDPR 12(3))")
+        raise RequestError(
+            f"the time may be extended for {' or '.join(EXTENSION_REASONS)} only (GDPR 12(3))"
+        )
     with requests.changing(home):
         request = requests.load(home, request_id)
         today = now.astimezone(home.policy.zone).date()
         if request.answered:
-            raise RequestError(f"request {request_id} is {request.state}: nothing is left to extend")
+            raise RequestError(
+                f"request {request_id} is {request.state}: nothing is left to extend"
+            )
         if request.extension:
-            raise RequestError(f"request {request_id} was extended already; it is due on {request.due_on(home)}")
+            raise RequestError(
+                f"request {request_id} was extended already; it is due on {request.due_on(home)}"
+            )
         if today > due_on(home.policy, request.received_on(home)):
-            raise RequestError("the first month is over: the registrant had to be told of an extension within it (GDPR 12(3))")
+            raise RequestError(
+                "the first month is over: the registrant had to be told of an extension within it (GDPR 12(3))"
+            )
         until = due_on(home.policy, request.received_on(home), extended=True)
-        reached = outgoing.on_file(home, request, request.registrants[0]) if len(request.registrants) == 1 else _unknown(home)
-        extension = {"reason": reason, "at": now.isoformat(timespec="seconds"), "until": str(until), "told_by": reached.channel}
+        reached = (
+            outgoing.on_file(home, request, request.registrants[0])
+            if len(request.registrants) == 1
+            else _unknown(home)
+        )
+        extension = {
+            "reason": reason,
+            "at": now.isoformat(timespec="seconds"),
+            "until": str(until),
+            "told_by": reached.channel,
+        }
         extended = with_event(replace(request, extension=extension), "extended", now, reason)
         outgoing.write(home, request, reached, "extension", now, reason=reason, until=str(until))
         requests.save(home, extended)
@@ -49,13 +66,17 @@ def _unknown(home: Home) -> outgoing.Reached:
     return outgoing.Reached("letter", "", home.policy.languages[0])
 
 
-def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now: datetime) -> Request:
+def decide(
+    home: Home, request_id: str, decided: dict[str, tuple[str, str]], now: datetime
+) -> Request:
     """Record what is decided of categories of the policy: `granted`, or `refused` with the code of its ground."""
     with requests.changing(home):
         request = _open(home, request_id)
         for category in decided:
             if category not in home.policy.categories:
-                raise RequestError(f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}")
+                raise RequestError(
+                    f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}"
+                )
         request = replace(request, decisions={**request.decisions, **_told(request, decided)})
         for category, decision in decided.items():
             request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
@@ -63,7 +84,13 @@ def decide(home: Home, request_id: str, decided: dict[str, tuple[str, str]], now
     return request
 
 
-def review(home: Home, request_id: str, decided: Mapping[str, tuple[str, str]], known: Collection[str], now: datetime) -> Request:
+def review(
+    home: Home,
+    request_id: str,
+    decided: Mapping[str, tuple[str, str]],
+    known: Collection[str],
+    now: datetime,
+) -> Request:
     """Record what is decided of items that an access package withholds, after a person has looked at them (recital 63): `granted` lets one go out
     with the package, `refused` keeps it on a ground. `known` are the items there are. The history tells how many, the item itself is sealed.
     """
@@ -72,7 +99,9 @@ def review(home: Home, request_id: str, decided: Mapping[str, tuple[str, str]], 
         if request.right != "access":
             raise RequestError(f"nothing is withheld of a request of {request.right}")
         if set(decided) - set(known):
-            raise RequestError(f"nothing of that name is withheld: `register request withheld {request_id}` lists what is")
+            raise RequestError(
+                f"nothing of that name is withheld: `register request withheld {request_id}` lists what is"
+            )
         request = replace(request, withheld={**request.withheld, **_told(request, decided)})
         for decision, number in sorted(Counter(decided.values()).items()):
             request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
@@ -85,7 +114,10 @@ def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str,
     for decision, ground in decided.values():
         if decision == "refused":
             check_ground(request, ground)
-    return {name: {"decision": decision, **({"ground": ground} if ground else {})} for name, (decision, ground) in decided.items()}
+    return {
+        name: {"decision": decision, **({"ground": ground} if ground else {})}
+        for name, (decision, ground) in decided.items()
+    }
 
 
 def _in_a_word(decision: str, ground: str) -> str:
@@ -97,7 +129,9 @@ def check_ground(request: Request, ground: str) -> None:
     possible = refusable(request.right, request.purpose)
     if ground not in possible:
         listed = "; ".join(f"{code}: {GROUNDS[code].law}" for code in possible)
-        raise RequestError(f"{request.right} is refused only on a recorded ground, which may be {listed}")
+        raise RequestError(
+            f"{request.right} is refused only on a recorded ground, which may be {listed}"
+        )
 
 
 def _open(home: Home, request_id: str) -> Request:
@@ -116,7 +150,9 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
         request = _open(home, request_id)
         check_ground(request, ground)
         if request.state == "erasing":
-            raise RequestError(f"the erasure of request {request_id} has begun: carry it out with `register erase`")
+            raise RequestError(
+                f"the erasure of request {request_id} has begun: carry it out with `register erase`"
+            )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
         tell_of_refusal(home, request, ground, now)
@@ -129,9 +165,15 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
 
 def tell_of_refusal(home: Home, request: Request, ground: str, now: datetime) -> None:
     """Write the message that tells the registrant of the refusal, its ground, and where to complain (GDPR 12(4))."""
-    reached = outgoing.on_file(home, request, request.registrants[0]) if len(request.registrants) == 1 and not request.without_key else _unknown(home)
+    reached = (
+        outgoing.on_file(home, request, request.registrants[0])
+        if len(request.registrants) == 1 and not request.without_key
+        else _unknown(home)
+    )
     outgoing.destroy(home, [request.request_id])
-    outgoing.write(home, request, reached, "refusal", now, reason=f"{GROUNDS[ground].law} ({ground})")
+    outgoing.write(
+        home, request, reached, "refusal", now, reason=f"{GROUNDS[ground].law} ({ground})"
+    )
 
 
 def close(home: Home, request_id: str, now: datetime) -> Request:
@@ -139,9 +181,17 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
     with requests.changing(home):
         request = _open(home, request_id)
         if request.right == "erasure":
-            raise RequestError("an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`")
-        if request.right in SPOKEN_RIGHTS and request.state in ("applying", "in_force", "weighing") and request.registrants:
-            raise RequestError(f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it")
+            raise RequestError(
+                "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
+            )
+        if (
+            request.right in SPOKEN_RIGHTS
+            and request.state in ("applying", "in_force", "weighing")
+            and request.registrants
+        ):
+            raise RequestError(
+                f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it"
+            )
         outgoing.destroy(home, [request_id])
         requests.close(home, request, now)
     return requests.load(home, request_id)
@@ -168,7 +218,9 @@ def owed(home: Home, today: date) -> Owed:
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
         unacknowledged=tuple(one.notice_id for one in opened),
-        told_again=tuple(one.notice_id for one in opened if one.attempts > 1 or one.due_on < str(today)),
+        told_again=tuple(
+            one.notice_id for one in opened if one.attempts > 1 or one.due_on < str(today)
+        ),
         open_by_right=_counted(one.right for one in unanswered),
     )
 

@@ -21,7 +21,9 @@ SATURDAY = 5
 def due_on(policy: Policy, received: date, *, extended: bool = False) -> date:
     """The last day on which a request received on `received` may be answered."""
     requests = policy.requests
-    period = requests.answered_within.delta + (requests.extended_by.delta if extended else type(requests.extended_by.delta)())
+    period = requests.answered_within.delta + (
+        requests.extended_by.delta if extended else type(requests.extended_by.delta)()
+    )
     return working_day(policy.country, received + period)
 
 

@@ -36,10 +36,14 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
     with home.connect() as connection:
         for kind, value in given.items():
             if kind not in IDENTIFIERS:
-                raise RequestError(f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}")
+                raise RequestError(
+                    f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}"
+                )
             text = value.strip()
             if kind in ("identity_code", "email", "phone"):
-                text, valid = connection.execute(f"SELECT {kind}_canonical($1), {kind}_valid({kind}_canonical($1))", [value]).fetchone() or (None, False)
+                text, valid = connection.execute(
+                    f"SELECT {kind}_canonical($1), {kind}_valid({kind}_canonical($1))", [value]
+                ).fetchone() or (None, False)
             else:
                 valid = bool(text)
             if not valid:
@@ -67,12 +71,16 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         _load(connection, asked)
         hits = _hits(connection)
         meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
-        own, others = _known(connection, {request_id: registrants for request_id, (registrants, _) in meant.items()})
+        own, others = _known(
+            connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
+        )
     found = {}
     for one in asked:
         registrants, unclear = meant[one.request_id]
         strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
-        theirs = sorted({*own.get(one.request_id, ()), *(strong - others.get(one.request_id, set()))})
+        theirs = sorted(
+            {*own.get(one.request_id, ()), *(strong - others.get(one.request_id, set()))}
+        )
         shown = () if registrants and not one.registrants else tuple(hits.get(one.request_id, ()))
         found[one.request_id] = Found(registrants, () if unclear else tuple(theirs), shown, unclear)
     return found
@@ -83,7 +91,11 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
     `known(registrant_id, type, value)`: what registrants are known and reached by."""
     given = [(one.request_id, *said.split(":", 1)) for one in asked for said in one.given]
     rows = [(request_id, kind, kind, value) for request_id, kind, value in given]
-    rows += [(request_id, kind, "user_id", value) for request_id, kind, value in given if kind in _ALSO_ACCOUNT]
+    rows += [
+        (request_id, kind, "user_id", value)
+        for request_id, kind, value in given
+        if kind in _ALSO_ACCOUNT
+    ]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked AS
         SELECT DISTINCT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS kind, unnest($3::VARCHAR[]) AS type, unnest($4::VARCHAR[]) AS value""",
@@ -110,7 +122,14 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     ).fetchall()
     found: dict[str, list[dict[str, Any]]] = {}
     for request_id, registrant_id, kinds, alone, known_by_more in rows:
-        found.setdefault(request_id, []).append({"registrant_id": registrant_id, "by": kinds, "alone": alone, "known_by_more": known_by_more})
+        found.setdefault(request_id, []).append(
+            {
+                "registrant_id": registrant_id,
+                "by": kinds,
+                "alone": alone,
+                "known_by_more": known_by_more,
+            }
+        )
     return found
 
 
@@ -124,28 +143,46 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
     if by_strong:
         if len(by_strong) == len(strongly) == 1:
             return (by_strong[0]["registrant_id"],), ""
-        return (), f"{told} what was given fits {len(by_strong)} registrants; say which of them with `register request decide --registrant`"
+        return (
+            (),
+            f"{told} what was given fits {len(by_strong)} registrants; say which of them with `register request decide --registrant`",
+        )
     if not hits:
         only_contacts = all(given.split(":")[0] in CONTACTS for given in request.given)
-        return (), f"{told} nobody in the register is known by what was given" if only_contacts else ""
+        return (
+            (),
+            f"{told} nobody in the register is known by what was given" if only_contacts else "",
+        )
     return _meant_by_contact(hits, told)
 
 
 def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str, ...], str]:
     if len(hits) > 1:
-        return (), f"{told} what was given reaches {len(hits)} registrants; give an identity code or customer number, or say which is meant"
+        return (
+            (),
+            f"{told} what was given reaches {len(hits)} registrants; give an identity code or customer number, or say which is meant",
+        )
     only = hits[0]
     if only["alone"] and (not only["known_by_more"] or len(only["alone"]) > 1):
         return (only["registrant_id"],), ""
-    return (), f"{told} a contact alone does not tell who it is; send a code to verify, or say whom it means with `register request decide --registrant`"
+    return (
+        (),
+        f"{told} a contact alone does not tell who it is; send a code to verify, or say whom it means with `register request decide --registrant`",
+    )
 
 
-def _known(connection: duckdb.DuckDBPyConnection, meant: dict[str, tuple[str, ...]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
+def _known(
+    connection: duckdb.DuckDBPyConnection, meant: dict[str, tuple[str, ...]]
+) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """Per request the identifiers that are the registrant's alone, and those given that are (also) somebody else's.
 
     Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
     """
-    pairs = [(request_id, registrant_id) for request_id, registrants in meant.items() for registrant_id in registrants]
+    pairs = [
+        (request_id, registrant_id)
+        for request_id, registrants in meant.items()
+        for registrant_id in registrants
+    ]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
         [[one for one, _ in pairs], [one for _, one in pairs]],
@@ -180,19 +217,32 @@ def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
     return found
 
 
-def record(home: Home, request_ids: Iterable[str], now: datetime, state: State | None = None) -> dict[str, Request]:
+def record(
+    home: Home, request_ids: Iterable[str], now: datetime, state: State | None = None
+) -> dict[str, Request]:
     """Find whom open requests mean and write it down, all together; answers the requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and stops no other.
     """
     with requests.changing(home):
         loaded = [requests.load(home, request_id) for request_id in request_ids]
-        open_ones = [one for one in loaded if one.state in ("received", "unclear", "erasing") and not (one.state == "erasing" and one.resolved)]
+        open_ones = [
+            one
+            for one in loaded
+            if one.state in ("received", "unclear", "erasing")
+            and not (one.state == "erasing" and one.resolved)
+        ]
         if any(one.without_key for one in open_ones):
-            raise RequestError("the key of an open request is not in secrets/request-keys: bring it back with the data root")
+            raise RequestError(
+                "the key of an open request is not in secrets/request-keys: bring it back with the data root"
+            )
         found = find(home, open_ones) if open_ones else {}
-        changed = {one.request_id: _recorded(one, found[one.request_id], now, state) for one in open_ones}
-        requests.save(home, *(changed[one.request_id] for one in open_ones if changed[one.request_id] != one))
+        changed = {
+            one.request_id: _recorded(one, found[one.request_id], now, state) for one in open_ones
+        }
+        requests.save(
+            home, *(changed[one.request_id] for one in open_ones if changed[one.request_id] != one)
+        )
     return {one.request_id: changed.get(one.request_id, one) for one in loaded}
 
 
@@ -205,15 +255,24 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
         request, state=state or ("received" if request.state == "unclear" else request.state), why="", candidates=(), resolved=found.resolved,
         registrants=found.registrants,
     )  # fmt: skip
-    kept = with_event(kept, "found", now, str(len(found.resolved))) if not request.resolved else kept
-    return with_event(kept, "erasing", now) if state == "erasing" and request.state != "erasing" else kept
+    kept = (
+        with_event(kept, "found", now, str(len(found.resolved))) if not request.resolved else kept
+    )
+    return (
+        with_event(kept, "erasing", now)
+        if state == "erasing" and request.state != "erasing"
+        else kept
+    )
 
 
 def certainly(home: Home, request: Request) -> str:
     """The id of the one registrant whom an open request certainly means; changes nothing. Raises RequestError saying why there is none."""
     found = find(home, [request])[request.request_id]
     if len(found.registrants) != 1:
-        raise RequestError(found.unclear or f"request {request.request_id}: nobody in the register is known by what was given")
+        raise RequestError(
+            found.unclear
+            or f"request {request.request_id}: nobody in the register is known by what was given"
+        )
     return found.registrants[0]
 
 
@@ -221,12 +280,25 @@ def decide(home: Home, request_id: str, registrant_id: str, now: datetime) -> Re
     """Say whom a request means. Raises RequestError when the register has no registrant of that id, or the request is closed."""
     with home.connect() as connection:
         read_register(home, connection, "registrants", TABLES["registrants"])
-        if not connection.execute("SELECT 1 FROM registrants WHERE registrant_id = ?", [registrant_id]).fetchone():
-            raise RequestError("the register has no registrant of that id; `register request show` names those that were found")
+        if not connection.execute(
+            "SELECT 1 FROM registrants WHERE registrant_id = ?", [registrant_id]
+        ).fetchone():
+            raise RequestError(
+                "the register has no registrant of that id; `register request show` names those that were found"
+            )
     with requests.changing(home):
         request = requests.load(home, request_id)
         if request.state not in ("received", "unclear"):
-            raise RequestError(f"request {request_id} is {request.state}: whom it means is decided before anything is done")
-        chosen = replace(request, registrants=(registrant_id,), resolved=(), state="received", why="", candidates=())
+            raise RequestError(
+                f"request {request_id} is {request.state}: whom it means is decided before anything is done"
+            )
+        chosen = replace(
+            request,
+            registrants=(registrant_id,),
+            resolved=(),
+            state="received",
+            why="",
+            candidates=(),
+        )
         requests.save(home, with_event(chosen, "registrant_decided", now))
     return record(home, [request_id], now)[request_id]

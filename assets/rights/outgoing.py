@@ -50,7 +50,11 @@ WORDS = {
 }
 REASONS = {
     "complexity": {"en": "it is complex", "fi": "se on monimutkainen", "sv": "den är komplex"},
-    "number": {"en": "we have received many requests", "fi": "pyyntöjä on paljon", "sv": "vi har fått många begäranden"},
+    "number": {
+        "en": "we have received many requests",
+        "fi": "pyyntöjä on paljon",
+        "sv": "vi har fått många begäranden",
+    },
 }
 
 
@@ -83,30 +87,47 @@ def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") 
     language, email, phone, earlier, *keys = row or (None, None, None, None, None, None)
     known = dict(zip(("email", "phone"), keys, strict=True))
     language = language if language in home.policy.languages else home.policy.languages[0]
-    there = {kind: value for kind, value in (("email", email), ("phone", phone)) if value and f"{kind}:{known[kind]}" in (earlier or [])}
+    there = {
+        kind: value
+        for kind, value in (("email", email), ("phone", phone))
+        if value and f"{kind}:{known[kind]}" in (earlier or [])
+    }
     for kind in (wanted,) if wanted else ("email", "phone"):
         if kind in there:
             return Reached(kind, there[kind], language)
     if wanted:
-        raise RequestError(f"the registrant has no {wanted} that was on file before the request came: verify in another way")
+        raise RequestError(
+            f"the registrant has no {wanted} that was on file before the request came: verify in another way"
+        )
     return Reached("letter", "", language)
 
 
-def write(home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str) -> str:
+def write(
+    home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str
+) -> str:
     """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`.
 
     `request` is as it was before what the message tells of came into its history: that grows with each, so no message has the id of
     one that waits or was taken away.
     """
-    waiting_ones = [int(path.stem.rpartition("-")[2]) for path in folder(home).glob(f"{request.request_id}-*.json")]
+    waiting_ones = [
+        int(path.stem.rpartition("-")[2])
+        for path in folder(home).glob(f"{request.request_id}-*.json")
+    ]
     message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
-    filled = {name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()}
-    text = WORDS[kind][reached.language].format(controller=home.policy.controller.name, received=str(request.received_on(home)), **filled)
+    filled = {
+        name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()
+    }
+    text = WORDS[kind][reached.language].format(
+        controller=home.policy.controller.name, received=str(request.received_on(home)), **filled
+    )
     message = {
         "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
         "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
     }  # fmt: skip
-    write_all({folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()})
+    write_all(
+        {folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
+    )
     return message_id
 
 
@@ -121,7 +142,12 @@ def destroy_to(home: Home, contacts: Iterable[str]) -> None:
     with home.connect() as connection:
         for path in sorted(folder(home).glob("Q*.json")):
             to = json.loads(path.read_text())["to"]
-            spelled = connection.execute("SELECT email_canonical($1), phone_canonical($1)", [to]).fetchone() or ()
+            spelled = (
+                connection.execute(
+                    "SELECT email_canonical($1), phone_canonical($1)", [to]
+                ).fetchone()
+                or ()
+            )
             if {to, *spelled} & erased:
                 remove(path)
 
@@ -134,7 +160,11 @@ def waiting(home: Home) -> int:
 def expire(home: Home, today: date) -> int:
     """Remove the messages that have waited for too long; answers how many. They name a registrant, and their request may be closed."""
     over = home.policy.requests.messages_kept.before(today)
-    late = [path for path in sorted(folder(home).glob("Q*.json")) if datetime.fromisoformat(json.loads(path.read_text())["made_at"]).date() <= over]
+    late = [
+        path
+        for path in sorted(folder(home).glob("Q*.json"))
+        if datetime.fromisoformat(json.loads(path.read_text())["made_at"]).date() <= over
+    ]
     for path in late:
         remove(path)
     return len(late)
@@ -144,5 +174,7 @@ def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
     wanted = set(request_ids)
     for path in sorted(folder(home).glob("Q*.json")):
-        if path.stem.split("-")[0] in wanted and (not kind or json.loads(path.read_text())["kind"] == kind):
+        if path.stem.split("-")[0] in wanted and (
+            not kind or json.loads(path.read_text())["kind"] == kind
+        ):
             remove(path)

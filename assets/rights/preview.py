@@ -53,7 +53,8 @@ def preview(home: Home, request: Request, today: date) -> Preview:
         home.keyed_hash(connection)
         load_sought(connection, [request])
         connection.execute(
-            "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id", [request.request_id, list(request.registrants)]
+            "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+            [request.request_id, list(request.registrants)],
         )
         for table in ("identifiers", "contact_points"):
             read_register(home, connection, table, TABLES[table])
@@ -68,20 +69,42 @@ def preview(home: Home, request: Request, today: date) -> Preview:
         _count_register(home, connection, found)
         _count_marts(home, connection, found)
     found.recipients = sorted(
-        name for name, one in home.policy.recipients.items() if any(layer.startswith(f"marts.{purpose}.") for purpose in one.purposes for layer in found.layers)
+        name
+        for name, one in home.policy.recipients.items()
+        if any(
+            layer.startswith(f"marts.{purpose}.")
+            for purpose in one.purposes
+            for layer in found.layers
+        )
     )
     return found
 
 
-def _count_delivery(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview) -> None:
+def _count_delivery(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview
+) -> None:
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {f"staged.{path.stem}": path for path in staged_files(home, entry)}
+    files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {
+        f"staged.{path.stem}": path for path in staged_files(home, entry)
+    }
     for layer, path in files.items():
         if path.exists() and layer != "staged.records":
             stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
-            found.layers[layer] += _number(connection, f"SELECT count(*) FROM read_parquet('{path}') SEMI JOIN gone USING (record_no) {stays}")
-    for rule, rows, until in connection.execute("SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule").fetchall():
-        one = found.holds.setdefault(rule, {"rows": 0, "until": "", "ground": f"{home.policy.retention[rule].source or ''}, {holds.LAW}"})
+            found.layers[layer] += _number(
+                connection,
+                f"SELECT count(*) FROM read_parquet('{path}') SEMI JOIN gone USING (record_no) {stays}",
+            )
+    for rule, rows, until in connection.execute(
+        "SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule"
+    ).fetchall():
+        one = found.holds.setdefault(
+            rule,
+            {
+                "rows": 0,
+                "until": "",
+                "ground": f"{home.policy.retention[rule].source or ''}, {holds.LAW}",
+            },
+        )
         one |= {"rows": int(str(one["rows"])) + rows, "until": max(str(one["until"]), until)}
     if raw.exists():
         found.bystanders += _number(
@@ -95,12 +118,15 @@ def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Pr
     for table, model in TABLES.items():
         if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
             found.layers[f"register.{table}"] += _number(
-                connection, f"SELECT count(*) FROM read_parquet('{home.register(table)}') SEMI JOIN meant USING (registrant_id)"
+                connection,
+                f"SELECT count(*) FROM read_parquet('{home.register(table)}') SEMI JOIN meant USING (registrant_id)",
             )
 
 
 def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
-    connection.execute("CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)")
+    connection.execute(
+        "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
+    )
     for mart, models in MARTS.items():
         if not mart_path(home, mart).exists():
             continue
@@ -110,7 +136,9 @@ def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Previ
                 for column, mine in KEYS.items():
                     if column in arrow_schema(model).names:
                         rows = f'SELECT count(*) FROM published."{table_name(model)}" WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))'
-                        found.layers[f"marts.{mart}.{table_name(model)}"] += _number(connection, rows)
+                        found.layers[f"marts.{mart}.{table_name(model)}"] += _number(
+                            connection, rows
+                        )
         finally:
             connection.execute("DETACH published")
     for layer in [name for name, rows in found.layers.items() if not rows]:

@@ -46,7 +46,9 @@ class _Now:
     source: str | None
 
 
-def deliver(home: Home, registrant_id: str, request_id: str, values: Mapping[str, str], now: datetime) -> str:
+def deliver(
+    home: Home, registrant_id: str, request_id: str, values: Mapping[str, str], now: datetime
+) -> str:
     """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises RectificationError.
 
     Each names the registrant by what they alone are known by, the source that it overrides, and the keyed hash of what it replaces.
@@ -58,9 +60,19 @@ def deliver(home: Home, registrant_id: str, request_id: str, values: Mapping[str
             was = _now(home, connection, registrant_id, attribute)
             form = _checked(connection, attribute, value)
             if form == was.form:
-                raise RectificationError(f"the register already says that of {attribute}: there is nothing to correct")
-            said = {"made_at": now.isoformat(), "request_id": request_id, "subject_key_type": kind, "subject_key": key, "attribute": attribute}
-            records.append({**said, "value": value.strip(), "overrides": was.source, "replaces": was.token})
+                raise RectificationError(
+                    f"the register already says that of {attribute}: there is nothing to correct"
+                )
+            said = {
+                "made_at": now.isoformat(),
+                "request_id": request_id,
+                "subject_key_type": kind,
+                "subject_key": key,
+                "attribute": attribute,
+            }
+            records.append(
+                {**said, "value": value.strip(), "overrides": was.source, "replaces": was.token}
+            )
     data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records).encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
     path = home.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
@@ -80,7 +92,9 @@ def staged(home: Home, digest: str) -> int:
     return sum(entry.staged for entry in deliveries.book(home, "self") if entry.sha256 == digest)
 
 
-def _subject(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> tuple[str, str]:
+def _subject(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str
+) -> tuple[str, str]:
     """What the registrant alone is known by, the strongest first; raises RectificationError when there is nothing."""
     for table in ("identifiers", "contact_points"):
         read_register(home, connection, table, TABLES[table])
@@ -91,14 +105,20 @@ def _subject(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: s
         [registrant_id],
     ).fetchone()
     if not found:
-        raise RectificationError("the registrant is known by nothing that is theirs alone: a correction could not be kept apart from others")
+        raise RectificationError(
+            "the registrant is known by nothing that is theirs alone: a correction could not be kept apart from others"
+        )
     return str(found[0]), str(found[1])
 
 
-def _now(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str) -> _Now:
+def _now(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str
+) -> _Now:
     """What the golden row says, and the source whose word that is; of a corrected attribute, the source that the correction overrides."""
     if attribute not in PLACES:
-        raise RectificationError(f"{attribute!r} is nothing that can be corrected; these are: {', '.join(RECTIFIABLE)}")
+        raise RectificationError(
+            f"{attribute!r} is nothing that can be corrected; these are: {', '.join(RECTIFIABLE)}"
+        )
     home.keyed_hash(connection)
     for table in ("registrants", "provenance", "corrections"):
         read_register(home, connection, table, TABLES[table])
@@ -123,7 +143,9 @@ def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) 
         [attribute, value],
     ).fetchone() or (None, False)
     if not fits:
-        raise RectificationError(f"SELF-VALUE: what was given for {attribute} is not valid: {CODES['SELF-VALUE']}")
+        raise RectificationError(
+            f"SELF-VALUE: what was given for {attribute} is not valid: {CODES['SELF-VALUE']}"
+        )
     return str(form)
 
 
@@ -139,7 +161,12 @@ _EMPTIED_BY = {
     "birth_date_precision": ("birth_date",),
     "subject": ("email", "phone"),
 }
-_DROPPED = {"contact_points": "true", "addresses": "true", "corrections": "true", "company_contacts": "attribute = 'company_name'"}
+_DROPPED = {
+    "contact_points": "true",
+    "addresses": "true",
+    "corrections": "true",
+    "company_contacts": "attribute = 'company_name'",
+}
 
 
 def purge(home: Home) -> int:
@@ -158,8 +185,13 @@ def purge(home: Home) -> int:
             else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
         )
         _remember(home, connection)
-        concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()}
-        sources = {one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()}
+        concerned = {
+            one
+            for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
+        }
+        sources = {
+            one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
+        }
         for entry in deliveries.book(home):
             if entry.delivery_id in concerned:
                 _strip(home, connection, entry)
@@ -171,9 +203,15 @@ def purge(home: Home) -> int:
 def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
     path = home.lake / LET_GO
-    known = f"AS SELECT * FROM read_parquet('{path}')" if path.exists() else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
+    known = (
+        f"AS SELECT * FROM read_parquet('{path}')"
+        if path.exists()
+        else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
-    concerned = {one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()}
+    concerned = {
+        one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
+    }
     for entry in deliveries.book(home) if concerned else ():
         index = staged_folder(home, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
@@ -201,12 +239,16 @@ def _edit(table: str) -> Edit:
     """What changes in a staged table: rows that go, or columns that are emptied."""
 
     def among(attributes: str) -> str:
-        return f"(record_no, position) IN (SELECT (record_no, position) FROM here WHERE {attributes})"
+        return (
+            f"(record_no, position) IN (SELECT (record_no, position) FROM here WHERE {attributes})"
+        )
 
     emptied = []
     for column in _COLUMNS.get(table, ()):
         attributes = ", ".join(f"'{one}'" for one in _EMPTIED_BY.get(column, (column,)))
-        emptied.append(f"CASE WHEN NOT {among(f'attribute IN ({attributes})')} THEN {column} END AS {column}")
+        emptied.append(
+            f"CASE WHEN NOT {among(f'attribute IN ({attributes})')} THEN {column} END AS {column}"
+        )
     keep = f"NOT {among(_DROPPED[table])}" if table in _DROPPED else "true"
     return Edit(keep, f"* REPLACE ({', '.join(emptied)})" if emptied else "*")
 

@@ -60,7 +60,10 @@ def refused_folder(home: Home) -> Path:
 
 def take_in(home: Home, now: datetime) -> TakenIn:
     """Take in every file that lies in the inbox; a temporary name (a dot in front, or another ending than .json) is left alone."""
-    forget(home, home.policy.rule("quarantine")[1].period.before(now.astimezone(home.policy.zone).date()))
+    forget(
+        home,
+        home.policy.rule("quarantine")[1].period.before(now.astimezone(home.policy.zone).date()),
+    )
     received, refused = [], []
     for path in sorted(folder(home).glob("*.json")) if folder(home).is_dir() else []:
         if path.name.startswith((".", UNFINISHED)):
@@ -123,7 +126,10 @@ def parsed(content: bytes) -> InboxRequest:
         return InboxRequest.model_validate(found)
     except ValidationError as error:
         # An unknown field's name is the sender's word, and may be anything.
-        named = {str(one["loc"][0]) if one["loc"] and one["loc"][0] in _FIELDS else "unknown" for one in error.errors(include_input=False)}
+        named = {
+            str(one["loc"][0]) if one["loc"] and one["loc"][0] in _FIELDS else "unknown"
+            for one in error.errors(include_input=False)
+        }
         raise RefusedRequestError("REQ-INBOX-FIELDS", named) from None
 
 
@@ -135,14 +141,28 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _set_aside(home: Home, path: Path, content: bytes | None, refusal: RefusedRequestError, now: datetime) -> str:
+def _set_aside(
+    home: Home, path: Path, content: bytes | None, refusal: RefusedRequestError, now: datetime
+) -> str:
     refused_id = "X" + requests.new_id(now)[1:]
     if content is None and not path.is_symlink() and (path.is_dir() or path.is_file()):
         refused_folder(home).mkdir(mode=0o700, exist_ok=True)
         path.rename(refused_folder(home) / refused_id)
-    locked = sealed.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id] if content else ""
-    told = {"refused_id": refused_id, "code": refusal.code, "fields": refusal.fields, "refused_at": now.isoformat(timespec="seconds"), "sealed": locked}
-    write_all({refused_folder(home) / f"{refused_id}.json": json.dumps(told, sort_keys=True).encode()})
+    locked = (
+        sealed.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id]
+        if content
+        else ""
+    )
+    told = {
+        "refused_id": refused_id,
+        "code": refusal.code,
+        "fields": refusal.fields,
+        "refused_at": now.isoformat(timespec="seconds"),
+        "sealed": locked,
+    }
+    write_all(
+        {refused_folder(home) / f"{refused_id}.json": json.dumps(told, sort_keys=True).encode()}
+    )
     return refused_id
 
 
@@ -156,7 +176,9 @@ def opened(home: Home, refused_id: str) -> str:
     """What a file that was set aside said. Raises RequestError when there is none of that id, or it was no file."""
     locked = json.loads(_note(home, refused_id).read_text())["sealed"]
     if (refused_folder(home) / refused_id).exists():
-        raise RequestError(f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came")
+        raise RequestError(
+            f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
+        )
     return str(sealed.unseal(home, refused_id, locked) or "") if locked else ""
 
 
@@ -174,7 +196,9 @@ def discard(home: Home, refused_id: str) -> None:
 def _note(home: Home, refused_id: str) -> Path:
     path = refused_folder(home) / f"{refused_id}.json"
     if not (refused_id.isalnum() and path.exists()):
-        raise RequestError("no request file of that id was set aside; `register request inbox` shows them")
+        raise RequestError(
+            "no request file of that id was set aside; `register request inbox` shows them"
+        )
     return path
 
 

@@ -113,7 +113,11 @@ def with_event(request: Request, what: str, now: datetime, told: str = "") -> Re
     """The request with one more entry in its history; `told` is a code, a count or a day, never a value."""
     if what not in EVENTS:
         raise ValueError(what)
-    entry = {"at": now.isoformat(timespec="seconds"), "what": what, **({"told": told} if told else {})}
+    entry = {
+        "at": now.isoformat(timespec="seconds"),
+        "what": what,
+        **({"told": told} if told else {}),
+    }
     return replace(request, events=(*request.events, entry))
 
 
@@ -126,14 +130,29 @@ def note(home: Home, request_id: str, what: str, now: datetime, told: str = "") 
 def save(home: Home, *requests: Request) -> None:
     """Write requests, durably; what identifies their registrants is sealed first. Raises RequestError when a key is missing."""
     if any(one.without_key and one.state != "closed" for one in requests):
-        raise RequestError("the key of an open request is not in secrets/request-keys: bring it back, or close the request with `register request refuse`")
-    hidden = {one.request_id: {name: value for name in SEALED if (value := getattr(one, name))} for one in requests if one.state != "closed"}
+        raise RequestError(
+            "the key of an open request is not in secrets/request-keys: bring it back, or close the request with `register request refuse`"
+        )
+    hidden = {
+        one.request_id: {name: value for name in SEALED if (value := getattr(one, name))}
+        for one in requests
+        if one.state != "closed"
+    }
     locked = sealed.seal(home, {name: content for name, content in hidden.items() if content})
-    write_all({home.requests / f"{one.request_id}.json": _written(one, locked.get(one.request_id, "")) for one in requests})
+    write_all(
+        {
+            home.requests / f"{one.request_id}.json": _written(one, locked.get(one.request_id, ""))
+            for one in requests
+        }
+    )
 
 
 def _written(request: Request, locked: str) -> bytes:
-    told: dict[str, object] = {name: value for name, value in asdict(request).items() if name not in (*SEALED, "without_key")}
+    told: dict[str, object] = {
+        name: value
+        for name, value in asdict(request).items()
+        if name not in (*SEALED, "without_key")
+    }
     # A reader of the file sees that a closed request says nothing of its registrant.
     closed: dict[str, object] = {"given": [], "resolved": []}
     told |= closed if request.state == "closed" else {"sealed": locked}
@@ -152,29 +171,47 @@ def _read(home: Home, content: bytes, *, opened: bool) -> Request:
     found = json.loads(content)
     locked = found.pop("sealed", "")
     hidden = sealed.unseal(home, found["request_id"], locked) if locked and opened else {}
-    found = {name: tuple(value) if name in _TUPLES else value for name, value in {**found, **(hidden or {})}.items()}
+    found = {
+        name: tuple(value) if name in _TUPLES else value
+        for name, value in {**found, **(hidden or {})}.items()
+    }
     return Request(**found, without_key=hidden is None)
 
 
 def every(home: Home, *, opened: bool = True) -> list[Request]:
     """All requests, oldest first; unless `opened`, without what identifies the registrants."""
-    return [_read(home, path.read_bytes(), opened=opened) for path in sorted(home.requests.glob("Q*.json"))]
+    return [
+        _read(home, path.read_bytes(), opened=opened)
+        for path in sorted(home.requests.glob("Q*.json"))
+    ]
 
 
 def pending(home: Home) -> list[str]:
     """Ids of erasure requests that wait to be carried out, or are being."""
-    return [one.request_id for one in every(home, opened=False) if one.right == "erasure" and one.state in ("received", "erasing")]
+    return [
+        one.request_id
+        for one in every(home, opened=False)
+        if one.right == "erasure" and one.state in ("received", "erasing")
+    ]
 
 
 def closed_on(home: Home) -> list[date]:
     """The days on which requests were closed that are still on file."""
-    return [datetime.fromisoformat(one.closed_at).date() for one in every(home, opened=False) if one.state == "closed" and one.closed_at]
+    return [
+        datetime.fromisoformat(one.closed_at).date()
+        for one in every(home, opened=False)
+        if one.state == "closed" and one.closed_at
+    ]
 
 
 def closed_before(home: Home, day: date) -> list[str]:
     """Ids of the requests that were closed on `day` or before."""
     return [
-        one.request_id for one in every(home, opened=False) if one.state == "closed" and one.closed_at and datetime.fromisoformat(one.closed_at).date() <= day
+        one.request_id
+        for one in every(home, opened=False)
+        if one.state == "closed"
+        and one.closed_at
+        and datetime.fromisoformat(one.closed_at).date() <= day
     ]
 
 
@@ -197,13 +234,23 @@ def receive(
     Raises RequestError without an identifier: nobody could be found by it; and for a day that is to come.
     """
     if not given:
-        raise RequestError("give at least one identifier, such as --identity-code or --customer-number")
+        raise RequestError(
+            "give at least one identifier, such as --identity-code or --customer-number"
+        )
     if right in ("objection", "withdrawal") and not purpose:
         purpose = "direct_marketing"
     local = now.astimezone(home.policy.zone)
     if received and received > local.date():
-        raise RequestError("the day of receipt is to come; give the day on which the request reached you")
-    at = now if received in (None, local.date()) else local.replace(year=received.year, month=received.month, day=received.day, hour=12, minute=0, second=0)
+        raise RequestError(
+            "the day of receipt is to come; give the day on which the request reached you"
+        )
+    at = (
+        now
+        if received in (None, local.date())
+        else local.replace(
+            year=received.year, month=received.month, day=received.day, hour=12, minute=0, second=0
+        )
+    )
     request = Request(
         new_id(now),
         right,
@@ -220,7 +267,9 @@ def receive(
     return request.request_id
 
 
-def close(home: Home, request: Request, now: datetime, outcome: str = "granted", why: str = "") -> None:
+def close(
+    home: Home, request: Request, now: datetime, outcome: str = "granted", why: str = ""
+) -> None:
     """Close a request that has been answered, and destroy what identified the registrant."""
     close_all(home, [replace(request, outcome=outcome, why=why)], now)
 
@@ -231,7 +280,15 @@ def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
     emptied = {name: nothing.get(name, ()) for name in SEALED}
     done = []
     for one in requests:
-        bare = replace(one, state="closed", closed_at=now.isoformat(timespec="seconds"), code={}, intake="", outcome=one.outcome or "granted", **emptied)
+        bare = replace(
+            one,
+            state="closed",
+            closed_at=now.isoformat(timespec="seconds"),
+            code={},
+            intake="",
+            outcome=one.outcome or "granted",
+            **emptied,
+        )
         done.append(with_event(bare, "closed", now, bare.outcome))
     save(home, *done)
     sealed.destroy(home, [one.request_id for one in done])
@@ -239,6 +296,10 @@ def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
 
 def destroy_leftover_keys(home: Home) -> int:
     """Destroy the keys of closed requests that a kill left; answers how many."""
-    left = [one.request_id for one in every(home, opened=False) if one.state == "closed" and sealed.key_path(home, one.request_id).exists()]
+    left = [
+        one.request_id
+        for one in every(home, opened=False)
+        if one.state == "closed" and sealed.key_path(home, one.request_id).exists()
+    ]
     sealed.destroy(home, left)
     return len(left)

@@ -39,9 +39,16 @@ def key_path(home: Home, name: str) -> Path:
 
 def seal(home: Home, contents: Mapping[str, object]) -> dict[str, str]:
     """Each content sealed under the key of its name, as text; keys that there are not yet are made first, and durable."""
-    new = {key_path(home, name): secrets.token_bytes(KEY_BYTES) for name in contents if not key_path(home, name).exists()}
+    new = {
+        key_path(home, name): secrets.token_bytes(KEY_BYTES)
+        for name in contents
+        if not key_path(home, name).exists()
+    }
     write_all(new)
-    return {name: _sealed(name, key_path(home, name).read_bytes(), content) for name, content in contents.items()}
+    return {
+        name: _sealed(name, key_path(home, name).read_bytes(), content)
+        for name, content in contents.items()
+    }
 
 
 def _sealed(name: str, key: bytes, content: object) -> str:
@@ -58,9 +65,13 @@ def unseal(home: Home, name: str, sealed: str) -> Any:
         return None
     whole = base64.b64decode(sealed)
     try:
-        return json.loads(AESGCM(key).decrypt(whole[:NONCE_BYTES], whole[NONCE_BYTES:], name.encode()))
+        return json.loads(
+            AESGCM(key).decrypt(whole[:NONCE_BYTES], whole[NONCE_BYTES:], name.encode())
+        )
     except (InvalidTag, ValueError):
-        raise SealedError(f"what is sealed under {name} is not what was written, or its key is another: bring back requests/ and secrets/ together") from None
+        raise SealedError(
+            f"what is sealed under {name} is not what was written, or its key is another: bring back requests/ and secrets/ together"
+        ) from None
 
 
 def destroy(home: Home, names: Iterable[str]) -> None:

@@ -28,12 +28,20 @@ from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
 ORIGIN = "request"
 # Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie or a contact may become
 # somebody else's.
-SPOKEN_UNDER = (("identity_code", "customer_number", "contact_id"), ("visitor_id",), ("email", "phone"))
+SPOKEN_UNDER = (
+    ("identity_code", "customer_number", "contact_id"),
+    ("visitor_id",),
+    ("email", "phone"),
+)
 
 
 def waiting(home: Home) -> list[str]:
     """Ids of requests that are to be delivered to the register."""
-    return [one.request_id for one in requests.every(home, opened=False) if one.right in SPOKEN_RIGHTS and one.state == "received"]
+    return [
+        one.request_id
+        for one in requests.every(home, opened=False)
+        if one.right in SPOKEN_RIGHTS and one.state == "received"
+    ]
 
 
 def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request]:
@@ -43,12 +51,28 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
     """
     found = finding.record(home, request_ids, now)
     with requests.changing(home):
-        ready = [_by_contact(one) for one in found.values() if one.right in SPOKEN_RIGHTS and one.state in ("received", "unclear")]
-        ready = [one for one in ready if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])]
+        ready = [
+            _by_contact(one)
+            for one in found.values()
+            if one.right in SPOKEN_RIGHTS and one.state in ("received", "unclear")
+        ]
+        ready = [
+            one
+            for one in ready
+            if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])
+        ]
         if ready:
             notices.prepare(home, [one for one in ready if one.right == "restriction"], now)
-            digest = deliver_words(home, [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])], now, ORIGIN)
-            done = [with_event(replace(one, state="applying", delivered=(digest,)), "applied", now) for one in ready]
+            digest = deliver_words(
+                home,
+                [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])],
+                now,
+                ORIGIN,
+            )
+            done = [
+                with_event(replace(one, state="applying", delivered=(digest,)), "applied", now)
+                for one in ready
+            ]
             requests.save(home, *done)
             found |= {one.request_id: one for one in done}
     return list(found.values())
@@ -58,7 +82,12 @@ def _by_contact(request: Request) -> Request:
     """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
     contacts = tuple(one for one in request.given if one.split(":")[0] in finding.CONTACTS)
     marketing = request.right == "withdrawal" or request.purpose in UNCONDITIONAL
-    if request.state == "unclear" and request.right != "restriction" and marketing and len(contacts) == len(request.given):
+    if (
+        request.state == "unclear"
+        and request.right != "restriction"
+        and marketing
+        and len(contacts) == len(request.given)
+    ):
         return replace(request, state="received", why="", candidates=(), resolved=contacts)
     return request
 
@@ -66,9 +95,22 @@ def _by_contact(request: Request) -> Request:
 def _words(request: Request, status: str) -> list[Word]:
     purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
     for kinds in SPOKEN_UNDER:
-        named = [one for one in request.resolved if one.split(":")[0] in kinds and one.split(":")[0] in KEYS]
+        named = [
+            one
+            for one in request.resolved
+            if one.split(":")[0] in kinds and one.split(":")[0] in KEYS
+        ]
         if named:
-            return [Word(one, purpose, request.by if request.right != "restriction" else "all", status, request.request_id) for one in named]
+            return [
+                Word(
+                    one,
+                    purpose,
+                    request.by if request.right != "restriction" else "all",
+                    status,
+                    request.request_id,
+                )
+                for one in named
+            ]
     return []
 
 
@@ -79,7 +121,12 @@ def settle(home: Home, now: datetime) -> list[Request]:
         return []
     with requests.changing(home):
         book = {entry.sha256: entry for entry in deliveries.book(home)}
-        settled = [one for one in requests.every(home) if one.state == "applying" and all(_published(home, book.get(digest)) for digest in one.delivered)]
+        settled = [
+            one
+            for one in requests.every(home)
+            if one.state == "applying"
+            and all(_published(home, book.get(digest)) for digest in one.delivered)
+        ]
         kept, closing = [], []
         for one in settled:
             in_force = with_event(one, "in_force", now)
@@ -103,7 +150,9 @@ def _published(home: Home, entry: deliveries.Entry | None) -> bool:
     built = [home.register("choice_log"), *(mart_path(home, purpose) for purpose in MARTS)]
     if not all(path.exists() for path in built):
         return False
-    staged_at = deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id).stat().st_mtime_ns
+    staged_at = (
+        deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id).stat().st_mtime_ns
+    )
     moments = [path.stat().st_mtime_ns for path in built]
     return staged_at <= moments[0] <= min(moments[1:])
 
@@ -122,7 +171,9 @@ def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
     with requests.changing(home):
         request = _in(home, request_id, "in_force")
         if not request.registrants:
-            raise RequestError("nobody in the register is known by what the request says; close it with `register request close`")
+            raise RequestError(
+                "nobody in the register is known by what the request says; close it with `register request close`"
+            )
         reached = outgoing.on_file(home, request, request.registrants[0])
         outgoing.write(home, request, reached, "lifting", now)
         requests.save(home, with_event(request, "lifting_announced", now, reached.channel))
@@ -139,7 +190,9 @@ def lift(home: Home, request_id: str, now: datetime) -> Request:
     with requests.changing(home):
         request = _in(home, request_id, "in_force")
         if not announced(request):
-            raise RequestError("the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first")
+            raise RequestError(
+                "the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first"
+            )
         requests.close(home, _lifted(home, request, now), now, "lifted")
     return requests.load(home, request_id)
 
@@ -150,15 +203,29 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
         request = _in(home, request_id, "weighing")
         answering.check_ground(request, ground)
         answering.tell_of_refusal(home, request, ground, now)
-        requests.close(home, with_event(_lifted(home, request, now), "refused", now, ground), now, "refused", ground)
+        requests.close(
+            home,
+            with_event(_lifted(home, request, now), "refused", now, ground),
+            now,
+            "refused",
+            ground,
+        )
     return requests.load(home, request_id)
 
 
 def _lifted(home: Home, request: Request, now: datetime) -> Request:
     """Deliver the end of what the request has brought about; unless another one of the registrant's that asks for the same still stands: that one's end is."""
     asked = (request.right, request.purpose)
-    others = [one for one in requests.every(home) if (one.right, one.purpose) == asked and one.request_id != request.request_id]
-    if any(one.state in ("applying", "weighing", "in_force") and set(one.registrants) & set(request.registrants) for one in others):
+    others = [
+        one
+        for one in requests.every(home)
+        if (one.right, one.purpose) == asked and one.request_id != request.request_id
+    ]
+    if any(
+        one.state in ("applying", "weighing", "in_force")
+        and set(one.registrants) & set(request.registrants)
+        for one in others
+    ):
         return request
     deliver_words(home, _words(request, "lifted"), now, ORIGIN)
     return with_event(request, "lifted", now)

@@ -41,7 +41,9 @@ def _open(home: Home, request_id: str) -> Request:
 
 def _record(home: Home, request: Request, means: str, now: datetime) -> Request:
     verification = {"means": means, "level": MEANS[means], "at": now.isoformat(timespec="seconds")}
-    done = with_event(replace(request, verification=verification, code={}), "verified", now, MEANS[means])
+    done = with_event(
+        replace(request, verification=verification, code={}), "verified", now, MEANS[means]
+    )
     requests.save(home, done)
     return done
 
@@ -56,16 +58,40 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
         registrant_id = _registrant(request)
         sent = int(request.code.get("sent", 0))
         if sent >= CODES_IN_ALL:
-            raise RequestError(f"{CODES_IN_ALL} codes have been sent for this request: verify in another way")
+            raise RequestError(
+                f"{CODES_IN_ALL} codes have been sent for this request: verify in another way"
+            )
         reached = outgoing.on_file(home, request, registrant_id, wanted)
         if reached.channel == "letter":
-            raise RequestError("the registrant has no e-mail address or phone that was on file before the request came: verify in another way")
+            raise RequestError(
+                "the registrant has no e-mail address or phone that was on file before the request came: verify in another way"
+            )
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         until = now + VALID
-        expires: dict[str, str | int] = {"expires_at": until.isoformat(timespec="seconds"), "tries": TRIES, "sent": sent + 1}
+        expires: dict[str, str | int] = {
+            "expires_at": until.isoformat(timespec="seconds"),
+            "tries": TRIES,
+            "sent": sent + 1,
+        }
         outgoing.destroy(home, [request_id], "code")
-        requests.save(home, with_event(replace(request, code={"hash": _hash(home, request_id, code), **expires}), "code_sent", now, reached.channel))
-        outgoing.write(home, request, reached, "code", now, code=code, until=f"{until.astimezone(home.policy.zone):%Y-%m-%d %H:%M}")
+        requests.save(
+            home,
+            with_event(
+                replace(request, code={"hash": _hash(home, request_id, code), **expires}),
+                "code_sent",
+                now,
+                reached.channel,
+            ),
+        )
+        outgoing.write(
+            home,
+            request,
+            reached,
+            "code",
+            now,
+            code=code,
+            until=f"{until.astimezone(home.policy.zone):%Y-%m-%d %H:%M}",
+        )
     return reached.channel
 
 
@@ -73,7 +99,9 @@ def _registrant(request: Request) -> str:
     """The one registrant that the request certainly means, or may mean."""
     found = request.registrants or tuple(str(one["registrant_id"]) for one in request.candidates)
     if len(found) != 1:
-        raise RequestError(f"request {request.request_id} does not tell which registrant it means: `register request find` first, then `decide --registrant`")
+        raise RequestError(
+            f"request {request.request_id} does not tell which registrant it means: `register request find` first, then `decide --registrant`"
+        )
     return found[0]
 
 
@@ -89,17 +117,36 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
     with requests.changing(home):
         request = _open(home, request_id)
         if not request.code.get("hash"):
-            raise RequestError("no code is valid for this request: send one with `register request verify --send`")
+            raise RequestError(
+                "no code is valid for this request: send one with `register request verify --send`"
+            )
         left = int(request.code["tries"])
         late = now > datetime.fromisoformat(str(request.code["expires_at"]))
-        right = hmac.compare_digest(str(request.code["hash"]), _hash(home, request_id, code.strip()))
+        right = hmac.compare_digest(
+            str(request.code["hash"]), _hash(home, request_id, code.strip())
+        )
         if late or not right:
-            spent: dict[str, str | int] = {"sent": request.code["sent"]} if late or left <= 1 else {**request.code, "tries": left - 1}
-            requests.save(home, with_event(replace(request, code=spent), "code_refused", now, "late" if late else "wrong"))
+            spent: dict[str, str | int] = (
+                {"sent": request.code["sent"]}
+                if late or left <= 1
+                else {**request.code, "tries": left - 1}
+            )
+            requests.save(
+                home,
+                with_event(
+                    replace(request, code=spent), "code_refused", now, "late" if late else "wrong"
+                ),
+            )
             if "hash" not in spent:
                 outgoing.destroy(home, [request_id], "code")
             told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
             raise RequestError(f"the code does not verify the request: {told}")
         outgoing.destroy(home, [request_id], "code")
-        meant = replace(request, registrants=(_registrant(request),), state="received" if request.state == "unclear" else request.state, why="", candidates=())
+        meant = replace(
+            request,
+            registrants=(_registrant(request),),
+            state="received" if request.state == "unclear" else request.state,
+            why="",
+            candidates=(),
+        )
         return _record(home, meant, "code_to_contact", now)

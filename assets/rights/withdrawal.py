@@ -35,7 +35,18 @@ KEYS = {
     "phone": "phone",
     "visitor_id": "cookie",
 }
-_FIELDS = ("event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language")
+_FIELDS = (
+    "event_ts",
+    "subject_key_type",
+    "subject_key",
+    "purpose",
+    "channel",
+    "status",
+    "source",
+    "evidence",
+    "text_version",
+    "language",
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,21 @@ def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str 
     writer.writeheader()
     for word in words:
         kind, _, value = word.identifier.partition(":")
-        said = {"event_ts": now.isoformat(), "purpose": word.purpose, "channel": word.channel, "status": word.status, "source": origin}
-        writer.writerow({**said, "evidence": word.evidence, "subject_key_type": KEYS[kind], "subject_key": value})
+        said = {
+            "event_ts": now.isoformat(),
+            "purpose": word.purpose,
+            "channel": word.channel,
+            "status": word.status,
+            "source": origin,
+        }
+        writer.writerow(
+            {
+                **said,
+                "evidence": word.evidence,
+                "subject_key_type": KEYS[kind],
+                "subject_key": value,
+            }
+        )
     data = text.getvalue().encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
     path = home.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
@@ -88,19 +112,30 @@ def recognise(home: Home, text: str) -> str:
     if len(found := known or valid) == 1:
         return found[0]
     if found:
-        raise RequestError("what was given is several kinds of identifier: say which with --customer-number, --contact-id, --email …")
-    raise RequestError("the register knows nobody by what was given, and its form does not tell what it is: say so with --email, --phone, --customer-number …")
+        raise RequestError(
+            "what was given is several kinds of identifier: say which with --customer-number, --contact-id, --email …"
+        )
+    raise RequestError(
+        "the register knows nobody by what was given, and its form does not tell what it is: say so with --email, --phone, --customer-number …"
+    )
 
 
-def _candidates(home: Home, connection: duckdb.DuckDBPyConnection, text: str) -> tuple[list[str], list[str]]:
+def _candidates(
+    home: Home, connection: duckdb.DuckDBPyConnection, text: str
+) -> tuple[list[str], list[str]]:
     """What the register knows by the value, and what its form says that it is."""
     for table in ("registrants", "identifiers", "contact_points"):
         read_register(home, connection, table, TABLES[table])
     spelled = [
-        (kind, f"{kind}_canonical($1)", f"coalesce({kind}_valid({kind}_canonical($1)), false)") if kind in CANONICAL else (kind, "trim($1)", "false")
+        (kind, f"{kind}_canonical($1)", f"coalesce({kind}_valid({kind}_canonical($1)), false)")
+        if kind in CANONICAL
+        else (kind, "trim($1)", "false")
         for kind in KEYS
     ]
-    each = " UNION ALL ".join(f"SELECT '{kind}' AS type, {value} AS value, {valid} AS valid" for kind, value, valid in spelled)
+    each = " UNION ALL ".join(
+        f"SELECT '{kind}' AS type, {value} AS value, {valid} AS valid"
+        for kind, value, valid in spelled
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE meant AS {each}", [text])
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
@@ -121,7 +156,10 @@ def concerned(home: Home, digest: str) -> int:
     taken = {entry.delivery_id for entry in deliveries.book(home) if entry.sha256 == digest}
     with home.connect() as connection:
         read_register(home, connection, "choice_log", TABLES["choice_log"])
-        counted = connection.execute("SELECT count(DISTINCT registrant_id) FROM choice_log WHERE list_contains(?::VARCHAR[], delivery_id)", [sorted(taken)])
+        counted = connection.execute(
+            "SELECT count(DISTINCT registrant_id) FROM choice_log WHERE list_contains(?::VARCHAR[], delivery_id)",
+            [sorted(taken)],
+        )
         return int((counted.fetchone() or (0,))[0])
 
 

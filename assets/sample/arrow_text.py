@@ -55,7 +55,9 @@ def spread(text: Text, rows: Ints, length: int) -> Text:
     """`text[i]` at row `rows[i]`, empty at every other row."""
     index = np.full(length, len(text), np.int64)
     index[rows] = np.arange(len(text))
-    return pa.concat_arrays([text.cast(pa.string()), pa.array([""], pa.string())]).take(pa.array(index))
+    return pa.concat_arrays([text.cast(pa.string()), pa.array([""], pa.string())]).take(
+        pa.array(index)
+    )
 
 
 def replaced(text: Text, rows: Ints, values: Text) -> Text:
@@ -125,7 +127,10 @@ def _dates(form: str) -> Text:
 @cache
 def _times(form: str) -> Text:
     if form == "us":
-        return vocabulary(f"{(m // 60 - 1) % 12 + 1}:{m % 60:02d} {'AM' if m < 720 else 'PM'}" for m in range(1440))
+        return vocabulary(
+            f"{(m // 60 - 1) % 12 + 1}:{m % 60:02d} {'AM' if m < 720 else 'PM'}"
+            for m in range(1440)
+        )
     return vocabulary(f"{s // 3600:02d}:{s // 60 % 60:02d}:{s % 60:02d}" for s in range(86400))
 
 
@@ -158,4 +163,8 @@ def iso_time(seconds: Ints, separator: str = "T", ending: str = "Z") -> Text:
 def us_time(seconds: Ints) -> Text:
     """Epoch seconds as 3/15/2024 2:30 PM."""
     seconds = np.asarray(seconds)
-    return join(pick(_dates("us"), seconds // 86400 - _FIRST), " ", pick(_times("us"), seconds % 86400 // 60))
+    return join(
+        pick(_dates("us"), seconds // 86400 - _FIRST),
+        " ",
+        pick(_times("us"), seconds % 86400 // 60),
+    )

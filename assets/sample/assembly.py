@@ -74,7 +74,9 @@ class _Numbers:
     households: int = 1
 
 
-def write_sample(inbox: Path, truth: Path, *, registrants: int, seed: int, days: int, last_day: date) -> SampleSummary:
+def write_sample(
+    inbox: Path, truth: Path, *, registrants: int, seed: int, days: int, last_day: date
+) -> SampleSummary:
     """Write synthetic deliveries of every source into the inbox, and who is who into `truth`.
 
     The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes. `truth` must not
@@ -91,7 +93,9 @@ def write_sample(inbox: Path, truth: Path, *, registrants: int, seed: int, days:
     repeated = _repeated(days)
     for form, day, _ in repeated:
         writer.repeat_later(form, day)
-    with pq.ParquetWriter(truth / "people.parquet", TRUTH_PEOPLE, compression="zstd") as people_file:
+    with pq.ParquetWriter(
+        truth / "people.parquet", TRUTH_PEOPLE, compression="zstd"
+    ) as people_file:
         for number in range(chunks):
             first, after = int(bounds[number]), int(bounds[number + 1])
             chunk = Chunk(seed, number, first + 1, after - first, registrants, calendar)
@@ -113,10 +117,15 @@ def _repeated(days: int) -> list[tuple[formats.Format, int, int]]:
         return []
     if days == 2:
         return [(formats.VISITS, 0, 1)]
-    return [(form, 1, 2) for form in (formats.CHANGES, formats.LATER_CONTACTS, formats.ORDERS, formats.VISITS)]
+    return [
+        (form, 1, 2)
+        for form in (formats.CHANGES, formats.LATER_CONTACTS, formats.ORDERS, formats.VISITS)
+    ]
 
 
-def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, writer: DeliveryWriter) -> None:
+def _write_chunk(
+    chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, writer: DeliveryWriter
+) -> None:
     """Every source's records of the chunk's people."""
 
     points = draw_contact_points(people, chunk.registrants, chunk.rng("contact points"))
@@ -130,12 +139,26 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
     changed = changes(chunk, people, lives, points)
 
     asleep = _asleep(chunk, snapshot, contracts)
-    told = [records for records in (changed, later, orders, reports, later_reports, visits, consents, edits) if records is not None]
+    told = [
+        records
+        for records in (changed, later, orders, reports, later_reports, visits, consents, edits)
+        if records is not None
+    ]
     woken = np.concatenate([asleep[:0], *(_only_they(records, asleep) for records in told)])
-    snapshot = snapshot.take(np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken))))
-    contracts = contracts.take(np.flatnonzero(~(_long_ended(contracts) & np.isin(contracts.person, woken)))) if contracts is not None else None
+    snapshot = snapshot.take(
+        np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken)))
+    )
+    contracts = (
+        contracts.take(np.flatnonzero(~(_long_ended(contracts) & np.isin(contracts.person, woken))))
+        if contracts is not None
+        else None
+    )
     asleep = _asleep(chunk, snapshot, contracts)
-    orders = orders.take(_by_people_known(chunk, orders, snapshot, contracts)) if orders is not None else None
+    orders = (
+        orders.take(_by_people_known(chunk, orders, snapshot, contracts))
+        if orders is not None
+        else None
+    )
 
     def send(form: formats.Format, records: Records | None) -> None:
         if records is not None and len(records):
@@ -154,14 +177,19 @@ def _write_chunk(chunk: Chunk, people: People, lives: Lives, numbers: _Numbers, 
         (formats.CONSENTS, consents),
         (formats.EDITS, edits),
     ):
-        send(form, records.take(np.flatnonzero(_sent(records, asleep))) if records is not None else None)
+        send(
+            form,
+            records.take(np.flatnonzero(_sent(records, asleep))) if records is not None else None,
+        )
 
 
 def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.ndarray:
     """People whose time was over on the first day: had they been heard of since, it would not be, and whoever took in the first
     day alone would have let go of them."""
     quiet = contacts.person[_quiet(chunk, contacts)]
-    return np.union1d(quiet, contracts.person[_long_ended(contracts)] if contracts is not None else quiet[:0])
+    return np.union1d(
+        quiet, contracts.person[_long_ended(contracts)] if contracts is not None else quiet[:0]
+    )
 
 
 def _quiet(chunk: Chunk, contacts: Records) -> Mask:
@@ -183,10 +211,19 @@ def _only_they(records: Records, asleep: np.ndarray) -> np.ndarray:
     return records.person[~sent & ~np.isin(records.case, records.case[sent])]
 
 
-def _by_people_known(chunk: Chunk, orders: Records, contacts: Records, contracts: Records | None) -> np.ndarray:
+def _by_people_known(
+    chunk: Chunk, orders: Records, contacts: Records, contracts: Records | None
+) -> np.ndarray:
     """Rows of the orders but for old ones of people of whom the first day tells nothing else: they would be let go of, and come again."""
-    known = np.union1d(contacts.person, contracts.person[contracts.day == 0] if contracts is not None else contacts.person[:0])
-    sent = (orders.about >= chunk.days.last_no - LONGEST_SILENCE) | (orders.day > 0) | np.isin(orders.person, known)
+    known = np.union1d(
+        contacts.person,
+        contracts.person[contracts.day == 0] if contracts is not None else contacts.person[:0],
+    )
+    sent = (
+        (orders.about >= chunk.days.last_no - LONGEST_SILENCE)
+        | (orders.day > 0)
+        | np.isin(orders.person, known)
+    )
     return np.flatnonzero(sent | ~np.isin(orders.case, orders.case[sent]))
 
 

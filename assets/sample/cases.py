@@ -19,7 +19,17 @@ ORDERS: Final = "orders"
 CONSENT_LOG: Final = "consent_log"
 EDITS: Final = "edits"
 
-DATASETS: Final = (PERUSTIEDOT, MUUTOKSET, CREDIT_REPORTS, VISITS, CONTACTS, CONTRACTS, ORDERS, CONSENT_LOG, EDITS)
+DATASETS: Final = (
+    PERUSTIEDOT,
+    MUUTOKSET,
+    CREDIT_REPORTS,
+    VISITS,
+    CONTACTS,
+    CONTRACTS,
+    ORDERS,
+    CONSENT_LOG,
+    EDITS,
+)
 
 
 class Case(NamedTuple):
@@ -35,8 +45,12 @@ PLANTED: Final = (
     # population register: what a person's basic data may look like
     Case("newborn_without_name", PERUSTIEDOT, 60, "no HENKILON_NIMI"),
     Case("guardian_without_code", PERUSTIEDOT, 60, "HUOLTAJA with a name but no henkilotunnus"),
-    Case("birth_date_differs", PERUSTIEDOT, 200, "SYNTYMAPAIVA is not the date in the identity code"),
-    Case("birth_month_only", PERUSTIEDOT, 30, "SYNTYMAPAIVA with tarkkuus KUUKAUSI and a full date"),
+    Case(
+        "birth_date_differs", PERUSTIEDOT, 200, "SYNTYMAPAIVA is not the date in the identity code"
+    ),
+    Case(
+        "birth_month_only", PERUSTIEDOT, 30, "SYNTYMAPAIVA with tarkkuus KUUKAUSI and a full date"
+    ),
     Case("birth_year_only", PERUSTIEDOT, 20, "SYNTYMAPAIVA with tarkkuus VUOSI"),
     Case("birth_date_unknown", PERUSTIEDOT, 10, "SYNTYMAPAIVA with tarkkuus EI_TIEDOSSA"),
     Case("sex_missing", PERUSTIEDOT, 20, "SUKUPUOLI PUUTTUU"),
@@ -49,8 +63,18 @@ PLANTED: Final = (
     Case("utf8_name_differs", PERUSTIEDOT, 40, "etunimiUTF8 holds letters that etunimi has lost"),
     Case("language_98", PERUSTIEDOT, 30, "AIDINKIELI 98 with the language's name"),
     Case("foreign_address", PERUSTIEDOT, 300, "lives abroad"),
-    Case("foreign_address_998", PERUSTIEDOT, 40, "lives abroad, valtiokoodi 998 and the country as free text"),
-    Case("legacy_move_date", PERUSTIEDOT, 100, "KOTIKUNTA with kuntaanMuuttoPv beside kuntaanMuuttopv"),
+    Case(
+        "foreign_address_998",
+        PERUSTIEDOT,
+        40,
+        "lives abroad, valtiokoodi 998 and the country as free text",
+    ),
+    Case(
+        "legacy_move_date",
+        PERUSTIEDOT,
+        100,
+        "KOTIKUNTA with kuntaanMuuttoPv beside kuntaanMuuttopv",
+    ),
     Case("direct_marketing_prohibition", PERUSTIEDOT, 1200, "SUORAMARKKINOINTIKIELTO"),
     Case("customer_register_prohibition", PERUSTIEDOT, 150, "ASIAKASREKISTERIN_PAIVITYSKIELTO"),
     Case("contact_disclosure_prohibition", PERUSTIEDOT, 300, "YHTEYSTIETOJEN_LUOVUTUSKIELTO"),
@@ -60,14 +84,31 @@ PLANTED: Final = (
     Case("protected_until_2999", PERUSTIEDOT, 20, "censored; turvaLoppuPv 2999-02-28"),
     Case("protected_until_2100", PERUSTIEDOT, 20, "censored; turvaLoppuPv 2100-12-31"),
     Case("protected_group_names", PERUSTIEDOT, 15, "turvakiellonAlaisetKentat holds group names"),
-    Case("protected_uncensored_history", PERUSTIEDOT, 20, "EDELLINEN_KOTIKUNTA and the like in clear"),
-    Case("protected_contact_address", PERUSTIEDOT, 15, "KOTIMAINEN_YHTEYSOSOITE of a protected person"),
+    Case(
+        "protected_uncensored_history", PERUSTIEDOT, 20, "EDELLINEN_KOTIKUNTA and the like in clear"
+    ),
+    Case(
+        "protected_contact_address",
+        PERUSTIEDOT,
+        15,
+        "KOTIMAINEN_YHTEYSOSOITE of a protected person",
+    ),
     Case("protected_with_address", PERUSTIEDOT, 10, "the flag and an address in clear"),
     Case("deceased", PERUSTIEDOT, 550, "KUOLINPAIVA"),
     Case("deceased_without_date", PERUSTIEDOT, 20, "kuollut true, no kuolinpv"),
     Case("declared_dead", PERUSTIEDOT, 10, "KUOLLEEKSIJULISTAMISPAIVA"),
-    Case("code_correction_in_basic_data", PERUSTIEDOT, 30, "HENKILOTUNNUS_KORJAUS AKTIIVI of the code itself"),
-    Case("empty_correction_in_basic_data", PERUSTIEDOT, 15, "HENKILOTUNNUS_KORJAUS and nothing else in it"),
+    Case(
+        "code_correction_in_basic_data",
+        PERUSTIEDOT,
+        30,
+        "HENKILOTUNNUS_KORJAUS AKTIIVI of the code itself",
+    ),
+    Case(
+        "empty_correction_in_basic_data",
+        PERUSTIEDOT,
+        15,
+        "HENKILOTUNNUS_KORJAUS and nothing else in it",
+    ),
     Case("basic_data_unknown_group", PERUSTIEDOT, 40, "group JOKU_MUU"),
     Case("basic_data_duplicate_key", PERUSTIEDOT, 20, "the same JSON key twice in one record"),
     Case("basic_data_code_checksum", PERUSTIEDOT, 20, "identity code with a wrong check character"),
@@ -76,7 +117,12 @@ PLANTED: Final = (
     Case("basic_data_replacement_character", PERUSTIEDOT, 10, "U+FFFD in the name"),
     Case("basic_data_again", PERUSTIEDOT, 300, "unchanged basic data of a person sent once more"),
     Case("basic_data_exact_duplicate", PERUSTIEDOT, 30, "the same record twice in one file"),
-    Case("same_code_other_century_sign", PERUSTIEDOT, 0, "two people whose codes differ in the sign only"),
+    Case(
+        "same_code_other_century_sign",
+        PERUSTIEDOT,
+        0,
+        "two people whose codes differ in the sign only",
+    ),
     Case("twin", PERUSTIEDOT, 0, "same birth date, surname and address; other first name"),
     # population register: change messages
     Case(
@@ -85,13 +131,23 @@ PLANTED: Final = (
         1900,
         "a household each: new address LISATTY, then the old one MUUTETTU with a past loppupv, KOTIKUNTA",
     ),
-    Case("name_change_marriage", MUUTOKSET, 900, "HENKILON_NIMI MUUTETTU, NIMENMUUTOS EDELLINEN_SUKUNIMI"),
+    Case(
+        "name_change_marriage",
+        MUUTOKSET,
+        900,
+        "HENKILON_NIMI MUUTETTU, NIMENMUUTOS EDELLINEN_SUKUNIMI",
+    ),
     Case("given_name_change", MUUTOKSET, 250, "NIMENMUUTOS EDELLINEN_ETUNIMI"),
     Case("death", MUUTOKSET, 380, "KUOLINPAIVA LISATTY"),
     Case("email_change", MUUTOKSET, 350, "SAHKOPOSTIOSOITE LISATTY"),
     Case("language_change", MUUTOKSET, 150, "ASIOINTIKIELI LISATTY"),
     Case("temporary_address", MUUTOKSET, 350, "TILAPAINEN_KOTIMAINEN_OSOITE LISATTY"),
-    Case("postal_address", MUUTOKSET, 300, "KOTIMAINEN_POSTIOSOITE changed; sv missing in the new one"),
+    Case(
+        "postal_address",
+        MUUTOKSET,
+        300,
+        "KOTIMAINEN_POSTIOSOITE changed; sv missing in the new one",
+    ),
     Case("prohibition_added", MUUTOKSET, 500, "a prohibition LISATTY"),
     Case("prohibition_removed", MUUTOKSET, 120, "a prohibition POISTETTU"),
     Case("family_and_religion_only", MUUTOKSET, 600, "only groups that the register may not keep"),
@@ -102,27 +158,62 @@ PLANTED: Final = (
     Case("death_to_be_undone", MUUTOKSET, 30, "a death that a later message takes back"),
     Case("death_undone", MUUTOKSET, 0, "KORJATTAVA kuollut true, KORJATTU kuollut false"),
     Case("death_without_date", MUUTOKSET, 30, "kuollut true without kuolinpv"),
-    Case("code_correction", MUUTOKSET, 40, "AKTIIVI with the new code and PASSIIVI with the old one"),
-    Case("code_correction_null_active", MUUTOKSET, 15, "PASSIIVI whose aktiivinenHenkilotunnus is null"),
-    Case("code_correction_empty_group", MUUTOKSET, 15, "HENKILOTUNNUS_KORJAUS and nothing else in it"),
-    Case("code_correction_third_code", MUUTOKSET, 15, "PASSIIVI that mentions a third, invalid code"),
+    Case(
+        "code_correction", MUUTOKSET, 40, "AKTIIVI with the new code and PASSIIVI with the old one"
+    ),
+    Case(
+        "code_correction_null_active",
+        MUUTOKSET,
+        15,
+        "PASSIIVI whose aktiivinenHenkilotunnus is null",
+    ),
+    Case(
+        "code_correction_empty_group", MUUTOKSET, 15, "HENKILOTUNNUS_KORJAUS and nothing else in it"
+    ),
+    Case(
+        "code_correction_third_code", MUUTOKSET, 15, "PASSIIVI that mentions a third, invalid code"
+    ),
     Case("protection_added", MUUTOKSET, 40, "TURVAKIELTO LISATTY, location groups censored"),
     Case("protection_flag_only", MUUTOKSET, 15, "TURVAKIELTO LISATTY and no other group"),
-    Case("protection_after_fresh_address", MUUTOKSET, 15, "a new address, then the flag, in one message"),
-    Case("protection_before_fresh_address", MUUTOKSET, 15, "the flag, then a new address, in one message"),
+    Case(
+        "protection_after_fresh_address",
+        MUUTOKSET,
+        15,
+        "a new address, then the flag, in one message",
+    ),
+    Case(
+        "protection_before_fresh_address",
+        MUUTOKSET,
+        15,
+        "the flag, then a new address, in one message",
+    ),
     Case("protection_past_end", MUUTOKSET, 15, "LISATTY, active, turvaLoppuPv in the past"),
     Case("protection_until_2120", MUUTOKSET, 10, "turvaLoppuPv 2120-02-28"),
     Case("protection_until_2999", MUUTOKSET, 10, "turvaLoppuPv 2999-02-28"),
     Case("protection_until_2100", MUUTOKSET, 10, "turvaLoppuPv 2100-12-31"),
     Case("protection_to_be_lifted", MUUTOKSET, 20, "a flag that a later message lifts"),
     Case("protection_lifted", MUUTOKSET, 0, "turvakieltoAktiivinen false, no address"),
-    Case("protection_to_be_lifted_with_address", MUUTOKSET, 20, "a flag that a later message lifts"),
-    Case("protection_lifted_with_address", MUUTOKSET, 0, "turvakieltoAktiivinen false and the address again"),
+    Case(
+        "protection_to_be_lifted_with_address", MUUTOKSET, 20, "a flag that a later message lifts"
+    ),
+    Case(
+        "protection_lifted_with_address",
+        MUUTOKSET,
+        0,
+        "turvakieltoAktiivinen false and the address again",
+    ),
     Case("newborn", MUUTOKSET, 20, "a person first heard of by a change, without a name"),
-    Case("change_of_unknown_person", MUUTOKSET, 30, "a move of a person who has no basic data here"),
+    Case(
+        "change_of_unknown_person", MUUTOKSET, 30, "a move of a person who has no basic data here"
+    ),
     Case("change_unknown_group", MUUTOKSET, 30, "group JOKU_MUU"),
     Case("change_duplicate_key", MUUTOKSET, 15, "the same JSON key twice in one message"),
-    Case("change_code_broken", MUUTOKSET, 10, "henkilotunnus is a word; tietoryhmat and muutospv missing"),
+    Case(
+        "change_code_broken",
+        MUUTOKSET,
+        10,
+        "henkilotunnus is a word; tietoryhmat and muutospv missing",
+    ),
     Case("change_code_missing", MUUTOKSET, 10, "no henkilotunnus"),
     Case("change_code_checksum", MUUTOKSET, 15, "identity code with a wrong check character"),
     Case("change_without_groups", MUUTOKSET, 10, "no tietoryhmat"),
@@ -154,7 +245,9 @@ PLANTED: Final = (
     Case("too_few_fields", CONTACTS, 20, "a row with fields missing"),
     Case("record_id_missing", CONTACTS, 20, "no Record ID"),
     Case("contact_impossible_date", CONTACTS, 20, "Create Date 31 June"),
-    Case("duplicate_typing_error", CONTACTS, 2500, "a second contact of the person, a name misspelt"),
+    Case(
+        "duplicate_typing_error", CONTACTS, 2500, "a second contact of the person, a name misspelt"
+    ),
     Case("duplicate_email_alias", CONTACTS, 1800, "a second contact, plus-addressed e-mail"),
     Case("duplicate_email_capitals", CONTACTS, 1200, "a second contact, e-mail in capitals"),
     Case("duplicate_abbreviated", CONTACTS, 1200, "a second contact, initial only"),
@@ -183,7 +276,9 @@ PLANTED: Final = (
     Case("contract_unknown_status", CONTRACTS, 20, "a status outside the list"),
     Case("contract_number_missing", CONTRACTS, 15, "no contract_number"),
     Case("contract_too_few_fields", CONTRACTS, 10, "a row with fields missing"),
-    Case("contract_changed", CONTRACTS, 900, "the contract once more: it has ended or been cancelled"),
+    Case(
+        "contract_changed", CONTRACTS, 900, "the contract once more: it has ended or been cancelled"
+    ),
     Case("contract_exact_duplicate", CONTRACTS, 40, "the same row twice in one file"),
     # CRM orders
     Case("order_over_6_years", ORDERS, 1500, "a voucher past six years"),
@@ -198,15 +293,30 @@ PLANTED: Final = (
     # consent log
     Case("tcf_valid", CONSENT_LOG, 4000, "a whole TCF string as evidence"),
     Case("tcf_truncated", CONSENT_LOG, 150, "a TCF string that breaks off: no consent"),
-    Case("register_prohibition", CONSENT_LOG, 0, "prohibited, from the population register, by identity code"),
+    Case(
+        "register_prohibition",
+        CONSENT_LOG,
+        0,
+        "prohibited, from the population register, by identity code",
+    ),
     Case("list_prohibition", CONSENT_LOG, 400, "prohibited, from a prohibition list, by phone"),
-    Case("grant_after_prohibition", CONSENT_LOG, 150, "a grant newer than a prohibition of the same person"),
+    Case(
+        "grant_after_prohibition",
+        CONSENT_LOG,
+        150,
+        "a grant newer than a prohibition of the same person",
+    ),
     Case("consent_withdrawn", CONSENT_LOG, 3000, "withdrawn after a grant"),
     Case("consent_without_text_version", CONSENT_LOG, 1000, "text_version and language missing"),
     Case("consent_of_unknown_key", CONSENT_LOG, 300, "a subject key that no other source knows"),
     Case("consent_without_key", CONSENT_LOG, 30, "no subject_key"),
     Case("consent_unknown_status", CONSENT_LOG, 20, "a status outside the list"),
-    Case("consent_key_in_capitals", CONSENT_LOG, 400, "an e-mail key in other capitals than the CRM's"),
+    Case(
+        "consent_key_in_capitals",
+        CONSENT_LOG,
+        400,
+        "an e-mail key in other capitals than the CRM's",
+    ),
     Case("minor_consent", CONSENT_LOG, 0, "a profiling consent of somebody under 18"),
     Case("consent_exact_duplicate", CONSENT_LOG, 60, "the same row twice in one file"),
     # credit reports
@@ -218,7 +328,9 @@ PLANTED: Final = (
     Case("credit_purpose_unknown", CREDIT_REPORTS, 20, "a purposeCode outside the list"),
     Case("credit_broken_line", CREDIT_REPORTS, 15, "a line that is not JSON"),
     Case("credit_code_checksum", CREDIT_REPORTS, 30, "identity code with a wrong check character"),
-    Case("credit_without_identity", CREDIT_REPORTS, 15, "neither socialSecurityNumber nor businessId"),
+    Case(
+        "credit_without_identity", CREDIT_REPORTS, 15, "neither socialSecurityNumber nor businessId"
+    ),
     Case("credit_birth_date_differs", CREDIT_REPORTS, 40, "dateOfBirth is not the register's"),
     Case("credit_business", CREDIT_REPORTS, 240, "a company, by businessId"),
     Case("credit_renewed", CREDIT_REPORTS, 500, "a newer report about the same person"),
@@ -235,7 +347,9 @@ PLANTED: Final = (
     Case("visit_absurd_revenue", VISITS, 20, "an order of 9,999,999,999"),
     Case("visit_order", VISITS, 1500, "an ecommerce order"),
     Case("visit_located", VISITS, 8000, "city, latitude and longitude"),
-    Case("visit_misleading_local_time", VISITS, 3000, "site-local strings many hours off the epoch"),
+    Case(
+        "visit_misleading_local_time", VISITS, 3000, "site-local strings many hours off the epoch"
+    ),
     Case("visit_numbers_as_text", VISITS, 300, "idSite, idVisit and times typed as strings"),
     Case("visit_without_id", VISITS, 20, "no idVisit"),
     Case("visit_without_time", VISITS, 20, "neither serverTimestamp nor firstActionTimestamp"),
@@ -248,7 +362,9 @@ PLANTED: Final = (
     Case("edit_email_broken", EDITS, 20, "an e-mail address that is none"),
 )
 
-REDELIVERY: Final = Case("redelivery", "", 0, "the whole file was delivered on an earlier day, byte for byte")
+REDELIVERY: Final = Case(
+    "redelivery", "", 0, "the whole file was delivered on an earlier day, byte for byte"
+)
 
 LATER_DAY_CASES: Final = frozenset({REDELIVERY.name})
 

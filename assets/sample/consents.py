@@ -10,7 +10,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.sample.arrow_text import Ints, Mask, Text, either, iso_time, join, number, only, pick, vocabulary
+from assets.sample.arrow_text import (
+    Ints,
+    Mask,
+    Text,
+    either,
+    iso_time,
+    join,
+    number,
+    only,
+    pick,
+    vocabulary,
+)
 from assets.sample.cases import CODE, NO_CASE
 from assets.sample.contact_points import SPELLINGS, ContactPoints, spelled
 from assets.sample.crm_contacts import ContactBook
@@ -20,7 +31,9 @@ from assets.sample.planting import Chunk, in_case
 from assets.sample.records import NOBODY, Records, nullable
 from assets.sample.website import visitor_id
 
-_KEY_TYPES = vocabulary(["email", "phone", "cookie", "customer_number", "contact_id", "henkilotunnus"])
+_KEY_TYPES = vocabulary(
+    ["email", "phone", "cookie", "customer_number", "contact_id", "henkilotunnus"]
+)
 _EMAIL, _PHONE, _COOKIE, _CUSTOMER, _CONTACT, _CODE = range(6)
 _PURPOSES = vocabulary(["direct_marketing", "analytics", "profiling", "targeted_advertising"])
 _MARKETING, _ANALYTICS, _PROFILING, _TARGETED = range(4)
@@ -28,7 +41,16 @@ _CHANNELS = vocabulary(["email", "sms", "phone", "post", "web", "all"])
 _BY_EMAIL, _BY_SMS, _BY_PHONE, _BY_POST, _BY_WEB, _BY_ALL = range(6)
 _STATUS = vocabulary(["granted", "withdrawn", "prohibited", "maybe"])
 _GRANTED, _WITHDRAWN, _PROHIBITED, _MAYBE = range(4)
-_SOURCES = vocabulary(["web-form", "tcf2", "list-unsubscribe-post", "customer-service", "vtj:SUORAMARKKINOINTIKIELTO", "prohibition-list"])
+_SOURCES = vocabulary(
+    [
+        "web-form",
+        "tcf2",
+        "list-unsubscribe-post",
+        "customer-service",
+        "vtj:SUORAMARKKINOINTIKIELTO",
+        "prohibition-list",
+    ]
+)
 _FORM, _TCF, _UNSUBSCRIBE, _SERVICE, _REGISTER, _LIST = range(6)
 _VERSIONS = vocabulary(["", "2023-05", "2024-01", "2025-03"])
 _LANGUAGES = vocabulary(["fi", "sv", "en"])
@@ -66,7 +88,9 @@ def tcf_string(purposes: int, decisecond: int) -> str:
 @cache
 def _tcf() -> tuple[Text, Text]:
     """Whole strings, and the same broken off."""
-    whole = [tcf_string((0xFFC000, 0xF3C000)[n % 2], 16_000_000_000 + n * 9_000_000) for n in range(64)]
+    whole = [
+        tcf_string((0xFFC000, 0xF3C000)[n % 2], 16_000_000_000 + n * 9_000_000) for n in range(64)
+    ]
     return vocabulary(whole), vocabulary(text[:20] for text in whole)
 
 
@@ -104,7 +128,9 @@ class _Log:
             return pick(values, np.broadcast_to(code, count))
 
         version = pick(_VERSIONS, np.where(np.broadcast_to(versioned, count), 1 + seconds % 3, 0))
-        language = only(np.broadcast_to(versioned, count), pick(_LANGUAGES, self.people.language[who]))
+        language = only(
+            np.broadcast_to(versioned, count), pick(_LANGUAGES, self.people.language[who])
+        )
         text = join(
             iso_time(seconds),
             ",",
@@ -134,14 +160,24 @@ class _Log:
         """Delivery days and epoch seconds of new events: years back on the first day, yesterday's later."""
         day = self.chunk.days.bulk(self.rng, count, share)
         age = np.where(day == 0, self.rng.integers(0, 1_000, count), 0)
-        return day, (self.chunk.days.day_no[day] - 1 - age) * 86_400 + self.rng.integers(0, 86_400, count)
+        return day, (self.chunk.days.day_no[day] - 1 - age) * 86_400 + self.rng.integers(
+            0, 86_400, count
+        )
 
     def planted(self, case: str, among: Ints) -> Ints:
         """Some of these rows, as many as the case asks for."""
         return self.rng.permutation(among)[: self.chunk.wanted(case, self.rng)]
 
 
-def draw_consents(chunk: Chunk, people: People, lives: Lives, *, points: ContactPoints, book: ContactBook, visitors: Ints) -> Records | None:
+def draw_consents(
+    chunk: Chunk,
+    people: People,
+    lives: Lives,
+    *,
+    points: ContactPoints,
+    book: ContactBook,
+    visitors: Ints,
+) -> Records | None:
     """The consent events of the chunk, by all kinds of keys; None where there are none."""
     log = _Log(chunk, people, chunk.rng("consents"))
     _choices(log, points, book)
@@ -152,7 +188,9 @@ def draw_consents(chunk: Chunk, people: People, lives: Lives, *, points: Contact
         return None
     records = Records.concat(log.parts).shuffled(log.rng)
     twice = np.flatnonzero(records.case == NO_CASE)
-    return records.with_duplicates(log.planted("consent_exact_duplicate", twice), "consent_exact_duplicate")
+    return records.with_duplicates(
+        log.planted("consent_exact_duplicate", twice), "consent_exact_duplicate"
+    )
 
 
 def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
@@ -165,7 +203,9 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     arrow = pa.array(who)
     kind = np.searchsorted(np.cumsum([0.62, 0.18, 0.11, 0.09]), rng.random(count), side="right")
     kind = np.array([_EMAIL, _PHONE, _CUSTOMER, _CONTACT])[np.minimum(kind, 3)]
-    no_number = (kind == _CUSTOMER) & pc.equal(book.customer_number.take(arrow), "").to_numpy(zero_copy_only=False)
+    no_number = (kind == _CUSTOMER) & pc.equal(book.customer_number.take(arrow), "").to_numpy(
+        zero_copy_only=False
+    )
     kind = np.where(no_number | (kind == _PHONE) & (points.phone[who] < 0), _EMAIL, kind)
     email = points.email.take(arrow)
     purpose = np.where(minor | (rng.random(count) < 0.12), _PROFILING, _MARKETING)
@@ -179,7 +219,11 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
     ):
         case[log.planted(name, among[case[among] == NO_CASE])] = CODE[name]
     email = either(in_case(case, "consent_key_in_capitals"), pc.utf8_upper(email), email)
-    key = either(kind == _EMAIL, email, either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who])))
+    key = either(
+        kind == _EMAIL,
+        email,
+        either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who])),
+    )
     key = either(kind == _PHONE, spelled(points.phone[who], rng.integers(0, SPELLINGS, count)), key)
     key = only(~in_case(case, "consent_without_key"), key)
     channel = np.where(kind == _PHONE, _BY_SMS, np.where(kind == _EMAIL, _BY_EMAIL, _BY_ALL))
@@ -200,9 +244,14 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
         day=day,
         versioned=~in_case(case, "consent_without_text_version"),
     )
-    rows = log.planted("consent_withdrawn", np.flatnonzero((status == _GRANTED) & (case == NO_CASE)))
+    rows = log.planted(
+        "consent_withdrawn", np.flatnonzero((status == _GRANTED) & (case == NO_CASE))
+    )
     later = np.maximum(log.chunk.days.next(day[rows]), log.chunk.days.later(rng, len(rows)))
-    moment = np.maximum(log.chunk.days.day_no[later] * 86_400 - rng.integers(0, 3_600, len(rows)), seconds[rows] + 60)
+    moment = np.maximum(
+        log.chunk.days.day_no[later] * 86_400 - rng.integers(0, 3_600, len(rows)),
+        seconds[rows] + 60,
+    )
     log.add(
         who[rows],
         kind=kind[rows],

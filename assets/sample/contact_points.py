@@ -12,7 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.sample.arrow_text import Ints, Mask, Text, either, join, number, padded, pick, vocabulary
+from assets.sample.arrow_text import (
+    Ints,
+    Mask,
+    Text,
+    either,
+    join,
+    number,
+    padded,
+    pick,
+    vocabulary,
+)
 from assets.sample.names import family_names, given_names
 from assets.sample.people import People
 
@@ -49,12 +59,17 @@ class ContactPoints:
     shared_phone: Mask
 
 
-def draw_contact_points(people: People, registrants: int, rng: np.random.Generator) -> ContactPoints:
+def draw_contact_points(
+    people: People, registrants: int, rng: np.random.Generator
+) -> ContactPoints:
     """Own or shared contact points; a household shares its first member's."""
     count = len(people)
     given, family = given_names(), family_names()
     first = pick(given.plain, people.given)
-    last = pick(family.plain, np.where((people.former >= 0) & (rng.random(count) < 0.3), people.former, people.family))
+    last = pick(
+        family.plain,
+        np.where((people.former >= 0) & (rng.random(count) < 0.3), people.former, people.family),
+    )
     initial = pc.utf8_slice_codeunits(first, 0, 1)
     digits = number(scrambled(people.person, 9_999_991))
     style = rng.integers(0, 4, count)
@@ -85,7 +100,9 @@ def spelled(phone: Ints, style: Ints) -> Text:
         join("05000", six),
         join("+3585000", six),
         join("00358 50 00", six),
-        join("050 00 ", pc.utf8_slice_codeunits(six, 0, 3), " ", pc.utf8_slice_codeunits(six, 3, 6)),
+        join(
+            "050 00 ", pc.utf8_slice_codeunits(six, 0, 3), " ", pc.utf8_slice_codeunits(six, 3, 6)
+        ),
     )
     text = ways[0]
     for way in range(1, SPELLINGS):

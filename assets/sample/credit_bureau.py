@@ -30,7 +30,9 @@ _SCALES = (
     ('"scale":"1-5, 5 best"', ["5", "4", "3", "2", "1"]),
     ('"scale":"AAA-C"', ['"AAA"', '"AA+"', '"A"', '"B"', '"C"']),
 )
-_CLASSES = vocabulary(f'"creditClass":{grade},{scale}' for scale, grades in _SCALES for grade in grades)
+_CLASSES = vocabulary(
+    f'"creditClass":{grade},{scale}' for scale, grades in _SCALES for grade in grades
+)
 _PURPOSES = vocabulary(["1", "2", "3", "5", "7", "8", "9", "A"])
 _PURPOSE_SHARES = np.cumsum([0.45, 0.2, 0.12, 0.03, 0.08, 0.04, 0.03, 0.05])
 _KINDS = vocabulary(
@@ -47,7 +49,9 @@ _BANS = vocabulary(
         '"remarkType":"GuardianshipRemark","remarkCode":"EDV","remarkSource":"Digi- ja väestötietovirasto"',
     ]
 )
-_CREDITORS = vocabulary(["Esimerkki Oy", "Perintä Malli Oy", "Öljy ja Sähkö Näyte Ab", "Testi Rahoitus Oyj"])
+_CREDITORS = vocabulary(
+    ["Esimerkki Oy", "Perintä Malli Oy", "Öljy ja Sähkö Näyte Ab", "Testi Rahoitus Oyj"]
+)
 _DEFECTS = (
     "credit_broken_line",
     "credit_without_identity",
@@ -66,11 +70,16 @@ def business_ids(numbers: Ints) -> Text:
     """Business ids that start with 9 (a series not in use), with a right check digit."""
 
     def checked(digits: Ints) -> Ints:
-        weighted = sum(digits // 10 ** (6 - place) % 10 * weight for place, weight in enumerate((7, 9, 10, 5, 8, 4, 2)))
+        weighted = sum(
+            digits // 10 ** (6 - place) % 10 * weight
+            for place, weight in enumerate((7, 9, 10, 5, 8, 4, 2))
+        )
         return np.asarray(np.asarray(weighted) % 11)
 
     digits = 9_000_000 + numbers % 999_999
-    digits = choose(checked(digits) == 1, digits + choose(digits % 10 == 9, -1, 1), digits)  # remainder 1 has no digit
+    digits = choose(
+        checked(digits) == 1, digits + choose(digits % 10 == 9, -1, 1), digits
+    )  # remainder 1 has no digit
     left = checked(digits)
     return join(number(digits), "-", number(choose(left == 0, 0, 11 - left)))
 
@@ -92,7 +101,9 @@ class _Reports:
         count = len(case)
         ban = in_case(case, "credit_ban")
         noted = day - self.rng.integers(20, 950, count)
-        noted = choose(in_case(case, "credit_expired"), day - self.rng.integers(1_150, 1_700, count), noted)
+        noted = choose(
+            in_case(case, "credit_expired"), day - self.rng.integers(1_150, 1_700, count), noted
+        )
         expires = noted + 1_095
         expires = choose(ban & (self.rng.random(count) < 0.5), -1, expires)
         paid = in_case(case, "credit_paid") | (self.rng.random(count) < 0.1) & ~ban
@@ -125,7 +136,9 @@ class _Reports:
             "}",
         )
 
-    def records(self, identity: Text, key: Text, *, birth: Ints | None, person: Ints, case: Ints, day: Ints) -> Records:
+    def records(
+        self, identity: Text, key: Text, *, birth: Ints | None, person: Ints, case: Ints, day: Ints
+    ) -> Records:
         """Reports with these identities (the JSON fields that name the person or company)."""
         count, rng = len(day), self.rng
         told = self.chunk.days.day_no[day]
@@ -139,7 +152,10 @@ class _Reports:
             "]",
         )
         grade = np.minimum(rng.geometric(0.42, count) - 1 + 2 * remarked, 4)
-        purpose = pick(_PURPOSES, np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right"))
+        purpose = pick(
+            _PURPOSES,
+            np.searchsorted(_PURPOSE_SHARES, rng.random(count) * _PURPOSE_SHARES[-1], side="right"),
+        )
         purpose = either(case == CODE["credit_purpose_unknown"], "Z", purpose)
         born: Text | str = "" if birth is None else join('"dateOfBirth":', _midnight(birth), ",")
         text = join(
@@ -152,11 +168,15 @@ class _Reports:
             only(case != CODE["credit_purpose_missing"], join(',"purposeCode":"', purpose, '"')),
             "}",
         )
-        text = either(case == CODE["credit_broken_line"], pc.utf8_slice_codeunits(text, 0, 60), text)
+        text = either(
+            case == CODE["credit_broken_line"], pc.utf8_slice_codeunits(text, 0, 60), text
+        )
         return Records(text, day, key, person, case, told)
 
 
-def draw_credit_reports(chunk: Chunk, people: People, remark_ids: Sequence, companies: Sequence) -> tuple[Records | None, Records | None]:
+def draw_credit_reports(
+    chunk: Chunk, people: People, remark_ids: Sequence, companies: Sequence
+) -> tuple[Records | None, Records | None]:
     """The reports of the first day and of later ones (None where there are none)."""
     reports = _Reports(chunk, people, remark_ids)
     rng, days = reports.rng, chunk.days
@@ -214,4 +234,6 @@ def draw_credit_reports(chunk: Chunk, people: People, remark_ids: Sequence, comp
     twice = plain[: chunk.wanted("credit_exact_duplicate")]
     everything = everything.with_duplicates(twice, "credit_exact_duplicate")
     first, later = np.flatnonzero(everything.day == 0), np.flatnonzero(everything.day > 0)
-    return (everything.take(first) if len(first) else None), (everything.take(later) if len(later) else None)
+    return (everything.take(first) if len(first) else None), (
+        everything.take(later) if len(later) else None
+    )

@@ -45,7 +45,11 @@ _PRODUCTS = vocabulary(
 _STATUS = vocabulary(["active", "ended", "cancelled", "dormant"])
 _ACTIVE, _ENDED, _CANCELLED, _UNKNOWN = range(4)
 _HOW_MANY = np.cumsum([0.18, 0.55, 0.19, 0.08])
-_LONG_ENDED = (("ended_over_10_years", 10.1, 13.0), ("ended_over_6_years", 6.1, 9.9), ("ended_over_3_years", 3.1, 5.9))
+_LONG_ENDED = (
+    ("ended_over_10_years", 10.1, 13.0),
+    ("ended_over_6_years", 6.1, 9.9),
+    ("ended_over_3_years", 3.1, 5.9),
+)
 _DEFECTS = (
     "contract_number_missing",
     "contract_too_few_fields",
@@ -69,7 +73,9 @@ def contact_id_text(book: ContactBook, who: Ints) -> Text:
     return only(book.record_id[who] >= 0, number(book.record_id[who]))
 
 
-def _terms(chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints, later: Mask) -> tuple[Ints, Ints, Ints]:
+def _terms(
+    chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints, later: Mask
+) -> tuple[Ints, Ints, Ints]:
     """Status, first and last day of each contract; nobody has left long ago of whom something is told `later`."""
     count, today = len(day), chunk.days.last_no - chunk.days.count
     chance = rng.random(count)
@@ -87,7 +93,9 @@ def _terms(chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints
     return status, start, end
 
 
-def draw_contracts(chunk: Chunk, people: People, lives: Lives, book: ContactBook, numbers: Sequence) -> Records | None:
+def draw_contracts(
+    chunk: Chunk, people: People, lives: Lives, book: ContactBook, numbers: Sequence
+) -> Records | None:
     """The contracts of the chunk's customers; None where nobody has one."""
     rng = chunk.rng("contracts")
     customers = np.flatnonzero(people.kind == CUSTOMER)
@@ -106,13 +114,21 @@ def draw_contracts(chunk: Chunk, people: People, lives: Lives, book: ContactBook
 
     backwards = planting.has("contract_end_before_start")
     end = choose(backwards, start - 10, end)
-    status = choose(backwards, _ENDED, choose(planting.has("contract_unknown_status"), _UNKNOWN, status))
+    status = choose(
+        backwards, _ENDED, choose(planting.has("contract_unknown_status"), _UNKNOWN, status)
+    )
     code = people.code.take(pa.array(who))
     code = either(planting.has("contract_old_code"), lives.basic_code.take(pa.array(who)), code)
     code = either(planting.has("contract_code_checksum"), with_wrong_check(code), code)
-    has_code = (rng.random(count) < 0.4) | planting.has("contract_old_code") | planting.has("contract_code_checksum")
+    has_code = (
+        (rng.random(count) < 0.4)
+        | planting.has("contract_old_code")
+        | planting.has("contract_code_checksum")
+    )
     contact = only(~planting.has("contract_without_contact"), contact_id_text(book, who))
-    contact = either(planting.has("contract_unknown_contact"), join("9", padded(people.person[who], 9)), contact)
+    contact = either(
+        planting.has("contract_unknown_contact"), join("9", padded(people.person[who], 9)), contact
+    )
     known_number = join("S", padded(numbers.take(count), 8))
     contract_number = either(planting.has("contract_number_missing"), "", known_number)
     product = pick(_PRODUCTS, rng.integers(0, len(_PRODUCTS), count))
@@ -149,7 +165,9 @@ def draw_contracts(chunk: Chunk, people: People, lives: Lives, book: ContactBook
         return either(planting.has("contract_too_few_fields")[rows], head, whole)
 
     today = days.day_no[day]
-    touched = np.where(day > 0, today - 1, np.where(end == NO_END, start, np.minimum(end, today - 1)))
+    touched = np.where(
+        day > 0, today - 1, np.where(end == NO_END, start, np.minimum(end, today - 1))
+    )
     updated = touched * 86_400 + rng.integers(0, 86_000, count)
     everything = np.arange(count)
     records = Records(

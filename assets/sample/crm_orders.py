@@ -6,7 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.sample.arrow_text import Ints, Text, either, join, money, number, only, padded, pick, vocabulary
+from assets.sample.arrow_text import (
+    Ints,
+    Text,
+    either,
+    join,
+    money,
+    number,
+    only,
+    padded,
+    pick,
+    vocabulary,
+)
 from assets.sample.cases import CODE, NO_CASE
 from assets.sample.crm_contacts import ContactBook
 from assets.sample.crm_contracts import contact_id_text, updated_text
@@ -27,7 +38,9 @@ _DEFECTS = (
 )
 
 
-def draw_orders(chunk: Chunk, people: People, book: ContactBook, numbers: Sequence) -> Records | None:
+def draw_orders(
+    chunk: Chunk, people: People, book: ContactBook, numbers: Sequence
+) -> Records | None:
     """The orders of the chunk's customers; None where there are none."""
     rng, days = chunk.rng("orders"), chunk.days
     customers = np.flatnonzero(people.kind == CUSTOMER)
@@ -38,7 +51,10 @@ def draw_orders(chunk: Chunk, people: People, book: ContactBook, numbers: Sequen
     day = days.bulk(rng, count, 0.7)
     planting = Planting(chunk, rng, count)
     age = np.minimum(rng.exponential(1.4 * YEAR, count), 5.4 * YEAR).astype(np.int64)
-    for case, least, most in (("order_over_10_years", 11.2, 14.0), ("order_over_6_years", 7.2, 10.0)):
+    for case, least, most in (
+        ("order_over_10_years", 11.2, 14.0),
+        ("order_over_6_years", 7.2, 10.0),
+    ):
         rows = planting.rows(case, day == 0)
         age[rows] = rng.integers(int(least * YEAR), int(most * YEAR), len(rows))
     for case in _DEFECTS:
@@ -49,7 +65,11 @@ def draw_orders(chunk: Chunk, people: People, book: ContactBook, numbers: Sequen
     status = np.searchsorted(_SHARES, rng.random(count) * _SHARES[-1], side="right")
     status = np.where((status == _PLACED) & (age > 60) & (day == 0), _DELIVERED, status)
     amount = money(rng.integers(500, 90_000, count))
-    amount = either(planting.has("order_decimal_comma"), join('"', pc.replace_substring(amount, ".", ","), '"'), amount)
+    amount = either(
+        planting.has("order_decimal_comma"),
+        join('"', pc.replace_substring(amount, ".", ","), '"'),
+        amount,
+    )
     amount = either(planting.has("order_absurd_amount"), "100000000.00", amount)
     known_number = join("T", padded(numbers.take(count), 9))
     order_number = either(planting.has("order_number_missing"), "", known_number)
@@ -77,8 +97,17 @@ def draw_orders(chunk: Chunk, people: People, book: ContactBook, numbers: Sequen
             too_many.take(arrow),
         )
 
-    records = Records(text(np.arange(count), status), day, nullable(order_number), people.person[who], planting.case, day_no)
-    open_orders = np.flatnonzero(planting.free & (day_no > days.day_no[0] - 90) & (status <= _PLACED))
+    records = Records(
+        text(np.arange(count), status),
+        day,
+        nullable(order_number),
+        people.person[who],
+        planting.case,
+        day_no,
+    )
+    open_orders = np.flatnonzero(
+        planting.free & (day_no > days.day_no[0] - 90) & (status <= _PLACED)
+    )
     changing = rng.permutation(open_orders)[: chunk.wanted("order_changed")]
     again = np.maximum(days.later(rng, len(changing)), day[changing])
     newer = Records(

@@ -73,7 +73,11 @@ CONTACT_COLUMNS = (
     "Password",
     "NPS score",
 )
-LATER_CONTACT_COLUMNS = tuple(column for column in CONTACT_COLUMNS if column not in ("Lead Status", "Contact owner", "Password", "NPS score"))
+LATER_CONTACT_COLUMNS = tuple(
+    column
+    for column in CONTACT_COLUMNS
+    if column not in ("Lead Status", "Contact owner", "Password", "NPS score")
+)
 CONTRACT_COLUMNS = "contract_number,contact_id,customer_number,identity_code,product,status,starts_on,ends_on,monthly_fee,currency,updated_at"
 ORDER_COLUMNS = "order_number,contact_id,customer_number,ordered_at,status,amount,currency,items"
 CONSENT_COLUMNS = "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,language"
@@ -100,7 +104,9 @@ CHANGES = Format(
     largest=25_000,
     header=_change_envelope,
 )
-CREDIT = Format("credit", "credit_bureau", cases.CREDIT_REPORTS, "credit_decision", "credit-reports-{day}.jsonl")
+CREDIT = Format(
+    "credit", "credit_bureau", cases.CREDIT_REPORTS, "credit_decision", "credit-reports-{day}.jsonl"
+)
 LATER_CREDIT = Format(
     "credit-later",
     "credit_bureau",
@@ -147,6 +153,15 @@ CONTRACTS = Format(
     encoding="cp1252",
     header=_csv(CONTRACT_COLUMNS, "\r\n"),
 )
-ORDERS = Format("orders", "crm", cases.ORDERS, "contracts", "orders-{day}.csv", header=_csv(ORDER_COLUMNS))
-CONSENTS = Format("consents", "consents", cases.CONSENT_LOG, "direct_marketing", "consent-log-{day}.csv", header=_csv(CONSENT_COLUMNS))
+ORDERS = Format(
+    "orders", "crm", cases.ORDERS, "contracts", "orders-{day}.csv", header=_csv(ORDER_COLUMNS)
+)
+CONSENTS = Format(
+    "consents",
+    "consents",
+    cases.CONSENT_LOG,
+    "direct_marketing",
+    "consent-log-{day}.csv",
+    header=_csv(CONSENT_COLUMNS),
+)
 EDITS = Format("edits", "self", cases.EDITS, "customer_care", "edits-{day}.jsonl")

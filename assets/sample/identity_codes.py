@@ -12,7 +12,16 @@ from datetime import date
 import numpy as np
 import pyarrow.compute as pc
 
-from assets.sample.arrow_text import FIRST_DAY, Ints, Text, code_date, join, number, pick, vocabulary
+from assets.sample.arrow_text import (
+    FIRST_DAY,
+    Ints,
+    Text,
+    code_date,
+    join,
+    number,
+    pick,
+    vocabulary,
+)
 
 CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 SIGNS = {18: "+", 19: "-YXWVU", 20: "ABCDEF"}
@@ -58,7 +67,11 @@ class CodeBook:
         birth = np.asarray(birth, np.int64)
         order = np.argsort(birth, kind="stable")
         ordered = birth[order]
-        first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]]) if len(ordered) else np.array([], np.int64)
+        first = (
+            np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+            if len(ordered)
+            else np.array([], np.int64)
+        )
         runs = np.diff(np.r_[first, len(ordered)])
         rank = np.empty(len(birth), np.int64)
         rank[order] = np.arange(len(ordered)) - np.repeat(first, runs)
@@ -71,7 +84,9 @@ class CodeBook:
             rows = np.flatnonzero(century == century_no)
             orders = _orders(len(signs))
             if len(rows) and rank[rows].max() >= orders.shape[1]:
-                raise ValueError("more people are born on one day than the test series has codes: ask for fewer")
+                raise ValueError(
+                    "more people are born on one day than the test series has codes: ask for fewer"
+                )
             slot = orders[birth[rows] % _ORDERS, rank[rows]]
             sign[rows] = _ALL_SIGNS.index(signs[0]) + slot // _NUMBERS
             individual[rows] = 900 + (slot % _NUMBERS + birth[rows] * 17) % _NUMBERS
@@ -80,7 +95,9 @@ class CodeBook:
     def issue_pairs(self, birth: Ints) -> tuple[Text, Text]:
         """Two codes for each birth day that differ by their sign only; a birth day may be asked for once."""
         birth = np.asarray(birth, np.int64)
-        first = np.array([_ALL_SIGNS.index(SIGNS[int(century)][0]) for century in _century(birth)], np.int64)
+        first = np.array(
+            [_ALL_SIGNS.index(SIGNS[int(century)][0]) for century in _century(birth)], np.int64
+        )
         individual = np.full(len(birth), 999, np.int64)
         return _write(birth, first, individual), _write(birth, first + 1, individual)
 

@@ -162,10 +162,17 @@ def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, L
 
     for case in _DEFECTS:
         changes[case] = planting.rows(case, early)
-    corrections = np.concatenate([changes.setdefault(case, planting.rows(case, customers & early)) for case in _CODE_CORRECTIONS]).astype(np.int64)
+    corrections = np.concatenate(
+        [
+            changes.setdefault(case, planting.rows(case, customers & early))
+            for case in _CODE_CORRECTIONS
+        ]
+    ).astype(np.int64)
     unmarried = early & (people.former < 0)
     for case in ("change_newer_first", "name_change_marriage"):
-        changes[case] = planting.rows(case, unmarried & (customers if case == "change_newer_first" else steady))
+        changes[case] = planting.rows(
+            case, unmarried & (customers if case == "change_newer_first" else steady)
+        )
     changes["given_name_change"] = planting.rows("given_name_change", early)
     for case in _ORDINARY:
         changes[case] = planting.rows(case, early)
@@ -175,7 +182,9 @@ def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, L
     before = today - chunk.days.count - 10
     settled = registered & (basic_day == 0) & (people.birth < before)
     changes["move"] = _moving_households(people, planting, settled)
-    since = np.maximum(people.birth, before - np.floor(rng.exponential(6 * YEAR, count)).astype(np.int64))
+    since = np.maximum(
+        people.birth, before - np.floor(rng.exponential(6 * YEAR, count)).astype(np.int64)
+    )
     since = np.minimum(since, people.birth + int(70 * YEAR))
     for case in _ABROAD:
         planting.rows(case, steady)
@@ -184,7 +193,9 @@ def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, L
     for case in _BASIC_OF_ANYBODY:
         planting.rows(case, registered, one_of=customers)
 
-    people, basic_family, basic_second, basic_code = _rename(rng, people, changes, corrections, codes)
+    people, basic_family, basic_second, basic_code = _rename(
+        rng, people, changes, corrections, codes
+    )
     without_basic = np.zeros(count, np.bool_)
     without_basic[np.r_[changes["newborn"], changes["change_of_unknown_person"]]] = True
     of_basic_data = [code for code, case in enumerate(CASES) if case.dataset == PERUSTIEDOT]
@@ -210,12 +221,20 @@ def _moving_households(people: People, planting: Planting, among: Mask) -> Ints:
     heads = np.zeros(len(people), np.bool_)
     heads[np.unique(people.household, return_index=True)[1]] = True
     chosen = planting.rows("move", among & untouched & heads)
-    movers = np.flatnonzero(np.isin(people.household, people.household[chosen]) & among & planting.free)
+    movers = np.flatnonzero(
+        np.isin(people.household, people.household[chosen]) & among & planting.free
+    )
     planting.take("move", movers)
     return np.union1d(chosen, movers)
 
 
-def _rename(rng: np.random.Generator, people: People, changes: dict[str, Ints], corrections: Ints, codes: CodeBook) -> tuple[People, Ints, Ints, Text]:
+def _rename(
+    rng: np.random.Generator,
+    people: People,
+    changes: dict[str, Ints],
+    corrections: Ints,
+    codes: CodeBook,
+) -> tuple[People, Ints, Ints, Text]:
     """Names and codes before and after; answers the people as they end, and what the basic data say."""
     married = np.r_[changes["name_change_marriage"], changes["change_newer_first"]].astype(np.int64)
     former, second = people.former.copy(), people.second.copy()
@@ -230,4 +249,9 @@ def _rename(rng: np.random.Generator, people: People, changes: dict[str, Ints], 
     same = renamed[second[renamed] == basic_second[renamed]]
     basic_second[same] = -1
     code = replaced(people.code, corrections, codes.issue(people.birth[corrections]))
-    return replace(people, former=former, second=second, code=code), basic_family, basic_second, people.code
+    return (
+        replace(people, former=former, second=second, code=code),
+        basic_family,
+        basic_second,
+        people.code,
+    )

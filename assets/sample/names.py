@@ -16,7 +16,9 @@ REFERENCE = Path(__file__).parent / "reference"
 LANGUAGES = ("fi", "sv", "en")
 TYPING_ERRORS = 4
 
-_NEIGHBOURS = dict(zip("abcdefghijklmnopqrstuvwxyzäöå", "svxsdfghukjlkmbåpwtdryiecstlpöp", strict=False))
+_NEIGHBOURS = dict(
+    zip("abcdefghijklmnopqrstuvwxyzäöå", "svxsdfghukjlkmbåpwtdryiecstlpöp", strict=False)
+)
 
 
 def read_reference(name: str) -> list[dict[str, str]]:
@@ -60,7 +62,9 @@ class NameTable:
     def draw(self, rng: np.random.Generator, group: str, count: int) -> Ints:
         """Indexes of names, as frequent as the group bears them."""
         index, cumulative = self.groups[group]
-        return np.asarray(index[np.searchsorted(cumulative, rng.random(count) * cumulative[-1], side="right")])
+        return np.asarray(
+            index[np.searchsorted(cumulative, rng.random(count) * cumulative[-1], side="right")]
+        )
 
 
 def _table(rows: list[dict[str, str]], nicknames: dict[str, str]) -> NameTable:
@@ -76,9 +80,14 @@ def _table(rows: list[dict[str, str]], nicknames: dict[str, str]) -> NameTable:
         plain=vocabulary(map(plain_letters, names)),
         initial=vocabulary(name[0] for name in names),
         capitals=vocabulary(name.upper() for name in names),
-        misspelt=tuple(vocabulary(misspelt(name, way) for name in names) for way in range(TYPING_ERRORS)),
+        misspelt=tuple(
+            vocabulary(misspelt(name, way) for name in names) for way in range(TYPING_ERRORS)
+        ),
         nickname=vocabulary(nicknames.get(name, name) for name in names),
-        groups={group: (np.array(index, np.int32), np.cumsum(np.array(weight, np.float64))) for group, (index, weight) in members.items()},
+        groups={
+            group: (np.array(index, np.int32), np.cumsum(np.array(weight, np.float64)))
+            for group, (index, weight) in members.items()
+        },
     )
 
 

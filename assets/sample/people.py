@@ -53,7 +53,16 @@ class People:
     def take(self, rows: Ints) -> People:
         """The people at these rows; their homes stay those of the whole chunk."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        return People(**{name: value if name == "homes" else value.take(pa.array(rows)) if name == "code" else value[rows] for name, value in columns.items()})
+        return People(
+            **{
+                name: value
+                if name == "homes"
+                else value.take(pa.array(rows))
+                if name == "code"
+                else value[rows]
+                for name, value in columns.items()
+            }
+        )
 
     def age(self, day: int) -> Ints:
         """Whole years on a day (days since 1970)."""
@@ -66,7 +75,9 @@ class People:
 
 
 def _pick_share(rng: np.random.Generator, shares: np.ndarray, count: int) -> Ints:
-    return np.asarray(np.searchsorted(shares, rng.random(count) * shares[-1], side="right"), np.int8)
+    return np.asarray(
+        np.searchsorted(shares, rng.random(count) * shares[-1], side="right"), np.int8
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,11 @@ def _birth_days(rng: np.random.Generator, roofs: _Roofs, child: Mask, today: int
     """Heads by a broad age pyramid, partners near them, children of their parents' age."""
     count = len(child)
     parent = np.bincount(roofs.household, child)[roofs.household] > 0
-    head_age = choose(parent, _within(rng, rng.normal(43, 9, count), 24, 64), _within(rng, rng.normal(50, 19, count), 18.1, 97))
+    head_age = choose(
+        parent,
+        _within(rng, rng.normal(43, 9, count), 24, 64),
+        _within(rng, rng.normal(50, 19, count), 18.1, 97),
+    )
     head_age = head_age[roofs.head]
     partner_age = _within(rng, head_age + rng.normal(0, 3.5, count), 18.1, 99)
     child_age = np.sqrt(rng.random(count)) * np.minimum(27, head_age - 19)
@@ -108,7 +123,9 @@ def _birth_days(rng: np.random.Generator, roofs: _Roofs, child: Mask, today: int
 
 def _twins(rng: np.random.Generator, chunk: Chunk, roofs: _Roofs, child: Mask, birth: Ints) -> Ints:
     """Persons born with the sibling listed before them; the first family of a large sample has grown-up twins."""
-    second_child = np.flatnonzero(child[1:] & child[:-1] & (roofs.household[1:] == roofs.household[:-1])) + 1
+    second_child = (
+        np.flatnonzero(child[1:] & child[:-1] & (roofs.household[1:] == roofs.household[:-1])) + 1
+    )
     twins = second_child[rng.random(len(second_child)) < 0.03]
     if chunk.each_case and len(second_child):
         twins = np.unique(np.r_[second_child[0], twins])
@@ -127,7 +144,16 @@ class _Names:
     former: Ints
 
 
-def _names(rng: np.random.Generator, roofs: _Roofs, child: Mask, *, sex: Ints, language: Ints, by_roof: Ints, twins: Ints) -> _Names:
+def _names(
+    rng: np.random.Generator,
+    roofs: _Roofs,
+    child: Mask,
+    *,
+    sex: Ints,
+    language: Ints,
+    by_roof: Ints,
+    twins: Ints,
+) -> _Names:
     """One surname under a roof, but for partners who keep theirs; twins never bear the same first name."""
     count = len(child)
     given = draw_given(rng, sex, language)
@@ -155,7 +181,9 @@ def draw_people(chunk: Chunk, codes: CodeBook) -> People:
     twins = _twins(rng, chunk, roofs, child, birth)
     alone = np.flatnonzero(roofs.size == 1)
     ancient = alone[rng.random(len(alone)) < 0.0012]
-    pair = alone[2:4] if chunk.people >= 100 else alone[:0]  # of whom the codes differ by the century sign only
+    pair = (
+        alone[2:4] if chunk.people >= 100 else alone[:0]
+    )  # of whom the codes differ by the century sign only
     if chunk.each_case:
         ancient = np.unique(np.r_[alone[:2], ancient])
     birth[ancient] = rng.integers(-36_000, -25_600, len(ancient))  # 1871-1899
@@ -169,7 +197,9 @@ def draw_people(chunk: Chunk, codes: CodeBook) -> People:
     names = _names(rng, roofs, child, sex=sex, language=language, by_roof=by_roof, twins=twins)
 
     age = ((today - birth) / YEAR).astype(np.int64)
-    kind = choose(age < 18, _pick_share(rng, _MINOR_KINDS, count), _pick_share(rng, _ADULT_KINDS, count))
+    kind = choose(
+        age < 18, _pick_share(rng, _MINOR_KINDS, count), _pick_share(rng, _ADULT_KINDS, count)
+    )
     kind[ancient] = REGISTER_ONLY
     certain = pair
     if chunk.each_case:

@@ -9,7 +9,19 @@ from functools import cache
 import numpy as np
 import pyarrow.compute as pc
 
-from assets.sample.arrow_text import Ints, Mask, Text, either, join, json_text, number, only, padded, pick, vocabulary
+from assets.sample.arrow_text import (
+    Ints,
+    Mask,
+    Text,
+    either,
+    join,
+    json_text,
+    number,
+    only,
+    padded,
+    pick,
+    vocabulary,
+)
 from assets.sample.identity_codes import CHECK_CHARACTERS
 from assets.sample.names import read_reference
 
@@ -63,7 +75,9 @@ def places() -> Places:
         postcode=of_codes(lambda row: row["postcode"]),
         town=(finnish_town, of_codes(lambda row: row["town_sv"].title()), finnish_town),
         post_office=of_codes(
-            lambda row: f'"postinumero":"{row["postcode"]}","postitoimipaikka":{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
+            lambda row: (
+                f'"postinumero":"{row["postcode"]}","postitoimipaikka":{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
+            )
         ),
         municipality=of_codes(lambda row: row["municipality"]),
         bilingual=bilingual,
@@ -109,15 +123,25 @@ class Addresses:
 
     def building(self) -> Text:
         """The permanent building code: nine digits that begin with 90, and a check character."""
-        mixed = (self.postcode.astype(np.int64) * 1_000_003 + self.street * 7_919 + self.house * 101) % 9_999_999
+        mixed = (
+            self.postcode.astype(np.int64) * 1_000_003 + self.street * 7_919 + self.house * 101
+        ) % 9_999_999
         digits = 900_000_000 + mixed
         return join(number(digits), pick(_CHECK, digits % 31))
 
     def street_names(self, without_swedish: Mask | None = None, spaces: Mask | None = None) -> Text:
         """The register's katunimi object; monolingual towns have no Swedish street names."""
         both = self.bilingual() if without_swedish is None else self.bilingual() & ~without_swedish
-        names = either(both, pick(places().street_both, self.street), pick(places().street_finnish, self.street))
-        return names if spaces is None else either(spaces, pick(places().street_spaces, self.street), names)
+        names = either(
+            both,
+            pick(places().street_both, self.street),
+            pick(places().street_finnish, self.street),
+        )
+        return (
+            names
+            if spaces is None
+            else either(spaces, pick(places().street_spaces, self.street), names)
+        )
 
     def apartment_fields(self, apartment: Text | None = None) -> Text:
         """`,"huoneistokirjain":...,"huoneistonumero":...` where there is an apartment."""
@@ -155,7 +179,9 @@ def draw_addresses(rng: np.random.Generator, language: Ints) -> Addresses:
     chance = rng.random(count)
     tables = places()
     anywhere = np.searchsorted(tables.weights, chance * tables.weights[-1], side="right")
-    bilingual = np.searchsorted(tables.weights_bilingual, chance * tables.weights_bilingual[-1], side="right")
+    bilingual = np.searchsorted(
+        tables.weights_bilingual, chance * tables.weights_bilingual[-1], side="right"
+    )
     block = rng.random(count) < 0.6
     stair = np.where(block & (rng.random(count) < 0.7), rng.integers(1, 9, count), 0)
     return Addresses(

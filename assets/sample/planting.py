@@ -55,7 +55,14 @@ class Days:
 def local_midnight(days: Ints) -> Ints:
     """The epoch second at which each calendar day (days since 1970) begins in Finland."""
     distinct, place = np.unique(days, return_inverse=True)
-    seconds = [int(datetime.combine(EPOCH + timedelta(days=int(day)), time(), _HELSINKI).astimezone(UTC).timestamp()) for day in distinct]
+    seconds = [
+        int(
+            datetime.combine(EPOCH + timedelta(days=int(day)), time(), _HELSINKI)
+            .astimezone(UTC)
+            .timestamp()
+        )
+        for day in distinct
+    ]
     return np.array(seconds, np.int64)[place]
 
 
@@ -77,7 +84,9 @@ class Chunk:
     def wanted(self, case: str, rng: np.random.Generator | None = None) -> int:
         """How many of a case this chunk is to hold: what its share comes to, or about that with a generator."""
         expected = CASE[case].per_100k * self.people / 100_000
-        return max(int(expected) if rng is None else int(rng.poisson(expected)), int(self.each_case))
+        return max(
+            int(expected) if rng is None else int(rng.poisson(expected)), int(self.each_case)
+        )
 
     @property
     def each_case(self) -> bool:

@@ -30,7 +30,12 @@ from assets.sample.places import draw_addresses
 from assets.sample.planting import Chunk, in_case
 from assets.sample.records import Records, nullable
 
-_FOREIGN_LETTERS = (("Zeljko", "Željko"), ("Sarune", "Šarūnė"), ("Lukasz", "Łukasz"), ("Ngoc", "Ngọc"))
+_FOREIGN_LETTERS = (
+    ("Zeljko", "Željko"),
+    ("Sarune", "Šarūnė"),
+    ("Lukasz", "Łukasz"),
+    ("Ngoc", "Ngọc"),
+)
 _UNTIL = {
     "protected_until_2120": "2120-02-28",
     "protected_until_2999": "2999-02-28",
@@ -55,13 +60,17 @@ _CITIZENSHIP = vocabulary(["246", "752", "233", "826"])
 def protection_group(until: str, attribute: str = "", *, active: bool = True) -> str:
     """TURVAKIELTO, with an end date unless that is empty."""
     end = f',"turvaLoppuPv":{{"arvo":"{until}","tarkkuus":"PAIVA"}}' if until else ""
-    return groups.constant("TURVAKIELTO", f'{end},"turvakieltoAktiivinen":{str(active).lower()}', attribute)
+    return groups.constant(
+        "TURVAKIELTO", f'{end},"turvakieltoAktiivinen":{str(active).lower()}', attribute
+    )
 
 
 class _BasicData:
     """One chunk's basic data: the people in it, their cases, and the record texts as they grow."""
 
-    def __init__(self, chunk: Chunk, everybody: People, lives: Lives, points: ContactPoints) -> None:
+    def __init__(
+        self, chunk: Chunk, everybody: People, lives: Lives, points: ContactPoints
+    ) -> None:
         self.rng = chunk.rng("perustiedot")
         self.chunk, self.everybody, self.lives, self.points = chunk, everybody, lives, points
         self.rows = np.flatnonzero(lives.in_basic)
@@ -87,7 +96,9 @@ class _BasicData:
 
     def record_groups(self) -> Text:
         """All groups of each record."""
-        all_groups = groups.Groups(groups.sex_group(np.where(self.has("sex_missing"), 2, self.people.sex)))
+        all_groups = groups.Groups(
+            groups.sex_group(np.where(self.has("sex_missing"), 2, self.people.sex))
+        )
         self._names(all_groups)
         self._birth_and_death(all_groups)
         self._language(all_groups)
@@ -101,17 +112,28 @@ class _BasicData:
         given = groups.given_text(self.people.given, self.lives.basic_second[self.rows])
         family = groups.family_text(self.lives.basic_family[self.rows])
         given = either(self.has("trailing_spaces"), join(given, " "), given)
-        family = either(self.has("basic_data_replacement_character"), join(family, "\ufffd"), family)
+        family = either(
+            self.has("basic_data_replacement_character"), join(family, "\ufffd"), family
+        )
         utf8 = given
         for way, (ascii_name, real_name) in enumerate(_FOREIGN_LETTERS):
-            where = self.has("utf8_name_differs") & (self.people.person % len(_FOREIGN_LETTERS) == way)
+            where = self.has("utf8_name_differs") & (
+                self.people.person % len(_FOREIGN_LETTERS) == way
+            )
             given, utf8 = (
                 either(where, join(given, " ", ascii_name), given),
                 either(where, join(utf8, " ", real_name), utf8),
             )
-        dated = only(self.rng.random(self.count) < 0.3, groups.date_field("alkupv", self.people.birth + 40))
+        dated = only(
+            self.rng.random(self.count) < 0.3, groups.date_field("alkupv", self.people.birth + 40)
+        )
         named = ~self.has("newborn_without_name")
-        out.add(groups.name_group(given, family, ',"etunimiUTF8":"', utf8, '","sukunimiUTF8":"', family, '"', dated), named)
+        out.add(
+            groups.name_group(
+                given, family, ',"etunimiUTF8":"', utf8, '","sukunimiUTF8":"', family, '"', dated
+            ),
+            named,
+        )
         own = self.some(0.25, named)
         out.add_rows(
             own,
@@ -122,7 +144,9 @@ class _BasicData:
                 '"',
             ),
         )
-        married_before = (self.people.former >= 0) & (self.people.former != self.lives.basic_family[self.rows])
+        married_before = (self.people.former >= 0) & (
+            self.people.former != self.lives.basic_family[self.rows]
+        )
         former = np.flatnonzero(married_before & named)
         out.add_rows(
             former,
@@ -134,12 +158,20 @@ class _BasicData:
         )
 
     def _birth_and_death(self, out: groups.Groups) -> None:
-        birth = self.people.birth + np.where(self.has("birth_date_differs"), 1 + self.people.person % 300, 0)
+        birth = self.people.birth + np.where(
+            self.has("birth_date_differs"), 1 + self.people.person % 300, 0
+        )
         day = json_date(birth)
         for case, precision in (("birth_month_only", "KUUKAUSI"), ("birth_year_only", "VUOSI")):
-            day = either(self.has(case), join('{"arvo":"', iso_date(birth), f'","tarkkuus":"{precision}"}}'), day)
+            day = either(
+                self.has(case),
+                join('{"arvo":"', iso_date(birth), f'","tarkkuus":"{precision}"}}'),
+                day,
+            )
         day = either(self.has("birth_date_unknown"), '{"tarkkuus":"EI_TIEDOSSA"}', day)
-        day = either(self.has("basic_data_impossible_date"), '{"arvo":"1975-02-30","tarkkuus":"PAIVA"}', day)
+        day = either(
+            self.has("basic_data_impossible_date"), '{"arvo":"1975-02-30","tarkkuus":"PAIVA"}', day
+        )
         out.add(groups.group("SYNTYMAPAIVA", ',"syntymapv":', day))
         dead = np.flatnonzero(self.has("deceased", "deceased_without_date"))
         ancient = self.people.birth[dead] < -25_500
@@ -155,17 +187,27 @@ class _BasicData:
             groups.group(
                 "KUOLLEEKSIJULISTAMISPAIVA",
                 ',"kuollut":true',
-                groups.date_field("kuolleeksijulistamispv", np.full(len(declared), self.chunk.days.last_no - 700)),
+                groups.date_field(
+                    "kuolleeksijulistamispv", np.full(len(declared), self.chunk.days.last_no - 700)
+                ),
             ),
         )
 
     def _language(self, out: groups.Groups) -> None:
         language = np.where(self.has("language_98"), groups.LANGUAGE_98, self.people.language)
-        out.add(groups.language_group("AIDINKIELI", language, groups.date_field("alkupv", self.people.birth + 60)))
+        out.add(
+            groups.language_group(
+                "AIDINKIELI", language, groups.date_field("alkupv", self.people.birth + 60)
+            )
+        )
         rows = self.some(0.08)
         out.add_rows(
             rows,
-            groups.language_group("ASIOINTIKIELI", self.people.language[rows], groups.date_field("alkupv", self.since[rows])),
+            groups.language_group(
+                "ASIOINTIKIELI",
+                self.people.language[rows],
+                groups.date_field("alkupv", self.since[rows]),
+            ),
         )
 
     def _home(self, out: groups.Groups) -> None:
@@ -181,15 +223,29 @@ class _BasicData:
         door = either(self.has("apartment_000"), "000", padded(self.home.apartment, 3))
         home = self.home
         if self.has("apartment_000").any():
-            at_zero = np.where(self.has("apartment_000"), np.maximum(home.apartment, 1), home.apartment)
+            at_zero = np.where(
+                self.has("apartment_000"), np.maximum(home.apartment, 1), home.apartment
+            )
             home = type(home)(home.postcode, home.street, home.house, home.stair, at_zero)
         street = home.street_names(self.has("street_without_swedish"), self.has("trailing_spaces"))
         visible = ~abroad & ~hidden
-        out.add(groups.address_group(groups.HOME, home, self.since, street=street, house=house, apartment=door), visible)
+        out.add(
+            groups.address_group(
+                groups.HOME, home, self.since, street=street, house=house, apartment=door
+            ),
+            visible,
+        )
         out.add(groups.dwelling_group(home, self.since), visible)
-        out.add(groups.municipality_group(home, self.since, legacy=self.has("legacy_move_date")), visible)
+        out.add(
+            groups.municipality_group(home, self.since, legacy=self.has("legacy_move_date")),
+            visible,
+        )
         foreign = np.flatnonzero(abroad)
-        country = np.where(self.has("foreign_address_998")[foreign], groups.COUNTRY_998, self.people.person[foreign] % 5)
+        country = np.where(
+            self.has("foreign_address_998")[foreign],
+            groups.COUNTRY_998,
+            self.people.person[foreign] % 5,
+        )
         out.add_rows(foreign, groups.foreign_group(country, self.since[foreign]))
         out.add(groups.censored(), hidden & ~self.has("protected_group_names"))
         out.add(groups.censored(group_names=True), self.has("protected_group_names"))
@@ -200,7 +256,15 @@ class _BasicData:
         address = self.home.take(rows)
         out.add_rows(
             rows,
-            groups.group("KOTIMAINEN_YHTEYSOSOITE", ',"yhteysosoite":{"fi":"', box, '","sv":"', box, '"},', address.post_office()),
+            groups.group(
+                "KOTIMAINEN_YHTEYSOSOITE",
+                ',"yhteysosoite":{"fi":"',
+                box,
+                '","sv":"',
+                box,
+                '"},',
+                address.post_office(),
+            ),
         )
         self._visible = visible
 
@@ -209,10 +273,20 @@ class _BasicData:
         in_clear = self._visible | self.has("protected_uncensored_history")
         before, left = self.since - 900, self.since - 1
         rows = self.some(0.03, self._visible)
-        out.add_rows(rows, groups.address_group("TILAPAINEN_KOTIMAINEN_OSOITE", other.take(rows), self.since[rows]))
+        out.add_rows(
+            rows,
+            groups.address_group(
+                "TILAPAINEN_KOTIMAINEN_OSOITE", other.take(rows), self.since[rows]
+            ),
+        )
         rows = self.some(0.03, self._visible)
         box = join("PL ", number(1 + self.people.person[rows] % 999))
-        out.add_rows(rows, groups.postal_group(box, other.take(rows), groups.date_field("alkupv", self.since[rows])))
+        out.add_rows(
+            rows,
+            groups.postal_group(
+                box, other.take(rows), groups.date_field("alkupv", self.since[rows])
+            ),
+        )
         always = self.has("protected_uncensored_history")
         for name, share in (
             ("EDELLINEN_KOTIKUNTA", 0.12),
@@ -229,7 +303,10 @@ class _BasicData:
                 out.add_rows(rows, groups.dwelling_group(place, start, end, name=name))
         rows = self.some(0.05, self._visible)
         mail = self.points.email.take(self.rows[rows])
-        out.add_rows(rows, groups.group("SAHKOPOSTIOSOITE", ',"sahkopostiosoite":"', mail, '","lajikoodi":"1"'))
+        out.add_rows(
+            rows,
+            groups.group("SAHKOPOSTIOSOITE", ',"sahkopostiosoite":"', mail, '","lajikoodi":"1"'),
+        )
 
     def _choices(self, out: groups.Groups) -> None:
         for name, case in zip(groups.PROHIBITIONS, _PROHIBITION_CASES, strict=True):
@@ -247,7 +324,9 @@ class _BasicData:
             ),
             self.has("code_correction_in_basic_data"),
         )
-        out.add(groups.constant("HENKILOTUNNUS_KORJAUS"), self.has("empty_correction_in_basic_data"))
+        out.add(
+            groups.constant("HENKILOTUNNUS_KORJAUS"), self.has("empty_correction_in_basic_data")
+        )
         out.add(groups.constant("JOKU_MUU", ',"tieto":"x"'), self.has("basic_data_unknown_group"))
 
     def _not_for_us(self, out: groups.Groups) -> None:
@@ -260,11 +339,21 @@ class _BasicData:
             return self.rng.random(self.count) < share
 
         out.add(
-            groups.group("SIVIILISAATY", ',"siviilisaaty":"', drawn(_MARITAL, [0.4, 0.35, 0.15, 0.06, 0.04]), '"'),
+            groups.group(
+                "SIVIILISAATY",
+                ',"siviilisaaty":"',
+                drawn(_MARITAL, [0.4, 0.35, 0.15, 0.06, 0.04]),
+                '"',
+            ),
             chance(0.4),
         )
         out.add(
-            groups.group("USKONTOKUNTALAJI", ',"uskontokuntalaji":"', drawn(_RELIGION, [0.35, 0.6, 0.02, 0.03]), '"'),
+            groups.group(
+                "USKONTOKUNTALAJI",
+                ',"uskontokuntalaji":"',
+                drawn(_RELIGION, [0.35, 0.6, 0.02, 0.03]),
+                '"',
+            ),
             chance(0.4),
         )
         out.add(groups.constant("USKONTOKUNTA", ',"uskontokunta":275'), chance(0.15))
@@ -281,8 +370,18 @@ class _BasicData:
         minor = self.people.child & (self.people.age(self.chunk.days.last_no) < 18)
         partner = ~self.people.child & (self.people.person != self.head.person) & chance(0.6)
         for rows, name, field, more in (
-            (np.flatnonzero(minor), "HUOLTAJA", "huoltaja", ',"huoltajanLaji":"LAKISAATEINEN_HUOLTAJA","oikeudet":[]'),
-            (np.flatnonzero(partner), "AVIOLIITTO", "puoliso", ',"voimassaolo":"AKTIIVI","jarjestysnumero":1'),
+            (
+                np.flatnonzero(minor),
+                "HUOLTAJA",
+                "huoltaja",
+                ',"huoltajanLaji":"LAKISAATEINEN_HUOLTAJA","oikeudet":[]',
+            ),
+            (
+                np.flatnonzero(partner),
+                "AVIOLIITTO",
+                "puoliso",
+                ',"voimassaolo":"AKTIIVI","jarjestysnumero":1',
+            ),
             (
                 self.some(0.25, self.people.child),
                 "PERHESUHDE",
@@ -308,9 +407,15 @@ def basic_data(chunk: Chunk, everybody: People, lives: Lives, points: ContactPoi
     right = lives.basic_code.take(data.rows)
     code = either(data.has("basic_data_code_checksum"), with_wrong_check(right), right)
     twice_keyed = only(data.has("basic_data_duplicate_key"), join('"henkilotunnus":"', code, '",'))
-    text = join("{", twice_keyed, '"henkilotunnus":"', code, '","tietoryhmat":[', data.record_groups(), "]}")
+    text = join(
+        "{", twice_keyed, '"henkilotunnus":"', code, '","tietoryhmat":[', data.record_groups(), "]}"
+    )
     missing = np.flatnonzero(data.has("basic_data_code_missing"))
-    text = replaced(text, missing, pc.replace_substring_regex(text.take(missing), r'^\{"henkilotunnus":"[^"]*",', "{"))
+    text = replaced(
+        text,
+        missing,
+        pc.replace_substring_regex(text.take(missing), r'^\{"henkilotunnus":"[^"]*",', "{"),
+    )
     day = lives.basic_day[data.rows]
     records = Records(
         text=text,

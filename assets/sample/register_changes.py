@@ -34,7 +34,9 @@ class _Changes:
     def __init__(self, chunk: Chunk, people: People, lives: Lives, points: ContactPoints) -> None:
         self.rng = chunk.rng("muutokset")
         self.chunk, self.people, self.lives, self.points = chunk, people, lives, points
-        new_homes = draw_addresses(self.rng, people.language[np.unique(people.household, return_index=True)[1]])
+        new_homes = draw_addresses(
+            self.rng, people.language[np.unique(people.household, return_index=True)[1]]
+        )
         self.homes, self.new_homes = people.home, new_homes.take(people.household)
         self.move_day = chunk.days.later(self.rng, int(people.household[-1]) + 1)[people.household]
 
@@ -73,21 +75,33 @@ class _Changes:
             rng=self.rng,
         )
 
-    def _records(self, case: str, rows: Ints, day: Ints, registered_on: Ints, on: Ints | None = None) -> Records:
+    def _records(
+        self, case: str, rows: Ints, day: Ints, registered_on: Ints, on: Ints | None = None
+    ) -> Records:
         cast = self._cast(rows, registered_on - 1 if on is None else on)
         code = with_wrong_check(cast.old_code) if case == "change_code_checksum" else cast.old_code
         at_midnight = self.rng.random(len(rows)) < 0.6
         moment = local_midnight(registered_on)
-        moment = np.where(at_midnight, moment, moment + self.rng.integers(6 * 3600, 18 * 3600, len(rows)))
-        time = either(at_midnight, iso_time(moment, ending=".000Z"), iso_time(moment, ending=".568Z"))
+        moment = np.where(
+            at_midnight, moment, moment + self.rng.integers(6 * 3600, 18 * 3600, len(rows))
+        )
+        time = either(
+            at_midnight, iso_time(moment, ending=".000Z"), iso_time(moment, ending=".568Z")
+        )
         if case == "change_at_21z":
             time = iso_time((registered_on - 1) * 86_400 + 21 * 3600, ending=".000Z")
         if case == "change_code_broken":
             text = join('{"henkilotunnus":"rikkinainen_tietue","bogus":[],"bogus":"', time, '"}')
             code = groups.repeated("rikkinainen_tietue", len(rows))
         else:
-            twice = '"muutospv":"2019-09-24T21:00:00.000Z",' if case == "change_duplicate_key" else ""
-            body = "" if case == "change_without_groups" else join('"tietoryhmat":[', BODIES[case](cast), "]")
+            twice = (
+                '"muutospv":"2019-09-24T21:00:00.000Z",' if case == "change_duplicate_key" else ""
+            )
+            body = (
+                ""
+                if case == "change_without_groups"
+                else join('"tietoryhmat":[', BODIES[case](cast), "]")
+            )
             known = "" if case == "change_code_missing" else join('"henkilotunnus":"', code, '"')
             when = "" if case == "change_without_time" else join('"muutospv":"', time, '"')
             parts = [part for part in (known, body, when) if not isinstance(part, str)]
@@ -119,4 +133,6 @@ def changes(chunk: Chunk, people: People, lives: Lives, points: ContactPoints) -
     records = Records.concat(parts).shuffled(told.rng)
     records = records.take(np.argsort(~in_case(records.case, "change_newer_first"), kind="stable"))
     twice = np.flatnonzero(in_case(records.case, "move", "email_change"))
-    return records.with_duplicates(twice[: chunk.wanted("change_exact_duplicate")], "change_exact_duplicate")
+    return records.with_duplicates(
+        twice[: chunk.wanted("change_exact_duplicate")], "change_exact_duplicate"
+    )

@@ -105,10 +105,18 @@ def constant(name: str, body: str = "", attribute: str = "") -> str:
     return f'{{"tietoryhma":"{name}"{change}{body}}}'
 
 
-def censored(names: Sequence[str] = tuple(_CENSORED), attribute: str = "", *, group_names: bool = False) -> str:
+def censored(
+    names: Sequence[str] = tuple(_CENSORED), attribute: str = "", *, group_names: bool = False
+) -> str:
     """Location groups of a protected person: which fields (or, with `group_names`, groups) exist and are withheld."""
-    quoted = {name: ",".join(f'"{field}"' for field in ((name,) if group_names else _CENSORED[name])) for name in names}
-    return ",".join(constant(name, f',"turvakiellonAlaisetKentat":[{quoted[name]}]', attribute) for name in names)
+    quoted = {
+        name: ",".join(f'"{field}"' for field in ((name,) if group_names else _CENSORED[name]))
+        for name in names
+    }
+    return ",".join(
+        constant(name, f',"turvakiellonAlaisetKentat":[{quoted[name]}]', attribute)
+        for name in names
+    )
 
 
 def date_field(name: str, days: Ints) -> Text:
@@ -119,7 +127,9 @@ def date_field(name: str, days: Ints) -> Text:
 def given_text(given: Ints, second: Ints) -> Text:
     """All first names, separated by spaces."""
     table = given_names().text
-    return concatenated(pick(table, given), only(second >= 0, concatenated(" ", pick(table, second))))
+    return concatenated(
+        pick(table, given), only(second >= 0, concatenated(" ", pick(table, second)))
+    )
 
 
 def family_text(family: Ints) -> Text:
@@ -129,12 +139,23 @@ def family_text(family: Ints) -> Text:
 
 def name_group(given: Text, family: Text, *more: Text | str, attribute: str = "") -> Text:
     """HENKILON_NIMI."""
-    return group("HENKILON_NIMI", ',"etunimi":"', given, '","sukunimi":"', family, '"', *more, attribute=attribute)
+    return group(
+        "HENKILON_NIMI",
+        ',"etunimi":"',
+        given,
+        '","sukunimi":"',
+        family,
+        '"',
+        *more,
+        attribute=attribute,
+    )
 
 
 def name_history(kind: str, name: Text, *more: Text | str, attribute: str = "") -> Text:
     """NIMENMUUTOS of one kind, such as EDELLINEN_SUKUNIMI."""
-    return group("NIMENMUUTOS", f',"nimilaji":"{kind}","nimi":"', name, '"', *more, attribute=attribute)
+    return group(
+        "NIMENMUUTOS", f',"nimilaji":"{kind}","nimi":"', name, '"', *more, attribute=attribute
+    )
 
 
 def sex_group(sex: Ints) -> Text:
@@ -180,7 +201,14 @@ def address_group(
     )
 
 
-def dwelling_group(address: Addresses, start: Ints, end: Ints | None = None, *, attribute: str = "", name: str = DWELLING) -> Text:
+def dwelling_group(
+    address: Addresses,
+    start: Ints,
+    end: Ints | None = None,
+    *,
+    attribute: str = "",
+    name: str = DWELLING,
+) -> Text:
     """The dwelling's code, for one's home or (under another name) a former one."""
     return group(
         name,
@@ -200,7 +228,13 @@ def dwelling_group(address: Addresses, start: Ints, end: Ints | None = None, *, 
     )
 
 
-def municipality_group(address: Addresses, start: Ints, *more: Text | str, attribute: str = "", legacy: Mask | bool = False) -> Text:
+def municipality_group(
+    address: Addresses,
+    start: Ints,
+    *more: Text | str,
+    attribute: str = "",
+    legacy: Mask | bool = False,
+) -> Text:
     """KOTIKUNTA; `legacy` repeats the date under its older spelling."""
     older = concatenated(',"kuntaanMuuttoPv":', json_date(start))
     twice = older if legacy is True else "" if legacy is False else only(legacy, older)
@@ -216,7 +250,9 @@ def municipality_group(address: Addresses, start: Ints, *more: Text | str, attri
     )
 
 
-def former_municipality_group(address: Addresses, start: Ints, end: Ints, attribute: str = "") -> Text:
+def former_municipality_group(
+    address: Addresses, start: Ints, end: Ints, attribute: str = ""
+) -> Text:
     """EDELLINEN_KOTIKUNTA."""
     return group(
         "EDELLINEN_KOTIKUNTA",
@@ -229,24 +265,50 @@ def former_municipality_group(address: Addresses, start: Ints, end: Ints, attrib
     )
 
 
-def postal_group(line: Text, address: Addresses, *more: Text | str, attribute: str = "", swedish: bool = True) -> Text:
+def postal_group(
+    line: Text, address: Addresses, *more: Text | str, attribute: str = "", swedish: bool = True
+) -> Text:
     """KOTIMAINEN_POSTIOSOITE; `line` is the street address or the like."""
-    both = concatenated('{"fi":"', line, '","sv":"', line, '"}') if swedish else concatenated('{"fi":"', line, '"}')
-    return group("KOTIMAINEN_POSTIOSOITE", ',"postiosoite":', both, ",", address.post_office(), *more, attribute=attribute)
+    both = (
+        concatenated('{"fi":"', line, '","sv":"', line, '"}')
+        if swedish
+        else concatenated('{"fi":"', line, '"}')
+    )
+    return group(
+        "KOTIMAINEN_POSTIOSOITE",
+        ',"postiosoite":',
+        both,
+        ",",
+        address.post_office(),
+        *more,
+        attribute=attribute,
+    )
 
 
 def foreign_group(country: Ints, start: Ints, *, attribute: str = "") -> Text:
     """VAKINAINEN_ULKOMAINEN_OSOITE; COUNTRY_998 names its country in words."""
-    return group("VAKINAINEN_ULKOMAINEN_OSOITE", pick(_COUNTRIES, country), date_field("alkupv", start), attribute=attribute)
+    return group(
+        "VAKINAINEN_ULKOMAINEN_OSOITE",
+        pick(_COUNTRIES, country),
+        date_field("alkupv", start),
+        attribute=attribute,
+    )
 
 
 def death_group(day: Ints, *, attribute: str = "", dated: Mask | bool = True) -> Text:
     """KUOLINPAIVA."""
     when = date_field("kuolinpv", day)
-    return group("KUOLINPAIVA", ',"kuollut":true', when if dated is True else only(np.asarray(dated), when), attribute=attribute)
+    return group(
+        "KUOLINPAIVA",
+        ',"kuollut":true',
+        when if dated is True else only(np.asarray(dated), when),
+        attribute=attribute,
+    )
 
 
-def related(field: str, code: Text, given: Text, family: Text, birth: Ints, *, with_code: Mask) -> Text:
+def related(
+    field: str, code: Text, given: Text, family: Text, birth: Ints, *, with_code: Mask
+) -> Text:
     """A related person inside a family group; the register may not know the code."""
     known = concatenated('"henkilotunnus":"', code, '",')
     return concatenated(
@@ -269,7 +331,9 @@ def without_last_brace(text: Text) -> Text:
 
 def with_impossible_start(text: Text) -> Text:
     """An address group whose alkupv is 30 February."""
-    return pc.replace_substring_regex(text, r'"alkupv":\{"arvo":"[0-9-]*"', '"alkupv":{"arvo":"2024-02-30"')
+    return pc.replace_substring_regex(
+        text, r'"alkupv":\{"arvo":"[0-9-]*"', '"alkupv":{"arvo":"2024-02-30"'
+    )
 
 
 def repeated(text: str, count: int) -> Text:
@@ -292,7 +356,9 @@ class Groups:
     def add(self, text: Text | str, where: Mask | None = None) -> None:
         """A group for every record, or for those where the mask holds; an empty text adds none."""
         if where is not None:
-            self._parts.append(only(where, concatenated(",", text) if isinstance(text, pa.Array) else "," + text))
+            self._parts.append(
+                only(where, concatenated(",", text) if isinstance(text, pa.Array) else "," + text)
+            )
         else:
             self._parts.extend([",", text])
 

@@ -16,7 +16,11 @@ from assets.sample.places import Addresses
 from assets.sample.population_register import protection_group
 
 _PROHIBITIONS = vocabulary(groups.PROHIBITIONS)
-_RELIGION = groups.constant("USKONTOKUNTA", ',"uskontokunta":275', "LISATTY") + "," + groups.constant("SIVIILISAATY", ',"siviilisaaty":"ERONNUT"', "MUUTETTU")
+_RELIGION = (
+    groups.constant("USKONTOKUNTA", ',"uskontokunta":275', "LISATTY")
+    + ","
+    + groups.constant("SIVIILISAATY", ',"siviilisaaty":"ERONNUT"', "MUUTETTU")
+)
 _HIDDEN = groups.censored((groups.HOME, groups.DWELLING, groups.MUNICIPALITY), "MUUTETTU")
 
 
@@ -51,7 +55,9 @@ def _new_address(cast: Cast) -> Text:
 
 
 def _old_address_ends(cast: Cast) -> Text:
-    return groups.address_group(groups.HOME, cast.old_home, cast.since, cast.on - 1, attribute="MUUTETTU")
+    return groups.address_group(
+        groups.HOME, cast.old_home, cast.since, cast.on - 1, attribute="MUUTETTU"
+    )
 
 
 def _move(cast: Cast) -> Text:
@@ -74,13 +80,26 @@ def _move_undone(cast: Cast) -> Text:
     holds = groups.municipality_group(cast.old_home, cast.since, legacy=True)
     home_holds = groups.address_group(groups.HOME, cast.old_home, cast.since)
     return join(
-        groups.municipality_group(cast.new_home, cast.on, ',"voimassaolevatTiedot":[', holds, "]", attribute="POISTETTU", legacy=True),
+        groups.municipality_group(
+            cast.new_home,
+            cast.on,
+            ',"voimassaolevatTiedot":[',
+            holds,
+            "]",
+            attribute="POISTETTU",
+            legacy=True,
+        ),
         ",",
         groups.municipality_group(cast.old_home, cast.since, attribute="LISATIETO"),
         ",",
-        _with_holding(groups.address_group(groups.HOME, cast.new_home, cast.on, attribute="POISTETTU"), home_holds),
+        _with_holding(
+            groups.address_group(groups.HOME, cast.new_home, cast.on, attribute="POISTETTU"),
+            home_holds,
+        ),
         ",",
-        groups.address_group(groups.HOME, cast.old_home, cast.since, cast.on - 1, attribute="KORJATTAVA"),
+        groups.address_group(
+            groups.HOME, cast.old_home, cast.since, cast.on - 1, attribute="KORJATTAVA"
+        ),
         ",",
         groups.address_group(groups.HOME, cast.old_home, cast.since, attribute="KORJATTU"),
     )
@@ -99,7 +118,12 @@ def _family_name(cast: Cast, before: Text, after: Text) -> Text:
         ",",
         groups.name_history("NYKYINEN_SUKUNIMI", after, start, attribute="LISATTY"),
         ",",
-        groups.name_history("EDELLINEN_SUKUNIMI", before, groups.date_field("loppupv", cast.on), attribute="MUUTETTU"),
+        groups.name_history(
+            "EDELLINEN_SUKUNIMI",
+            before,
+            groups.date_field("loppupv", cast.on),
+            attribute="MUUTETTU",
+        ),
     )
 
 
@@ -123,7 +147,9 @@ def _given_name(cast: Cast) -> Text:
         ",",
         groups.name_history("NYKYINEN_ETUNIMI", cast.given, start, attribute="LISATTY"),
         ",",
-        groups.name_history("EDELLINEN_ETUNIMI", before, groups.date_field("loppupv", cast.on), attribute="MUUTETTU"),
+        groups.name_history(
+            "EDELLINEN_ETUNIMI", before, groups.date_field("loppupv", cast.on), attribute="MUUTETTU"
+        ),
     )
 
 
@@ -228,7 +254,9 @@ def _lifted_with_address(cast: Cast) -> Text:
 
 def _newborn(cast: Cast) -> Text:
     return join(
-        groups.group("SYNTYMAPAIVA", ',"syntymapv":', json_date(cast.people.birth), attribute="LISATTY"),
+        groups.group(
+            "SYNTYMAPAIVA", ',"syntymapv":', json_date(cast.people.birth), attribute="LISATTY"
+        ),
         ",",
         groups.sex_group(cast.people.sex),
         ",",
@@ -239,12 +267,20 @@ def _newborn(cast: Cast) -> Text:
 
 
 def _impossible_date(cast: Cast) -> Text:
-    address = groups.without_last_brace(groups.address_group(groups.HOME, cast.new_home, cast.on, attribute="LISATTY"))
+    address = groups.without_last_brace(
+        groups.address_group(groups.HOME, cast.new_home, cast.on, attribute="LISATTY")
+    )
     return groups.with_impossible_start(join(address, "}"))
 
 
 def _email(cast: Cast) -> Text:
-    return groups.group("SAHKOPOSTIOSOITE", ',"sahkopostiosoite":"', cast.email, '","lajikoodi":"1"', attribute="LISATTY")
+    return groups.group(
+        "SAHKOPOSTIOSOITE",
+        ',"sahkopostiosoite":"',
+        cast.email,
+        '","lajikoodi":"1"',
+        attribute="LISATTY",
+    )
 
 
 def _language(cast: Cast) -> Text:
@@ -257,7 +293,9 @@ def _language(cast: Cast) -> Text:
 
 
 def _temporary(cast: Cast) -> Text:
-    return groups.address_group("TILAPAINEN_KOTIMAINEN_OSOITE", cast.new_home, cast.on, attribute="LISATTY")
+    return groups.address_group(
+        "TILAPAINEN_KOTIMAINEN_OSOITE", cast.new_home, cast.on, attribute="LISATTY"
+    )
 
 
 def _postal(cast: Cast) -> Text:
@@ -278,19 +316,34 @@ def _postal(cast: Cast) -> Text:
 
 def _prohibition(attribute: str) -> Callable[[Cast], Text]:
     def message(cast: Cast) -> Text:
-        kind = pick(_PROHIBITIONS, np.where(cast.rng.random(len(cast.people)) < 0.6, 0, cast.people.person % 5))
-        return join('{"tietoryhma":"', kind, f'","muutosattribuutti":"{attribute}"', groups.date_field("alkupv", cast.on), "}")
+        kind = pick(
+            _PROHIBITIONS,
+            np.where(cast.rng.random(len(cast.people)) < 0.6, 0, cast.people.person % 5),
+        )
+        return join(
+            '{"tietoryhma":"',
+            kind,
+            f'","muutosattribuutti":"{attribute}"',
+            groups.date_field("alkupv", cast.on),
+            "}",
+        )
 
     return message
 
 
 def _abroad(cast: Cast) -> Text:
-    return join(groups.foreign_group(cast.people.person % 6, cast.on, attribute="LISATTY"), ",", _old_address_ends(cast))
+    return join(
+        groups.foreign_group(cast.people.person % 6, cast.on, attribute="LISATTY"),
+        ",",
+        _old_address_ends(cast),
+    )
 
 
 def _call_name(cast: Cast) -> Text:
     second = cast.people.second
-    name = groups.given_text(np.where(second >= 0, second, cast.people.given), np.full(len(second), -1))
+    name = groups.given_text(
+        np.where(second >= 0, second, cast.people.given), np.full(len(second), -1)
+    )
     return groups.group(
         "KUTSUMANIMI",
         ',"nimilaji":"NYKYINEN_KUTSUMANIMI","nimi":"',

@@ -18,7 +18,9 @@ SHARE = 0.03
 _LANGUAGES = vocabulary(["fi", "sv", "en"])
 
 
-def draw_edits(chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence) -> Records | None:
+def draw_edits(
+    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
+) -> Records | None:
     """The edits of the chunk's customers; None where there are none."""
     rng, days = chunk.rng("edits"), chunk.days
     customers = np.flatnonzero(people.kind == CUSTOMER)
@@ -52,4 +54,6 @@ def draw_edits(chunk: Chunk, people: People, points: ContactPoints, book: Contac
         changes,
         "}",
     )
-    return Records(text, day, pa.nulls(count, pa.string()), people.person[who], planting.case, day_no)
+    return Records(
+        text, day, pa.nulls(count, pa.string()), people.person[who], planting.case, day_no
+    )

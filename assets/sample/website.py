@@ -72,16 +72,58 @@ _WINDOWS, _MAC, _ANDROID, _IOS = (
 )
 _DEVICES = vocabulary(
     [
-        _device("Smartphone", "Samsung", "Galaxy S21", _ANDROID, "Chrome Mobile", "126.0", "CM", "360x800"),
+        _device(
+            "Smartphone",
+            "Samsung",
+            "Galaxy S21",
+            _ANDROID,
+            "Chrome Mobile",
+            "126.0",
+            "CM",
+            "360x800",
+        ),
         _device("Smartphone", "Apple", "iPhone", _IOS, "Mobile Safari", "17.5", "MF", "390x844"),
-        _device("Smartphone", "OnePlus", "Nord", _ANDROID, "Firefox Mobile", "127.0", "FM", "412x915"),
-        _device("Smartphone", "Xiaomi", "Redmi Note 12", _ANDROID, "Samsung Browser", "25.0", "SB", "393x873"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Chrome", "126.0", "CH", "1366x768"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Microsoft Edge", "125.0", "PS", "1920x1080"),
-        _device("Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Firefox", "127.0", "FF", "1536x864"),
+        _device(
+            "Smartphone", "OnePlus", "Nord", _ANDROID, "Firefox Mobile", "127.0", "FM", "412x915"
+        ),
+        _device(
+            "Smartphone",
+            "Xiaomi",
+            "Redmi Note 12",
+            _ANDROID,
+            "Samsung Browser",
+            "25.0",
+            "SB",
+            "393x873",
+        ),
+        _device(
+            "Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Chrome", "126.0", "CH", "1366x768"
+        ),
+        _device(
+            "Desktop",
+            "Unknown",
+            "Generic Desktop",
+            _WINDOWS,
+            "Microsoft Edge",
+            "125.0",
+            "PS",
+            "1920x1080",
+        ),
+        _device(
+            "Desktop", "Unknown", "Generic Desktop", _WINDOWS, "Firefox", "127.0", "FF", "1536x864"
+        ),
         _device("Desktop", "Apple", "Generic Desktop", _MAC, "Safari", "17.4", "SF", "1440x900"),
         _device("Tablet", "Apple", "iPad", _IOS, "Mobile Safari", "16.7", "MF", "820x1180"),
-        _device("Tablet", "Samsung", "Galaxy Tab A8", _ANDROID, "Chrome Mobile", "120.0", "CM", "800x1280"),
+        _device(
+            "Tablet",
+            "Samsung",
+            "Galaxy Tab A8",
+            _ANDROID,
+            "Chrome Mobile",
+            "120.0",
+            "CM",
+            "800x1280",
+        ),
     ]
 )
 
@@ -89,7 +131,11 @@ _DEVICES = vocabulary(
 def _referrer(kind: str, label: str, name: str | None, url: str | None, keyword: str | None) -> str:
     values = ",".join(
         f'"{field}":{"null" if value is None else json_text(value)}'
-        for field, value in (("referrerName", name), ("referrerUrl", url), ("referrerKeyword", keyword))
+        for field, value in (
+            ("referrerName", name),
+            ("referrerUrl", url),
+            ("referrerKeyword", keyword),
+        )
     )
     return f'"referrerType":"{kind}","referrerTypeName":"{label}",{values}'
 
@@ -97,9 +143,19 @@ def _referrer(kind: str, label: str, name: str | None, url: str | None, keyword:
 _REFERRERS = vocabulary(
     [
         _referrer("direct", "Direct Entry", None, None, None),
-        _referrer("search", "Search Engines", "Google", "https://www.google.com/", "Keyword not defined"),
-        _referrer("search", "Search Engines", "Bing", "https://www.bing.com/search", "sähkösopimus vertailu"),
-        _referrer("website", "Websites", "blogi.example.org", "https://blogi.example.org/artikkeli", None),
+        _referrer(
+            "search", "Search Engines", "Google", "https://www.google.com/", "Keyword not defined"
+        ),
+        _referrer(
+            "search",
+            "Search Engines",
+            "Bing",
+            "https://www.bing.com/search",
+            "sähkösopimus vertailu",
+        ),
+        _referrer(
+            "website", "Websites", "blogi.example.org", "https://blogi.example.org/artikkeli", None
+        ),
         _referrer("campaign", "Campaigns", "kevat-2026", None, "uutiskirje"),
         _referrer("social", "Social Networks", "Facebook", "https://l.facebook.com/", None),
     ]
@@ -116,7 +172,8 @@ _LANGUAGES = vocabulary(
 )
 _NOWHERE = '"region":null,"city":null,"latitude":null,"longitude":null'
 _CITIES = vocabulary(
-    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},"latitude":"{row["latitude"]}","longitude":"{row["longitude"]}"' for row in towns()
+    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},"latitude":"{row["latitude"]}","longitude":"{row["longitude"]}"'
+    for row in towns()
 )
 
 
@@ -129,7 +186,10 @@ def mixed(values: Ints, salt: int) -> np.ndarray:
 
 def hexadecimal(values: np.ndarray) -> Text:
     """64-bit numbers as 16 hexadecimal digits."""
-    quarters = [((values >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64) for shift in (48, 32, 16, 0)]
+    quarters = [
+        ((values >> np.uint64(shift)) & np.uint64(0xFFFF)).astype(np.int64)
+        for shift in (48, 32, 16, 0)
+    ]
     return join(*(pick(_HEX, quarter) for quarter in quarters))
 
 
@@ -173,7 +233,9 @@ class _Visits:
         last, actions = self.actions.last_second(), self.actions
         duration = choose(self.is_case("visit_negative_duration"), -5, last - self.start)
         quote = only(self.is_case("visit_numbers_as_text"), '"')
-        local_start = self.start + choose(self.is_case("visit_misleading_local_time"), -11 * 3600, 2 * 3600)
+        local_start = self.start + choose(
+            self.is_case("visit_misleading_local_time"), -11 * 3600, 2 * 3600
+        )
         local_last = last + (local_start - self.start)
         times = join(
             '"serverTimestamp":',
@@ -196,7 +258,10 @@ class _Visits:
             quote,
             number(self.site),
             quote,
-            only(~self.is_case("visit_without_id"), join(',"idVisit":', quote, number(self.identity), quote)),
+            only(
+                ~self.is_case("visit_without_id"),
+                join(',"idVisit":', quote, number(self.identity), quote),
+            ),
             ',"visitIp":"',
             self.columns["ip"],
             '","visitorId":"',
@@ -248,22 +313,35 @@ class _Visits:
         )
 
     def records(self, people: People) -> Records:
-        key = only(~self.is_case("visit_without_id"), join(number(self.site), "|", number(self.identity)))
+        key = only(
+            ~self.is_case("visit_without_id"), join(number(self.site), "|", number(self.identity))
+        )
         about = self.start // 86_400
-        return Records(self.text(), self.day, nullable(key), people.person[self.who], self.case, about)
+        return Records(
+            self.text(), self.day, nullable(key), people.person[self.who], self.case, about
+        )
 
 
 def _addresses(rng: np.random.Generator, people: People, who: Ints, planting: Planting) -> Text:
     """A household's IP address, from the blocks that are for documentation only."""
-    home = mixed(people.person[who] - (who - np.searchsorted(people.household, people.household[who])), 23).astype(np.int64)
+    home = mixed(
+        people.person[who] - (who - np.searchsorted(people.household, people.household[who])), 23
+    ).astype(np.int64)
     masked = planting.has("visit_masked_ip")
     host = choose(masked, 0, 1 + np.abs(home // 7) % 254)
     four = join(pick(_NETWORKS, np.abs(home) % 3), number(host))
-    six = join("2001:db8:", pick(_HEX, np.abs(home // 11) % 65_536), "::", pick(_HEX, rng.integers(1, 65_536, len(who))))
+    six = join(
+        "2001:db8:",
+        pick(_HEX, np.abs(home // 11) % 65_536),
+        "::",
+        pick(_HEX, rng.integers(1, 65_536, len(who))),
+    )
     return either(planting.has("visit_ipv6"), six, four)
 
 
-def draw_visits(chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence) -> tuple[Records | None, Ints]:
+def draw_visits(
+    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
+) -> tuple[Records | None, Ints]:
     """The visits, and the rows of the people who have made any."""
     rng, days = chunk.rng("visits"), chunk.days
     share, often = np.zeros(4), np.zeros(4)
@@ -279,13 +357,22 @@ def draw_visits(chunk: Chunk, people: People, points: ContactPoints, book: Conta
     customers = people.kind[who] == CUSTOMER
     known = book.record_id[who] >= 0
     for case in _DEFECTS:
-        planting.rows(case, customers if case == "visit_customer_as_user" else known if case == "visit_email_as_user" else None)
+        planting.rows(
+            case,
+            customers
+            if case == "visit_customer_as_user"
+            else known
+            if case == "visit_email_as_user"
+            else None,
+        )
     day = days.bulk(rng, count, 0.4)
     old = planting.has("visit_over_25_months")
     day[old] = 0
     age = np.minimum(rng.exponential(120, count), 700).astype(np.int64)
     age[old] = rng.integers(790, 1_250, int(old.sum()))
-    start = (days.day_no[day] - 1 - choose(day == 0, age, 0)) * 86_400 + rng.integers(0, 84_000, count)
+    start = (days.day_no[day] - 1 - choose(day == 0, age, 0)) * 86_400 + rng.integers(
+        0, 84_000, count
+    )
     device_no = rng.integers(0, 2, count) * (rng.random(count) < 0.4)
     identity = numbers.take(count)
     email = join('"', points.email.take(pa.array(who)), '"')
@@ -299,7 +386,12 @@ def draw_visits(chunk: Chunk, people: People, points: ContactPoints, book: Conta
         "visitor": visitor_id(people.person[who], device_no),
         "fingerprint": hexadecimal(mixed(people.person[who] * 2 + device_no, 41)),
         "user": user,
-        "referrer": pick(_REFERRERS, np.searchsorted(_REFERRER_SHARES, rng.random(count) * _REFERRER_SHARES[-1], side="right")),
+        "referrer": pick(
+            _REFERRERS,
+            np.searchsorted(
+                _REFERRER_SHARES, rng.random(count) * _REFERRER_SHARES[-1], side="right"
+            ),
+        ),
         "language": pick(_LANGUAGES, people.language[who]),
         "place": either(planting.has("visit_located"), pick(_CITIES, city), _NOWHERE),
     }
@@ -327,17 +419,37 @@ def draw_visits(chunk: Chunk, people: People, points: ContactPoints, book: Conta
     running = np.flatnonzero(label == CODE["visit_to_be_reexported"])
     longer = visits.take(
         running,
-        Actions(*(pc.take(value, pa.array(running)) if isinstance(value, pa.Array) else value[running] for value in vars(actions).values())),
+        Actions(
+            *(
+                pc.take(value, pa.array(running)) if isinstance(value, pa.Array) else value[running]
+                for value in vars(actions).values()
+            )
+        ),
     )
     first = visits.take(running, actions.shortened(running))
     rest = np.flatnonzero(label != CODE["visit_to_be_reexported"])
     planting.label("website_only", people.kind[who] == WEBSITE_ONLY)
     everything = visits.records(people)
-    everything = _assembled(chunk, rng, everything, first=first.records(people), longer=longer.records(people), rest=rest)
+    everything = _assembled(
+        chunk,
+        rng,
+        everything,
+        first=first.records(people),
+        longer=longer.records(people),
+        rest=rest,
+    )
     return everything, visitors
 
 
-def _assembled(chunk: Chunk, rng: np.random.Generator, everything: Records, *, first: Records, longer: Records, rest: Ints) -> Records:
+def _assembled(
+    chunk: Chunk,
+    rng: np.random.Generator,
+    everything: Records,
+    *,
+    first: Records,
+    longer: Records,
+    rest: Ints,
+) -> Records:
     """All visits with the re-exported ones twice (short, then long), error elements and exact duplicates."""
     longer.day[:] = chunk.days.next(longer.day)
     longer.case[:] = CODE["visit_reexported_longer"]
@@ -354,4 +466,6 @@ def _assembled(chunk: Chunk, rng: np.random.Generator, everything: Records, *, f
     plain = everything.take(rest)
     twice = rng.permutation(np.flatnonzero(plain.case == NO_CASE))
     twice = twice[: chunk.wanted("visit_exact_duplicate")]
-    return Records.concat([first, plain, longer, failed]).with_duplicates(twice + len(first), "visit_exact_duplicate")
+    return Records.concat([first, plain, longer, failed]).with_duplicates(
+        twice + len(first), "visit_exact_duplicate"
+    )

@@ -101,7 +101,9 @@ _BODIES = (
 _EMOJI_BODIES = vocabulary(_search(index, keyword) for index, keyword in enumerate(_EMOJI))
 _BODY_START = np.cumsum([0, *(len(bodies) for bodies in _BODIES)])
 _KIND_SHARES = np.cumsum([0.56, 0.20, 0.15, 0.09])
-_ALL = vocabulary([text for bodies in _BODIES for text in bodies.to_pylist()] + _EMOJI_BODIES.to_pylist())
+_ALL = vocabulary(
+    [text for bodies in _BODIES for text in bodies.to_pylist()] + _EMOJI_BODIES.to_pylist()
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,16 @@ class Actions:
     identity: Ints  # a number for each visit, another for each
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, start: Ints, *, orders: Mask, absurd: Mask, emoji: Mask, identity: Ints) -> Actions:
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        start: Ints,
+        *,
+        orders: Mask,
+        absurd: Mask,
+        emoji: Mask,
+        identity: Ints,
+    ) -> Actions:
         """Two to four actions for each visit that starts at these epoch seconds."""
         count = len(start)
         shape = (count, MOST_ACTIONS)
@@ -125,14 +136,23 @@ class Actions:
         body = np.empty(shape, np.int64)
         for slot in range(MOST_ACTIONS):
             sizes = np.array([len(bodies) for bodies in _BODIES])
-            body[:, slot] = _BODY_START[kind[:, slot]] + np.floor(rng.random(count) * sizes[kind[:, slot]]).astype(np.int64)
+            body[:, slot] = _BODY_START[kind[:, slot]] + np.floor(
+                rng.random(count) * sizes[kind[:, slot]]
+            ).astype(np.int64)
         kind[emoji, 1] = SEARCH
         body[emoji, 1] = _BODY_START[-1] + rng.integers(0, len(_EMOJI), int(emoji.sum()))
         kind[orders | absurd, 1] = ORDER
         gaps = np.floor(rng.exponential(70, shape)).astype(np.int64) + 2
         gaps[:, 0] = 0
         revenue = either(absurd, "9999999999", money(rng.integers(900, 60_000, count)))
-        return cls(rng.integers(2, MOST_ACTIONS + 1, count), kind, body, start[:, None] + np.cumsum(gaps, 1), revenue, identity)
+        return cls(
+            rng.integers(2, MOST_ACTIONS + 1, count),
+            kind,
+            body,
+            start[:, None] + np.cumsum(gaps, 1),
+            revenue,
+            identity,
+        )
 
     def shortened(self, rows: Ints) -> Actions:
         """The first two actions of these visits: what was known while they were still going on."""
@@ -168,7 +188,11 @@ class Actions:
                 number(self.how_many),
                 ',"itemDetails":[]',
             )
-            body = either(self.kind[:, slot] == ORDER, order, pick(_ALL, self.body[:, slot])) if slot == 1 else pick(_ALL, self.body[:, slot])
+            body = (
+                either(self.kind[:, slot] == ORDER, order, pick(_ALL, self.body[:, slot]))
+                if slot == 1
+                else pick(_ALL, self.body[:, slot])
+            )
             action = join(
                 "," if slot else "",
                 "{",

@@ -59,11 +59,17 @@ class _Delivery:
 
     def append(self, records: Records) -> None:
         text = join(self.format.separator, records.text)
-        offsets = np.frombuffer(text.buffers()[1], np.int32)[text.offset : text.offset + len(text) + 1]
+        offsets = np.frombuffer(text.buffers()[1], np.int32)[
+            text.offset : text.offset + len(text) + 1
+        ]
         data = memoryview(text.buffers()[2])[offsets[0] : offsets[-1]]
         if self.records == 0:
             data = data[len(self.format.separator.encode()) :]
-        self.write(data if self.format.encoding == "utf-8" else str(data, "utf-8").encode(self.format.encoding))
+        self.write(
+            data
+            if self.format.encoding == "utf-8"
+            else str(data, "utf-8").encode(self.format.encoding)
+        )
         self.records += len(records)
         self.first = min(self.first, int(records.about.min()))
         self.last = max(self.last, int(records.about.max()))
@@ -119,7 +125,9 @@ class DeliveryWriter:
         while start < len(records):
             delivery = self._open(form, day)
             stop = min(len(records), start + form.largest - delivery.records)
-            delivery.append(records if stop - start == len(records) else records.take(np.arange(start, stop)))
+            delivery.append(
+                records if stop - start == len(records) else records.take(np.arange(start, stop))
+            )
             start = stop
             if delivery.records >= form.largest:
                 self._close(form, day)
@@ -165,7 +173,11 @@ class DeliveryWriter:
 
     def redeliver(self, form: Format, day: int, again: int) -> None:
         """Send all files of a dataset and day once more on a later day, byte for byte, under another name."""
-        earlier = [delivery for done, delivery in self._done if done == day and delivery.format is form and delivery.records]
+        earlier = [
+            delivery
+            for done, delivery in self._done
+            if done == day and delivery.format is form and delivery.records
+        ]
         for number, delivery in enumerate(earlier, 1):
             folder = self._inbox / form.source / self._days.of(again).isoformat()
             folder.mkdir(parents=True, exist_ok=True)
@@ -179,7 +191,9 @@ class DeliveryWriter:
         for truth in self._to_repeat.pop((form.name, day), []):
             names = pa.repeat(REDELIVERY.name, len(truth))
             on = pa.repeat(pa.scalar(self._days.of(again), pa.date32()), len(truth))
-            self._truth_rows.append(truth.set_column(3, "delivery_day", on).set_column(5, "case", names))
+            self._truth_rows.append(
+                truth.set_column(3, "delivery_day", on).set_column(5, "case", names)
+            )
 
     def flush_truth(self) -> None:
         """Write the truth gathered so far, as one row group."""

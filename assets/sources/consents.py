@@ -41,7 +41,10 @@ def _letter(place: int) -> str:
 
 
 def _tenths(first: int) -> str:
-    return " + ".join(f"{_letter(place)} * {64 ** (first + 5 - place)}::BIGINT" for place in range(first, first + 6))
+    return " + ".join(
+        f"{_letter(place)} * {64 ** (first + 5 - place)}::BIGINT"
+        for place in range(first, first + 6)
+    )
 
 
 def _consented(purpose: int) -> str:
@@ -49,7 +52,10 @@ def _consented(purpose: int) -> str:
     return f"({_letter(letter + 1)} >> {5 - bit}) % 2 = 1"
 
 
-_TCF_GRANTS = " ".join(f"WHEN '{purpose}' THEN {' AND '.join(_consented(one) for one in needed)}" for purpose, needed in TCF_PURPOSES.items())
+_TCF_GRANTS = " ".join(
+    f"WHEN '{purpose}' THEN {' AND '.join(_consented(one) for one in needed)}"
+    for purpose, needed in TCF_PURPOSES.items()
+)
 
 _PREPARE = (
     # A time without an offset is nobody's: it is not read.

@@ -22,7 +22,17 @@ _REMARK = dict.fromkeys(
 )  # fmt: skip
 _REPORT = json.dumps(
     {
-        **dict.fromkeys(["socialSecurityNumber", "businessId", "dateOfBirth", "creditClass", "scale", "purposeCode"], "VARCHAR"),
+        **dict.fromkeys(
+            [
+                "socialSecurityNumber",
+                "businessId",
+                "dateOfBirth",
+                "creditClass",
+                "scale",
+                "purposeCode",
+            ],
+            "VARCHAR",
+        ),
         "remarks": [_REMARK],
     }
 )
@@ -62,7 +72,9 @@ _PREPARE = (
 )
 
 _DATES = ("remarkDate", "remarkPaidDate", "remarkExpiresDate", "remarkValidToDate")
-_READABLE = " AND ".join(f"(filled(remark.{name}) IS NULL OR date_part_of(remark.{name}) IS NOT NULL)" for name in _DATES)
+_READABLE = " AND ".join(
+    f"(filled(remark.{name}) IS NULL OR date_part_of(remark.{name}) IS NOT NULL)" for name in _DATES
+)
 
 _VENDOR = f"""
     WITH marked AS (
@@ -108,7 +120,11 @@ SOURCE = Source(
             told=json.loads(_REPORT),
             vendor=CreditRecord,
             vendor_query=_VENDOR,
-            frames=(Frame(CreditReports, _REPORTS), Frame(CreditMarks, _MARKS), Frame(Identifiers, _IDENTIFIERS)),
+            frames=(
+                Frame(CreditReports, _REPORTS),
+                Frame(CreditMarks, _MARKS),
+                Frame(Identifiers, _IDENTIFIERS),
+            ),
         ),
     ),
 )

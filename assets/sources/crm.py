@@ -11,7 +11,17 @@ import json
 
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.crm import ContactRecord, ContractRecord, OrderRecord
-from schemas.staged import Addresses, CompanyContacts, ContactPoints, Contracts, Identifiers, MarketingChoices, Names, Orders, Persons
+from schemas.staged import (
+    Addresses,
+    CompanyContacts,
+    ContactPoints,
+    Contracts,
+    Identifiers,
+    MarketingChoices,
+    Names,
+    Orders,
+    Persons,
+)
 
 _CONTACT = json.dumps(
     dict.fromkeys(
@@ -26,7 +36,16 @@ _CONTACT = json.dumps(
 _CONTRACT_FIELDS = (
     "contract_number", "contact_id", "customer_number", "identity_code", "product", "status", "starts_on", "ends_on", "monthly_fee", "currency", "updated_at",
 )  # fmt: skip
-_ORDER_FIELDS = ("order_number", "contact_id", "customer_number", "ordered_at", "status", "amount", "currency", "items")
+_ORDER_FIELDS = (
+    "order_number",
+    "contact_id",
+    "customer_number",
+    "ordered_at",
+    "status",
+    "amount",
+    "currency",
+    "items",
+)
 
 _MACROS = (
     # Both formats occur in one export; a day without a time is midnight.
@@ -82,7 +101,8 @@ _LANGUAGES = {
     "en": "en|eng|english|englanti|engelska",
 }
 _LANGUAGE = " ".join(
-    f"""WHEN regexp_full_match(lower(filled(row."Preferred language")), '({words})([-_ (].*)?') THEN '{code}'""" for code, words in _LANGUAGES.items()
+    f"""WHEN regexp_full_match(lower(filled(row."Preferred language")), '({words})([-_ (].*)?') THEN '{code}'"""
+    for code, words in _LANGUAGES.items()
 )
 
 _CONTACT_PERSONS = f"""
@@ -239,13 +259,17 @@ SOURCE = Source(
             identify=_IDENTIFY.format(
                 number="contract_number",
                 type="contract_number",
-                more=_MORE + ", identifier('identity_code', identity_code_canonical(filled(payload ->> '$.identity_code')))",
+                more=_MORE
+                + ", identifier('identity_code', identity_code_canonical(filled(payload ->> '$.identity_code')))",
             ),
             prepare=_prepare(_CONTRACT_FIELDS),
             told=dict.fromkeys(_CONTRACT_FIELDS, "VARCHAR"),
             vendor=ContractRecord,
             vendor_query=_CONTRACT_VENDOR,
-            frames=(Frame(Contracts, _CONTRACTS), Frame(Identifiers, _party("contract_number"), essential=False)),
+            frames=(
+                Frame(Contracts, _CONTRACTS),
+                Frame(Identifiers, _party("contract_number"), essential=False),
+            ),
         ),
         Dataset(
             name="orders",
@@ -256,7 +280,10 @@ SOURCE = Source(
             told=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),
             vendor=OrderRecord,
             vendor_query=_ORDER_VENDOR,
-            frames=(Frame(Orders, _ORDERS), Frame(Identifiers, _party("order_number"), essential=False)),
+            frames=(
+                Frame(Orders, _ORDERS),
+                Frame(Identifiers, _party("order_number"), essential=False),
+            ),
         ),
     ),
 )

@@ -65,7 +65,11 @@ _FIELDS: dict[str, object] = {
     "turvakiellonAlaisetKentat": ["VARCHAR"],
 }
 _GROUP = {"tietoryhma": "VARCHAR", "muutosattribuutti": "VARCHAR", **_FIELDS}
-_TOLD: dict[str, object] = {"henkilotunnus": "VARCHAR", "muutospv": "VARCHAR", "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}]}
+_TOLD: dict[str, object] = {
+    "henkilotunnus": "VARCHAR",
+    "muutospv": "VARCHAR",
+    "tietoryhmat": [{**_GROUP, "voimassaolevatTiedot": [_FIELDS]}],
+}
 _MESSAGE = json.dumps(_TOLD)
 
 _MINIMISE = f"""
@@ -315,6 +319,11 @@ SOURCE = Source(
     description="Basic data and changes of persons from the Finnish population register (DVV)",
     datasets=(
         _dataset("perustiedot", "identity_code_canonical(code)", "true", sequence_key=None),
-        _dataset("muutokset", "NULL", "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)", sequence_key="viimeisinKirjausavain"),
+        _dataset(
+            "muutokset",
+            "NULL",
+            "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)",
+            sequence_key="viimeisinKirjausavain",
+        ),
     ),
 )

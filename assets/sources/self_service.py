@@ -10,7 +10,16 @@ import json
 
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.self_service import CorrectionRecord, EditRecord
-from schemas.staged import RECTIFIABLE, Addresses, CompanyContacts, ContactPoints, Corrections, Identifiers, Names, Persons
+from schemas.staged import (
+    RECTIFIABLE,
+    Addresses,
+    CompanyContacts,
+    ContactPoints,
+    Corrections,
+    Identifiers,
+    Names,
+    Persons,
+)
 
 SUBJECTS = ("identity_code", "customer_number", "contact_id", "email", "phone")
 _EDIT = {
@@ -20,7 +29,16 @@ _EDIT = {
     "subject_key": "VARCHAR",
     "changes": dict.fromkeys(RECTIFIABLE, "VARCHAR"),
 }
-_CORRECTION_FIELDS = ("made_at", "request_id", "subject_key_type", "subject_key", "attribute", "value", "overrides", "replaces")
+_CORRECTION_FIELDS = (
+    "made_at",
+    "request_id",
+    "subject_key_type",
+    "subject_key",
+    "attribute",
+    "value",
+    "overrides",
+    "replaces",
+)
 # Nothing of a name or an address stands alone: the golden row takes it from one source as a whole.
 WHOLE = (("given_names", "family_name"), ("street", "postcode", "town"))
 
@@ -79,8 +97,14 @@ _EDITS = (
     }""",
 )
 
-_TOGETHER = " AND ".join(f"({' + '.join(f'({one} IS NOT NULL)::INTEGER' for one in group)}) IN (0, {len(group)})" for group in WHOLE)
-_FINE = " AND ".join(f"fits('{one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)" for one in RECTIFIABLE)
+_TOGETHER = " AND ".join(
+    f"({' + '.join(f'({one} IS NOT NULL)::INTEGER' for one in group)}) IN (0, {len(group)})"
+    for group in WHOLE
+)
+_FINE = " AND ".join(
+    f"fits('{one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)"
+    for one in RECTIFIABLE
+)
 _EDIT_VENDOR = f"""
     SELECT record_no, said_at IS NOT NULL AS time_readable, subject_known,
         coalesce(changes_type = 'OBJECT', false) AND coalesce({" OR ".join(f"{one} IS NOT NULL" for one in RECTIFIABLE)}, false)
@@ -108,7 +132,9 @@ _ADDRESSES = f"""
     SELECT {_C}, 5 AS position, 'postal' AS kind, 'state' AS op, street, NULL::VARCHAR AS street_sv, postcode, town, NULL::VARCHAR AS town_sv,
         NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM edits WHERE street IS NOT NULL"""
-_COMPANIES = f"SELECT {_C}, 6 AS position, company_name, job_title FROM edits WHERE company_name IS NOT NULL"
+_COMPANIES = (
+    f"SELECT {_C}, 6 AS position, company_name, job_title FROM edits WHERE company_name IS NOT NULL"
+)
 _IDENTIFIERS = f"SELECT {_C}, 7 AS position, kind AS type, subject AS value, NULL::VARCHAR AS replaced_by FROM {{0}} WHERE subject_known"
 
 _CORRECTIONS = (
@@ -135,7 +161,9 @@ _CORRECTED = f"""
 
 # Of someone under protected identity no address stays, whichever way it is told.
 _PLACES = ("street", "postcode", "town", "country")
-_PLACELESS_EDIT = f"json_merge_patch(payload, '{json.dumps({'changes': dict.fromkeys(_PLACES)})}')::VARCHAR"
+_PLACELESS_EDIT = (
+    f"json_merge_patch(payload, '{json.dumps({'changes': dict.fromkeys(_PLACES)})}')::VARCHAR"
+)
 _PLACELESS_CORRECTION = f"CASE WHEN (payload ->> '$.attribute') IN {_PLACES} THEN json_merge_patch(payload, '{{\"value\": null}}')::VARCHAR ELSE payload END"
 
 SOURCE = Source(
@@ -146,7 +174,9 @@ SOURCE = Source(
             name="edits",
             format="json_lines",
             without_location=_PLACELESS_EDIT,
-            identify=_IDENTIFY.format(email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"),
+            identify=_IDENTIFY.format(
+                email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"
+            ),
             prepare=_EDITS,
             told=_EDIT,
             vendor=EditRecord,
@@ -172,7 +202,10 @@ SOURCE = Source(
             told=dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"),
             vendor=CorrectionRecord,
             vendor_query=_CORRECTION_VENDOR,
-            frames=(Frame(Corrections, _CORRECTED), Frame(Identifiers, _IDENTIFIERS.format("corrected_values"))),
+            frames=(
+                Frame(Corrections, _CORRECTED),
+                Frame(Identifiers, _IDENTIFIERS.format("corrected_values")),
+            ),
         ),
     ),
 )

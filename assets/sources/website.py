@@ -36,11 +36,26 @@ _VISIT = json.dumps(
 
 # IPv4 keeps three octets; IPv6 three groups, or fewer where zeros are left out before the third.
 _FOUR = (r'("visitIp"\s*:\s*"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})\.[0-9]{1,3}"', r'\1.0"')
-_SIX = (r'("visitIp"\s*:\s*"[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):[0-9a-fA-F:.]*"', r'\1::"')
+_SIX = (
+    r'("visitIp"\s*:\s*"[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}):[0-9a-fA-F:.]*"',
+    r'\1::"',
+)
 _SHORT_SIX = (r'("visitIp"\s*:\s*"(?:(?:[0-9a-fA-F]{1,4}:){1,2}|:)):[0-9a-fA-F:.]*"', r'\1:"')
 _SIX_OR_NONE = r'"visitIp"\s*:\s*("[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]*"|""|null)'
 # Where Matomo thinks that the visitor is: its value becomes null, every other byte stays as it came.
-_PLACE = ("latitude", "longitude", "city", "region", "regionCode", "location", "country", "countryCode", "countryFlag", "continent", "continentCode")
+_PLACE = (
+    "latitude",
+    "longitude",
+    "city",
+    "region",
+    "regionCode",
+    "location",
+    "country",
+    "countryCode",
+    "countryFlag",
+    "continent",
+    "continentCode",
+)
 _PLACE_KEY = rf'"({"|".join(_PLACE)})"\s*:\s*'
 
 
@@ -58,7 +73,9 @@ def _minimised() -> str:
         WHEN regexp_matches(payload, '{_FOUR[0]}') THEN {_replaced("payload", *_FOUR)}
         WHEN regexp_matches(payload, '{_SIX_OR_NONE}') THEN {_replaced(_replaced("payload", *_SIX), *_SHORT_SIX)}
         ELSE {_without("payload", ("visitIp",))} END"""
-    placeless = _replaced(cut, _PLACE_KEY + r'("(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false)', r'"\1":null')
+    placeless = _replaced(
+        cut, _PLACE_KEY + r'("(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false)', r'"\1":null'
+    )
     return f"CASE WHEN regexp_matches(payload, '{_PLACE_KEY}[\\[{{]') THEN {_without(placeless, _PLACE)} ELSE {placeless} END"
 
 
@@ -134,7 +151,9 @@ def _said(row: str, **columns: str) -> str:
 
 _VISITS = f"""
     SELECT record_no, record_key, person_key, stated_at, 0 AS position, visit, visitor_id, user_id, started_at, duration_s,
-        CASE WHEN regexp_full_match(row.visitIp, '[0-9.]+\\.0|[0-9a-fA-F:]*::') THEN row.visitIp END AS ip, {_CHANNEL} AS channel,
+        CASE WHEN regexp_full_match(row.visitIp, '[0-9.]+\\.0|[0-9a-fA-F:]*::') THEN row.visitIp END AS ip, {
+    _CHANNEL
+} AS channel,
         {
     _said(
         "row",

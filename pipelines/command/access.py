@@ -24,7 +24,11 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @click.command()
 @click.argument("request_id")
 @click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
-@click.option("--lang", type=click.Choice(load_policy().languages), help="Default: the registrant's own, as the register knows it.")
+@click.option(
+    "--lang",
+    type=click.Choice(load_policy().languages),
+    help="Default: the registrant's own, as the register knows it.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     """Write everything that the register holds about the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
@@ -32,8 +36,18 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     with writer(home):
         request = asked(home, request_id, "access")
         released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
-        done = package.access(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone), lang, released)
-        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
+        done = package.access(
+            home,
+            registrant_of(home, request),
+            request_id,
+            out,
+            datetime.now(home.policy.zone),
+            lang,
+            released,
+        )
+        requests.note(
+            home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
+        )
     _tell(done, machine)
 
 
@@ -46,8 +60,12 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
     home = Home(home_path())
     with writer(home):
         request = asked(home, request_id, "portability")
-        done = package.portability(home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone))
-        requests.note(home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files")
+        done = package.portability(
+            home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone)
+        )
+        requests.note(
+            home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
+        )
     _tell(done, machine)
 
 
@@ -55,9 +73,13 @@ def _tell(done: package.Packed, machine: bool) -> None:
     if machine:
         as_json(asdict(done))
         return
-    click.echo(f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, {done.statements} statements, {done.records} records.")
+    click.echo(
+        f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, {done.statements} statements, {done.records} records."
+    )
     if done.withheld_fields or done.withheld_records:
-        click.echo(f"Withheld, because they may tell of others: {done.withheld_fields} fields, {done.withheld_records} records.")
+        click.echo(
+            f"Withheld, because they may tell of others: {done.withheld_fields} fields, {done.withheld_records} records."
+        )
     if done.released:
         click.echo(f"Released by somebody who has looked at them: {done.released}.")
 
@@ -71,9 +93,13 @@ def asked(home: Home, request_id: str, right: str) -> Request:
     if request.right != right:
         raise CommandError(f"the request is one of {request.right}, not of {right}")
     if request.state == "closed":
-        raise CommandError("the request is closed, and what identified its registrant is destroyed: record a new one")
+        raise CommandError(
+            "the request is closed, and what identified its registrant is destroyed: record a new one"
+        )
     if not request.verification:
-        raise CommandError("nobody has verified who asks: `register request verify` with the means, or with a code to a contact that is on file")
+        raise CommandError(
+            "nobody has verified who asks: `register request verify` with the means, or with a code to a contact that is on file"
+        )
     return request
 
 
@@ -81,5 +107,8 @@ def registrant_of(home: Home, request: Request) -> str:
     """The one registrant whom the request certainly means. Raises CommandError when it fits nobody or several, or is in doubt."""
     found = finding.find(home, [request])[request.request_id]
     if len(found.registrants) != 1:
-        raise CommandError(found.unclear or f"request {request.request_id}: nobody in the register is known by what was given")
+        raise CommandError(
+            found.unclear
+            or f"request {request.request_id}: nobody in the register is known by what was given"
+        )
     return found.registrants[0]

@@ -17,13 +17,32 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 @click.command()
-@click.option("--to", "folder", type=FOLDER, help="Folder of backups; default: backups/ in the data root.")
-@click.option("--keep", "number", type=click.IntRange(min=1), help="Destroy all but the newest so many generations afterwards.")
-@click.option("--rotate", "only_rotate", is_flag=True, help="Destroy what is older than the policy's period for backups; make one only if none is left.")
+@click.option(
+    "--to", "folder", type=FOLDER, help="Folder of backups; default: backups/ in the data root."
+)
+@click.option(
+    "--keep",
+    "number",
+    type=click.IntRange(min=1),
+    help="Destroy all but the newest so many generations afterwards.",
+)
+@click.option(
+    "--rotate",
+    "only_rotate",
+    is_flag=True,
+    help="Destroy what is older than the policy's period for backups; make one only if none is left.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Show the generations; make none.")
 @click.option("--destroy", "generation", help="Destroy this generation and its key; make none.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def backup(folder: Path | None, number: int | None, only_rotate: bool, only_list: bool, generation: str | None, machine: bool) -> None:
+def backup(
+    folder: Path | None,
+    number: int | None,
+    only_rotate: bool,
+    only_list: bool,
+    generation: str | None,
+    machine: bool,
+) -> None:
     """Back up lake, requests and pepper as a new generation, sealed with a key of its own in secrets/backup-keys/.
 
     Then those that are older than the policy's period for backups are destroyed. Keep the keys apart from the backups: a
@@ -44,23 +63,53 @@ def backup(folder: Path | None, number: int | None, only_rotate: bool, only_list
                 made = None if only_rotate else generations.make(home, folder, now).name
                 done = rotation.rotate(home, folder, now)
                 made = made or done.made
-                destroyed = [*done.destroyed, *(generations.keep(home, folder, number) if number else [])]
+                destroyed = [
+                    *done.destroyed,
+                    *(generations.keep(home, folder, number) if number else []),
+                ]
     except generations.BackupError as error:
         raise CommandError(str(error)) from None
     there = generations.every(home, folder)
     if machine:
-        as_json({"made": made, "destroyed": destroyed, "generations": [{**vars(one), "goes_on": rotation.goes_on(home, one.name)} for one in there]})
+        as_json(
+            {
+                "made": made,
+                "destroyed": destroyed,
+                "generations": [
+                    {**vars(one), "goes_on": rotation.goes_on(home, one.name)} for one in there
+                ],
+            }
+        )
         return
-    rows = [[one.name, one.bytes, "yes" if one.has_file else "no", "yes" if one.has_key else "no", rotation.goes_on(home, one.name) or "-"] for one in there]
-    click.echo(table(["generation", "bytes", "file", "key", "destroyed on"], rows) if rows else "There is no backup.")
+    rows = [
+        [
+            one.name,
+            one.bytes,
+            "yes" if one.has_file else "no",
+            "yes" if one.has_key else "no",
+            rotation.goes_on(home, one.name) or "-",
+        ]
+        for one in there
+    ]
+    click.echo(
+        table(["generation", "bytes", "file", "key", "destroyed on"], rows)
+        if rows
+        else "There is no backup."
+    )
     for name in destroyed:
         click.echo(f"Destroyed: {name}")
 
 
 @click.command()
 @click.argument("generation")
-@click.option("--from", "folder", type=FOLDER, help="Folder of backups; default: backups/ in the data root.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Build register and marts as of this day; default: today.")
+@click.option(
+    "--from", "folder", type=FOLDER, help="Folder of backups; default: backups/ in the data root."
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Build register and marts as of this day; default: today.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def restore(generation: str, folder: Path | None, as_of: datetime | None, machine: bool) -> None:
     """Restore a generation, in place of what is there or into an empty data root, without anyone who has been erased since.
@@ -77,5 +126,11 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     if machine:
         as_json(vars(done))
     else:
-        click.echo(table(["source", "rows removed again"], sorted(done.removed.items())) if done.removed else "Nobody who has been erased was in it.")
-        click.echo(f"Restored {generation}: {done.registrants} registrants. Run `register refresh` to take in what has been delivered since.")
+        click.echo(
+            table(["source", "rows removed again"], sorted(done.removed.items()))
+            if done.removed
+            else "Nobody who has been erased was in it."
+        )
+        click.echo(
+            f"Restored {generation}: {done.registrants} registrants. Run `register refresh` to take in what has been delivered since."
+        )

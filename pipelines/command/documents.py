@@ -17,8 +17,12 @@ def give(content: str, out: Path | None) -> None:
         return
     unfinished = out.with_name(f".{out.name}.unfinished")
     try:
-        unfinished.write_text(content if content.endswith("\n") else f"{content}\n", encoding="utf-8")
+        unfinished.write_text(
+            content if content.endswith("\n") else f"{content}\n", encoding="utf-8"
+        )
         os.replace(unfinished, out)
     except OSError as error:
         unfinished.unlink(missing_ok=True)
-        raise CommandError(f"{out} cannot be written ({type(error).__name__}): name a file in a folder that is there") from None
+        raise CommandError(
+            f"{out} cannot be written ({type(error).__name__}): name a file in a folder that is there"
+        ) from None

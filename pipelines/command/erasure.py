@@ -19,7 +19,11 @@ from pipelines.resources import home_path, report_died, writer
 
 @click.command()
 @click.argument("request_ids", nargs=-1)
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day that retention counts from; default: today.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day that retention counts from; default: today.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -> None:
     """Run the erasure backfill for the named requests, or all pending ones, through Dagster."""
@@ -29,13 +33,17 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     request_inbox.take_in(home, datetime.now(home.policy.zone))
     pending = requests.pending(home)
     try:
-        asked = [requests.load(home, request_id).request_id for request_id in request_ids] or pending
+        asked = [
+            requests.load(home, request_id).request_id for request_id in request_ids
+        ] or pending
     except RequestError as error:
         raise CommandError(str(error)) from None
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
     if not wanted:
         report_died(home)
-        as_json({"erased": []}) if machine else click.echo("Nothing to erase: no request is pending.")
+        as_json({"erased": []}) if machine else click.echo(
+            "Nothing to erase: no request is pending."
+        )
         return
     from pipelines.command.refresh import dagster, execute
 
@@ -48,7 +56,12 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     if machine:
         as_json({"erased": done})
     else:
-        click.echo(table(["request", "state", "rows removed"], [[one.request_id, one.state, sum(one.removed.values())] for one in after]))
+        click.echo(
+            table(
+                ["request", "state", "rows removed"],
+                [[one.request_id, one.state, sum(one.removed.values())] for one in after],
+            )
+        )
     unclear = [one for one in after if one.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")

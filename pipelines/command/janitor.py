@@ -12,8 +12,15 @@ from pipelines.resources import home_path, writer
 
 
 @click.command()
-@click.option("--older-than", "days", type=click.IntRange(min=0), help="Remove what is older than so many days; default: 90.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Count from this day; default: today.")
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(min=0),
+    help="Remove what is older than so many days; default: 90.",
+)
+@click.option(
+    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Count from this day; default: today."
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""

@@ -31,17 +31,46 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 
 @click.command(name="link")
 @click.argument("file", type=FILE)
-@click.option("--roles", "roles_file", type=FILE, required=True, help="YAML: the role of each column, as `column: role`. Columns without one are ignored.")
-@click.option("--out", type=FILE, required=True, help="Parquet to write: a row per row of FILE, in its order, with its key and its cluster.")
-@click.option("--model", "model_file", type=FILE, help="JSON: used if it is there, written if it is not.")
-@click.option("--learn", is_flag=True, help="Learn anew, and write the model even if it is there.")
-@click.option("--explain", type=FILE, help="Parquet to write: compared pairs with the level and the bits of every field.")
-@click.option("--decisions", type=FILE, help="Parquet or CSV of pairs that somebody has decided: one, other (keys), same (true or false).")
-@click.option("--aliases", type=FILE, help="Parquet or CSV of corrected identity numbers: old, new.")
 @click.option(
-    "--stages", type=FILE, help="DuckDB file to write, with the table of every stage. If it is there, clusters keep their names, and the drift is told."
+    "--roles",
+    "roles_file",
+    type=FILE,
+    required=True,
+    help="YAML: the role of each column, as `column: role`. Columns without one are ignored.",
 )
-@click.option("--onto", type=FILE, help="DuckDB file that --stages has written: links the records of FILE to those in it, and adds them.")
+@click.option(
+    "--out",
+    type=FILE,
+    required=True,
+    help="Parquet to write: a row per row of FILE, in its order, with its key and its cluster.",
+)
+@click.option(
+    "--model", "model_file", type=FILE, help="JSON: used if it is there, written if it is not."
+)
+@click.option("--learn", is_flag=True, help="Learn anew, and write the model even if it is there.")
+@click.option(
+    "--explain",
+    type=FILE,
+    help="Parquet to write: compared pairs with the level and the bits of every field.",
+)
+@click.option(
+    "--decisions",
+    type=FILE,
+    help="Parquet or CSV of pairs that somebody has decided: one, other (keys), same (true or false).",
+)
+@click.option(
+    "--aliases", type=FILE, help="Parquet or CSV of corrected identity numbers: old, new."
+)
+@click.option(
+    "--stages",
+    type=FILE,
+    help="DuckDB file to write, with the table of every stage. If it is there, clusters keep their names, and the drift is told.",
+)
+@click.option(
+    "--onto",
+    type=FILE,
+    help="DuckDB file that --stages has written: links the records of FILE to those in it, and adds them.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def link_command(
     file: Path,
@@ -64,7 +93,9 @@ def link_command(
     """
     started = time.monotonic()
     if onto and (stages or model_file or learn or explain):
-        raise click.UsageError("--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept")
+        raise click.UsageError(
+            "--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept"
+        )
     roles = _roles(roles_file)
     model = _model(model_file) if model_file and not learn else None
     with duckdb.connect() as connection:
@@ -73,12 +104,20 @@ def link_command(
         Thread(target=import_module, args=("pandas",)).start()
         _read(connection, file, "said", roles)
         if aliases and not roles.has(Role.IDENTITY_NUMBER):
-            raise CommandError(f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}")
-        for path, name, columns in ((decisions, "decisions", DECIDED), (aliases, "aliases", CORRECTED)):
+            raise CommandError(
+                f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}"
+            )
+        for path, name, columns in (
+            (decisions, "decisions", DECIDED),
+            (aliases, "aliases", CORRECTED),
+        ):
             if path:
                 _read_as(connection, path, name, columns)
         roles = _with_key(connection, roles)
-        given = {"aliases": "aliases" if aliases else None, "decisions": "decisions" if decisions else None}
+        given = {
+            "aliases": "aliases" if aliases else None,
+            "decisions": "decisions" if decisions else None,
+        }
         try:
             if onto:
                 _attach(connection, onto, "kept")
@@ -111,7 +150,15 @@ def _link(
 ) -> Linked:
     """Link all of `said`; stages, if wanted, are written under another name and put in place when they are whole."""
     if stages is None:
-        return link_table(connection, "said", roles, model=model, aliases=aliases, decisions=decisions, explained=explained)
+        return link_table(
+            connection,
+            "said",
+            roles,
+            model=model,
+            aliases=aliases,
+            decisions=decisions,
+            explained=explained,
+        )
     before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
     with writing(stages.absolute()) as unfinished:
         connection.execute(f"ATTACH {_quoted(unfinished)} AS kept")
@@ -135,9 +182,15 @@ def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
     """Make `earlier(key, cluster)` of an earlier run's stages; whether there were any."""
     # What a killed run has left in the log beside the file is put into it now: the next file has a log of its own.
     _attach(connection, stages, "earlier_stages")
-    there = bool(connection.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'").fetchall())
+    there = bool(
+        connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'"
+        ).fetchall()
+    )
     if there:
-        connection.execute("CREATE TEMP TABLE earlier AS SELECT key, cluster FROM earlier_stages.linkage_out")
+        connection.execute(
+            "CREATE TEMP TABLE earlier AS SELECT key, cluster FROM earlier_stages.linkage_out"
+        )
     connection.execute("DETACH earlier_stages")
     return there
 
@@ -148,7 +201,9 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
     try:
         connection.execute(f"ATTACH {_quoted(path)} AS {name}")
     except duckdb.Error:
-        raise CommandError(f"{path} cannot be opened: it is no DuckDB file, or another process is writing it") from None
+        raise CommandError(
+            f"{path} cannot be opened: it is no DuckDB file, or another process is writing it"
+        ) from None
 
 
 def _quoted(path: Path) -> str:
@@ -161,7 +216,9 @@ def _roles(path: Path) -> Roles:
     except OSError as error:
         raise CommandError(f"cannot read the roles {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise CommandError(f"{path} is not YAML; write a line `column: role` for each column") from None
+        raise CommandError(
+            f"{path} is not YAML; write a line `column: role` for each column"
+        ) from None
     except RolesError as error:
         raise CommandError(f"{path}: {error}") from None
 
@@ -177,22 +234,42 @@ def _model(path: Path) -> Model | None:
         raise CommandError(f"{path}: {error}") from None
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None) -> None:
+def _read(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None
+) -> None:
     """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
-    reader = f"read_csv({_quoted(path)}, all_varchar = true)" if path.suffix.lower() in (".csv", ".tsv", ".txt") else f"read_parquet({_quoted(path)})"
+    reader = (
+        f"read_csv({_quoted(path)}, all_varchar = true)"
+        if path.suffix.lower() in (".csv", ".tsv", ".txt")
+        else f"read_parquet({_quoted(path)})"
+    )
     try:
         there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}").fetchall()]
-        asked = {column for columns in roles.columns.values() for column in columns} if roles else set(there)
+        asked = (
+            {column for columns in roles.columns.values() for column in columns}
+            if roles
+            else set(there)
+        )
         # If a column is not there, the message tells what is.
-        wanted = [column for column in there if column in asked or column.lower() in USUAL_KEYS] if asked <= set(there) else there
-        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}")
+        wanted = (
+            [column for column in there if column in asked or column.lower() in USUAL_KEYS]
+            if asked <= set(there)
+            else there
+        )
+        connection.execute(
+            f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}"
+        )
     except duckdb.Error:
-        raise CommandError(f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give one of the two") from None
+        raise CommandError(
+            f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give one of the two"
+        ) from None
 
 
-def _read_as(connection: duckdb.DuckDBPyConnection, path: Path, name: str, columns: dict[str, str]) -> None:
+def _read_as(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, columns: dict[str, str]
+) -> None:
     """Make a table of these columns of a file, all of them filled in every row."""
     _read(connection, path, f"{name}_said")
     try:
@@ -201,8 +278,12 @@ def _read_as(connection: duckdb.DuckDBPyConnection, path: Path, name: str, colum
     except duckdb.BinderException:
         raise CommandError(f"{path} needs the columns {', '.join(columns)}") from None
     except duckdb.ConversionException:
-        raise CommandError(f"{path}: the column same says something other than true or false") from None
-    empty = connection.execute(f"SELECT count(*) FROM {name} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}").fetchone()
+        raise CommandError(
+            f"{path}: the column same says something other than true or false"
+        ) from None
+    empty = connection.execute(
+        f"SELECT count(*) FROM {name} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}"
+    ).fetchone()
     if empty and empty[0]:
         raise CommandError(f"{path}: {empty[0]} rows leave one of {', '.join(columns)} empty")
 
@@ -214,7 +295,9 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
     taken = {column for columns in roles.columns.values() for column in columns}
     for name, *_ in connection.execute("DESCRIBE said").fetchall():
         if name.lower() in USUAL_KEYS and name not in taken and role_of(name):
-            row = connection.execute(f'SELECT count(*) = count(DISTINCT "{name}") FROM said').fetchone()
+            row = connection.execute(
+                f'SELECT count(*) = count(DISTINCT "{name}") FROM said'
+            ).fetchone()
             if row and row[0]:
                 return Roles({**roles.columns, Role.KEY: (name,)})
     return roles
@@ -222,14 +305,20 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
 
 def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
     key = roles.one(Role.KEY)
-    named = f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, " if key else ""
+    named = (
+        f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, "
+        if key
+        else ""
+    )
     _write(connection, f"SELECT row, {named}cluster FROM temp.linkage_out ORDER BY row", out)
 
 
 def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     try:
         with writing(path.absolute()) as unfinished:
-            connection.execute(f"COPY ({query}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)")
+            connection.execute(
+                f"COPY ({query}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)"
+            )
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None
 
@@ -257,11 +346,32 @@ def _tell(linked: Linked, seconds: float, *, machine: bool) -> None:
     if machine:
         as_json({**asdict(report), "total_seconds": seconds})
         return
-    click.echo(f"{report.records:,} records are {report.clusters:,} people ({report.candidate_pairs:,} pairs compared, {seconds} s)")
-    rows = [[one["name"], one["pairs"], one["new_links"], one["per_thousand"], one["split"], one["dropped"]] for one in report.passes]
-    click.echo(table(["pass", "pairs", "new links", "per 1,000 new pairs", "split keys", "dropped keys"], rows))
+    click.echo(
+        f"{report.records:,} records are {report.clusters:,} people ({report.candidate_pairs:,} pairs compared, {seconds} s)"
+    )
+    rows = [
+        [
+            one["name"],
+            one["pairs"],
+            one["new_links"],
+            one["per_thousand"],
+            one["split"],
+            one["dropped"],
+        ]
+        for one in report.passes
+    ]
+    click.echo(
+        table(
+            ["pass", "pairs", "new links", "per 1,000 new pairs", "split keys", "dropped keys"],
+            rows,
+        )
+    )
     if report.codes:
-        click.echo(f"{report.codes:,} identity codes ({report.code_scheme}); people with two of them: {report.two_code_clusters}")
+        click.echo(
+            f"{report.codes:,} identity codes ({report.code_scheme}); people with two of them: {report.two_code_clusters}"
+        )
     if report.shared_contacts:
-        click.echo(f"{report.shared_contacts:,} e-mails and telephones are shared by three or more people and were left out")
+        click.echo(
+            f"{report.shared_contacts:,} e-mails and telephones are shared by three or more people and were left out"
+        )
     _tell_drift(report.drift)

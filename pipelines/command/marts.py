@@ -30,11 +30,30 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
     except reasons.UnknownRegistrantError as error:
         raise CommandError(str(error)) from None
     if machine:
-        as_json({"registrant_id": registrant_id, "mart": mart, "as_of": reasons.as_of(home), "channels": [asdict(one) for one in found]})
+        as_json(
+            {
+                "registrant_id": registrant_id,
+                "mart": mart,
+                "as_of": reasons.as_of(home),
+                "channels": [asdict(one) for one in found],
+            }
+        )
         return
     for one in found:
-        click.echo(f"{mart}{'' if one.channel == 'all' else f', by {one.channel}'}: {'in' if one.admitted else 'out'}")
-        lines = [[reason.code, reason.effect, reason.basis or "", reason.source or "", str(reason.since or ""), reason.meaning] for reason in one.rules]
+        click.echo(
+            f"{mart}{'' if one.channel == 'all' else f', by {one.channel}'}: {'in' if one.admitted else 'out'}"
+        )
+        lines = [
+            [
+                reason.code,
+                reason.effect,
+                reason.basis or "",
+                reason.source or "",
+                str(reason.since or ""),
+                reason.meaning,
+            ]
+            for reason in one.rules
+        ]
         click.echo(table(["rule", "effect", "basis", "source", "since", "because"], lines) + "\n")
     click.echo(f"As of {reasons.as_of(home)}.")
 
@@ -42,14 +61,21 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
 @click.command()
 @click.argument("mart", type=click.Choice(["targeted_advertising"]))
 @click.argument("recipient")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The CSV file to write.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The CSV file to write.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def export(mart: str, recipient: str, out: Path, machine: bool) -> None:
     """Write a mart's audiences for RECIPIENT, a processor that policy.yaml names; refused where no transfer mechanism holds today."""
     home = Home(home_path())
     home.create()
     try:
-        rows = exporting.export(home, mart, recipient, out.absolute(), datetime.now(home.policy.zone).date())
+        rows = exporting.export(
+            home, mart, recipient, out.absolute(), datetime.now(home.policy.zone).date()
+        )
     except exporting.ExportError as error:
         raise CommandError(str(error)) from None
     if machine:

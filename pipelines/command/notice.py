@@ -17,15 +17,32 @@ from schemas.vocabulary import Language
 
 
 @click.command()
-@click.option("--lang", type=click.Choice(get_args(Language)), required=True, help="Finnish, Swedish or English.")
-@click.option("--format", "form", type=click.Choice(["md", "html"]), default="md", show_default=True)
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day on which it is to be true; default: today.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; default: print it.")
+@click.option(
+    "--lang",
+    type=click.Choice(get_args(Language)),
+    required=True,
+    help="Finnish, Swedish or English.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html"]), default="md", show_default=True
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day on which it is to be true; default: today.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; default: print it.",
+)
 def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) -> None:
     """Write the privacy notice in ten sections, from the policy in force and what the system holds."""
     policy = load_policy()
     if lang not in policy.languages:
-        raise CommandError(f"the policy is not in {lang!r}: add it to `languages` of policy.yaml, and to every name there")
+        raise CommandError(
+            f"the policy is not in {lang!r}: add it to `languages` of policy.yaml, and to every name there"
+        )
     today = (as_of or datetime.now(policy.zone)).date()
     told = notices.markdown(policy, lang, today)
     give(html(told, lang) if form == "html" else told, out)

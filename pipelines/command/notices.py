@@ -38,13 +38,32 @@ def list_notices(only_open: bool, machine: bool) -> None:
     if machine:
         as_json([asdict(one) for one in found])
         return
-    rows = [[one.notice_id, one.recipient, one.right, one.state, one.due_on, one.attempts, "" if one.mechanism_holds else "no"] for one in found]
-    click.echo(table(["notice", "recipient", "right", "state", "due", "attempts", "may be sent there"], rows))
+    rows = [
+        [
+            one.notice_id,
+            one.recipient,
+            one.right,
+            one.state,
+            one.due_on,
+            one.attempts,
+            "" if one.mechanism_holds else "no",
+        ]
+        for one in found
+    ]
+    click.echo(
+        table(
+            ["notice", "recipient", "right", "state", "due", "attempts", "may be sent there"], rows
+        )
+    )
 
 
 @notices_command.command("open")
 @click.argument("notice_id")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; else it is printed.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; else it is printed.",
+)
 def open_notice(notice_id: str, out: Path | None) -> None:
     """The notice in clear, to hand over to the recipient: the keys of the rows that they have, and what is asked of them."""
     try:
@@ -70,4 +89,6 @@ def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
     if machine:
         as_json([asdict(one) for one in done])
     else:
-        click.echo("\n".join(f"{one.notice_id}: acknowledged on {one.acknowledged_on}" for one in done))
+        click.echo(
+            "\n".join(f"{one.notice_id}: acknowledged on {one.acknowledged_on}" for one in done)
+        )

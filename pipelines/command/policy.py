@@ -21,7 +21,9 @@ def policy() -> None:
 
 
 @policy.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=POLICY_FILE)
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=POLICY_FILE
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def check(file: Path, machine: bool) -> None:
     """Say whether FILE (default: the policy in force) holds; every fault with its line, clause and mending."""

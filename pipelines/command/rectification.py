@@ -18,7 +18,14 @@ from schemas.staged import RECTIFIABLE
 
 @click.command()
 @click.argument("request_id")
-@click.option("--set", "changes", multiple=True, required=True, metavar="ATTRIBUTE=VALUE", help=f"Once for each of: {', '.join(RECTIFIABLE)}.")
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    required=True,
+    metavar="ATTRIBUTE=VALUE",
+    help=f"Once for each of: {', '.join(RECTIFIABLE)}.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     """Correct what the register says of the registrant of REQUEST_ID (GDPR 16), and refresh.
@@ -43,14 +50,18 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     # What else waits for the day may be refused; that says nothing of the correction.
     run_refresh(home, now.date(), {str(now.date())})
     if rectification.staged(home, digest) != len(values):
-        raise CommandError("the correction was not taken in whole: `register refresh` tells what was refused or quarantined")
+        raise CommandError(
+            "the correction was not taken in whole: `register refresh` tells what was refused or quarantined"
+        )
     requests.note(home, request_id, "applied", now, ", ".join(sorted(values)))
     # GDPR 19: whoever has had the old value is told.
     told = notices.release(home, [request_id], now)
     if machine:
         as_json({"request_id": request_id, "corrected": sorted(values), "notices": len(told)})
     else:
-        click.echo(f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old value goes after its retention period.")
+        click.echo(
+            f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old value goes after its retention period."
+        )
         if told:
             click.echo(f"{len(told)} recipients are to be told: `register notices list --open`.")
 
@@ -61,6 +72,8 @@ def _values(changes: tuple[str, ...]) -> dict[str, str]:
     for number, change in enumerate(changes, 1):
         name, sign, value = change.partition("=")
         if not sign or name not in RECTIFIABLE or name in values:
-            raise CommandError(f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be corrected, once: {', '.join(RECTIFIABLE)}")
+            raise CommandError(
+                f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be corrected, once: {', '.join(RECTIFIABLE)}"
+            )
         values[name] = unseen(name.replace("_", " ")) if value == "-" else value
     return values

@@ -29,7 +29,9 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.command()
 @click.option("--date", "day", type=DAY, help="Take in the deliveries of this day only.")
 @click.option("--as-of", type=DAY, help="Count ages and periods from this day; default: today.")
-@click.option("--relink", is_flag=True, help="Compare every pair of records anew, and tell what that changed.")
+@click.option(
+    "--relink", is_flag=True, help="Compare every pair of records anew, and tell what that changed."
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
     """Take in what has been delivered, build the register, publish the marts."""
@@ -42,11 +44,19 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
     refused = run_refresh(home, today, {str(day.date())} if day else None)
     report(home, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
     if refused:
-        raise CommandError(f"refused {len(refused)} of the deliveries, which stay in the inbox; first {refused[0][0]}: {refused[0][1]}")
+        raise CommandError(
+            f"refused {len(refused)} of the deliveries, which stay in the inbox; first {refused[0][0]}: {refused[0][1]}"
+        )
 
 
 @click.command()
-@click.option("--registrants", type=int, default=2_000, show_default=True, help="How many people to invent when there is no data yet.")
+@click.option(
+    "--registrants",
+    type=int,
+    default=2_000,
+    show_default=True,
+    help="How many people to invent when there is no data yet.",
+)
 @click.pass_context
 def run(context: click.Context, registrants: int) -> None:
     """What `make run` does: write sample deliveries if there is nothing yet, refresh, say how to open the UI."""
@@ -54,7 +64,9 @@ def run(context: click.Context, registrants: int) -> None:
 
     home = Home(home_path())
     if not waiting_days(home) and not deliveries.book(home):
-        context.invoke(sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False)
+        context.invoke(
+            sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False
+        )
     context.invoke(refresh, day=None, as_of=None, relink=False, machine=False)
     click.echo("\nThe marts are DuckDB files in " + str(home.marts) + "; the UI: make ui")
 
@@ -119,13 +131,22 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
         instance=instance,
         tags={**HEADLESS, **tags},
         raise_on_error=False,
-        run_config={"resources": {"today": {"config": {"as_of": str(today)}}}, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config={
+            "resources": {"today": {"config": {"as_of": str(today)}}},
+            "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+        },
     )
     if not result.success:
         failed = [event for event in result.all_events if event.is_step_failure]
         told = failed[0].step_failure_data.user_failure_data if failed else None
-        why = told.description if told else "it did not get to its end; another run may hold the data root, or a blocking check did not pass"
-        raise CommandError(f"{job.name} failed in {failed[0].step_key if failed else 'a check'}: {why} (run {result.run_id[:8]})")
+        why = (
+            told.description
+            if told
+            else "it did not get to its end; another run may hold the data root, or a blocking check did not pass"
+        )
+        raise CommandError(
+            f"{job.name} failed in {failed[0].step_key if failed else 'a check'}: {why} (run {result.run_id[:8]})"
+        )
 
 
 def summary(home: Home) -> dict[str, Any]:
@@ -145,7 +166,11 @@ def summary(home: Home) -> dict[str, Any]:
         )
         codes.update(entry.codes or {})
     state = home.lake / "register" / STATE
-    built = json.loads(state.read_text())["counts"] if state.exists() else {"rows": {}, "expired": {}, "links": {}, "seconds": {}}
+    built = (
+        json.loads(state.read_text())["counts"]
+        if state.exists()
+        else {"rows": {}, "expired": {}, "links": {}, "seconds": {}}
+    )
     return {
         "sources": {source: dict(counts) for source, counts in sorted(per_source.items())},
         "quarantined_by_code": dict(sorted(codes.items())),
@@ -160,7 +185,9 @@ def summary(home: Home) -> dict[str, Any]:
             **built["links"].get("drift", {}),
         },
         "expired": built["expired"],
-        "marts": {purpose: rows(home, purpose) for purpose in MARTS if mart_path(home, purpose).exists()},
+        "marts": {
+            purpose: rows(home, purpose) for purpose in MARTS if mart_path(home, purpose).exists()
+        },
     }
 
 
@@ -188,12 +215,33 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
         return
     if not did:
         click.echo("Nothing new: no delivery waits, and the register is as of today.")
-    names = ("deliveries", "delivered", "staged", "quarantined", "duplicates", "suppressed", "expired")
+    names = (
+        "deliveries",
+        "delivered",
+        "staged",
+        "quarantined",
+        "duplicates",
+        "suppressed",
+        "expired",
+    )
     click.echo(
-        "\nDeliveries\n" + table(["source", *names], [[source, *(counts.get(name, 0) for name in names)] for source, counts in found["sources"].items()])
+        "\nDeliveries\n"
+        + table(
+            ["source", *names],
+            [
+                [source, *(counts.get(name, 0) for name in names)]
+                for source, counts in found["sources"].items()
+            ],
+        )
     )
     if found["quarantined_by_code"]:
-        click.echo("\nQuarantined, by rule\n" + table(["rule", "rows"], [[code, count] for code, count in found["quarantined_by_code"].items()]))
+        click.echo(
+            "\nQuarantined, by rule\n"
+            + table(
+                ["rule", "rows"],
+                [[code, count] for code, count in found["quarantined_by_code"].items()],
+            )
+        )
     click.echo(
         "\nRegister\n"
         + table(
@@ -208,6 +256,14 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
         )
     )
     click.echo(
-        "\nMarts\n" + table(["mart", "table", "rows"], [[purpose, name, count] for purpose, tables in found["marts"].items() for name, count in tables.items()])
+        "\nMarts\n"
+        + table(
+            ["mart", "table", "rows"],
+            [
+                [purpose, name, count]
+                for purpose, tables in found["marts"].items()
+                for name, count in tables.items()
+            ],
+        )
     )
     click.echo(f"\n{seconds:.1f} s")

@@ -21,7 +21,11 @@ from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
 DAY = click.DateTime(["%Y-%m-%d"])
-OUT = click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file to write; default: print it.")
+OUT = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; default: print it.",
+)
 AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: today.")
 
 
@@ -36,7 +40,12 @@ def report() -> None:
 
 @report.command("processing")
 @click.option(
-    "--format", "form", type=click.Choice(["md", "html", "json", "fides"]), default="md", show_default=True, help="`fides`: a Fides manifest in YAML."
+    "--format",
+    "form",
+    type=click.Choice(["md", "html", "json", "fides"]),
+    default="md",
+    show_default=True,
+    help="`fides`: a Fides manifest in YAML.",
 )
 @AS_OF
 @OUT
@@ -53,8 +62,16 @@ def report_processing(form: str, as_of: datetime | None, out: Path | None) -> No
 
 
 @report.command("conflicts")
-@click.option("--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True)
-@click.option("--lang", type=click.Choice(get_args(Language)), default="en", show_default=True, help="The language of the proposed texts.")
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True
+)
+@click.option(
+    "--lang",
+    type=click.Choice(get_args(Language)),
+    default="en",
+    show_default=True,
+    help="The language of the proposed texts.",
+)
 @AS_OF
 @OUT
 def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Path | None) -> None:
@@ -62,7 +79,12 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
     policy, today = load_policy(), _today(as_of)
     found = conflicts.conflicts(policy, today)
     if form == "json":
-        data = {"as_of": str(today), "policy": policy.version, "counts": conflicts.counted(found), "conflicts": [one.as_data() for one in found]}
+        data = {
+            "as_of": str(today),
+            "policy": policy.version,
+            "counts": conflicts.counted(found),
+            "conflicts": [one.as_data() for one in found],
+        }
         give(json.dumps(data, ensure_ascii=False, indent=1), out)
     else:
         told = conflicts.markdown(policy, today, lang)
@@ -70,7 +92,12 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
 
 
 @report.command("traceability")
-@click.option("--tests", type=click.Path(exists=True, file_okay=False, path_type=Path), default=traceability.TESTS, help="Where the tests are.")
+@click.option(
+    "--tests",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=traceability.TESTS,
+    help="Where the tests are.",
+)
 @OUT
 def report_traceability(tests: Path, out: Path | None) -> None:
     """Each clause of the policy, with the columns, rules, assets and tests that it comes to."""
@@ -100,15 +127,26 @@ def report_informing(machine: bool, as_of: datetime | None) -> None:
         ]
         for one in found
     ]
-    click.echo(table(header, rows) + "\n\n" + table(["state", "registrants"], [[state, count] for state, count in counts.items()]))
+    click.echo(
+        table(header, rows)
+        + "\n\n"
+        + table(["state", "registrants"], [[state, count] for state, count in counts.items()])
+    )
 
 
 @click.command()
 @click.argument("registrant_ids", nargs=-1)
-@click.option("--list", "listed", type=click.File(), help="A file with an id on each line; `-` for standard input.")
+@click.option(
+    "--list",
+    "listed",
+    type=click.File(),
+    help="A file with an id on each line; `-` for standard input.",
+)
 @click.option("--sent", type=DAY, required=True, help="The day on which they were informed.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def inform(registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetime, machine: bool) -> None:
+def inform(
+    registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetime, machine: bool
+) -> None:
     """Record that registrants have been told that we have their data from others (GDPR Art. 14)."""
     lines = [line.strip() for line in listed] if listed else []
     wanted = [*registrant_ids, *(line for line in lines if line)]
@@ -124,4 +162,6 @@ def inform(registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetim
     if machine:
         as_json({"recorded": new})
     else:
-        click.echo(f"{new} recorded as informed on {sent.date()}; {len(set(wanted)) - new} were recorded already.")
+        click.echo(
+            f"{new} recorded as informed on {sent.date()}; {len(set(wanted)) - new} were recorded already."
+        )

@@ -46,18 +46,58 @@ def opened_home() -> Home:
 def _options(right: str) -> list[Callable[[Any], Any]]:
     """The options of a right's command, last first."""
     shared = [
-        click.option("--channel", type=click.Choice(CHANNELS), help="How the request came. [required; asked for at a terminal]"),
-        click.option("--received", type=DAY, help="The day on which it reached us; default: today. The time to answer runs from it."),
+        click.option(
+            "--channel",
+            type=click.Choice(CHANNELS),
+            help="How the request came. [required; asked for at a terminal]",
+        ),
+        click.option(
+            "--received",
+            type=DAY,
+            help="The day on which it reached us; default: today. The time to answer runs from it.",
+        ),
         *(click.option(f"--{kind.replace('_', '-')}", help=_HELP[kind]) for kind in IDENTIFIERS),
     ]
     if right in ("objection", "withdrawal"):
-        shared.append(click.option("--purpose", type=click.Choice(SPOKEN_OF), default="direct_marketing", show_default=True, help="What it is about."))
-        shared.append(click.option("--by", type=click.Choice(BY), default="all", show_default=True, help="On which channel of ours."))
+        shared.append(
+            click.option(
+                "--purpose",
+                type=click.Choice(SPOKEN_OF),
+                default="direct_marketing",
+                show_default=True,
+                help="What it is about.",
+            )
+        )
+        shared.append(
+            click.option(
+                "--by",
+                type=click.Choice(BY),
+                default="all",
+                show_default=True,
+                help="On which channel of ours.",
+            )
+        )
     if right in ("objection", "restriction"):
-        shared.append(click.option("--situation", help="What the registrant says of their situation; kept sealed. `-` asks for it."))
+        shared.append(
+            click.option(
+                "--situation",
+                help="What the registrant says of their situation; kept sealed. `-` asks for it.",
+            )
+        )
     if right == "rectification":
-        shared.append(click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="What is right; kept sealed. May be repeated."))
-    return [click.option("--json", "machine", is_flag=True, help="For machines."), *reversed(shared)]
+        shared.append(
+            click.option(
+                "--set",
+                "values",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="What is right; kept sealed. May be repeated.",
+            )
+        )
+    return [
+        click.option("--json", "machine", is_flag=True, help="For machines."),
+        *reversed(shared),
+    ]
 
 
 _HELP = {
@@ -76,7 +116,9 @@ def _command(right: str) -> click.Command:
         home = opened_home()
         given, channel = _asked({kind: said.get(kind) for kind in IDENTIFIERS}, channel)
         weighed = right == "objection" and said.get("purpose") not in UNCONDITIONAL
-        asking = said.get("situation") == "-" or (weighed and said.get("situation") is None and sys.stdin.isatty())
+        asking = said.get("situation") == "-" or (
+            weighed and said.get("situation") is None and sys.stdin.isatty()
+        )
         situation = unseen("situation", default="") if asking else said.get("situation") or ""
         now = datetime.now(home.policy.zone)
         try:
@@ -110,11 +152,17 @@ def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str,
     typed = sys.stdin.isatty()
     if channel is None:
         if not typed:
-            raise click.UsageError("Missing option '--channel'. Choose from: " + ", ".join(CHANNELS))
+            raise click.UsageError(
+                "Missing option '--channel'. Choose from: " + ", ".join(CHANNELS)
+            )
         channel = click.prompt("how did the request come", type=click.Choice(CHANNELS))
     if typed and not any(given.values()):
         given[click.prompt("by what is the registrant named", type=click.Choice(IDENTIFIERS))] = "-"
-    filled = {kind: unseen(kind.replace("_", " ")) if value == "-" else value for kind, value in given.items() if value}
+    filled = {
+        kind: unseen(kind.replace("_", " ")) if value == "-" else value
+        for kind, value in given.items()
+        if value
+    }
     return {kind: value for kind, value in filled.items() if value}, channel
 
 
@@ -143,9 +191,15 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
     unclear = [one for one in done if one.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(done)} not carried out: {unclear[0].why}")
-    left = [one.request_id for one in delivered if requests.load(home, one.request_id).state == "applying"]
+    left = [
+        one.request_id
+        for one in delivered
+        if requests.load(home, one.request_id).state == "applying"
+    ]
     if left:
-        raise CommandError(f"request {left[0]} is delivered, but the marts do not follow it yet: see what `register refresh` says")
+        raise CommandError(
+            f"request {left[0]} is delivered, but the marts do not follow it yet: see what `register refresh` says"
+        )
 
 
 for _right in RIGHTS:
@@ -158,17 +212,30 @@ for _right in RIGHTS:
 def list_requests(only_open: bool, machine: bool) -> None:
     """All requests, oldest first, without what identifies the registrant."""
     home = Home(home_path())
-    found = [shown(home, one) for one in requests.every(home, opened=False) if not only_open or one.state != "closed"]
+    found = [
+        shown(home, one)
+        for one in requests.every(home, opened=False)
+        if not only_open or one.state != "closed"
+    ]
     if machine:
         as_json(found)
     else:
         columns = ("request_id", "right", "channel", "received_at", "due_on", "state", "outcome")
-        click.echo(table(["request", *columns[1:4], "due", *columns[5:]], [[str(one[key]) for key in columns] for one in found]))
+        click.echo(
+            table(
+                ["request", *columns[1:4], "due", *columns[5:]],
+                [[str(one[key]) for key in columns] for one in found],
+            )
+        )
 
 
 @request.command("show")
 @click.argument("request_id")
-@click.option("--private", is_flag=True, help="Also what was given and stated: for whoever answers the request, on their own screen.")
+@click.option(
+    "--private",
+    is_flag=True,
+    help="Also what was given and stated: for whoever answers the request, on their own screen.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def show_request(request_id: str, private: bool, machine: bool) -> None:
     """One request with its history, without what identifies the registrant; of an unclear one, which registrants it may mean."""
@@ -177,15 +244,30 @@ def show_request(request_id: str, private: bool, machine: bool) -> None:
         found = requests.load(home, request_id)
     except RequestError as error:
         raise CommandError(str(error)) from None
-    told = {**shown(home, found), "candidates": [dict(one) for one in found.candidates], "history": list(found.events)}
+    told = {
+        **shown(home, found),
+        "candidates": [dict(one) for one in found.candidates],
+        "history": list(found.events),
+    }
     if private:
-        told |= {"given": list(found.given), "registrants": list(found.registrants), "situation": found.situation, "values": found.values}
+        told |= {
+            "given": list(found.given),
+            "registrants": list(found.registrants),
+            "situation": found.situation,
+            "values": found.values,
+        }
     if machine:
         as_json(told)
         return
     for name, value in told.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            click.echo(f"{name}:" + "".join("\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in one.items()) for one in value))
+            click.echo(
+                f"{name}:"
+                + "".join(
+                    "\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in one.items())
+                    for one in value
+                )
+            )
         else:
             click.echo(harmless(f"{name}: {value}"))
 
@@ -216,7 +298,9 @@ def shown(home: Home, one: Request) -> dict[str, object]:
 
 
 @request.command("inbox")
-@click.option("--open", "refused_id", metavar="ID", help="Print what a file that was set aside said.")
+@click.option(
+    "--open", "refused_id", metavar="ID", help="Print what a file that was set aside said."
+)
 @click.option("--discard", "discarded_id", metavar="ID", help="Destroy what was set aside.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> None:
@@ -240,7 +324,18 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
         if aside:
             click.echo(
                 "\nSet aside\n"
-                + table(["id", "rule", "fields", "on"], [[one["refused_id"], one["code"], ", ".join(one["fields"]), one["refused_at"]] for one in aside])
+                + table(
+                    ["id", "rule", "fields", "on"],
+                    [
+                        [
+                            one["refused_id"],
+                            one["code"],
+                            ", ".join(one["fields"]),
+                            one["refused_at"],
+                        ]
+                        for one in aside
+                    ],
+                )
             )
     spoken_of = [one for one in taken.received if requests.load(home, one).right in SPOKEN_RIGHTS]
     if spoken_of:

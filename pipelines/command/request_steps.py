@@ -48,7 +48,11 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
     """Find whom the named requests mean, or all that are open; in one pass. What is not certain is listed for a decision."""
     home = opened_home()
     with _told():
-        asked = list(request_ids) or [one.request_id for one in requests.every(home, opened=False) if one.state in ("received", "unclear")]
+        asked = list(request_ids) or [
+            one.request_id
+            for one in requests.every(home, opened=False)
+            if one.state in ("received", "unclear")
+        ]
         found = finding.record(home, asked, datetime.now(home.policy.zone))
     told = [
         {
@@ -62,12 +66,18 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         return
     click.echo(
         table(
-            ["request", "state", "registrants", "identifiers"], [[one.request_id, one.state, len(one.registrants), len(one.resolved)] for one in found.values()]
+            ["request", "state", "registrants", "identifiers"],
+            [
+                [one.request_id, one.state, len(one.registrants), len(one.resolved)]
+                for one in found.values()
+            ],
         )
     )
     for one in found.values():
         for candidate in one.candidates:
-            click.echo(f"{one.request_id} may mean {candidate['registrant_id']}, by {', '.join(candidate['by'])}")
+            click.echo(
+                f"{one.request_id} may mean {candidate['registrant_id']}, by {', '.join(candidate['by'])}"
+            )
 
 
 @request.command("preview")
@@ -81,29 +91,56 @@ def show_preview(request_id: str, machine: bool) -> None:
         if found.state == "unclear":
             raise RequestError(found.why)
         if found.state == "closed":
-            raise RequestError(f"request {request_id} is closed: nobody knows any more whom it meant")
+            raise RequestError(
+                f"request {request_id} is closed: nobody knows any more whom it meant"
+            )
     seen = preview(home, found, today_of(home))
     if machine:
         as_json(seen.told())
     else:
-        click.echo(table(["layer", "rows that go"], [[layer, rows] for layer, rows in sorted(seen.layers.items())]))
+        click.echo(
+            table(
+                ["layer", "rows that go"],
+                [[layer, rows] for layer, rows in sorted(seen.layers.items())],
+            )
+        )
         if seen.holds:
             click.echo(
-                "\n" + table(["held under", "rows", "until", "ground"], [[rule, one["rows"], one["until"], one["ground"]] for rule, one in seen.holds.items()])
+                "\n"
+                + table(
+                    ["held under", "rows", "until", "ground"],
+                    [
+                        [rule, one["rows"], one["until"], one["ground"]]
+                        for rule, one in seen.holds.items()
+                    ],
+                )
             )
-        click.echo(f"\nRecipients to be told: {', '.join(seen.recipients) or 'none'}. Bystanders: {seen.bystanders}.")
+        click.echo(
+            f"\nRecipients to be told: {', '.join(seen.recipients) or 'none'}. Bystanders: {seen.bystanders}."
+        )
     if seen.bystanders:
-        raise CommandError(f"{seen.bystanders} records that would go name another registrant as well: have the source mend them first")
+        raise CommandError(
+            f"{seen.bystanders} records that would go name another registrant as well: have the source mend them first"
+        )
 
 
 @request.command("verify")
 @click.argument("request_id")
 @click.option("--means", type=click.Choice(list(MEANS)), help="How you have made sure who it is.")
-@click.option("--send", is_flag=True, help="Send a one-time code to the registrant's contact on file.")
-@click.option("--to", type=click.Choice(["email", "phone"]), default=None, help="To which of them; default: the e-mail address, else the phone.")
+@click.option(
+    "--send", is_flag=True, help="Send a one-time code to the registrant's contact on file."
+)
+@click.option(
+    "--to",
+    type=click.Choice(["email", "phone"]),
+    default=None,
+    help="To which of them; default: the e-mail address, else the phone.",
+)
 @click.option("--code", help="The code that came back; `-` asks for it.")
 @MACHINE
-def verify(request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool) -> None:
+def verify(
+    request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool
+) -> None:
     """Record how the identity of whoever asks was verified, or verify it by a one-time code to a contact on file."""
     home = opened_home()
     now = datetime.now(home.policy.zone)
@@ -122,35 +159,71 @@ def verify(request_id: str, means: str | None, send: bool, to: str | None, code:
         else:
             verification.verified(home, request_id, str(means), now)
             told = "verified"
-        if not send and requests.load(home, request_id).right in SPOKEN_RIGHTS and requests.load(home, request_id).state == "received":
+        if (
+            not send
+            and requests.load(home, request_id).right in SPOKEN_RIGHTS
+            and requests.load(home, request_id).state == "received"
+        ):
             carry_out(home, [request_id], now)
     _show(home, request_id, machine, told)
 
 
 @request.command("extend")
 @click.argument("request_id")
-@click.option("--reason", type=click.Choice(list(EXTENSION_REASONS)), help="Why one month is too short. [required; asked for at a terminal]")
+@click.option(
+    "--reason",
+    type=click.Choice(list(EXTENSION_REASONS)),
+    help="Why one month is too short. [required; asked for at a terminal]",
+)
 @MACHINE
 def extend(request_id: str, reason: str | None, machine: bool) -> None:
     """Extend the time to answer by two months, and write the notice to the registrant; only within the first month (GDPR 12(3))."""
     home = opened_home()
     if reason is None:
         if not sys.stdin.isatty():
-            raise click.UsageError("Missing option '--reason'. Choose from: " + ", ".join(EXTENSION_REASONS))
-        reason = click.prompt("why is one month too short", type=click.Choice(list(EXTENSION_REASONS)))
+            raise click.UsageError(
+                "Missing option '--reason'. Choose from: " + ", ".join(EXTENSION_REASONS)
+            )
+        reason = click.prompt(
+            "why is one month too short", type=click.Choice(list(EXTENSION_REASONS))
+        )
     with _told():
         _, channel = answering.extend(home, request_id, reason, datetime.now(home.policy.zone))
-    _show(home, request_id, machine, f"extended; the notice waits in outbox/messages, to go by {channel}")
+    _show(
+        home,
+        request_id,
+        machine,
+        f"extended; the notice waits in outbox/messages, to go by {channel}",
+    )
 
 
 @request.command("decide")
 @click.argument("request_id")
 @click.option("--registrant", help="Whom the request means, of those that were found.")
-@click.option("--category", "categories", multiple=True, metavar="CATEGORY=granted|refused:GROUND", help="What is decided of a category; may be repeated.")
-@click.option("--withheld", "items", multiple=True, metavar="ITEM=granted|refused:GROUND", help="Whether it goes out with the package; may be repeated.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    metavar="CATEGORY=granted|refused:GROUND",
+    help="What is decided of a category; may be repeated.",
+)
+@click.option(
+    "--withheld",
+    "items",
+    multiple=True,
+    metavar="ITEM=granted|refused:GROUND",
+    help="Whether it goes out with the package; may be repeated.",
+)
 @click.option("--uphold", is_flag=True, help="An objection that was weighed stands.")
 @MACHINE
-def decide(request_id: str, registrant: str | None, categories: tuple[str, ...], items: tuple[str, ...], uphold: bool, machine: bool) -> None:
+def decide(
+    request_id: str,
+    registrant: str | None,
+    categories: tuple[str, ...],
+    items: tuple[str, ...],
+    uphold: bool,
+    machine: bool,
+) -> None:
     """Decide whom a request means, what is done with each category or with what is withheld, or that an objection stands."""
     home = opened_home()
     now = datetime.now(home.policy.zone)
@@ -160,7 +233,12 @@ def decide(request_id: str, registrant: str | None, categories: tuple[str, ...],
         registrant = click.prompt("which registrant does the request mean")
     with _told():
         if categories:
-            answering.decide(home, request_id, dict(_decision(one, "--category", "CATEGORY") for one in categories), now)
+            answering.decide(
+                home,
+                request_id,
+                dict(_decision(one, "--category", "CATEGORY") for one in categories),
+                now,
+            )
         if items:
             decided = dict(_decision(one, "--withheld", "ITEM") for one in items)
             known = [one.item for one in _withheld(home, request_id)]
@@ -189,7 +267,11 @@ def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
 
 @request.command("withheld")
 @click.argument("request_id")
-@click.option("--private", is_flag=True, help="Also the fields' names and contents: for whoever decides, on their own screen.")
+@click.option(
+    "--private",
+    is_flag=True,
+    help="Also the fields' names and contents: for whoever decides, on their own screen.",
+)
 @MACHINE
 def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     """What the access package withholds because it may tell of others, item by item, with what is decided of it.
@@ -203,22 +285,46 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
         decided = requests.load(home, request_id).withheld
     told = []
     for one in found:
-        where = {"item": one.item, "kind": one.kind, "source": one.source, "dataset": one.dataset, "delivered_on": one.delivered_on, "record_no": one.record_no}
+        where = {
+            "item": one.item,
+            "kind": one.kind,
+            "source": one.source,
+            "dataset": one.dataset,
+            "delivered_on": one.delivered_on,
+            "record_no": one.record_no,
+        }
         decision = decided.get(one.item, {})
-        where |= {"decided": ":".join(decision[name] for name in ("decision", "ground") if name in decision)}
+        where |= {
+            "decided": ":".join(
+                decision[name] for name in ("decision", "ground") if name in decision
+            )
+        }
         told.append({**where, "field": one.field, "content": one.content} if private else where)
     if machine:
         as_json(told)
         return
     columns = ("item", "kind", "source", "dataset", "delivered_on", "record_no", "decided")
-    click.echo(table(["item", "kind", "source", "dataset", "delivered", "record", "decided"], [[str(one[name]) for name in columns] for one in told]))
+    click.echo(
+        table(
+            ["item", "kind", "source", "dataset", "delivered", "record", "decided"],
+            [[str(one[name]) for name in columns] for one in told],
+        )
+    )
     for seen in told if private else ():
-        click.echo(harmless(f"\n{seen['item']}: {seen['field'] or 'the whole record'}\n  {json.dumps(seen['content'], ensure_ascii=False)}"))
+        click.echo(
+            harmless(
+                f"\n{seen['item']}: {seen['field'] or 'the whole record'}\n  {json.dumps(seen['content'], ensure_ascii=False)}"
+            )
+        )
 
 
 @request.command("refuse")
 @click.argument("request_id")
-@click.option("--ground", type=click.Choice(list(GROUNDS)), help="On which ground. [required; asked for at a terminal]")
+@click.option(
+    "--ground",
+    type=click.Choice(list(GROUNDS)),
+    help="On which ground. [required; asked for at a terminal]",
+)
 @MACHINE
 def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension."""
@@ -226,10 +332,15 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     now = datetime.now(home.policy.zone)
     if ground is None:
         if not sys.stdin.isatty():
-            raise click.UsageError("Missing option '--ground': a refusal needs a recorded ground. Choose from: " + ", ".join(GROUNDS))
+            raise click.UsageError(
+                "Missing option '--ground': a refusal needs a recorded ground. Choose from: "
+                + ", ".join(GROUNDS)
+            )
         with _told():
             asked_of = requests.load(home, request_id)
-        ground = click.prompt("on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose)))
+        ground = click.prompt(
+            "on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose))
+        )
     with _told():
         if requests.load(home, request_id).state == "weighing":
             spoken.refuse(home, request_id, ground, now)
@@ -241,7 +352,11 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
 
 @request.command("lift")
 @click.argument("request_id")
-@click.option("--announce", is_flag=True, help="Tell the registrant that the restriction will be lifted; before it is (GDPR 18(3)).")
+@click.option(
+    "--announce",
+    is_flag=True,
+    help="Tell the registrant that the restriction will be lifted; before it is (GDPR 18(3)).",
+)
 @MACHINE
 def lift(request_id: str, announce: bool, machine: bool) -> None:
     """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""

@@ -19,21 +19,47 @@ def yesterday() -> date:
 
 
 @click.command()
-@click.option("--registrants", type=click.IntRange(1, 10_000_000), required=True, help="How many people to invent.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same bytes.")
-@click.option("--days", type=click.IntRange(1, 366), default=3, show_default=True, help="Over how many delivery days.")
-@click.option("--last-day", type=click.DateTime(["%Y-%m-%d"]), help="The last delivery day; default: yesterday.")
+@click.option(
+    "--registrants",
+    type=click.IntRange(1, 10_000_000),
+    required=True,
+    help="How many people to invent.",
+)
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="The same seed, the same bytes."
+)
+@click.option(
+    "--days",
+    type=click.IntRange(1, 366),
+    default=3,
+    show_default=True,
+    help="Over how many delivery days.",
+)
+@click.option(
+    "--last-day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The last delivery day; default: yesterday.",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def sample(registrants: int, seed: int, days: int, last_day: datetime | None, machine: bool) -> None:
+def sample(
+    registrants: int, seed: int, days: int, last_day: datetime | None, machine: bool
+) -> None:
     """Write synthetic deliveries of every source into the inbox, and who is who beside it (truth/)."""
     from assets.sample import write_sample
 
     home = Home(home_path())
     home.create()
     summary = write_sample(
-        home.inbox, home.root / "truth", registrants=registrants, seed=seed, days=days, last_day=last_day.date() if last_day else yesterday()
+        home.inbox,
+        home.root / "truth",
+        registrants=registrants,
+        seed=seed,
+        days=days,
+        last_day=last_day.date() if last_day else yesterday(),
     )
     if machine:
         as_json(asdict(summary))
     else:
-        click.echo(f"{summary.records:,} records in {summary.deliveries} deliveries about {summary.people:,} invented people")
+        click.echo(
+            f"{summary.records:,} records in {summary.deliveries} deliveries about {summary.people:,} invented people"
+        )

@@ -13,13 +13,22 @@ import click
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns aligned: numbers to the right, text to the left."""
     cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
-    numeric = [all(isinstance(row[column], int) for row in rows) for column in range(len(header))] if isinstance(rows, list) else [False] * len(header)
+    numeric = (
+        [all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
+        if isinstance(rows, list)
+        else [False] * len(header)
+    )
     widths = [max(len(text) for text in column) for column in zip(header, *cells, strict=True)]
 
     def line(row: Sequence[str]) -> str:
-        return "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in zip(row, widths, numeric, strict=True)).rstrip()
+        return "  ".join(
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        ).rstrip()
 
-    return "\n".join([line(header), "  ".join("-" * width for width in widths), *(line(row) for row in cells)])
+    return "\n".join(
+        [line(header), "  ".join("-" * width for width in widths), *(line(row) for row in cells)]
+    )
 
 
 def as_json(value: object) -> None:
@@ -29,7 +38,9 @@ def as_json(value: object) -> None:
 
 def harmless(text: str) -> str:
     """What somebody else wrote, without what would command a terminal: control characters but line ends and tabs are shown as escapes."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", text)
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", text
+    )
 
 
 def unseen(what: str, default: str | None = None) -> str:

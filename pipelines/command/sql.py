@@ -25,7 +25,9 @@ def sql(mart: str, query: str | None, machine: bool) -> None:
     if not path.exists():
         raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")
     text = query or ("" if sys.stdin.isatty() else sys.stdin.read()).strip() or "SHOW TABLES"
-    with duckdb.connect(str(path), read_only=True, config={"enable_external_access": False}) as connection:
+    with duckdb.connect(
+        str(path), read_only=True, config={"enable_external_access": False}
+    ) as connection:
         try:
             connection.execute("SET TimeZone = 'UTC'")
             answer = connection.execute(text)

@@ -28,4 +28,5 @@ def ui(port: int) -> None:
     # Started in the background by a shell, the interrupt is ignored, and Dagster ends by it and by nothing else.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = str(Path(sys.executable).with_name("dagster"))
-    os.execv(program, [program, "dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)])  # noqa: S606
+    arguments = ["dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(program, [program, *arguments])  # noqa: S606

@@ -18,7 +18,12 @@ from pipelines.resources import home_path, writer
 
 @click.command("verify")
 @click.argument("request_id", required=False)
-@click.option("--certificates", "chain", is_flag=True, help="Look at the certificates instead: has one been changed, removed, moved or added?")
+@click.option(
+    "--certificates",
+    "chain",
+    is_flag=True,
+    help="Look at the certificates instead: has one been changed, removed, moved or added?",
+)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     """Prove the erasure of one request, or of all that have been carried out; exits with 1 when something is found.
@@ -29,7 +34,11 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     home = Home(home_path())
     home.create()
     if chain:
-        _tell(certificates.check(home), [["certificates", "hash, chain and seal of each", len(certificates.issued(home))]], machine)
+        _tell(
+            certificates.check(home),
+            [["certificates", "hash, chain and seal of each", len(certificates.issued(home))]],
+            machine,
+        )
         return
     try:
         chosen = [requests.load(home, request_id).request_id] if request_id else None
@@ -37,18 +46,33 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         raise CommandError(str(error)) from None
     with writer(home):
         proof = verify(home, chosen)
-    _tell(proof.findings, [[what, HOW[what], count] for what, count in sorted(proof.examined.items())], machine, proof.backups)
+    _tell(
+        proof.findings,
+        [[what, HOW[what], count] for what, count in sorted(proof.examined.items())],
+        machine,
+        proof.backups,
+    )
 
 
-def _tell(findings: list[Finding], examined: list[list[object]], machine: bool, backups: Holding | None = None) -> None:
+def _tell(
+    findings: list[Finding],
+    examined: list[list[object]],
+    machine: bool,
+    backups: Holding | None = None,
+) -> None:
     found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
     if machine:
         as_json(
             {
                 "proven": not failing(findings),
-                "findings": [dict(zip(("code", "where", "count", "request_id"), row, strict=True)) for row in found],
+                "findings": [
+                    dict(zip(("code", "where", "count", "request_id"), row, strict=True))
+                    for row in found
+                ],
                 **({"backups": backups.told()} if backups else {}),
-                "examined": [dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined],
+                "examined": [
+                    dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined
+                ],
             }
         )
     else:
@@ -56,8 +80,12 @@ def _tell(findings: list[Finding], examined: list[list[object]], machine: bool, 
         if found:
             click.echo("\n" + table(["rule", "where", "count", "request"], found))
         if backups and backups.generations:
-            click.echo(f"\nBackups from before the erasure that can still be opened: {backups.generations}; the last is destroyed on {backups.until}.")
+            click.echo(
+                f"\nBackups from before the erasure that can still be opened: {backups.generations}; the last is destroyed on {backups.until}."
+            )
     if failing(findings):
-        raise CommandError(f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means")
+        raise CommandError(
+            f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means"
+        )
     if not machine:
         click.echo("\nProven.")

@@ -18,7 +18,9 @@ from schemas.staged import CHANNELS, SPOKEN_OF
 
 @click.command()
 @click.argument("identifier", required=False)
-@click.option("--purpose", type=click.Choice(SPOKEN_OF), required=True, help="What the consent was for.")
+@click.option(
+    "--purpose", type=click.Choice(SPOKEN_OF), required=True, help="What the consent was for."
+)
 @click.option("--channel", type=click.Choice(CHANNELS), default="all", show_default=True)
 @click.option("--identity-code", help="Finnish identity code.")
 @click.option("--customer-number")
@@ -26,7 +28,9 @@ from schemas.staged import CHANNELS, SPOKEN_OF
 @click.option("--email", help="Concerns everyone whom it reaches.")
 @click.option("--phone", help="Likewise.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
-def withdraw(identifier: str | None, purpose: str, channel: str, machine: bool, **given: str | None) -> None:
+def withdraw(
+    identifier: str | None, purpose: str, channel: str, machine: bool, **given: str | None
+) -> None:
     """Record that a registrant takes a consent back, and refresh, so that the marts lose them now.
 
     IDENTIFIER is any of the identifiers below, or a registrant's id; `-` asks for it at the terminal, so that it stays out
@@ -45,21 +49,35 @@ def withdraw(identifier: str | None, purpose: str, channel: str, machine: bool, 
     # What else waits for the day may be refused; that says nothing of the withdrawal.
     run_refresh(home, now.date(), {str(now.date())})
     if not withdrawal.taken_in(home, digest):
-        raise CommandError("the withdrawal was not taken in; the identifier may be one of somebody who has been erased, or the inbox folder is not readable")
+        raise CommandError(
+            "the withdrawal was not taken in; the identifier may be one of somebody who has been erased, or the inbox folder is not readable"
+        )
     concerned = withdrawal.concerned(home, digest)
     if machine:
         as_json({"purpose": purpose, "channel": channel, "registrants": concerned})
     else:
-        click.echo(f"Withdrawn: {purpose}, channel {channel}. It concerns {concerned} registrants of the register; the marts are without them now.")
+        click.echo(
+            f"Withdrawn: {purpose}, channel {channel}. It concerns {concerned} registrants of the register; the marts are without them now."
+        )
 
 
 def _meant(home: Home, given: dict[str, str | None]) -> str:
     """The one identifier that was given, as the register writes it; raises RequestError when it is none or several."""
-    asked = {name: unseen(name.replace("_", " ")) if value == "-" else value for name, value in given.items() if value}
+    asked = {
+        name: unseen(name.replace("_", " ")) if value == "-" else value
+        for name, value in given.items()
+        if value
+    }
     if len(asked) != 1:
-        raise RequestError("give one identifier: the value itself, or an option such as --email or --customer-number")
+        raise RequestError(
+            "give one identifier: the value itself, or an option such as --email or --customer-number"
+        )
     name, value = next(iter(asked.items()))
     if name != "identifier":
         return canonical(home, {name: value})[0]
     kind, colon, rest = value.partition(":")
-    return canonical(home, {kind: rest})[0] if colon and kind in withdrawal.KEYS else withdrawal.recognise(home, value)
+    return (
+        canonical(home, {kind: rest})[0]
+        if colon and kind in withdrawal.KEYS
+        else withdrawal.recognise(home, value)
+    )

@@ -27,7 +27,9 @@ class PopulationRegisterRecord(TableModel):
 
     record_no: Count = column("technical", required=True)
     identity_code: Text = column("identity_code", "henkilotunnus, canonical")
-    groups_are_a_list: Flag = flag("VTJ-GROUPS", "tietoryhmat is a list of objects, each with a tietoryhma")
+    groups_are_a_list: Flag = flag(
+        "VTJ-GROUPS", "tietoryhmat is a list of objects, each with a tietoryhma"
+    )
     dated: Flag = flag("VTJ-MUUTOSPV", "a change carries a readable muutospv")
     operations_known: Flag = flag("VTJ-MUUTOSATTRIBUUTTI")
     dates_readable: Flag = flag("VTJ-DATE", "every date is a calendar date, with a known precision")

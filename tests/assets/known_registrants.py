@@ -11,11 +11,25 @@ from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSE
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=ZoneInfo("Europe/Helsinki"))
-__all__ = ["FIRST_DAY", "LEAVES", "NOW", "SECOND_DAY", "SHARED", "SPOUSES", "STAYS", "TODAY", "deliver", "registrant_of"]
+__all__ = [
+    "FIRST_DAY",
+    "LEAVES",
+    "NOW",
+    "SECOND_DAY",
+    "SHARED",
+    "SPOUSES",
+    "STAYS",
+    "TODAY",
+    "deliver",
+    "registrant_of",
+]
 
 
 def registrant_of(home: Home, value: str) -> str:
     """The id of the one registrant that is known by the value."""
-    found = {row["registrant_id"] for row in rows(home, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")}
+    found = {
+        row["registrant_id"]
+        for row in rows(home, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")
+    }
     assert len(found) == 1
     return str(found.pop())

@@ -59,8 +59,17 @@ def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(gone: Hom
     back = held(gone)
     assert len(back) == 1
     assert (back[0]["given_names"], back[0]["birth_date"], back[0]["email"]) == (None, None, None)
-    assert [one["contract_number"] for one in rows(gone, "FROM contracts") if one["registrant_id"] == back[0]["registrant_id"]] == ["K-990001"]
-    assert found_anywhere(gone.root, [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number]) == []
+    assert [
+        one["contract_number"]
+        for one in rows(gone, "FROM contracts")
+        if one["registrant_id"] == back[0]["registrant_id"]
+    ] == ["K-990001"]
+    assert (
+        found_anywhere(
+            gone.root, [LEAVES.email, LEAVES.phone, LEAVES.visitor_id, LEAVES.contract_number]
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("starts_on", ["2026-11-20", "2026-01-01", "soon"])
@@ -90,7 +99,9 @@ def test_the_proof_still_finds_what_was_erased(gone: Home, tmp_path: Path) -> No
     day = gone.lake / "raw/crm" / FIRST_DAY
     anew = next((gone.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
     with gone.connect() as connection:
-        connection.execute(f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}')) TO '{day / 'again.parquet'}'")
+        connection.execute(
+            f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}')) TO '{day / 'again.parquet'}'"
+        )
         identifiers.prepare(gone, connection)
         assert [one.where for one in identifiers.in_lake(gone, connection, ["raw"])] == ["raw.raw"]
 
@@ -101,7 +112,12 @@ def test_who_has_come_back_can_be_erased_again(gone: Home) -> None:
     erased(gone)
     assert held(gone) == []
     assert found_anywhere(gone.root, [*LEAVES.identifiers, "K-990001"]) == []
-    assert sign(gone, contract("K-990001", "2026-11-21"), contract("K-990002", "2026-11-20"), day="2026-12-08") == [2]
+    assert sign(
+        gone,
+        contract("K-990001", "2026-11-21"),
+        contract("K-990002", "2026-11-20"),
+        day="2026-12-08",
+    ) == [2]
 
 
 def test_a_backup_of_what_came_back_keeps_it(gone: Home) -> None:
@@ -112,16 +128,22 @@ def test_a_backup_of_what_came_back_keeps_it(gone: Home) -> None:
     assert len(held(gone)) == 1
 
 
-def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(home: Home) -> None:
+def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(
+    home: Home,
+) -> None:
     """Delivered late, and the first to name the account: until then the address was a contact, which others may have, too."""
     address = "vain.osoite@example.fi"
-    deliver_words(home, [Word(f"email:{address}", "direct_marketing", "email", "granted")], NOW, "web-form")
+    deliver_words(
+        home, [Word(f"email:{address}", "direct_marketing", "email", "granted")], NOW, "web-form"
+    )
     refresh(home, TODAY)
     erased(home, f"email:{address}")
     visits = [visit(991, "99aa00bb11cc22dd", address, 0), visit(992, "99aa00bb11cc22de", None, 0)]
     put(home, "website", str(LATER), "visits", json.dumps(visits).encode(), len(visits))
     assert [entry.suppressed for done in take_in(home, LATER) for entry in done.entries] == [1]
     build(home, LATER)
-    assert [row["value"] for row in rows(home, "FROM identifiers WHERE type = 'visitor_id'")] == ["99aa00bb11cc22de"]
+    assert [row["value"] for row in rows(home, "FROM identifiers WHERE type = 'visitor_id'")] == [
+        "99aa00bb11cc22de"
+    ]
     assert verify(home).failing() == []
     assert found_anywhere(home.root, [address]) == []

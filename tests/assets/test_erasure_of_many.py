@@ -34,7 +34,9 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
             class Counting:
                 def execute(self, query: str, *values: Any) -> Any:
                     done["queries"] += 1
-                    done["rewritten"] += query.lstrip().startswith("COPY (SELECT") and ("/raw/" in query or "/staged/" in query)
+                    done["rewritten"] += query.lstrip().startswith("COPY (SELECT") and (
+                        "/raw/" in query or "/staged/" in query
+                    )
                     return connection.execute(query, *values)
 
                 def __getattr__(self, name: str) -> Any:
@@ -60,10 +62,15 @@ def carry_out(home: Home, ids: list[str]) -> list[str]:
 
 
 def asked(home: Home, given: list[str]) -> list[str]:
-    return [requests.receive(home, "erasure", "written", [one], NOW + timedelta(milliseconds=number)) for number, one in enumerate(given)]
+    return [
+        requests.receive(home, "erasure", "written", [one], NOW + timedelta(milliseconds=number))
+        for number, one in enumerate(given)
+    ]
 
 
-def test_as_many_files_are_rewritten_and_queries_run_as_for_one(known_home: Home, known_root: Any, tmp_path: Any, work: Counter[str]) -> None:
+def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
+    known_home: Home, known_root: Any, tmp_path: Any, work: Counter[str]
+) -> None:
     import shutil
 
     another = Home(shutil.copytree(known_root, tmp_path / "another"))
@@ -71,7 +78,11 @@ def test_as_many_files_are_rewritten_and_queries_run_as_for_one(known_home: Home
     work.clear()
     carry_out(known_home, ids)
     of_one = dict(work)
-    ids = asked(another, [f"identity_code:{who.identity_code}" for who in (LEAVES, STAYS)] + [f"customer_number:NOBODY{number}" for number in range(MANY)])
+    ids = asked(
+        another,
+        [f"identity_code:{who.identity_code}" for who in (LEAVES, STAYS)]
+        + [f"customer_number:NOBODY{number}" for number in range(MANY)],
+    )
     work.clear()
     carry_out(another, ids)
     assert of_one["rewritten"] > 5
@@ -79,8 +90,13 @@ def test_as_many_files_are_rewritten_and_queries_run_as_for_one(known_home: Home
     assert work["queries"] == of_one["queries"]
 
 
-def test_closing_many_syncs_a_bounded_number_of_files_for_each(known_home: Home, work: Counter[str]) -> None:
-    given = [f"identity_code:{LEAVES.identity_code}", *(f"customer_number:NOBODY{number}" for number in range(MANY))]
+def test_closing_many_syncs_a_bounded_number_of_files_for_each(
+    known_home: Home, work: Counter[str]
+) -> None:
+    given = [
+        f"identity_code:{LEAVES.identity_code}",
+        *(f"customer_number:NOBODY{number}" for number in range(MANY)),
+    ]
     ids = carry_out(known_home, asked(known_home, given))
     build(known_home, TODAY)
     work.clear()
@@ -93,14 +109,18 @@ def test_closing_many_syncs_a_bounded_number_of_files_for_each(known_home: Home,
 
 
 def test_one_that_is_unclear_holds_up_no_other(known_home: Home) -> None:
-    ids = carry_out(known_home, asked(known_home, [f"email:{SHARED}", f"identity_code:{LEAVES.identity_code}"]))
+    ids = carry_out(
+        known_home, asked(known_home, [f"email:{SHARED}", f"identity_code:{LEAVES.identity_code}"])
+    )
     build(known_home, TODAY)
     assert len(erasure.close(known_home, ids[1:], NOW).certificates) == 1
     assert requests.load(known_home, ids[0]).state == "unclear"
 
 
 @pytest.mark.parametrize("steps", [[], ["find"]])
-def test_what_has_not_been_through_every_step_is_not_closed(known_home: Home, steps: list[str]) -> None:
+def test_what_has_not_been_through_every_step_is_not_closed(
+    known_home: Home, steps: list[str]
+) -> None:
     """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked for, nothing is found, either."""
     ids = asked(known_home, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
@@ -111,9 +131,20 @@ def test_what_has_not_been_through_every_step_is_not_closed(known_home: Home, st
     assert requests.load(known_home, ids[0]).state != "closed"
 
 
-def test_certificates_of_a_pass_that_was_killed_are_no_tampering(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
+    known_home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Killed when half of the certificates have their names: the next pass writes the rest, and the chain is whole."""
-    ids = carry_out(known_home, asked(known_home, [f"identity_code:{LEAVES.identity_code}", *(f"customer_number:NOBODY{n}" for n in range(9))]))
+    ids = carry_out(
+        known_home,
+        asked(
+            known_home,
+            [
+                f"identity_code:{LEAVES.identity_code}",
+                *(f"customer_number:NOBODY{n}" for n in range(9)),
+            ],
+        ),
+    )
     build(known_home, TODAY)
     replace, left = os.replace, [14]
 
@@ -127,10 +158,17 @@ def test_certificates_of_a_pass_that_was_killed_are_no_tampering(known_home: Hom
         patched.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             erasure.close(known_home, ids, NOW)
-    first = {path.name: path.read_bytes() for path in certificates.folder(known_home).glob("Q*.json")}
+    first = {
+        path.name: path.read_bytes() for path in certificates.folder(known_home).glob("Q*.json")
+    }
     assert 0 < len(first) < len(ids)
-    assert {one.code for one in certificates.check(known_home)} <= {"CERT-MISSING"} or certificates.check(known_home) == []
+    assert {one.code for one in certificates.check(known_home)} <= {
+        "CERT-MISSING"
+    } or certificates.check(known_home) == []
     closing = erasure.close(known_home, ids, NOW + timedelta(minutes=5))
     assert len(closing.certificates) == len(ids)
     assert certificates.check(known_home) == []
-    assert all((certificates.folder(known_home) / name).read_bytes() == content for name, content in first.items())
+    assert all(
+        (certificates.folder(known_home) / name).read_bytes() == content
+        for name, content in first.items()
+    )

@@ -30,7 +30,10 @@ def known_unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deliver(home.root, FIRST_DAY, SECOND_DAY)
     deliver_unreadable(home, SECOND_DAY)
     refresh(home, TODAY)
-    assert any(name.startswith("lake/raw/crm/2026-11-18") for name in found_anywhere(home.root, [LEAVES.identity_code]))
+    assert any(
+        name.startswith("lake/raw/crm/2026-11-18")
+        for name in found_anywhere(home.root, [LEAVES.identity_code])
+    )
     return home.root
 
 

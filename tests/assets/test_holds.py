@@ -27,7 +27,9 @@ def home(known_home: Home) -> Home:
 
 
 def asked(home: Home) -> str:
-    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     finding.record(home, [request_id], NOW)
     return request_id
 
@@ -44,7 +46,9 @@ def erased(home: Home) -> certificates.Issued:
 
 
 @pytest.fixture(scope="module")
-def closed(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, certificates.Issued]:
+def closed(
+    known_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Home, certificates.Issued]:
     home = Home(copied(known_root, tmp_path_factory.mktemp("closed") / "data"))
     return home, erased(home)
 
@@ -64,40 +68,73 @@ def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: 
     seen = preview(home, requests.load(home, request_id), TODAY)
     assert state_of(home.root) == before
     assert (seen.registrants, seen.bystanders) == (1, 0)
-    assert (seen.layers["raw"], seen.layers["register.registrants"], seen.layers["marts.contracts.registrants"]) == (9, 1, 1)
+    assert (
+        seen.layers["raw"],
+        seen.layers["register.registrants"],
+        seen.layers["marts.contracts.registrants"],
+    ) == (9, 1, 1)
     assert "staged.orders" not in seen.layers
-    assert seen.holds == {"RET-VOUCHER-6Y": {"rows": 1, "until": "2033-01-01", "ground": "1336/1997 2:10, GDPR 17(3)(b)"}}
+    assert seen.holds == {
+        "RET-VOUCHER-6Y": {
+            "rows": 1,
+            "until": "2033-01-01",
+            "ground": "1336/1997 2:10, GDPR 17(3)(b)",
+        }
+    }
     assert seen.recipients == ["it_operations", "marketing_automation"]
 
 
 def test_a_record_that_names_somebody_else_as_well_is_a_bystander(home: Home) -> None:
     """An order whose contact is one registrant and whose customer number another's, slipped into raw."""
-    raw = next(path for path in home.files("raw", "crm") if any(LEAVES.order_number in str(row) for row in parquet_rows(path)))
+    raw = next(
+        path
+        for path in home.files("raw", "crm")
+        if any(LEAVES.order_number in str(row) for row in parquet_rows(path))
+    )
     with duckdb.connect() as connection:
         named = f"list_append(identifiers, 'customer_number:{STAYS.customer_number}')"
-        theirs = f"CASE WHEN contains(payload, '{LEAVES.contact_id}') THEN {named} ELSE identifiers END"
-        connection.execute(f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'")
+        theirs = (
+            f"CASE WHEN contains(payload, '{LEAVES.contact_id}') THEN {named} ELSE identifiers END"
+        )
+        connection.execute(
+            f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'"
+        )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
     assert preview(home, requests.load(home, asked(home)), TODAY).bystanders == 1
 
 
 @pytest.mark.clause("P9.1")
-def test_an_order_stays_for_the_accounts_without_its_person(closed: tuple[Home, certificates.Issued]) -> None:
+def test_an_order_stays_for_the_accounts_without_its_person(
+    closed: tuple[Home, certificates.Issued],
+) -> None:
     home, certificate = closed
     assert certificate.decisions["order"] == "held"
     held = rows(home, "SELECT * FROM segregated_orders")
-    assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [(LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")]
-    places = {"/".join(Path(path).parts[:2]) + "/" + Path(path).stem for path in found_anywhere(home.root, [LEAVES.order_number])}
+    assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [
+        (LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")
+    ]
+    places = {
+        "/".join(Path(path).parts[:2]) + "/" + Path(path).stem
+        for path in found_anywhere(home.root, [LEAVES.order_number])
+    }
     assert places == {"lake/staged/orders", "lake/register/segregated_orders"}
     assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
     assert all(entry.conserved for entry in book(home.root))
 
 
-def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(closed: tuple[Home, certificates.Issued]) -> None:
+def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(
+    closed: tuple[Home, certificates.Issued],
+) -> None:
     home, certificate = closed
     text = certificates.path_of(home, certificate.request_id).read_text()
-    assert '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":1,"until":"2033-01-01"}' in text
-    assert requests.load(home, certificate.request_id).decisions["order"] == {"decision": "held", "ground": "REQ-LEGAL-OBLIGATION"}
+    assert (
+        '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":1,"until":"2033-01-01"}'
+        in text
+    )
+    assert requests.load(home, certificate.request_id).decisions["order"] == {
+        "decision": "held",
+        "ground": "REQ-LEGAL-OBLIGATION",
+    }
 
 
 def test_what_is_over_is_not_held(home: Home) -> None:
@@ -109,7 +146,9 @@ def test_what_is_over_is_not_held(home: Home) -> None:
     assert found_anywhere(home.root, [LEAVES.order_number]) == []
 
 
-def test_a_killed_removal_certifies_the_same_holds(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_removal_certifies_the_same_holds(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request_id = asked(home)
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
@@ -144,12 +183,20 @@ def order(one: Known, number: str) -> dict[str, str]:
 def order_late(home: Home) -> None:
     """An order of the leaving and one of the staying namesake wait in the inbox, and a contract that no statute holds."""
     put(home, "crm", LATE, "orders", csv([order(LEAVES, LATE_ORDER), order(STAYS, "T-790002")]), 2)
-    contract = {"contract_number": "K-790001", "customer_number": LEAVES.customer_number, "product": "sähkö", "status": "active", "starts_on": "2026-11-01"}
+    contract = {
+        "contract_number": "K-790001",
+        "customer_number": LEAVES.customer_number,
+        "product": "sähkö",
+        "status": "active",
+        "starts_on": "2026-11-01",
+    }
     put(home, "crm", LATE, "contracts", csv([contract]), 1)
 
 
 def held_orders(home: Home) -> list[str]:
-    return [one["order_number"] for one in rows(home, "FROM segregated_orders ORDER BY order_number")]
+    return [
+        one["order_number"] for one in rows(home, "FROM segregated_orders ORDER BY order_number")
+    ]
 
 
 def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(home: Home) -> None:
@@ -157,11 +204,15 @@ def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(home: H
     order_late(home)
     certificate = erased(home)
     assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
-    assert '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":2' in (
-        certificates.path_of(home, certificate.request_id).read_text()
+    assert (
+        '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":2'
+        in (certificates.path_of(home, certificate.request_id).read_text())
     )
     assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
-    assert [one["order_number"] for one in rows(home, "FROM orders ORDER BY order_number")] == [STAYS.order_number, "T-790002"]
+    assert [one["order_number"] for one in rows(home, "FROM orders ORDER BY order_number")] == [
+        STAYS.order_number,
+        "T-790002",
+    ]
 
 
 def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(home: Home) -> None:
@@ -176,7 +227,9 @@ def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(home: Home) ->
 def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(home: Home) -> None:
     order_late(home)
     erased(home)
-    assert {path.name.split("-")[0] for path in (home.inbox / "crm" / LATE).iterdir()} == {"contracts"}
+    assert {path.name.split("-")[0] for path in (home.inbox / "crm" / LATE).iterdir()} == {
+        "contracts"
+    }
     take_in(home)
     build(home, TODAY)
     assert found_anywhere(home.root, [*LEAVES.identifiers, "K-790001"]) == []

@@ -13,7 +13,16 @@ from assets import erasure, informing
 from assets.home import Home
 from assets.informing import InformingError
 from assets.rights import requests
-from tests.assets.sources.population_register_messages import code, death, home_address, municipality, name, part, person, protection
+from tests.assets.sources.population_register_messages import (
+    code,
+    death,
+    home_address,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
+)
 from tests.conftest import basic_data, build, csv, put, refresh, registrant, rows, settle, take_in
 from tests.e2e.homes import copied
 
@@ -22,14 +31,33 @@ OBTAINED = date(2026, 10, 31)
 DUE = date(2026, 11, 30)
 CODES = {
     who: code(body)
-    for who, body in (("known", "010190-900"), ("gave", "010190-901"), ("dead", "010190-902"), ("hidden", "010190-903"), ("credit", "010190-904"))
+    for who, body in (
+        ("known", "010190-900"),
+        ("gave", "010190-901"),
+        ("dead", "010190-902"),
+        ("hidden", "010190-903"),
+        ("credit", "010190-904"),
+    )
 }
 FAMILY = {"known": "Esimerkki", "gave": "Malli", "dead": "Näyte", "hidden": "Koe"}
 
 
 def told_by_the_register(who: str, *more: dict[str, Any]) -> dict[str, Any]:
-    lives = () if who == "hidden" else (home_address(f"{FAMILY[who]}katu", "1", "00100", "HELSINKI", "2010-05-01"), municipality("091", "2010-05-01"))
-    return person(CODES[who], name("Maija", FAMILY[who]), part("SYNTYMAPAIVA", syntymapv={"arvo": "1990-01-01", "tarkkuus": "PAIVA"}), *lives, *more)
+    lives = (
+        ()
+        if who == "hidden"
+        else (
+            home_address(f"{FAMILY[who]}katu", "1", "00100", "HELSINKI", "2010-05-01"),
+            municipality("091", "2010-05-01"),
+        )
+    )
+    return person(
+        CODES[who],
+        name("Maija", FAMILY[who]),
+        part("SYNTYMAPAIVA", syntymapv={"arvo": "1990-01-01", "tarkkuus": "PAIVA"}),
+        *lives,
+        *more,
+    )
 
 
 def consent(identity_code: str, day: str) -> bytes:
@@ -54,7 +82,12 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     basic_data(home, str(OBTAINED), everyone)
     put(home, "consents", "2026-11-05", "consent_log", consent(CODES["gave"], "2026-11-04"), 1)
-    report = {"socialSecurityNumber": CODES["credit"], "creditClass": 2, "purposeCode": "1", "remarks": []}
+    report = {
+        "socialSecurityNumber": CODES["credit"],
+        "creditClass": 2,
+        "purposeCode": "1",
+        "remarks": [],
+    }
     put(home, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
     refresh(home)
     return home.root
@@ -66,18 +99,33 @@ def world(first: Path, tmp_path: Path) -> Home:
 
 
 def ids(home: Home) -> dict[str, str]:
-    return {who: registrant(home, identity_code)["registrant_id"] for who, identity_code in CODES.items()}
+    return {
+        who: registrant(home, identity_code)["registrant_id"]
+        for who, identity_code in CODES.items()
+    }
 
 
 @pytest.mark.clause("P6.6")
 def test_each_is_in_the_state_that_the_data_decide(world: Home) -> None:
-    assert informing.counts(world, DUE) == {"overdue": 0, "due": 1, "informed": 0, "gave_it_themselves": 1, "deceased": 1, "unreachable": 2}
+    assert informing.counts(world, DUE) == {
+        "overdue": 0,
+        "due": 1,
+        "informed": 0,
+        "gave_it_themselves": 1,
+        "deceased": 1,
+        "unreachable": 2,
+    }
 
 
 @pytest.mark.clause("P6.6", "P6.2")
 def test_due_is_a_calendar_month_after_the_data_came(world: Home) -> None:
     [one] = informing.due(world, DUE)
-    assert (one.registrant_id, one.obtained_on, one.due_on, one.sources) == (ids(world)["known"], OBTAINED, DUE, ("population_register",))
+    assert (one.registrant_id, one.obtained_on, one.due_on, one.sources) == (
+        ids(world)["known"],
+        OBTAINED,
+        DUE,
+        ("population_register",),
+    )
 
 
 def test_overdue_is_the_day_after(world: Home) -> None:
@@ -88,18 +136,38 @@ def test_overdue_is_the_day_after(world: Home) -> None:
 
 def test_the_period_is_the_policys(world: Home) -> None:
     days = world.policy.model_copy(
-        update={"article_14": world.policy.article_14.model_copy(update={"informed_within": type(world.policy.article_14.informed_within).parse("14 days")})}
+        update={
+            "article_14": world.policy.article_14.model_copy(
+                update={
+                    "informed_within": type(world.policy.article_14.informed_within).parse(
+                        "14 days"
+                    )
+                }
+            )
+        }
     )
     assert informing.due(Home(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
 
 
 def test_a_source_that_is_no_third_party_tells_of_nobody(world: Home) -> None:
-    sources = {name: one.model_copy(update={"third_party": False}) for name, one in world.policy.sources.items()}
-    assert sum(informing.counts(Home(world.root, world.policy.model_copy(update={"sources": sources})), DUE).values()) == 0
+    sources = {
+        name: one.model_copy(update={"third_party": False})
+        for name, one in world.policy.sources.items()
+    }
+    assert (
+        sum(
+            informing.counts(
+                Home(world.root, world.policy.model_copy(update={"sources": sources})), DUE
+            ).values()
+        )
+        == 0
+    )
 
 
 def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
-    basic_data(world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))])
+    basic_data(
+        world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))]
+    )
     take_in(world)
     settle(world)
     assert informing.due(world, DUE)[0].due_on == DUE
@@ -108,7 +176,9 @@ def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
 def test_the_day_is_remembered_when_what_came_first_is_gone(world: Home) -> None:
     for path in world.files("staged", "population_register"):
         path.unlink()
-    assert {one.registrant_id: one.due_on for one in informing.due(world, DUE)} == {ids(world)["known"]: DUE}
+    assert {one.registrant_id: one.due_on for one in informing.due(world, DUE)} == {
+        ids(world)["known"]: DUE
+    }
 
 
 def test_whom_marketing_may_reach_is_told_with_the_first_message(world: Home) -> None:
@@ -139,15 +209,24 @@ class TestRecording:
         known = ids(world)["known"]
         informing.record(world, [known], date(2026, 11, 20), DUE)
         informing.record(world, [known], date(2026, 11, 21), DUE)
-        assert [row["informed_on"] for row in noted(world)] == [date(2026, 11, 20), date(2026, 11, 21)]
+        assert [row["informed_on"] for row in noted(world)] == [
+            date(2026, 11, 20),
+            date(2026, 11, 21),
+        ]
 
     def test_it_holds_ids_and_days_alone_and_is_its_owners(self, world: Home) -> None:
         informing.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE)
         [note] = noted(world)
-        assert note == {"registrant_id": ids(world)["known"], "informed_on": date(2026, 11, 20), "policy_version": world.policy.version}
+        assert note == {
+            "registrant_id": ids(world)["known"],
+            "informed_on": date(2026, 11, 20),
+            "policy_version": world.policy.version,
+        }
         assert informing.path(world).stat().st_mode & 0o777 == 0o600
 
-    def test_an_id_that_nobody_has_is_refused_by_count_and_nothing_is_noted(self, world: Home) -> None:
+    def test_an_id_that_nobody_has_is_refused_by_count_and_nothing_is_noted(
+        self, world: Home
+    ) -> None:
         with pytest.raises(InformingError, match=r"^1 of the ids") as refusal:
             informing.record(world, [ids(world)["known"], CODES["known"]], date(2026, 11, 20), DUE)
         assert CODES["known"] not in str(refusal.value)
@@ -175,14 +254,18 @@ class TestLeaving:
         everyone = ids(world)
         informing.record(world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE)
         now = datetime(2026, 11, 20, tzinfo=UTC)
-        asked = requests.receive(world, "erasure", "written", [f"identity_code:{CODES['known']}"], now)
+        asked = requests.receive(
+            world, "erasure", "written", [f"identity_code:{CODES['known']}"], now
+        )
         erasure.find(world, [asked])
         erasure.suppress(world, [asked], now.date())
         erasure.remove(world, [asked], now.date())
         build(world)
         erasure.close(world, [asked], now)
         assert [row["registrant_id"] for row in noted(world)] == [everyone["gave"]]
-        assert everyone["known"].encode() not in b"".join(path.read_bytes() for path in Path(world.lake).rglob("*.parquet"))
+        assert everyone["known"].encode() not in b"".join(
+            path.read_bytes() for path in Path(world.lake).rglob("*.parquet")
+        )
 
     def test_a_build_without_notes_makes_none(self, world: Home) -> None:
         assert not informing.path(world).exists()

@@ -16,23 +16,63 @@ from assets.home import Home
 from assets.register import protected
 from assets.sources import SOURCES
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
+from tests.assets.sources.population_register_messages import (
+    code,
+    day,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
+)
 from tests.assets.test_retention import visit
-from tests.conftest import TODAY, basic_data, build, changes, csv, put, registrant, rows, settle, take_in
+from tests.conftest import (
+    TODAY,
+    basic_data,
+    build,
+    changes,
+    csv,
+    put,
+    registrant,
+    rows,
+    settle,
+    take_in,
+)
 from tests.e2e.homes import copied
 
 AINO, EERO = code("010190-900"), code("020290-901")
 # Whatever tells where Aino is, or was, wherever it came from.
-PLACES = ("Piilopolku", "Vanhakatu", "Toinentie", "99870", "INARI", "203.0.113.", "Lomamökki", "EDELLINEN_KOTIKUNTA")
+PLACES = (
+    "Piilopolku",
+    "Vanhakatu",
+    "Toinentie",
+    "99870",
+    "INARI",
+    "203.0.113.",
+    "Lomamökki",
+    "EDELLINEN_KOTIKUNTA",
+)
 
 
 def aino_and_eero() -> list[dict[str, Any]]:
     """Aino, and Eero who lives with her."""
-    home = [home_address("Piilopolku", "1", "99870", "INARI", "2015-01-01"), municipality("148", "2015-01-01")]
-    former = [home_address("Vanhakatu", "2", "00100", "HELSINKI", "2010-01-01", until="2014-12-31"), part("EDELLINEN_KOTIKUNTA", kuntakoodi="091")]
+    home = [
+        home_address("Piilopolku", "1", "99870", "INARI", "2015-01-01"),
+        municipality("148", "2015-01-01"),
+    ]
+    former = [
+        home_address("Vanhakatu", "2", "00100", "HELSINKI", "2010-01-01", until="2014-12-31"),
+        part("EDELLINEN_KOTIKUNTA", kuntakoodi="091"),
+    ]
     return [
         person(AINO, name("Aino", "Esimerkki"), *home, *former),
-        person(EERO, name("Eero", "Esimerkki"), home_address("Yhteistie", "3", "33100", "TAMPERE", "2015-01-01")),
+        person(
+            EERO,
+            name("Eero", "Esimerkki"),
+            home_address("Yhteistie", "3", "33100", "TAMPERE", "2015-01-01"),
+        ),
     ]
 
 
@@ -41,7 +81,14 @@ def contacts(street: str = "Toinentie 5") -> bytes:
         "Record ID": "701", "First Name": "Aino", "Last Name": "Esimerkki", "Email": "aino@example.fi", "Street Address": street, "Postal Code": "99870",
         "City": "INARI", "Country/Region": "Finland", "Summer place": "Lomamökki", "Customer number": "C0000701", "Last Activity Date": "2026-11-01 10:00",
     }  # fmt: skip
-    eero = {**aino, "Record ID": "702", "First Name": "Eero", "Email": "eero@example.fi", "Customer number": "C0000702", "Street Address": "Yhteistie 3"}
+    eero = {
+        **aino,
+        "Record ID": "702",
+        "First Name": "Eero",
+        "Email": "eero@example.fi",
+        "Customer number": "C0000702",
+        "Street Address": "Yhteistie 3",
+    }
     eero |= {"Postal Code": "33100", "City": "TAMPERE", "Summer place": ""}
     return csv([aino, eero])
 
@@ -56,8 +103,19 @@ def bound(number: str, customer: str, who: str) -> dict[str, str]:
 def deliver_all(home: Home) -> None:
     basic_data(home, "2026-11-01", aino_and_eero())
     put(home, "crm", "2026-11-01", "contacts", contacts(), 2)
-    put(home, "crm", "2026-11-01", "contracts", csv([bound("K-1", "C0000701", AINO), bound("K-2", "C0000702", EERO)]), 2)
-    seen = {**visit(1, "a000000000000001", datetime(2026, 10, 30, 12, tzinfo=UTC)), "userId": "C0000701", "visitIp": "203.0.113.77"}
+    put(
+        home,
+        "crm",
+        "2026-11-01",
+        "contracts",
+        csv([bound("K-1", "C0000701", AINO), bound("K-2", "C0000702", EERO)]),
+        2,
+    )
+    seen = {
+        **visit(1, "a000000000000001", datetime(2026, 10, 30, 12, tzinfo=UTC)),
+        "userId": "C0000701",
+        "visitIp": "203.0.113.77",
+    }
     put(home, "website", "2026-11-01", "visits", json.dumps([seen]).encode(), 1)
 
 
@@ -102,16 +160,23 @@ def hidden(flagged: Path, tmp_path: Path) -> Home:
 
 
 def flag(home: Home, on: str = "2026-11-03", key: int = 3) -> None:
-    changes(home, on, [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))], key=key)
+    changes(
+        home, on, [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))], key=key
+    )
 
 
 def everything(home: Home) -> str:
     """All that any layer and mart says, as one text."""
-    said = [str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall()) for path in sorted(home.lake.rglob("*.parquet"))]
+    said = [
+        str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
+        for path in sorted(home.lake.rglob("*.parquet"))
+    ]
     for purpose in MARTS:
         with duckdb.connect(str(home.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-            said += [str(connection.execute(f"SELECT * FROM {table}").fetchall()) for (table,) in tables]
+            said += [
+                str(connection.execute(f"SELECT * FROM {table}").fetchall()) for (table,) in tables
+            ]
     return "\n".join(said)
 
 
@@ -130,7 +195,9 @@ def test_without_a_flag_the_places_are_there(seen: Path) -> None:
     assert set(PLACES) <= set(found(Home(seen)))
 
 
-def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(seen: Path, tmp_path: Path) -> None:
+def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(
+    seen: Path, tmp_path: Path
+) -> None:
     home = Home(copied(seen, tmp_path / "data"))
     before = registrant(home, EERO)
     flag(home)
@@ -138,14 +205,21 @@ def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(seen:
     build(home)
     assert found(home) == []
     aino = registrant(home, AINO)
-    assert (aino["protected"], aino["given_names"], aino["email"]) == (True, "Aino", "aino@example.fi")
+    assert (aino["protected"], aino["given_names"], aino["email"]) == (
+        True,
+        "Aino",
+        "aino@example.fi",
+    )
     assert registrant(home, EERO) == before
     assert "Yhteistie" in everything(home)
     assert_accounted_for(home)
 
 
 def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
-    register = {table: rows(hidden, f"SELECT * FROM {table}") for table in ("registrants", "names", "addresses", "contact_points", "visits")}
+    register = {
+        table: rows(hidden, f"SELECT * FROM {table}")
+        for table in ("registrants", "names", "addresses", "contact_points", "visits")
+    }
     for source in SOURCES:
         staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
     assert found(hidden) == []
@@ -155,9 +229,15 @@ def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
     assert_accounted_for(hidden)
 
 
-def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(hidden: Home) -> None:
+def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(
+    hidden: Home,
+) -> None:
     put(hidden, "crm", "2026-11-05", "contacts", contacts("Toinentie 7"), 2)
-    seen = {**visit(2, "a000000000000001", datetime(2026, 11, 4, 12, tzinfo=UTC)), "userId": "C0000701", "visitIp": "203.0.113.77"}
+    seen = {
+        **visit(2, "a000000000000001", datetime(2026, 11, 4, 12, tzinfo=UTC)),
+        "userId": "C0000701",
+        "visitIp": "203.0.113.77",
+    }
     put(hidden, "website", "2026-11-05", "visits", json.dumps([seen]).encode(), 1)
     take_in(hidden)
     assert found(hidden) == []
@@ -168,7 +248,18 @@ def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_i
 
 
 def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) -> None:
-    changes(hidden, "2026-11-06", [message(AINO, "2026-11-05", home_address("Piilopolku", "9", "99870", "INARI", "2026-11-05", "LISATTY"))], key=6)
+    changes(
+        hidden,
+        "2026-11-06",
+        [
+            message(
+                AINO,
+                "2026-11-05",
+                home_address("Piilopolku", "9", "99870", "INARI", "2026-11-05", "LISATTY"),
+            )
+        ],
+        key=6,
+    )
     take_in(hidden)
     build(hidden)
     assert found(hidden) == []
@@ -176,10 +267,17 @@ def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) 
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(home: Home, order: tuple[int, ...]) -> None:
+def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
+    home: Home, order: tuple[int, ...]
+) -> None:
     messages = [
         message(AINO, "2026-11-02", protection(True, "LISATTY")),
-        message(AINO, "2026-11-04", protection(False, "MUUTETTU"), home_address("Piilopolku", "4", "99870", "INARI", "2026-11-04", "LISATTY")),
+        message(
+            AINO,
+            "2026-11-04",
+            protection(False, "MUUTETTU"),
+            home_address("Piilopolku", "4", "99870", "INARI", "2026-11-04", "LISATTY"),
+        ),
         message(AINO, "2026-11-06", protection(True, "LISATTY")),
     ]
     for number in order:
@@ -195,7 +293,13 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(home: 
 def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_path: Path) -> None:
     """Whether the location had been taken out of the first when the second came, or not."""
     moves = home_address("Piilopolku", "4", "99870", "INARI", "2026-11-01", "LISATTY")
-    married = message(AINO, "2026-11-02", protection(True, "LISATTY"), moves, name("Aino", "Naimisissa", "LISATTY", "2026-11-01"))
+    married = message(
+        AINO,
+        "2026-11-02",
+        protection(True, "LISATTY"),
+        moves,
+        name("Aino", "Naimisissa", "LISATTY", "2026-11-01"),
+    )
     for together in (True, False):
         home = Home(tmp_path / str(together))
         home.create()
@@ -208,7 +312,9 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
                 retention.sweep(home, TODAY)
         take_in(home)
         settle(home)
-        first = next(entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03")
+        first = next(
+            entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03"
+        )
         told = rows(
             home,
             f"SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'",
@@ -217,14 +323,19 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
 
 
 def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: Home) -> None:
-    changes(hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5)
+    changes(
+        hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5
+    )
     take_in(hidden)
     build(hidden)
     assert found(hidden) == []
     put(hidden, "crm", "2026-11-07", "contacts", contacts(), 2)
     take_in(hidden)
     build(hidden)
-    assert (registrant(hidden, AINO)["protected"], registrant(hidden, AINO)["street"]) == (False, "Toinentie 5")
+    assert (registrant(hidden, AINO)["protected"], registrant(hidden, AINO)["street"]) == (
+        False,
+        "Toinentie 5",
+    )
     assert "Piilopolku" not in found(hidden)
 
 
@@ -235,9 +346,20 @@ def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> No
         new,
         "2026-11-03",
         part(
-            "HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="AKTIIVI", muutettuHenkilotunnus=new, aktiivinenHenkilotunnus=new, edellisetHenkilotunnukset=[AINO]
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="AKTIIVI",
+            muutettuHenkilotunnus=new,
+            aktiivinenHenkilotunnus=new,
+            edellisetHenkilotunnukset=[AINO],
         ),
-        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=AINO, aktiivinenHenkilotunnus=new),
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="PASSIIVI",
+            muutettuHenkilotunnus=AINO,
+            aktiivinenHenkilotunnus=new,
+        ),
     )
     if first == "flag":
         flag(home)
@@ -254,8 +376,12 @@ def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> No
     assert registrant(home, new)["protected"] is True
 
 
-def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_mended(home: Home) -> None:
-    broken = message(AINO, "2026-11-02", protection(True, "LISATTY"), name("Rikki", "Mennyt", "OUTO"))
+def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_mended(
+    home: Home,
+) -> None:
+    broken = message(
+        AINO, "2026-11-02", protection(True, "LISATTY"), name("Rikki", "Mennyt", "OUTO")
+    )
     changes(home, "2026-11-03", [broken], key=3)
     take_in(home)
     settle(home)
@@ -265,7 +391,10 @@ def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_m
     changes(home, "2026-11-05", [mended], key=5)
     take_in(home)
     settle(home)
-    assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (False, "Piilopolku 1")
+    assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (
+        False,
+        "Piilopolku 1",
+    )
 
 
 class TestStaleFeed:
@@ -278,8 +407,29 @@ class TestStaleFeed:
         home = Home(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
         flag(home)
         anew = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
-        changes(home, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)], key=5)
-        put(home, "crm", "2026-11-05", "contacts", csv([{"Record ID": "801", "First Name": "Onni", "Last Name": "Oma", "Street Address": "Omatie 1"}]), 1)
+        changes(
+            home,
+            "2026-11-05",
+            [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)],
+            key=5,
+        )
+        put(
+            home,
+            "crm",
+            "2026-11-05",
+            "contacts",
+            csv(
+                [
+                    {
+                        "Record ID": "801",
+                        "First Name": "Onni",
+                        "Last Name": "Oma",
+                        "Street Address": "Omatie 1",
+                    }
+                ]
+            ),
+            1,
+        )
         take_in(home)
         return home.root
 
@@ -290,21 +440,38 @@ class TestStaleFeed:
     def test_while_it_is_fresh_the_lifting_holds(self, lifted: Home) -> None:
         settle(lifted, self.FRESH)
         assert not protected.is_stale(lifted, self.FRESH)
-        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (False, "Uusitie 8")
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            False,
+            "Uusitie 8",
+        )
 
-    def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(self, lifted: Home) -> None:
+    def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(
+        self, lifted: Home
+    ) -> None:
         settle(lifted, self.STALE)
         assert protected.is_stale(lifted, self.STALE)
-        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (True, None)
-        assert (registrant(lifted, EERO)["protected"], registrant(lifted, EERO)["street"]) == (False, None)
-        assert {row["street"] for row in rows(lifted, "SELECT street FROM registrants WHERE street IS NOT NULL")} == {"Omatie 1"}
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            True,
+            None,
+        )
+        assert (registrant(lifted, EERO)["protected"], registrant(lifted, EERO)["street"]) == (
+            False,
+            None,
+        )
+        assert {
+            row["street"]
+            for row in rows(lifted, "SELECT street FROM registrants WHERE street IS NOT NULL")
+        } == {"Omatie 1"}
 
     def test_nothing_is_lost_by_the_doubt_and_an_empty_delivery_ends_it(self, lifted: Home) -> None:
         settle(lifted, self.STALE)
         changes(lifted, "2026-12-06", [], key=9)
         take_in(lifted, self.STALE)
         settle(lifted, self.STALE)
-        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (False, "Uusitie 8")
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            False,
+            "Uusitie 8",
+        )
         assert registrant(lifted, EERO)["street"] == "Yhteistie 3"
 
     def test_without_any_delivery_there_is_no_feed_to_be_stale(self, tmp_path: Path) -> None:
@@ -317,7 +484,12 @@ class TestStaleFeed:
 def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
-            columns = {column for (column,) in connection.execute("SELECT column_name FROM duckdb_columns() WHERE NOT internal").fetchall()}
+            columns = {
+                column
+                for (column,) in connection.execute(
+                    "SELECT column_name FROM duckdb_columns() WHERE NOT internal"
+                ).fetchall()
+            }
         assert not {one for one in columns if "protect" in one or "withheld" in one}
     notes = "".join(path.read_text() for path in hidden.lake.rglob("*.json"))
     assert "protect" not in notes
@@ -326,14 +498,35 @@ def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
 
 def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
     flag(home)
-    censored = part("VAKINAINEN_KOTIMAINEN_OSOITE", "MUUTETTU", turvakiellonAlaisetKentat=["katunimi", "katunumero"], alkupv=day("2015-01-01"))
-    changes(home, "2026-11-04", [message(AINO, "2026-11-03", censored, name("Aino Inkeri", "Esimerkki", "MUUTETTU", "2026-11-03"))], key=4)
+    censored = part(
+        "VAKINAINEN_KOTIMAINEN_OSOITE",
+        "MUUTETTU",
+        turvakiellonAlaisetKentat=["katunimi", "katunumero"],
+        alkupv=day("2015-01-01"),
+    )
+    changes(
+        home,
+        "2026-11-04",
+        [
+            message(
+                AINO,
+                "2026-11-03",
+                censored,
+                name("Aino Inkeri", "Esimerkki", "MUUTETTU", "2026-11-03"),
+            )
+        ],
+        key=4,
+    )
     take_in(home)
     settle(home)
     for source in SOURCES:
         staged.stage(home, source, {entry.day for entry in deliveries.book(home)}, again=True)
     build(home)
-    assert (registrant(home, AINO)["given_names"], registrant(home, AINO)["customer_number"], registrant(home, AINO)["protected"]) == (
+    assert (
+        registrant(home, AINO)["given_names"],
+        registrant(home, AINO)["customer_number"],
+        registrant(home, AINO)["protected"],
+    ) == (
         "Aino Inkeri",
         "C0000701",
         True,

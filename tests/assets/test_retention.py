@@ -31,7 +31,14 @@ def visit(number: int, visitor: str, moment: datetime) -> dict[str, Any]:
 
 
 def mark(remark_id: str, dated: str | None, expires: str | None) -> dict[str, Any]:
-    return {"remarkId": remark_id, "remarkType": "PaymentRemark", "remarkDate": dated, "remarkExpiresDate": expires, "amount": 10.5, "creditor": "Esimerkki Oy"}
+    return {
+        "remarkId": remark_id,
+        "remarkType": "PaymentRemark",
+        "remarkDate": dated,
+        "remarkExpiresDate": expires,
+        "amount": 10.5,
+        "creditor": "Esimerkki Oy",
+    }
 
 
 def contract(number: str, customer: str, ends_on: str) -> dict[str, str]:
@@ -49,7 +56,13 @@ def order(number: str, customer: str, ordered_at: str, amount: str = "20.00") ->
 
 
 def contact(number: str, given: str, family: str, active: str) -> dict[str, str]:
-    return {"Record ID": number, "First Name": given, "Last Name": family, "Create Date": "2020-01-01 10:00", "Last Activity Date": active}
+    return {
+        "Record ID": number,
+        "First Name": given,
+        "Last Name": family,
+        "Create Date": "2020-01-01 10:00",
+        "Last Activity Date": active,
+    }
 
 
 def deliver(home: Home) -> None:
@@ -76,10 +89,29 @@ def deliver(home: Home) -> None:
     ]
     put(home, "credit_bureau", "2026-11-10", "credit_reports", json.dumps(reports[0]).encode(), 1)
     for day, body in (("2025-10-20", "010170-941"), ("2025-10-21", "010170-942")):
-        old = {"socialSecurityNumber": CODES[body], "creditClass": 3, "purposeCode": "2", "remarks": []}
+        old = {
+            "socialSecurityNumber": CODES[body],
+            "creditClass": 3,
+            "purposeCode": "2",
+            "remarks": [],
+        }
         put(home, "credit_bureau", day, "credit_reports", json.dumps(old).encode(), 1)
-    put(home, "crm", "2025-10-20", "contracts", csv([contract("K-over", "C0000001", "2023-11-20")]), 1)
-    put(home, "crm", "2025-10-21", "contracts", csv([contract("K-holds", "C0000002", "2023-11-21")]), 1)
+    put(
+        home,
+        "crm",
+        "2025-10-20",
+        "contracts",
+        csv([contract("K-over", "C0000001", "2023-11-20")]),
+        1,
+    )
+    put(
+        home,
+        "crm",
+        "2025-10-21",
+        "contracts",
+        csv([contract("K-holds", "C0000002", "2023-11-21")]),
+        1,
+    )
     orders = [
         order("T-2019", "C0000002", "2019-12-31T21:59:59Z"),
         order("T-2020", "C0000002", "2019-12-31T22:00:00Z"),
@@ -87,8 +119,18 @@ def deliver(home: Home) -> None:
     ]
     put(home, "crm", "2026-11-10", "orders", csv(orders), len(orders))
     for day in ("2026-10-21", "2026-10-22"):
-        put(home, "crm", day, "orders", csv([order(f"T-odd-{day}", "C0000002", "2026-10-01T10:00:00Z", amount="paljon")]), 1)
-    contacts = [contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"), contact("502", "Bertta", "Vilkas", "2023-11-21 00:00")]
+        put(
+            home,
+            "crm",
+            day,
+            "orders",
+            csv([order(f"T-odd-{day}", "C0000002", "2026-10-01T10:00:00Z", amount="paljon")]),
+            1,
+        )
+    contacts = [
+        contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"),
+        contact("502", "Bertta", "Vilkas", "2023-11-21 00:00"),
+    ]
     put(home, "crm", "2026-11-10", "contacts", csv(contacts), len(contacts))
 
 
@@ -100,11 +142,16 @@ def register_of(home: Home) -> dict[str, Table]:
 
 def layer(home: Home, name: str, table: str = "*") -> Table:
     """Rows of every staged or quarantined file of a table, and the day of their delivery."""
-    files = [str(path) for path in home.files(name, name=f"*/{table}" if name == "staged" else table)]
+    files = [
+        str(path) for path in home.files(name, name=f"*/{table}" if name == "staged" else table)
+    ]
     if not files:
         return []
     depth = len(str(home.lake / name).split("/")) + 2
-    return rows(home, f"SELECT * EXCLUDE (filename), split_part(filename, '/', {depth}) AS day FROM read_parquet({files!r}, filename = true)")
+    return rows(
+        home,
+        f"SELECT * EXCLUDE (filename), split_part(filename, '/', {depth}) AS day FROM read_parquet({files!r}, filename = true)",
+    )
 
 
 @dataclass(frozen=True)
@@ -118,7 +165,10 @@ class Swept:
 
 def raw_days(home: Home, dataset: str) -> set[str]:
     return {
-        entry.day for entry in deliveries.book(home) if entry.dataset == dataset and raw.raw_path(home, entry.source, entry.day, entry.delivery_id).exists()
+        entry.day
+        for entry in deliveries.book(home)
+        if entry.dataset == dataset
+        and raw.raw_path(home, entry.source, entry.day, entry.delivery_id).exists()
     }
 
 
@@ -145,9 +195,19 @@ def test_visits_go_after_25_months_by_the_calendar_in_helsinki(swept: Swept) -> 
     assert values(layer(swept.home, "staged", "visits"), "visit") == {"1|2", "1|3", "1|4", "1|5"}
 
 
-def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_without_it(swept: Swept) -> None:
-    held = {row["visit"]: (row["visitor_id"], row["person_key"] is not None) for row in layer(swept.home, "staged", "visits")}
-    assert held == {"1|2": (None, False), "1|3": (None, False), "1|4": (None, False), "1|5": ("a000000000000005", True)}
+def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_without_it(
+    swept: Swept,
+) -> None:
+    held = {
+        row["visit"]: (row["visitor_id"], row["person_key"] is not None)
+        for row in layer(swept.home, "staged", "visits")
+    }
+    assert held == {
+        "1|2": (None, False),
+        "1|3": (None, False),
+        "1|4": (None, False),
+        "1|5": ("a000000000000005", True),
+    }
     assert {row["visit"] for row in swept.after["visits"] if row["registrant_id"]} == {"1|5"}
     assert "a000000000000003" not in values(layer(swept.home, "staged", "identifiers"), "value")
 
@@ -155,27 +215,54 @@ def test_a_cookie_goes_13_months_after_it_was_first_seen_and_its_visits_stay_wit
 @pytest.mark.clause("P6.4", "P8.2")
 def test_credit_marks_go_when_they_expire_or_after_three_years_without_a_date(swept: Swept) -> None:
     assert values(swept.after["credit_marks"], "remark_id") == {"holds", "almost-three"}
-    assert values(layer(swept.home, "staged", "credit_marks"), "remark_id") == {"holds", "almost-three"}
+    assert values(layer(swept.home, "staged", "credit_marks"), "remark_id") == {
+        "holds",
+        "almost-three",
+    }
 
 
 def test_credit_reports_go_after_13_months(swept: Swept) -> None:
-    assert values(layer(swept.home, "staged", "credit_reports"), "day") == {"2025-10-21", "2026-11-10"}
+    assert values(layer(swept.home, "staged", "credit_reports"), "day") == {
+        "2025-10-21",
+        "2026-11-10",
+    }
 
 
 @pytest.mark.clause("P8.2", "P5.6")
 def test_orders_go_six_years_after_the_end_of_their_year(swept: Swept) -> None:
-    assert values(swept.after["orders"], "order_number") | values(swept.after["segregated_orders"], "order_number") == {"T-2020", "T-gone-customer"}
-    assert values(layer(swept.home, "staged", "orders"), "order_number") == {"T-2020", "T-gone-customer"}
+    assert values(swept.after["orders"], "order_number") | values(
+        swept.after["segregated_orders"], "order_number"
+    ) == {"T-2020", "T-gone-customer"}
+    assert values(layer(swept.home, "staged", "orders"), "order_number") == {
+        "T-2020",
+        "T-gone-customer",
+    }
 
 
 def test_an_order_outlives_its_customer_without_saying_who_it_was(swept: Swept) -> None:
     assert values(swept.after["orders"], "order_number") == {"T-2020"}
     [apart] = swept.after["segregated_orders"]
-    assert (apart["order_number"], apart["held_under"], apart["held_until"]) == ("T-gone-customer", "RET-VOUCHER-6Y", date(2028, 1, 1))
-    [kept] = [row for row in layer(swept.home, "staged", "orders") if row["order_number"] == "T-gone-customer"]
-    assert (kept["customer_number"], kept["person_key"], kept["amount"]) == (None, None, Decimal("20.00"))
+    assert (apart["order_number"], apart["held_under"], apart["held_until"]) == (
+        "T-gone-customer",
+        "RET-VOUCHER-6Y",
+        date(2028, 1, 1),
+    )
+    [kept] = [
+        row
+        for row in layer(swept.home, "staged", "orders")
+        if row["order_number"] == "T-gone-customer"
+    ]
+    assert (kept["customer_number"], kept["person_key"], kept["amount"]) == (
+        None,
+        None,
+        Decimal("20.00"),
+    )
     assert "C0000001" not in values(layer(swept.home, "staged", "identifiers"), "value")
-    held = [row for path in swept.home.files("raw", "crm") for row in rows(swept.home, f"SELECT payload FROM read_parquet('{path}')")]
+    held = [
+        row
+        for path in swept.home.files("raw", "crm")
+        for row in rows(swept.home, f"SELECT payload FROM read_parquet('{path}')")
+    ]
     assert not [row for row in held if "C0000001" in row["payload"]]
 
 
@@ -195,7 +282,11 @@ def test_a_prospect_goes_three_years_after_the_last_contact(swept: Swept) -> Non
 @pytest.mark.clause("P8.3")
 def test_quarantine_goes_after_30_days(swept: Swept) -> None:
     assert values(layer(swept.home, "quarantine"), "day") == {"2026-10-22"}
-    assert {row["day"] for row in layer(swept.home, "staged", "records") if row["outcome"] == "quarantined"} == {"2026-10-22"}
+    assert {
+        row["day"]
+        for row in layer(swept.home, "staged", "records")
+        if row["outcome"] == "quarantined"
+    } == {"2026-10-22"}
 
 
 def test_raw_goes_after_13_months_and_what_was_staged_from_it_stays(tmp_path: Any) -> None:
@@ -220,14 +311,22 @@ def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any
     """A prospect of long ago and one who holds, in one file, sent once more on a later day."""
     home = Home(tmp_path / "data")
     home.create()
-    file = csv([contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"), contact("502", "Bertta", "Vilkas", "2023-11-21 00:00")])
+    file = csv(
+        [
+            contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"),
+            contact("502", "Bertta", "Vilkas", "2023-11-21 00:00"),
+        ]
+    )
     for day in ("2026-11-10", "2026-11-12"):
         put(home, "crm", day, "contacts", file, 2)
         take_in(home)
         building.build(home, TODAY)
         retention.sweep(home, TODAY)
         assert values(register_of(home)["names"], "family_name") == {"Vilkas"}
-    assert [(entry.day, entry.expired, entry.staged, entry.duplicates) for entry in deliveries.book(home)] == [("2026-11-10", 1, 1, 0), ("2026-11-12", 1, 0, 1)]
+    assert [
+        (entry.day, entry.expired, entry.staged, entry.duplicates)
+        for entry in deliveries.book(home)
+    ] == [("2026-11-10", 1, 1, 0), ("2026-11-12", 1, 0, 1)]
     assert all(entry.conserved for entry in deliveries.book(home))
     assert staged.lost_by_key(home, deliveries.book(home)) == 0
 
@@ -237,8 +336,15 @@ def test_every_rule_is_counted(swept: Swept) -> None:
         "RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-VOUCHER-6Y", "RET-VISITS-25M", "RET-COOKIE-13M", "RET-CREDIT-EXPIRY", "RET-CREDIT-REPORT-13M",
         "RET-QUARANTINE-30D", "RET-RAW-13M",
     }  # fmt: skip
-    in_register, in_raw = retention.per_rule(swept.removed, "register"), retention.per_rule(swept.removed, "raw")
-    assert (in_register["RET-VISITS-25M"], in_register["RET-PROSPECT-3Y"], in_raw["RET-QUARANTINE-30D"]) == (1, 1, 1)
+    in_register, in_raw = (
+        retention.per_rule(swept.removed, "register"),
+        retention.per_rule(swept.removed, "raw"),
+    )
+    assert (
+        in_register["RET-VISITS-25M"],
+        in_register["RET-PROSPECT-3Y"],
+        in_raw["RET-QUARANTINE-30D"],
+    ) == (1, 1, 1)
 
 
 def test_the_register_is_the_same_before_and_after(swept: Swept) -> None:
@@ -257,12 +363,18 @@ def test_every_record_stays_accounted_for(swept: Swept) -> None:
 
 def test_built_and_swept_and_staged_again_nothing_changes(swept: Swept) -> None:
     building.build(swept.home, TODAY)
-    assert [table for table, was in register_of(swept.home).items() if was != swept.before[table]] == []
+    assert [
+        table for table, was in register_of(swept.home).items() if was != swept.before[table]
+    ] == []
     assert retention.sweep(swept.home, TODAY) == []
     for source in SOURCES:
-        staged.stage(swept.home, source, {entry.day for entry in deliveries.book(swept.home)}, again=True)
+        staged.stage(
+            swept.home, source, {entry.day for entry in deliveries.book(swept.home)}, again=True
+        )
     building.build(swept.home, TODAY)
-    assert [table for table, was in register_of(swept.home).items() if was != swept.before[table]] == []
+    assert [
+        table for table, was in register_of(swept.home).items() if was != swept.before[table]
+    ] == []
     assert_accounted_for(swept.home)
 
 
@@ -273,4 +385,7 @@ def test_a_day_earlier_nothing_that_is_at_its_boundary_goes(tmp_path: Any) -> No
     take_in(home)
     building.build(home, date(2026, 11, 19))
     removed = retention.per_rule(retention.sweep(home, date(2026, 11, 19)))
-    assert set(removed) == {"RET-VOUCHER-6Y", "RET-COOKIE-13M"}  # of the year 2019, and of a cookie two years old
+    assert set(removed) == {
+        "RET-VOUCHER-6Y",
+        "RET-COOKIE-13M",
+    }  # of the year 2019, and of a cookie two years old

@@ -16,7 +16,9 @@ def staged_again(home: Home, day: str = DAY) -> int:
     return len(staged.stage(home, crm.SOURCE, {day}))
 
 
-def test_a_delivery_is_staged_again_once_its_rules_have_changed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_delivery_is_staged_again_once_its_rules_have_changed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(home, "crm", DAY, "orders", csv([{"order_number": "O1", "customer_number": "C0000001"}]), 1)
     take_in(home)
     assert staged_again(home) == 0

@@ -45,14 +45,25 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--repetitions", type=int, default=2, help="how often each side runs")
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
-    parser.add_argument("--keep", action="store_true", help="leave the data roots and databases there")
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the data roots and databases there"
+    )
     return parser.parse_args()
 
 
 def _bench(folder: Path, asked: argparse.Namespace) -> int:
     sampled = folder / "sampled"
     made = measure(
-        [REGISTER, "sample", "--registrants", str(asked.registrants), "--seed", str(asked.seed), "--days", str(asked.days)],
+        [
+            REGISTER,
+            "sample",
+            "--registrants",
+            str(asked.registrants),
+            "--seed",
+            str(asked.seed),
+            "--days",
+            str(asked.days),
+        ],
         {"REGISTER_HOME": str(sampled)},
         folder / "sample.out",
     )
@@ -70,7 +81,10 @@ def _bench(folder: Path, asked: argparse.Namespace) -> int:
         refreshes.append(_refresh(folder, sampled, root))
         steps.append(step_seconds(root))
         parts.append(register_seconds(root))
-        print(f"run {number + 1}: load {floors[-1].seconds:.1f} s, refresh {refreshes[-1].seconds:.1f} s", flush=True)
+        print(
+            f"run {number + 1}: load {floors[-1].seconds:.1f} s, refresh {refreshes[-1].seconds:.1f} s",
+            flush=True,
+        )
         if not asked.keep:
             shutil.rmtree(root)
     _report(floors, refreshes, steps, parts)
@@ -79,7 +93,11 @@ def _bench(folder: Path, asked: argparse.Namespace) -> int:
 
 def _floor(folder: Path, planned: Path, number: int, *, keep: bool) -> Measured:
     database = folder / f"floor-{number}.duckdb"
-    done = measure([sys.executable, str(floor.__file__), str(planned), str(database)], {}, folder / f"floor-{number}.out")
+    done = measure(
+        [sys.executable, str(floor.__file__), str(planned), str(database)],
+        {},
+        folder / f"floor-{number}.out",
+    )
     if not keep:
         database.unlink()
     return done
@@ -89,24 +107,43 @@ def _refresh(folder: Path, sampled: Path, root: Path) -> Measured:
     """Refresh a data root of its own, whose inbox links to the sampled files: taking them in removes the links only."""
     root.mkdir(mode=0o700)
     shutil.copytree(sampled / "inbox", root / "inbox", copy_function=os.link)
-    return measure([REGISTER, "refresh", "--json"], {"REGISTER_HOME": str(root)}, folder / f"{root.name}.out")
+    return measure(
+        [REGISTER, "refresh", "--json"], {"REGISTER_HOME": str(root)}, folder / f"{root.name}.out"
+    )
 
 
-def _report(floors: list[Measured], refreshes: list[Measured], steps: list[dict[str, float]], parts: list[dict[str, float]]) -> None:
+def _report(
+    floors: list[Measured],
+    refreshes: list[Measured],
+    steps: list[dict[str, float]],
+    parts: list[dict[str, float]],
+) -> None:
     load, refresh = median(one.seconds for one in floors), median(one.seconds for one in refreshes)
     print("\nSteps of the refresh, seconds\n" + _seconds(_medians(steps), refresh))
     print("\nOf which the register, seconds\n" + _seconds(_medians(parts)))
-    print("\nThe bare load, seconds\n" + _seconds(_medians([json.loads(one.out)["seconds"] for one in floors])))
+    print(
+        "\nThe bare load, seconds\n"
+        + _seconds(_medians([json.loads(one.out)["seconds"] for one in floors]))
+    )
     rows = [_measured("bare DuckDB load", floors), _measured("register refresh", refreshes)]
     print("\n" + table(["what", "seconds", "processor seconds", "peak memory"], rows))
-    print(f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: {_spread(refreshes)}, of the loads: {_spread(floors)})")
+    print(
+        f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: {_spread(refreshes)}, of the loads: {_spread(floors)})"
+    )
     busy = median(one.processor for one in refreshes) / median(one.processor for one in floors)
-    print(f"ratio in processor seconds: {busy:.1f}   (trust this one when the machine had other work)")
+    print(
+        f"ratio in processor seconds: {busy:.1f}   (trust this one when the machine had other work)"
+    )
 
 
 def _measured(name: str, runs: list[Measured]) -> list[str]:
     seconds, processor = median(one.seconds for one in runs), median(one.processor for one in runs)
-    return [name, f"{seconds:,.1f}", f"{processor:,.1f}", f"{median(one.peak for one in runs) / MIB:,.0f} MiB"]
+    return [
+        name,
+        f"{seconds:,.1f}",
+        f"{processor:,.1f}",
+        f"{median(one.peak for one in runs) / MIB:,.0f} MiB",
+    ]
 
 
 def _spread(runs: list[Measured]) -> str:

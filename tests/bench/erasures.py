@@ -32,7 +32,11 @@ LONGER = 10
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench.erasures", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench.erasures",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("what", nargs="?", choices=["many", "history", "both"], default="both")
     parser.add_argument("--registrants", type=int, default=3_000)
     parser.add_argument("--requests", type=int, default=500)
@@ -58,13 +62,21 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
     if asked.what != "many":
         longer = folder / "longer"
         shutil.copytree(root, longer)
-        _sample(folder / "before", asked.registrants, (LONGER - 1) * asked.days, LAST_DAY - timedelta(days=asked.days), seed=10)
+        _sample(
+            folder / "before",
+            asked.registrants,
+            (LONGER - 1) * asked.days,
+            LAST_DAY - timedelta(days=asked.days),
+            seed=10,
+        )
         shutil.copytree(folder / "before" / "inbox", longer / "inbox", dirs_exist_ok=True)
         _register(longer, "refresh")
     _register(root, "refresh")
     known = _deliveries(Home(root))
     one = max(sorted(known), key=lambda code: len(known[code]))
-    same = [one, *(code for code in sorted(known) if code != one and known[code] <= known[one])][: asked.requests]
+    same = [one, *(code for code in sorted(known) if code != one and known[code] <= known[one])][
+        : asked.requests
+    ]
     if asked.what != "history":
         cases = {
             "1 request": (root, [one]),
@@ -74,17 +86,28 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
         _report(cases, asked.repetitions, folder, steps="")
     if asked.what != "many":
         print(f"\nthe history: {_files(root)} and {_files(longer)} files of raw")
-        _report({f"{asked.days} days": (root, [one]), f"{LONGER * asked.days} days": (longer, [one])}, asked.repetitions, folder, steps="erasure__")
+        _report(
+            {f"{asked.days} days": (root, [one]), f"{LONGER * asked.days} days": (longer, [one])},
+            asked.repetitions,
+            folder,
+            steps="erasure__",
+        )
 
 
 def _sample(root: Path, registrants: int, days: int, last: date, *, seed: int) -> None:
     told = {"registrants": registrants, "seed": seed, "days": days, "last-day": last}
-    _register(root, "sample", *(word for name, value in told.items() for word in (f"--{name}", str(value))))
+    _register(
+        root,
+        "sample",
+        *(word for name, value in told.items() for word in (f"--{name}", str(value))),
+    )
 
 
 def _register(root: Path, *arguments: str) -> Measured:
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return measure([REGISTER, *arguments], {"REGISTER_HOME": str(root)}, root.parent / f"{root.name}.out")
+    return measure(
+        [REGISTER, *arguments], {"REGISTER_HOME": str(root)}, root.parent / f"{root.name}.out"
+    )
 
 
 def _deliveries(home: Home) -> dict[str, frozenset[str]]:
@@ -94,7 +117,9 @@ def _deliveries(home: Home) -> dict[str, frozenset[str]]:
             read_register(home, connection, name, TABLES[name])
         for model in CANONICAL.values():
             home.staged(connection, model)
-        held = " UNION ".join(f"SELECT person_key, delivery_id FROM staged_{name}" for name in CANONICAL)
+        held = " UNION ".join(
+            f"SELECT person_key, delivery_id FROM staged_{name}" for name in CANONICAL
+        )
         rows = connection.execute(
             f"""SELECT identity_code, list(DISTINCT delivery_id) FROM ({held}) JOIN membership USING (person_key) JOIN registrants USING (registrant_id)
             WHERE identity_code IS NOT NULL AND NOT protected GROUP BY identity_code"""
@@ -111,19 +136,32 @@ def _files(root: Path) -> int:
     return sum(1 for _ in (root / "lake" / "raw").rglob("*.parquet"))
 
 
-def _report(cases: dict[str, tuple[Path, list[str]]], repetitions: int, folder: Path, steps: str) -> None:
+def _report(
+    cases: dict[str, tuple[Path, list[str]]], repetitions: int, folder: Path, steps: str
+) -> None:
     """Run the cases in turns; tell seconds (of the `steps` of that name, else of the whole command), processor seconds, and ratios to the first."""
     found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
     for _ in range(repetitions):
         for name, (root, codes) in cases.items():
             found[name].append(_erased(root, codes, folder / "erased", steps))
-            print(f"{name}: {found[name][-1][0]:.1f} s, processor {found[name][-1][1]:.1f} s", flush=True)
+            print(
+                f"{name}: {found[name][-1][0]:.1f} s, processor {found[name][-1][1]:.1f} s",
+                flush=True,
+            )
     rows, first = [], [median(run[side] for run in next(iter(found.values()))) for side in (0, 1)]
     for name, runs in found.items():
         middle = [median(run[side] for run in runs) for side in (0, 1)]
         ratios = [f"{one / of_first:.2f}" for one, of_first in zip(middle, first, strict=True)]
-        rows.append([name, runs[0][2], f"{middle[0]:.1f}", ratios[0], f"{middle[1]:.1f}", ratios[1]])
-    print("\n" + table(["erased", "files rewritten", "seconds", "ratio", "processor seconds of all", "ratio"], rows))
+        rows.append(
+            [name, runs[0][2], f"{middle[0]:.1f}", ratios[0], f"{middle[1]:.1f}", ratios[1]]
+        )
+    print(
+        "\n"
+        + table(
+            ["erased", "files rewritten", "seconds", "ratio", "processor seconds of all", "ratio"],
+            rows,
+        )
+    )
 
 
 def _erased(root: Path, codes: list[str], copy: Path, steps: str) -> tuple[float, float, int]:
@@ -134,9 +172,16 @@ def _erased(root: Path, codes: list[str], copy: Path, steps: str) -> tuple[float
         (copy / "requests" / "inbox" / f"{number}.json").write_text(json.dumps(asked))
     _register(copy, "request", "inbox")
     done = _register(copy, "erase")
-    told = [json.loads(path.read_bytes())["certificate"] for path in (copy / "requests" / "certificates").glob("Q*.json")]
+    told = [
+        json.loads(path.read_bytes())["certificate"]
+        for path in (copy / "requests" / "certificates").glob("Q*.json")
+    ]
     files = {one["file"] for said in told for one in said["files"]}
-    seconds = sum(taken for step, taken in step_seconds(copy).items() if step.startswith(steps)) if steps else done.seconds
+    seconds = (
+        sum(taken for step, taken in step_seconds(copy).items() if step.startswith(steps))
+        if steps
+        else done.seconds
+    )
     shutil.rmtree(copy)
     if len(told) != len(codes):
         raise BenchError(f"{len(told)} of {len(codes)} erasures have their certificate")

@@ -35,7 +35,9 @@ def plan(inbox: Path, scratch: Path) -> dict[str, str]:
             path, encoding = copy, "utf-8"
         found[said["dataset"], encoding].append(path)
     return {
-        dataset if encoding == "utf-8" else f"{dataset}_{ENCODINGS[encoding].replace('-', '_')}": _query(dataset, encoding, paths)
+        dataset
+        if encoding == "utf-8"
+        else f"{dataset}_{ENCODINGS[encoding].replace('-', '_')}": _query(dataset, encoding, paths)
         for (dataset, encoding), paths in sorted(found.items())
     }
 
@@ -65,7 +67,9 @@ def load(planned: dict[str, str], database: Path) -> dict[str, dict[str, float]]
             started = time.monotonic()
             connection.execute(f'CREATE TABLE "{table}" AS {query}')
             seconds[table] = round(time.monotonic() - started, 3)
-            rows[table] = (connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() or (0,))[0]
+            rows[table] = (
+                connection.execute(f'SELECT count(*) FROM "{table}"').fetchone() or (0,)
+            )[0]
     return {"rows": rows, "seconds": seconds}
 
 

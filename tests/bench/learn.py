@@ -26,4 +26,6 @@ def learn(root: Path, today: date) -> str:
 
 if __name__ == "__main__":
     model = learn(Path(sys.argv[1]), date.today())  # noqa: DTZ011  (ages do not matter to who is who)
-    Path(assets.register.__file__).with_name("model.json").write_text(model + "\n", encoding="utf-8")
+    Path(assets.register.__file__).with_name("model.json").write_text(
+        model + "\n", encoding="utf-8"
+    )

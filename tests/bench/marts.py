@@ -28,7 +28,11 @@ from pipelines.command.showing import table
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.marts", description=__doc__)
-    parser.add_argument("home", type=Path, help="a data root with a built register; its candidates of marts are built anew, nothing is published")
+    parser.add_argument(
+        "home",
+        type=Path,
+        help="a data root with a built register; its candidates of marts are built anew, nothing is published",
+    )
     parser.add_argument("--repetitions", type=int, default=3)
     asked = parser.parse_args()
     home = Home(asked.home)
@@ -39,9 +43,16 @@ def main() -> None:
         # The first run pays for a cold disk.
         runs += [pair] if number else []
     names = ("admission", *QUERIES, "check")
-    rows = [[name, *(f"{median(pair[side].get(name, 0.0) for pair in runs):.2f}" for side in (0, 1))] for name in names]
+    rows = [
+        [name, *(f"{median(pair[side].get(name, 0.0) for pair in runs):.2f}" for side in (0, 1))]
+        for name in names
+    ]
     ours, floor = (median(sum(pair[side].values()) for pair in runs) for side in (0, 1))
-    print(table(["what", "seconds", "bare copy"], [*rows, ["together", f"{ours:.2f}", f"{floor:.2f}"]]))
+    print(
+        table(
+            ["what", "seconds", "bare copy"], [*rows, ["together", f"{ours:.2f}", f"{floor:.2f}"]]
+        )
+    )
     print(f"\nratio marts / bare copy: {ours / floor:.1f}")
 
 
@@ -57,14 +68,23 @@ def _marts(home: Home, today: date) -> dict[str, float]:
 def _bare(home: Home) -> dict[str, float]:
     """Seconds per mart for copying the register tables that its queries read."""
     seconds = {}
-    with tempfile.TemporaryDirectory(dir=home.spill.parent) as folder, duckdb.connect() as connection:
+    with (
+        tempfile.TemporaryDirectory(dir=home.spill.parent) as folder,
+        duckdb.connect() as connection,
+    ):
         for purpose, queries in QUERIES.items():
-            read = {one.name for query in queries.values() for one in sqlglot.parse_one(query, dialect="duckdb").find_all(exp.Table)} & set(TABLES)
+            read = {
+                one.name
+                for query in queries.values()
+                for one in sqlglot.parse_one(query, dialect="duckdb").find_all(exp.Table)
+            } & set(TABLES)
 
             def copy(purpose: str = purpose, read: frozenset[str] = frozenset(read)) -> None:
                 connection.execute(f"ATTACH '{folder}/{purpose}.duckdb' AS bare")
                 for one in sorted(read):
-                    connection.execute(f"CREATE TABLE bare.{one} AS SELECT * FROM read_parquet('{home.register(one)}')")
+                    connection.execute(
+                        f"CREATE TABLE bare.{one} AS SELECT * FROM read_parquet('{home.register(one)}')"
+                    )
                 connection.execute("DETACH bare")
 
             seconds[purpose] = _timed(copy)

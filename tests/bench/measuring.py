@@ -31,7 +31,9 @@ def measure(command: list[str], environment: dict[str, str], log: Path) -> Measu
     """Run a command to its end; raises BenchError when it fails."""
     with log.open("w+b") as out, log.with_suffix(".err").open("w+b") as err:
         started = time.monotonic()
-        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=out, stderr=err, cwd=log.parent)
+        process = subprocess.Popen(
+            command, env={**os.environ, **environment}, stdout=out, stderr=err, cwd=log.parent
+        )
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.monotonic() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -39,8 +41,14 @@ def measure(command: list[str], environment: dict[str, str], log: Path) -> Measu
         err.seek(0)
         said = out.read().decode()
         if process.returncode != 0:
-            told = [line for line in err.read().decode().splitlines() if "Error" in line or line.startswith("register:")]
-            raise BenchError(f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {process.returncode}: {' '.join(told[-1:])}")
+            told = [
+                line
+                for line in err.read().decode().splitlines()
+                if "Error" in line or line.startswith("register:")
+            ]
+            raise BenchError(
+                f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {process.returncode}: {' '.join(told[-1:])}"
+            )
     return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, said)
 
 

@@ -25,5 +25,7 @@ def step_seconds(root: Path) -> dict[str, float]:
 
 def register_seconds(root: Path) -> dict[str, float]:
     """The parts of building the register, as the last build noted them."""
-    noted: dict[str, float] = json.loads((root / "lake" / "register" / "built.json").read_text())["counts"]["seconds"]
+    noted: dict[str, float] = json.loads((root / "lake" / "register" / "built.json").read_text())[
+        "counts"
+    ]["seconds"]
     return noted

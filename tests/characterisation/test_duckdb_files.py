@@ -66,7 +66,9 @@ def found(path: Path) -> int:
 
 @pytest.mark.parametrize("then", AFTERWARDS)
 @pytest.mark.parametrize("how", IN_PLACE)
-def test_what_was_changed_in_place_comes_back_with_the_older_header(how: str, then: str, tmp_path: Path) -> None:
+def test_what_was_changed_in_place_comes_back_with_the_older_header(
+    how: str, then: str, tmp_path: Path
+) -> None:
     path = people(tmp_path / "people.duckdb")
     changed(path, IN_PLACE[how], *AFTERWARDS[then])
     assert found(path) == 0
@@ -81,7 +83,11 @@ def test_a_fresh_file_has_nothing_under_its_older_header(how: str, tmp_path: Pat
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS old (READ_ONLY)")
         connection.execute(f"ATTACH '{fresh}' AS fresh")
-        connection.execute("COPY FROM DATABASE old TO fresh" if how == "COPY FROM DATABASE" else "CREATE TABLE fresh.people AS SELECT * FROM old.people")
+        connection.execute(
+            "COPY FROM DATABASE old TO fresh"
+            if how == "COPY FROM DATABASE"
+            else "CREATE TABLE fresh.people AS SELECT * FROM old.people"
+        )
     assert told(fresh, "SELECT count(*) FROM people") == [(ROWS - 1,)]
     assert told(with_older_header(fresh), "SELECT count(*) FROM duckdb_tables()") == [(0,)]
     assert MARKER.encode() not in fresh.read_bytes()
@@ -90,7 +96,11 @@ def test_a_fresh_file_has_nothing_under_its_older_header(how: str, tmp_path: Pat
 def stored(path: Path, table: str = "people") -> set[object]:
     """Rows that the file stores, by column: deleted ones too."""
     return {
-        row[0] for row in told(path, f"SELECT sum(count) FROM pragma_storage_info('{table}') WHERE segment_type <> 'VALIDITY' GROUP BY column_id, column_path")
+        row[0]
+        for row in told(
+            path,
+            f"SELECT sum(count) FROM pragma_storage_info('{table}') WHERE segment_type <> 'VALIDITY' GROUP BY column_id, column_path",
+        )
     }
 
 
@@ -101,17 +111,27 @@ def test_stored_rows_tell_of_a_delete_that_left_them_there(tmp_path: Path) -> No
     assert stored(path) == {ROWS}
 
 
-def test_free_blocks_tell_of_a_table_that_was_replaced_and_not_of_a_small_delete(tmp_path: Path) -> None:
+def test_free_blocks_tell_of_a_table_that_was_replaced_and_not_of_a_small_delete(
+    tmp_path: Path,
+) -> None:
     deleted, replaced = people(tmp_path / "deleted.duckdb"), people(tmp_path / "replaced.duckdb")
     changed(deleted, IN_PLACE["DELETE"])
-    changed(replaced, "CREATE TABLE other AS SELECT i, 'Other ' || i AS name FROM range(100_000) AS t(i)", "CHECKPOINT", "DROP TABLE other", "CHECKPOINT")
+    changed(
+        replaced,
+        "CREATE TABLE other AS SELECT i, 'Other ' || i AS name FROM range(100_000) AS t(i)",
+        "CHECKPOINT",
+        "DROP TABLE other",
+        "CHECKPOINT",
+    )
     free = "SELECT free_blocks FROM pragma_database_size()"
     assert told(deleted, free) == [(0,)]
     assert int(str(told(replaced, free)[0][0])) > 0
 
 
 @pytest.mark.parametrize(("storage", "hidden_by"), [("v1.0.0", "FSST"), ("latest", "DICT_FSST")])
-def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_is_there(storage: str, hidden_by: str, tmp_path: Path) -> None:
+def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_is_there(
+    storage: str, hidden_by: str, tmp_path: Path
+) -> None:
     """Our default is the storage of version 1.0, where FSST hides it; DICT_FSST and ZSTD come with the newer ones."""
     path, plain = tmp_path / "people.duckdb", tmp_path / "plain.duckdb"
     with duckdb.connect() as connection:
@@ -120,7 +140,10 @@ def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_i
             f"""CREATE TABLE people.people AS SELECT
             'Street of the ' || CASE WHEN i = 77 THEN '{MARKER}' ELSE 'person ' || i END || ' in Helsinki, Finland' AS name FROM range(60_000) AS t(i)"""
         )
-    assert told(path, "SELECT DISTINCT compression FROM pragma_storage_info('people') WHERE segment_type = 'VARCHAR'") == [(hidden_by,)]
+    assert told(
+        path,
+        "SELECT DISTINCT compression FROM pragma_storage_info('people') WHERE segment_type = 'VARCHAR'",
+    ) == [(hidden_by,)]
     assert MARKER.encode() not in path.read_bytes()
     with duckdb.connect() as connection:
         connection.execute("SET force_compression = 'uncompressed'")
@@ -143,14 +166,18 @@ def test_an_enum_keeps_a_value_that_no_row_has(tmp_path: Path) -> None:
         connection.execute("COPY FROM DATABASE old TO fresh")
     for file in (path, fresh):
         assert found(file) == 0
-        assert MARKER in str(told(file, "SELECT data_type FROM duckdb_columns() WHERE table_name = 'people'")[0][0])
+        assert MARKER in str(
+            told(file, "SELECT data_type FROM duckdb_columns() WHERE table_name = 'people'")[0][0]
+        )
         assert MARKER.encode() in file.read_bytes()
 
 
 def test_statistics_keep_the_first_bytes_of_the_least_and_greatest_value(tmp_path: Path) -> None:
     path = tmp_path / "people.duckdb"
     with duckdb.connect(str(path)) as connection:
-        connection.execute("CREATE TABLE people AS SELECT 'M' || i AS name FROM range(1000) AS t(i)")
+        connection.execute(
+            "CREATE TABLE people AS SELECT 'M' || i AS name FROM range(1000) AS t(i)"
+        )
         connection.execute("INSERT INTO people VALUES ('ZZ-MARKER-OF-AINO')")
         connection.execute("CHECKPOINT")
         connection.execute("DELETE FROM people WHERE name LIKE 'ZZ%'")

@@ -25,7 +25,18 @@ class Refreshed:
 def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data root with three days of sample deliveries, nothing taken in yet, and its secret made."""
     root = tmp_path_factory.mktemp("sampled") / "data"
-    ended = register(root, "sample", "--registrants", "300", "--seed", "11", "--days", "3", "--last-day", LAST_DAY)
+    ended = register(
+        root,
+        "sample",
+        "--registrants",
+        "300",
+        "--seed",
+        "11",
+        "--days",
+        "3",
+        "--last-day",
+        LAST_DAY,
+    )
     assert (ended.code, ended.err) == (0, "")
     assert Home(root).pepper
     return root

@@ -41,7 +41,11 @@ class Ended:
 
 
 def environment(root: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DAGSTER_", "REGISTER_"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DAGSTER_", "REGISTER_"))
+    }
     return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
 
 
@@ -77,7 +81,9 @@ def copied(root: Path, to: Path) -> Path:
 
 
 def inbox_files(root: Path) -> list[Path]:
-    return sorted(path for path in (root / "inbox").rglob("*") if not path.is_dir() or path.is_symlink())
+    return sorted(
+        path for path in (root / "inbox").rglob("*") if not path.is_dir() or path.is_symlink()
+    )
 
 
 def delivery_days(root: Path) -> list[str]:
@@ -85,13 +91,18 @@ def delivery_days(root: Path) -> list[str]:
 
 
 def book(root: Path) -> list[Entry]:
-    return [Entry(**json.loads(path.read_text())) for path in sorted((root / "lake" / "deliveries").rglob("*.json"))]
+    return [
+        Entry(**json.loads(path.read_text()))
+        for path in sorted((root / "lake" / "deliveries").rglob("*.json"))
+    ]
 
 
 def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM read_parquet('{path}') ORDER BY ALL").fetchall()
+        return connection.execute(
+            f"SELECT COLUMNS(*)::VARCHAR FROM read_parquet('{path}') ORDER BY ALL"
+        ).fetchall()
 
 
 def mart_tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -99,18 +110,28 @@ def mart_tables(path: Path) -> dict[str, list[tuple[Any, ...]]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         names = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
-        return {name: connection.execute(f"SELECT COLUMNS(*)::VARCHAR FROM {name} ORDER BY ALL").fetchall() for name in names}
+        return {
+            name: connection.execute(
+                f"SELECT COLUMNS(*)::VARCHAR FROM {name} ORDER BY ALL"
+            ).fetchall()
+            for name in names
+        }
 
 
 def contents(root: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of every table of the register and of every mart."""
-    found = {f"register/{path.stem}": parquet_rows(path) for path in sorted((root / "lake" / "register").glob("*.parquet"))}
+    found = {
+        f"register/{path.stem}": parquet_rows(path)
+        for path in sorted((root / "lake" / "register").glob("*.parquet"))
+    }
     for mart in sorted((root / "marts").glob("*.duckdb")):
         found |= {f"{mart.stem}/{name}": rows for name, rows in mart_tables(mart).items()}
     return found
 
 
-def differing(one: dict[str, list[tuple[Any, ...]]], other: dict[str, list[tuple[Any, ...]]]) -> list[str]:
+def differing(
+    one: dict[str, list[tuple[Any, ...]]], other: dict[str, list[tuple[Any, ...]]]
+) -> list[str]:
     """Names of the tables that do not hold the same rows in both: short enough to read in a failed test."""
     return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
 
@@ -121,9 +142,17 @@ def leftovers(root: Path) -> list[str]:
 
 def unfinished_runs(root: Path) -> list[str]:
     """Runs that Dagster takes for running although no process is."""
-    running = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.CANCELING)
+    running = (
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.CANCELING,
+    )
     with dg.DagsterInstance.from_config(str(root / "dagster")) as instance:
-        return [f"{run.job_name} {run.status.value}" for run in instance.get_runs(dg.RunsFilter(statuses=list(running)))]
+        return [
+            f"{run.job_name} {run.status.value}"
+            for run in instance.get_runs(dg.RunsFilter(statuses=list(running)))
+        ]
 
 
 def texts_of_parquet(root: Path) -> Iterator[tuple[Path, list[str]]]:

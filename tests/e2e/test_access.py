@@ -35,21 +35,47 @@ def golden(root: Path) -> list[dict[str, str]]:
             WHERE identity_code IS NOT NULL AND customer_number IS NOT NULL AND email IS NOT NULL AND phone IS NOT NULL AND NOT protected
             ORDER BY identity_code"""
         ).fetchall()
-    return [dict(zip(("registrant_id", "identity_code", "customer_number", "email", "phone", "family_name", "given_names"), row, strict=True)) for row in rows]
+    return [
+        dict(
+            zip(
+                (
+                    "registrant_id",
+                    "identity_code",
+                    "customer_number",
+                    "email",
+                    "phone",
+                    "family_name",
+                    "given_names",
+                ),
+                row,
+                strict=True,
+            )
+        )
+        for row in rows
+    ]
 
 
 def files(root: Path) -> list[str]:
     """Every file but the requests themselves, their keys and the lock."""
     aside = {"requests", "request-keys", "writer.lock"}
-    return sorted(str(path) for path in root.rglob("*") if path.is_file() and not aside & set(path.parts))
+    return sorted(
+        str(path) for path in root.rglob("*") if path.is_file() and not aside & set(path.parts)
+    )
 
 
 def others(root: Path, registrant_id: str) -> set[str]:
     """Everything that anybody else is known by and the registrant is not."""
-    known = [(row[0], row[1], row[2]) for row in parquet_rows(root / "lake/register/identifiers.parquet")]
-    known += [(row[0], row[1], row[3]) for row in parquet_rows(root / "lake/register/contact_points.parquet")]
+    known = [
+        (row[0], row[1], row[2]) for row in parquet_rows(root / "lake/register/identifiers.parquet")
+    ]
+    known += [
+        (row[0], row[1], row[3])
+        for row in parquet_rows(root / "lake/register/contact_points.parquet")
+    ]
     own = {value for one, _, value in known if one == registrant_id}
-    return {value for one, kind, value in known if one != registrant_id and kind != "business_id"} - own
+    return {
+        value for one, kind, value in known if one != registrant_id and kind != "business_id"
+    } - own
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +84,17 @@ def root(refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def written(root: Path, right: str, identity_code: str, out: Path) -> Ended:
-    ended = register(root, right, ask(root, right, f"identity_code:{identity_code}"), "--out", str(out), "--json")
+    ended = register(
+        root, right, ask(root, right, f"identity_code:{identity_code}"), "--out", str(out), "--json"
+    )
     assert (ended.code, ended.err) == (0, "")
     return ended
 
 
 @pytest.mark.parametrize("right", ["access", "portability"])
-def test_no_identifier_of_anybody_else_is_in_the_unzipped_bytes(root: Path, tmp_path: Path, right: str) -> None:
+def test_no_identifier_of_anybody_else_is_in_the_unzipped_bytes(
+    root: Path, tmp_path: Path, right: str
+) -> None:
     chosen = golden(root)
     for number, one in enumerate([chosen[0], chosen[len(chosen) // 2]]):
         out = tmp_path / f"{number}.zip"
@@ -73,7 +103,14 @@ def test_no_identifier_of_anybody_else_is_in_the_unzipped_bytes(root: Path, tmp_
         with zipfile.ZipFile(out) as archive:
             whole = "\n".join(archive.read(name).decode() for name in archive.namelist())
         words = set(re.findall(r"[\w.+@-]+", whole))
-        assert sorted(value for value in others(root, one["registrant_id"]) if len(value) > 4 and value in words) == []
+        assert (
+            sorted(
+                value
+                for value in others(root, one["registrant_id"])
+                if len(value) > 4 and value in words
+            )
+            == []
+        )
         assert set(CODE.findall(whole)) <= {one["identity_code"]}
         assert one["email"] in whole
         for value in one.values():
@@ -85,7 +122,13 @@ def test_nothing_personal_is_printed_or_left_in_the_data_root(root: Path, tmp_pa
     before = files(root)
     written(root, "access", one["identity_code"], tmp_path / "one.zip")
     assert files(root) == before
-    inside = register(root, "access", ask(root, "access", f"identity_code:{one['identity_code']}"), "--out", str(root / "one.zip"))
+    inside = register(
+        root,
+        "access",
+        ask(root, "access", f"identity_code:{one['identity_code']}"),
+        "--out",
+        str(root / "one.zip"),
+    )
     assert (inside.code, inside.err.count("\n")) == (1, 1)
     assert not (root / "one.zip").exists()
 
@@ -109,8 +152,14 @@ def test_a_correction_is_in_the_marts_when_the_command_ends(root: Path) -> None:
     ended = register(root, "rectify", request_id, "--set", "email=oikaistu@example.fi", "--json")
     assert (ended.code, ended.err) == (0, "")
     assert (ended.told["request_id"], ended.told["corrected"]) == (request_id, ["email"])
-    assert ended.told["notices"] == len(register(root, "notices", "list", "--open", "--json").told) > 0
-    care = [row for row in mart_tables(root / "marts/contracts.duckdb")["registrants"] if one["registrant_id"] in row]
+    assert (
+        ended.told["notices"] == len(register(root, "notices", "list", "--open", "--json").told) > 0
+    )
+    care = [
+        row
+        for row in mart_tables(root / "marts/contracts.duckdb")["registrants"]
+        if one["registrant_id"] in row
+    ]
     assert [("oikaistu@example.fi" in row, one["email"] in row) for row in care] == [(True, False)]
     for path in (root / "dagster").rglob("*"):
         if path.is_file():

@@ -19,7 +19,18 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     assert refresh(root).code == 0
     made = register(root, "backup", "--json")
     assert (made.code, made.err) == (0, "")
-    assert register(root, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code).code == 0
+    assert (
+        register(
+            root,
+            "request",
+            "erasure",
+            "--channel",
+            "written",
+            "--identity-code",
+            LEAVES.identity_code,
+        ).code
+        == 0
+    )
     assert register(root, "erase", "--as-of", AGAIN).code == 0
     return root, str(made.told["made"])
 
@@ -32,7 +43,9 @@ MOMENTS = {
 }
 
 
-def test_a_restore_killed_again_and_again_brings_nobody_back(erased: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_restore_killed_again_and_again_brings_nobody_back(
+    erased: tuple[Path, str], tmp_path: Path
+) -> None:
     root, generation = copied(erased[0], tmp_path / "data"), erased[1]
     held = contents(root)
     for moment, pattern in MOMENTS.items():
@@ -49,7 +62,9 @@ def test_a_restore_killed_again_and_again_brings_nobody_back(erased: tuple[Path,
     assert register(root, "verify", "--certificates").code == 0
 
 
-def test_a_destroyed_generation_cannot_be_restored(erased: tuple[Path, str], tmp_path: Path) -> None:
+def test_a_destroyed_generation_cannot_be_restored(
+    erased: tuple[Path, str], tmp_path: Path
+) -> None:
     root, generation = copied(erased[0], tmp_path / "data"), erased[1]
     kept_elsewhere = copied(root / "backups", tmp_path / "tape")
     assert register(root, "backup", "--destroy", generation).code == 0

@@ -11,9 +11,28 @@ from typing import Any
 import pytest
 
 from assets.home import Home
-from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person
+from tests.assets.sources.population_register_messages import (
+    code,
+    day,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+)
 from tests.conftest import basic_data, changes, csv, put
-from tests.e2e.homes import Ended, book, contents, copied, mart_tables, parquet_rows, refresh, register, texts_of_parquet
+from tests.e2e.homes import (
+    Ended,
+    book,
+    contents,
+    copied,
+    mart_tables,
+    parquet_rows,
+    refresh,
+    register,
+    texts_of_parquet,
+)
 
 FIRST_DAY, SECOND_DAY, AGAIN = "2026-11-17", "2026-11-18", "2026-11-20"
 
@@ -34,14 +53,45 @@ class Known:
 
     @property
     def identifiers(self) -> list[str]:
-        return [self.identity_code, self.contact_id, self.customer_number, self.email, self.phone, self.phone.lstrip("+"), self.visitor_id]
+        return [
+            self.identity_code,
+            self.contact_id,
+            self.customer_number,
+            self.email,
+            self.phone,
+            self.phone.lstrip("+"),
+            self.visitor_id,
+        ]
 
 
-LEAVES = Known(code("140285-912"), "880001112223", "C7000001", "aino.lahtija@example.fi", "+358409990111", "a1a1a1a1a1a1a1a1", "K-700001", "T-700001", 7001)
-STAYS = Known(code("140285-914"), "880009998887", "C7000002", "a.jaava@example.fi", "+358409990222", "b2b2b2b2b2b2b2b2", "K-700002", "T-700002", 7002)
+LEAVES = Known(
+    code("140285-912"),
+    "880001112223",
+    "C7000001",
+    "aino.lahtija@example.fi",
+    "+358409990111",
+    "a1a1a1a1a1a1a1a1",
+    "K-700001",
+    "T-700001",
+    7001,
+)
+STAYS = Known(
+    code("140285-914"),
+    "880009998887",
+    "C7000002",
+    "a.jaava@example.fi",
+    "+358409990222",
+    "b2b2b2b2b2b2b2b2",
+    "K-700002",
+    "T-700002",
+    7002,
+)
 # Two more registrants with one mailbox between them.
 SHARED = "perhe@example.fi"
-SPOUSES = (("880005550001", "Kaarlo", "Jakaja", "1960-02-02"), ("880005550002", "Lempi", "Jakaja", "1962-03-03"))
+SPOUSES = (
+    ("880005550001", "Kaarlo", "Jakaja", "1960-02-02"),
+    ("880005550002", "Lempi", "Jakaja", "1962-03-03"),
+)
 STARTED = 1_794_800_000
 
 
@@ -55,7 +105,9 @@ def described(one: Known) -> dict[str, Any]:
     )
 
 
-def contact(contact_id: str, given: str, family: str, email: str, birth: str, **more: str) -> dict[str, str]:
+def contact(
+    contact_id: str, given: str, family: str, email: str, birth: str, **more: str
+) -> dict[str, str]:
     return {
         "Record ID": contact_id,
         "First Name": given,
@@ -95,11 +147,26 @@ def deliver(root: Path, first: str, second: str) -> None:
     home.create()
     both = (LEAVES, STAYS)
     basic_data(home, first, [described(one) for one in both])
-    moved = [message(one.identity_code, second, part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=one.email, alkupv=day(second))) for one in both]
+    moved = [
+        message(
+            one.identity_code,
+            second,
+            part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=one.email, alkupv=day(second)),
+        )
+        for one in both
+    ]
     changes(home, second, moved)
     address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
     contacts = [
-        contact(one.contact_id, "Aino", "Kaima", one.email, "1985-02-14", **address, **{"Customer number": one.customer_number, "Phone Number": one.phone})
+        contact(
+            one.contact_id,
+            "Aino",
+            "Kaima",
+            one.email,
+            "1985-02-14",
+            **address,
+            **{"Customer number": one.customer_number, "Phone Number": one.phone},
+        )
         for one in both
     ] + [contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES]
     put(home, "crm", first, "contacts", csv(contacts), len(contacts))
@@ -164,17 +231,28 @@ def deliver(root: Path, first: str, second: str) -> None:
         }
         for one in both
     ]
-    put(home, "credit_bureau", second, "credit_reports", "\n".join(map(json.dumps, reports)).encode(), len(reports))
+    put(
+        home,
+        "credit_bureau",
+        second,
+        "credit_reports",
+        "\n".join(map(json.dumps, reports)).encode(),
+        len(reports),
+    )
 
 
 def found_anywhere(root: Path, values: list[str]) -> list[str]:
     """Which files under the root, the inbox aside, hold one of the values: tables read as text, all else as bytes."""
     found = set()
     for path, texts in texts_of_parquet(root):
-        found |= {str(path.relative_to(root)) for value in values if any(value in text for text in texts)}
+        found |= {
+            str(path.relative_to(root)) for value in values if any(value in text for text in texts)
+        }
     for path in (root / "marts").glob("*.duckdb"):
         told = [str(value) for rows in mart_tables(path).values() for row in rows for value in row]
-        found |= {str(path.relative_to(root)) for value in values if any(value in text for text in told)}
+        found |= {
+            str(path.relative_to(root)) for value in values if any(value in text for text in told)
+        }
     for path in root.rglob("*"):
         if path.is_file() and path.relative_to(root).parts[0] != "inbox":
             bytes_ = path.read_bytes()
@@ -184,12 +262,19 @@ def found_anywhere(root: Path, values: list[str]) -> list[str]:
 
 def rows_of(root: Path, registrant_id: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of register and marts that is under one registrant."""
-    found = {table: [row for row in rows if registrant_id in row] for table, rows in contents(root).items()}
+    found = {
+        table: [row for row in rows if registrant_id in row]
+        for table, rows in contents(root).items()
+    }
     return {table: rows for table, rows in found.items() if rows}
 
 
 def registrant_of(root: Path, identity_code: str) -> str:
-    ids = {row[0] for row in parquet_rows(root / "lake/register/identifiers.parquet") if identity_code in row}
+    ids = {
+        row[0]
+        for row in parquet_rows(root / "lake/register/identifiers.parquet")
+        if identity_code in row
+    }
     assert len(ids) == 1, f"{len(ids)} registrants"
     return str(ids.pop())
 
@@ -219,7 +304,9 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def erased(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     after = copied(before, tmp_path_factory.mktemp("erased") / "data")
-    requested = register(after, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code)
+    requested = register(
+        after, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
+    )
     done = register(after, "erase", "--as-of", AGAIN)
     again = copied(after, tmp_path_factory.mktemp("again") / "data")
     deliver(again, AGAIN, AGAIN)
@@ -228,10 +315,25 @@ def erased(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
 
 def test_before_the_erasure_the_person_is_found_in_every_layer(before: Path) -> None:
     layers = {"/".join(Path(path).parts[:2]) for path in found_anywhere(before, LEAVES.identifiers)}
-    assert {"lake/raw", "lake/staged", "lake/register", "marts/contracts.duckdb", "marts/credit_decision.duckdb"} <= layers
+    assert {
+        "lake/raw",
+        "lake/staged",
+        "lake/register",
+        "marts/contracts.duckdb",
+        "marts/credit_decision.duckdb",
+    } <= layers
     assert registrant_of(before, LEAVES.identity_code) != registrant_of(before, STAYS.identity_code)
-    known = {row[2] for row in parquet_rows(before / "lake/register/identifiers.parquet") if registrant_of(before, LEAVES.identity_code) in row}
-    assert {LEAVES.identity_code, LEAVES.contact_id, LEAVES.customer_number, LEAVES.visitor_id} <= known
+    known = {
+        row[2]
+        for row in parquet_rows(before / "lake/register/identifiers.parquet")
+        if registrant_of(before, LEAVES.identity_code) in row
+    }
+    assert {
+        LEAVES.identity_code,
+        LEAVES.contact_id,
+        LEAVES.customer_number,
+        LEAVES.visitor_id,
+    } <= known
 
 
 @pytest.mark.clause("P10.1")
@@ -244,7 +346,9 @@ def test_the_command_says_what_it_did_without_identifiers(erased: Erased) -> Non
     assert (erased.erased.code, erased.erased.err) == (0, "")
     assert erased.request_id in erased.erased.out
     assert "closed" in erased.erased.out
-    assert not [value for value in LEAVES.identifiers if value in erased.erased.out + erased.requested.out]
+    assert not [
+        value for value in LEAVES.identifiers if value in erased.erased.out + erased.requested.out
+    ]
 
 
 @pytest.mark.clause("P9.1")
@@ -255,7 +359,10 @@ def test_nothing_of_the_person_is_left_in_any_file(erased: Erased) -> None:
 def test_the_accounts_keep_the_order_without_its_person(erased: Erased) -> None:
     """1336/1997, 2:10 (GDPR 17(3)(b)); after the same files came again, too."""
     for root in (erased.after, erased.again):
-        assert {Path(path).name for path in found_anywhere(root, [LEAVES.order_number])} == {"orders.parquet", "segregated_orders.parquet"}
+        assert {Path(path).name for path in found_anywhere(root, [LEAVES.order_number])} == {
+            "orders.parquet",
+            "segregated_orders.parquet",
+        }
 
 
 def test_nothing_is_left_under_their_registrant_id(erased: Erased) -> None:
@@ -265,22 +372,45 @@ def test_nothing_is_left_under_their_registrant_id(erased: Erased) -> None:
 def test_a_namesake_at_the_same_address_is_untouched(erased: Erased) -> None:
     namesake = registrant_of(erased.before, STAYS.identity_code)
     held = rows_of(erased.before, namesake)
-    assert {"register/registrants", "register/contracts", "register/visits", "contracts/registrants", "direct_marketing/by_email"} <= set(held)
+    assert {
+        "register/registrants",
+        "register/contracts",
+        "register/visits",
+        "contracts/registrants",
+        "direct_marketing/by_email",
+    } <= set(held)
     assert rows_of(erased.after, namesake) == held
 
 
 def test_everyone_else_is_untouched(erased: Erased) -> None:
     leaves = registrant_of(erased.before, LEAVES.identity_code)
     was, now = contents(erased.before), contents(erased.after)
-    for table in ("register/registrants", "register/names", "register/addresses", "register/contact_points", "customer_care/registrants"):
+    for table in (
+        "register/registrants",
+        "register/names",
+        "register/addresses",
+        "register/contact_points",
+        "customer_care/registrants",
+    ):
         assert now[table] == [row for row in was[table] if leaves not in row], table
 
 
-def test_what_was_removed_is_counted_as_suppressed_and_every_record_stays_accounted_for(erased: Erased) -> None:
+def test_what_was_removed_is_counted_as_suppressed_and_every_record_stays_accounted_for(
+    erased: Erased,
+) -> None:
     entries = book(erased.after)
     assert all(entry.conserved and not entry.removing for entry in entries)
     per_dataset = {entry.dataset: entry.suppressed for entry in entries}
-    assert per_dataset == {"perustiedot": 1, "muutokset": 1, "contacts": 1, "contracts": 1, "orders": 0, "visits": 2, "consent_log": 1, "credit_reports": 1}
+    assert per_dataset == {
+        "perustiedot": 1,
+        "muutokset": 1,
+        "contacts": 1,
+        "contracts": 1,
+        "orders": 0,
+        "visits": 2,
+        "consent_log": 1,
+        "credit_reports": 1,
+    }
 
 
 def test_the_closed_request_holds_no_identifiers(erased: Erased) -> None:
@@ -311,7 +441,9 @@ def test_redelivered_records_count_as_suppressed(erased: Erased) -> None:
 
 
 def test_the_namesake_is_the_same_registrant_after_the_files_came_again(erased: Erased) -> None:
-    assert registrant_of(erased.again, STAYS.identity_code) == registrant_of(erased.before, STAYS.identity_code)
+    assert registrant_of(erased.again, STAYS.identity_code) == registrant_of(
+        erased.before, STAYS.identity_code
+    )
 
 
 def test_an_unknown_request_is_refused(before: Path, tmp_path: Path) -> None:
@@ -321,8 +453,12 @@ def test_an_unknown_request_is_refused(before: Path, tmp_path: Path) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("given", [("--identity-code", "140285-912A"), ("--email", "not an address"), ()])
-def test_a_request_that_identifies_nobody_is_refused_without_an_echo(before: Path, given: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "given", [("--identity-code", "140285-912A"), ("--email", "not an address"), ()]
+)
+def test_a_request_that_identifies_nobody_is_refused_without_an_echo(
+    before: Path, given: tuple[str, ...]
+) -> None:
     ended = register(before, "request", "erasure", "--channel", "written", *given)
     assert (ended.code, ended.out) == (1, "")
     assert len(ended.err.splitlines()) == 1
@@ -331,7 +467,9 @@ def test_a_request_that_identifies_nobody_is_refused_without_an_echo(before: Pat
 
 def test_a_mailbox_of_two_registrants_means_neither(before: Path, tmp_path: Path) -> None:
     root = copied(before, tmp_path / "data")
-    request_id = register(root, "request", "erasure", "--channel", "written", "--email", SHARED).out.strip()
+    request_id = register(
+        root, "request", "erasure", "--channel", "written", "--email", SHARED
+    ).out.strip()
     ended = register(root, "erase", request_id, "--as-of", AGAIN)
     assert ended.code == 1
     assert len(ended.err.splitlines()) == 1

@@ -10,7 +10,19 @@ import pytest
 from assets.home import Home
 from pipelines.resources import writer
 from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import AS_OF, book, contents, copied, differing, inbox_files, leftovers, refresh, register, start, unfinished_runs
+from tests.e2e.homes import (
+    AS_OF,
+    book,
+    contents,
+    copied,
+    differing,
+    inbox_files,
+    leftovers,
+    refresh,
+    register,
+    start,
+    unfinished_runs,
+)
 from tests.e2e.killing import kill, killed_after, killed_at
 
 # Files that are just written, renamed to their names or removed: moments between two steps.
@@ -27,10 +39,14 @@ MOMENTS = {
 
 
 @pytest.fixture(scope="module")
-def disturbed(sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def disturbed(
+    sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
     """A data root whose refresh was killed at each of the moments, then at random ones, and then ran to its end."""
     root = copied(sampled, tmp_path_factory.mktemp("killed") / "data")
-    killed = [moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "refresh", *AS_OF)]
+    killed = [
+        moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "refresh", *AS_OF)
+    ]
     chance = random.Random(2018)
     for _ in range(2):
         killed_after(root, refreshed.ended.seconds * chance.uniform(0.35, 0.9), "refresh", *AS_OF)
@@ -43,7 +59,9 @@ def test_the_refresh_was_killed_at_every_moment(disturbed: tuple[Path, list[str]
     assert disturbed[1] == list(MOMENTS)
 
 
-def test_a_refresh_killed_again_and_again_ends_as_an_undisturbed_one(disturbed: tuple[Path, list[str]], refreshed: Refreshed) -> None:
+def test_a_refresh_killed_again_and_again_ends_as_an_undisturbed_one(
+    disturbed: tuple[Path, list[str]], refreshed: Refreshed
+) -> None:
     assert differing(contents(disturbed[0]), refreshed.contents) == []
     assert book(disturbed[0]) == book(refreshed.root)
 
@@ -57,7 +75,9 @@ def test_killed_refreshes_are_not_taken_for_running(disturbed: tuple[Path, list[
     assert unfinished_runs(disturbed[0]) == []
 
 
-def test_a_refresh_killed_while_it_waits_for_another_is_not_taken_for_running(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+def test_a_refresh_killed_while_it_waits_for_another_is_not_taken_for_running(
+    refreshed: Refreshed, sampled: Path, tmp_path: Path
+) -> None:
     root = copied(sampled, tmp_path / "data")
     with writer(Home(root)):
         process = start(root, "refresh", *AS_OF)
@@ -69,7 +89,9 @@ def test_a_refresh_killed_while_it_waits_for_another_is_not_taken_for_running(re
     assert differing(contents(root), refreshed.contents) == []
 
 
-def test_a_manifest_left_behind_by_a_kill_goes_with_the_next_refresh(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+def test_a_manifest_left_behind_by_a_kill_goes_with_the_next_refresh(
+    refreshed: Refreshed, sampled: Path, tmp_path: Path
+) -> None:
     """Killed between removing a delivery's data and its manifest."""
     root = copied(refreshed.root, tmp_path / "data")
     manifest = next(path for path in inbox_files(sampled) if path.name.endswith(".manifest.json"))
@@ -89,15 +111,25 @@ ERASURE_MOMENTS = {
 }
 
 
-def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(refreshed: Refreshed, tmp_path: Path) -> None:
+def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(
+    refreshed: Refreshed, tmp_path: Path
+) -> None:
     disturbed = copied(refreshed.root, tmp_path / "disturbed")
-    row = next(row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code")
-    asked = register(disturbed, "request", "erasure", "--channel", "written", "--identity-code", row[2])
+    row = next(
+        row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code"
+    )
+    asked = register(
+        disturbed, "request", "erasure", "--channel", "written", "--identity-code", row[2]
+    )
     assert asked.code == 0
     undisturbed = copied(disturbed, tmp_path / "undisturbed")
     whole = register(undisturbed, "erase", *AS_OF)
     assert (whole.code, whole.err) == (0, "")
-    assert [moment for moment, pattern in ERASURE_MOMENTS.items() if killed_at(disturbed, pattern, "erase", *AS_OF)] == list(ERASURE_MOMENTS)
+    assert [
+        moment
+        for moment, pattern in ERASURE_MOMENTS.items()
+        if killed_at(disturbed, pattern, "erase", *AS_OF)
+    ] == list(ERASURE_MOMENTS)
     ended = register(disturbed, "erase", *AS_OF)
     assert (ended.code, ended.err) == (0, "")
     assert differing(contents(disturbed), contents(undisturbed)) == []
@@ -106,11 +138,17 @@ def test_an_erasure_killed_again_and_again_ends_as_an_undisturbed_one(refreshed:
     assert unfinished_runs(disturbed) == []
 
 
-def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(refreshed: Refreshed, tmp_path: Path) -> None:
+def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(
+    refreshed: Refreshed, tmp_path: Path
+) -> None:
     """Nothing is left to do, and the next command says so; the run is reported all the same."""
     root = copied(refreshed.root, tmp_path / "data")
-    row = next(row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code")
-    request_id = register(root, "request", "erasure", "--channel", "written", "--identity-code", row[2]).out.strip()
+    row = next(
+        row for row in refreshed.contents["register/identifiers"] if row[1] == "identity_code"
+    )
+    request_id = register(
+        root, "request", "erasure", "--channel", "written", "--identity-code", row[2]
+    ).out.strip()
     assert killed_at(root, f"secrets/request-keys/{request_id}.key", "erase", *AS_OF)
     assert [one.split()[0] for one in unfinished_runs(root)] == ["erasure_backfill"]
     ended = register(root, "erase", *AS_OF)

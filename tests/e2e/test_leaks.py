@@ -19,18 +19,46 @@ from assets.register import building
 from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person, protection
+from tests.assets.sources.population_register_messages import (
+    code,
+    day,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
+)
 from tests.conftest import basic_data, changes, csv, put
 from tests.e2e.homes import Ended, copied, mart_tables, refresh, texts_of_parquet
 
 # Every text that a source may fill freely begins with this word, in whatever case it is written later.
 MARK = "qzmark"
 DAY = "2026-11-19"
-KNOWN, HIDDEN, ODD, STRANGER = code("010170-931"), code("020270-932"), code("030370-933"), code("040470-934")
+KNOWN, HIDDEN, ODD, STRANGER = (
+    code("010170-931"),
+    code("020270-932"),
+    code("030370-933"),
+    code("040470-934"),
+)
 PHONE, ODD_PHONE = "+358457654321", "+358457654329"
 AMOUNT = "31337.77"
 # Values that have a form of their own and cannot hold the word.
-SHAPED = [KNOWN, HIDDEN, ODD, STRANGER, PHONE, PHONE[1:], PHONE[4:], ODD_PHONE[4:], AMOUNT, "424242001", "424242002", "424242003"]
+SHAPED = [
+    KNOWN,
+    HIDDEN,
+    ODD,
+    STRANGER,
+    PHONE,
+    PHONE[1:],
+    PHONE[4:],
+    ODD_PHONE[4:],
+    AMOUNT,
+    "424242001",
+    "424242002",
+    "424242003",
+]
 MARKERS = [MARK, *SHAPED]
 
 
@@ -52,21 +80,53 @@ def population_register(home: Home) -> None:
         )
 
     hidden = described(HIDDEN, "hidden", protection(True))
-    persons = [described(KNOWN, "known"), hidden, described(ODD, "odd", part("SYNTYMAPAIVA", syntymapv=day(f"{MARK}date"))), f"{MARK} broken"]
+    persons = [
+        described(KNOWN, "known"),
+        hidden,
+        described(ODD, "odd", part("SYNTYMAPAIVA", syntymapv=day(f"{MARK}date"))),
+        f"{MARK} broken",
+    ]
     basic_data(home, DAY, persons, note=f"{MARK}manifest")
     odd = [
         message(ODD, DAY, name(f"{MARK}g", f"{MARK}f", f"{MARK}operation")),
         message(f"{MARK}code", DAY, name(f"{MARK}g", f"{MARK}f", "LISATTY")),
-        {"henkilotunnus": STRANGER, "tietoryhmat": f"{MARK}groups", "muutospv": f"{MARK}moment", f"{MARK}field": 1},
+        {
+            "henkilotunnus": STRANGER,
+            "tietoryhmat": f"{MARK}groups",
+            "muutospv": f"{MARK}moment",
+            f"{MARK}field": 1,
+        },
         [f"{MARK} list"],
     ]
     changes(home, DAY, odd, name=f"{MARK}-muutokset.json")
 
 
 def crm(home: Home) -> None:
-    texts = ("First Name", "Last Name", "Job Title", "Associated Company", "Street Address", "City", "Country/Region", "Preferred language", "Notes")
-    own = {"Record ID": "424242001", "Phone Number": PHONE, "Postal Code": "00100", "Date of birth": "1970-01-01", "Create Date": "2026-01-02 10:00"}
-    known = {**marked(*texts), **own, "Email": f"{MARK}mail@example.fi", "Customer number": f"{MARK}customer", f"{MARK} password": f"{MARK}secret"}
+    texts = (
+        "First Name",
+        "Last Name",
+        "Job Title",
+        "Associated Company",
+        "Street Address",
+        "City",
+        "Country/Region",
+        "Preferred language",
+        "Notes",
+    )
+    own = {
+        "Record ID": "424242001",
+        "Phone Number": PHONE,
+        "Postal Code": "00100",
+        "Date of birth": "1970-01-01",
+        "Create Date": "2026-01-02 10:00",
+    }
+    known = {
+        **marked(*texts),
+        **own,
+        "Email": f"{MARK}mail@example.fi",
+        "Customer number": f"{MARK}customer",
+        f"{MARK} password": f"{MARK}secret",
+    }
     hidden = {
         **known,
         **marked(*texts, prefix="hidden"),
@@ -76,7 +136,13 @@ def crm(home: Home) -> None:
         "Customer number": "",
     }
     nobody = {**known, "Record ID": "", "Phone Number": ODD_PHONE}
-    dated = {**known, "Record ID": "424242003", "Date of birth": f"{MARK}date", "Phone Number": f"{MARK}phone", "Email": f"{MARK}@@nowhere"}
+    dated = {
+        **known,
+        "Record ID": "424242003",
+        "Date of birth": f"{MARK}date",
+        "Phone Number": f"{MARK}phone",
+        "Email": f"{MARK}@@nowhere",
+    }
     contacts = csv([known, hidden, nobody, dated]) + f"424242009,{MARK}short\n".encode()
     put(home, "crm", DAY, "contacts", contacts, 5, name=f"{MARK}-contacts.csv")
     contract = {
@@ -85,14 +151,29 @@ def crm(home: Home) -> None:
         "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
         "remark": f"{MARK}remark",
     }  # fmt: skip
-    hidden = {**contract, "contract_number": f"{MARK}hiddencontract", "contact_id": "424242002", "customer_number": "", "identity_code": HIDDEN}
-    odd = {**contract, "contract_number": f"{MARK}odd", **marked("starts_on", "monthly_fee", "status", "updated_at", "currency"), "identity_code": ODD}
+    hidden = {
+        **contract,
+        "contract_number": f"{MARK}hiddencontract",
+        "contact_id": "424242002",
+        "customer_number": "",
+        "identity_code": HIDDEN,
+    }
+    odd = {
+        **contract,
+        "contract_number": f"{MARK}odd",
+        **marked("starts_on", "monthly_fee", "status", "updated_at", "currency"),
+        "identity_code": ODD,
+    }
     put(home, "crm", DAY, "contracts", csv([contract, hidden, odd]), 3)
     order = {
         "order_number": f"{MARK}order", "contact_id": "424242001", "customer_number": f"{MARK}customer", "ordered_at": "2026-09-01T10:00:00Z",
         "status": "delivered", "amount": "20.00", "currency": "EUR", "items": "2",
     }  # fmt: skip
-    odd_order = {**order, "order_number": f"{MARK}oddorder", **marked("ordered_at", "amount", "status", "items")}
+    odd_order = {
+        **order,
+        "order_number": f"{MARK}oddorder",
+        **marked("ordered_at", "amount", "status", "items"),
+    }
     put(home, "crm", DAY, "orders", csv([order, odd_order]), 2)
 
 
@@ -101,12 +182,28 @@ def website(home: Home) -> None:
         "visitorId", "fingerprint", "referrerType", "referrerName", "referrerUrl", "referrerKeyword", "deviceBrand", "deviceModel", "browserCode",
         "browserName", "browserVersion", "operatingSystemName", "operatingSystemVersion", "resolution", "city", "visitIp", "another",
     )  # fmt: skip
-    action = marked("type", "url", "siteSearchKeyword", "siteSearchCategory", "contentName", "contentPiece", "contentTarget", "contentInteraction", "title")
+    action = marked(
+        "type",
+        "url",
+        "siteSearchKeyword",
+        "siteSearchCategory",
+        "contentName",
+        "contentPiece",
+        "contentTarget",
+        "contentInteraction",
+        "title",
+    )
     visit = {
         "idSite": 1, "idVisit": 1, **marked(*free), "userId": f"{MARK}mail@example.fi", "deviceType": "Desktop", "firstActionTimestamp": 1_794_900_000,
         "visitDuration": "60", "actionDetails": [action],
     }  # fmt: skip
-    odd = {**visit, "idVisit": f"{MARK}visit", "firstActionTimestamp": f"{MARK}time", "visitDuration": f"{MARK}long", "actionDetails": f"{MARK}actions"}
+    odd = {
+        **visit,
+        "idVisit": f"{MARK}visit",
+        "firstActionTimestamp": f"{MARK}time",
+        "visitDuration": f"{MARK}long",
+        "actionDetails": f"{MARK}actions",
+    }
     put(home, "website", DAY, "visits", json.dumps([visit, odd, f"{MARK} broken"]).encode(), 3)
 
 
@@ -115,33 +212,65 @@ def consents(home: Home) -> None:
         "event_ts": "2026-10-03T08:00:00Z", "subject_key_type": "email", "subject_key": f"{MARK}mail@example.fi", "purpose": "direct_marketing",
         "channel": "email", "status": "granted", **marked("source", "evidence", "text_version", "language"),
     }  # fmt: skip
-    odd = {**event, **marked("event_ts", "subject_key_type", "purpose", "channel", "status"), "subject_key": ODD}
+    odd = {
+        **event,
+        **marked("event_ts", "subject_key_type", "purpose", "channel", "status"),
+        "subject_key": ODD,
+    }
     put(home, "consents", DAY, "consent_log", csv([event, odd]), 2)
 
 
 def credit_bureau(home: Home) -> None:
-    mark = {**marked("remarkId", "remarkType", "remarkCode", "remarkSource", "creditor"), "remarkDate": "2025-05-14", "amount": 31337.77}
+    mark = {
+        **marked("remarkId", "remarkType", "remarkCode", "remarkSource", "creditor"),
+        "remarkDate": "2025-05-14",
+        "amount": 31337.77,
+    }
     report = {
         "socialSecurityNumber": KNOWN, "dateOfBirth": "1970-01-01T00:00:00Z", "purposeCode": "1", "remarks": [mark], **marked("creditClass", "scale", "other"),
     }  # fmt: skip
-    odd = {**report, "socialSecurityNumber": STRANGER, **marked("purposeCode", "dateOfBirth"), "remarks": [{**mark, "amount": f"{MARK}amount"}]}
+    odd = {
+        **report,
+        "socialSecurityNumber": STRANGER,
+        **marked("purposeCode", "dateOfBirth"),
+        "remarks": [{**mark, "amount": f"{MARK}amount"}],
+    }
     positive = {**report, "socialSecurityNumber": ODD, "loans": f"{MARK}loans"}
-    lines = [json.dumps(report), json.dumps(odd), json.dumps(positive), f'{{"socialSecurityNumber": "{ODD}", "{MARK}', f"{MARK} no json"]
+    lines = [
+        json.dumps(report),
+        json.dumps(odd),
+        json.dumps(positive),
+        f'{{"socialSecurityNumber": "{ODD}", "{MARK}',
+        f"{MARK} no json",
+    ]
     put(home, "credit_bureau", DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
 
 
 def self_service(home: Home) -> None:
     subject = {"subject_key_type": "customer_number", "subject_key": f"{MARK}customer"}
     changes = {"call_name": f"{MARK}call", "company_name": f"{MARK}firm", "job_title": f"{MARK}job"}
-    edit = {"edit_id": f"{MARK}edit", "edited_at": "2026-11-18T10:00:00Z", **subject, "changes": changes, "note": f"{MARK}note"}
-    odd = {**edit, **marked("edited_at", "subject_key_type"), "changes": {**marked("family_name", "birth_date", "email"), f"{MARK}field": 1}}
+    edit = {
+        "edit_id": f"{MARK}edit",
+        "edited_at": "2026-11-18T10:00:00Z",
+        **subject,
+        "changes": changes,
+        "note": f"{MARK}note",
+    }
+    odd = {
+        **edit,
+        **marked("edited_at", "subject_key_type"),
+        "changes": {**marked("family_name", "birth_date", "email"), f"{MARK}field": 1},
+    }
     lines = [json.dumps(edit), json.dumps(odd), f"{MARK} no json"]
     put(home, "self", DAY, "edits", "\n".join(lines).encode(), len(lines))
     correction = {
         "made_at": "2026-11-18T11:00:00Z", "request_id": "Q0123456789ABCDEFG", **subject, "attribute": "job_title", "value": f"{MARK}title",
         "overrides": "crm", "replaces": "ab" * 32,
     }  # fmt: skip
-    odd = {**correction, **marked("made_at", "request_id", "attribute", "value", "overrides", "replaces")}
+    odd = {
+        **correction,
+        **marked("made_at", "request_id", "attribute", "value", "overrides", "replaces"),
+    }
     put(home, "self", DAY, "corrections", "\n".join(map(json.dumps, [correction, odd])).encode(), 2)
 
 
@@ -150,7 +279,18 @@ def refused(home: Home) -> None:
     row = csv([{"order_number": f"{MARK}refused"}])
     put(home, "crm", DAY, f"{MARK}dataset", row, 1, name=f"{MARK}-a.csv")
     put(home, "crm", DAY, "orders", row, 9, name=f"{MARK}-b.csv")
-    put(home, "crm", DAY, "orders", row, 1, name=f"{MARK}-c.csv", period=f"{MARK}many", encoding=f"{MARK}code", sha256=f"{MARK}sum")
+    put(
+        home,
+        "crm",
+        DAY,
+        "orders",
+        row,
+        1,
+        name=f"{MARK}-c.csv",
+        period=f"{MARK}many",
+        encoding=f"{MARK}code",
+        sha256=f"{MARK}sum",
+    )
     put(home, "crm", DAY, "orders", row, 1, name=f"{MARK} ääkkösin.csv")
     put(home, "crm", f"{MARK}-day", "orders", row, 1)
     put(home, "website", DAY, "visits", f'[{{"{MARK}": '.encode(), 1, name=f"{MARK}-d.json")
@@ -184,28 +324,51 @@ def told_under(folder: Path) -> dict[str, list[str]]:
     """Which files under the folder hold a marker, or have one in their name."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     assert paths
-    found = {str(path.relative_to(folder)): told_in(path.name) + told_in(path.read_bytes()) for path in paths}
+    found = {
+        str(path.relative_to(folder)): told_in(path.name) + told_in(path.read_bytes())
+        for path in paths
+    }
     return {path: markers for path, markers in found.items() if markers}
 
 
 def texts_of_mart(root: Path, purpose: str) -> str:
     """Everything that a mart says, as one lower-case text."""
     tables = mart_tables(root / "marts" / f"{purpose}.duckdb")
-    return "\n".join(str(value) for rows in tables.values() for row in rows for value in row if value is not None).lower()
+    return "\n".join(
+        str(value) for rows in tables.values() for row in rows for value in row if value is not None
+    ).lower()
 
 
 PURPOSES = tuple(MARTS)
 
 
 def test_the_marked_records_were_taken_in_and_the_odd_ones_were_not(taken: Taken) -> None:
-    raw = "\n".join(text for _, texts in texts_of_parquet(taken.root / "lake" / "raw") for text in texts).lower()
+    raw = "\n".join(
+        text for _, texts in texts_of_parquet(taken.root / "lake" / "raw") for text in texts
+    ).lower()
     assert all(marker.lower() in raw for marker in (MARK, KNOWN, HIDDEN, ODD, PHONE, AMOUNT))
     assert f"{MARK}secret" not in raw
     assert f"{MARK}loans" not in raw
     assert f"{MARK}creed" not in raw
-    for dataset in ("contacts", "contracts", "orders", "visits", "consent_log", "credit_reports", "perustiedot", "muutokset", "edits", "corrections"):
-        entries = [json.loads(path.read_text()) for path in (taken.root / "lake" / "deliveries").rglob("*.json")]
-        assert sum(entry["quarantined"] for entry in entries if entry["dataset"] == dataset), dataset
+    for dataset in (
+        "contacts",
+        "contracts",
+        "orders",
+        "visits",
+        "consent_log",
+        "credit_reports",
+        "perustiedot",
+        "muutokset",
+        "edits",
+        "corrections",
+    ):
+        entries = [
+            json.loads(path.read_text())
+            for path in (taken.root / "lake" / "deliveries").rglob("*.json")
+        ]
+        assert sum(entry["quarantined"] for entry in entries if entry["dataset"] == dataset), (
+            dataset
+        )
 
 
 def test_the_refused_ones_are_told_in_one_line(taken: Taken) -> None:
@@ -225,14 +388,24 @@ def test_nothing_is_told_to_what_is_not_the_data(taken: Taken, folder: str) -> N
 
 
 def test_names_of_files_in_the_lake_tell_nothing(taken: Taken) -> None:
-    assert [path for path in (taken.root / "lake").rglob("*") if told_in(str(path.relative_to(taken.root)))] == []
+    assert [
+        path
+        for path in (taken.root / "lake").rglob("*")
+        if told_in(str(path.relative_to(taken.root)))
+    ] == []
 
 
 @pytest.mark.clause("P4.2", "P5.1")
 @pytest.mark.parametrize("purpose", PURPOSES)
-def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(taken: Taken, purpose: str) -> None:
-    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (purpose in ("contracts", "credit_decision", "legal_claims"))
-    assert not [one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)] or purpose in (
+def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(
+    taken: Taken, purpose: str
+) -> None:
+    assert (KNOWN.lower() in texts_of_mart(taken.root, purpose)) == (
+        purpose in ("contracts", "credit_decision", "legal_claims")
+    )
+    assert not [
+        one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)
+    ] or purpose in (
         "contracts",
         "credit_decision",
         "legal_claims",
@@ -243,8 +416,24 @@ def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(tak
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_credit_data_is_in_credit_decisions_alone(taken: Taken, purpose: str) -> None:
     told = texts_of_mart(taken.root, purpose)
-    values = [AMOUNT, *(f"{MARK}{field}" for field in ("creditclass", "scale", "creditor", "remarkid", "remarktype", "remarkcode", "remarksource"))]
-    assert [value for value in values if value in told] == (values if purpose == "credit_decision" else [])
+    values = [
+        AMOUNT,
+        *(
+            f"{MARK}{field}"
+            for field in (
+                "creditclass",
+                "scale",
+                "creditor",
+                "remarkid",
+                "remarktype",
+                "remarkcode",
+                "remarksource",
+            )
+        ),
+    ]
+    assert [value for value in values if value in told] == (
+        values if purpose == "credit_decision" else []
+    )
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
@@ -255,18 +444,44 @@ def test_a_protected_address_is_nowhere(taken: Taken, purpose: str) -> None:
 
 
 def test_the_register_has_no_protected_address_either(taken: Taken) -> None:
-    told = "\n".join(text for _, texts in texts_of_parquet(taken.root / "lake" / "register") for text in texts).lower()
-    assert [value for value in ("streethidden", "townhidden", "hiddenstreetaddress", "hiddencity") if f"{MARK}{value}" in told] == []
+    told = "\n".join(
+        text for _, texts in texts_of_parquet(taken.root / "lake" / "register") for text in texts
+    ).lower()
+    assert [
+        value
+        for value in ("streethidden", "townhidden", "hiddenstreetaddress", "hiddencity")
+        if f"{MARK}{value}" in told
+    ] == []
 
 
 @pytest.mark.clause("P4.4")
 def test_analytics_knows_nobody(taken: Taken) -> None:
     told = texts_of_mart(taken.root, "analytics")
     assert f"{MARK}browsername" in told
-    ids = [text for path, texts in texts_of_parquet(taken.root / "lake" / "register") if path.stem == "registrants" for text in texts if text.startswith("R")]
-    fields = ("given", "family", "first", "last", "mail", "customer", "visitorid", "fingerprint", "street", "order", "contract")
+    ids = [
+        text
+        for path, texts in texts_of_parquet(taken.root / "lake" / "register")
+        if path.stem == "registrants"
+        for text in texts
+        if text.startswith("R")
+    ]
+    fields = (
+        "given",
+        "family",
+        "first",
+        "last",
+        "mail",
+        "customer",
+        "visitorid",
+        "fingerprint",
+        "street",
+        "order",
+        "contract",
+    )
     personal = [f"{MARK}{field}" for field in fields]
-    assert [value for value in (*personal, *(shaped.lower() for shaped in SHAPED)) if value in told] == []
+    assert [
+        value for value in (*personal, *(shaped.lower() for shaped in SHAPED)) if value in told
+    ] == []
     assert [value for value in ids if value.lower() in told] == []
 
 
@@ -284,7 +499,9 @@ def garbage(path: Path) -> None:
 
 def wrong_types(path: Path) -> None:
     with duckdb.connect() as connection:
-        connection.execute(f"COPY (SELECT * REPLACE ('{MARK} {KNOWN}' AS valid_from) FROM read_parquet('{path}')) TO '{path}.new' (FORMAT parquet)")
+        connection.execute(
+            f"COPY (SELECT * REPLACE ('{MARK} {KNOWN}' AS valid_from) FROM read_parquet('{path}')) TO '{path}.new' (FORMAT parquet)"
+        )
     Path(f"{path}.new").replace(path)
 
 
@@ -313,20 +530,40 @@ def test_an_error_that_quotes_data_leaves_its_kind_and_place_alone(
         spoil(next((root / "lake" / "staged").rglob("names.parquet")))
     else:
         monkeypatch.setattr(building, "build", quoting)
-    with caplog.at_level(logging.DEBUG), dg.DagsterInstance.from_config(str(root / "dagster")) as instance:
+    with (
+        caplog.at_level(logging.DEBUG),
+        dg.DagsterInstance.from_config(str(root / "dagster")) as instance,
+    ):
         job = build_definitions().resolve_job_def("retention")
-        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config={"resources": {"today": {"config": {"as_of": "2026-11-20"}}}})
-        events = "\n".join(record.to_json() if hasattr(record, "to_json") else str(record) for record in instance.all_logs(result.run_id))
+        result = job.execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            run_config={"resources": {"today": {"config": {"as_of": "2026-11-20"}}}},
+        )
+        events = "\n".join(
+            record.to_json() if hasattr(record, "to_json") else str(record)
+            for record in instance.all_logs(result.run_id)
+        )
     failed = [event.step_failure_data for event in result.all_events if event.is_step_failure]
     assert not result.success
     described = failed[0].user_failure_data.description
-    assert re.match(r"\w+(Exception|Error) at (assets|tests)/\S+\.py:\d+ in \w+; its message is withheld", described), described
+    assert re.match(
+        r"\w+(Exception|Error) at (assets|tests)/\S+\.py:\d+ in \w+; its message is withheld",
+        described,
+    ), described
     assert told_under(root / "dagster") == {}
     captured = capfd.readouterr()
-    assert [told_in(text) for text in (events, captured.out, captured.err, caplog.text)] == [[], [], [], []]
+    assert [told_in(text) for text in (events, captured.out, captured.err, caplog.text)] == [
+        [],
+        [],
+        [],
+        [],
+    ]
 
 
-def test_a_command_that_fails_says_its_kind_and_place_in_one_line(taken: Taken, tmp_path: Path) -> None:
+def test_a_command_that_fails_says_its_kind_and_place_in_one_line(
+    taken: Taken, tmp_path: Path
+) -> None:
     root = copied(taken.root, tmp_path / "data")
     wrong_types(next((root / "lake" / "staged").rglob("names.parquet")))
     (root / "lake" / "register" / "built.json").unlink()

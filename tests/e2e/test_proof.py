@@ -13,7 +13,15 @@ import pytest
 
 from tests.e2e.homes import Ended, copied, parquet_rows, refresh, register
 from tests.e2e.killing import killed_at
-from tests.e2e.test_erasure import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver, found_anywhere
+from tests.e2e.test_erasure import (
+    AGAIN,
+    FIRST_DAY,
+    LEAVES,
+    SECOND_DAY,
+    STAYS,
+    deliver,
+    found_anywhere,
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,9 @@ def proven(tmp_path_factory: pytest.TempPathFactory) -> Proven:
     asked = tmp_path_factory.mktemp("asked") / "data"
     deliver(asked, FIRST_DAY, SECOND_DAY)
     assert refresh(asked).code == 0
-    request_id = register(asked, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code).out.strip()
+    request_id = register(
+        asked, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
+    ).out.strip()
     looked = register(asked, "verify", request_id, "--json")
     closed = copied(asked, tmp_path_factory.mktemp("closed") / "data")
     return Proven(asked, closed, request_id, looked, register(closed, "erase", "--as-of", AGAIN))
@@ -42,55 +52,88 @@ def certificate(root: Path, request_id: str) -> Path:
     return root / "requests" / "certificates" / f"{request_id}.json"
 
 
-def test_while_the_request_is_open_its_identifiers_are_found_in_the_bytes_of_every_layer(proven: Proven) -> None:
+def test_while_the_request_is_open_its_identifiers_are_found_in_the_bytes_of_every_layer(
+    proven: Proven,
+) -> None:
     found = {one["where"] for one in proven.looked.told["findings"] if one["code"] == "PROOF-BYTES"}
     assert {"raw", "staged", "register", "marts.contracts", "marts.credit_decision"} <= found
     assert proven.looked.code == 1
-    assert not [value for value in LEAVES.identifiers if value in proven.looked.out + proven.looked.err]
+    assert not [
+        value for value in LEAVES.identifiers if value in proven.looked.out + proven.looked.err
+    ]
 
 
 def test_an_erasure_is_certified_without_identifiers(proven: Proven) -> None:
     assert (proven.erased.code, proven.erased.err) == (0, "")
     said = json.loads(certificate(proven.closed, proven.request_id).read_text())["certificate"]
     assert said["rows_removed"]["raw"] == 9
-    assert {category for category, one in said["decisions"].items() if one["decision"] != "erased"} == {"order"}
+    assert {
+        category for category, one in said["decisions"].items() if one["decision"] != "erased"
+    } == {"order"}
     assert said["decisions"]["order"] == {
         "decision": "held", "ground": "RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)", "rows": 1, "until": "2033-01-01",
     }  # fmt: skip
-    assert {"name", "contact", "contract", "order", "credit", "website_identifier"} <= set(said["decisions"])
+    assert {"name", "contact", "contract", "order", "credit", "website_identifier"} <= set(
+        said["decisions"]
+    )
     assert all(one["before"] != one["after"] for one in said["files"])
-    assert {"marts/contracts.duckdb", "lake/register/identifiers.parquet"} <= {one["file"] for one in said["published"] if one["before"] != one["after"]}
+    assert {"marts/contracts.duckdb", "lake/register/identifiers.parquet"} <= {
+        one["file"] for one in said["published"] if one["before"] != one["after"]
+    }
     pages = [path.read_text() for path in (proven.closed / "requests" / "certificates").iterdir()]
-    assert not [value for value in (*LEAVES.identifiers, *STAYS.identifiers) if any(value in page for page in pages)]
+    assert not [
+        value
+        for value in (*LEAVES.identifiers, *STAYS.identifiers)
+        if any(value in page for page in pages)
+    ]
     assert found_anywhere(proven.closed, LEAVES.identifiers) == []
 
 
 def test_the_request_s_partition_shows_a_summary_of_its_certificate(proven: Proven) -> None:
     with dg.DagsterInstance.from_config(str(proven.closed / "dagster")) as instance:
         shown = instance.fetch_materializations(
-            dg.AssetRecordsFilter(dg.AssetKey(["erasure", "closed"]), asset_partitions=[proven.request_id]), limit=2
+            dg.AssetRecordsFilter(
+                dg.AssetKey(["erasure", "closed"]), asset_partitions=[proven.request_id]
+            ),
+            limit=2,
         ).records
     assert len(shown) == 1
     assert shown[0].asset_materialization is not None
     metadata = shown[0].asset_materialization.metadata
-    assert metadata["certificate_hash"].value == json.loads(certificate(proven.closed, proven.request_id).read_text())["hash"]
+    assert (
+        metadata["certificate_hash"].value
+        == json.loads(certificate(proven.closed, proven.request_id).read_text())["hash"]
+    )
     assert "| raw | 9 |" in str(metadata["rows"].value)
 
 
 @pytest.mark.parametrize("which", ["one", "all", "certificates"])
 def test_it_can_be_proven_again_at_any_time(proven: Proven, which: str) -> None:
-    ended = register(proven.closed, "verify", *{"one": [proven.request_id], "all": [], "certificates": ["--certificates"]}[which], "--json")
+    ended = register(
+        proven.closed,
+        "verify",
+        *{"one": [proven.request_id], "all": [], "certificates": ["--certificates"]}[which],
+        "--json",
+    )
     assert (ended.code, ended.err, ended.told["findings"]) == (0, "", [])
     assert all(one["examined"] > 0 for one in ended.told["examined"])
 
 
-def test_a_file_from_before_that_comes_back_shows_and_is_not_published(proven: Proven, tmp_path: Path) -> None:
+def test_a_file_from_before_that_comes_back_shows_and_is_not_published(
+    proven: Proven, tmp_path: Path
+) -> None:
     root = copied(proven.closed, tmp_path / "data")
-    back = next(path for path in (proven.asked / "lake/staged").rglob("identifiers.parquet") if any(LEAVES.identity_code in row for row in parquet_rows(path)))
+    back = next(
+        path
+        for path in (proven.asked / "lake/staged").rglob("identifiers.parquet")
+        if any(LEAVES.identity_code in row for row in parquet_rows(path))
+    )
     shutil.copy(back, root / back.relative_to(proven.asked))
     ended = register(root, "verify", "--json")
     assert ended.code == 1
-    assert {(one["code"], one["where"], one["request_id"]) for one in ended.told["findings"]} == {("PROOF-SUPPRESSED", "staged.identifiers", proven.request_id)}
+    assert {(one["code"], one["where"], one["request_id"]) for one in ended.told["findings"]} == {
+        ("PROOF-SUPPRESSED", "staged.identifiers", proven.request_id)
+    }
     marts = {path.name: path.read_bytes() for path in (root / "marts").glob("*.duckdb")}
     ended = register(root, "refresh", "--as-of", "2026-11-21")
     assert ended.code == 1
@@ -126,15 +169,28 @@ MOMENTS = {
 
 def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_path: Path) -> None:
     root = copied(proven.asked, tmp_path / "data")
-    assert [moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "erase", "--as-of", AGAIN)] == list(MOMENTS)
-    first = certificate(root, proven.request_id).read_bytes() if certificate(root, proven.request_id).exists() else None
+    assert [
+        moment
+        for moment, pattern in MOMENTS.items()
+        if killed_at(root, pattern, "erase", "--as-of", AGAIN)
+    ] == list(MOMENTS)
+    first = (
+        certificate(root, proven.request_id).read_bytes()
+        if certificate(root, proven.request_id).exists()
+        else None
+    )
     ended = register(root, "erase", "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert first in (None, certificate(root, proven.request_id).read_bytes())
-    told = [json.loads(certificate(one, proven.request_id).read_text())["certificate"] for one in (root, proven.closed)]
+    told = [
+        json.loads(certificate(one, proven.request_id).read_text())["certificate"]
+        for one in (root, proven.closed)
+    ]
     for what in ("rows_removed", "decisions", "sequence", "previous"):
         assert told[0][what] == told[1][what], what
-    assert [one["before"] for one in told[0]["files"]] == [one["before"] for one in told[1]["files"]]
+    assert [one["before"] for one in told[0]["files"]] == [
+        one["before"] for one in told[1]["files"]
+    ]
     assert register(root, "verify", "--certificates").code == 0
     assert register(root, "verify").code == 0
     assert found_anywhere(root, LEAVES.identifiers) == []

@@ -15,7 +15,17 @@ from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, name, person
 from tests.conftest import basic_data, put
 from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import book, contents, copied, delivery_days, differing, inbox_files, leftovers, refresh, unfinished_runs
+from tests.e2e.homes import (
+    book,
+    contents,
+    copied,
+    delivery_days,
+    differing,
+    inbox_files,
+    leftovers,
+    refresh,
+    unfinished_runs,
+)
 
 
 def test_the_first_refresh_ends_well_with_a_table_of_everything(refreshed: Refreshed) -> None:
@@ -48,7 +58,11 @@ def test_nothing_unfinished_is_left(refreshed: Refreshed) -> None:
 
 @pytest.mark.clause("P8.1", "P8")
 def test_only_the_owner_may_read_the_data_root(refreshed: Refreshed) -> None:
-    open_to_others = [path for path in refreshed.root.rglob("*") if not path.is_symlink() and path.stat().st_mode & 0o077]
+    open_to_others = [
+        path
+        for path in refreshed.root.rglob("*")
+        if not path.is_symlink() and path.stat().st_mode & 0o077
+    ]
     assert [str(path.relative_to(refreshed.root)) for path in open_to_others] == []
 
 
@@ -64,12 +78,21 @@ def test_a_refresh_tells_machines_the_same(refreshed: Refreshed) -> None:
     told = refresh(refreshed.root, "--json").told
     entries = book(refreshed.root)
     assert told["new"] is False
-    assert sum(source["delivered"] for source in told["sources"].values()) == sum(entry.delivered for entry in entries)
+    assert sum(source["delivered"] for source in told["sources"].values()) == sum(
+        entry.delivered for entry in entries
+    )
     assert told["registrants"] == len(refreshed.contents["register/registrants"])
-    assert told["marts"] == {purpose: {table: len(refreshed.contents[f"{purpose}/{table}"]) for table in told["marts"][purpose]} for purpose in MARTS}
+    assert told["marts"] == {
+        purpose: {
+            table: len(refreshed.contents[f"{purpose}/{table}"]) for table in told["marts"][purpose]
+        }
+        for purpose in MARTS
+    }
 
 
-def test_the_same_deliveries_again_change_nothing(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+def test_the_same_deliveries_again_change_nothing(
+    refreshed: Refreshed, sampled: Path, tmp_path: Path
+) -> None:
     root = copied(refreshed.root, tmp_path / "data")
     shutil.copytree(sampled / "inbox", root / "inbox", dirs_exist_ok=True)
     ended = refresh(root)
@@ -79,7 +102,9 @@ def test_the_same_deliveries_again_change_nothing(refreshed: Refreshed, sampled:
     assert differing(contents(root), refreshed.contents) == []
 
 
-def test_days_taken_in_one_by_one_and_out_of_order_give_the_same_register(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+def test_days_taken_in_one_by_one_and_out_of_order_give_the_same_register(
+    refreshed: Refreshed, sampled: Path, tmp_path: Path
+) -> None:
     root = copied(sampled, tmp_path / "data")
     first, second, third = delivery_days(root)
     for day in (third, first, second):
@@ -99,7 +124,16 @@ DAY = "2026-11-20"
 SECRETS = ("Nimekäs", "Salainen", code("010190-900"), "asiakas-salainen", "hatch")
 
 
-def _deliver(home: Home, data: bytes = BODY, records: int = 1, *, day: str = DAY, dataset: str = "perustiedot", file: str = "", **manifest: object) -> Path:
+def _deliver(
+    home: Home,
+    data: bytes = BODY,
+    records: int = 1,
+    *,
+    day: str = DAY,
+    dataset: str = "perustiedot",
+    file: str = "",
+    **manifest: object,
+) -> Path:
     return put(home, "population_register", day, dataset, data, records, name=file, **manifest)
 
 
@@ -130,24 +164,50 @@ def _manifest(text: str) -> Callable[[Home], Path]:
 HOSTILE = "asiakas-salainen\n\x1b[31m$(touch hatch)"
 REFUSED: dict[str, tuple[str, Callable[[Home], Path]]] = {
     "a name with other characters": ("DEL-NAME", lambda home: _deliver(home, file=HOSTILE)),
-    "a name with a blank": ("DEL-NAME", lambda home: _deliver(home, file="asiakas-salainen Nimekäs.json")),
+    "a name with a blank": (
+        "DEL-NAME",
+        lambda home: _deliver(home, file="asiakas-salainen Nimekäs.json"),
+    ),
     "a link": ("DEL-NOT-A-FILE", _link),
     "a folder": ("DEL-NOT-A-FILE", _folder),
     "a manifest that is not JSON": ("DEL-MANIFEST", _manifest("Salainen {")),
     "a manifest without fields": ("DEL-MANIFEST", _manifest("{}")),
     "a manifest that is empty": ("DEL-MANIFEST", _manifest("")),
     "a manifest nested deep": ("DEL-MANIFEST", _manifest("[" * 100_000)),
-    "an unknown encoding": ("DEL-ENCODING", lambda home: _deliver(home, file="encoding.json", encoding="Salainen")),
-    "bytes in another encoding": ("DEL-ENCODING", lambda home: _deliver(home, BODY.replace("ä".encode(), "ä".encode("cp1252")), file="latin.json")),
-    "an unknown dataset": ("DEL-DATASET", lambda home: _deliver(home, file="dataset.json", dataset="Salainen")),
-    "another size": ("DEL-SIZE", lambda home: _deliver(home, file="size.json", bytes=len(BODY) + 1)),
+    "an unknown encoding": (
+        "DEL-ENCODING",
+        lambda home: _deliver(home, file="encoding.json", encoding="Salainen"),
+    ),
+    "bytes in another encoding": (
+        "DEL-ENCODING",
+        lambda home: _deliver(
+            home, BODY.replace("ä".encode(), "ä".encode("cp1252")), file="latin.json"
+        ),
+    ),
+    "an unknown dataset": (
+        "DEL-DATASET",
+        lambda home: _deliver(home, file="dataset.json", dataset="Salainen"),
+    ),
+    "another size": (
+        "DEL-SIZE",
+        lambda home: _deliver(home, file="size.json", bytes=len(BODY) + 1),
+    ),
     "another hash": ("DEL-SHA256", lambda home: _deliver(home, file="hash.json", sha256="0" * 64)),
-    "fewer records than promised": ("DEL-RECORDS", lambda home: _deliver(home, records=2, file="records.json")),
+    "fewer records than promised": (
+        "DEL-RECORDS",
+        lambda home: _deliver(home, records=2, file="records.json"),
+    ),
     "an empty file": ("DEL-STRUCTURE", lambda home: _deliver(home, b"", 0, file="empty.json")),
     "half a file": ("DEL-STRUCTURE", lambda home: _deliver(home, BODY[:-25], 1, file="half.json")),
-    "another format": ("DEL-STRUCTURE", lambda home: _deliver(home, b"nimi\nSalainen\n", 1, file="other.json")),
+    "another format": (
+        "DEL-STRUCTURE",
+        lambda home: _deliver(home, b"nimi\nSalainen\n", 1, file="other.json"),
+    ),
     "a future day": ("DEL-DAY", lambda home: _deliver(home, day="2099-01-01")),
-    "a day before there were deliveries": ("DEL-DAY", lambda home: _deliver(home, day="2014-12-31")),
+    "a day before there were deliveries": (
+        "DEL-DAY",
+        lambda home: _deliver(home, day="2014-12-31"),
+    ),
     "a folder that is no day": ("DEL-DAY", lambda home: _deliver(home, day="asiakas-salainen")),
 }
 
@@ -175,7 +235,9 @@ def test_a_bad_delivery_is_refused_with_its_code_and_stays(case: str, tmp_path: 
 
 
 @pytest.fixture(scope="module")
-def with_refusals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path], list[object]]:
+def with_refusals(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, list[Path], list[object]]:
     """A data root with one good delivery among every bad one, refreshed twice."""
     home = Home(tmp_path_factory.mktemp("refused") / "data")
     home.create()
@@ -187,7 +249,9 @@ def with_refusals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[
 
 
 @pytest.mark.parametrize("time", [0, 1])
-def test_refusals_end_the_refresh_with_one_line_that_tells_nothing_personal(with_refusals: tuple[Path, list[Path], list[object]], time: int) -> None:
+def test_refusals_end_the_refresh_with_one_line_that_tells_nothing_personal(
+    with_refusals: tuple[Path, list[Path], list[object]], time: int
+) -> None:
     _, _, ended = with_refusals
     assert ended[time].code == 1
     assert ended[time].err.startswith(f"register: refused {len(REFUSED)} of the deliveries")
@@ -196,13 +260,17 @@ def test_refusals_end_the_refresh_with_one_line_that_tells_nothing_personal(with
         assert secret not in ended[time].err + ended[time].out
 
 
-def test_refused_deliveries_stay_and_the_good_one_goes_in(with_refusals: tuple[Path, list[Path], list[object]]) -> None:
+def test_refused_deliveries_stay_and_the_good_one_goes_in(
+    with_refusals: tuple[Path, list[Path], list[object]],
+) -> None:
     root, bad, _ = with_refusals
     assert [path.name for path in bad if not path.exists()] == []
     assert [entry.delivered for entry in book(root)] == [1]
     assert len(contents(root)["register/registrants"]) == 1
 
 
-def test_refused_deliveries_do_not_make_every_refresh_start_over(with_refusals: tuple[Path, list[Path], list[object]]) -> None:
+def test_refused_deliveries_do_not_make_every_refresh_start_over(
+    with_refusals: tuple[Path, list[Path], list[object]],
+) -> None:
     _, _, (first, second) = with_refusals
     assert second.seconds < first.seconds / 2

@@ -26,7 +26,9 @@ from tests.e2e.homes import (
 )
 
 
-def test_two_refreshes_at_once_end_as_one_does(refreshed: Refreshed, sampled: Path, tmp_path: Path) -> None:
+def test_two_refreshes_at_once_end_as_one_does(
+    refreshed: Refreshed, sampled: Path, tmp_path: Path
+) -> None:
     root = copied(sampled, tmp_path / "data")
     both = [start(root, "refresh", *AS_OF) for _ in range(2)]
     told = [process.communicate(timeout=2 * LONGEST) for process in both]
@@ -49,14 +51,22 @@ for _ in range(2):
 """
 
 
-def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(sampled: Path, tmp_path: Path) -> None:
+def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(
+    sampled: Path, tmp_path: Path
+) -> None:
     root = copied(sampled, tmp_path / "data")
     first, *_ = delivery_days(root)
     assert refresh(root, "--date", first).code == 0
     marts = sorted((root / "marts").glob("*.duckdb"))
     before = {mart: mart_tables(mart) for mart in marts}
     readers = [
-        subprocess.Popen([sys.executable, "-c", READER, str(mart)], env=environment(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", READER, str(mart)],
+            env=environment(root),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for mart in marts
     ]
     seen = [reader.stdout.readline() for reader in readers if reader.stdout]
@@ -65,7 +75,10 @@ def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(sampled: Pat
     answers = [reader.communicate("\n\n", timeout=LONGEST)[0] for reader in readers]
     assert [reader.returncode for reader in readers] == [0] * len(marts)
     assert answers == seen
-    assert mart_tables(root / "marts" / "customer_care.duckdb") != before[root / "marts" / "customer_care.duckdb"]
+    assert (
+        mart_tables(root / "marts" / "customer_care.duckdb")
+        != before[root / "marts" / "customer_care.duckdb"]
+    )
 
 
 def test_a_mart_cannot_be_written_by_its_reader(refreshed: Refreshed, tmp_path: Path) -> None:
@@ -75,4 +88,6 @@ def test_a_mart_cannot_be_written_by_its_reader(refreshed: Refreshed, tmp_path: 
     _, err = asked.communicate(timeout=LONGEST)
     assert asked.returncode == 1
     assert err.count("\n") == 1
-    assert mart_tables(root / "marts" / "customer_care.duckdb") == mart_tables(refreshed.root / "marts" / "customer_care.duckdb")
+    assert mart_tables(root / "marts" / "customer_care.duckdb") == mart_tables(
+        refreshed.root / "marts" / "customer_care.duckdb"
+    )

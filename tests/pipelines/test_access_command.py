@@ -37,8 +37,12 @@ def ask(home: Home, right: str, identifier: str) -> str:
     return request_id
 
 
-@pytest.mark.parametrize(("right", "command"), [("access", access.access), ("portability", access.portability)])
-def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right: str, command: click.Command) -> None:
+@pytest.mark.parametrize(
+    ("right", "command"), [("access", access.access), ("portability", access.portability)]
+)
+def test_counts_are_printed_and_nothing_else(
+    known: Home, tmp_path: Path, right: str, command: click.Command
+) -> None:
     request_id = ask(known, right, f"identity_code:{SELF_CODE}")
     answer = typed(known, command, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 0, answer.output
@@ -56,8 +60,12 @@ def test_counts_are_printed_and_nothing_else(known: Home, tmp_path: Path, right:
         ("access", f"email:{SHARED_MAIL}", "registrants; give an identity code"),
     ],
 )
-def test_a_request_that_does_not_fit_is_refused(known: Home, tmp_path: Path, right: str, identifier: str, why: str) -> None:
-    answer = typed(known, access.access, ask(known, right, identifier), "--out", str(tmp_path / "one.zip"))
+def test_a_request_that_does_not_fit_is_refused(
+    known: Home, tmp_path: Path, right: str, identifier: str, why: str
+) -> None:
+    answer = typed(
+        known, access.access, ask(known, right, identifier), "--out", str(tmp_path / "one.zip")
+    )
     assert answer.exit_code == 1
     assert why in answer.output
     assert identifier.partition(":")[2] not in answer.output
@@ -81,7 +89,13 @@ def test_a_closed_request_means_nobody_any_more(known: Home, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("change", ["email", "=x", "identity_code=x", "shoe=43"])
 def test_what_is_no_correction_is_refused_without_its_value(known: Home, change: str) -> None:
-    answer = typed(known, rectification.rectify, ask(known, "rectification", f"identity_code:{SELF_CODE}"), "--set", change)
+    answer = typed(
+        known,
+        rectification.rectify,
+        ask(known, "rectification", f"identity_code:{SELF_CODE}"),
+        "--set",
+        change,
+    )
     assert answer.exit_code == 1
     assert "--set number 1" in answer.output
     assert "43" not in answer.output
@@ -89,7 +103,9 @@ def test_what_is_no_correction_is_refused_without_its_value(known: Home, change:
 
 def test_a_value_is_asked_for_at_the_terminal_unseen(known: Home) -> None:
     request_id = ask(known, "rectification", f"identity_code:{SELF_CODE}")
-    answer = typed(known, rectification.rectify, request_id, "--set", "email=-", given="no-address-at-all\n")
+    answer = typed(
+        known, rectification.rectify, request_id, "--set", "email=-", given="no-address-at-all\n"
+    )
     assert answer.exit_code == 1
     assert "SELF-VALUE" in answer.output
     assert "no-address-at-all" not in answer.output
@@ -97,7 +113,9 @@ def test_a_value_is_asked_for_at_the_terminal_unseen(known: Home) -> None:
 
 
 def test_rotation_makes_none_and_destroys_what_is_over(home: Home) -> None:
-    over = generations.make(home, None, datetime.now(UTC) - timedelta(load_policy().rule("backups")[1].period.count + 1)).name
+    over = generations.make(
+        home, None, datetime.now(UTC) - timedelta(load_policy().rule("backups")[1].period.count + 1)
+    ).name
     kept = generations.make(home, None, datetime.now(UTC)).name
     answer = typed(home, backup.backup, "--rotate")
     assert answer.exit_code == 0, answer.output

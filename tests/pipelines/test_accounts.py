@@ -37,7 +37,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 @pytest.fixture
 def known(home: Home) -> str:
     """The id of a registrant of whom only the population register has told us."""
-    basic_data(home, "2026-11-01", [person(MAIJA, name("Maija", "Esimerkki"), home_address("Esimerkkikatu", "1", "00100", "HELSINKI", "2010-05-01"))])
+    basic_data(
+        home,
+        "2026-11-01",
+        [
+            person(
+                MAIJA,
+                name("Maija", "Esimerkki"),
+                home_address("Esimerkkikatu", "1", "00100", "HELSINKI", "2010-05-01"),
+            )
+        ],
+    )
     refresh(home)
     return str(registrant(home, MAIJA)["registrant_id"])
 
@@ -61,31 +71,56 @@ class TestDocuments:
         ],
         ids=" ".join,
     )
-    def test_a_report_is_printed_or_written_the_same(self, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    def test_a_report_is_printed_or_written_the_same(
+        self, arguments: tuple[str, ...], tmp_path: Path
+    ) -> None:
         out = tmp_path / "out"
         printed = run(report, *arguments).output
         assert run(report, *arguments, "--out", str(out)).output == ""
         assert out.read_text(encoding="utf-8") == printed
         assert len(printed) > 1000
 
-    @pytest.mark.parametrize(("command", "arguments"), [(report, ("processing",)), (report, ("conflicts", "--lang", "fi")), (notice, ("--lang", "sv"))])
+    @pytest.mark.parametrize(
+        ("command", "arguments"),
+        [
+            (report, ("processing",)),
+            (report, ("conflicts", "--lang", "fi")),
+            (notice, ("--lang", "sv")),
+        ],
+    )
     def test_html_is_a_whole_page(self, command: click.Command, arguments: tuple[str, ...]) -> None:
         ET.fromstring(run(command, *arguments, "--format", "html").output.split("\n", 1)[1])  # noqa: S314  (our own page)
 
     def test_machines_get_json_and_yaml(self) -> None:
-        assert json.loads(run(report, "processing", "--format", "json", "--as-of", "2026-11-20").output)["as_of"] == "2026-11-20"
-        assert sum(json.loads(run(report, "conflicts", "--format", "json").output)["counts"].values()) > 0
-        assert set(yaml.safe_load(run(report, "processing", "--format", "fides").output)) == {"organization", "dataset", "system"}
+        assert (
+            json.loads(
+                run(report, "processing", "--format", "json", "--as-of", "2026-11-20").output
+            )["as_of"]
+            == "2026-11-20"
+        )
+        assert (
+            sum(json.loads(run(report, "conflicts", "--format", "json").output)["counts"].values())
+            > 0
+        )
+        assert set(yaml.safe_load(run(report, "processing", "--format", "fides").output)) == {
+            "organization",
+            "dataset",
+            "system",
+        }
 
     def test_the_notice_is_that_of_the_day_that_is_asked_for(self) -> None:
         assert "20 november 2026" in run(notice, "--lang", "sv", "--as-of", "2026-11-20").output
 
     def test_a_folder_that_is_not_there_is_one_clear_line(self, tmp_path: Path) -> None:
-        told = run(notice, "--lang", "fi", "--out", str(tmp_path / "no" / "notice.md"), code=1).output
+        told = run(
+            notice, "--lang", "fi", "--out", str(tmp_path / "no" / "notice.md"), code=1
+        ).output
         assert "cannot be written" in told
         assert len(told.splitlines()) == 1
 
-    @pytest.mark.parametrize("arguments", [(), ("--lang", "de"), ("--lang", "fi", "--format", "pdf")])
+    @pytest.mark.parametrize(
+        "arguments", [(), ("--lang", "de"), ("--lang", "fi", "--format", "pdf")]
+    )
     def test_what_is_not_offered_is_wrong_usage(self, arguments: tuple[str, ...]) -> None:
         run(notice, *arguments, code=2)
 
@@ -95,16 +130,29 @@ class TestInforming:
     def test_they_are_listed_by_id_and_source_without_a_name(self, known: str) -> None:
         told = json.loads(run(report, "informing", "--json", "--as-of", "2026-11-20").output)
         one = told["due"][0]
-        assert (one["registrant_id"], one["due_on"], one["sources"], one["overdue"]) == (known, "2026-12-01", ["population_register"], False)
+        assert (one["registrant_id"], one["due_on"], one["sources"], one["overdue"]) == (
+            known,
+            "2026-12-01",
+            ["population_register"],
+            False,
+        )
         plain = run(report, "informing", "--as-of", "2026-12-02").output
         assert known in plain
         assert "overdue" in plain
-        assert not [private for private in ("Maija", "Esimerkki", MAIJA) if private in plain + json.dumps(told)]
+        assert not [
+            private
+            for private in ("Maija", "Esimerkki", MAIJA)
+            if private in plain + json.dumps(told)
+        ]
 
-    def test_recording_takes_ids_from_a_list_and_is_done_once(self, known: str, tmp_path: Path) -> None:
+    def test_recording_takes_ids_from_a_list_and_is_done_once(
+        self, known: str, tmp_path: Path
+    ) -> None:
         listed = tmp_path / "ids"
         listed.write_text(f"{known}\n\n")
-        assert json.loads(run(inform, "--list", str(listed), "--sent", "2026-11-01", "--json").output) == {"recorded": 1}
+        assert json.loads(
+            run(inform, "--list", str(listed), "--sent", "2026-11-01", "--json").output
+        ) == {"recorded": 1}
         assert "0 recorded" in run(inform, known, "--sent", "2026-11-01").output
         assert json.loads(run(report, "informing", "--json").output)["due"] == []
 
@@ -124,18 +172,29 @@ class TestChecks:
         return found
 
     @pytest.mark.clause("P6.6")
-    def test_somebody_overdue_warns_by_count_and_stops_nothing(self, home: Home, known: str) -> None:
+    def test_somebody_overdue_warns_by_count_and_stops_nothing(
+        self, home: Home, known: str
+    ) -> None:
         assert self.check(home, "2026-12-01").passed
         late = self.check(home, "2026-12-02")
         assert (late.passed, late.severity) == (False, dg.AssetCheckSeverity.WARN)
-        assert {name: value.value for name, value in late.metadata.items()} == informing.counts(home, date(2026, 12, 2))
+        assert {name: value.value for name, value in late.metadata.items()} == informing.counts(
+            home, date(2026, 12, 2)
+        )
         informing.record(home, [known], date(2026, 11, 21), date(2026, 11, 21))
         assert self.check(home, "2026-12-02").passed
 
     def test_conflicts_are_a_warning_with_counts_and_a_table(self, home: Home) -> None:
-        result = dg.materialize(accounts.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home})
+        result = dg.materialize(
+            accounts.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home}
+        )
         [check] = result.get_asset_check_evaluations()
-        assert (check.check_name, check.passed, check.severity, check.blocking) == ("nothing_disagrees", False, dg.AssetCheckSeverity.WARN, False)
+        assert (check.check_name, check.passed, check.severity, check.blocking) == (
+            "nothing_disagrees",
+            False,
+            dg.AssetCheckSeverity.WARN,
+            False,
+        )
         assert check.metadata["high"].value > 0
         assert "CONFLICT-PRIVACY-SHIELD" in str(check.metadata["conflicts"].value)
 
@@ -143,7 +202,11 @@ class TestChecks:
         from pipelines.definitions import build_definitions
 
         graph = build_definitions().resolve_asset_graph()
-        ours = [key for key in graph.asset_check_keys if key.name in ("nothing_disagrees", "nobody_overdue_to_be_informed")]
+        ours = [
+            key
+            for key in graph.asset_check_keys
+            if key.name in ("nothing_disagrees", "nobody_overdue_to_be_informed")
+        ]
         assert len(ours) == 2
         assert not [key for key in ours if graph.get_check_spec(key).blocking]
 

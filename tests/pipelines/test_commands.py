@@ -28,10 +28,20 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 def test_linking_a_table_of_people_starts_without_dagster_and_pandas() -> None:
     loaded = "import sys, pipelines.command.link; print(*sorted({'dagster', 'pandas', 'pandera'} & set(sys.modules)))"
-    ended = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
     assert ended.stdout.split() == []
 
 
-@pytest.mark.parametrize(("written", "shown"), [("a\x1b[2Jb", "a\\x1b[2Jb"), ("c\x9b1m", "c\\x9b1m"), ("ä\nö\tå", "ä\nö\tå"), ("\r\x00", "\\x0d\\x00")])
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\x1b[2Jb", "a\\x1b[2Jb"),
+        ("c\x9b1m", "c\\x9b1m"),
+        ("ä\nö\tå", "ä\nö\tå"),
+        ("\r\x00", "\\x0d\\x00"),
+    ],
+)
 def test_what_somebody_wrote_does_not_command_the_terminal(written: str, shown: str) -> None:
     assert harmless(written) == shown

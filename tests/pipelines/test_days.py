@@ -15,16 +15,24 @@ DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 6, 30)).map(str), max_size=
 
 @settings(max_examples=50, deadline=None)
 @given(DAYS)
-def test_every_day_is_in_one_stretch_and_stretches_are_more_than_a_week_apart(days: set[str]) -> None:
+def test_every_day_is_in_one_stretch_and_stretches_are_more_than_a_week_apart(
+    days: set[str],
+) -> None:
     found = ranges(days)
     assert found == sorted(found)
     assert all(sum(first <= day <= last for first, last in found) == 1 for day in days)
     assert all(first in days and last in days for first, last in found)
-    gaps = [date.fromisoformat(later[0]) - date.fromisoformat(earlier[1]) for earlier, later in itertools.pairwise(found)]
+    gaps = [
+        date.fromisoformat(later[0]) - date.fromisoformat(earlier[1])
+        for earlier, later in itertools.pairwise(found)
+    ]
     assert all(gap > timedelta(days=7) for gap in gaps)
 
 
 def test_a_weekend_does_not_make_two_runs() -> None:
     assert ranges({"2026-11-20", "2026-11-23", "2026-11-24"}) == [("2026-11-20", "2026-11-24")]
-    assert ranges({"2026-11-20", "2026-11-28"}) == [("2026-11-20", "2026-11-20"), ("2026-11-28", "2026-11-28")]
+    assert ranges({"2026-11-20", "2026-11-28"}) == [
+        ("2026-11-20", "2026-11-20"),
+        ("2026-11-28", "2026-11-28"),
+    ]
     assert ranges([]) == []

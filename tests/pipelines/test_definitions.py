@@ -85,11 +85,34 @@ class TestDefinitions:
         named = {job.name for job in definitions.jobs or []}
         assert named == JOBS
         assert selected(definitions, "ingest") == {"raw", "staged"}
-        assert selected(definitions, "refresh") == {"raw", "staged", "register", "built", "marts", "retention", "policy", "requests"}
-        assert selected(definitions, "retention") == {"register", "built", "marts", "retention", "policy", "requests"}
-        assert selected(definitions, "erasure_backfill") == {"erasure", "register", "built", "marts"}
+        assert selected(definitions, "refresh") == {
+            "raw",
+            "staged",
+            "register",
+            "built",
+            "marts",
+            "retention",
+            "policy",
+            "requests",
+        }
+        assert selected(definitions, "retention") == {
+            "register",
+            "built",
+            "marts",
+            "retention",
+            "policy",
+            "requests",
+        }
+        assert selected(definitions, "erasure_backfill") == {
+            "erasure",
+            "register",
+            "built",
+            "marts",
+        }
 
-    def test_the_janitor_touches_nothing_but_dagsters_storage(self, definitions: dg.Definitions) -> None:
+    def test_the_janitor_touches_nothing_but_dagsters_storage(
+        self, definitions: dg.Definitions
+    ) -> None:
         assert selected(definitions, "janitor") == {"upkeep"}
 
     def test_days_and_requests_are_partitions(self, definitions: dg.Definitions) -> None:
@@ -99,23 +122,45 @@ class TestDefinitions:
         for job in ("refresh", "ingest"):
             days = partitioned[job]
             assert isinstance(days, dg.DailyPartitionsDefinition)
-            assert (days.get_first_partition_key(), days.timezone) == ("2015-01-01", "Europe/Helsinki")
-            with dg.partition_loading_context(effective_dt=datetime(2026, 11, 19, 22, 30, tzinfo=UTC)):
+            assert (days.get_first_partition_key(), days.timezone) == (
+                "2015-01-01",
+                "Europe/Helsinki",
+            )
+            with dg.partition_loading_context(
+                effective_dt=datetime(2026, 11, 19, 22, 30, tzinfo=UTC)
+            ):
                 assert days.get_last_partition_key() == "2026-11-20"
 
     def test_every_run_is_in_one_process(self, definitions: dg.Definitions) -> None:
-        assert {definitions.resolve_job_def(job).executor_def.name for job in JOBS} == {"in_process"}
+        assert {definitions.resolve_job_def(job).executor_def.name for job in JOBS} == {
+            "in_process"
+        }
 
     def test_one_thing_is_never_written_by_two_runs(self, definitions: dg.Definitions) -> None:
-        pools = {node.pool for asset in definitions.resolve_asset_graph().assets_defs if asset.is_executable for node in [asset.op] if not asset.check_keys}
+        pools = {
+            node.pool
+            for asset in definitions.resolve_asset_graph().assets_defs
+            if asset.is_executable
+            for node in [asset.op]
+            if not asset.check_keys
+        }
         assert pools == {"lake"}
 
     def test_bad_data_stops_at_blocking_checks(self, definitions: dg.Definitions) -> None:
         graph = definitions.resolve_asset_graph()
-        blocking = {f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
-        wanted = {f"staged/{source}:conservation" for source in SOURCES} | {f"built/{mart}:fit_to_publish" for mart in MARTS}
+        blocking = {
+            f"{key.asset_key.to_user_string()}:{key.name}"
+            for key in graph.asset_check_keys
+            if graph.get_check_spec(key).blocking
+        }
+        wanted = {f"staged/{source}:conservation" for source in SOURCES} | {
+            f"built/{mart}:fit_to_publish" for mart in MARTS
+        }
         wanted |= {f"raw/{source}:nobody_suppressed" for source in SOURCES}
-        wanted |= {f"built/{mart}:nobody_erased" for mart in MARTS} | {"register/registrants:nobody_erased", "erasure/closed:proven"}
+        wanted |= {f"built/{mart}:nobody_erased" for mart in MARTS} | {
+            "register/registrants:nobody_erased",
+            "erasure/closed:proven",
+        }
         assert wanted <= blocking
         assert any(name.startswith("register/registrants:") for name in blocking)
 
@@ -126,17 +171,25 @@ class TestAssets:
         assert [key for key, spec in specs.items() if not spec.owners] == []
         assert [key for key, spec in specs.items() if not spec.kinds] == []
 
-    def test_each_table_shows_its_columns_with_a_category_of_the_policy(self, specs: dict[str, dg.AssetSpec]) -> None:
+    def test_each_table_shows_its_columns_with_a_category_of_the_policy(
+        self, specs: dict[str, dg.AssetSpec]
+    ) -> None:
         categories = set(load_policy().categories)
         for key, spec in specs.items():
             if spec.group_name in ("raw", "staged", "register", "marts"):
                 columns = spec.metadata["dagster/column_schema"].columns
                 assert columns, key
-                assert [column.name for column in columns if column.tags.get("category") not in categories] == [], key
+                assert [
+                    column.name
+                    for column in columns
+                    if column.tags.get("category") not in categories
+                ] == [], key
 
     def test_columns_say_where_they_come_from(self, specs: dict[str, dg.AssetSpec]) -> None:
         lineage = specs["built/contracts"].metadata["dagster/column_lineage"].deps_by_column
-        assert lineage["registrants.identity_code"] == [dg.TableColumnDep(dg.AssetKey(["register", "registrants"]), "identity_code")]
+        assert lineage["registrants.identity_code"] == [
+            dg.TableColumnDep(dg.AssetKey(["register", "registrants"]), "identity_code")
+        ]
         for key, spec in specs.items():
             if spec.group_name in ("staged", "register") or key.startswith("built/"):
                 assert "dagster/column_lineage" in spec.metadata, key
@@ -149,24 +202,54 @@ class TestAssets:
 
 class TestSchedule:
     def test_it_is_every_night_at_half_past_two_in_helsinki(self) -> None:
-        told = (nightly_refresh.cron_schedule, nightly_refresh.execution_timezone, nightly_refresh.job_name, nightly_refresh.default_status)
-        assert told == ("30 2 * * *", "Europe/Helsinki", "refresh", dg.DefaultScheduleStatus.RUNNING)
+        told = (
+            nightly_refresh.cron_schedule,
+            nightly_refresh.execution_timezone,
+            nightly_refresh.job_name,
+            nightly_refresh.default_status,
+        )
+        assert told == (
+            "30 2 * * *",
+            "Europe/Helsinki",
+            "refresh",
+            dg.DefaultScheduleStatus.RUNNING,
+        )
 
-    def tick(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> list[tuple[str | None, str, str]]:
+    def tick(
+        self, definitions: dg.Definitions, instance: dg.DagsterInstance
+    ) -> list[tuple[str | None, str, str]]:
         night = datetime(2026, 11, 20, 0, 30, tzinfo=UTC)
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=night, repository_def=definitions.get_repository_def())
+        context = dg.build_schedule_context(
+            instance=instance,
+            scheduled_execution_time=night,
+            repository_def=definitions.get_repository_def(),
+        )
         asked = nightly_refresh.evaluate_tick(context).run_requests or []
-        return [(one.run_key, one.tags["dagster/asset_partition_range_start"], one.tags["dagster/asset_partition_range_end"]) for one in asked]
+        return [
+            (
+                one.run_key,
+                one.tags["dagster/asset_partition_range_start"],
+                one.tags["dagster/asset_partition_range_end"],
+            )
+            for one in asked
+        ]
 
-    def test_without_deliveries_there_is_one_run_for_retention(self, definitions: dg.Definitions, home: Home) -> None:
+    def test_without_deliveries_there_is_one_run_for_retention(
+        self, definitions: dg.Definitions, home: Home
+    ) -> None:
         with dg.instance_for_test() as instance:
-            assert self.tick(definitions, instance) == [("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")]
+            assert self.tick(definitions, instance) == [
+                ("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")
+            ]
 
     def test_days_close_together_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
         for day in ("2026-11-03", "2026-11-04", "2026-11-17"):
             put(home, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
         with dg.instance_for_test() as instance:
-            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [("2026-11-03", "2026-11-04"), ("2026-11-17", "2026-11-17")]
+            assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [
+                ("2026-11-03", "2026-11-04"),
+                ("2026-11-17", "2026-11-17"),
+            ]
 
 
 class TestSensors:
@@ -174,7 +257,10 @@ class TestSensors:
         assert {sensor.name for sensor in definitions.sensors or []} == SENSORS
 
     def test_only_the_inbox_is_left_to_be_switched_on(self) -> None:
-        status = {sensor.name: sensor.default_status for sensor in (inbox_sensor, request_sensor, failure_sensor)}
+        status = {
+            sensor.name: sensor.default_status
+            for sensor in (inbox_sensor, request_sensor, failure_sensor)
+        }
         assert status == {
             "inbox_sensor": dg.DefaultSensorStatus.STOPPED,
             "request_sensor": dg.DefaultSensorStatus.RUNNING,
@@ -183,14 +269,26 @@ class TestSensors:
 
     def look(self, definitions: dg.Definitions) -> list[dg.RunRequest]:
         with dg.instance_for_test() as instance:
-            context = dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
+            context = dg.build_sensor_context(
+                instance=instance, repository_def=definitions.get_repository_def()
+            )
             return list(inbox_sensor.evaluate_tick(context).run_requests or [])
 
     def test_an_empty_inbox_starts_nothing(self, definitions: dg.Definitions, home: Home) -> None:
         assert self.look(definitions) == []
 
-    def test_a_delivery_starts_one_run_for_its_day_once(self, definitions: dg.Definitions, home: Home) -> None:
-        path = put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1, name="maija-esimerkki.csv")
+    def test_a_delivery_starts_one_run_for_its_day_once(
+        self, definitions: dg.Definitions, home: Home
+    ) -> None:
+        path = put(
+            home,
+            "crm",
+            "2026-11-03",
+            "orders",
+            csv([{"order_number": "1"}]),
+            1,
+            name="maija-esimerkki.csv",
+        )
         first, second = self.look(definitions), self.look(definitions)
         assert [one.run_key for one in first] == [one.run_key for one in second]
         assert [one.tags["dagster/asset_partition_range_start"] for one in first] == ["2026-11-03"]
@@ -198,7 +296,9 @@ class TestSensors:
         put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "2"}]), 1)
         assert self.look(definitions)[0].run_key != first[0].run_key
 
-    def test_a_file_without_its_manifest_is_not_there_yet(self, definitions: dg.Definitions, home: Home) -> None:
+    def test_a_file_without_its_manifest_is_not_there_yet(
+        self, definitions: dg.Definitions, home: Home
+    ) -> None:
         path = put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
         path.with_name(path.name + ".manifest.json").unlink()
         assert self.look(definitions) == []
@@ -209,15 +309,23 @@ class TestSensors:
         refuse(home, item, RefusedDeliveryError("DEL-SIZE"))
         assert self.look(definitions) == []
 
-    def test_a_pending_request_becomes_a_partition_by_its_id_alone(self, definitions: dg.Definitions, home: Home) -> None:
+    def test_a_pending_request_becomes_a_partition_by_its_id_alone(
+        self, definitions: dg.Definitions, home: Home
+    ) -> None:
         now = datetime.now(UTC)
         request_id = requests.receive(home, "erasure", "written", ["customer_number:C0000001"], now)
-        closed = requests.receive(home, "erasure", "written", ["customer_number:C0000002"], now + timedelta(seconds=1))
+        closed = requests.receive(
+            home, "erasure", "written", ["customer_number:C0000002"], now + timedelta(seconds=1)
+        )
         requests.close(home, requests.load(home, closed), now)
         with dg.instance_for_test() as instance:
-            context = dg.build_sensor_context(instance=instance, repository_def=definitions.get_repository_def())
+            context = dg.build_sensor_context(
+                instance=instance, repository_def=definitions.get_repository_def()
+            )
             asked = request_sensor.evaluate_tick(context)
-            assert [list(one.partition_keys) for one in asked.dynamic_partitions_requests or []] == [[request_id]]
+            assert [
+                list(one.partition_keys) for one in asked.dynamic_partitions_requests or []
+            ] == [[request_id]]
             assert not asked.run_requests
             instance.add_dynamic_partitions("requests", [request_id])
             assert not request_sensor.evaluate_tick(context).dynamic_partitions_requests
@@ -239,11 +347,16 @@ class TestNotifier:
         with dg.instance_for_test() as instance:
             result = broken.execute_in_process(instance=instance, raise_on_error=False)
             context = dg.build_run_status_sensor_context(
-                sensor_name="failure_sensor", dagster_instance=instance, dagster_run=result.dagster_run, dagster_event=result.get_run_failure_event()
+                sensor_name="failure_sensor",
+                dagster_instance=instance,
+                dagster_run=result.dagster_run,
+                dagster_event=result.get_run_failure_event(),
             )
             failure_sensor(context.for_run_failure())
 
-    def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
         self.told()
         path = home.root / "notifications.jsonl"
@@ -251,7 +364,9 @@ class TestNotifier:
         assert '"steps": ["breaks"]' in path.read_text()
         assert path.stat().st_mode & 0o777 == 0o600
 
-    def test_another_is_named_in_the_environment(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_another_is_named_in_the_environment(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         heard: list[notifier.Failure] = []
         module = types.ModuleType("our_pager")
         module.page = heard.append  # type: ignore[attr-defined]
@@ -262,7 +377,9 @@ class TestNotifier:
         assert not (home.root / "notifications.jsonl").exists()
 
     @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])
-    def test_one_that_is_not_there_is_an_error(self, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_one_that_is_not_there_is_an_error(
+        self, named: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("REGISTER_NOTIFIER", named)
         with pytest.raises((ImportError, AttributeError)):
             notifier.notifier()

@@ -21,7 +21,9 @@ CLOSED, FIRST, UNWANTED, SECOND, NEW = "Q1", "Q2", "Q3", "Q4", "Q5"
         ([NEW, FIRST], [CLOSED, UNWANTED, SECOND, NEW, FIRST]),
     ],
 )
-def test_requests_that_are_wanted_lie_side_by_side_and_none_is_lost(tmp_path: Path, wanted: list[str], keys: list[str]) -> None:
+def test_requests_that_are_wanted_lie_side_by_side_and_none_is_lost(
+    tmp_path: Path, wanted: list[str], keys: list[str]
+) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.add_dynamic_partitions("requests", [CLOSED, FIRST, UNWANTED, SECOND])
         made_neighbours(instance, wanted, [FIRST, UNWANTED, SECOND, NEW])

@@ -68,7 +68,11 @@ PARTS = dg.DynamicPartitionsDefinition(name="parts")
 LAST = 30
 
 
-@dg.asset(partitions_def=PARTS, backfill_policy=dg.BackfillPolicy.single_run(), check_specs=[dg.AssetCheckSpec("sound", asset="cut")])
+@dg.asset(
+    partitions_def=PARTS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[dg.AssetCheckSpec("sound", asset="cut")],
+)
 def cut(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
     context.add_asset_metadata({"mine": 7}, partition_key="p07")
     yield dg.AssetCheckResult(asset_key="cut", check_name="sound", passed=True)
@@ -78,21 +82,35 @@ def cut(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]
 def cut_all(instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     keys = [f"p{number:02}" for number in range(LAST)]
     instance.add_dynamic_partitions("parts", keys)
-    tags = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+    tags = {
+        "dagster/asset_partition_range_start": keys[0],
+        "dagster/asset_partition_range_end": keys[-1],
+    }
     return dg.materialize([cut], instance=instance, tags=tags)
 
 
-def test_events_of_many_partitions_are_written_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_of_many_partitions_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     event_log.write_faster()
     store, one_by_one = SqliteEventLogStorage.store_event, []
-    monkeypatch.setattr(SqliteEventLogStorage, "store_event", lambda storage, one: (one_by_one.append(one.dagster_event_type), store(storage, one)))
+    monkeypatch.setattr(
+        SqliteEventLogStorage,
+        "store_event",
+        lambda storage, one: (one_by_one.append(one.dagster_event_type), store(storage, one)),
+    )
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         assert cut_all(instance).success
-    of_assets = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED}
+    of_assets = {
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    }
     assert not of_assets & set(one_by_one)
 
 
-def test_events_written_together_are_those_written_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_written_together_are_those_written_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dagster's own answers about partitions, the latest materialization, checks and the run, with and without."""
     event_log.write_faster()
     key, told = dg.AssetKey("cut"), []
@@ -105,14 +123,21 @@ def test_events_written_together_are_those_written_one_by_one(tmp_path: Path, mo
             last = instance.get_latest_materialization_event(key)
             assert last is not None
             records = instance.fetch_materializations(key, limit=LAST + 1).records
-            metadata = {one.partition_key: sorted(one.asset_materialization.metadata) for one in records if one.asset_materialization}
-            checks = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(key, "sound"), limit=9)
+            metadata = {
+                one.partition_key: sorted(one.asset_materialization.metadata)
+                for one in records
+                if one.asset_materialization
+            }
+            checks = instance.event_log_storage.get_asset_check_execution_history(
+                dg.AssetCheckKey(key, "sound"), limit=9
+            )
             told.append(
                 (
                     sorted(instance.get_materialized_partitions(key)),
                     last.dagster_event and last.dagster_event.partition,
                     metadata,
-                    instance.event_log_storage.get_asset_records([key])[0].asset_entry.last_run_id == run,
+                    instance.event_log_storage.get_asset_records([key])[0].asset_entry.last_run_id
+                    == run,
                     [one.status.value for one in checks],
                     sorted(str(one.dagster_event_type) for one in instance.all_logs(run)),
                     len(instance.event_log_storage.get_event_tags_for_asset(key)),
@@ -127,5 +152,7 @@ def test_events_written_together_are_those_written_one_by_one(tmp_path: Path, mo
 def test_the_process_keeps_a_bounded_number_of_engines(tmp_path: Path) -> None:
     event_log.write_faster()
     for number in range(3 * event_log.KEPT):
-        assert sqlite_event_log.create_engine(f"sqlite:///{tmp_path}/{number}.db") is sqlite_event_log.create_engine(f"sqlite:///{tmp_path}/{number}.db")  # type: ignore[attr-defined]
+        assert sqlite_event_log.create_engine(
+            f"sqlite:///{tmp_path}/{number}.db"
+        ) is sqlite_event_log.create_engine(f"sqlite:///{tmp_path}/{number}.db")  # type: ignore[attr-defined]
     assert len(event_log._engines) <= event_log.KEPT

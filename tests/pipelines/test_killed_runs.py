@@ -29,7 +29,9 @@ def instance(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.Dagster
 
 def going_on(instance: dg.DagsterInstance, **tags: str) -> str:
     """A run that Dagster takes for going on."""
-    run = dg.DagsterRun(job_name="erasure_backfill", run_id=make_new_run_id(), tags=tags, status=STARTED)
+    run = dg.DagsterRun(
+        job_name="erasure_backfill", run_id=make_new_run_id(), tags=tags, status=STARTED
+    )
     instance.add_run(run)
     return run.run_id
 
@@ -44,7 +46,9 @@ def died_holding(home: Home, who: str) -> None:
     (home.root / "writer.lock").write_text(who)
 
 
-def test_a_run_of_a_killed_command_is_reported_as_failed(home: Home, instance: dg.DagsterInstance) -> None:
+def test_a_run_of_a_killed_command_is_reported_as_failed(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
     ours, launched = going_on(instance, **HEADLESS), going_on(instance)
     died_holding(home, COMMAND)
     report_died(home)
@@ -52,14 +56,18 @@ def test_a_run_of_a_killed_command_is_reported_as_failed(home: Home, instance: d
     assert (home.root / "writer.lock").read_text() == ""
 
 
-def test_a_killed_run_that_was_launched_in_the_ui_is_reported_by_its_id(home: Home, instance: dg.DagsterInstance) -> None:
+def test_a_killed_run_that_was_launched_in_the_ui_is_reported_by_its_id(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
     waits, died = going_on(instance), going_on(instance)
     died_holding(home, died)
     with writer(home):
         assert (status(instance, waits), status(instance, died)) == (STARTED, FAILED)
 
 
-def test_while_somebody_writes_nothing_is_reported(home: Home, instance: dg.DagsterInstance) -> None:
+def test_while_somebody_writes_nothing_is_reported(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
     run = going_on(instance, **HEADLESS)
     died_holding(home, COMMAND)
     descriptor = os.open(home.root / "writer.lock", os.O_RDWR)
@@ -71,7 +79,9 @@ def test_while_somebody_writes_nothing_is_reported(home: Home, instance: dg.Dags
         os.close(descriptor)
 
 
-def test_the_daemon_sees_to_it_within_the_request_sensor_s_time(home: Home, instance: dg.DagsterInstance) -> None:
+def test_the_daemon_sees_to_it_within_the_request_sensor_s_time(
+    home: Home, instance: dg.DagsterInstance
+) -> None:
     run = going_on(instance, **HEADLESS)
     died_holding(home, COMMAND)
     with dg.build_sensor_context(instance=instance) as context:

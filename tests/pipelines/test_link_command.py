@@ -35,24 +35,48 @@ def run(capsys, monkeypatch, *arguments: object) -> tuple[int, str, str]:
 
 
 def arguments(people, *more: object, file: str = "people.parquet") -> list[object]:
-    return [people / file, "--roles", people / "roles.yaml", "--out", people / "clusters.parquet", *more]
+    return [
+        people / file,
+        "--roles",
+        people / "roles.yaml",
+        "--out",
+        people / "clusters.parquet",
+        *more,
+    ]
 
 
 def test_writes_a_cluster_for_every_row_in_order(people, capsys, monkeypatch):
-    code, out, _ = run(capsys, monkeypatch, *arguments(people, "--explain", people / "pairs.parquet", "--stages", people / "stages.duckdb"))
+    code, out, _ = run(
+        capsys,
+        monkeypatch,
+        *arguments(
+            people, "--explain", people / "pairs.parquet", "--stages", people / "stages.duckdb"
+        ),
+    )
     assert code == 0
     assert "people" in out
     with duckdb.connect() as connection:
-        rows = connection.execute(f"SELECT row, uid, cluster FROM '{people / 'clusters.parquet'}'").fetchall()
-        keys = [key for (key,) in connection.execute(f"SELECT uid FROM '{people / 'people.parquet'}'").fetchall()]
+        rows = connection.execute(
+            f"SELECT row, uid, cluster FROM '{people / 'clusters.parquet'}'"
+        ).fetchall()
+        keys = [
+            key
+            for (key,) in connection.execute(
+                f"SELECT uid FROM '{people / 'people.parquet'}'"
+            ).fetchall()
+        ]
         pairs = connection.execute(f"FROM '{people / 'pairs.parquet'}'").to_arrow_table()
     assert [key for _, key, _ in rows] == keys
     assert [row for row, _, _ in rows] == list(range(len(keys)))
     bits = [name for name in pairs.column_names if name.endswith("_bits")]
     for row in pairs.slice(0, 50).to_pylist():
-        assert row["start"] + sum(row[name] for name in bits) == pytest.approx(row["weight"], abs=0.02)
+        assert row["start"] + sum(row[name] for name in bits) == pytest.approx(
+            row["weight"], abs=0.02
+        )
     with duckdb.connect(str(people / "stages.duckdb"), read_only=True) as stages:
-        assert {"linkage_records", "linkage_candidates", "linkage_pairs", "linkage_clusters"} <= {name for (name,) in stages.execute("SHOW TABLES").fetchall()}
+        assert {"linkage_records", "linkage_candidates", "linkage_pairs", "linkage_clusters"} <= {
+            name for (name,) in stages.execute("SHOW TABLES").fetchall()
+        }
 
 
 def test_csv_gives_the_same(people, capsys, monkeypatch):
@@ -60,7 +84,9 @@ def test_csv_gives_the_same(people, capsys, monkeypatch):
     for file in ("people.parquet", "people.csv"):
         assert run(capsys, monkeypatch, *arguments(people, file=file))[0] == 0
         with duckdb.connect() as connection:
-            answers.append(connection.execute(f"FROM '{people / 'clusters.parquet'}' ORDER BY row").fetchall())
+            answers.append(
+                connection.execute(f"FROM '{people / 'clusters.parquet'}' ORDER BY row").fetchall()
+            )
     assert answers[0] == answers[1]
 
 
@@ -92,7 +118,13 @@ def test_says_what_is_wrong_in_one_line(people, capsys, monkeypatch, change, tol
         (people / "roles.yaml").write_text(change["roles"])
     if "model" in change:
         (people / "model.json").write_text(change["model"])
-    code, _, err = run(capsys, monkeypatch, *arguments(people, "--model", people / "model.json", file=change.get("file", "people.parquet")))
+    code, _, err = run(
+        capsys,
+        monkeypatch,
+        *arguments(
+            people, "--model", people / "model.json", file=change.get("file", "people.parquet")
+        ),
+    )
     assert code == 1
     assert told in err
     assert len(err.strip().splitlines()) == 1
@@ -108,9 +140,16 @@ class TestOnto:
         with duckdb.connect() as connection:
             everybody = f"SELECT *, row_number() OVER (ORDER BY hash(uid)) AS n FROM '{people / 'people.parquet'}'"
             for name, condition in (("early", "n > 20"), ("late", "n <= 20")):
-                connection.execute(f"COPY (SELECT * EXCLUDE (n) FROM ({everybody}) WHERE {condition}) TO '{people / name}.parquet'")
+                connection.execute(
+                    f"COPY (SELECT * EXCLUDE (n) FROM ({everybody}) WHERE {condition}) TO '{people / name}.parquet'"
+                )
         stages = people / "stages.duckdb"
-        assert run(capsys, monkeypatch, *arguments(people, "--stages", stages, file="early.parquet"))[0] == 0
+        assert (
+            run(capsys, monkeypatch, *arguments(people, "--stages", stages, file="early.parquet"))[
+                0
+            ]
+            == 0
+        )
         return stages
 
     def clusters(self, stages):
@@ -119,15 +158,24 @@ class TestOnto:
 
     def test_adds_who_arrives_and_answers_for_them(self, people, stages, capsys, monkeypatch):
         before = self.clusters(stages)
-        code, out, _ = run(capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet"))
+        code, out, _ = run(
+            capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet")
+        )
         told, after = json.loads(out), self.clusters(stages)
         assert code == 0
         assert (told["records"], told["two_code_clusters"], len(after)) == (20, 0, len(before) + 20)
         assert sum(after[key] == cluster for key, cluster in before.items()) >= len(before) - 2
         with duckdb.connect() as connection:
-            answer = connection.execute(f"SELECT uid, cluster FROM '{people / 'clusters.parquet'}' ORDER BY row").fetchall()
+            answer = connection.execute(
+                f"SELECT uid, cluster FROM '{people / 'clusters.parquet'}' ORDER BY row"
+            ).fetchall()
         assert dict(answer).items() <= after.items()
-        assert "20 records arrived" in run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))[1]
+        assert (
+            "20 records arrived"
+            in run(capsys, monkeypatch, *arguments(people, "--onto", stages, file="late.parquet"))[
+                1
+            ]
+        )
         assert self.clusters(stages) == after
 
     def test_a_full_run_keeps_names_and_tells_the_drift(self, people, stages, capsys, monkeypatch):
@@ -137,12 +185,16 @@ class TestOnto:
         drift, after = json.loads(out)["drift"], self.clusters(stages)
         assert code == 0
         assert drift["records"] == len(before) == len(after)
-        assert drift["changed"] == sum(after[key] != cluster for key, cluster in before.items()) <= 3
+        assert (
+            drift["changed"] == sum(after[key] != cluster for key, cluster in before.items()) <= 3
+        )
         assert stages.stat().st_mode & 0o777 == 0o600
 
     def test_says_what_is_wrong(self, people, stages, capsys, monkeypatch):
         assert run(capsys, monkeypatch, *arguments(people, "--onto", stages, "--learn"))[0] == 2
-        code, _, err = run(capsys, monkeypatch, *arguments(people, "--onto", people / "people.parquet"))
+        code, _, err = run(
+            capsys, monkeypatch, *arguments(people, "--onto", people / "people.parquet")
+        )
         assert code == 1
         assert "no stages" in err
 
@@ -164,8 +216,14 @@ class TestTablesBesideThePeople:
             ("one,other,same\np0,,true\n", "1 rows leave one of one, other, same empty"),
         ],
     )
-    def test_decisions_that_cannot_be_read_are_refused_without_their_values(self, people, capsys, monkeypatch, text, told):
-        code, out, err = run(capsys, monkeypatch, *arguments(people, "--decisions", self.written(people, "decisions.csv", text)))
+    def test_decisions_that_cannot_be_read_are_refused_without_their_values(
+        self, people, capsys, monkeypatch, text, told
+    ):
+        code, out, err = run(
+            capsys,
+            monkeypatch,
+            *arguments(people, "--decisions", self.written(people, "decisions.csv", text)),
+        )
         assert (code, out, err.count("\n")) == (1, "", 1)
         assert told in err
         assert "maybe" not in err
@@ -173,16 +231,39 @@ class TestTablesBesideThePeople:
 
     def test_decisions_of_a_csv_hold(self, people, capsys, monkeypatch):
         with duckdb.connect() as connection:
-            one, other = (key for (key,) in connection.execute(f"SELECT uid FROM '{people / 'people.parquet'}' LIMIT 2").fetchall())
+            one, other = (
+                key
+                for (key,) in connection.execute(
+                    f"SELECT uid FROM '{people / 'people.parquet'}' LIMIT 2"
+                ).fetchall()
+            )
             for same in ("true", "false"):
-                decisions = self.written(people, "decisions.csv", f"one,other,same\n{one},{other},{same}\n")
-                assert run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
-                found = connection.execute(f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid IN ('{one}', '{other}')").fetchall()
+                decisions = self.written(
+                    people, "decisions.csv", f"one,other,same\n{one},{other},{same}\n"
+                )
+                assert (
+                    run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
+                )
+                found = connection.execute(
+                    f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid IN ('{one}', '{other}')"
+                ).fetchall()
                 assert len(found) == (1 if same == "true" else 2)
 
     def test_aliases_need_identity_numbers(self, people, capsys, monkeypatch):
-        (people / "roles.yaml").write_text(json.dumps({"columns": {column: role for column, role in ROLES.items() if role != "identity_number"}}))
-        code, _, err = run(capsys, monkeypatch, *arguments(people, "--aliases", self.written(people, "aliases.csv", "old,new\na,b\n")))
+        (people / "roles.yaml").write_text(
+            json.dumps(
+                {
+                    "columns": {
+                        column: role for column, role in ROLES.items() if role != "identity_number"
+                    }
+                }
+            )
+        )
+        code, _, err = run(
+            capsys,
+            monkeypatch,
+            *arguments(people, "--aliases", self.written(people, "aliases.csv", "old,new\na,b\n")),
+        )
         assert code == 1
         assert "identity_number" in err
 
@@ -191,7 +272,11 @@ def test_odd_names_of_columns_do_no_harm(people, capsys, monkeypatch):
     odd = people / "odd.parquet"
     roles = {'k"ey': "key", "select": "given_name", "la'st": "family_name", "ä b": "birth_date"}
     with duckdb.connect() as connection:
-        said = connection.execute(f"SELECT uid, first, last, born FROM '{people / 'people.parquet'}'").to_arrow_table().rename_columns(list(roles))
+        said = (
+            connection.execute(f"SELECT uid, first, last, born FROM '{people / 'people.parquet'}'")
+            .to_arrow_table()
+            .rename_columns(list(roles))
+        )
         connection.register("said", said)
         connection.execute(f"COPY said TO '{odd}'")
         (people / "roles.yaml").write_text(json.dumps(roles))
@@ -205,8 +290,12 @@ def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
     columns = [f"text{number}" for number in range(22)]
     with duckdb.connect() as connection:
         also = ", ".join(f"uid AS {column}" for column in columns)
-        connection.execute(f"COPY (SELECT *, {also} FROM '{people / 'people.parquet'}') TO '{people / 'wide.parquet'}'")
-    (people / "roles.yaml").write_text(json.dumps({"columns": ROLES | dict.fromkeys(columns, "free_text")}))
+        connection.execute(
+            f"COPY (SELECT *, {also} FROM '{people / 'people.parquet'}') TO '{people / 'wide.parquet'}'"
+        )
+    (people / "roles.yaml").write_text(
+        json.dumps({"columns": ROLES | dict.fromkeys(columns, "free_text")})
+    )
     code, _, err = run(capsys, monkeypatch, *arguments(people, file="wide.parquet"))
     assert code == 1
     assert "at most 21" in err
@@ -214,15 +303,21 @@ def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
 
 def test_a_key_that_is_taken_for_a_source_is_refused(people, capsys, monkeypatch):
     with duckdb.connect() as connection:
-        connection.execute(f"COPY (SELECT range AS source, 'Anna' AS first, 'Aho' AS last FROM range(2000)) TO '{people / 'many.parquet'}'")
-    (people / "roles.yaml").write_text(json.dumps({"source": "source", "first": "given_name", "last": "family_name"}))
+        connection.execute(
+            f"COPY (SELECT range AS source, 'Anna' AS first, 'Aho' AS last FROM range(2000)) TO '{people / 'many.parquet'}'"
+        )
+    (people / "roles.yaml").write_text(
+        json.dumps({"source": "source", "first": "given_name", "last": "family_name"})
+    )
     code, _, err = run(capsys, monkeypatch, *arguments(people, file="many.parquet"))
     assert code == 1
     assert "2000 sources" in err
 
 
 def test_a_column_has_one_role(people, capsys, monkeypatch):
-    (people / "roles.yaml").write_text(json.dumps({"given_name": "first", "family_name": ["last", "first"]}))
+    (people / "roles.yaml").write_text(
+        json.dumps({"given_name": "first", "family_name": ["last", "first"]})
+    )
     code, _, err = run(capsys, monkeypatch, *arguments(people))
     assert code == 1
     assert "column first has several roles" in err

@@ -27,7 +27,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Two contacts, both of whom have granted e-mail marketing; one also targeted advertising."""
     made = Home(tmp_path_factory.mktemp("commands") / "data")
     made.create()
-    deliver_all(made, [contact("1"), contact("2")], [event("1"), event("2"), event("2", purpose="targeted_advertising")])
+    deliver_all(
+        made,
+        [contact("1"), contact("2")],
+        [event("1"), event("2"), event("2", purpose="targeted_advertising")],
+    )
     refresh(made)
     return made
 
@@ -52,7 +56,12 @@ def mailed(home: Home) -> set[str]:
 def test_why_tells_every_channel_with_its_rules(home: Home) -> None:
     found = told(home, why, of(home, "Nimi1"), "direct_marketing")
     channels = {one["channel"]: one for one in found["channels"]}
-    assert {name: one["admitted"] for name, one in channels.items()} == {"email": True, "sms": False, "phone": False, "post": False}
+    assert {name: one["admitted"] for name, one in channels.items()} == {
+        "email": True,
+        "sms": False,
+        "phone": False,
+        "post": False,
+    }
     assert {rule["code"] for rule in channels["email"]["rules"]} >= {"ADM-CONSENT"}
     assert "ADM-CONSENT" in asked(home, why, of(home, "Nimi1"), "direct_marketing").output
 
@@ -67,8 +76,17 @@ def test_why_refuses_a_mart_that_is_none(home: Home) -> None:
     assert "direct_marketing" in asked(home, why, of(home, "Nimi1"), "marketing").output
 
 
-def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(home: Home, tmp_path: Path) -> None:
-    answer = asked(home, export, "targeted_advertising", "marketing_automation", "--out", str(tmp_path / "audience.csv"))
+def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
+    home: Home, tmp_path: Path
+) -> None:
+    answer = asked(
+        home,
+        export,
+        "targeted_advertising",
+        "marketing_automation",
+        "--out",
+        str(tmp_path / "audience.csv"),
+    )
     assert answer.exit_code != 0
     assert "privacy_shield is void since 2020-07-16" in answer.output
     assert not (tmp_path / "audience.csv").exists()
@@ -83,10 +101,14 @@ def test_profile_tells_what_is_in_use_or_that_nothing_is(home: Home) -> None:
 def test_withdraw_takes_the_registrant_out_of_the_mart_now(home: Home) -> None:
     before = mailed(home)
     assert {"Nimi1", "Nimi2"} <= before
-    found = told(home, withdraw, "--contact-id", "1", "--purpose", "direct_marketing", "--channel", "email")
+    found = told(
+        home, withdraw, "--contact-id", "1", "--purpose", "direct_marketing", "--channel", "email"
+    )
     assert found == {"purpose": "direct_marketing", "channel": "email", "registrants": 1}
     assert mailed(home) == before - {"Nimi1"}
-    assert len(rows(home, "FROM choice_log WHERE origin = 'consents:self-service'", "choice_log")) == 1
+    assert (
+        len(rows(home, "FROM choice_log WHERE origin = 'consents:self-service'", "choice_log")) == 1
+    )
 
 
 def test_withdraw_asks_for_one_identifier(home: Home) -> None:

@@ -24,7 +24,9 @@ from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, registrant_o
 def home(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """With the refresh that follows left out: what it does is tested where it is."""
     refreshed: list[object] = []
-    monkeypatch.setattr("pipelines.command.refresh.run_refresh", lambda *given: refreshed.append(given))
+    monkeypatch.setattr(
+        "pipelines.command.refresh.run_refresh", lambda *given: refreshed.append(given)
+    )
     return known_home
 
 
@@ -41,11 +43,17 @@ def told(*words: str) -> Any:
 
 
 def asked(right: str = "access", *more: str) -> str:
-    return str(told(right, "--channel", "written", "--identity-code", LEAVES.identity_code, *more)["request_id"])
+    return str(
+        told(right, "--channel", "written", "--identity-code", LEAVES.identity_code, *more)[
+            "request_id"
+        ]
+    )
 
 
 @pytest.mark.clause("P10.1", "P9.1")
-@pytest.mark.parametrize("right", [one for one in RIGHTS if one not in ("restriction", "objection", "withdrawal")])
+@pytest.mark.parametrize(
+    "right", [one for one in RIGHTS if one not in ("restriction", "objection", "withdrawal")]
+)
 def test_every_right_is_recorded_with_an_opaque_id(home: Home, right: str) -> None:
     answer = typed(right, "--channel", "other", "--customer-number", LEAVES.customer_number)
     assert answer.exit_code == 0
@@ -54,24 +62,41 @@ def test_every_right_is_recorded_with_an_opaque_id(home: Home, right: str) -> No
 
 
 @pytest.mark.parametrize("right", ["restriction", "objection", "withdrawal"])
-def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not_follow(home: Home, right: str) -> None:
+def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not_follow(
+    home: Home, right: str
+) -> None:
     answer = typed(right, "--channel", "written", "--identity-code", LEAVES.identity_code)
     assert answer.exit_code == 1
     assert "the marts do not follow it yet" in answer.output
     [one] = requests.every(home)
-    assert (one.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == ("applying", 1)
+    assert (one.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == (
+        "applying",
+        1,
+    )
 
 
 def test_a_script_that_forgets_an_option_gets_a_usage_error(home: Home) -> None:
     assert typed("access", "--identity-code", LEAVES.identity_code).exit_code == 2
     assert typed("access", "--channel", "written").exit_code == 1
-    assert typed("access", "--channel", "carrier-pigeon", "--identity-code", LEAVES.identity_code).exit_code == 2
+    assert (
+        typed(
+            "access", "--channel", "carrier-pigeon", "--identity-code", LEAVES.identity_code
+        ).exit_code
+        == 2
+    )
     request_id = asked()
-    for words in (["verify", request_id], ["extend", request_id], ["refuse", request_id], ["decide", request_id]):
+    for words in (
+        ["verify", request_id],
+        ["extend", request_id],
+        ["refuse", request_id],
+        ["decide", request_id],
+    ):
         assert typed(*words).exit_code == 2
 
 
-def test_whoever_types_is_asked_for_what_is_missing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_types_is_asked_for_what_is_missing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Terminal:
         class stdin:  # noqa: N801  (stands for sys.stdin)
             @staticmethod
@@ -90,19 +115,31 @@ def test_whoever_types_is_asked_for_what_is_missing(home: Home, monkeypatch: pyt
 
 
 def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(home: Home) -> None:
-    answer = typed("access", "--channel", "written", "--identity-code", "-", answers=f"{LEAVES.identity_code}\n")
+    answer = typed(
+        "access",
+        "--channel",
+        "written",
+        "--identity-code",
+        "-",
+        answers=f"{LEAVES.identity_code}\n",
+    )
     assert answer.exit_code == 0
     assert requests.every(home)[0].given == (f"identity_code:{LEAVES.identity_code}",)
 
 
 def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
-    request_id = asked("access", "--received", str(datetime.now(home.policy.zone).date() - timedelta(days=10)))
+    request_id = asked(
+        "access", "--received", str(datetime.now(home.policy.zone).date() - timedelta(days=10))
+    )
     [one] = told("list")
     assert (one["request_id"], one["state"], one["right"]) == (request_id, "received", "access")
     assert one["due_on"] > str(datetime.now(home.policy.zone).date())
     assert told("close", request_id)["state"] == "closed"
     assert told("list", "--open") == []
-    assert [event["what"] for event in told("show", request_id)["history"]] == ["received", "closed"]
+    assert [event["what"] for event in told("show", request_id)["history"]] == [
+        "received",
+        "closed",
+    ]
     assert request_id in typed("list").output
     assert "received" in typed("show", request_id).output
 
@@ -113,7 +150,18 @@ def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> Non
     shown = CliRunner().invoke(request_steps.request, ["show", request_id, "--private"]).output
     assert "Esimerkki-Uusi" in shown
     assert LEAVES.identity_code in shown
-    assert typed("rectification", "--channel", "written", "--customer-number", "C1", "--set", "family_name").exit_code == 2
+    assert (
+        typed(
+            "rectification",
+            "--channel",
+            "written",
+            "--customer-number",
+            "C1",
+            "--set",
+            "family_name",
+        ).exit_code
+        == 2
+    )
 
 
 def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(home: Home) -> None:
@@ -136,14 +184,28 @@ def test_a_code_is_sent_and_comes_back(home: Home) -> None:
     request_id = asked()
     assert "email" in typed("verify", request_id, "--send").output
     [message] = [json.loads(path.read_text()) for path in (home.outbox / "messages").iterdir()]
-    code = next(word.strip(".") for word in message["text"].split() if word.strip(".").isdigit() and len(word.strip(".")) == 6)
-    assert typed("verify", request_id, "--code", "000000" if code != "000000" else "000001").exit_code == 1
+    code = next(
+        word.strip(".")
+        for word in message["text"].split()
+        if word.strip(".").isdigit() and len(word.strip(".")) == 6
+    )
+    assert (
+        typed("verify", request_id, "--code", "000000" if code != "000000" else "000001").exit_code
+        == 1
+    )
     assert told("verify", request_id, "--code", code)["verification"]["level"] == "substantial"
 
 
 def test_categories_are_decided(home: Home) -> None:
     request_id = asked("erasure")
-    done = told("decide", request_id, "--category", "contact=granted", "--category", "order=refused:REQ-LEGAL-OBLIGATION")
+    done = told(
+        "decide",
+        request_id,
+        "--category",
+        "contact=granted",
+        "--category",
+        "order=refused:REQ-LEGAL-OBLIGATION",
+    )
     assert done["decisions"]["order"]["ground"] == "REQ-LEGAL-OBLIGATION"
     assert typed("decide", request_id, "--category", "contact=refused").exit_code == 2
     assert typed("decide", request_id, "--category", "order=refused:REQ-ACCURATE").exit_code == 1
@@ -151,12 +213,22 @@ def test_categories_are_decided(home: Home) -> None:
 
 def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> None:
     request_inbox.folder(home).mkdir(exist_ok=True)
-    for number, said in enumerate([{"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}}, {"right": LEAVES.identity_code}]):
+    for number, said in enumerate(
+        [
+            {"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}},
+            {"right": LEAVES.identity_code},
+        ]
+    ):
         (request_inbox.folder(home) / f"{number}.json").write_text(json.dumps(said))
     taken = told("inbox")
-    assert (len(taken["received"]), [one["code"] for one in taken["refused"]]) == (1, ["REQ-INBOX-FIELDS"])
+    assert (len(taken["received"]), [one["code"] for one in taken["refused"]]) == (
+        1,
+        ["REQ-INBOX-FIELDS"],
+    )
     assert "REQ-INBOX-FIELDS" in typed("inbox").output
-    opened = CliRunner().invoke(request_steps.request, ["inbox", "--open", taken["refused"][0]["refused_id"]])
+    opened = CliRunner().invoke(
+        request_steps.request, ["inbox", "--open", taken["refused"][0]["refused_id"]]
+    )
     assert LEAVES.identity_code in opened.output
     assert typed("inbox", "--discard", taken["refused"][0]["refused_id"]).exit_code == 0
     assert told("inbox")["refused"] == []
@@ -173,8 +245,15 @@ def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) 
     listed = typed("list", command=notices_command).output
     [notice_id] = [one.notice_id for one in notices.every(home) if one.recipient == "it_operations"]
     assert notice_id in listed
-    assert typed("open", notice_id, "--out", str(tmp_path / "notice.json"), command=notices_command).exit_code == 0
-    assert json.loads((tmp_path / "notice.json").read_text())["keys"]["contracts"] == {"registrant_id": [registrant_of(home, LEAVES.identity_code)]}
+    assert (
+        typed(
+            "open", notice_id, "--out", str(tmp_path / "notice.json"), command=notices_command
+        ).exit_code
+        == 0
+    )
+    assert json.loads((tmp_path / "notice.json").read_text())["keys"]["contracts"] == {
+        "registrant_id": [registrant_of(home, LEAVES.identity_code)]
+    }
     assert typed("acknowledge", notice_id, command=notices_command).exit_code == 0
     assert typed("open", notice_id, command=notices_command).exit_code == 1
     assert typed("acknowledge", "N0", command=notices_command).exit_code == 1

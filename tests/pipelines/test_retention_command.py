@@ -36,8 +36,16 @@ def told(root: Path, *words: str) -> Any:
 
 def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
     found = told(root, "--as-of", str(TODAY), "--dry-run")
-    assert {"rule": "RET-VISITS-25M", "category": "website", "layer": "staged", "effect": "delete", "rows": 1} in found["gone"]
-    assert found["rules"]["RET-VISITS-25M"] == sum(one["rows"] for one in found["gone"] if one["rule"] == "RET-VISITS-25M")
+    assert {
+        "rule": "RET-VISITS-25M",
+        "category": "website",
+        "layer": "staged",
+        "effect": "delete",
+        "rows": 1,
+    } in found["gone"]
+    assert found["rules"]["RET-VISITS-25M"] == sum(
+        one["rows"] for one in found["gone"] if one["rule"] == "RET-VISITS-25M"
+    )
     assert "RET-DIET-14D" in found["no_data"]
     assert "RET-VISITS-25M" in asked(root, "--as-of", str(TODAY), "--dry-run").output
 
@@ -51,7 +59,12 @@ def test_a_forecast_has_24_months_and_a_bar_for_each(root: Path) -> None:
 
 
 def test_what_if_is_told_with_the_supposed_period(root: Path) -> None:
-    assert told(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")["rules"]["RET-VISITS-25M"] > 5
+    assert (
+        told(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")[
+            "rules"
+        ]["RET-VISITS-25M"]
+        > 5
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,10 @@ def test_list_show_write_and_decide(root: Path, tmp_path: Path) -> None:
     assert "<svg" in page.read_text()
     assert page.stat().st_mode & 0o777 == 0o600
     assert asked(root, pair, "--decide", "same").exit_code == 0
-    assert json.loads(asked(root, pair, "--decide", "different", "--json").output) == {"pair": pair, "same": False}
+    assert json.loads(asked(root, pair, "--decide", "different", "--json").output) == {
+        "pair": pair,
+        "same": False,
+    }
 
 
 def test_refusals(root: Path) -> None:

@@ -30,7 +30,9 @@ def test_everything_that_a_rule_may_apply_to_is_declared() -> None:
         ("RET-RAW-13M", "clock", "made", "write delivery"),
     ],
 )
-def test_a_clock_or_effect_that_the_pipeline_does_not_have_is_refused(tmp_path: Path, code: str, field: str, value: str, fix: str) -> None:
+def test_a_clock_or_effect_that_the_pipeline_does_not_have_is_refused(
+    tmp_path: Path, code: str, field: str, value: str, fix: str
+) -> None:
     told = str(refused(tmp_path, changed(("retention", code, field), value)))
     assert "policy.yaml line " in told
     assert f"retention.{code}.{field}: the pipeline cannot" in told
@@ -38,10 +40,19 @@ def test_a_clock_or_effect_that_the_pipeline_does_not_have_is_refused(tmp_path: 
 
 
 def test_orders_that_no_statute_ends_are_refused(tmp_path: Path) -> None:
-    told = str(refused(tmp_path, changed(("categories", "order", "retention"), ["RET-CUSTOMER-3Y"])))
+    told = str(
+        refused(tmp_path, changed(("categories", "order", "retention"), ["RET-CUSTOMER-3Y"]))
+    )
     assert "categories.order.retention" in told
     assert "name RET-VOUCHER-6Y or RET-BOOKS-10Y" in told
 
 
 def test_rules_without_data_of_their_kind_are_named() -> None:
-    assert without_data(load_policy()) == ["RET-BOOKS-10Y", "RET-CALL-6M", "RET-CORRESPONDENCE-24M", "RET-DIET-14D", "RET-IP-30D", "RET-PARTICIPATION-24M"]
+    assert without_data(load_policy()) == [
+        "RET-BOOKS-10Y",
+        "RET-CALL-6M",
+        "RET-CORRESPONDENCE-24M",
+        "RET-DIET-14D",
+        "RET-IP-30D",
+        "RET-PARTICIPATION-24M",
+    ]

@@ -72,11 +72,27 @@ class TestPeriod:
             ("0 days", "2026-11-20", "2026-11-20"),
         ],
     )
-    def test_it_is_over_for_whatever_started_on_or_before(self, period: str, day: str, start: str) -> None:
+    def test_it_is_over_for_whatever_started_on_or_before(
+        self, period: str, day: str, start: str
+    ) -> None:
         assert Period.parse(period).before(date.fromisoformat(day)) == date.fromisoformat(start)
 
     @pytest.mark.parametrize(
-        "text", ["", "months", "13", "13 month", "thirteen months", "-1 days", "1.5 years", "13 months 2 days", "13months", None, 13, "² months"]
+        "text",
+        [
+            "",
+            "months",
+            "13",
+            "13 month",
+            "thirteen months",
+            "-1 days",
+            "1.5 years",
+            "13 months 2 days",
+            "13months",
+            None,
+            13,
+            "² months",
+        ],
     )
     def test_what_is_no_period_is_refused_by_its_text(self, text: object) -> None:
         with pytest.raises(ValueError, match="a period is"):
@@ -114,8 +130,16 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("purposes", "direct_marketing", "bases"), ["legitimate_interest"], "917/2014"),
     (("purposes", "targeted_advertising", "bases"), ["legitimate_interest"], "917/2014"),
     (("purposes", "contracts", "bases"), ["legal_obligation"], "add contract"),
-    (("purposes", "gossip"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "products_and_services"),
-    (("purposes", "contract"), {"name": {}, "clause": "P4.1", "bases": ["consent"]}, "write 'contracts'"),
+    (
+        ("purposes", "gossip"),
+        {"name": {}, "clause": "P4.1", "bases": ["consent"]},
+        "products_and_services",
+    ),
+    (
+        ("purposes", "contract"),
+        {"name": {}, "clause": "P4.1", "bases": ["consent"]},
+        "write 'contracts'",
+    ),
     (("purposes", "credit_decision", "name"), {"en": "credit", "sv": "kredit"}, "add `fi:`"),
     (("purposes", "analytics"), None, "add `analytics:`"),
     (("profiles", "segment_floor"), 1, "write 2 or more"),
@@ -125,19 +149,63 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("profiles", "interests", "mobile", "contents"), [], "name at least one"),
     (("profiles", "interests", "mobile", "contents"), None, "add `contents:`"),
     (("profiles", "interests", "mobile", "contents"), ["*"], "at least 4 characters in a row"),
-    (("profiles", "interests", "mobile", "contents"), ["tuotteet/mobiili*", "*a*b*c*d*"], "at least 4 characters in a row"),
+    (
+        ("profiles", "interests", "mobile", "contents"),
+        ["tuotteet/mobiili*", "*a*b*c*d*"],
+        "at least 4 characters in a row",
+    ),
     (("profiles", "interests", "mobile", "contents"), ["*terveys*"], "health (GDPR 9)"),
     (("profiles", "interests", "mobile", "words"), ["5g"], "write one of name, contents"),
-    (("profiles", "interests", "mobile", "name"), {"en": "mobile", "fi": "matkapuhelin"}, "add `sv:`"),
-    (("profiles", "interests", "mobile", "name"), {"en": "health", "fi": "terveys", "sv": "hälsa"}, "nobody is profiled by"),
-    (("profiles", "interests", "Mobile Phones"), {"name": {}, "contents": ["tuotteet/mobiili"]}, "small letters"),
-    (("profiles", "interests", "health"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "health (GDPR 9)"),
-    (("profiles", "interests", "politics"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "politics (GDPR 9)"),
-    (("profiles", "interests", "sexuality"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "sexual life or orientation (GDPR 9)"),
-    (("profiles", "interests", "trade_union"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "trade union membership (GDPR 9)"),
-    (("profiles", "interests", "seurakunnat"), {"name": {}, "contents": ["tuotteet/vakuutus"]}, "religion or belief (GDPR 9)"),
-    (("profiles", "interests", "offences"), {"name": {}, "contents": ["rikosrekisteri"]}, "offences (GDPR 10)"),
-    (("profiles", "interests", "loans"), {"name": {}, "contents": ["laina/luottotiedot*"]}, "credit data (527/2007)"),
+    (
+        ("profiles", "interests", "mobile", "name"),
+        {"en": "mobile", "fi": "matkapuhelin"},
+        "add `sv:`",
+    ),
+    (
+        ("profiles", "interests", "mobile", "name"),
+        {"en": "health", "fi": "terveys", "sv": "hälsa"},
+        "nobody is profiled by",
+    ),
+    (
+        ("profiles", "interests", "Mobile Phones"),
+        {"name": {}, "contents": ["tuotteet/mobiili"]},
+        "small letters",
+    ),
+    (
+        ("profiles", "interests", "health"),
+        {"name": {}, "contents": ["tuotteet/vakuutus"]},
+        "health (GDPR 9)",
+    ),
+    (
+        ("profiles", "interests", "politics"),
+        {"name": {}, "contents": ["tuotteet/vakuutus"]},
+        "politics (GDPR 9)",
+    ),
+    (
+        ("profiles", "interests", "sexuality"),
+        {"name": {}, "contents": ["tuotteet/vakuutus"]},
+        "sexual life or orientation (GDPR 9)",
+    ),
+    (
+        ("profiles", "interests", "trade_union"),
+        {"name": {}, "contents": ["tuotteet/vakuutus"]},
+        "trade union membership (GDPR 9)",
+    ),
+    (
+        ("profiles", "interests", "seurakunnat"),
+        {"name": {}, "contents": ["tuotteet/vakuutus"]},
+        "religion or belief (GDPR 9)",
+    ),
+    (
+        ("profiles", "interests", "offences"),
+        {"name": {}, "contents": ["rikosrekisteri"]},
+        "offences (GDPR 10)",
+    ),
+    (
+        ("profiles", "interests", "loans"),
+        {"name": {}, "contents": ["laina/luottotiedot*"]},
+        "credit data (527/2007)",
+    ),
     (("categories", "age_band", "derived_from"), ["birth_date", "credit"], "527/2007"),
     (("categories", "interests", "derived_from"), ["website", "diet"], "GDPR 9"),
     (("categories", "segment", "derived_from"), ["consumption", "credit"], "527/2007"),
@@ -174,7 +242,11 @@ MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [
     (("recipients", "it_operations", "country"), "Finland", "such as FI"),
     (("recipients", "it_operations", "purposes"), ["marketing"], "is none of the purposes"),
     (("recipients", "it_operations", "checked"), "yesterday", "checked"),
-    (("recipients", "marketing_automation", "mechanisms"), ["privacy_sheild"], "write 'privacy_shield'"),
+    (
+        ("recipients", "marketing_automation", "mechanisms"),
+        ["privacy_sheild"],
+        "write 'privacy_shield'",
+    ),
     (("retention", "RET-RAW-13M", "period"), "soon", "such as '13 months'"),
     (("retention", "RET-RAW-13M", "period"), "2 yaers", "such as '13 months'"),
     (("retention", "RET-RAW-13M", "effect"), "keep", "write one of delete"),
@@ -208,19 +280,33 @@ class TestPolicy:
     def test_the_file_that_is_shipped_holds_and_fits_every_table(self) -> None:
         declarations.check(load_policy())
 
-    @pytest.mark.parametrize(("where", "value", "leads_to"), MUTATIONS, ids=lambda one: ".".join(one) if isinstance(one, tuple) else str(one)[:30])
-    def test_a_wrong_file_is_refused_with_line_and_mending(self, where: tuple[str, ...], value: object, leads_to: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        ("where", "value", "leads_to"),
+        MUTATIONS,
+        ids=lambda one: ".".join(one) if isinstance(one, tuple) else str(one)[:30],
+    )
+    def test_a_wrong_file_is_refused_with_line_and_mending(
+        self, where: tuple[str, ...], value: object, leads_to: str, tmp_path: Path
+    ) -> None:
         told = str(refused(tmp_path, changed(where, value)))
         assert leads_to in told
-        assert all(re.match(r"policy\.yaml line \d+( \(P\d[.\d]*\))?: \S", line) for line in told.splitlines())
+        assert all(
+            re.match(r"policy\.yaml line \d+( \(P\d[.\d]*\))?: \S", line)
+            for line in told.splitlines()
+        )
 
-    def test_the_line_is_the_one_that_is_wrong_and_the_clause_is_its_own(self, tmp_path: Path) -> None:
+    def test_the_line_is_the_one_that_is_wrong_and_the_clause_is_its_own(
+        self, tmp_path: Path
+    ) -> None:
         path = tmp_path / "policy.yaml"
         lines = POLICY_FILE.read_text(encoding="utf-8").splitlines()
         number = next(number for number, line in enumerate(lines) if "RET-VISITS-25M: {" in line)
         lines[number] = lines[number].replace("25 months", "2 yaers")
         path.write_text("\n".join(lines), encoding="utf-8")
-        with pytest.raises(PolicyError, match=rf"line {number + 1} \(P8\.2\): retention\.RET-VISITS-25M\.period: .*'2 yaers'"):
+        with pytest.raises(
+            PolicyError,
+            match=rf"line {number + 1} \(P8\.2\): retention\.RET-VISITS-25M\.period: .*'2 yaers'",
+        ):
             load_policy(path)
 
     @pytest.mark.parametrize(
@@ -235,7 +321,9 @@ class TestPolicy:
             ("version: !!python/object/apply:os.system ['true']", "not YAML"),
         ],
     )
-    def test_what_is_no_policy_at_all_is_refused(self, text: str, told: str, tmp_path: Path) -> None:
+    def test_what_is_no_policy_at_all_is_refused(
+        self, text: str, told: str, tmp_path: Path
+    ) -> None:
         path = tmp_path / "policy.yaml"
         path.write_bytes(b"\xff" if text == "\xff" else text.encode())
         with pytest.raises(PolicyError, match="not YAML" if text == "\xff" else told):
@@ -247,21 +335,39 @@ class TestPolicy:
         told["time_zone"] = "Mars"
         lines = str(refused(tmp_path, told)).splitlines()
         assert len(lines) >= 4
-        assert [int(line.split()[2].strip(":")) for line in lines] == sorted(int(line.split()[2].strip(":")) for line in lines)
+        assert [int(line.split()[2].strip(":")) for line in lines] == sorted(
+            int(line.split()[2].strip(":")) for line in lines
+        )
 
-    def test_its_fingerprint_changes_with_what_it_says_and_not_with_its_layout(self, tmp_path: Path) -> None:
+    def test_its_fingerprint_changes_with_what_it_says_and_not_with_its_layout(
+        self, tmp_path: Path
+    ) -> None:
         same = tmp_path / "same.yaml"
-        same.write_text(yaml.safe_dump(written(), allow_unicode=True, sort_keys=False), encoding="utf-8")
+        same.write_text(
+            yaml.safe_dump(written(), allow_unicode=True, sort_keys=False), encoding="utf-8"
+        )
         assert load_policy(same).fingerprint == load_policy().fingerprint
         other = tmp_path / "other.yaml"
-        other.write_text(yaml.safe_dump(changed(("retention", "RET-RAW-13M", "period"), "14 months")), encoding="utf-8")
+        other.write_text(
+            yaml.safe_dump(changed(("retention", "RET-RAW-13M", "period"), "14 months")),
+            encoding="utf-8",
+        )
         assert load_policy(other).fingerprint != load_policy().fingerprint
 
     def test_an_unknown_category_may_be_used_for_nothing(self) -> None:
-        assert not any(load_policy().allows("horoscope", purpose) for purpose in load_policy().purposes)
+        assert not any(
+            load_policy().allows("horoscope", purpose) for purpose in load_policy().purposes
+        )
 
     def test_what_is_derived_has_the_sources_of_what_it_is_derived_from(self) -> None:
-        assert load_policy().origins("pseudonym") == {"population_register", "crm", "consents", "website", "credit_bureau", "self"}
+        assert load_policy().origins("pseudonym") == {
+            "population_register",
+            "crm",
+            "consents",
+            "website",
+            "credit_bureau",
+            "self",
+        }
         assert load_policy().derivation("consumption") == {"consumption", "order"}
 
 
@@ -283,8 +389,13 @@ class TestTransfers:
             ("dpf", "2023-01-01", "2023-08-01", False),
         ],
     )
-    def test_a_mechanism_holds_on_its_days_only(self, mechanism: str, checked: str, today: str, holds: bool) -> None:
-        assert law.mechanism_holds(mechanism, date.fromisoformat(checked), date.fromisoformat(today)) is holds
+    def test_a_mechanism_holds_on_its_days_only(
+        self, mechanism: str, checked: str, today: str, holds: bool
+    ) -> None:
+        assert (
+            law.mechanism_holds(mechanism, date.fromisoformat(checked), date.fromisoformat(today))
+            is holds
+        )
 
 
 def policy_with(where: tuple[str, ...], value: object) -> Policy:
@@ -293,16 +404,26 @@ def policy_with(where: tuple[str, ...], value: object) -> Policy:
 
 class TestDeclarations:
     def test_a_column_that_its_purpose_may_not_see_is_named(self) -> None:
-        with pytest.raises(PurposeError, match=r"registrants\.identity_code of mart 'contracts' has category 'identity_code'"):
-            declarations.check(policy_with(("categories", "identity_code", "purposes"), ["credit_decision"]))
+        with pytest.raises(
+            PurposeError,
+            match=r"registrants\.identity_code of mart 'contracts' has category 'identity_code'",
+        ):
+            declarations.check(
+                policy_with(("categories", "identity_code", "purposes"), ["credit_decision"])
+            )
 
     def test_a_mart_without_a_purpose_is_named(self) -> None:
         with pytest.raises(PurposeError, match="mart 'analytics' has no purpose"):
             declarations.check(policy_with(("purposes", "analytics"), None))
 
     def test_a_category_that_tables_use_cannot_be_taken_out(self) -> None:
-        with pytest.raises(declarations.DeclarationError, match=r"persons\.deceased \('life_event'\)"):
-            declarations.check(policy_with(("categories", "life_event"), None), {"staged": declarations.LAYERS["staged"]})
+        with pytest.raises(
+            declarations.DeclarationError, match=r"persons\.deceased \('life_event'\)"
+        ):
+            declarations.check(
+                policy_with(("categories", "life_event"), None),
+                {"staged": declarations.LAYERS["staged"]},
+            )
 
     def test_what_is_not_stored_has_no_column(self) -> None:
         with pytest.raises(declarations.DeclarationError, match="is not stored"):
@@ -315,7 +436,9 @@ class TestDeclarations:
 
     @pytest.mark.clause("P5", "P8.2")
     @pytest.mark.parametrize("layer", declarations.LAYERS)
-    def test_every_column_declares_category_basis_source_retention_and_clause(self, layer: str) -> None:
+    def test_every_column_declares_category_basis_source_retention_and_clause(
+        self, layer: str
+    ) -> None:
         policy = load_policy()
         for model in declarations.LAYERS[layer]:
             for name, one in declared(policy, model, layer.split(".", maxsplit=1)[0]).items():
@@ -328,9 +451,13 @@ class TestDeclarations:
 
     def test_a_technical_column_lives_as_long_as_its_row(self) -> None:
         policy = load_policy()
-        orders = next(model for model in declarations.LAYERS["register"] if model.to_schema().name == "orders")
+        orders = next(
+            model for model in declarations.LAYERS["register"] if model.to_schema().name == "orders"
+        )
         assert declared(policy, orders, "register")["order_number"].retention == ("RET-VOUCHER-6Y",)
-        assert declared(policy, declarations.LAYERS["raw"][0], "raw")["payload"].retention == ("RET-RAW-13M",)
+        assert declared(policy, declarations.LAYERS["raw"][0], "raw")["payload"].retention == (
+            "RET-RAW-13M",
+        )
 
     @pytest.mark.clause("P4.2")
     @pytest.mark.parametrize(
@@ -342,5 +469,7 @@ class TestDeclarations:
             ("website_identifier", set()),
         ],
     )
-    def test_the_most_sensitive_categories_stay_where_the_law_has_them(self, category: str, purposes: set[str]) -> None:
+    def test_the_most_sensitive_categories_stay_where_the_law_has_them(
+        self, category: str, purposes: set[str]
+    ) -> None:
         assert set(load_policy().categories[category].purposes) == purposes

@@ -33,13 +33,33 @@ def test_advertising_sees_hashes_and_choices_of_adults_who_consented() -> None:
 
 
 @pytest.mark.clause("P4.5", "P4.6", "P6.4")
-@pytest.mark.parametrize("purpose", ["direct_marketing", "targeted_advertising", "analytics", "products_and_services", "customer_care"])
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "direct_marketing",
+        "targeted_advertising",
+        "analytics",
+        "products_and_services",
+        "customer_care",
+    ],
+)
 def test_credit_and_special_categories_are_in_none_of_them(purpose: str) -> None:
-    assert not usable(purpose) & {"credit", "identity_code", "diet", "protection", "website_identifier"}
+    assert not usable(purpose) & {
+        "credit",
+        "identity_code",
+        "diet",
+        "protection",
+        "website_identifier",
+    }
 
 
 @pytest.mark.clause("P5.5")
 def test_a_special_diet_serves_no_purpose_and_needs_explicit_consent() -> None:
     diet = POLICY.categories["diet"]
     assert (diet.purposes, diet.special) == ((), "explicit_consent")
-    assert not [purpose for purpose, models in MARTS.items() for model in models if "diet" in categories(model).values()]
+    assert not [
+        purpose
+        for purpose, models in MARTS.items()
+        for model in models
+        if "diet" in categories(model).values()
+    ]

@@ -22,7 +22,10 @@ from schemas.validation import BUILT_IN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 CODE = re.compile(r"[A-Z]+(-[A-Z0-9]+)+")
-SOURCES = {one.name: importlib.import_module(f"schemas.sources.{one.name}") for one in pkgutil.iter_modules(schemas.sources.__path__)}
+SOURCES = {
+    one.name: importlib.import_module(f"schemas.sources.{one.name}")
+    for one in pkgutil.iter_modules(schemas.sources.__path__)
+}
 
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "refusals": REFUSALS,
@@ -41,15 +44,25 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
 def models(module: ModuleType) -> Iterator[type[TableModel]]:
     """The module's own models of tables."""
     for one in vars(module).values():
-        if isinstance(one, type) and issubclass(one, TableModel) and one.__module__ == module.__name__ and one.to_schema().name != one.__name__:
+        if (
+            isinstance(one, type)
+            and issubclass(one, TableModel)
+            and one.__module__ == module.__name__
+            and one.to_schema().name != one.__name__
+        ):
             yield one
 
 
 def codes(model: type[TableModel]) -> set[str]:
     """The codes that are written out on a model's rules."""
     schema = model.to_schema()
-    checks = [*schema.checks, *(check for column in schema.columns.values() for check in column.checks)]
-    flags = {column.metadata["code"] for column in schema.columns.values() if "code" in column.metadata}
+    checks = [
+        *schema.checks,
+        *(check for column in schema.columns.values() for check in column.checks),
+    ]
+    flags = {
+        column.metadata["code"] for column in schema.columns.values() if "code" in column.metadata
+    }
     return flags | {str(check.name) for check in checks if CODE.fullmatch(str(check.name))}
 
 
@@ -86,12 +99,27 @@ def test_the_page_tells_how_the_codes_of_columns_end() -> None:
 
 def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
     said = [text for module in SOURCES.values() for text in module.CODES.values()]
-    said += [text for catalogue in (REFUSALS, FAULTS, admission.CODES, profiles.CODES, conflicts.CODES, requests.CODES) for text in catalogue.values()]
+    said += [
+        text
+        for catalogue in (
+            REFUSALS,
+            FAULTS,
+            admission.CODES,
+            profiles.CODES,
+            conflicts.CODES,
+            requests.CODES,
+        )
+        for text in catalogue.values()
+    ]
     assert [text for text in said if text not in PAGE] == []
 
 
 def test_the_page_names_no_rule_that_is_not_given() -> None:
-    known = {"MART-UNDECLARED", "MART-WAL", *(code for catalogue in CATALOGUES.values() for code in catalogue)}
+    known = {
+        "MART-UNDECLARED",
+        "MART-WAL",
+        *(code for catalogue in CATALOGUES.values() for code in catalogue),
+    }
     for module in (staged, *SOURCES.values()):
         for model in models(module):
             known |= codes(model)

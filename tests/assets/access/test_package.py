@@ -20,7 +20,15 @@ from assets.home import Home
 from assets.marts import explained
 from schemas.marts import MARTS
 from schemas.policy import load_policy
-from tests.assets.access.world import MARK, NEXT, OTHERS, OWN, SELF_CODE, SPOUSE_CODE, register_of_them
+from tests.assets.access.world import (
+    MARK,
+    NEXT,
+    OTHERS,
+    OWN,
+    SELF_CODE,
+    SPOUSE_CODE,
+    register_of_them,
+)
 from tests.conftest import TODAY, registrant
 
 NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
@@ -102,7 +110,9 @@ def test_what_is_withheld_is_counted(written: Path) -> None:
 
 def test_what_was_said_of_a_shared_address_is_told_without_its_evidence(written: Path) -> None:
     log = content(written)["register"]["choice_log"]
-    assert {(row["choice"], row["evidence"]) for row in log if row["origin"] == "consents:web-form"} == {("granted", "own-proof"), ("prohibited", "[redacted]")}
+    assert {
+        (row["choice"], row["evidence"]) for row in log if row["origin"] == "consents:web-form"
+    } == {("granted", "own-proof"), ("prohibited", "[redacted]")}
     assert [row["record_key"] for row in log if row["origin"] == "crm:hs_email_optout"] == [None]
 
 
@@ -112,14 +122,23 @@ def test_every_mart_is_told_with_its_reasons(written: Path) -> None:
     assert all(channel["rules"] for one in marts for channel in one["channels"])
 
 
-def test_profiles_are_told_with_their_rules(home: Home, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_profiles_are_told_with_their_rules(
+    home: Home, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So few people are never profiled: no value is shared by enough of them."""
-    value = explained.Value("engagement", "high", "PROFILE-ENGAGEMENT", "in English", "visits 9", TODAY)
+    value = explained.Value(
+        "engagement", "high", "PROFILE-ENGAGEMENT", "in English", "visits 9", TODAY
+    )
     monkeypatch.setattr(explained, "profile", lambda *_: [value])
     package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, "fi")
     told = content(tmp_path / "one.zip")["profile"]
-    assert [(one["value"], one["rule"], one["inputs"], one["as_of"]) for one in told] == [("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))]
-    assert "napsautukset verkkosivustolla 180 päivän ajalta" in unzipped(tmp_path / "one.zip")["access.html"].decode()
+    assert [(one["value"], one["rule"], one["inputs"], one["as_of"]) for one in told] == [
+        ("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))
+    ]
+    assert (
+        "napsautukset verkkosivustolla 180 päivän ajalta"
+        in unzipped(tmp_path / "one.zip")["access.html"].decode()
+    )
 
 
 def test_the_circumstances_are_those_of_the_notice(written: Path) -> None:
@@ -130,9 +149,14 @@ def test_the_circumstances_are_those_of_the_notice(written: Path) -> None:
     assert "Dataombudsmannens" in told["authority"]
 
 
-def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(written: Path, home: Home, registrant_id: str, tmp_path: Path) -> None:
+def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(
+    written: Path, home: Home, registrant_id: str, tmp_path: Path
+) -> None:
     assert '<html lang="sv">' in unzipped(written)["access.html"].decode()
-    for language, said in (("fi", "Mistä kukin tieto on peräisin"), ("en", "Where each detail comes from")):
+    for language, said in (
+        ("fi", "Mistä kukin tieto on peräisin"),
+        ("en", "Where each detail comes from"),
+    ):
         package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)  # type: ignore[arg-type]
         page = unzipped(tmp_path / "one.zip")["access.html"].decode()
         assert f'<html lang="{language}">' in page
@@ -149,7 +173,9 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.add(tag)
-        self.doing += [name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "action")]
+        self.doing += [
+            name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "action")
+        ]
 
 
 def test_the_page_obeys_no_value(tmp_path: Path) -> None:
@@ -158,7 +184,15 @@ def test_the_page_obeys_no_value(tmp_path: Path) -> None:
     found.register = {"registrants": [{"given_names": wicked}], "names": [{wicked: wicked}]}
     found.statements = {"visits": [{"url": wicked}]}
     found.records = [
-        {"source": wicked, "dataset": "d", "delivered_on": "x", "record_no": 0, "outcome": wicked, "rules": [], "content": {wicked: [wicked]}},
+        {
+            "source": wicked,
+            "dataset": "d",
+            "delivered_on": "x",
+            "record_no": 0,
+            "outcome": wicked,
+            "rules": [],
+            "content": {wicked: [wicked]},
+        },
     ]
     from assets.access import page
 
@@ -168,7 +202,9 @@ def test_the_page_obeys_no_value(tmp_path: Path) -> None:
     assert tags.doing == []
 
 
-def test_the_same_input_gives_the_same_bytes(written: Path, home: Home, registrant_id: str, tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_bytes(
+    written: Path, home: Home, registrant_id: str, tmp_path: Path
+) -> None:
     package.access(home, registrant_id, REQUEST, tmp_path / "again.zip", NOW)
     assert (tmp_path / "again.zip").read_bytes() == written.read_bytes()
 
@@ -179,7 +215,10 @@ def test_the_file_is_its_owners_only_and_nothing_is_left_beside_it(written: Path
 
 
 def test_no_file_in_the_package_is_named_after_anybody(written: Path) -> None:
-    assert all(name in ("access.html", "access.json") or name.startswith("tables/") for name in unzipped(written))
+    assert all(
+        name in ("access.html", "access.json") or name.startswith("tables/")
+        for name in unzipped(written)
+    )
 
 
 def test_a_package_is_not_kept_in_the_data_root(home: Home, registrant_id: str) -> None:
@@ -197,7 +236,11 @@ def test_nobody_of_that_id_is_told_without_repeating_it(home: Home, tmp_path: Pa
 
 def test_tables_for_spreadsheets_say_what_the_json_says(written: Path) -> None:
     files = unzipped(written)
-    rows = list(csv.DictReader(io.StringIO(files["tables/register-orders.csv"].decode("utf-8-sig"), newline="")))
+    rows = list(
+        csv.DictReader(
+            io.StringIO(files["tables/register-orders.csv"].decode("utf-8-sig"), newline="")
+        )
+    )
     assert rows[0]["amount"] == "'-20.00"
     assert content(written)["register"]["orders"][0]["amount"] == "-20.00"
     assert NEXT in files["tables/records.csv"].decode()

@@ -29,7 +29,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def taken(home: Home) -> dict[str, list[Row]]:
-    return portable(POLICY, gathering.gather(home, str(registrant(home, SELF_CODE)["registrant_id"])))
+    return portable(
+        POLICY, gathering.gather(home, str(registrant(home, SELF_CODE)["registrant_id"]))
+    )
 
 
 @pytest.mark.clause("P9.1")
@@ -41,13 +43,26 @@ def test_only_what_the_registrant_provided_is_taken(taken: dict[str, list[Row]])
     assert {"contracts", "orders", "visits", "contact_points", "marketing_choices"} <= set(taken)
 
 
-def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(taken: dict[str, list[Row]]) -> None:
+def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(
+    taken: dict[str, list[Row]],
+) -> None:
     columns = {column for rows in taken.values() for row in rows for column in row}
-    assert not columns & {"record_key", "delivery_id", "op", "visitor_id", "fingerprint", "ip", "match_key_hash", "credit_class"}
+    assert not columns & {
+        "record_key",
+        "delivery_id",
+        "op",
+        "visitor_id",
+        "fingerprint",
+        "ip",
+        "match_key_hash",
+        "credit_class",
+    }
 
 
 def test_the_file_says_it_as_json_and_as_tables(home: Home, tmp_path: Path) -> None:
-    done = package.portability(home, str(registrant(home, SELF_CODE)["registrant_id"]), "Q1", tmp_path / "one.zip", NOW)
+    done = package.portability(
+        home, str(registrant(home, SELF_CODE)["registrant_id"]), "Q1", tmp_path / "one.zip", NOW
+    )
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         names = archive.namelist()
         whole = "".join(archive.read(name).decode() for name in names).lower()
@@ -60,10 +75,33 @@ def test_the_file_says_it_as_json_and_as_tables(home: Home, tmp_path: Path) -> N
 def someone(**register: list[Row]) -> Gathered:
     found = Gathered("R1", "2026-11-20", None)
     found.register = register
-    told = {"delivered_on": "2026-11-17", "delivery_id": "d", "record_key": "k", "stated_at": "2026-11-17"}
+    told = {
+        "delivered_on": "2026-11-17",
+        "delivery_id": "d",
+        "record_key": "k",
+        "stated_at": "2026-11-17",
+    }
     found.statements = {
-        "contact_points": [{"source": "crm", **told, "kind": "email", "op": "state", "value": "a@example.fi", "match_key": "a@example.fi"}],
-        "names": [{"source": "population_register", **told, "kind": "official", "op": "state", "given_names": "Aino", "family_name": "Asiakas"}],
+        "contact_points": [
+            {
+                "source": "crm",
+                **told,
+                "kind": "email",
+                "op": "state",
+                "value": "a@example.fi",
+                "match_key": "a@example.fi",
+            }
+        ],
+        "names": [
+            {
+                "source": "population_register",
+                **told,
+                "kind": "official",
+                "op": "state",
+                "given_names": "Aino",
+                "family_name": "Asiakas",
+            }
+        ],
     }
     return found
 
@@ -77,8 +115,13 @@ def test_without_contract_or_consent_nothing_is_portable() -> None:
 
 
 def test_a_consent_makes_portable_what_its_purpose_uses() -> None:
-    assert set(portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "granted"}]))) == {"contact_points"}
-    assert portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "withdrawn"}])) == {}
+    assert set(
+        portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "granted"}]))
+    ) == {"contact_points"}
+    assert (
+        portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "withdrawn"}]))
+        == {}
+    )
     assert portable(POLICY, someone(choices=[{"purpose": "profiling", "choice": "granted"}])) == {}
 
 
@@ -94,8 +137,19 @@ def changed(*path: str, value: object) -> object:
 def test_the_policy_decides_and_no_list() -> None:
     assert set(portable(POLICY, someone(**CONTRACT))) == {"contact_points"}
     assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}  # type: ignore[arg-type]
-    assert portable(changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)) == {}  # type: ignore[arg-type]
-    assert portable(changed("categories", "contact", "purposes", value=["legal_claims"]), someone(**CONTRACT)) == {}  # type: ignore[arg-type]
+    assert (
+        portable(
+            changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)
+        )
+        == {}
+    )  # type: ignore[arg-type]
+    assert (
+        portable(
+            changed("categories", "contact", "purposes", value=["legal_claims"]),
+            someone(**CONTRACT),
+        )
+        == {}
+    )  # type: ignore[arg-type]
     opened = changed("sources", "population_register", "third_party", value=False)
     assert set(portable(opened, someone(**CONTRACT))) == {"contact_points", "names"}  # type: ignore[arg-type]
 

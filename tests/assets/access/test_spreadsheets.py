@@ -13,12 +13,24 @@ from hypothesis import strategies as st
 from assets.access import spreadsheets
 
 SIGNS = "=+-@＝＋－＠"
-DANGEROUS = st.text(st.one_of(st.sampled_from("=+-@\t\r\n ;,|\"'\u200b\ufeff\xa0＝x1"), st.characters(codec="utf-8")), max_size=30)
+DANGEROUS = st.text(
+    st.one_of(
+        st.sampled_from("=+-@\t\r\n ;,|\"'\u200b\ufeff\xa0＝x1"), st.characters(codec="utf-8")
+    ),
+    max_size=30,
+)
 
 
 def begins_a_formula(cell: str) -> bool:
     """Whether anything would take it for one: a sign first, but for what nobody sees; or a tab or line break first."""
-    seen = next((one for one in cell if not one.isspace() and unicodedata.category(one) not in ("Cc", "Cf", "Zs")), "")
+    seen = next(
+        (
+            one
+            for one in cell
+            if not one.isspace() and unicodedata.category(one) not in ("Cc", "Cf", "Zs")
+        ),
+        "",
+    )
     return cell[:1] in ("\t", "\r", "\n") or (seen in SIGNS and seen != "")
 
 
@@ -33,7 +45,9 @@ def read(data: bytes, delimiter: str) -> list[list[str]]:
 def test_no_cell_begins_a_formula_whatever_the_separator(rows: list[dict[str, str]]) -> None:
     data = spreadsheets.table(rows)
     for delimiter in ",;\t|":
-        assert [cell for row in read(data, delimiter) for cell in row if begins_a_formula(cell)] == []
+        assert [
+            cell for row in read(data, delimiter) for cell in row if begins_a_formula(cell)
+        ] == []
 
 
 @settings(max_examples=100)
@@ -45,7 +59,9 @@ def test_but_for_apostrophes_a_cell_says_what_it_said(text: str) -> None:
     assert cell.replace("'", "") == text.replace("'", "")
 
 
-@pytest.mark.parametrize("text", ["Aino", "Yhteiskatu 4-6", "a@example.fi", "2026-11-20", "12.50", "", "x = y"])
+@pytest.mark.parametrize(
+    "text", ["Aino", "Yhteiskatu 4-6", "a@example.fi", "2026-11-20", "12.50", "", "x = y"]
+)
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert spreadsheets.safe(text) == text
 

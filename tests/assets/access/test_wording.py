@@ -36,6 +36,11 @@ def test_every_rule_says_what_it_means(language: str) -> None:
         assert language == "en" or said != english
 
 
-@pytest.mark.parametrize(("wished", "chosen"), [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("de", "en"), ("viro", "en"), (None, "fi")])
-def test_the_language_is_the_registrants_or_one_that_the_policy_is_in(wished: str | None, chosen: str) -> None:
+@pytest.mark.parametrize(
+    ("wished", "chosen"),
+    [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("de", "en"), ("viro", "en"), (None, "fi")],
+)
+def test_the_language_is_the_registrants_or_one_that_the_policy_is_in(
+    wished: str | None, chosen: str
+) -> None:
     assert wording.chosen(POLICY, wished) == chosen

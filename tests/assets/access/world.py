@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from assets.home import Home
-from tests.assets.sources.population_register_messages import code, day, home_address, message, municipality, name, part, person
+from tests.assets.sources.population_register_messages import (
+    code,
+    day,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+)
 from tests.conftest import basic_data, changes, csv, put, refresh
 
 DAY, NEXT = "2026-11-17", "2026-11-18"
@@ -16,7 +25,11 @@ MARK = "Qzannex"
 SELF_CODE, SPOUSE_CODE, CHILD_CODE = code("140285-912"), code("150386-914"), code("160310A915")
 SELF_CONTACT, SPOUSE_CONTACT = "880001112223", "880009998887"
 SELF_NUMBER, SPOUSE_NUMBER = "C7000001", "C7000002"
-OWN_MAIL, SHARED_MAIL, SPOUSE_MAIL = "aino.oma@example.fi", "perhe@example.fi", f"{MARK}.mail@example.fi"
+OWN_MAIL, SHARED_MAIL, SPOUSE_MAIL = (
+    "aino.oma@example.fi",
+    "perhe@example.fi",
+    f"{MARK}.mail@example.fi",
+)
 OWN_PHONE, SPOUSE_PHONE = "+358409990111", "+358409990222"
 SPOUSE_GIVEN, SPOUSE_FAMILY = "Veikko", "Kumppani"
 # Values with a form of their own that tell of somebody else.
@@ -74,14 +87,43 @@ def _population_register(home: Home) -> None:
     own_name = name("Aino", "Asiakas")
     own_name["puoliso"] = {"etunimi": f"{MARK}nested"}
     persons = [
-        person(SELF_CODE, own_name, part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")), address, municipality("091", "2015-05-01"), guardian, dependant),
-        person(SPOUSE_CODE, name(SPOUSE_GIVEN, SPOUSE_FAMILY), part("SYNTYMAPAIVA", syntymapv=day("1986-03-15")), address, municipality("091", "2015-05-01")),
-        person(CHILD_CODE, name(f"{MARK}child", f"{MARK}family"), part("SYNTYMAPAIVA", syntymapv=day("2010-03-16")), address),
+        person(
+            SELF_CODE,
+            own_name,
+            part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")),
+            address,
+            municipality("091", "2015-05-01"),
+            guardian,
+            dependant,
+        ),
+        person(
+            SPOUSE_CODE,
+            name(SPOUSE_GIVEN, SPOUSE_FAMILY),
+            part("SYNTYMAPAIVA", syntymapv=day("1986-03-15")),
+            address,
+            municipality("091", "2015-05-01"),
+        ),
+        person(
+            CHILD_CODE,
+            name(f"{MARK}child", f"{MARK}family"),
+            part("SYNTYMAPAIVA", syntymapv=day("2010-03-16")),
+            address,
+        ),
     ]
     for one in persons:
         one["perhe"] = [{"etunimi": f"{MARK}toplevel"}]
     basic_data(home, DAY, persons)
-    changes(home, NEXT, [message(SELF_CODE, NEXT, part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=OWN_MAIL, alkupv=day(NEXT)))])
+    changes(
+        home,
+        NEXT,
+        [
+            message(
+                SELF_CODE,
+                NEXT,
+                part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=OWN_MAIL, alkupv=day(NEXT)),
+            )
+        ],
+    )
 
 
 def contact(number: str, given: str, family: str, **more: str) -> dict[str, str]:
@@ -128,27 +170,48 @@ def _crm(home: Home) -> None:
         "contact_id": SELF_CONTACT, "customer_number": SELF_NUMBER, "identity_code": SELF_CODE, "product": "sähkö", "status": "active",
         "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
     }  # fmt: skip
-    other = {**contract, "contract_number": f"{MARK}-K", "contact_id": SPOUSE_CONTACT, "customer_number": SPOUSE_NUMBER}
+    other = {
+        **contract,
+        "contract_number": f"{MARK}-K",
+        "contact_id": SPOUSE_CONTACT,
+        "customer_number": SPOUSE_NUMBER,
+    }
     other |= {"identity_code": SPOUSE_CODE, "product": f"{MARK}product"}
     put(home, "crm", DAY, "contracts", csv([contract, other]), 2)
     order = {
         "order_number": "T-700001", "contact_id": SELF_CONTACT, "customer_number": SELF_NUMBER, "ordered_at": "2026-09-01T10:00:00Z", "status": "delivered",
         "amount": "-20.00", "currency": "EUR", "items": "2",
     }  # fmt: skip
-    other = {**order, "order_number": f"{MARK}-T", "contact_id": SPOUSE_CONTACT, "customer_number": SPOUSE_NUMBER, "amount": "31337.77"}
+    other = {
+        **order,
+        "order_number": f"{MARK}-T",
+        "contact_id": SPOUSE_CONTACT,
+        "customer_number": SPOUSE_NUMBER,
+        "amount": "31337.77",
+    }
     put(home, "crm", DAY, "orders", csv([order, other]), 2)
 
 
 def _website(home: Home) -> None:
-    def visit(number: int, visitor: str, user: str | None, action: dict[str, str]) -> dict[str, Any]:
+    def visit(
+        number: int, visitor: str, user: str | None, action: dict[str, str]
+    ) -> dict[str, Any]:
         seen = {
             "idSite": 1, "idVisit": number, "visitIp": "198.51.100.7", "visitorId": visitor, "firstActionTimestamp": 1_794_800_000 + number,
             "visitDuration": "61", "deviceType": "Smartphone", "browserCode": "CM", "actionDetails": [action],
         }  # fmt: skip
         return {**seen, **({"userId": user} if user else {})}
 
-    own = {"type": "search", "siteSearchKeyword": "ownsearch", "url": f"https://example.fi/?m={SPOUSE_MAIL}&n={SPOUSE_GIVEN}+{SPOUSE_FAMILY}"}
-    other = {"type": "search", "siteSearchKeyword": f"{MARK}search", "url": f"https://example.fi/{MARK}url"}
+    own = {
+        "type": "search",
+        "siteSearchKeyword": "ownsearch",
+        "url": f"https://example.fi/?m={SPOUSE_MAIL}&n={SPOUSE_GIVEN}+{SPOUSE_FAMILY}",
+    }
+    other = {
+        "type": "search",
+        "siteSearchKeyword": f"{MARK}search",
+        "url": f"https://example.fi/{MARK}url",
+    }
     first = visit(7001, "a1a1a1a1a1a1a1a1", SELF_NUMBER, own)
     first["customVariables"] = {"1": f"{MARK}custom"}
     first["actionDetails"][0]["title"] = f"{MARK}title"
@@ -174,8 +237,32 @@ def _consents(home: Home) -> None:
 
 def _credit(home: Home) -> None:
     def report(identity_code: str, **mark: str) -> dict[str, Any]:
-        remark = {"remarkId": "1", "remarkDate": "2026-01-01", "remarkExpiresDate": "2028-01-01", "amount": "10.00", "creditor": "Velkoja Oy", **mark}
-        return {"socialSecurityNumber": identity_code, "creditClass": "4", "scale": "1-5, 1 best", "purposeCode": "1", "remarks": [remark]}
+        remark = {
+            "remarkId": "1",
+            "remarkDate": "2026-01-01",
+            "remarkExpiresDate": "2028-01-01",
+            "amount": "10.00",
+            "creditor": "Velkoja Oy",
+            **mark,
+        }
+        return {
+            "socialSecurityNumber": identity_code,
+            "creditClass": "4",
+            "scale": "1-5, 1 best",
+            "purposeCode": "1",
+            "remarks": [remark],
+        }
 
-    reports = [report(SELF_CODE), report(SPOUSE_CODE, remarkId=f"{MARK}remark", creditor=f"{MARK}creditor"), {**report(CHILD_CODE), "note": f"{MARK}note"}]
-    put(home, "credit_bureau", NEXT, "credit_reports", "\n".join(map(json.dumps, reports)).encode(), len(reports))
+    reports = [
+        report(SELF_CODE),
+        report(SPOUSE_CODE, remarkId=f"{MARK}remark", creditor=f"{MARK}creditor"),
+        {**report(CHILD_CODE), "note": f"{MARK}note"},
+    ]
+    put(
+        home,
+        "credit_bureau",
+        NEXT,
+        "credit_reports",
+        "\n".join(map(json.dumps, reports)).encode(),
+        len(reports),
+    )

@@ -34,11 +34,19 @@ def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> 
     assert SECRET not in content
     assert len(key_path(filled, made.name).read_bytes()) == 32
     assert key_path(filled, made.name).read_bytes() not in content
-    assert [path.stat().st_mode & 0o777 for path in (key_path(filled, made.name), filled.root / "backups" / f"{made.name}.backup")] == [0o600, 0o600]
+    assert [
+        path.stat().st_mode & 0o777
+        for path in (key_path(filled, made.name), filled.root / "backups" / f"{made.name}.backup")
+    ] == [0o600, 0o600]
 
 
 def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
-    kept = [home.register("segregated_orders"), home.register("segregated_consents"), home.register("visits_per_month"), informing.path(home)]
+    kept = [
+        home.register("segregated_orders"),
+        home.register("segregated_consents"),
+        home.register("visits_per_month"),
+        informing.path(home),
+    ]
     kept += [home.lake / WITHHELD, home.lake / EXPIRED_COOKIES, suppression.path(home)]
     for path in kept:
         path.parent.mkdir(exist_ok=True)
@@ -75,10 +83,16 @@ def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: Home)
     assert [one.name for one in every(filled, None)] == [names[1]]
 
 
-def test_destroying_overwrites_the_key_before_it_is_removed(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_destroying_overwrites_the_key_before_it_is_removed(
+    filled: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = make(filled, None, NOW)
     seen = []
-    monkeypatch.setattr(generations, "remove", lambda path: (seen.append((path.suffix, path.read_bytes()[:32])), path.unlink()))
+    monkeypatch.setattr(
+        generations,
+        "remove",
+        lambda path: (seen.append((path.suffix, path.read_bytes()[:32])), path.unlink()),
+    )
     destroy(filled, None, made.name)
     assert seen[0] == (".key", bytes(32))
     assert [suffix for suffix, _ in seen] == [".key", ".backup"]
@@ -93,7 +107,9 @@ def test_what_is_no_generation_cannot_be_destroyed(filled: Home, name: str) -> N
     assert (filled.secrets / "pepper").exists()
 
 
-def test_a_backup_that_fails_leaves_neither_file_nor_key(filled: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_that_fails_leaves_neither_file_nor_key(
+    filled: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(generations, "_add", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
         make(filled, None, NOW)

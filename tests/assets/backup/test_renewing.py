@@ -24,7 +24,10 @@ def backup_file(home: Home, generation: str) -> Path:
 
 
 def unpacked(home: Home, generation: str, to: Path) -> Path:
-    with backup_file(home, generation).open("rb") as file, tarfile.open(fileobj=generations.opened(home, file, generation), mode="r|") as archive:  # type: ignore[call-overload]
+    with (
+        backup_file(home, generation).open("rb") as file,
+        tarfile.open(fileobj=generations.opened(home, file, generation), mode="r|") as archive,
+    ):  # type: ignore[call-overload]
         archive.extractall(to, filter="data")
     return to
 
@@ -34,7 +37,9 @@ def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Backed up; then the person is being erased: found, suppressed, removed; not yet closed."""
     known = Home(copied(known_root, tmp_path_factory.mktemp("removed") / "data"))
     generations.make(known, None, NOW)
-    request_id = requests.receive(known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     erasure.find(known, [request_id])
     erasure.suppress(known, [request_id], TODAY)
     erasure.remove(known, [request_id], TODAY)
@@ -52,12 +57,16 @@ def generation(removed: Home) -> str:
     return file.name.removesuffix(generations.SUFFIX)
 
 
-def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(removed: Home, generation: str, tmp_path: Path) -> None:
+def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(
+    removed: Home, generation: str, tmp_path: Path
+) -> None:
     assert found_anywhere(unpacked(removed, generation, tmp_path / "before"), LEAVES.identifiers)
     assert renewing.renew(removed, TODAY) == 1
     after = unpacked(removed, generation, tmp_path / "after")
     assert found_anywhere(after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
-    known = duckdb.sql(f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = '{STAYS.identity_code}'").fetchone()
+    known = duckdb.sql(
+        f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = '{STAYS.identity_code}'"
+    ).fetchone()
     assert known == (1,)
 
 
@@ -67,7 +76,9 @@ def test_it_can_be_restored(removed: Home, generation: str) -> None:
     assert (restored.generation, restored.removed) == (generation, {})
 
 
-def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(removed: Home, generation: str, tmp_path: Path) -> None:
+def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(
+    removed: Home, generation: str, tmp_path: Path
+) -> None:
     copy = shutil.copy2(backup_file(removed, generation), tmp_path / "carried-away")
     renewing.renew(removed, TODAY)
     assert len(generations.keys_of(removed, generation)) == 1
@@ -100,4 +111,6 @@ def test_killed_in_the_middle_it_opens_and_is_renewed_by_the_next(
     assert len(generations.keys_of(removed, generation)) == 2
     unpacked(removed, generation, tmp_path / "between")
     assert renewing.renew(removed, TODAY) == 1
-    assert found_anywhere(unpacked(removed, generation, tmp_path / "after"), LEAVES.identifiers) == []
+    assert (
+        found_anywhere(unpacked(removed, generation, tmp_path / "after"), LEAVES.identifiers) == []
+    )

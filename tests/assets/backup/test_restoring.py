@@ -61,7 +61,9 @@ def home(made: Made, tmp_path: Path) -> Home:
     return Home(copied(made.root, tmp_path / "data"))
 
 
-def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(made: Made, home: Home) -> None:
+def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(
+    made: Made, home: Home
+) -> None:
     held = contents(home.root)
     done = restoring.restore(home, None, made.generation, TODAY)
     assert done.requests_from == "here"
@@ -75,7 +77,9 @@ def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(made
     assert contents(home.root) == held
 
 
-def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_asked_for(made: Made, home: Home, tmp_path: Path) -> None:
+def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_asked_for(
+    made: Made, home: Home, tmp_path: Path
+) -> None:
     newest = generations.make(home, None, datetime(2026, 11, 20, 4, 0, tzinfo=UTC)).name
     empty = Home(tmp_path / "empty")
     empty.create()
@@ -100,7 +104,10 @@ def test_what_was_lost_comes_back(made: Made, home: Home, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("damage", ["changed", "cut off", "another key", "no key", "no file"])
 def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: str) -> None:
-    file, key = home.root / "backups" / f"{made.generation}.backup", generations.key_path(home, made.generation)
+    file, key = (
+        home.root / "backups" / f"{made.generation}.backup",
+        generations.key_path(home, made.generation),
+    )
     content = bytearray(file.read_bytes())
     if damage == "changed":
         content[len(content) // 2] ^= 1
@@ -119,7 +126,9 @@ def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: st
     assert not (home.root / exchange.NEW).exists()
 
 
-def test_a_restore_that_would_bring_someone_back_changes_nothing(made: Made, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_restore_that_would_bring_someone_back_changes_nothing(
+    made: Made, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(restoring, "replay", lambda _: {})
     held = contents(home.root)
     with pytest.raises(BackupError, match="BACKUP-REPLAY"):
@@ -150,7 +159,9 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("renames", [0, 1, 2, 3])
-def test_killed_between_two_renames_it_is_finished_before_anything_is_read(made: Made, home: Home, kills: list[int], renames: int) -> None:
+def test_killed_between_two_renames_it_is_finished_before_anything_is_read(
+    made: Made, home: Home, kills: list[int], renames: int
+) -> None:
     held = contents(home.root)
     shutil.rmtree(home.lake / "raw")
     kills[0] = renames

@@ -11,7 +11,15 @@ import pytest
 from assets.backup import generations, restoring
 from assets.home import Home
 from assets.rights import rectification
-from tests.assets.rights.test_rectification import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
+from tests.assets.rights.test_rectification import (
+    FIRST,
+    NEW_MAIL,
+    OLD_MAIL,
+    OVER,
+    REQUEST,
+    aino,
+    crm,
+)
 from tests.conftest import TODAY, refresh, rows
 from tests.e2e.homes import contents, copied
 from tests.e2e.test_erasure import found_anywhere
@@ -27,7 +35,13 @@ def corrected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     crm(home, FIRST)
     refresh(home, date(2026, 11, 19))
     generation = generations.make(home, None, NOW).name
-    rectification.deliver(home, aino(home)["registrant_id"], REQUEST, {"email": NEW_MAIL}, datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
+    rectification.deliver(
+        home,
+        aino(home)["registrant_id"],
+        REQUEST,
+        {"email": NEW_MAIL},
+        datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
+    )
     refresh(home, TODAY)
     return home.root, generation
 
@@ -42,7 +56,9 @@ def generation(corrected: tuple[Path, str]) -> str:
     return corrected[1]
 
 
-def test_a_generation_from_before_a_correction_comes_back_corrected(home: Home, generation: str) -> None:
+def test_a_generation_from_before_a_correction_comes_back_corrected(
+    home: Home, generation: str
+) -> None:
     refresh(home, TODAY)
     held = contents(home.root)
     restoring.restore(home, None, generation, TODAY)
@@ -61,7 +77,9 @@ def test_an_old_value_whose_time_is_over_does_not_come_back(home: Home, generati
     assert found_anywhere(home.root, [OLD_MAIL]) == []
 
 
-def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(home: Home, generation: str, tmp_path: Path) -> None:
+def test_into_an_empty_data_root_come_the_corrections_of_the_newest_generation(
+    home: Home, generation: str, tmp_path: Path
+) -> None:
     refresh(home, TODAY)
     generations.make(home, None, datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
     empty = Home(tmp_path / "empty")

@@ -56,7 +56,9 @@ def test_a_key_goes_wherever_its_file_is(home: Home) -> None:
     assert left(home) == []
 
 
-def test_a_rotation_that_was_killed_is_taken_up_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotation_that_was_killed_is_taken_up_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for count in range(3):
         generations.make(home, None, days(count))
     destroy = generations.destroy
@@ -104,19 +106,42 @@ def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None
 
 def test_the_certificate_says_it_too(home: Home) -> None:
     generations.make(home, home.root.parent / "tape", NOW)
-    request = requests.load(home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW))
-    content = certificates.content_of(home.policy, request, Evidence(), [], verify(home, [request.request_id]), NOW.isoformat(), {})
+    request = requests.load(
+        home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    )
+    content = certificates.content_of(
+        home.policy,
+        request,
+        Evidence(),
+        [],
+        verify(home, [request.request_id]),
+        NOW.isoformat(),
+        {},
+    )
     until = str(date(2026, 11, 23) + timedelta(DAYS))
     assert content["backups"] == {"generations": 1, "until": until}
     certificates.issue(home, content)
     assert certificates.check(home) == []
     for kind in ("md", "html"):
-        assert f"1, the last until {until}" in certificates.path_of(home, request.request_id, kind).read_text()
+        assert (
+            f"1, the last until {until}"
+            in certificates.path_of(home, request.request_id, kind).read_text()
+        )
 
 
 def test_a_certificate_from_before_is_still_shown(home: Home) -> None:
-    request = requests.load(home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW))
-    content = certificates.content_of(home.policy, request, Evidence(), [], verify(home, [request.request_id]), NOW.isoformat(), {})
+    request = requests.load(
+        home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    )
+    content = certificates.content_of(
+        home.policy,
+        request,
+        Evidence(),
+        [],
+        verify(home, [request.request_id]),
+        NOW.isoformat(),
+        {},
+    )
     certificates.issue(home, content)
     said = json.loads(certificates.path_of(home, request.request_id).read_bytes())["certificate"]
     del said["backups"]

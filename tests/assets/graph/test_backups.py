@@ -17,7 +17,11 @@ NOW = datetime.now(UTC)
 
 
 def run(home: Home, *, only_check: bool = False) -> dg.ExecuteInProcessResult:
-    selection: dg.AssetSelection = dg.AssetSelection.checks(backups.none_beyond_its_time) if only_check else dg.AssetSelection.all()
+    selection: dg.AssetSelection = (
+        dg.AssetSelection.checks(backups.none_beyond_its_time)
+        if only_check
+        else dg.AssetSelection.all()
+    )
     job = dg.Definitions(
         assets=backups.ASSETS,
         asset_checks=backups.CHECKS,

@@ -22,10 +22,15 @@ GIVEN = f"identity_code:{LEAVES.identity_code}"
 
 def looked_at(home: Home, today: date) -> dict[str, tuple[bool, str, int]]:
     with dg.instance_for_test() as instance:
-        result = dg.materialize([ledger], instance=instance, resources={"home": home, "today": Today(as_of=str(today))})
+        result = dg.materialize(
+            [ledger], instance=instance, resources={"home": home, "today": Today(as_of=str(today))}
+        )
         found = result.get_asset_check_evaluations()
     assert LEAVES.identity_code not in repr(found)
-    return {one.check_name: (one.passed, one.severity.value, int(one.metadata["found"].value)) for one in found}  # type: ignore[arg-type]
+    return {
+        one.check_name: (one.passed, one.severity.value, int(one.metadata["found"].value))
+        for one in found
+    }  # type: ignore[arg-type]
 
 
 def test_nothing_is_owed_in_an_empty_ledger(home: Home) -> None:
@@ -35,7 +40,9 @@ def test_nothing_is_owed_in_an_empty_ledger(home: Home) -> None:
 def test_overdue_fails_and_due_soon_warns(home: Home) -> None:
     now = datetime.now(home.policy.zone)
     for days in (3, 25, 40, 41):
-        requests.receive(home, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days))
+        requests.receive(
+            home, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days)
+        )
     found = looked_at(home, now.date())
     assert found["nothing_overdue"] == (False, "ERROR", 2)
     assert found["nothing_due_soon"] == (False, "WARN", 1)
@@ -68,12 +75,16 @@ def test_the_notifier_hears_of_it_once_a_day(rooted: Home, monkeypatch: pytest.M
     context = dg.build_sensor_context(cursor=None)
     deadline_sensor(context)
     assert heard == []
-    requests.receive(rooted, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=40))
+    requests.receive(
+        rooted, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=40)
+    )
     first = deadline_sensor(dg.build_sensor_context(cursor=None))
     assert [one.steps for one in heard] == [("nothing_overdue (1)",)]
     deadline_sensor(dg.build_sensor_context(cursor=first.cursor))  # type: ignore[union-attr]
     assert len(heard) == 1
-    deadline_sensor(dg.build_sensor_context(cursor=first.cursor.replace(str(now.date()), "2020-01-01")))  # type: ignore[union-attr]
+    deadline_sensor(
+        dg.build_sensor_context(cursor=first.cursor.replace(str(now.date()), "2020-01-01"))
+    )  # type: ignore[union-attr]
     assert len(heard) == 2
 
 
@@ -81,7 +92,9 @@ def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: H
     folder = known_home.requests / "inbox"
     folder.mkdir(exist_ok=True)
     for right in ("erasure", "objection"):
-        (folder / f"{right}.json").write_text(f'{{"right": "{right}", "identifiers": {{"identity_code": "{LEAVES.identity_code}"}}}}')
+        (folder / f"{right}.json").write_text(
+            f'{{"right": "{right}", "identifiers": {{"identity_code": "{LEAVES.identity_code}"}}}}'
+        )
     repository = build_definitions().get_repository_def()
     with dg.instance_for_test() as instance:
         context = dg.build_sensor_context(instance=instance, repository_def=repository)
@@ -89,6 +102,11 @@ def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: H
         assert [len(one.partition_keys) for one in asked.dynamic_partitions_requests or []] == [1]
         assert list(folder.iterdir()) == []
         [run] = rights_sensor.evaluate_tick(context).run_requests or []
-        assert run.tags["dagster/asset_partition_range_start"] == str(datetime.now(known_home.policy.zone).date())
+        assert run.tags["dagster/asset_partition_range_start"] == str(
+            datetime.now(known_home.policy.zone).date()
+        )
         assert not rights_sensor.evaluate_tick(context).run_requests
-    assert {one.right: one.state for one in requests.every(known_home)} == {"erasure": "received", "objection": "applying"}
+    assert {one.right: one.state for one in requests.every(known_home)} == {
+        "erasure": "received",
+        "objection": "applying",
+    }

@@ -16,7 +16,10 @@ def test_metadata_tells_how_good_linkage_is_and_nobody_s_data() -> None:
     world = told(population(300, seed=2), seed=2)
     with duckdb.connect() as connection:
         world.load(connection)
-        links = asdict(link(connection)) | {"succession": {"merged": 1, "split": 0, "renamed": 0, "ids_kept": 99, "ids_ceased": 1}, "drift": {}}
+        links = asdict(link(connection)) | {
+            "succession": {"merged": 1, "split": 0, "renamed": 0, "ids_kept": 99, "ids_ceased": 1},
+            "drift": {},
+        }
     shown = who_is_who.metadata(links)
     assert shown["two_code_clusters"] == 0
     assert shown["since_last_run_merged"] == 1
@@ -27,8 +30,15 @@ def test_metadata_tells_how_good_linkage_is_and_nobody_s_data() -> None:
     pictures = shown["typical_pairs"].value
     assert "a usual link" in pictures
     assert "data:image/svg+xml;base64," in pictures
-    values = {str(value).lower() for row in world.people for value in row.values() if isinstance(value, str) and len(value) > 4}
-    said = " ".join(str(one.value if hasattr(one, "value") else one) for one in shown.values()).lower()
+    values = {
+        str(value).lower()
+        for row in world.people
+        for value in row.values()
+        if isinstance(value, str) and len(value) > 4
+    }
+    said = " ".join(
+        str(one.value if hasattr(one, "value") else one) for one in shown.values()
+    ).lower()
     assert [value for value in values if value in said] == []
 
 

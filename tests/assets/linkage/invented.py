@@ -65,13 +65,27 @@ class Table:
 
     def load(self, connection: duckdb.DuckDBPyConnection, shuffle: int | None = None) -> None:
         """Make `people`, the rows in an order of the shuffle's."""
-        rows = self.rows if shuffle is None else random.Random(shuffle).sample(self.rows, len(self.rows))
-        table = pa.table({name: pa.array([getattr(row, name) for row in rows], pa.int64() if name == "person" else pa.string()) for name in COLUMNS})
+        rows = (
+            self.rows
+            if shuffle is None
+            else random.Random(shuffle).sample(self.rows, len(self.rows))
+        )
+        table = pa.table(
+            {
+                name: pa.array(
+                    [getattr(row, name) for row in rows],
+                    pa.int64() if name == "person" else pa.string(),
+                )
+                for name in COLUMNS
+            }
+        )
         connection.register("rows", table)
         connection.execute("CREATE OR REPLACE TEMP TABLE people AS FROM rows")
         connection.unregister("rows")
 
-    def link(self, *, shuffle: int | None = None, without: Iterable[str] = (), **options: object) -> tuple[dict[str, str], Linked]:
+    def link(
+        self, *, shuffle: int | None = None, without: Iterable[str] = (), **options: object
+    ) -> tuple[dict[str, str], Linked]:
         """The cluster of each key, and the report; `without` these columns."""
         with duckdb.connect() as connection:
             self.load(connection, shuffle)
@@ -79,9 +93,13 @@ class Table:
                 if name in ("aliases", "decisions"):
                     connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
                     options[name] = name
-            roles = Roles.of({column: role for column, role in ROLES.items() if column not in without})
+            roles = Roles.of(
+                {column: role for column, role in ROLES.items() if column not in without}
+            )
             linked = link_table(connection, "people", roles, **options)
-            return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall()), linked
+            return dict(
+                connection.execute("SELECT key, cluster FROM linkage_out").fetchall()
+            ), linked
 
     def quality(self, clusters: dict[str, str]) -> tuple[float, float]:
         """Pairwise precision and recall."""
@@ -93,7 +111,9 @@ class Table:
             return sum(n * (n - 1) // 2 for n in counts.values())
 
         right = pairs((clusters[row.uid], row.person) for row in self.rows)
-        return right / max(pairs(clusters.values()), 1), right / max(pairs(row.person for row in self.rows), 1)
+        return right / max(pairs(clusters.values()), 1), right / max(
+            pairs(row.person for row in self.rows), 1
+        )
 
 
 def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False) -> Table:
@@ -106,7 +126,11 @@ def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False
     table = Table()
     person = 0
     while person < size:
-        surname, (postcode, town), street = draw.choice(family), draw.choice(places), f"{draw.choice(streets)} {draw.randint(1, 80)}"
+        surname, (postcode, town), street = (
+            draw.choice(family),
+            draw.choice(places),
+            f"{draw.choice(streets)} {draw.randint(1, 80)}",
+        )
         mailbox = f"perhe{person}@example.fi" if draw.random() < 0.1 else None
         first_names = draw.sample(given, draw.choice([1, 1, 2, 2, 3, 4]))
         for first in first_names:
@@ -120,7 +144,10 @@ def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False
                 street=street,
                 postcode=postcode,
                 town=town,
-                email=mailbox or (f"{first}.{surname}{person}@example.fi".lower() if draw.random() < 0.7 else None),
+                email=mailbox
+                or (
+                    f"{first}.{surname}{person}@example.fi".lower() if draw.random() < 0.7 else None
+                ),
                 phone=f"+35850{draw.randrange(10**7):07d}" if draw.random() < 0.7 else None,
                 code=identity_code(born, person) if codes and draw.random() < 0.7 else None,
                 uid=f"p{person:05d}a",
@@ -131,7 +158,9 @@ def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False
     return table
 
 
-def _copy(row: Row, draw: random.Random, uid: str, places: list[tuple[str, str]], streets: list[str]) -> Row:
+def _copy(
+    row: Row, draw: random.Random, uid: str, places: list[tuple[str, str]], streets: list[str]
+) -> Row:
     changed: dict[str, object] = {"uid": uid}
     for name in ("first", "last"):
         if draw.random() < 0.1:
@@ -141,7 +170,13 @@ def _copy(row: Row, draw: random.Random, uid: str, places: list[tuple[str, str]]
     if draw.random() < 0.15:
         changed["street"] = f"{draw.choice(streets)} {draw.randint(1, 80)}"
         changed["postcode"], changed["town"] = draw.choice(places)
-    for name, share in (("born", 0.1), ("email", 0.3), ("phone", 0.3), ("street", 0.1), ("code", 0.5)):
+    for name, share in (
+        ("born", 0.1),
+        ("email", 0.3),
+        ("phone", 0.3),
+        ("street", 0.1),
+        ("code", 0.5),
+    ):
         if draw.random() < share:
             changed[name] = None
     return replace(row, **changed)

@@ -33,7 +33,9 @@ class Standing:
         self.path = path
         with self._connection() as connection:
             Table(rows).load(connection)
-            self.run = engine.link_table(connection, "people", Roles.of(ROLES), keep="kept", **_made(connection, options))
+            self.run = engine.link_table(
+                connection, "people", Roles.of(ROLES), keep="kept", **_made(connection, options)
+            )
 
     def _connection(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect()
@@ -44,8 +46,12 @@ class Standing:
         """Link these rows to what is there; the tables of their answer are `answer`."""
         with self._connection() as connection:
             Table(list(rows)).load(connection)
-            arrived = link_arrivals(connection, "people", Roles.of(ROLES), "kept", **_made(connection, options))
-            self.answer = dict(connection.execute("SELECT key, cluster FROM temp.linkage_out").fetchall())
+            arrived = link_arrivals(
+                connection, "people", Roles.of(ROLES), "kept", **_made(connection, options)
+            )
+            self.answer = dict(
+                connection.execute("SELECT key, cluster FROM temp.linkage_out").fetchall()
+            )
             return arrived
 
     def clusters(self) -> dict[str, str]:
@@ -54,8 +60,16 @@ class Standing:
 
     def all_tables(self) -> dict[str, list[str]]:
         with self._connection() as connection:
-            names = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kept' ORDER BY ALL").fetchall()]
-            return {name: sorted(map(str, connection.execute(f"FROM kept.{name}").fetchall())) for name in names}
+            names = [
+                name
+                for (name,) in connection.execute(
+                    "SELECT table_name FROM duckdb_tables() WHERE database_name = 'kept' ORDER BY ALL"
+                ).fetchall()
+            ]
+            return {
+                name: sorted(map(str, connection.execute(f"FROM kept.{name}").fetchall()))
+                for name in names
+            }
 
 
 def _made(connection: duckdb.DuckDBPyConnection, options: dict[str, str]) -> dict[str, str]:
@@ -138,10 +152,17 @@ class TestAsAFullRun:
         assert alike(forth, back) >= 0.99
         assert alike(forth, whole) >= 0.97
         for clusters in (forth, back):
-            assert all(one >= other - 0.02 for one, other in zip(table.quality(clusters), table.quality(whole), strict=True))
+            assert all(
+                one >= other - 0.02
+                for one, other in zip(table.quality(clusters), table.quality(whole), strict=True)
+            )
 
     def test_the_same_twice_changes_nothing(self, standing):
-        rows = [person("new1", **AINO), person("new2", **AINO, code=ONE), person("new3", first="Saga", last="Korpi")]
+        rows = [
+            person("new1", **AINO),
+            person("new2", **AINO, code=ONE),
+            person("new3", first="Saga", last="Korpi"),
+        ]
         standing.arrive(*rows)
         before, answer = standing.all_tables(), standing.answer
         arrived = standing.arrive(*rows)
@@ -176,21 +197,29 @@ class TestGuards:
 
     def test_corrected_code_is_an_alias_from_then_on(self, standing):
         standing.arrive(person("x", first="Aino", last="Bergman", born=BORN, code=ONE))
-        standing.arrive(person("y", first="Aino", last="Bergman", born=BORN, code=OTHER), aliases=f"SELECT '{ONE}' AS old, '{OTHER}' AS new")
+        standing.arrive(
+            person("y", first="Aino", last="Bergman", born=BORN, code=OTHER),
+            aliases=f"SELECT '{ONE}' AS old, '{OTHER}' AS new",
+        )
         assert together(standing.clusters(), "x", "y")
         standing.arrive(person("w", first="Saga", last="Korpi", code=ONE))
         assert together(standing.clusters(), "x", "y", "w")
 
     def test_decisions_are_kept(self, standing):
         standing.arrive(person("x", **AINO))
-        standing.arrive(person("y", **AINO), decisions="SELECT 'y' AS one, 'x' AS other, false AS same")
+        standing.arrive(
+            person("y", **AINO), decisions="SELECT 'y' AS one, 'x' AS other, false AS same"
+        )
         assert not together(standing.clusters(), "x", "y")
         standing.arrive(person("w", **AINO))
         assert not together(standing.clusters(), "x", "y")
 
     def test_a_decision_about_those_who_are_there(self, standing, town):
         one, other = town[0].uid, next(row.uid for row in town if row.person == 40)
-        standing.arrive(person("new", first="Saga"), decisions=f"SELECT '{one}' AS one, '{other}' AS other, false AS same")
+        standing.arrive(
+            person("new", first="Saga"),
+            decisions=f"SELECT '{one}' AS one, '{other}' AS other, false AS same",
+        )
         assert not together(standing.clusters(), one, other)
 
     def test_twins_stay_apart(self, standing):
@@ -199,7 +228,10 @@ class TestGuards:
         assert not together(standing.clusters(), "x", "y")
 
     def test_contact_of_three_people_is_no_key(self, standing):
-        standing.arrive(person("a", first="Aino", last="Bergman", email="info@example.fi"), person("b", first="Eero", last="Korpi", email="info@example.fi"))
+        standing.arrive(
+            person("a", first="Aino", last="Bergman", email="info@example.fi"),
+            person("b", first="Eero", last="Korpi", email="info@example.fi"),
+        )
         standing.arrive(person("c", first="Saga", last="Lampi", email="info@example.fi"))
         standing.arrive(person("d", first="Aino", last="Kanto", email="info@example.fi"))
         assert len({standing.clusters()[key] for key in "abcd"}) == 4
@@ -225,22 +257,35 @@ class TestNames:
     def test_names_are_members_and_tell_clusters_apart(self, said):
         """Each record: its cluster before (below 2: it is new) and its cluster now."""
         with duckdb.connect() as connection:
-            connection.execute("CREATE TABLE linkage_clusters (id INTEGER, first INTEGER); CREATE TABLE linkage_keys (id INTEGER, key VARCHAR)")
+            connection.execute(
+                "CREATE TABLE linkage_clusters (id INTEGER, first INTEGER); CREATE TABLE linkage_keys (id INTEGER, key VARCHAR)"
+            )
             connection.execute("CREATE TABLE earlier (key VARCHAR, cluster VARCHAR)")
             called: dict[int, str] = {}
             for number, (before, now) in enumerate(said):
                 connection.execute("INSERT INTO linkage_clusters VALUES (?, ?)", [number, now])
-                connection.execute("INSERT INTO linkage_keys VALUES (?, ?)", [number, f"k{number:02}"])
+                connection.execute(
+                    "INSERT INTO linkage_keys VALUES (?, ?)", [number, f"k{number:02}"]
+                )
                 if before >= 2:
-                    connection.execute("INSERT INTO earlier VALUES (?, ?)", [f"k{number:02}", called.setdefault(before, f"k{number:02}")])
+                    connection.execute(
+                        "INSERT INTO earlier VALUES (?, ?)",
+                        [f"k{number:02}", called.setdefault(before, f"k{number:02}")],
+                    )
             drift = name_clusters(connection, "earlier")
-            joined = "linkage_clusters JOIN linkage_keys USING (id) JOIN linkage_names USING (first)"
+            joined = (
+                "linkage_clusters JOIN linkage_keys USING (id) JOIN linkage_names USING (first)"
+            )
             named = dict(connection.execute(f"SELECT key, cluster FROM {joined}").fetchall())
             earlier = dict(connection.execute("FROM earlier").fetchall())
         assert all(named[cluster] == cluster for cluster in named.values())
         assert len(set(named.values())) == len({now for _, now in said})
         assert drift.changed == sum(named[key] != cluster for key, cluster in earlier.items())
-        if len(set(earlier.values())) == len({(cluster, named[key]) for key, cluster in earlier.items()}) == len({named[key] for key in earlier}):
+        if (
+            len(set(earlier.values()))
+            == len({(cluster, named[key]) for key, cluster in earlier.items()})
+            == len({named[key] for key in earlier})
+        ):
             assert drift.changed == 0, "nobody merged, nobody split"
 
 
@@ -276,7 +321,10 @@ def test_equality_of_hashes_tells_what_the_values_would():
     """The short way to a level is the long way's answer, for every field and pair."""
     table = population(60, seed=23, codes=True)
     odd = (("Virtanen", "Virtanen"), ("Matti", "Virtanen"), ("Virtanen", "Matti"), ("M", "Aho"))
-    table.rows += [dataclasses.replace(table.rows[number], uid=f"odd{number}", first=first, last=last) for number, (first, last) in enumerate(odd * 2)]
+    table.rows += [
+        dataclasses.replace(table.rows[number], uid=f"odd{number}", first=first, last=last)
+        for number, (first, last) in enumerate(odd * 2)
+    ]
     with duckdb.connect() as connection:
         table.load(connection)
         run = engine._Run(connection, Roles.of(ROLES), None, None)
@@ -285,5 +333,7 @@ def test_equality_of_hashes_tells_what_the_values_would():
             f"""SELECT l.id::BIGINT AS one, r.id::BIGINT AS other, {fields.pattern(compared)} AS pattern
             FROM linkage_records AS l JOIN linkage_records AS r ON l.id < r.id"""
         ).fetchnumpy()
-        found = levels.patterns(connection, Hashes(connection), compared, pairs["one"], pairs["other"])
+        found = levels.patterns(
+            connection, Hashes(connection), compared, pairs["one"], pairs["other"]
+        )
     assert (found == pairs["pattern"]).all()

@@ -13,9 +13,48 @@ from assets.linkage import dates, habits
 from assets.linkage.dates import First
 
 LIVING = st.dates(date(1930, 1, 1), date(2029, 12, 31))
-ENGLISH = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
-FINNISH = ("tammi", "helmi", "maalis", "huhti", "touko", "kesä", "heinä", "elo", "syys", "loka", "marras", "joulu")
-FRENCH = ("janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre", "décembre")
+ENGLISH = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+FINNISH = (
+    "tammi",
+    "helmi",
+    "maalis",
+    "huhti",
+    "touko",
+    "kesä",
+    "heinä",
+    "elo",
+    "syys",
+    "loka",
+    "marras",
+    "joulu",
+)
+FRENCH = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +64,16 @@ def connection():
 
 
 def read(connection: duckdb.DuckDBPyConnection, said: str, first: First = First.DAY) -> str | None:
-    row = connection.execute(f"SELECT {dates.digits('said', first)} FROM (SELECT ? AS said)", [said]).fetchone()
+    row = connection.execute(
+        f"SELECT {dates.digits('said', first)} FROM (SELECT ? AS said)", [said]
+    ).fetchone()
     return row[0] if row else None
 
 
 def begin(connection: duckdb.DuckDBPyConnection, *said: str) -> First:
-    connection.execute("CREATE OR REPLACE TABLE written AS SELECT unnest(?::VARCHAR[]) AS born", [list(said)])
+    connection.execute(
+        "CREATE OR REPLACE TABLE written AS SELECT unnest(?::VARCHAR[]) AS born", [list(said)]
+    )
     return habits.dates_begin(connection, "written", "born")
 
 
@@ -84,7 +127,11 @@ def test_every_day_is_read_back(born):
             f"{day}. {FINNISH[month - 1]}kuuta {born.year}",
             f"{day} {FRENCH[month - 1]} {born.year}",
         ],
-        First.MONTH: [f"{born:%m/%d/%Y}", f"{month}/{day}/{born:%y}", f"{ENGLISH[month - 1][:3]} {day}, {born.year}"],
+        First.MONTH: [
+            f"{born:%m/%d/%Y}",
+            f"{month}/{day}/{born:%y}",
+            f"{ENGLISH[month - 1][:3]} {day}, {born.year}",
+        ],
         First.YEAR: [f"{born:%y%m%d}", f"{born:%y-%m-%d}"],
     }
     with duckdb.connect() as connection:
@@ -112,4 +159,6 @@ def test_what_dates_begin_with(connection, said, first):
 
 
 def test_a_slip_does_not_decide_what_dates_begin_with(connection):
-    assert begin(connection, "13/01/1970", *(f"1/{day}/1970" for day in range(13, 29))) == First.MONTH
+    assert (
+        begin(connection, "13/01/1970", *(f"1/{day}/1970" for day in range(13, 29))) == First.MONTH
+    )

@@ -40,7 +40,9 @@ class TestQuality:
         assert linked.report.code_scheme == ("finnish" if codes else "none")
         assert linked.report.clusters == len(set(clusters.values()))
 
-    @pytest.mark.parametrize("without", [("email", "phone"), ("street", "postcode", "town"), ("born",), ("first",)])
+    @pytest.mark.parametrize(
+        "without", [("email", "phone"), ("street", "postcode", "town"), ("born",), ("first",)]
+    )
     def test_with_columns_that_others_do_not_have(self, without):
         table = population(500, seed=13)
         clusters, _ = table.link(without=(*without, "code"))
@@ -50,8 +52,14 @@ class TestQuality:
 
     def test_passes_are_measured(self, table):
         _, linked = table.link()
-        assert all(set(one) >= {"name", "pairs", "new_links", "per_thousand", "dropped"} for one in linked.report.passes)
-        assert sum(int(one["new_pairs"]) for one in linked.report.passes) == linked.report.candidate_pairs
+        assert all(
+            set(one) >= {"name", "pairs", "new_links", "per_thousand", "dropped"}
+            for one in linked.report.passes
+        )
+        assert (
+            sum(int(one["new_pairs"]) for one in linked.report.passes)
+            == linked.report.candidate_pairs
+        )
 
 
 class TestCodes:
@@ -65,11 +73,23 @@ class TestCodes:
         """The codes are the answer: were they counted, every pair of one code would weigh most."""
         _, linked = coded.link()
         table = linked.report.calibration["table"]
-        assert 0 < sum(one["one_person"] for one in table if one["bits"] < 16) < sum(one["one_person"] for one in table)
+        assert (
+            0
+            < sum(one["one_person"] for one in table if one["bits"] < 16)
+            < sum(one["one_person"] for one in table)
+        )
 
     def test_two_codes_never_meet_not_even_through_a_third_record(self, coded):
         for key, code in (("x", ONE), ("z", OTHER), ("y", None)):
-            coded.say(key, first="Aino", last="Bergman", born=BORN, email="aino.bergman@example.fi", **HOME, **({"code": code} if code else {}))
+            coded.say(
+                key,
+                first="Aino",
+                last="Bergman",
+                born=BORN,
+                email="aino.bergman@example.fi",
+                **HOME,
+                **({"code": code} if code else {}),
+            )
         clusters, linked = coded.link()
         assert not together(clusters, "x", "z")
         assert linked.report.two_code_clusters == 0
@@ -77,7 +97,14 @@ class TestCodes:
 
     def test_nearer_code_wins(self, coded):
         coded.say("x", first="Aino", last="Bergman", born=BORN, code=ONE, **HOME)
-        coded.say("z", first="Aino", last="Bergman", born="1948-01-30", code=identity_code("1948-01-30", 4), **HOME)
+        coded.say(
+            "z",
+            first="Aino",
+            last="Bergman",
+            born="1948-01-30",
+            code=identity_code("1948-01-30", 4),
+            **HOME,
+        )
         coded.say("y", first="Aino", last="Bergman", born=BORN, **HOME)
         clusters, _ = coded.link()
         assert together(clusters, "x", "y")
@@ -93,7 +120,9 @@ class TestCodes:
         for key, code in (("x", ONE), ("y", OTHER)):
             coded.say(key, first="Aino", last="Bergman", born=BORN, code=code)
         third = identity_code(BORN, 3)
-        clusters, linked = coded.link(aliases=f"SELECT * FROM (VALUES ('{ONE}', '{third}'), ('{third}', '{OTHER}')) AS said(old, new)")
+        clusters, linked = coded.link(
+            aliases=f"SELECT * FROM (VALUES ('{ONE}', '{third}'), ('{third}', '{OTHER}')) AS said(old, new)"
+        )
         assert together(clusters, "x", "y")
         assert linked.report.two_code_clusters == 0
 
@@ -101,7 +130,16 @@ class TestCodes:
         """A column that follows no scheme, and is wrong now and then, neither decides nor vetoes."""
         table = population(400, seed=5, codes=True)
         table.rows = [
-            row if row.code is None else type(row)(**{**vars(row), "code": str(1_000_000 + row.person * 7919 + (row.uid[-1] == "b") * (row.person % 3 == 0))})
+            row
+            if row.code is None
+            else type(row)(
+                **{
+                    **vars(row),
+                    "code": str(
+                        1_000_000 + row.person * 7919 + (row.uid[-1] == "b") * (row.person % 3 == 0)
+                    ),
+                }
+            )
             for row in table.rows
         ]
         clusters, linked = table.link()
@@ -118,8 +156,21 @@ class TestPeopleWhoAreAlike:
         assert not together(clusters, "x", "y")
 
     def test_households_stay_apart(self, table):
-        for key, first, born in (("a", "Aino", "1950-02-03"), ("b", "Eero", "1952-12-30"), ("c", "Saga", "1980-07-11"), ("d", "Ilmari", "1983-04-05")):
-            table.say(key, first=first, last="Bergman", born=born, email="bergmanit@example.fi", phone="+358509999999", **HOME)
+        for key, first, born in (
+            ("a", "Aino", "1950-02-03"),
+            ("b", "Eero", "1952-12-30"),
+            ("c", "Saga", "1980-07-11"),
+            ("d", "Ilmari", "1983-04-05"),
+        ):
+            table.say(
+                key,
+                first=first,
+                last="Bergman",
+                born=born,
+                email="bergmanit@example.fi",
+                phone="+358509999999",
+                **HOME,
+            )
         clusters, _ = table.link()
         assert len({clusters[key] for key in "abcd"}) == 4
 
@@ -130,7 +181,11 @@ class TestPeopleWhoAreAlike:
         assert not together(clusters, "x", "y")
 
     def test_contact_of_three_people_is_no_key(self, table):
-        for key, first, last in (("a", "Aino", "Bergman"), ("b", "Eero", "Korpi"), ("c", "Saga", "Lampi")):
+        for key, first, last in (
+            ("a", "Aino", "Bergman"),
+            ("b", "Eero", "Korpi"),
+            ("c", "Saga", "Lampi"),
+        ):
             table.say(key, first=first, last=last, email="info@example.fi")
         table.say("d", first="Aino", last="Kanto", email="info@example.fi")
         clusters, linked = table.link()
@@ -138,7 +193,12 @@ class TestPeopleWhoAreAlike:
         assert len({clusters[key] for key in "abcd"}) == 4
 
     def test_spellings_of_one_person_share_no_contact(self, table):
-        for key, first in (("a", "Aleksandra"), ("b", "Aleksandar"), ("c", "A."), ("d", "Alexandra")):
+        for key, first in (
+            ("a", "Aleksandra"),
+            ("b", "Aleksandar"),
+            ("c", "A."),
+            ("d", "Alexandra"),
+        ):
             table.say(key, first=first, last="Bergman", born=BORN, email="aleksandra@example.fi")
         clusters, _ = table.link()
         assert together(clusters, *"abcd")
@@ -146,14 +206,32 @@ class TestPeopleWhoAreAlike:
 
 class TestPeopleWhoChange:
     def test_married_and_moved(self, table):
-        table.say("x", first="Kerttu", last="Bergman", born=BORN, email="kerttu71@example.fi", **HOME)
-        table.say("y", first="Kerttu", last="Korpi", born=BORN, email="kerttu71@example.fi", street="Rantatie 9", postcode="00100", town="HELSINKI")
+        table.say(
+            "x", first="Kerttu", last="Bergman", born=BORN, email="kerttu71@example.fi", **HOME
+        )
+        table.say(
+            "y",
+            first="Kerttu",
+            last="Korpi",
+            born=BORN,
+            email="kerttu71@example.fi",
+            street="Rantatie 9",
+            postcode="00100",
+            town="HELSINKI",
+        )
         clusters, _ = table.link()
         assert together(clusters, "x", "y")
 
     @pytest.mark.parametrize(
         "change",
-        [{"first": "Bergman", "last": "Kerttu"}, {"born": "1971-06-25"}, {"last": "Bregman"}, {"first": "Kertttu"}, {"street": "KOIVUKUJA 5"}, {"born": None}],
+        [
+            {"first": "Bergman", "last": "Kerttu"},
+            {"born": "1971-06-25"},
+            {"last": "Bregman"},
+            {"first": "Kertttu"},
+            {"street": "KOIVUKUJA 5"},
+            {"born": None},
+        ],
     )
     def test_slips(self, table, change):
         person = {"first": "Kerttu", "last": "Bergman", "born": BORN, **HOME}
@@ -201,7 +279,11 @@ class TestWhole:
         table = population(250, seed=5, codes=True)
         answers = [table.link(shuffle=shuffle) for shuffle in (None, 1, 2)]
         assert answers[0][0] == answers[1][0] == answers[2][0]
-        assert answers[0][1].model.to_json() == answers[1][1].model.to_json() == answers[2][1].model.to_json()
+        assert (
+            answers[0][1].model.to_json()
+            == answers[1][1].model.to_json()
+            == answers[2][1].model.to_json()
+        )
 
     def test_saved_model_gives_the_same(self, table):
         clusters, linked = table.link()
@@ -223,19 +305,51 @@ class TestWhole:
         table = population(200, seed=7)
         rows = [{**vars(row), "source": row.uid[-1]} for row in table.rows]
         rows += [{**rows[0], "uid": "p1x", "source": "a"}]
-        clusters = link_rows(rows, {"uid": "key", "first": "given_name", "last": "family_name", "born": "birth_date", "street": "street", "source": "source"})
-        assert clusters["p1x"] != clusters[rows[0]["uid"]], "alike as they are, one source tells of a person once"
+        clusters = link_rows(
+            rows,
+            {
+                "uid": "key",
+                "first": "given_name",
+                "last": "family_name",
+                "born": "birth_date",
+                "street": "street",
+                "source": "source",
+            },
+        )
+        assert clusters["p1x"] != clusters[rows[0]["uid"]], (
+            "alike as they are, one source tells of a person once"
+        )
 
     def test_lists_and_other_types(self):
         table = population(200, seed=9)
-        rows = [{**vars(row), "mails": [row.email] if row.email else [], "names": [row.first], "day": row.born} for row in table.rows]
-        clusters = link_rows(rows, {"uid": "key", "names": "given_name", "last": "family_name", "day": "birth_date", "mails": "email"}, casts={"day": "DATE"})
+        rows = [
+            {
+                **vars(row),
+                "mails": [row.email] if row.email else [],
+                "names": [row.first],
+                "day": row.born,
+            }
+            for row in table.rows
+        ]
+        clusters = link_rows(
+            rows,
+            {
+                "uid": "key",
+                "names": "given_name",
+                "last": "family_name",
+                "day": "birth_date",
+                "mails": "email",
+            },
+            casts={"day": "DATE"},
+        )
         assert clusters["p00001a"] in clusters.values()
         precision, recall = table.quality(clusters)
         assert min(precision, recall) >= 0.9
 
 
-def link_rows(rows: list[dict[str, object]], roles: dict[str, str], casts: dict[str, str] | None = None) -> dict[str, str]:
+def link_rows(
+    rows: list[dict[str, object]], roles: dict[str, str], casts: dict[str, str] | None = None
+) -> dict[str, str]:
     import duckdb
     import pyarrow as pa
 
@@ -243,15 +357,25 @@ def link_rows(rows: list[dict[str, object]], roles: dict[str, str], casts: dict[
 
     with duckdb.connect() as connection:
         connection.register("said", pa.Table.from_pylist(rows))
-        changed = ", ".join(f"{column}::{kind} AS {column}" for column, kind in (casts or {}).items())
-        connection.execute(f"CREATE TABLE people AS SELECT * {f'REPLACE ({changed})' if changed else ''} FROM said")
+        changed = ", ".join(
+            f"{column}::{kind} AS {column}" for column, kind in (casts or {}).items()
+        )
+        connection.execute(
+            f"CREATE TABLE people AS SELECT * {f'REPLACE ({changed})' if changed else ''} FROM said"
+        )
         link_table(connection, "people", Roles.of(roles))
         return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall())
 
 
 class TestRoles:
     @pytest.mark.parametrize(
-        "said", [{"surname": "family name"}, {"columns": {"surname": "Family-Name"}}, {"family_name": ["sukunimi"]}, {"family name": "sukunimi"}]
+        "said",
+        [
+            {"surname": "family name"},
+            {"columns": {"surname": "Family-Name"}},
+            {"family_name": ["sukunimi"]},
+            {"family name": "sukunimi"},
+        ],
     )
     def test_are_read_either_way_round(self, said):
         assert Roles.of(said)[Role.FAMILY_NAME] in (("surname",), ("sukunimi",))

@@ -15,7 +15,9 @@ from tests.assets.linkage.invented import population
 NAMES = {"first": "given_name", "last": "family_name"}
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, rows: list[dict[str, object]], roles: dict[str, str]) -> tuple[str, ...]:
+def spelt(
+    connection: duckdb.DuckDBPyConnection, rows: list[dict[str, object]], roles: dict[str, str]
+) -> tuple[str, ...]:
     """Make `linkage_records` of the rows, in their order by `uid`; answers its columns."""
     connection.register("said", pa.Table.from_pylist(rows))
     connection.execute("CREATE OR REPLACE TABLE people AS FROM said")
@@ -26,8 +28,14 @@ class TestBirthDates:
     @pytest.mark.parametrize("said", ["", "unknown", "?", "n.a."])
     def test_that_cannot_be_read_are_missing(self, said):
         with duckdb.connect() as connection:
-            spelt(connection, [{"uid": "a", "last": "Aho", "born": said}], {"last": "family_name", "born": "birth_date"})
-            assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [(None, None)]
+            spelt(
+                connection,
+                [{"uid": "a", "last": "Aho", "born": said}],
+                {"last": "family_name", "born": "birth_date"},
+            )
+            assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [
+                (None, None)
+            ]
 
     @pytest.mark.parametrize(
         ("parts", "read"),
@@ -41,32 +49,70 @@ class TestBirthDates:
     def test_in_parts(self, parts, read):
         row = dict(zip(("year", "month", "day"), parts, strict=True))
         with duckdb.connect() as connection:
-            spelt(connection, [{"uid": "a", **row}], {"year": "birth_year", "month": "birth_month", "day": "birth_day"})
-            assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [read]
+            spelt(
+                connection,
+                [{"uid": "a", **row}],
+                {"year": "birth_year", "month": "birth_month", "day": "birth_day"},
+            )
+            assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [
+                read
+            ]
 
 
 def test_of_a_column_without_values_nobody_is_alike_by_chance():
     with duckdb.connect() as connection:
         rows = [{"uid": f"u{number}", "last": f"Aho{number}", "town": None} for number in range(50)]
-        compared = fields.fields_of(spelt(connection, [*rows, {"uid": "v", "last": "Aho1", "town": "Oulu"}], {"last": "family_name", "town": "town"}))
+        compared = fields.fields_of(
+            spelt(
+                connection,
+                [*rows, {"uid": "v", "last": "Aho1", "town": "Oulu"}],
+                {"last": "family_name", "town": "town"},
+            )
+        )
         assert chance.shares_of(Hashes(connection), compared).alike["town"] < 0.02
-        random = chance.of_levels(connection, Hashes(connection), compared, chance.shares_of(Hashes(connection), compared).alike)
+        random = chance.of_levels(
+            connection,
+            Hashes(connection),
+            compared,
+            chance.shares_of(Hashes(connection), compared).alike,
+        )
     place = [field.name for field in compared].index("town")
     differs = len(compared[place].levels)
-    assert random[place, differs] > compared[place].levels[-1].match, "differing is no evidence for one person"
+    assert random[place, differs] > compared[place].levels[-1].match, (
+        "differing is no evidence for one person"
+    )
 
 
 @pytest.mark.parametrize(
     ("one", "other", "level"),
-    [("I.", "B.", "differs"), ("Bo", "Bi", "differs"), ("Bo", "B.", "initial"), ("Eva", "Eve", "near"), ("Matti", "Mattu", "near")],
+    [
+        ("I.", "B.", "differs"),
+        ("Bo", "Bi", "differs"),
+        ("Bo", "B.", "initial"),
+        ("Eva", "Eve", "near"),
+        ("Matti", "Mattu", "near"),
+    ],
 )
 def test_short_first_names_are_no_slip_of_each_other(one, other, level):
     with duckdb.connect() as connection:
-        compared = fields.fields_of(spelt(connection, [{"uid": uid, "first": first, "last": "Aho"} for uid, first in (("a", one), ("b", other))], NAMES))
+        compared = fields.fields_of(
+            spelt(
+                connection,
+                [
+                    {"uid": uid, "first": first, "last": "Aho"}
+                    for uid, first in (("a", one), ("b", other))
+                ],
+                NAMES,
+            )
+        )
         given = next(field for field in compared if field.name == "given")
         number = 1 + [each.name for each in given.levels].index(level)
-        assert connection.execute(f"SELECT {given.level()} FROM linkage_records AS l JOIN linkage_records AS r ON l.id < r.id").fetchone() == (number,)
-        assert levels.patterns(connection, Hashes(connection), (given,), np.array([0]), np.array([1])).tolist() == [number]
+        assert connection.execute(
+            f"SELECT {given.level()} FROM linkage_records AS l JOIN linkage_records AS r ON l.id < r.id"
+        ).fetchone() == (number,)
+        assert levels.patterns(
+            connection, Hashes(connection), (given,), np.array([0]), np.array([1])
+        ).tolist() == [number]
 
 
 def test_households_agree_mostly_on_what_they_share():
@@ -92,7 +138,13 @@ def test_contacts_are_keys_of_their_own_where_pairs_are_dear(monkeypatch):
     monkeypatch.setattr(passes, "WORTH", 0.1)
     with duckdb.connect() as connection:
         population(1200, seed=29, copies=0.1).load(connection)
-        roles = {"uid": "key", **NAMES, "street": "street", "postcode": "postcode", "email": "email"}
+        roles = {
+            "uid": "key",
+            **NAMES,
+            "street": "street",
+            "postcode": "postcode",
+            "email": "email",
+        }
         columns = normalise.normalise(connection, "people", Roles.of(roles)).columns
         chosen = [one.name for one in passes.choose(Hashes(connection), columns)]
     assert "e-mail" in chosen
@@ -107,19 +159,27 @@ def test_contacts_are_keys_of_their_own_where_pairs_are_dear(monkeypatch):
     ],
 )
 def test_mailboxes_of_namesakes_with_other_numbers_are_two(one, other, level):
-    rows = [{"uid": uid, "first": "Matti", "last": "Aho", "mail": mail} for uid, mail in (("a", one), ("b", other))]
+    rows = [
+        {"uid": uid, "first": "Matti", "last": "Aho", "mail": mail}
+        for uid, mail in (("a", one), ("b", other))
+    ]
     with duckdb.connect() as connection:
         compared = fields.fields_of(spelt(connection, rows, {**NAMES, "mail": "email"}))
         email = next(field for field in compared if field.name == "email")
         number = 1 + [each.name for each in email.levels].index(level)
-        assert levels.patterns(connection, Hashes(connection), (email,), np.array([0]), np.array([1])).tolist() == [number]
+        assert levels.patterns(
+            connection, Hashes(connection), (email,), np.array([0]), np.array([1])
+        ).tolist() == [number]
 
 
 def test_an_identity_number_that_two_share_is_rarer_than_any_name():
     with duckdb.connect() as connection:
         spelt(
             connection,
-            [{"uid": f"u{one}", "last": f"Aho{one // 2}", "code": f"C{one // 2}"} for one in range(40)],
+            [
+                {"uid": f"u{one}", "last": f"Aho{one // 2}", "code": f"C{one // 2}"}
+                for one in range(40)
+            ],
             {"last": "family_name", "code": "identity_number"},
         )
         shares = chance.shares_of(Hashes(connection), fields.fields_of(("family", "number")))
@@ -129,5 +189,11 @@ def test_an_identity_number_that_two_share_is_rarer_than_any_name():
 @pytest.mark.parametrize("said", ["1900-01-01", "01.01.1900", "9999-12-31", "0000-00-00"])
 def test_birth_dates_that_systems_make_up_are_missing(said):
     with duckdb.connect() as connection:
-        spelt(connection, [{"uid": "a", "last": "Aho", "born": said}], {"last": "family_name", "born": "birth_date"})
-        assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [(None, None)]
+        spelt(
+            connection,
+            [{"uid": "a", "last": "Aho", "born": said}],
+            {"last": "family_name", "born": "birth_date"},
+        )
+        assert connection.execute("SELECT born, born_year FROM linkage_records").fetchall() == [
+            (None, None)
+        ]

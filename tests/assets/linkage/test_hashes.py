@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from assets.linkage.hashes import in_order, perhaps_shared
 
-HASHES = st.lists(st.sampled_from([2**64 - 1, 2**63, 2**40 + 1, 12345678901234567890, 987654321987654321, 5]), max_size=40)
+HASHES = st.lists(
+    st.sampled_from([2**64 - 1, 2**63, 2**40 + 1, 12345678901234567890, 987654321987654321, 5]),
+    max_size=40,
+)
 
 
 @given(HASHES)
@@ -18,7 +21,10 @@ def test_equal_values_stand_side_by_side(said: list[int]) -> None:
     values = np.array(said, np.uint64)
     order, begins, sizes = in_order(values)
     assert sorted(order.tolist()) == list(range(len(said)))
-    runs = [values[order[begin : begin + size]].tolist() for begin, size in zip(begins.tolist(), sizes.tolist(), strict=True)]
+    runs = [
+        values[order[begin : begin + size]].tolist()
+        for begin, size in zip(begins.tolist(), sizes.tolist(), strict=True)
+    ]
     assert all(len(set(run)) == 1 for run in runs)
     assert {run[0]: len(run) for run in runs} == Counter(said)
 

@@ -11,14 +11,30 @@ from assets.linkage.refinement import components, refine
 RECORDS = 12
 
 
-def clusters(pairs: dict[tuple[int, int], float], *, vetoed=(), code=None, source=None, count: int = RECORDS, order=None) -> list[int]:
-    rows = [(one, other, weight, False) for (one, other), weight in pairs.items()] + [(one, other, -60.0, True) for one, other in vetoed]
+def clusters(
+    pairs: dict[tuple[int, int], float],
+    *,
+    vetoed=(),
+    code=None,
+    source=None,
+    count: int = RECORDS,
+    order=None,
+) -> list[int]:
+    rows = [(one, other, weight, False) for (one, other), weight in pairs.items()] + [
+        (one, other, -60.0, True) for one, other in vetoed
+    ]
     rows = rows if order is None else [rows[place] for place in order]
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
     one, other = (np.array(column, np.int64) for column in columns[:2])
     numbers = np.full(count, -1, np.int64) if code is None else np.array(code, np.int64)
     answer = refine(
-        count, one, other, np.array(columns[2], np.float64), np.array(columns[3], np.bool_), numbers, None if source is None else np.array(source, np.int64)
+        count,
+        one,
+        other,
+        np.array(columns[2], np.float64),
+        np.array(columns[3], np.bool_),
+        numbers,
+        None if source is None else np.array(source, np.int64),
     )
     return answer.tolist()
 
@@ -50,14 +66,30 @@ def test_nobody_guesses_between_two_whom_a_veto_parts():
 
 
 def test_strength_that_a_link_must_have_can_be_more():
-    assert refine(2, np.array([0]), np.array([1]), np.array([3.0]), np.array([False]), np.full(2, -1, np.int64), strong=4.0).tolist() == [0, 1]
+    assert refine(
+        2,
+        np.array([0]),
+        np.array([1]),
+        np.array([3.0]),
+        np.array([False]),
+        np.full(2, -1, np.int64),
+        strong=4.0,
+    ).tolist() == [0, 1]
 
 
 def test_nodes_of_several_records_join_by_their_mean():
     """Three pairs between two nodes, of one and of three records: their mean decides, not their sum."""
     one, other = np.array([0, 0, 0]), np.array([1, 1, 1])
     weights = np.array([6.0, -8.0, -8.0])
-    answer = refine(2, one, other, weights, np.zeros(3, np.bool_), np.full(2, -1, np.int64), size=np.array([1.0, 3.0]))
+    answer = refine(
+        2,
+        one,
+        other,
+        weights,
+        np.zeros(3, np.bool_),
+        np.full(2, -1, np.int64),
+        size=np.array([1.0, 3.0]),
+    )
     assert answer.tolist() == [0, 1]
 
 
@@ -66,14 +98,21 @@ def test_source_tells_of_a_person_once():
 
 
 pairs_drawn = st.dictionaries(
-    st.tuples(st.integers(0, RECORDS - 1), st.integers(0, RECORDS - 1)).filter(lambda pair: pair[0] < pair[1]),
+    st.tuples(st.integers(0, RECORDS - 1), st.integers(0, RECORDS - 1)).filter(
+        lambda pair: pair[0] < pair[1]
+    ),
     st.floats(-15, 25).map(lambda weight: round(weight, 2)),
     max_size=40,
 )
 codes_drawn = st.lists(st.integers(-1, 3), min_size=RECORDS, max_size=RECORDS)
 
 
-@given(pairs_drawn, codes_drawn, st.sets(st.tuples(st.integers(0, 5), st.integers(6, 11)), max_size=4), st.randoms())
+@given(
+    pairs_drawn,
+    codes_drawn,
+    st.sets(st.tuples(st.integers(0, 5), st.integers(6, 11)), max_size=4),
+    st.randoms(),
+)
 def test_no_veto_is_broken_and_order_does_not_matter(pairs, code, vetoed, random):
     vetoed = sorted(vetoed)
     answer = clusters(pairs, vetoed=vetoed, code=code)
@@ -81,7 +120,10 @@ def test_no_veto_is_broken_and_order_does_not_matter(pairs, code, vetoed, random
         assert answer[one] <= one
         assert answer[answer[one]] == answer[one]
     for cluster in set(answer):
-        assert len({code[record] for record in range(RECORDS) if answer[record] == cluster} - {-1}) <= 1
+        assert (
+            len({code[record] for record in range(RECORDS) if answer[record] == cluster} - {-1})
+            <= 1
+        )
     assert all(answer[one] != answer[other] for one, other in vetoed)
     order = list(range(len(pairs) + len(vetoed)))
     random.shuffle(order)
@@ -90,7 +132,11 @@ def test_no_veto_is_broken_and_order_does_not_matter(pairs, code, vetoed, random
 
 @given(pairs_drawn)
 def test_components_are_what_a_walk_finds(pairs):
-    found = components(RECORDS, np.array([one for one, _ in pairs], np.int64), np.array([other for _, other in pairs], np.int64)).tolist()
+    found = components(
+        RECORDS,
+        np.array([one for one, _ in pairs], np.int64),
+        np.array([other for _, other in pairs], np.int64),
+    ).tolist()
     near = {record: {record} for record in range(RECORDS)}
     for one, other in pairs:
         whole = near[one] | near[other]

@@ -53,7 +53,15 @@ def test_what_stands_for_nothing_is_missing(connection, said):
 
 
 @pytest.mark.parametrize(
-    ("said", "told"), [("0000000000", False), ("000-00-0000", False), ("99999", False), ("00100", True), ("0401234567", True), ("sw1a1aa", True)]
+    ("said", "told"),
+    [
+        ("0000000000", False),
+        ("000-00-0000", False),
+        ("99999", False),
+        ("00100", True),
+        ("0401234567", True),
+        ("sw1a1aa", True),
+    ],
 )
 def test_one_digit_all_over_is_no_number(connection, said, told):
     assert spelt(connection, wording.VARIOUS.format("said"), said) is told

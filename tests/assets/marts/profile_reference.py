@@ -74,7 +74,11 @@ def age_band(person: Person, today: date) -> str | None:
         return None
     day, possible = date(person.birth_date.year, 1, 1), set()
     while day.year == person.birth_date.year:
-        fits = {"day": day == person.birth_date, "month": day.month == person.birth_date.month, "year": True}[person.precision]
+        fits = {
+            "day": day == person.birth_date,
+            "month": day.month == person.birth_date.month,
+            "year": True,
+        }[person.precision]
         if fits:
             possible.add(band(age(day, today)))
         day += timedelta(days=1)
@@ -88,7 +92,11 @@ def local(moment: datetime) -> date:
 def engagement(person: Person, today: date) -> str | None:
     seen = [visit for visit in person.visits if local(visit.started_at) <= today]
     recent = [visit for visit in seen if (today - local(visit.started_at)).days < 180]
-    visits, actions, clicks = len(recent), sum(one.actions for one in recent), sum(one.clicks for one in recent)
+    visits, actions, clicks = (
+        len(recent),
+        sum(one.actions for one in recent),
+        sum(one.clicks for one in recent),
+    )
     if not seen:
         return None
     if visits >= 8 or actions >= 40 or clicks >= 4:
@@ -99,21 +107,46 @@ def engagement(person: Person, today: date) -> str | None:
 
 
 def consumption(person: Person, today: date) -> dict[str, str]:
-    counted = [one for one in person.orders if one.status in ("placed", "delivered") and 0 <= (today - local(one.ordered_at)).days < 730]
+    counted = [
+        one
+        for one in person.orders
+        if one.status in ("placed", "delivered") and 0 <= (today - local(one.ordered_at)).days < 730
+    ]
     bought = [one for one in counted if one.amount > 0]
     if not bought:
         return {}
     latest = max(bought, key=lambda one: (one.ordered_at, one.number))
     days = min((today - local(one.ordered_at)).days for one in bought)
-    recency = "within 30 days" if days <= 30 else "31 to 90 days" if days <= 90 else "91 to 365 days" if days <= 365 else "over 365 days"
+    recency = (
+        "within 30 days"
+        if days <= 30
+        else "31 to 90 days"
+        if days <= 90
+        else "91 to 365 days"
+        if days <= 365
+        else "over 365 days"
+    )
     number = len(bought)
-    frequency = "1" if number == 1 else "2 to 4" if number <= 4 else "5 to 9" if number <= 9 else "10 or more"
+    frequency = (
+        "1"
+        if number == 1
+        else "2 to 4"
+        if number <= 4
+        else "5 to 9"
+        if number <= 9
+        else "10 or more"
+    )
     total = sum((one.amount for one in counted if one.currency == latest.currency), Decimal(0))
     found = {"recency": recency, "frequency": frequency}
     if latest.currency in ("EUR", "SEK") and total >= 0:
         step = 1 if latest.currency == "EUR" else 10
         limits = [100 * step, 500 * step, 2000 * step]
-        names = [f"under {limits[0]}", f"{limits[0]} to under {limits[1]}", f"{limits[1]} to under {limits[2]}", f"{limits[2]}"]
+        names = [
+            f"under {limits[0]}",
+            f"{limits[0]} to under {limits[1]}",
+            f"{limits[1]} to under {limits[2]}",
+            f"{limits[2]}",
+        ]
         name = names[sum(total >= limit for limit in limits)]
         found["amount"] = f"{name} {latest.currency}" + (" or more" if total >= limits[2] else "")
     return found
@@ -143,7 +176,9 @@ def published(sizes: dict[str, int], without: int, floor: int) -> set[str]:
     return set(sizes) - hidden
 
 
-def profiles(people: Iterable[Person], today: date, floor: int) -> tuple[set[tuple[str, str, str]], dict[tuple[str, str], int]]:
+def profiles(
+    people: Iterable[Person], today: date, floor: int
+) -> tuple[set[tuple[str, str, str]], dict[tuple[str, str], int]]:
     """What the mart tells: (registrant, attribute, value), and the size of each (attribute, value)."""
     analysed = [one for one in people if one.admitted and one.connected]
     has = {one.registrant_id: valued(one, today) for one in analysed}
@@ -152,6 +187,10 @@ def profiles(people: Iterable[Person], today: date, floor: int) -> tuple[set[tup
     for (attribute, value), size in sizes.items():
         by_attribute[f"{attribute}/{value}" if attribute == "interest" else attribute][value] = size
     told = {
-        (attribute.split("/")[0], value) for attribute, parts in by_attribute.items() for value in published(parts, len(analysed) - sum(parts.values()), floor)
+        (attribute.split("/")[0], value)
+        for attribute, parts in by_attribute.items()
+        for value in published(parts, len(analysed) - sum(parts.values()), floor)
     }
-    return {(who, *pair) for who, pairs in has.items() for pair in pairs if pair in told}, {pair: sizes[pair] for pair in told}
+    return {(who, *pair) for who, pairs in has.items() for pair in pairs if pair in told}, {
+        pair: sizes[pair] for pair in told
+    }

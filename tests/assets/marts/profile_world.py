@@ -13,7 +13,14 @@ from assets.register.building import TABLES
 from schemas.columns import duckdb_columns
 from tests.assets.marts.profile_reference import Person
 
-VALUE_TABLES = ("age_bands", "languages", "municipalities", "engagement", "consumption", "interests")
+VALUE_TABLES = (
+    "age_bands",
+    "languages",
+    "municipalities",
+    "engagement",
+    "consumption",
+    "interests",
+)
 ALL_TABLES = (*VALUE_TABLES, "segments")
 TABLE_OF = {"age_band": "age_bands", "engagement": "engagement", "interest": "interests"}
 
@@ -23,37 +30,77 @@ def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table in ("registrants", "contracts", "orders", "visits", "interests"):
-        connection.execute(f"CREATE TABLE {table} ({duckdb_columns(TABLES[table]).replace(' NOT NULL', '')})")
+        connection.execute(
+            f"CREATE TABLE {table} ({duckdb_columns(TABLES[table]).replace(' NOT NULL', '')})"
+        )
     connection.execute("CREATE TABLE admitted_analytics (registrant_id VARCHAR)")
     everyone = list(people)
     _insert(
         connection,
         "registrants (registrant_id, birth_date, birth_date_precision, language, municipality_code)",
-        [(one.registrant_id, one.birth_date, one.precision, one.language, one.municipality) for one in everyone],
+        [
+            (one.registrant_id, one.birth_date, one.precision, one.language, one.municipality)
+            for one in everyone
+        ],
     )
-    _insert(connection, "admitted_analytics", [(one.registrant_id,) for one in everyone if one.admitted])
-    _insert(connection, "contracts (registrant_id)", [(one.registrant_id,) for one in everyone if one.has_contract])
+    _insert(
+        connection, "admitted_analytics", [(one.registrant_id,) for one in everyone if one.admitted]
+    )
+    _insert(
+        connection,
+        "contracts (registrant_id)",
+        [(one.registrant_id,) for one in everyone if one.has_contract],
+    )
     _insert(
         connection,
         "visits (registrant_id, started_at, actions, contents_clicked)",
-        [(one.registrant_id, visit.started_at, visit.actions, visit.clicks) for one in everyone for visit in one.visits],
+        [
+            (one.registrant_id, visit.started_at, visit.actions, visit.clicks)
+            for one in everyone
+            for visit in one.visits
+        ],
     )
     _insert(
         connection,
         "orders (registrant_id, order_number, ordered_at, amount, currency, status)",
-        [(one.registrant_id, order.number, order.ordered_at, order.amount, order.currency, order.status) for one in everyone for order in one.orders],
+        [
+            (
+                one.registrant_id,
+                order.number,
+                order.ordered_at,
+                order.amount,
+                order.currency,
+                order.status,
+            )
+            for one in everyone
+            for order in one.orders
+        ],
     )
-    _insert(connection, "interests", [(one.registrant_id, topic, *told) for one in everyone for topic, told in one.interests.items()])
+    _insert(
+        connection,
+        "interests",
+        [
+            (one.registrant_id, topic, *told)
+            for one in everyone
+            for topic, told in one.interests.items()
+        ],
+    )
     return connection
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
     if rows:
-        connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+        connection.executemany(
+            f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows
+        )
 
 
 def told(
-    people: Iterable[Person], today: date, floor: int = 20, time_zone: str = "Europe/Helsinki", tables: Iterable[str] = ALL_TABLES
+    people: Iterable[Person],
+    today: date,
+    floor: int = 20,
+    time_zone: str = "Europe/Helsinki",
+    tables: Iterable[str] = ALL_TABLES,
 ) -> dict[str, list[dict[str, Any]]]:
     """Table -> rows, of the profiles' tables; the pseudonym is the registrant's id."""
     with register_of(people) as connection:
@@ -71,13 +118,26 @@ def told(
 
 def values(tables: dict[str, list[dict[str, Any]]]) -> set[tuple[str, str, str]]:
     """(registrant, attribute, value) of all the tables of values."""
-    return {(row["pseudonym"], row["attribute"], row["value"]) for table in VALUE_TABLES for row in tables.get(table, ())}
+    return {
+        (row["pseudonym"], row["attribute"], row["value"])
+        for table in VALUE_TABLES
+        for row in tables.get(table, ())
+    }
 
 
 def value_of(person: Person, attribute: str, today: date) -> str | None:
     """One value of one registrant, with enough others alike for it to be told."""
-    others = [Person(**{**vars(person), "registrant_id": f"{person.registrant_id}{number}"}) for number in range(2)]
-    tables = told([person, *others], today, floor=2, tables=[TABLE_OF.get(attribute, "consumption")])
-    found = {value for who, what, value in values(tables) if who == person.registrant_id and what == attribute}
+    others = [
+        Person(**{**vars(person), "registrant_id": f"{person.registrant_id}{number}"})
+        for number in range(2)
+    ]
+    tables = told(
+        [person, *others], today, floor=2, tables=[TABLE_OF.get(attribute, "consumption")]
+    )
+    found = {
+        value
+        for who, what, value in values(tables)
+        if who == person.registrant_id and what == attribute
+    }
     assert len(found) <= 1
     return found.pop() if found else None

@@ -17,8 +17,23 @@ from schemas.columns import arrow_schema
 from schemas.staged import CHANNELS, REGISTER_FLAGS, SPOKEN_OF
 
 Row = dict[str, Any]
-TITLES = ("Ostaja", "myyjä", "IT-hankintapäällikkö", "CEO", "Senior Marketing Lead", "siivooja", "kostaja", None)
-ORIGINS = ("consents:web-form", "consents:prohibition-list-dm", "consents:vtj:SUORAMARKKINOINTIKIELTO", "crm:hs_email_optout", "crm:global_bounce")
+TITLES = (
+    "Ostaja",
+    "myyjä",
+    "IT-hankintapäällikkö",
+    "CEO",
+    "Senior Marketing Lead",
+    "siivooja",
+    "kostaja",
+    None,
+)
+ORIGINS = (
+    "consents:web-form",
+    "consents:prohibition-list-dm",
+    "consents:vtj:SUORAMARKKINOINTIKIELTO",
+    "crm:hs_email_optout",
+    "crm:global_bounce",
+)
 
 
 @dataclass
@@ -31,7 +46,15 @@ class World:
         for name, model in TABLES.items():
             rows = self.tables.get(name, [])
             schema = arrow_schema(model)
-            write_parquet(home.register(name), model, [pa.Table.from_pylist([{c: row.get(c) for c in schema.names} for row in rows], schema=schema)])
+            write_parquet(
+                home.register(name),
+                model,
+                [
+                    pa.Table.from_pylist(
+                        [{c: row.get(c) for c in schema.names} for row in rows], schema=schema
+                    )
+                ],
+            )
 
 
 def birthday(rng: random.Random, today: date) -> date:
@@ -39,7 +62,9 @@ def birthday(rng: random.Random, today: date) -> date:
     if rng.random() < 0.2:
         return date(rng.choice((1996, 2008, 2012)), 2, 29)
     if rng.random() < 0.5:
-        return date(today.year - 18, today.month, min(today.day, 28)) + timedelta(days=rng.randint(-2, 2))
+        return date(today.year - 18, today.month, min(today.day, 28)) + timedelta(
+            days=rng.randint(-2, 2)
+        )
     return date(rng.randint(1930, 2020), rng.randint(1, 12), rng.randint(1, 28))
 
 
@@ -63,7 +88,14 @@ def a_registrant(rng: random.Random, number: int, today: date) -> Row:
         "identity_code": rng.choice((None, None, "290208A900A", "010180-999X")),
         "customer_number": rng.choice((None, None, f"C{number}")),
         # A few addresses and numbers are shared.
-        "email": rng.choice((None, f"N{number}@Example.fi", f"n{number}@example.fi", f"shared{number % 7}@example.fi")),
+        "email": rng.choice(
+            (
+                None,
+                f"N{number}@Example.fi",
+                f"n{number}@example.fi",
+                f"shared{number % 7}@example.fi",
+            )
+        ),
         "phone": rng.choice((None, f"+35840{number:07}", f"+35850{number % 7:07}")),
         "street": rng.choice((None, f"Katu {number}")),
         "postcode": "00100",
@@ -126,7 +158,15 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
             "contents_seen": 0, "contents_clicked": 0,
         })  # fmt: skip
     if rng.random() < 0.2:
-        tables["credit_reports"].append({**whose, "purpose_code": "1", "credit_class": "A", "scale": "x", "reported_at": a_moment(rng, today)})
+        tables["credit_reports"].append(
+            {
+                **whose,
+                "purpose_code": "1",
+                "credit_class": "A",
+                "scale": "x",
+                "reported_at": a_moment(rng, today),
+            }
+        )
     if rng.random() < 0.1:
         tables["credit_marks"].append({**whose, "remark_id": f"M{one['registrant_id']}"})
 
@@ -135,7 +175,9 @@ def _words(rng: random.Random, one: Row, today: date, log: list[Row]) -> None:
     for nth in range(rng.choice((0, 1, 1, 2, 3, 5))):
         choice = rng.choice((*STATUSES, "granted", "granted", "granted", "lifted"))
         origin = rng.choice(ORIGINS if choice == "prohibited" else ORIGINS[:1])
-        about = rng.choice(("direct_marketing", "direct_marketing", "targeted_advertising", *SPOKEN_OF))
+        about = rng.choice(
+            ("direct_marketing", "direct_marketing", "targeted_advertising", *SPOKEN_OF)
+        )
         if choice == "prohibited" and rng.random() < 0.2:
             about, origin = rng.choice(REGISTER_FLAGS), "population_register:FLAG"
         log.append({

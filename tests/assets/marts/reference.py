@@ -57,14 +57,23 @@ def latest_birth(row: Row) -> date | None:
 
 
 def in_force(contract: Row, today: date) -> bool:
-    return contract["status"] == "active" and contract["starts_on"] <= today and (contract["ends_on"] is None or contract["ends_on"] >= today)
+    return (
+        contract["status"] == "active"
+        and contract["starts_on"] <= today
+        and (contract["ends_on"] is None or contract["ends_on"] >= today)
+    )
 
 
-def heard(person: Person, choice: str, purposes: set[str], channels: set[str] | None = None) -> list[Row]:
+def heard(
+    person: Person, choice: str, purposes: set[str], channels: set[str] | None = None
+) -> list[Row]:
     return [
         word
         for word in person.words
-        if word["holds"] and word["choice"] == choice and word["purpose"] in purposes and (channels is None or word["channel"] in channels)
+        if word["holds"]
+        and word["choice"] == choice
+        and word["purpose"] in purposes
+        and (channels is None or word["channel"] in channels)
     ]
 
 
@@ -72,55 +81,83 @@ def consents(person: Person, purpose: str, channel: str) -> list[Row]:
     if purpose == "direct_marketing":
         return heard(person, "granted", {purpose}, {channel, "all"})
     if purpose == "targeted_advertising":
-        return heard(person, "granted", {purpose}, {"web", "all", "email"} if channel == "email" else {"web", "all", "phone", "sms"})
+        return heard(
+            person,
+            "granted",
+            {purpose},
+            {"web", "all", "email"} if channel == "email" else {"web", "all", "phone", "sms"},
+        )
     return []
 
 
 def allowed(person: Person, purpose: str, channel: str, policy: Policy, today: date) -> bool:
     """Whether the registrant may be in the purpose's mart, on the channel."""
-    return may_come_in(person, purpose, channel, policy, today) and not must_stay_out(person, purpose, channel, policy, today)
+    return may_come_in(person, purpose, channel, policy, today) and not must_stay_out(
+        person, purpose, channel, policy, today
+    )
 
 
 def may_come_in(person: Person, purpose: str, channel: str, policy: Policy, today: date) -> bool:  # noqa: PLR0911  (a case a line)
     row, bases = person.row, policy.purposes[purpose].bases
     contract_now = any(in_force(one, today) for one in person.contracts)
-    related = bool(row["customer_number"] or row["email"] or row["phone"] or person.contracts or person.orders)
+    related = bool(
+        row["customer_number"] or row["email"] or row["phone"] or person.contracts or person.orders
+    )
     if purpose == "contracts":
         return "contract" in bases and bool(person.contracts)
     if purpose == "legal_claims":
         return "legitimate_interest" in bases and bool(person.contracts or person.orders)
     if purpose == "credit_decision":
-        return bool(person.credit) and ("legitimate_interest" in bases or ("contract" in bases and contract_now))
+        return bool(person.credit) and (
+            "legitimate_interest" in bases or ("contract" in bases and contract_now)
+        )
     if purpose in ("customer_care", "products_and_services", "analytics"):
         by_contract = "contract" in bases and contract_now and purpose != "analytics"
-        return by_contract or ("legitimate_interest" in bases and (related or (purpose != "customer_care" and bool(person.visits))))
+        return by_contract or (
+            "legitimate_interest" in bases
+            and (related or (purpose != "customer_care" and bool(person.visits)))
+        )
     if "consent" in bases and consents(person, purpose, channel):
         return True
     if purpose == "targeted_advertising" or "legitimate_interest" not in bases:
         return False
-    return marketed_without_consent(person, channel, contract_now=contract_now, related=related, policy=policy, today=today)
+    return marketed_without_consent(
+        person, channel, contract_now=contract_now, related=related, policy=policy, today=today
+    )
 
 
-def marketed_without_consent(person: Person, channel: str, *, contract_now: bool, related: bool, policy: Policy, today: date) -> bool:
+def marketed_without_consent(
+    person: Person, channel: str, *, contract_now: bool, related: bool, policy: Policy, today: date
+) -> bool:
     row = person.row
     if row["company_name"]:
         if not (row["given_names"] or row["family_name"] or row["call_name"]):
             return True
         words = (row["job_title"] or "").lower().replace("-", " ").split()
-        return any(word.startswith(duty) for word in words for duty in policy.purposes["direct_marketing"].duties)
+        return any(
+            word.startswith(duty)
+            for word in words
+            for duty in policy.purposes["direct_marketing"].duties
+        )
     if channel in ("phone", "post"):
         return related
     recent = [
         one
         for one in person.orders
-        if one["status"] in ("placed", "delivered") and day_of(one["ordered_at"]) <= today < years_later(day_of(one["ordered_at"]), 3)
+        if one["status"] in ("placed", "delivered")
+        and day_of(one["ordered_at"]) <= today < years_later(day_of(one["ordered_at"]), 3)
     ]
-    return person.sources[channel if channel == "email" else "phone"] == "crm" and bool(contract_now or recent)
+    return person.sources[channel if channel == "email" else "phone"] == "crm" and bool(
+        contract_now or recent
+    )
 
 
 def must_stay_out(person: Person, purpose: str, channel: str, policy: Policy, today: date) -> bool:  # noqa: PLR0911  (a case a line)
     row = person.row
-    if heard(person, "restricted", {word["purpose"] for word in person.words}) and purpose != "legal_claims":
+    if (
+        heard(person, "restricted", {word["purpose"] for word in person.words})
+        and purpose != "legal_claims"
+    ):
         return True
     if purpose in ("contracts", "legal_claims"):
         return False
@@ -129,15 +166,21 @@ def must_stay_out(person: Person, purpose: str, channel: str, policy: Policy, to
         return True
     if row["protected"] and (marketed or purpose in ("analytics", "products_and_services")):
         return True
-    if policy.purposes[purpose].minimum_age and too_young(person, purpose, policy.purposes[purpose].minimum_age, today):
+    if policy.purposes[purpose].minimum_age and too_young(
+        person, purpose, policy.purposes[purpose].minimum_age, today
+    ):
         return True
-    if purpose in ("analytics", "targeted_advertising") and heard(person, "review_requested", {word["purpose"] for word in person.words}):
+    if purpose in ("analytics", "targeted_advertising") and heard(
+        person, "review_requested", {word["purpose"] for word in person.words}
+    ):
         return True
     if marketed and not row[{"email": "email", "post": "street"}.get(channel, "phone")]:
         return True
     if marketed and forbidden_by_flag(person, purpose, channel):
         return True
-    if purpose in ("customer_care", "credit_decision") and any(in_force(one, today) for one in person.contracts):
+    if purpose in ("customer_care", "credit_decision") and any(
+        in_force(one, today) for one in person.contracts
+    ):
         return False
     return refused(person, purpose, channel)
 
@@ -146,7 +189,9 @@ def too_young(person: Person, purpose: str, age: int, today: date) -> bool:
     born = latest_birth(person.row)
     if born:
         return years_later(born, age) > today
-    if person.row["company_name"] or any(one["status"] != "cancelled" for one in (*person.contracts, *person.orders)):
+    if person.row["company_name"] or any(
+        one["status"] != "cancelled" for one in (*person.contracts, *person.orders)
+    ):
         return False
     if purpose == "analytics":
         given = heard(person, "granted", {"analytics", "profiling"})
@@ -159,7 +204,11 @@ def forbidden_by_flag(person: Person, purpose: str, channel: str) -> bool:
     registered = person.sources["address"] == "population_register"
     if purpose == "targeted_advertising":
         return bool(heard(person, "prohibited", {"contact_disclosure"}))
-    return channel == "post" and registered and bool(heard(person, "prohibited", {"contact_disclosure", "customer_register_update"}))
+    return (
+        channel == "post"
+        and registered
+        and bool(heard(person, "prohibited", {"contact_disclosure", "customer_register_update"}))
+    )
 
 
 def refused(person: Person, purpose: str, channel: str) -> bool:
@@ -170,10 +219,15 @@ def refused(person: Person, purpose: str, channel: str) -> bool:
         if purpose != "targeted_advertising":
             about.add("legitimate_interest")
         if purpose == "direct_marketing":
-            if heard(person, choice, {purpose}, {channel, "all"}) or heard(person, choice, {"legitimate_interest"}):
+            if heard(person, choice, {purpose}, {channel, "all"}) or heard(
+                person, choice, {"legitimate_interest"}
+            ):
                 return True
         elif heard(person, choice, about):
             return True
     if purpose == "targeted_advertising":
-        return bool(heard(person, "prohibited", {"direct_marketing"}, {"all", "web"}) or heard(person, "objected", {"direct_marketing"}, {"all", "web"}))
+        return bool(
+            heard(person, "prohibited", {"direct_marketing"}, {"all", "web"})
+            or heard(person, "objected", {"direct_marketing"}, {"all", "web"})
+        )
     return purpose == "analytics" and bool(heard(person, "objected", {"direct_marketing"}, {"all"}))

@@ -26,7 +26,14 @@ from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
 
 POLICY = load_policy()
-DAYS = [date(2026, 11, 20), date(2026, 2, 28), date(2026, 3, 1), date(2028, 2, 29), date(2019, 6, 27), date(2040, 1, 1)]
+DAYS = [
+    date(2026, 11, 20),
+    date(2026, 2, 28),
+    date(2026, 3, 1),
+    date(2028, 2, 29),
+    date(2019, 6, 27),
+    date(2040, 1, 1),
+]
 
 
 def published(home: Home, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -43,7 +50,9 @@ def published(home: Home, today: date) -> dict[str, dict[str, list[dict[str, Any
                 read = connection.execute(f"SELECT * FROM {table_name(model)}")
                 names = [column[0] for column in read.description]
                 assert names == arrow_schema(model).names
-                found[purpose][table_name(model)] = [dict(zip(names, row, strict=True)) for row in read.fetchall()]
+                found[purpose][table_name(model)] = [
+                    dict(zip(names, row, strict=True)) for row in read.fetchall()
+                ]
     return found
 
 
@@ -54,7 +63,13 @@ def people(world: World) -> dict[str, Person]:
             grouped[row["registrant_id"]].append(row)
         return grouped
 
-    contracts, orders, visits, words, told = of("contracts"), of("orders"), of("visits"), of("choice_log"), of("provenance")
+    contracts, orders, visits, words, told = (
+        of("contracts"),
+        of("orders"),
+        of("visits"),
+        of("choice_log"),
+        of("provenance"),
+    )
     reports, remarks = of("credit_reports"), of("credit_marks")
     return {
         one["registrant_id"]: Person(
@@ -70,8 +85,12 @@ def people(world: World) -> dict[str, Person]:
     }
 
 
-def admitted(everyone: dict[str, Person], purpose: str, channel: str, policy: Policy, today: date) -> set[str]:
-    return {one for one, person in everyone.items() if allowed(person, purpose, channel, policy, today)}
+def admitted(
+    everyone: dict[str, Person], purpose: str, channel: str, policy: Policy, today: date
+) -> set[str]:
+    return {
+        one for one, person in everyone.items() if allowed(person, purpose, channel, policy, today)
+    }
 
 
 def ids(rows: list[dict[str, Any]]) -> set[str]:
@@ -89,14 +108,22 @@ def without_bases(**removed: str) -> Policy:
 POLICIES = [
     POLICY,
     without_bases(direct_marketing="legitimate_interest", customer_care="contract"),
-    without_bases(products_and_services="legitimate_interest", customer_care="legitimate_interest", credit_decision="legitimate_interest"),
+    without_bases(
+        products_and_services="legitimate_interest",
+        customer_care="legitimate_interest",
+        credit_decision="legitimate_interest",
+    ),
 ]
 
 
 # A world is one seed: there is nothing to shrink.
 @settings(max_examples=10, deadline=None, phases=[Phase.generate])
-@given(seed=st.integers(0, 2**32), today=st.sampled_from(DAYS), which=st.integers(0, len(POLICIES) - 1))
-def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(tmp_path_factory: pytest.TempPathFactory, seed: int, today: date, which: int) -> None:
+@given(
+    seed=st.integers(0, 2**32), today=st.sampled_from(DAYS), which=st.integers(0, len(POLICIES) - 1)
+)
+def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, today: date, which: int
+) -> None:
     policy = POLICIES[which]
     home = Home(tmp_path_factory.mktemp("home"), policy)
     home.create()
@@ -116,26 +143,40 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(tmp_path_factory: p
     assert ids(found["credit_decision"]["registrants"]) == may("credit_decision")
     for purpose in ("contracts", "customer_care", "legal_claims"):
         for table, number in (("contracts", "contract_number"), ("orders", "order_number")):
-            assert {row[number] for row in found[purpose][table]} == {row[number] for row in rows[table] if row["registrant_id"] in may(purpose)}
-    assert ids(found["credit_decision"]["credit_reports"]) | ids(found["credit_decision"]["credit_marks"]) == may("credit_decision")
+            assert {row[number] for row in found[purpose][table]} == {
+                row[number] for row in rows[table] if row["registrant_id"] in may(purpose)
+            }
+    assert ids(found["credit_decision"]["credit_reports"]) | ids(
+        found["credit_decision"]["credit_marks"]
+    ) == may("credit_decision")
     for table in ("contracts", "orders", "visits"):
         mine = [row for row in rows[table] if row["registrant_id"] in may("products_and_services")]
         assert len(found["products_and_services"][table]) == len(mine)
-        assert len({row["pseudonym"] for row in found["products_and_services"][table]}) == len(ids(mine))
+        assert len({row["pseudonym"] for row in found["products_and_services"][table]}) == len(
+            ids(mine)
+        )
     assert len(found["products_and_services"]["customers"]) == len(may("products_and_services"))
-    assert len(found["analytics"]["visits"]) == len([row for row in rows["visits"] if row["registrant_id"] in may("analytics")])
+    assert len(found["analytics"]["visits"]) == len(
+        [row for row in rows["visits"] if row["registrant_id"] in may("analytics")]
+    )
     for channel, kind in (("email", "emails"), ("phone", "phones")):
         let_in = may("targeted_advertising", channel)
         by_value = defaultdict(set)
         for row in rows["contact_points"]:
             if row["kind"] == channel:
                 by_value[row["match_key"]].add(row["registrant_id"])
-        expected = {hashlib.sha256(value.encode()).hexdigest() for value, reached in by_value.items() if reached <= let_in}
+        expected = {
+            hashlib.sha256(value.encode()).hexdigest()
+            for value, reached in by_value.items()
+            if reached <= let_in
+        }
         assert {row[f"{channel}_sha256"] for row in found["targeted_advertising"][kind]} == expected
 
 
 @pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, World, dict[str, dict[str, list[dict[str, Any]]]]]:
+def large(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Home, World, dict[str, dict[str, list[dict[str, Any]]]]]:
     """A register large enough that every rule speaks of somebody."""
     home = Home(tmp_path_factory.mktemp("home"))
     home.create()
@@ -145,7 +186,13 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, World, dict[s
 
 
 def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    yield from (str(value).lower() for rows in tables.values() for row in rows for value in row.values() if value is not None)
+    yield from (
+        str(value).lower()
+        for rows in tables.values()
+        for row in rows
+        for value in row.values()
+        if value is not None
+    )
 
 
 def test_every_rule_has_a_predicate_and_speaks_of_somebody(large: tuple[Home, World, Any]) -> None:
@@ -158,25 +205,46 @@ def test_each_mart_admits_some_and_not_all(large: tuple[Home, World, Any]) -> No
     everyone = people(large[1])
     for purpose in MARTS:
         for channel in channels(purpose):
-            assert 0 < len(admitted(everyone, purpose, channel, POLICY, DAYS[0])) < len(everyone), (purpose, channel)
+            assert 0 < len(admitted(everyone, purpose, channel, POLICY, DAYS[0])) < len(everyone), (
+                purpose,
+                channel,
+            )
 
 
-def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(large: tuple[Home, World, Any]) -> None:
+def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
+    large: tuple[Home, World, Any],
+) -> None:
     found = large[2]
     seen = [
-        {row["pseudonym"] for rows in found[purpose].values() for row in rows if row.get("pseudonym")} for purpose in ("analytics", "products_and_services")
+        {
+            row["pseudonym"]
+            for rows in found[purpose].values()
+            for row in rows
+            if row.get("pseudonym")
+        }
+        for purpose in ("analytics", "products_and_services")
     ]
     assert all(seen)
     assert seen[0].isdisjoint(seen[1])
 
 
 @pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
-def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(large: tuple[Home, World, Any], purpose: str) -> None:
+def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(
+    large: tuple[Home, World, Any], purpose: str
+) -> None:
     told = set(texts(large[2][purpose]))
     for one in large[1].tables["registrants"]:
-        secret = {str(one[name]).lower() for name in ("registrant_id", "customer_number", "email", "phone", "street") if one[name]}
+        secret = {
+            str(one[name]).lower()
+            for name in ("registrant_id", "customer_number", "email", "phone", "street")
+            if one[name]
+        }
         assert told.isdisjoint(secret)
-    numbers = {row[number].lower() for table, number in (("contracts", "contract_number"), ("orders", "order_number")) for row in large[1].tables[table]}
+    numbers = {
+        row[number].lower()
+        for table, number in (("contracts", "contract_number"), ("orders", "order_number"))
+        for row in large[1].tables[table]
+    }
     assert told.isdisjoint(numbers)
 
 
@@ -199,7 +267,12 @@ def test_no_location_of_the_protected_is_anywhere(large: tuple[Home, World, Any]
     protected = {one["registrant_id"] for one in large[1].tables["registrants"] if one["protected"]}
     for tables in large[2].values():
         for rows in tables.values():
-            assert not [row for row in rows if row.get("registrant_id") in protected and (row.get("street") or row.get("town") or row.get("postcode"))]
+            assert not [
+                row
+                for row in rows
+                if row.get("registrant_id") in protected
+                and (row.get("street") or row.get("town") or row.get("postcode"))
+            ]
 
 
 def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
@@ -215,5 +288,10 @@ def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
 
 def _counts(home: Home, purpose: str) -> dict[str, int]:
     with duckdb.connect(str(marts.candidate_path(home, purpose)), read_only=True) as connection:
-        names = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}  # type: ignore[index]
+        names = [
+            row[0]
+            for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+        ]
+        return {
+            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
+        }  # type: ignore[index]

@@ -23,8 +23,37 @@ from tests.assets.sources.population_register_messages import code, part, person
 from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
 
 # Unlike enough that nobody is taken for another.
-FAMILIES = ("Aaltonen", "Bergström", "Cederberg", "Dahl", "Eerola", "Forsman", "Grönroos", "Hakala", "Iivonen", "Jokinen", "Karppi", "Lund", "Mäkelä", "Niemi")
-FAMILIES += ("Oksanen", "Penttilä", "Qvist", "Rantanen", "Salo", "Tuominen", "Uusitalo", "Virta", "Wirtanen", "Ylönen", "Zetterberg", "Ågren", "Östman")
+FAMILIES = (
+    "Aaltonen",
+    "Bergström",
+    "Cederberg",
+    "Dahl",
+    "Eerola",
+    "Forsman",
+    "Grönroos",
+    "Hakala",
+    "Iivonen",
+    "Jokinen",
+    "Karppi",
+    "Lund",
+    "Mäkelä",
+    "Niemi",
+)
+FAMILIES += (
+    "Oksanen",
+    "Penttilä",
+    "Qvist",
+    "Rantanen",
+    "Salo",
+    "Tuominen",
+    "Uusitalo",
+    "Virta",
+    "Wirtanen",
+    "Ylönen",
+    "Zetterberg",
+    "Ågren",
+    "Östman",
+)
 Event = dict[str, str]
 
 
@@ -47,14 +76,22 @@ def contact(number: str, **fields: str) -> Event:
     }  # fmt: skip
 
 
-def event(number: str, status: str = "granted", channel: str = "email", at: str = "2026-10-03T08:00:00Z", **fields: str) -> Event:
+def event(
+    number: str,
+    status: str = "granted",
+    channel: str = "email",
+    at: str = "2026-10-03T08:00:00Z",
+    **fields: str,
+) -> Event:
     return {
         "event_ts": at, "subject_key_type": "contact_id", "subject_key": number, "purpose": "direct_marketing", "channel": channel, "status": status,
         "source": "web-form", "evidence": "", "text_version": "1", "language": "fi", **fields,
     }  # fmt: skip
 
 
-def deliver_all(home: Home, contacts: list[Event], events: list[Event], day: str = "2026-11-18") -> None:
+def deliver_all(
+    home: Home, contacts: list[Event], events: list[Event], day: str = "2026-11-18"
+) -> None:
     put(home, "crm", day, "contacts", csv(contacts), len(contacts))
     if events:
         put(home, "consents", day, "consent_log", csv(events), len(events))
@@ -67,7 +104,11 @@ def reached(home: Home, table: str = "by_email", mart: str = "direct_marketing")
 
 
 def of(home: Home, given_names: str) -> str:
-    return str(rows(home, f"SELECT registrant_id FROM registrants WHERE given_names = '{given_names}'")[0]["registrant_id"])
+    return str(
+        rows(home, f"SELECT registrant_id FROM registrants WHERE given_names = '{given_names}'")[0][
+            "registrant_id"
+        ]
+    )
 
 
 HISTORIES: dict[str, tuple[list[Event], bool]] = {
@@ -102,7 +143,11 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     home = Home(tmp_path_factory.mktemp("histories"))
     home.create()
     contacts = [contact(str(number)) for number, _ in enumerate(HISTORIES)]
-    events = [{**one, "subject_key": str(number)} for number, (words, _) in enumerate(HISTORIES.values()) for one in words]
+    events = [
+        {**one, "subject_key": str(number)}
+        for number, (words, _) in enumerate(HISTORIES.values())
+        for one in words
+    ]
     deliver_all(home, contacts, events)
     refresh(home)
     return reached(home)
@@ -113,31 +158,63 @@ def test_a_history_of_consents_ends_in_or_out(histories: set[str], name: str) ->
     assert (f"Nimi{list(HISTORIES).index(name)}" in histories) is HISTORIES[name][1]
 
 
-def test_a_refusal_for_a_shared_address_concerns_both_and_a_grant_for_it_neither(home: Home) -> None:
+def test_a_refusal_for_a_shared_address_concerns_both_and_a_grant_for_it_neither(
+    home: Home,
+) -> None:
     shared = {"subject_key_type": "email", "subject_key": "yhteinen@example.fi"}
-    deliver_all(home, [contact("1", Email="yhteinen@example.fi"), contact("2", Email="yhteinen@example.fi")], [event("", **shared)])
+    deliver_all(
+        home,
+        [contact("1", Email="yhteinen@example.fi"), contact("2", Email="yhteinen@example.fi")],
+        [event("", **shared)],
+    )
     refresh(home)
     assert reached(home) == set()
-    put(home, "consents", "2026-11-19", "consent_log", csv([event("1"), event("2", at="2026-10-03T09:00:00Z")]), 2)
+    put(
+        home,
+        "consents",
+        "2026-11-19",
+        "consent_log",
+        csv([event("1"), event("2", at="2026-10-03T09:00:00Z")]),
+        2,
+    )
     refresh(home)
     assert reached(home) == {"Nimi1", "Nimi2"}
-    put(home, "consents", "2026-11-20", "consent_log", csv([event("", "withdrawn", at="2026-11-01T09:00:00Z", **shared)]), 1)
+    put(
+        home,
+        "consents",
+        "2026-11-20",
+        "consent_log",
+        csv([event("", "withdrawn", at="2026-11-01T09:00:00Z", **shared)]),
+        1,
+    )
     refresh(home)
     assert reached(home) == set()
 
 
 def test_a_refusal_for_a_former_address_still_concerns_its_registrant(home: Home) -> None:
-    deliver_all(home, [contact("1", Email="vanha@example.fi")], [event("1"), event("", "prohibited", subject_key_type="email", subject_key="vanha@example.fi")])
+    deliver_all(
+        home,
+        [contact("1", Email="vanha@example.fi")],
+        [
+            event("1"),
+            event("", "prohibited", subject_key_type="email", subject_key="vanha@example.fi"),
+        ],
+    )
     put(home, "crm", "2026-11-19", "contacts", csv([contact("1", Email="uusi@example.fi")]), 1)
     refresh(home)
-    assert rows(home, "SELECT email FROM registrants WHERE given_names = 'Nimi1'") == [{"email": "uusi@example.fi"}]
+    assert rows(home, "SELECT email FROM registrants WHERE given_names = 'Nimi1'") == [
+        {"email": "uusi@example.fi"}
+    ]
     assert reached(home) == set()
 
 
 def test_a_company_s_address_is_open_and_a_named_contact_only_by_their_duties(home: Home) -> None:
     company = {"Associated_Company": "Esimerkki Oy", "Date_of_birth": ""}
     unnamed = contact("1", First_Name="", Last_Name="", **company)
-    titled = [contact(str(number), Job_Title=title, **company) for number, title in enumerate(("Hankintajohtaja", "CEO", "Siivooja", ""), 2)]
+    titled = [
+        contact(str(number), Job_Title=title, **company)
+        for number, title in enumerate(("Hankintajohtaja", "CEO", "Siivooja", ""), 2)
+    ]
     deliver_all(home, [unnamed, *titled], [])
     refresh(home)
     assert reached(home) == {None, "Nimi2", "Nimi3"}
@@ -145,15 +222,31 @@ def test_a_company_s_address_is_open_and_a_named_contact_only_by_their_duties(ho
 
 def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(home: Home) -> None:
     born = {"1": "2008-11-20", "2": "2008-11-21", "3": "", "4": ""}
-    deliver_all(home, [contact(number, Date_of_birth=day, Phone_Number=f"040123456{number}") for number, day in born.items()], [event(one) for one in "123"])
+    deliver_all(
+        home,
+        [
+            contact(number, Date_of_birth=day, Phone_Number=f"040123456{number}")
+            for number, day in born.items()
+        ],
+        [event(one) for one in "123"],
+    )
     refresh(home)
     assert reached(home) == {"Nimi1", "Nimi3"}
     assert "Nimi4" not in reached(home, "by_phone")
 
 
-@pytest.mark.parametrize(("today", "expected"), [(date(2026, 2, 28), False), (date(2026, 3, 1), True)])
-def test_who_is_born_on_29_february_is_of_age_on_1_march(home: Home, today: date, *, expected: bool) -> None:
-    deliver_all(home, [contact("1", Date_of_birth="2008-02-29")], [event("1", at="2026-02-01T08:00:00Z")], day="2026-02-20")
+@pytest.mark.parametrize(
+    ("today", "expected"), [(date(2026, 2, 28), False), (date(2026, 3, 1), True)]
+)
+def test_who_is_born_on_29_february_is_of_age_on_1_march(
+    home: Home, today: date, *, expected: bool
+) -> None:
+    deliver_all(
+        home,
+        [contact("1", Date_of_birth="2008-02-29")],
+        [event("1", at="2026-02-01T08:00:00Z")],
+        day="2026-02-20",
+    )
     refresh(home, today)
     assert bool(reached(home)) is expected
 
@@ -169,7 +262,15 @@ def test_what_is_decided_for_a_past_day_does_not_know_the_grants_since(home: Hom
 def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) -> None:
     maija = code("010190-900")
     basic_data(home, "2026-11-17", [person(maija, part("SUORAMARKKINOINTIKIELTO"))])
-    events = [event("", at="2026-11-18T08:00:00Z", channel="all", subject_key_type="henkilotunnus", subject_key=maija)]
+    events = [
+        event(
+            "",
+            at="2026-11-18T08:00:00Z",
+            channel="all",
+            subject_key_type="henkilotunnus",
+            subject_key=maija,
+        )
+    ]
     deliver_all(home, [contact("1", Customer_number="C1")], [*events, event("1", channel="all")])
     contract = {
         "contract_number": "S1", "contact_id": "1", "customer_number": "C1", "identity_code": maija, "product": "sähkö", "status": "active",
@@ -178,7 +279,11 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) 
     put(home, "crm", "2026-11-18", "contracts", csv([contract]), 1)
     refresh(home)
     assert reached(home) == set()
-    told = {rule.code for decision in why(home, of(home, "Nimi1"), "direct_marketing") for rule in decision.rules}
+    told = {
+        rule.code
+        for decision in why(home, of(home, "Nimi1"), "direct_marketing")
+        for rule in decision.rules
+    }
     assert "ADM-REGISTER-PROHIBITION" in told
 
 
@@ -187,23 +292,50 @@ def test_the_restricted_are_in_legal_claims_alone(home: Home) -> None:
         "order_number": "T1", "contact_id": "1", "customer_number": "", "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
-    deliver_all(home, [contact("1")], [event("1"), event("1", "restricted", "all", purpose="direct_marketing")])
+    deliver_all(
+        home,
+        [contact("1")],
+        [event("1"), event("1", "restricted", "all", purpose="direct_marketing")],
+    )
     put(home, "crm", "2026-11-18", "orders", csv([order]), 1)
     refresh(home, TODAY, "legal_claims", "customer_care", "products_and_services", "analytics")
     assert reached(home, "registrants", "legal_claims") == {"Nimi1"}
     assert reached(home, "registrants", "customer_care") == set()
     for purpose in ("products_and_services", "analytics"):
         with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
-            assert connection.execute("SELECT sum(estimated_size) FROM duckdb_tables() WHERE table_name <> 'about'").fetchone() == (0,)
+            assert connection.execute(
+                "SELECT sum(estimated_size) FROM duckdb_tables() WHERE table_name <> 'about'"
+            ).fetchone() == (0,)
 
 
 def test_the_log_keeps_every_word_with_its_proof(home: Home) -> None:
-    deliver_all(home, [contact("1")], [event("1"), event("1", "withdrawn", at="2026-10-04T08:00:00Z", text_version="2")])
+    deliver_all(
+        home,
+        [contact("1")],
+        [event("1"), event("1", "withdrawn", at="2026-10-04T08:00:00Z", text_version="2")],
+    )
     refresh(home)
-    kept = rows(home, "SELECT choice, text_version, language, channel, origin, holds FROM choice_log ORDER BY said_at")
+    kept = rows(
+        home,
+        "SELECT choice, text_version, language, channel, origin, holds FROM choice_log ORDER BY said_at",
+    )
     assert kept == [
-        {"choice": "granted", "text_version": "1", "language": "fi", "channel": "email", "origin": "consents:web-form", "holds": False},
-        {"choice": "withdrawn", "text_version": "2", "language": "fi", "channel": "email", "origin": "consents:web-form", "holds": True},
+        {
+            "choice": "granted",
+            "text_version": "1",
+            "language": "fi",
+            "channel": "email",
+            "origin": "consents:web-form",
+            "holds": False,
+        },
+        {
+            "choice": "withdrawn",
+            "text_version": "2",
+            "language": "fi",
+            "channel": "email",
+            "origin": "consents:web-form",
+            "holds": True,
+        },
     ]
 
 
@@ -216,11 +348,22 @@ class TestWithdrawal:
         take_in(home)
         refresh(home)
         assert reached(home) == {"Nimi2"}
-        assert rows(home, "SELECT choice, origin FROM choice_log WHERE choice = 'withdrawn'") == [{"choice": "withdrawn", "origin": "consents:self-service"}]
+        assert rows(home, "SELECT choice, origin FROM choice_log WHERE choice = 'withdrawn'") == [
+            {"choice": "withdrawn", "origin": "consents:self-service"}
+        ]
         assert digest
 
-    @pytest.mark.parametrize(("given", "meant"), [("N1@Example.fi", "email:n1@example.fi"), ("1", "contact_id:1"), ("040 123 4567", "phone:+358401234567")])
-    def test_an_identifier_is_recognised_by_whom_it_is_of(self, home: Home, given: str, meant: str) -> None:
+    @pytest.mark.parametrize(
+        ("given", "meant"),
+        [
+            ("N1@Example.fi", "email:n1@example.fi"),
+            ("1", "contact_id:1"),
+            ("040 123 4567", "phone:+358401234567"),
+        ],
+    )
+    def test_an_identifier_is_recognised_by_whom_it_is_of(
+        self, home: Home, given: str, meant: str
+    ) -> None:
         deliver_all(home, [contact("1")], [])
         refresh(home)
         assert recognise(home, given) == meant
@@ -229,17 +372,29 @@ class TestWithdrawal:
 
 class TestWhy:
     def test_it_tells_each_rule_with_basis_source_and_day_and_no_value(self, home: Home) -> None:
-        deliver_all(home, [contact("1"), contact("2")], [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")])
+        deliver_all(
+            home,
+            [contact("1"), contact("2")],
+            [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")],
+        )
         refresh(home)
         email = why(home, of(home, "Nimi1"), "direct_marketing")[0]
         assert (email.channel, email.admitted) == ("email", False)
-        told = {(rule.code, rule.effect, rule.basis, rule.source, str(rule.since)) for rule in email.rules}
-        assert told == {("ADM-CONSENT", "in", "consent", "consents", "2026-10-03"), ("ADM-PROHIBITED", "out", None, "consents", "2026-10-10")}
+        told = {
+            (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
+            for rule in email.rules
+        }
+        assert told == {
+            ("ADM-CONSENT", "in", "consent", "consents", "2026-10-03"),
+            ("ADM-PROHIBITED", "out", None, "consents", "2026-10-10"),
+        }
 
     def test_it_says_when_nothing_lets_in(self, home: Home) -> None:
         deliver_all(home, [contact("1")], [])
         refresh(home)
-        assert [rule.code for rule in why(home, of(home, "Nimi1"), "credit_decision")[0].rules] == [NOTHING_LETS_IN]
+        assert [rule.code for rule in why(home, of(home, "Nimi1"), "credit_decision")[0].rules] == [
+            NOTHING_LETS_IN
+        ]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
     def test_an_id_that_is_none_is_refused(self, home: Home, unknown: str) -> None:
@@ -249,43 +404,89 @@ class TestWhy:
 
 class TestExport:
     def accepting(self, home: Home, **change: object) -> Home:
-        recipients = {**home.policy.recipients, "marketing_automation": home.policy.recipients["marketing_automation"].model_copy(update=change)}
+        recipients = {
+            **home.policy.recipients,
+            "marketing_automation": home.policy.recipients["marketing_automation"].model_copy(
+                update=change
+            ),
+        }
         return Home(home.root, home.policy.model_copy(update={"recipients": recipients}))
 
     @pytest.fixture
     def published(self, home: Home) -> Home:
-        events = [event("1", channel="web", purpose="targeted_advertising"), event("2", channel="web", purpose="targeted_advertising")]
+        events = [
+            event("1", channel="web", purpose="targeted_advertising"),
+            event("2", channel="web", purpose="targeted_advertising"),
+        ]
         deliver_all(home, [contact("1"), contact("2")], events)
         refresh(home, TODAY, "targeted_advertising")
         return home
 
-    def test_the_shipped_policy_relies_on_what_is_void(self, published: Home, tmp_path: Path) -> None:
+    def test_the_shipped_policy_relies_on_what_is_void(
+        self, published: Home, tmp_path: Path
+    ) -> None:
         with pytest.raises(exporting.ExportError) as refused:
-            exporting.export(published, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY)
+            exporting.export(
+                published,
+                "targeted_advertising",
+                "marketing_automation",
+                tmp_path / "out.csv",
+                TODAY,
+            )
         told = str(refused.value)
         assert all(
-            part in told for part in ("marketing_automation", "privacy_shield is void since 2020-07-16", "scc_2010 is void since 2022-12-27", "scc_2021")
+            part in told
+            for part in (
+                "marketing_automation",
+                "privacy_shield is void since 2020-07-16",
+                "scc_2010 is void since 2022-12-27",
+                "scc_2021",
+            )
         )
         assert not (tmp_path / "out.csv").exists()
 
     def test_a_mechanism_that_holds_lets_it_go(self, published: Home, tmp_path: Path) -> None:
-        home = self.accepting(published, mechanisms=("privacy_shield", "scc_2021"), checked=date(2026, 1, 1))
-        assert exporting.export(home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY) == 2
+        home = self.accepting(
+            published, mechanisms=("privacy_shield", "scc_2021"), checked=date(2026, 1, 1)
+        )
+        assert (
+            exporting.export(
+                home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
+            )
+            == 2
+        )
         with (tmp_path / "out.csv").open(newline="") as file:
             written = list(text_csv.reader(file))
         assert written[0] == ["identifier", "audience", "sha256"]
         assert {row[0] for row in written[1:]} == {"email"}
         assert all(len(row[2]) == 64 for row in written[1:])
-        assert not [cell for row in written for cell in row if cell.startswith(("=", "+", "-", "@"))]
+        assert not [
+            cell for row in written for cell in row if cell.startswith(("=", "+", "-", "@"))
+        ]
 
     def test_in_the_eea_no_mechanism_is_needed(self, published: Home, tmp_path: Path) -> None:
         home = self.accepting(published, country="SE", mechanisms=())
-        assert exporting.export(home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY) == 2
+        assert (
+            exporting.export(
+                home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
+            )
+            == 2
+        )
 
-    @pytest.mark.parametrize(("recipient", "told"), [("it_operations", "is not named for targeted_advertising"), ("nobody", "has no recipient 'nobody'")])
-    def test_who_is_not_named_for_it_gets_nothing(self, published: Home, tmp_path: Path, recipient: str, told: str) -> None:
+    @pytest.mark.parametrize(
+        ("recipient", "told"),
+        [
+            ("it_operations", "is not named for targeted_advertising"),
+            ("nobody", "has no recipient 'nobody'"),
+        ],
+    )
+    def test_who_is_not_named_for_it_gets_nothing(
+        self, published: Home, tmp_path: Path, recipient: str, told: str
+    ) -> None:
         with pytest.raises(exporting.ExportError, match=told):
-            exporting.export(published, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY)
+            exporting.export(
+                published, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY
+            )
 
     @pytest.mark.parametrize("cell", ["=1+1", "+358", "-1", "@x", "\tx", "\rx"])
     def test_no_cell_is_a_formula(self, cell: str) -> None:
@@ -303,6 +504,8 @@ def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(home: Home) -> Non
     tables = ("by_email", "by_sms", "by_phone", "by_post")
     assert [len(reached(home, table)) for table in tables] == [1, 1, 1, 1]
     marketing = home.policy.purposes["direct_marketing"].model_copy(update={"bases": ("consent",)})
-    strict: Policy = home.policy.model_copy(update={"purposes": {**home.policy.purposes, "direct_marketing": marketing}})
+    strict: Policy = home.policy.model_copy(
+        update={"purposes": {**home.policy.purposes, "direct_marketing": marketing}}
+    )
     refresh(Home(home.root, strict))
     assert [len(reached(home, table)) for table in tables] == [0, 0, 0, 0]

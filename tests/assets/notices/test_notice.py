@@ -43,18 +43,31 @@ def told(language: Language) -> str:
 
 class TestShape:
     def test_it_has_the_ten_sections_in_their_order(self, told: str) -> None:
-        assert re.findall(r"^## (\d+)\. \S", told, re.MULTILINE) == [str(number) for number in range(1, 11)]
+        assert re.findall(r"^## (\d+)\. \S", told, re.MULTILINE) == [
+            str(number) for number in range(1, 11)
+        ]
 
     def test_nothing_is_left_empty(self, told: str) -> None:
         assert not re.search(r"\{\{|\{%|None|\bundefined\b|  +\(|\(\)|: *\.|,,|\.\.", told)
         assert "\n\n\n" not in told
 
-    def test_its_html_is_whole_and_fetches_and_runs_nothing(self, told: str, language: Language) -> None:
+    def test_its_html_is_whole_and_fetches_and_runs_nothing(
+        self, told: str, language: Language
+    ) -> None:
         page = html(told, language)
         root = ET.fromstring(page.split("\n", 1)[1])  # noqa: S314  (our own page)
         assert root.get("lang") == language
-        assert [one.tag for one in root.iter() if one.tag in ("script", "link", "img", "iframe", "object")] == []
-        assert [value for one in root.iter() for name, value in one.attrib.items() if name in ("src", "href") or name.startswith("on")] == []
+        assert [
+            one.tag
+            for one in root.iter()
+            if one.tag in ("script", "link", "img", "iframe", "object")
+        ] == []
+        assert [
+            value
+            for one in root.iter()
+            for name, value in one.attrib.items()
+            if name in ("src", "href") or name.startswith("on")
+        ] == []
         assert len(root.findall(".//h2")) == 10
 
     def test_what_a_policy_file_says_cannot_break_the_page(self, language: Language) -> None:
@@ -73,11 +86,18 @@ class TestShape:
 class TestFacts:
     @pytest.mark.clause("P1")
     def test_the_controller_is_in_section_1(self, told: str) -> None:
-        for fact in (POLICY.controller.name, POLICY.controller.address, POLICY.controller.phone, POLICY.controller.email):
+        for fact in (
+            POLICY.controller.name,
+            POLICY.controller.address,
+            POLICY.controller.phone,
+            POLICY.controller.email,
+        ):
             assert fact in section(told, 1)
 
     @pytest.mark.clause("P2", "P10")
-    def test_the_contact_is_told_by_role_and_address_and_turned_to_in_section_10(self, told: str, language: Language) -> None:
+    def test_the_contact_is_told_by_role_and_address_and_turned_to_in_section_10(
+        self, told: str, language: Language
+    ) -> None:
         role = POLICY.contact.role[language]
         assert role.lower() in section(told, 2).lower()
         assert POLICY.contact.email in section(told, 2)
@@ -88,24 +108,36 @@ class TestFacts:
         assert POLICY.register_name.name[language].lower() in section(told, 3).lower()
 
     @pytest.mark.clause("P4")
-    def test_purposes_are_those_that_have_a_mart_each_with_its_bases(self, told: str, language: Language) -> None:
+    def test_purposes_are_those_that_have_a_mart_each_with_its_bases(
+        self, told: str, language: Language
+    ) -> None:
         purposes = section(told, 4)
         for name, one in POLICY.purposes.items():
-            assert (one.name[language].lower() in purposes.lower()) == (f"marts.{name}" in LAYERS), name
+            assert (one.name[language].lower() in purposes.lower()) == (
+                f"marts.{name}" in LAYERS
+            ), name
         assert len(re.findall(r"^- \*\*", purposes, re.MULTILINE)) == len(held.purposes(POLICY))
 
     @pytest.mark.clause("P4", "P4.4")
     def test_a_decision_with_legal_effect_is_not_made_automatically(self) -> None:
         assert "no decisions based solely on automated processing" in section(written("en"), 4)
-        assert "inga beslut enbart på grundval av automatiserad behandling" in section(written("sv"), 4)
-        assert "Emme tee pelkästään automaattiseen käsittelyyn perustuvia päätöksiä" in section(written("fi"), 4)
+        assert "inga beslut enbart på grundval av automatiserad behandling" in section(
+            written("sv"), 4
+        )
+        assert "Emme tee pelkästään automaattiseen käsittelyyn perustuvia päätöksiä" in section(
+            written("fi"), 4
+        )
 
     @pytest.mark.clause("P5", "P5.5", "P5.7", "P5.9")
-    def test_data_is_told_of_only_if_a_table_has_a_column_for_it(self, told: str, language: Language) -> None:
+    def test_data_is_told_of_only_if_a_table_has_a_column_for_it(
+        self, told: str, language: Language
+    ) -> None:
         columns = held.columns()
         for name, one in POLICY.categories.items():
             if name not in columns:
-                assert one.name[language].lower() not in section(told, 5).lower().replace("inga lösenord", "").replace("passwords", ""), name
+                assert one.name[language].lower() not in section(told, 5).lower().replace(
+                    "inga lösenord", ""
+                ).replace("passwords", ""), name
             elif name in held.told(POLICY):
                 assert one.name[language] in section(told, 5), name
 
@@ -117,24 +149,34 @@ class TestFacts:
 
     @pytest.mark.clause("P5.8")
     def test_addresses_of_visitors_are_shortened_and_the_notice_says_so(self, told: str) -> None:
-        assert re.search(r"shortened as soon as|förkortas så snart|lyhennetään heti", section(told, 5))
+        assert re.search(
+            r"shortened as soon as|förkortas så snart|lyhennetään heti", section(told, 5)
+        )
 
     @pytest.mark.clause("P6", "P6.1", "P6.2", "P6.3", "P6.4", "P6.5")
     def test_sources_are_those_that_are_read(self, told: str, language: Language) -> None:
         for name, one in POLICY.sources.items():
-            assert (f"- {one.name[language]}\n" in section(told, 6)) == (name in held.read(POLICY)), name
+            assert (f"- {one.name[language]}\n" in section(told, 6)) == (
+                name in held.read(POLICY)
+            ), name
 
     @pytest.mark.clause("P6.6")
     def test_who_is_known_from_others_only_is_told_within_the_time(self) -> None:
         assert "within one month" in section(written("en"), 6)
-        assert "inom 14 dagar" in section(written("sv", (("article_14", "informed_within"), "14 days")), 6)
+        assert "inom 14 dagar" in section(
+            written("sv", (("article_14", "informed_within"), "14 days")), 6
+        )
         assert "kuukauden kuluessa" in section(written("fi"), 6)
 
 
 class TestTransfers:
     @pytest.mark.clause("P7", "P7.2")
     def test_every_recipient_is_named_with_its_country(self, told: str, language: Language) -> None:
-        countries = {"fi": ("Suomi", "Yhdysvallat"), "sv": ("Finland", "USA"), "en": ("Finland", "the United States")}[language]
+        countries = {
+            "fi": ("Suomi", "Yhdysvallat"),
+            "sv": ("Finland", "USA"),
+            "en": ("Finland", "the United States"),
+        }[language]
         for one, country in zip(POLICY.recipients.values(), countries, strict=True):
             assert f"{one.name[language][1:]} ({country})" in section(told, 7)
 
@@ -150,7 +192,10 @@ class TestTransfers:
 
     @pytest.mark.clause("P7.3")
     def test_one_that_holds_is_printed_for_as_long_as_it_holds(self) -> None:
-        mended = ((("recipients", "marketing_automation", "mechanisms"), ["dpf"]), (("recipients", "marketing_automation", "checked"), date(2026, 5, 1)))
+        mended = (
+            (("recipients", "marketing_automation", "mechanisms"), ["dpf"]),
+            (("recipients", "marketing_automation", "checked"), date(2026, 5, 1)),
+        )
         assert "Data Privacy Framework" in section(written("en", *mended), 7)
         assert "no valid ground" in section(written("en", *mended, today=date(2027, 5, 2)), 7)
 
@@ -166,7 +211,9 @@ class TestPeriods:
     @pytest.mark.clause("P8.2")
     def test_the_clock_is_the_one_of_the_policy(self) -> None:
         assert "three years from the end of your last contract" in section(written("en"), 8)
-        assert "three years from your last active contact" in section(written("en", (("retention", "RET-CUSTOMER-3Y", "clock"), "last_contact")), 8)
+        assert "three years from your last active contact" in section(
+            written("en", (("retention", "RET-CUSTOMER-3Y", "clock"), "last_contact")), 8
+        )
 
     @pytest.mark.clause("P8.2")
     def test_every_category_that_is_told_has_a_period(self, told: str, language: Language) -> None:
@@ -175,16 +222,23 @@ class TestPeriods:
 
     def test_a_period_of_nothing_is_told_as_such(self) -> None:
         assert "only for as long as the entry is valid" in section(written("en"), 8)
-        assert "poistetaan heti" in section(written("fi", (("retention", "RET-VISITS-25M", "period"), "0 days")), 8)
+        assert "poistetaan heti" in section(
+            written("fi", (("retention", "RET-VISITS-25M", "period"), "0 days")), 8
+        )
 
     @pytest.mark.clause("P8.1")
     def test_protection_is_told_as_it_is(self, told: str) -> None:
-        assert re.search(r"only by the user account|endast av det användarkonto|vain se käyttäjätili", section(told, 8))
+        assert re.search(
+            r"only by the user account|endast av det användarkonto|vain se käyttäjätili",
+            section(told, 8),
+        )
 
 
 class TestRights:
     @pytest.mark.clause("P9", "P9.1", "P9.3", "P9.4", "P9.5", "P9.6")
-    def test_every_right_of_the_law_is_told_whether_the_policy_names_it_or_not(self, told: str) -> None:
+    def test_every_right_of_the_law_is_told_whether_the_policy_names_it_or_not(
+        self, told: str
+    ) -> None:
         assert len(re.findall(r"^- \*\*", section(told, 9), re.MULTILINE)) == 10
 
     @pytest.mark.clause("P9.6")
@@ -198,12 +252,23 @@ class TestRights:
         assert re.search(r"do not come back|kommer inte tillbaka|eivät palaa", section(told, 9))
 
     @pytest.mark.clause("P9.2")
-    def test_editing_ones_data_oneself_is_not_promised_while_there_is_no_such_service(self, told: str) -> None:
+    def test_editing_ones_data_oneself_is_not_promised_while_there_is_no_such_service(
+        self, told: str
+    ) -> None:
         assert not re.search(r"yourself edit|edit your data|redigera|muokata", told)
 
     @pytest.mark.clause("P9.5")
-    @pytest.mark.parametrize(("country", "name"), [("FI", "Dataombudsmannens byrå"), ("SE", "Integritetsskyddsmyndigheten"), ("DE", "där vi är etablerade")])
-    def test_the_authority_is_the_one_of_the_controllers_country(self, country: str, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("country", "name"),
+        [
+            ("FI", "Dataombudsmannens byrå"),
+            ("SE", "Integritetsskyddsmyndigheten"),
+            ("DE", "där vi är etablerade"),
+        ],
+    )
+    def test_the_authority_is_the_one_of_the_controllers_country(
+        self, country: str, name: str
+    ) -> None:
         assert name in section(written("sv", (("country",), country)), 9)
 
     @pytest.mark.clause("P10.1")

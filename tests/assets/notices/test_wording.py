@@ -27,9 +27,15 @@ LANGUAGES = get_args(Language)
         ("30 days", "30 days", "30 dagar", "30 päivää"),
     ],
 )
-def test_a_period_is_told_in_the_right_number_and_case(written: str, english: str, swedish: str, finnish: str) -> None:
+def test_a_period_is_told_in_the_right_number_and_case(
+    written: str, english: str, swedish: str, finnish: str
+) -> None:
     told = Period.parse(written)
-    assert [wording.period(told, language) for language in ("en", "sv", "fi")] == [english, swedish, finnish]
+    assert [wording.period(told, language) for language in ("en", "sv", "fi")] == [
+        english,
+        swedish,
+        finnish,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +53,11 @@ def test_a_time_limit_is_in_the_genitive(written: str, finnish: str, swedish: st
 
 
 def test_a_time_is_extended_in_the_adessive() -> None:
-    assert [wording.by(Period.parse("2 months"), language) for language in LANGUAGES] == ["kahdella kuukaudella", "med två månader", "by two months"]
+    assert [wording.by(Period.parse("2 months"), language) for language in LANGUAGES] == [
+        "kahdella kuukaudella",
+        "med två månader",
+        "by two months",
+    ]
 
 
 def test_one_of_a_unit_is_extended_in_the_adessive_too() -> None:
@@ -55,10 +65,17 @@ def test_one_of_a_unit_is_extended_in_the_adessive_too() -> None:
 
 
 def test_a_day_is_written_as_is_usual() -> None:
-    assert [wording.day(date(2026, 11, 2), language) for language in ("en", "sv", "fi")] == ["2 November 2026", "2 november 2026", "2.11.2026"]
+    assert [wording.day(date(2026, 11, 2), language) for language in ("en", "sv", "fi")] == [
+        "2 November 2026",
+        "2 november 2026",
+        "2.11.2026",
+    ]
 
 
-@pytest.mark.parametrize(("several", "told"), [([], ""), (["a"], "a"), (["a", "b"], "a och b"), (["a", "b", "c"], "a, b och c")])
+@pytest.mark.parametrize(
+    ("several", "told"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a och b"), (["a", "b", "c"], "a, b och c")],
+)
 def test_a_list_ends_with_and(several: list[str], told: str) -> None:
     assert wording.joined(several, "sv") == told
 
@@ -70,15 +87,35 @@ def test_an_enumeration_has_semicolons_where_one_of_it_has_a_comma() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "keys"),
-    [("bases", get_args(Basis)), ("clocks", get_args(Clock)), ("mechanisms", ("adequacy", "scc_2021", "bcr", "dpf"))],
+    [
+        ("bases", get_args(Basis)),
+        ("clocks", get_args(Clock)),
+        ("mechanisms", ("adequacy", "scc_2021", "bcr", "dpf")),
+    ],
 )
-def test_every_word_of_a_policy_file_has_a_name_in_every_language(kind: str, keys: tuple[str, ...]) -> None:
-    assert [(key, language) for key in keys for language in LANGUAGES if not wording.named(kind, key, language)] == []
+def test_every_word_of_a_policy_file_has_a_name_in_every_language(
+    kind: str, keys: tuple[str, ...]
+) -> None:
+    assert [
+        (key, language)
+        for key in keys
+        for language in LANGUAGES
+        if not wording.named(kind, key, language)
+    ] == []
 
 
 def test_every_name_is_there_in_every_language() -> None:
-    kinds = {kind: table for kind, table in wording.words().items() if kind not in ("months", "no_period")}
-    assert [(kind, key) for kind, table in kinds.items() for key, names in table.items() if set(names) != set(LANGUAGES)] == []
+    kinds = {
+        kind: table
+        for kind, table in wording.words().items()
+        if kind not in ("months", "no_period")
+    }
+    assert [
+        (kind, key)
+        for kind, table in kinds.items()
+        for key, names in table.items()
+        if set(names) != set(LANGUAGES)
+    ] == []
     assert set(wording.words()["applies_to"]) <= set(get_args(AppliesTo))
     assert set(wording.words()["effects"]) <= set(get_args(Effect))
     assert set(wording.words()["mechanisms"]) < set(get_args(Mechanism))

@@ -22,10 +22,18 @@ IDS = ("Q1", "Q2", "Q3")
 
 def certified(home: Home, request_id: str) -> certificates.Issued:
     request = Request(request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
-    evidence = Evidence(Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}), [{"file": "lake/raw/crm/x.parquet", "before": "a", "after": "b"}])
-    proof = Proof(findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7))
+    evidence = Evidence(
+        Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}),
+        [{"file": "lake/raw/crm/x.parquet", "before": "a", "after": "b"}],
+    )
+    proof = Proof(
+        findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7)
+    )
     held = {"order": Held(1, "1336/1997 2:10", "2032-12-31")}
-    return issue(home, content_of(home.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held))
+    return issue(
+        home,
+        content_of(home.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held),
+    )
 
 
 @pytest.fixture
@@ -47,14 +55,23 @@ def test_a_chain_that_nobody_has_touched_is_whole(home: Home) -> None:
 
 def test_each_holds_the_hash_of_the_one_before(home: Home) -> None:
     read = [json.loads(path_of(home, request_id).read_text()) for request_id in IDS]
-    assert [one["certificate"]["previous"] for one in read] == [certificates.FIRST, read[0]["hash"], read[1]["hash"]]
+    assert [one["certificate"]["previous"] for one in read] == [
+        certificates.FIRST,
+        read[0]["hash"],
+        read[1]["hash"],
+    ]
     assert [one["certificate"]["sequence"] for one in read] == [1, 2, 3]
 
 
 def test_it_says_what_was_erased_and_what_is_held_under_which_statute(home: Home) -> None:
     said = json.loads(path_of(home, "Q1").read_text())["certificate"]
     assert said["decisions"]["name"] == {"decision": "erased", "rows": 1}
-    assert said["decisions"]["order"] == {"decision": "held", "rows": 1, "ground": "1336/1997 2:10", "until": "2032-12-31"}
+    assert said["decisions"]["order"] == {
+        "decision": "held",
+        "rows": 1,
+        "ground": "1336/1997 2:10",
+        "until": "2032-12-31",
+    }
     assert said["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
     assert said["policy"] == {"version": home.policy.version, "hash": home.policy.fingerprint}
     assert said["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
@@ -71,7 +88,9 @@ def test_a_request_is_certified_once(home: Home) -> None:
     assert check(home) == []
 
 
-def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next(home: Home) -> None:
+def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next(
+    home: Home,
+) -> None:
     chain = certificates.folder(home) / "chain.json"
     before = chain.read_bytes()
     certified(home, "Q4")
@@ -82,7 +101,13 @@ def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next
     assert check(home) == []
 
 
-def edited(home: Home, request_id: str, change: Callable[[dict[str, object]], object], *, hashed_anew: bool = False) -> None:
+def edited(
+    home: Home,
+    request_id: str,
+    change: Callable[[dict[str, object]], object],
+    *,
+    hashed_anew: bool = False,
+) -> None:
     import hashlib
 
     path = path_of(home, request_id)
@@ -123,17 +148,29 @@ def forget_the_last(home: Home, other: Path) -> None:
 
 
 ATTACKS: dict[str, tuple[Callable[[Home, Path], object], set[str]]] = {
-    "a value is changed": (lambda home, _: edited(home, "Q2", lambda said: said.update(channel="other")), {"CERT-CHANGED"}),
-    "a value is changed and hashed anew": (lambda home, _: edited(home, "Q2", lambda said: said.update(channel="x"), hashed_anew=True), {"CERT-INSERTED"}),
+    "a value is changed": (
+        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="other")),
+        {"CERT-CHANGED"},
+    ),
+    "a value is changed and hashed anew": (
+        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="x"), hashed_anew=True),
+        {"CERT-INSERTED"},
+    ),
     "it is not readable": (lambda home, _: path_of(home, "Q2").write_text("{"), {"CERT-CHANGED"}),
-    "a page is changed": (lambda home, _: path_of(home, "Q2", "html").write_text("all is well"), {"CERT-CHANGED"}),
+    "a page is changed": (
+        lambda home, _: path_of(home, "Q2", "html").write_text("all is well"),
+        {"CERT-CHANGED"},
+    ),
     "a page is removed": (lambda home, _: path_of(home, "Q2", "md").unlink(), {"CERT-CHANGED"}),
     "the first is removed": (lambda home, _: remove(home, "Q1"), {"CERT-MISSING"}),
     "one in the middle is removed": (lambda home, _: remove(home, "Q2"), {"CERT-MISSING"}),
     "the last is removed": (lambda home, _: remove(home, "Q3"), {"CERT-MISSING"}),
     "all are removed": (lambda home, _: remove(home, *IDS), {"CERT-MISSING"}),
     "the last is removed and the note changed": (forget_the_last, {"CERT-CHAIN"}),
-    "the note is removed": (lambda home, _: (certificates.folder(home) / "chain.json").unlink(), {"CERT-CHAIN"}),
+    "the note is removed": (
+        lambda home, _: (certificates.folder(home) / "chain.json").unlink(),
+        {"CERT-CHAIN"},
+    ),
     "two are swapped": (lambda home, _: swap(home), {"CERT-ORDER"}),
     "another register's is added": (insert, {"CERT-INSERTED"}),
 }

@@ -38,7 +38,14 @@ def test_a_fresh_file_is_clean(home: Home) -> None:
     assert found(home) == set()
 
 
-@pytest.mark.parametrize("change", ["DELETE FROM people WHERE id = 7", "DELETE FROM people", "UPDATE people SET name = 'x' WHERE id = 7"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM people WHERE id = 7",
+        "DELETE FROM people",
+        "UPDATE people SET name = 'x' WHERE id = 7",
+    ],
+)
 def test_a_file_that_was_changed_is_told_by_its_older_header(home: Home, change: str) -> None:
     assert "PROOF-OLDER-HEADER" in found(home, change)
 
@@ -56,7 +63,9 @@ def test_a_list_column_is_no_row_too_many(home: Home) -> None:
     path = home.marts / "contracts.duckdb"
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart")
-        connection.execute("CREATE TABLE mart.people AS SELECT i AS id, ['a', 'b', 'c'] AS several FROM range(5_000) AS t(i)")
+        connection.execute(
+            "CREATE TABLE mart.people AS SELECT i AS id, ['a', 'b', 'c'] AS several FROM range(5_000) AS t(i)"
+        )
         connection.execute("DETACH mart")
     assert check(home, path, "marts.contracts") == []
 
@@ -75,7 +84,9 @@ def test_an_enum_is_told(home: Home) -> None:
 def test_a_log_beside_it_is_told(home: Home) -> None:
     found(home)
     Path(f"{home.marts / 'contracts.duckdb'}.wal").write_bytes(b"")
-    assert "PROOF-WAL" in {one.code for one in check(home, home.marts / "contracts.duckdb", "marts.contracts")}
+    assert "PROOF-WAL" in {
+        one.code for one in check(home, home.marts / "contracts.duckdb", "marts.contracts")
+    }
 
 
 def test_a_file_that_is_none_is_told(home: Home) -> None:

@@ -28,7 +28,9 @@ IN_TWO_WEEKS = date(2026, 12, 4)
 def policy() -> Policy:
     """The shipped policy, with a processor in the EEA that may have audiences."""
     said = load_policy()
-    agency = said.recipients["marketing_automation"].model_copy(update={"country": "SE", "purposes": ("targeted_advertising",)})
+    agency = said.recipients["marketing_automation"].model_copy(
+        update={"country": "SE", "purposes": ("targeted_advertising",)}
+    )
     return said.model_copy(update={"recipients": {**said.recipients, "agency": agency}})
 
 
@@ -38,7 +40,9 @@ def home(known_home: Home) -> Home:
 
 
 def erased(home: Home) -> str:
-    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     erasure.find(home, [request_id])
     erasure.suppress(home, [request_id], TODAY)
     erasure.remove(home, [request_id], TODAY)
@@ -49,17 +53,27 @@ def erased(home: Home) -> str:
 
 def secrets_in(home: Home, *values: str) -> set[str]:
     """Which of the values stand in the outbox or among the requests."""
-    texts = [path.read_bytes() for folder in (home.outbox, home.requests) for path in folder.rglob("*") if path.is_file()]
+    texts = [
+        path.read_bytes()
+        for folder in (home.outbox, home.requests)
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
     return {value for value in values if any(value.encode() in text for text in texts)}
 
 
-def test_every_recipient_whose_marts_have_the_registrant_is_told_by_the_keys_of_its_rows(home: Home) -> None:
+def test_every_recipient_whose_marts_have_the_registrant_is_told_by_the_keys_of_its_rows(
+    home: Home,
+) -> None:
     leaves = registrant_of(home, LEAVES.identity_code)
     request_id = erased(home)
     told = {one.recipient: one for one in notices.every(home)}
     assert set(told) == {"it_operations", "marketing_automation"}
     assert {one.state for one in told.values()} == {"open"}
-    assert (told["it_operations"].mechanism_holds, told["marketing_automation"].mechanism_holds) == (True, False)
+    assert (
+        told["it_operations"].mechanism_holds,
+        told["marketing_automation"].mechanism_holds,
+    ) == (True, False)
     said = notices.opened(home, told["it_operations"].notice_id)
     assert said["keys"]["contracts"] == {"registrant_id": [leaves]}
     assert len(said["keys"]["analytics"]["pseudonym"]) == 1
@@ -71,7 +85,9 @@ def test_every_recipient_whose_marts_have_the_registrant_is_told_by_the_keys_of_
 
 
 def test_nobody_is_told_before_the_data_has_gone(home: Home) -> None:
-    request_id = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     erasure.find(home, [request_id])
     assert notices.every(home) == []
     assert not (home.outbox / "recipients").exists()
@@ -80,16 +96,23 @@ def test_nobody_is_told_before_the_data_has_gone(home: Home) -> None:
 
 
 def test_many_requests_are_looked_up_together_and_each_once(home: Home) -> None:
-    ids = [requests.receive(home, "erasure", "written", [f"identity_code:{who.identity_code}"], NOW) for who in (LEAVES, STAYS)]
+    ids = [
+        requests.receive(home, "erasure", "written", [f"identity_code:{who.identity_code}"], NOW)
+        for who in (LEAVES, STAYS)
+    ]
     found = finding.record(home, ids, NOW)
     made = notices.prepare(home, list(found.values()), NOW)
-    assert sorted((one.request_id, one.recipient) for one in made) == sorted((i, name) for i in ids for name in ("it_operations", "marketing_automation"))
+    assert sorted((one.request_id, one.recipient) for one in made) == sorted(
+        (i, name) for i in ids for name in ("it_operations", "marketing_automation")
+    )
     assert notices.prepare(home, list(found.values()), NOW) == []
     assert len(notices.release(home, ids, NOW)) == 4
     assert notices.release(home, ids, NOW) == []
 
 
-def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_more(home: Home) -> None:
+def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_more(
+    home: Home,
+) -> None:
     erased(home)
     first = notices.every(home)[0]
     assert notices.retry(home, NOW + timedelta(days=14)) == []
@@ -102,7 +125,9 @@ def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_mor
     with pytest.raises(NoticeError, match="says nothing any more"):
         notices.opened(home, first.notice_id)
     assert notices.acknowledge(home, first.notice_id, NOW + timedelta(days=20)) == done
-    assert first.notice_id not in {one.notice_id for one in notices.retry(home, NOW + timedelta(days=60))}
+    assert first.notice_id not in {
+        one.notice_id for one in notices.retry(home, NOW + timedelta(days=60))
+    }
 
 
 @pytest.mark.parametrize("notice_id", ["N0-nobody", "../../secrets/pepper", "*"])
@@ -111,19 +136,33 @@ def test_a_notice_that_there_is_not_is_refused(home: Home, notice_id: str) -> No
         notices.acknowledge(home, notice_id, NOW)
 
 
-def test_an_export_is_remembered_without_a_value_and_its_recipient_told(home: Home, tmp_path: Path) -> None:
+def test_an_export_is_remembered_without_a_value_and_its_recipient_told(
+    home: Home, tmp_path: Path
+) -> None:
     """Also when the person is in no audience any more."""
-    deliver_words(home, [Word(f"email:{LEAVES.email}", "targeted_advertising", "email", "granted")], NOW - timedelta(days=1), "web-form")
+    deliver_words(
+        home,
+        [Word(f"email:{LEAVES.email}", "targeted_advertising", "email", "granted")],
+        NOW - timedelta(days=1),
+        "web-form",
+    )
     refresh(home, TODAY)
     out = tmp_path / "audience.csv"
     agreed = home.policy.recipients["agency"].model_copy(update={"mechanisms": ()})
-    home.policy = home.policy.model_copy(update={"recipients": {**home.policy.recipients, "agency": agreed}})
+    home.policy = home.policy.model_copy(
+        update={"recipients": {**home.policy.recipients, "agency": agreed}}
+    )
     exporting.export(home, "targeted_advertising", "agency", out, TODAY)
     handed = hashlib.sha256(LEAVES.email.encode()).hexdigest()
     with out.open() as file:
         assert handed in {row["sha256"] for row in csv.DictReader(file)}
     assert secrets_in(home, handed, LEAVES.email) == set()
-    deliver_words(home, [Word(f"email:{LEAVES.email}", "targeted_advertising", "all", "withdrawn")], NOW, "web-form")
+    deliver_words(
+        home,
+        [Word(f"email:{LEAVES.email}", "targeted_advertising", "all", "withdrawn")],
+        NOW,
+        "web-form",
+    )
     refresh(home, TODAY)
     request_id = erased(home)
     said = notices.opened(home, f"N{request_id[1:]}-agency")

@@ -5,7 +5,13 @@ from __future__ import annotations
 from assets.home import Home
 from tests.conftest import csv, put
 
-AINO = {"First Name": "Aino", "Last Name": "Bergman", "Street Address": "Koivukuja 5", "Postal Code": "33100", "City": "TAMPERE"}
+AINO = {
+    "First Name": "Aino",
+    "Last Name": "Bergman",
+    "Street Address": "Koivukuja 5",
+    "Postal Code": "33100",
+    "City": "TAMPERE",
+}
 # Same name, and nothing else is known: only a person can tell.
 NAMESAKE = {"First Name": "Aino", "Last Name": "Bergman"}
 OTHERS = ("Eero Korpi", "Saga Lampi", "Ilmari Niemi", "Kerttu Salo", "Onni Harju")
@@ -16,10 +22,25 @@ def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> 
     contacts = {number.removeprefix("n"): said for number, said in people.items()}
     for number, name in enumerate(OTHERS, 901):
         first, last = name.split()
-        contacts[str(number)] = {"First Name": first, "Last Name": last, "Email": f"{first}.{last}@example.fi".lower()}
-    usual = {"Create Date": "2026-01-01 10:00", "Last Activity Date": "2026-10-01 10:00", "Email": "", "Date of birth": "", "Street Address": ""}
-    rows = [{"Record ID": number, **usual, "Postal Code": "", "City": "", **said} for number, said in contacts.items()]
-    put(home, "crm", day, "contacts", csv(rows), len(rows), period={"from": day, "to": until or day})
+        contacts[str(number)] = {
+            "First Name": first,
+            "Last Name": last,
+            "Email": f"{first}.{last}@example.fi".lower(),
+        }
+    usual = {
+        "Create Date": "2026-01-01 10:00",
+        "Last Activity Date": "2026-10-01 10:00",
+        "Email": "",
+        "Date of birth": "",
+        "Street Address": "",
+    }
+    rows = [
+        {"Record ID": number, **usual, "Postal Code": "", "City": "", **said}
+        for number, said in contacts.items()
+    ]
+    put(
+        home, "crm", day, "contacts", csv(rows), len(rows), period={"from": day, "to": until or day}
+    )
 
 
 def key(number: str) -> str:

@@ -29,7 +29,9 @@ PEOPLE = pa.schema(
         ("phones", pa.list_(pa.string())),
     ]
 )
-IDENTIFIERS = pa.schema([("person_key", pa.string()), ("type", pa.string()), ("value", pa.string())])
+IDENTIFIERS = pa.schema(
+    [("person_key", pa.string()), ("type", pa.string()), ("value", pa.string())]
+)
 TRUTH = pa.schema([("person_key", pa.string()), ("person", pa.int64()), ("knowable", pa.string())])
 SAYS_NOTHING = dict.fromkeys(PEOPLE.names)
 
@@ -80,7 +82,9 @@ class World:
         for name, (schema, told) in rows.items():
             order = told if shuffle is None else random.Random(shuffle).sample(told, len(told))
             columns = list(zip(*order, strict=True)) or [()] * len(schema)
-            arrays = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)]
+            arrays = [
+                pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)
+            ]
             connection.register("rows", pa.table(arrays, schema=schema))
             connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM rows")
             connection.unregister("rows")
@@ -110,7 +114,9 @@ class World:
             for fact in facts[person_key] - {None, (None, None)}:
                 one, other = sorted((find(person_key), find((person, fact))), key=str)
                 leader[other] = one
-        return [(person_key, person, str(find(person_key))) for person_key, person in self.truth.items()]
+        return [
+            (person_key, person, str(find(person_key))) for person_key, person in self.truth.items()
+        ]
 
 
 class _Draw:
@@ -119,10 +125,17 @@ class _Draw:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         given, family = read_reference("given_names.csv"), read_reference("family_names.csv")
-        self.given = {sex: self._weighted([(row["name"], row["weight"]) for row in given if row["sex"] == sex]) for sex in "mf"}
+        self.given = {
+            sex: self._weighted(
+                [(row["name"], row["weight"]) for row in given if row["sex"] == sex]
+            )
+            for sex in "mf"
+        }
         self.family = self._weighted([(row["name"], row["weight"]) for row in family])
         places = read_reference("postcodes.csv")
-        self.places = self._weighted([((row["postcode"], row["town_fi"]), row["weight"]) for row in places])
+        self.places = self._weighted(
+            [((row["postcode"], row["town_fi"]), row["weight"]) for row in places]
+        )
         self.streets = [row["fi"] for row in read_reference("streets.csv")]
         self.blocks_of_flats: list[Home] = []
 
@@ -140,7 +153,11 @@ class _Draw:
     def home(self) -> Home:
         if self.blocks_of_flats and self.chance(0.4):
             street, postcode, town = self.random.choice(self.blocks_of_flats)
-            return f"{street} {self.random.choice('ABC')} {self.random.randint(1, 40)}", postcode, town
+            return (
+                f"{street} {self.random.choice('ABC')} {self.random.randint(1, 40)}",
+                postcode,
+                town,
+            )
         postcode, town = self.of(self.places)
         place = (f"{self.random.choice(self.streets)} {self.random.randint(1, 60)}", postcode, town)
         if self.chance(0.15):
@@ -169,9 +186,19 @@ def _family(draw: _Draw, first_number: int) -> list[Person]:
     family: list[Person] = []
     for place in range(1 + bisect([0.46, 0.80, 0.91, 0.98], draw.random.random())):
         number = first_number + place
-        sex = (head_sex, "fm"["mf".index(head_sex)], *(draw.random.choice("mf") for _ in range(3)))[place]
-        days = (0, int(draw.random.gauss(0, 1200)), *(9000 + draw.random.randrange(5000) for _ in range(3)))[place]
-        born = family[-1].born if place >= 3 and draw.chance(0.04) else head_born + timedelta(days=days)
+        sex = (head_sex, "fm"["mf".index(head_sex)], *(draw.random.choice("mf") for _ in range(3)))[
+            place
+        ]
+        days = (
+            0,
+            int(draw.random.gauss(0, 1200)),
+            *(9000 + draw.random.randrange(5000) for _ in range(3)),
+        )[place]
+        born = (
+            family[-1].born
+            if place >= 3 and draw.chance(0.04)
+            else head_born + timedelta(days=days)
+        )
         given = [draw.of(draw.given[sex]) for _ in range(draw.random.choice([1, 2, 2, 3]))]
         while given[0] in {member.given[0] for member in family}:
             given[0] = draw.of(draw.given[sex])
@@ -182,11 +209,15 @@ def _family(draw: _Draw, first_number: int) -> list[Person]:
                 given=tuple(given),
                 call=given[1] if len(given) > 1 and draw.chance(0.12) else given[0],
                 family=name,
-                former=draw.of(draw.family) if sex == "f" and place < 2 and draw.chance(0.25) else None,
+                former=draw.of(draw.family)
+                if sex == "f" and place < 2 and draw.chance(0.25)
+                else None,
                 born=born,
                 home=home,
                 earlier_home=draw.home() if draw.chance(0.12) else None,
-                email=family[0].email if mailbox and family else f"{plain_letters(given[0])}.{plain_letters(name)}{number}@example.fi",
+                email=family[0].email
+                if mailbox and family
+                else f"{plain_letters(given[0])}.{plain_letters(name)}{number}@example.fi",
                 phone=family[0].phone if telephone and family else f"+35850{number:08d}",
             )
         )
@@ -281,7 +312,11 @@ def _customer(world: World, draw: _Draw, person: Person, copy: int) -> None:
         first = f"{first[0]}."
     if draw.chance(0.01):
         first, last = last, first
-    home = (person.earlier_home if person.earlier_home and draw.chance(0.4) else person.home) if draw.chance(0.7) else None
+    home = (
+        (person.earlier_home if person.earlier_home and draw.chance(0.4) else person.home)
+        if draw.chance(0.7)
+        else None
+    )
     if home and draw.chance(0.15):
         home = (" ".join(home[0].split()[:2]).upper(), *home[1:])
     person_key = world.say(
@@ -307,11 +342,19 @@ class Quality:
 
 def quality(connection: duckdb.DuckDBPyConnection) -> Quality:
     """Compare `clusters` with `truth`."""
-    connection.execute("CREATE OR REPLACE TEMP VIEW judged AS SELECT cluster, person, knowable FROM clusters JOIN truth USING (person_key)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW judged AS SELECT cluster, person, knowable FROM clusters JOIN truth USING (person_key)"
+    )
 
     def pairs(*columns: str) -> int:
         grouped = f"SELECT count(*) AS n FROM judged GROUP BY {', '.join(columns)}"
-        return connection.execute(f"SELECT coalesce(sum(n * (n - 1)), 0)::BIGINT FROM ({grouped})").fetchone()[0]
+        return connection.execute(
+            f"SELECT coalesce(sum(n * (n - 1)), 0)::BIGINT FROM ({grouped})"
+        ).fetchone()[0]
 
     right = pairs("cluster", "person")
-    return Quality(right / pairs("cluster"), pairs("cluster", "knowable") / pairs("knowable"), right / pairs("person"))
+    return Quality(
+        right / pairs("cluster"),
+        pairs("cluster", "knowable") / pairs("knowable"),
+        right / pairs("person"),
+    )

@@ -19,17 +19,44 @@ TODAY = date(2026, 11, 20)
 ZONE = ZoneInfo("Europe/Helsinki")
 POLICY = load_policy()
 Row = dict[str, Any]
-ORIGINS = ("consents:web-form", "consents:customer-service", "consents:prohibition-list", "population_register:SUORAMARKKINOINTIKIELTO")
-SUBJECTS = ("email:shared@example.fi", "email:a@example.fi", "email:b@example.fi", "email:old@example.fi", "customer_number:C1")
+ORIGINS = (
+    "consents:web-form",
+    "consents:customer-service",
+    "consents:prohibition-list",
+    "population_register:SUORAMARKKINOINTIKIELTO",
+)
+SUBJECTS = (
+    "email:shared@example.fi",
+    "email:a@example.fi",
+    "email:b@example.fi",
+    "email:old@example.fi",
+    "customer_number:C1",
+)
 PERSONS = {"customer_number:C1": "A"}
 # Registrant -> addresses that reach them now, and those that ever did.
-NOW = {"A": {"email:shared@example.fi", "email:a@example.fi"}, "B": {"email:shared@example.fi", "email:b@example.fi"}}
+NOW = {
+    "A": {"email:shared@example.fi", "email:a@example.fi"},
+    "B": {"email:shared@example.fi", "email:b@example.fi"},
+}
 EVER = {"A": NOW["A"] | {"email:old@example.fi"}, "B": NOW["B"]}
 
 
 def a_word(rng: random.Random, nth: int) -> Row:
     day = TODAY + timedelta(days=rng.choice((-1500, -1097, -1096, -1095, -30, -1, 0, 0, 1)))
-    choice = rng.choice(("granted", "granted", "granted", "withdrawn", "prohibited", "objected", "restricted", "review_requested", "lifted", "lifted"))
+    choice = rng.choice(
+        (
+            "granted",
+            "granted",
+            "granted",
+            "withdrawn",
+            "prohibited",
+            "objected",
+            "restricted",
+            "review_requested",
+            "lifted",
+            "lifted",
+        )
+    )
     return {
         "choice": choice, "subject": rng.choice(SUBJECTS), "channel": rng.choice(("email", "phone", "all")), "origin": rng.choice(ORIGINS),
         "at": datetime(day.year, day.month, day.day, rng.choice((0, 12, 23)), tzinfo=UTC), "nth": nth,
@@ -54,19 +81,37 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
                     word["at"], word["at"], word["nth"],
                 ],
             )  # fmt: skip
-        connection.execute("CREATE TEMP TABLE membership (person_key VARCHAR, registrant_id VARCHAR)")
+        connection.execute(
+            "CREATE TEMP TABLE membership (person_key VARCHAR, registrant_id VARCHAR)"
+        )
         connection.execute("CREATE TEMP TABLE renamed (person_key VARCHAR, now VARCHAR)")
-        connection.executemany("INSERT INTO membership VALUES (?, ?)", [("contact-A", "A"), ("contact-B", "B"), *PERSONS.items()])
-        connection.execute("CREATE TEMP TABLE held_contact_points (registrant_id VARCHAR, kind VARCHAR, match_key VARCHAR, is_current BOOLEAN)")
-        connection.execute("CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, match_key VARCHAR)")
+        connection.executemany(
+            "INSERT INTO membership VALUES (?, ?)",
+            [("contact-A", "A"), ("contact-B", "B"), *PERSONS.items()],
+        )
+        connection.execute(
+            "CREATE TEMP TABLE held_contact_points (registrant_id VARCHAR, kind VARCHAR, match_key VARCHAR, is_current BOOLEAN)"
+        )
+        connection.execute(
+            "CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, match_key VARCHAR)"
+        )
         for whose, reached in NOW.items():
-            connection.executemany("INSERT INTO held_contact_points VALUES (?, 'email', ?, true)", [(whose, one.split(":")[1]) for one in sorted(reached)])
+            connection.executemany(
+                "INSERT INTO held_contact_points VALUES (?, 'email', ?, true)",
+                [(whose, one.split(":")[1]) for one in sorted(reached)],
+            )
         for whose, reached in EVER.items():
             connection.executemany(
-                "INSERT INTO staged_contact_points VALUES (?, 'email', ?)", [(f"contact-{whose}", one.split(":")[1]) for one in sorted(reached)]
+                "INSERT INTO staged_contact_points VALUES (?, 'email', ?)",
+                [(f"contact-{whose}", one.split(":")[1]) for one in sorted(reached)],
             )
         choices.gather(connection, POLICY, TODAY)
-        return {(whose, int(key), holds) for whose, key, holds in connection.execute("SELECT registrant_id, record_key, holds FROM held_choice_log").fetchall()}
+        return {
+            (whose, int(key), holds)
+            for whose, key, holds in connection.execute(
+                "SELECT registrant_id, record_key, holds FROM held_choice_log"
+            ).fetchall()
+        }
 
 
 def day_of(word: Row) -> date:
@@ -77,12 +122,17 @@ def concerns(word: Row, whose: str) -> bool:
     if PERSONS.get(word["subject"]) == whose:
         return True
     return word["subject"] in (
-        EVER[whose] if word["choice"] != "granted" else {one for one in NOW[whose] if sum(one in reached for reached in NOW.values()) == 1}
+        EVER[whose]
+        if word["choice"] != "granted"
+        else {one for one in NOW[whose] if sum(one in reached for reached in NOW.values()) == 1}
     )
 
 
 def alone(word: Row, whose: str) -> bool:
-    return PERSONS.get(word["subject"]) == whose or (word["subject"] in NOW[whose] and sum(word["subject"] in reached for reached in NOW.values()) == 1)
+    return PERSONS.get(word["subject"]) == whose or (
+        word["subject"] in NOW[whose]
+        and sum(word["subject"] in reached for reached in NOW.values()) == 1
+    )
 
 
 def holds(word: Row, mine: list[Row], whose: str) -> bool:
@@ -91,22 +141,38 @@ def holds(word: Row, mine: list[Row], whose: str) -> bool:
     counted = [one for one in same if day_of(one) <= TODAY]
     if word["choice"] == "granted":
         later = [one for one in counted if one["choice"] == "granted" and one["at"] > word["at"]]
-        return word in counted and not later and not [one for one in same if one["choice"] == "withdrawn" and one["at"] >= word["at"]]
+        return (
+            word in counted
+            and not later
+            and not [
+                one for one in same if one["choice"] == "withdrawn" and one["at"] >= word["at"]
+            ]
+        )
     if word["choice"] == "withdrawn":
         later = [one for one in same if one["choice"] == "withdrawn" and one["at"] > word["at"]]
-        return not later and not [one for one in counted if one["choice"] == "granted" and one["at"] > word["at"]]
+        return not later and not [
+            one for one in counted if one["choice"] == "granted" and one["at"] > word["at"]
+        ]
     if word["choice"] == "lifted":
         return False
     lifts = [one for one in counted if one["choice"] == "lifted"]
     if word["choice"] == "prohibited":
-        if word["origin"] == "consents:prohibition-list" and word["channel"] == "phone" and day_of(word) < date(TODAY.year - 3, TODAY.month, TODAY.day):
+        if (
+            word["origin"] == "consents:prohibition-list"
+            and word["channel"] == "phone"
+            and day_of(word) < date(TODAY.year - 3, TODAY.month, TODAY.day)
+        ):
             return False
         lifts = [one for one in lifts if one["origin"] == word["origin"]]
         if word["origin"].startswith("population_register:"):
             return not [one for one in lifts if (one["at"], one["nth"]) > (word["at"], word["nth"])]
     else:
         lifts = [one for one in lifts if one["origin"].startswith("consents:")]
-    return not [one for one in lifts if one["at"] > word["at"] and (alone(one, whose) or one["subject"] == word["subject"])]
+    return not [
+        one
+        for one in lifts
+        if one["at"] > word["at"] and (alone(one, whose) or one["subject"] == word["subject"])
+    ]
 
 
 @settings(max_examples=15, deadline=None, phases=[Phase.generate])

@@ -21,7 +21,9 @@ def with_year_ending(day: str, retention: tuple[str, ...] = ("RET-VOUCHER-6Y",))
     """The policy of a controller whose financial year ends on the day, and who says by which rules orders are kept."""
     order = POLICY.categories["order"].model_copy(update={"retention": retention})
     controller = POLICY.controller.model_copy(update={"financial_year_ends": day})
-    return POLICY.model_copy(update={"controller": controller, "categories": {**POLICY.categories, "order": order}})
+    return POLICY.model_copy(
+        update={"controller": controller, "categories": {**POLICY.categories, "order": order}}
+    )
 
 
 def evaluated(expression: str, **columns: str | None) -> Any:
@@ -29,7 +31,10 @@ def evaluated(expression: str, **columns: str | None) -> Any:
     given_columns = ", ".join(f"{value or 'NULL'} AS {name}" for name, value in columns.items())
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        return (connection.execute(f"SELECT {expression} FROM (SELECT {given_columns})").fetchone() or (None,))[0]
+        return (
+            connection.execute(f"SELECT {expression} FROM (SELECT {given_columns})").fetchone()
+            or (None,)
+        )[0]
 
 
 @pytest.mark.parametrize(
@@ -41,21 +46,33 @@ def evaluated(expression: str, **columns: str | None) -> Any:
         ("2024-01-31", "visits", "2026-02-28"),
         ("2023-01-29", "cookies", "2024-02-29"),  # 13 months, into a leap February
         ("2023-12-31", "cookies", "2025-01-31"),
-        ("2026-11-24", "quarantine", "2026-12-24"),  # Christmas Eve: an end is no deadline and does not roll forward
+        (
+            "2026-11-24",
+            "quarantine",
+            "2026-12-24",
+        ),  # Christmas Eve: an end is no deadline and does not roll forward
         ("2025-11-25", "raw", "2026-12-25"),  # a Friday and a holiday
         ("2026-12-06", "credit_marks", "2026-12-06"),  # a Sunday, and Independence Day
     ],
 )
 def test_a_period_ends_by_the_calendar(started: str, applies_to: AppliesTo, over: str) -> None:
-    assert evaluated(clocks.due(POLICY, applies_to, "started"), started=f"DATE '{started}'") == date.fromisoformat(over)
+    assert evaluated(
+        clocks.due(POLICY, applies_to, "started"), started=f"DATE '{started}'"
+    ) == date.fromisoformat(over)
     last_start = clocks.over(POLICY, applies_to, date.fromisoformat(over))
     assert evaluated(f"started <= {last_start}", started=f"DATE '{started}'")
     day_before = date.fromordinal(date.fromisoformat(over).toordinal() - 1)
-    assert not evaluated(f"started <= {clocks.over(POLICY, applies_to, day_before)}", started=f"DATE '{started}'")
+    assert not evaluated(
+        f"started <= {clocks.over(POLICY, applies_to, day_before)}", started=f"DATE '{started}'"
+    )
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.dates(date(1995, 1, 1), date(2060, 12, 31)), st.integers(0, 130), st.sampled_from(["days", "months", "years"]))
+@given(
+    st.dates(date(1995, 1, 1), date(2060, 12, 31)),
+    st.integers(0, 130),
+    st.sampled_from(["days", "months", "years"]),
+)
 def test_sql_counts_periods_as_the_policy_does(day: date, count: int, unit: str) -> None:
     period = Period.parse(f"{count} {unit}")
     assert evaluated(clocks.after(period, "started"), started=f"DATE '{day}'") == period.after(day)
@@ -64,13 +81,33 @@ def test_sql_counts_periods_as_the_policy_does(day: date, count: int, unit: str)
 # ordered at (UTC), financial year ends -> gone as a voucher (6 years after the calendar year in which the financial year
 # ended), gone as books (10 years after the financial year). The day named is the first on which it is no longer held.
 HOLDS = [
-    ("2019-12-31 21:59:59", "12-31", "2026-01-01", "2030-01-01"),  # 23:59:59 in Helsinki, still 2019
+    (
+        "2019-12-31 21:59:59",
+        "12-31",
+        "2026-01-01",
+        "2030-01-01",
+    ),  # 23:59:59 in Helsinki, still 2019
     ("2019-12-31 22:00:00", "12-31", "2027-01-01", "2031-01-01"),  # New Year in Helsinki
     ("2020-02-29 10:00:00", "12-31", "2027-01-01", "2031-01-01"),
-    ("2019-06-30 10:00:00", "06-30", "2026-01-01", "2029-07-01"),  # the last day of the year 2018-2019
-    ("2019-07-01 10:00:00", "06-30", "2027-01-01", "2030-07-01"),  # the first day of 2019-2020, which ends in 2020
+    (
+        "2019-06-30 10:00:00",
+        "06-30",
+        "2026-01-01",
+        "2029-07-01",
+    ),  # the last day of the year 2018-2019
+    (
+        "2019-07-01 10:00:00",
+        "06-30",
+        "2027-01-01",
+        "2030-07-01",
+    ),  # the first day of 2019-2020, which ends in 2020
     ("2019-12-31 10:00:00", "06-30", "2027-01-01", "2030-07-01"),
-    ("2024-02-29 10:00:00", "02-28", "2031-01-01", "2034-03-01"),  # a year that ends in February ends with it, leap or not
+    (
+        "2024-02-29 10:00:00",
+        "02-28",
+        "2031-01-01",
+        "2034-03-01",
+    ),  # a year that ends in February ends with it, leap or not
     ("2024-03-01 10:00:00", "02-28", "2032-01-01", "2035-03-01"),
     ("2020-09-30 10:00:00", "09-30", "2027-01-01", "2030-10-01"),
     ("2020-10-01 10:00:00", "09-30", "2028-01-01", "2031-10-01"),
@@ -79,15 +116,27 @@ HOLDS = [
 
 
 @pytest.mark.parametrize(("ordered_at", "ends", "voucher", "books"), HOLDS)
-def test_the_two_clocks_of_the_accounts(ordered_at: str, ends: str, voucher: str, books: str) -> None:
+def test_the_two_clocks_of_the_accounts(
+    ordered_at: str, ends: str, voucher: str, books: str
+) -> None:
     moment = f"TIMESTAMPTZ '{ordered_at}+00'"
-    for retention, over in ((("RET-VOUCHER-6Y",), voucher), (("RET-BOOKS-10Y",), books), (("RET-VOUCHER-6Y", "RET-BOOKS-10Y"), max(voucher, books))):
+    for retention, over in (
+        (("RET-VOUCHER-6Y",), voucher),
+        (("RET-BOOKS-10Y",), books),
+        (("RET-VOUCHER-6Y", "RET-BOOKS-10Y"), max(voucher, books)),
+    ):
         policy = with_year_ending(ends, retention)
         until, rule = clocks.accounts_hold(policy, "ordered_at")
         assert evaluated(until, ordered_at=moment) == date.fromisoformat(over)
-        assert evaluated(rule, ordered_at=moment) == ("RET-VOUCHER-6Y" if over == voucher and "RET-VOUCHER-6Y" in retention else "RET-BOOKS-10Y")
+        assert evaluated(rule, ordered_at=moment) == (
+            "RET-VOUCHER-6Y"
+            if over == voucher and "RET-VOUCHER-6Y" in retention
+            else "RET-BOOKS-10Y"
+        )
         last_day_held = date.fromordinal(date.fromisoformat(over).toordinal() - 1)
-        assert evaluated(clocks.orders_are_over(policy, date.fromisoformat(over)), ordered_at=moment)
+        assert evaluated(
+            clocks.orders_are_over(policy, date.fromisoformat(over)), ordered_at=moment
+        )
         assert not evaluated(clocks.orders_are_over(policy, last_day_held), ordered_at=moment)
 
 
@@ -95,14 +144,31 @@ def test_the_two_clocks_of_the_accounts(ordered_at: str, ends: str, voucher: str
     ("marked", "paid", "expires", "gone"),
     [
         ("2024-05-01", None, "2027-05-01", "2027-05-01"),  # unpaid: when the bureau says
-        ("2024-05-01", "2026-01-31", "2027-05-01", "2026-02-28"),  # paid: a month later, if that is earlier
+        (
+            "2024-05-01",
+            "2026-01-31",
+            "2027-05-01",
+            "2026-02-28",
+        ),  # paid: a month later, if that is earlier
         ("2023-05-01", "2024-01-31", "2026-05-01", "2024-02-29"),  # in a leap year
-        ("2024-05-01", "2026-03-15", "2026-04-10", "2026-04-10"),  # the bureau's expiry is earlier still
+        (
+            "2024-05-01",
+            "2026-03-15",
+            "2026-04-10",
+            "2026-04-10",
+        ),  # the bureau's expiry is earlier still
         ("2024-02-29", None, None, "2027-02-28"),  # the bureau gives none: three years
         ("2024-02-29", "2026-12-31", None, "2027-01-31"),
         (None, None, None, "2029-11-20"),  # undated: from the report
     ],
 )
-def test_a_credit_mark_goes_with_whatever_ends_it_first(marked: str | None, paid: str | None, expires: str | None, gone: str) -> None:
-    columns = {name: f"DATE '{day}'" if day else "NULL::DATE" for name, day in (("remark_date", marked), ("paid_on", paid), ("expires_on", expires))}
-    assert evaluated(clocks.mark_expiry(), **columns, stated_at="TIMESTAMPTZ '2026-11-20 10:00:00+00'") == date.fromisoformat(gone)
+def test_a_credit_mark_goes_with_whatever_ends_it_first(
+    marked: str | None, paid: str | None, expires: str | None, gone: str
+) -> None:
+    columns = {
+        name: f"DATE '{day}'" if day else "NULL::DATE"
+        for name, day in (("remark_date", marked), ("paid_on", paid), ("expires_on", expires))
+    }
+    assert evaluated(
+        clocks.mark_expiry(), **columns, stated_at="TIMESTAMPTZ '2026-11-20 10:00:00+00'"
+    ) == date.fromisoformat(gone)

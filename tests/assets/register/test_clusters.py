@@ -10,12 +10,18 @@ from hypothesis import strategies as st
 from assets.register.clusters import Clusters, components
 
 NODES = 24
-EDGES = st.lists(st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1), st.integers(1, 9)), max_size=40)
+EDGES = st.lists(
+    st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1), st.integers(1, 9)), max_size=40
+)
 
 
 def arrays(edges):
     columns = np.array(edges, np.int64).reshape(-1, 3)
-    return columns[:, 0].astype(np.int32), columns[:, 1].astype(np.int32), columns[:, 2].astype(np.float64)
+    return (
+        columns[:, 0].astype(np.int32),
+        columns[:, 1].astype(np.int32),
+        columns[:, 2].astype(np.float64),
+    )
 
 
 @given(EDGES)
@@ -30,11 +36,19 @@ def test_components_are_those_of_a_walk(edges):
 @pytest.mark.parametrize("order", ["rising", "falling", "scrambled"])
 def test_a_long_chain_is_one_component(order):
     nodes = np.arange(300_000, dtype=np.int32)
-    chain = {"rising": nodes, "falling": nodes[::-1], "scrambled": np.random.default_rng(1).permutation(nodes)}[order]
+    chain = {
+        "rising": nodes,
+        "falling": nodes[::-1],
+        "scrambled": np.random.default_rng(1).permutation(nodes),
+    }[order]
     assert components(len(nodes), chain[:-1], chain[1:]).max() == 0
 
 
-@given(EDGES, st.lists(st.integers(-1, 3), min_size=NODES, max_size=NODES), st.randoms(use_true_random=False))
+@given(
+    EDGES,
+    st.lists(st.integers(-1, 3), min_size=NODES, max_size=NODES),
+    st.randoms(use_true_random=False),
+)
 def test_joining_never_brings_two_codes_together_and_ignores_the_order_of_links(edges, code, order):
     clusters = Clusters(np.array(code, np.int32))
     held = clusters.join(*arrays(edges))
@@ -44,7 +58,9 @@ def test_joining_never_brings_two_codes_together_and_ignores_the_order_of_links(
         codes = {code[member] for member in members} - {-1}
         assert len(codes) <= 1
         assert clusters.code[cluster] == max(codes, default=-1)
-    assert held.tolist() == [clusters.label[one] == clusters.label[other] for one, other, _ in edges]
+    assert held.tolist() == [
+        clusters.label[one] == clusters.label[other] for one, other, _ in edges
+    ]
     order.shuffle(edges)
     again = Clusters(np.array(code, np.int32))
     again.join(*arrays(edges))

@@ -27,15 +27,22 @@ TOPICS = {
 
 def policy(topics: dict[str, list[str]]) -> Policy:
     shipped = load_policy()
-    named = {name: Topic(name={"fi": name, "sv": name, "en": name}, contents=tuple(contents)) for name, contents in topics.items()}
-    return shipped.model_copy(update={"profiles": shipped.profiles.model_copy(update={"interests": named})})
+    named = {
+        name: Topic(name={"fi": name, "sv": name, "en": name}, contents=tuple(contents))
+        for name, contents in topics.items()
+    }
+    return shipped.model_copy(
+        update={"profiles": shipped.profiles.model_copy(update={"interests": named})}
+    )
 
 
 @pytest.fixture
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as made:
         made.execute("SET TimeZone = 'UTC'")
-        made.execute("CREATE TABLE held_visits (registrant_id VARCHAR, visit VARCHAR, started_at TIMESTAMPTZ)")
+        made.execute(
+            "CREATE TABLE held_visits (registrant_id VARCHAR, visit VARCHAR, started_at TIMESTAMPTZ)"
+        )
         made.execute(
             """CREATE TABLE said_visit_actions (visit VARCHAR, url VARCHAR, search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,
             content_piece VARCHAR, content_interaction VARCHAR)"""
@@ -43,17 +50,39 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
         yield made
 
 
-def visited(connection: duckdb.DuckDBPyConnection, *actions: dict[str, str], registrant: str | None = "R", started: datetime | None = None) -> None:
+def visited(
+    connection: duckdb.DuckDBPyConnection,
+    *actions: dict[str, str],
+    registrant: str | None = "R",
+    started: datetime | None = None,
+) -> None:
     visit = f"1|{connection.execute('SELECT count(*) FROM held_visits').fetchone()}"
-    connection.execute("INSERT INTO held_visits VALUES (?, ?, ?)", [registrant, visit, started or datetime(2026, 11, 1, 12, tzinfo=UTC)])
-    fields = ("url", "search_keyword", "search_category", "content_name", "content_piece", "content_interaction")
+    connection.execute(
+        "INSERT INTO held_visits VALUES (?, ?, ?)",
+        [registrant, visit, started or datetime(2026, 11, 1, 12, tzinfo=UTC)],
+    )
+    fields = (
+        "url",
+        "search_keyword",
+        "search_category",
+        "content_name",
+        "content_piece",
+        "content_interaction",
+    )
     for action in actions:
-        connection.execute("INSERT INTO said_visit_actions VALUES (?, ?, ?, ?, ?, ?, ?)", [visit, *(action.get(name) for name in fields)])
+        connection.execute(
+            "INSERT INTO said_visit_actions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [visit, *(action.get(name) for name in fields)],
+        )
 
 
-def found(connection: duckdb.DuckDBPyConnection, topics: dict[str, list[str]] | None = None) -> list[tuple[Any, ...]]:
+def found(
+    connection: duckdb.DuckDBPyConnection, topics: dict[str, list[str]] | None = None
+) -> list[tuple[Any, ...]]:
     interests.gather(connection, policy(TOPICS if topics is None else topics), TODAY)
-    return connection.execute("SELECT registrant_id, topic, times, last_seen_on FROM held_interests ORDER BY ALL").fetchall()
+    return connection.execute(
+        "SELECT registrant_id, topic, times, last_seen_on FROM held_interests ORDER BY ALL"
+    ).fetchall()
 
 
 DAY = date(2026, 11, 1)
@@ -72,12 +101,33 @@ DAY = date(2026, 11, 1)
         ({"url": f"{SITE}/uutiset/kampanja"}, []),
         ({"url": f"{SITE}/%FF%FEkampanja"}, []),
         ({"url": "kampanja"}, []),
-        ({"content_name": "banner", "content_piece": "Vaihda sähkö nyt", "content_interaction": "click"}, ["electricity"]),
+        (
+            {
+                "content_name": "banner",
+                "content_piece": "Vaihda sähkö nyt",
+                "content_interaction": "click",
+            },
+            ["electricity"],
+        ),
         ({"content_name": "tarjoukset", "content_interaction": "click"}, ["offers"]),
         ({"search_category": "tarjoukset", "search_keyword": "lasku"}, ["offers"]),
         # An action that fits a topic twice counts once.
-        ({"url": f"{SITE}/kampanja", "content_name": "tarjoukset", "content_interaction": "click"}, ["offers"]),
-        ({"url": f"{SITE}/kampanja", "content_name": "vaihda sähkö", "content_interaction": "click"}, ["electricity", "offers"]),
+        (
+            {
+                "url": f"{SITE}/kampanja",
+                "content_name": "tarjoukset",
+                "content_interaction": "click",
+            },
+            ["offers"],
+        ),
+        (
+            {
+                "url": f"{SITE}/kampanja",
+                "content_name": "vaihda sähkö",
+                "content_interaction": "click",
+            },
+            ["electricity", "offers"],
+        ),
         # What was only shown, searched for, or stands in an address's query tells nothing.
         ({"content_name": "tarjoukset", "content_piece": "Vaihda sähkö nyt"}, []),
         ({"url": f"{SITE}/haku?q=kampanja", "search_keyword": "kampanja"}, []),
@@ -87,29 +137,48 @@ DAY = date(2026, 11, 1)
         ({}, []),
     ],
 )
-def test_what_is_chosen_counts_for_its_topics(connection: duckdb.DuckDBPyConnection, action: dict[str, str], topics: list[str]) -> None:
+def test_what_is_chosen_counts_for_its_topics(
+    connection: duckdb.DuckDBPyConnection, action: dict[str, str], topics: list[str]
+) -> None:
     visited(connection, action)
     assert found(connection) == [("R", topic, 1, DAY) for topic in topics]
 
 
-@pytest.mark.parametrize("page", ["palvelut/terveyspalvelut", "mielenterveyspalvelu", "palvelu/hiv-testi", "p%C3%A4ihdepalvelu", "ammattiliiton-palvelut"])
-def test_a_content_that_tells_of_a_special_category_counts_for_nothing_whatever_the_pattern(connection: duckdb.DuckDBPyConnection, page: str) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        "palvelut/terveyspalvelut",
+        "mielenterveyspalvelu",
+        "palvelu/hiv-testi",
+        "p%C3%A4ihdepalvelu",
+        "ammattiliiton-palvelut",
+    ],
+)
+def test_a_content_that_tells_of_a_special_category_counts_for_nothing_whatever_the_pattern(
+    connection: duckdb.DuckDBPyConnection, page: str
+) -> None:
     visited(connection, {"url": f"{SITE}/{page}"}, {"url": f"{SITE}/palvelut"})
     assert found(connection) == [("R", "catch", 1, DAY)]
 
 
-def test_times_are_added_up_over_visits_and_the_latest_day_is_kept(connection: duckdb.DuckDBPyConnection) -> None:
+def test_times_are_added_up_over_visits_and_the_latest_day_is_kept(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     page = {"url": f"{SITE}/kampanja"}
     visited(connection, page, page, page, started=datetime(2026, 3, 1, tzinfo=UTC))
     visited(connection, page, started=datetime(2026, 11, 18, 23, 30, tzinfo=UTC))
     assert found(connection) == [("R", "offers", 4, date(2026, 11, 19))]
 
 
-def test_only_visits_that_are_kept_under_a_registrant_and_not_of_tomorrow_count(connection: duckdb.DuckDBPyConnection) -> None:
+def test_only_visits_that_are_kept_under_a_registrant_and_not_of_tomorrow_count(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
     page = {"url": f"{SITE}/kampanja"}
     visited(connection, page, registrant=None)
     visited(connection, page, started=datetime(2026, 11, 20, 23, 30, tzinfo=UTC))
-    connection.execute("INSERT INTO said_visit_actions (visit, url) VALUES ('gone', ?)", [page["url"]])
+    connection.execute(
+        "INSERT INTO said_visit_actions (visit, url) VALUES ('gone', ?)", [page["url"]]
+    )
     assert found(connection) == []
 
 
@@ -132,10 +201,25 @@ WORDS = {
 
 
 def test_each_kind_of_sensitive_word_is_known_in_the_languages_of_the_register() -> None:
-    assert {what: {sensitive(word) for word in words} for what, words in WORDS.items()} == {what: {what} for what in SENSITIVE}
+    assert {what: {sensitive(word) for word in words} for what, words in WORDS.items()} == {
+        what: {what} for what in SENSITIVE
+    }
 
 
-@pytest.mark.parametrize("word", ["elavbrott", "selection", "Kirkkonummi", "Laakso", "Romania", "polis", "tuotteet/vakuutus", "sähkö", "europarty"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "elavbrott",
+        "selection",
+        "Kirkkonummi",
+        "Laakso",
+        "Romania",
+        "polis",
+        "tuotteet/vakuutus",
+        "sähkö",
+        "europarty",
+    ],
+)
 def test_words_that_only_look_like_them_are_let_through(word: str) -> None:
     assert sensitive(word) is None
 

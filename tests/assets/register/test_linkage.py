@@ -36,7 +36,9 @@ def world() -> World:
     return World()
 
 
-def clusters_of(connection: duckdb.DuckDBPyConnection, world: World, shuffle: int | None = None) -> tuple[dict[str, str], LinkReport]:
+def clusters_of(
+    connection: duckdb.DuckDBPyConnection, world: World, shuffle: int | None = None
+) -> tuple[dict[str, str], LinkReport]:
     world.load(connection, shuffle)
     report = link(connection)
     return dict(connection.execute("SELECT person_key, cluster FROM clusters").fetchall()), report
@@ -51,14 +53,19 @@ def together(connection: duckdb.DuckDBPyConnection, world: World) -> set[str]:
 
 
 class TestStrongIdentifiers:
-    @pytest.mark.parametrize("kind", ["identity_code", "customer_number", "contact_id", "user_id", "visitor_id"])
+    @pytest.mark.parametrize(
+        "kind", ["identity_code", "customer_number", "contact_id", "user_id", "visitor_id"]
+    )
     def test_link_whoever_shares_one(self, connection, world, kind):
         world.say("a", given_names="Aino")
         world.say("b", given_names="Aino", family_name="Berg")
         for person_key in "abc":
             world.identify(person_key, kind, "7")
         assert together(connection, world) == {"abc"}
-        assert connection.execute("SELECT one, other FROM links ORDER BY ALL").fetchall() == [("a", "b"), ("a", "c")]
+        assert connection.execute("SELECT one, other FROM links ORDER BY ALL").fetchall() == [
+            ("a", "b"),
+            ("a", "c"),
+        ]
 
     @pytest.mark.parametrize("kind", ["business_id", "contract_number", "order_number"])
     def test_of_other_things_link_nobody(self, connection, world, kind):
@@ -94,7 +101,9 @@ class TestStrongIdentifiers:
             for number in numbers:
                 world.identify(person_key, "customer_number", number)
         clusters, report = clusters_of(connection, world)
-        assert clusters == {"a": "a", "b": "b", "c": "c"}, "b is as near to the one as to the other: nobody knows whose it is"
+        assert clusters == {"a": "a", "b": "b", "c": "c"}, (
+            "b is as near to the one as to the other: nobody knows whose it is"
+        )
         assert report.vetoed_links == 2
 
     def test_source_person_with_two_codes_is_left_alone(self, connection, world):
@@ -123,14 +132,22 @@ class TestSharedContacts:
         assert together(connection, world) == {"ab"}
 
     def test_link_by_call_name(self, connection, world):
-        world.say("a", given_names="Juha Matti", call_name="Matti", family_name="Berg", emails=[MAIL])
+        world.say(
+            "a", given_names="Juha Matti", call_name="Matti", family_name="Berg", emails=[MAIL]
+        )
         world.say("b", given_names="Matti", family_name="Berg", emails=[MAIL])
         assert together(connection, world) == {"ab"}
 
-    @pytest.mark.parametrize("other", [("Eero", "Berg"), (None, "Berg"), ("E.", "Berg"), ("A.", "Virtanen")])
+    @pytest.mark.parametrize(
+        "other", [("Eero", "Berg"), (None, "Berg"), ("E.", "Berg"), ("A.", "Virtanen")]
+    )
     def test_alone_link_nobody(self, connection, world, other):
-        world.say("a", given_names="Aino", family_name="Berg", emails=[MAIL], phones=[PHONE], **HOME)
-        world.say("b", given_names=other[0], family_name=other[1], emails=[MAIL], phones=[PHONE], **HOME)
+        world.say(
+            "a", given_names="Aino", family_name="Berg", emails=[MAIL], phones=[PHONE], **HOME
+        )
+        world.say(
+            "b", given_names=other[0], family_name=other[1], emails=[MAIL], phones=[PHONE], **HOME
+        )
         assert together(connection, world) == set()
 
     def test_contact_of_three_people_is_no_key(self, connection, world):
@@ -149,7 +166,14 @@ class TestSharedContacts:
 
     def test_father_and_son_of_one_name_are_not_confused(self, connection, world):
         for person_key, born in (("f", date(1950, 1, 1)), ("s", date(1980, 2, 2))):
-            world.say(person_key, given_names="Matti", family_name="Berg", birth_date=born, emails=[MAIL], **HOME)
+            world.say(
+                person_key,
+                given_names="Matti",
+                family_name="Berg",
+                birth_date=born,
+                emails=[MAIL],
+                **HOME,
+            )
         world.say("x", given_names="Matti", family_name="Berg", emails=[MAIL], **HOME)
         assert together(connection, world) == set()
         world.people[2]["birth_date"] = date(1980, 2, 2)
@@ -183,7 +207,9 @@ class TestLikeness:
         assert together(connection, world) == {"ab"}
 
     def test_former_surname_is_a_surname(self, connection, world):
-        world.say("a", given_names="Aino", family_name="Berg", former_family_names=["Korpi"], **HOME)
+        world.say(
+            "a", given_names="Aino", family_name="Berg", former_family_names=["Korpi"], **HOME
+        )
         world.say("b", given_names="Aino", family_name="Korpi", **HOME)
         assert together(connection, world) == {"ab"}
 
@@ -204,22 +230,52 @@ class TestLikeness:
 
     def test_without_a_first_name_is_never_enough(self, connection, world):
         for person_key, name in (("a", "Aino"), ("b", None)):
-            world.say(person_key, given_names=name, family_name="Berg", birth_date=BORN, emails=[MAIL], phones=[PHONE], **HOME)
+            world.say(
+                person_key,
+                given_names=name,
+                family_name="Berg",
+                birth_date=BORN,
+                emails=[MAIL],
+                phones=[PHONE],
+                **HOME,
+            )
         assert together(connection, world) == set()
 
     def test_twins_and_siblings_and_spouses_stay_apart(self, connection, world):
         for person_key, name in zip("abcd", ("Aino", "Eero", "Saga", "Matti"), strict=True):
-            world.say(person_key, given_names=name, family_name="Berg", birth_date=BORN, emails=[MAIL], phones=[PHONE], **HOME)
+            world.say(
+                person_key,
+                given_names=name,
+                family_name="Berg",
+                birth_date=BORN,
+                emails=[MAIL],
+                phones=[PHONE],
+                **HOME,
+            )
         assert together(connection, world) == set()
 
     def test_different_birth_dates_are_different_people(self, connection, world):
         for person_key, born in (("a", BORN), ("b", date(1948, 1, 30))):
-            world.say(person_key, given_names="Aino", family_name="Berg", birth_date=born, emails=[MAIL], **HOME)
+            world.say(
+                person_key,
+                given_names="Aino",
+                family_name="Berg",
+                birth_date=born,
+                emails=[MAIL],
+                **HOME,
+            )
         assert together(connection, world) == set()
 
     def test_twins_do_not_meet_through_a_third_record(self, connection, world):
         for person_key, name in zip("abc", ("Kirsi", "Kirsi Maria", "Maria"), strict=True):
-            world.say(person_key, given_names=name, call_name="Maria" if person_key == "b" else None, family_name="Berg", birth_date=BORN, **HOME)
+            world.say(
+                person_key,
+                given_names=name,
+                call_name="Maria" if person_key == "b" else None,
+                family_name="Berg",
+                birth_date=BORN,
+                **HOME,
+            )
         assert together(connection, world) == {"ab"}, "the nearer of the two"
 
     def test_two_codes_never_meet_and_the_likelier_one_wins(self, connection, world):
@@ -231,7 +287,12 @@ class TestLikeness:
 
     def test_oversized_blocks_are_dropped_and_counted(self, connection, world):
         for number in range(CAP + 1):
-            world.say(f"p{number:03d}", given_names="Aino", family_name="Berg", birth_date=date(1970, 1, 1))
+            world.say(
+                f"p{number:03d}",
+                given_names="Aino",
+                family_name="Berg",
+                birth_date=date(1970, 1, 1),
+            )
         clusters, report = clusters_of(connection, world)
         assert set(clusters) == set(clusters.values())
         assert report.candidate_pairs == 0
@@ -250,7 +311,12 @@ class TestMailboxesAndVisitors:
     def test_mailboxes_do_not_join_two_people(self, connection, world):
         world.say("a", given_names="Aino", family_name="Berg", emails=["aino@example.fi"])
         world.say("b", given_names="Eero", family_name="Korpi", emails=["eero@example.fi"])
-        for person_key, email in (("x", "aino@example.fi"), ("x", MAIL), ("y", MAIL), ("y", "eero@example.fi")):
+        for person_key, email in (
+            ("x", "aino@example.fi"),
+            ("x", MAIL),
+            ("y", MAIL),
+            ("y", "eero@example.fi"),
+        ):
             world.identify(person_key, "email", email)
         assert together(connection, world) == {"xy"}
 
@@ -294,21 +360,32 @@ class TestWhole:
         assert measured.recall >= 0.9, "of the pairs that a chain of shared facts leads to"
         assert report.two_code_clusters == 0
         assert set(report.links) == set(PASSES)
-        assert report.clusters == connection.execute("SELECT count(DISTINCT cluster) FROM clusters").fetchone()[0]
+        assert (
+            report.clusters
+            == connection.execute("SELECT count(DISTINCT cluster) FROM clusters").fetchone()[0]
+        )
 
     def test_order_of_rows_does_not_matter(self, connection):
         world = told(population(600, seed=5), seed=5)
         answers = []
         for shuffle in (None, 1, 2):
             clusters, report = clusters_of(connection, world, shuffle)
-            answers.append((clusters, report, connection.execute("SELECT * FROM links ORDER BY ALL").fetchall()))
+            answers.append(
+                (
+                    clusters,
+                    report,
+                    connection.execute("SELECT * FROM links ORDER BY ALL").fetchall(),
+                )
+            )
         assert answers[0] == answers[1] == answers[2]
 
     def test_leaves_only_its_two_tables_behind(self, connection, world):
         world.say("a", given_names="Aino", emails=[MAIL])
         before = {"people", "identifiers", "truth"}
         clusters_of(connection, world)
-        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall()
+        tables = connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE temporary"
+        ).fetchall()
         assert {name for (name,) in tables} == before | {"clusters", "links"}
 
     def test_nobody_at_all(self, connection, world):
@@ -326,7 +403,9 @@ class TestWhole:
 
     def test_model_holds_levels_and_weights_only(self):
         said = json.loads(usual_model().to_json())
-        assert {word for field in said["fields"] for level in field["levels"] for word in level} == {"level", *KIND_NAMES}
+        assert {
+            word for field in said["fields"] for level in field["levels"] for word in level
+        } == {"level", *KIND_NAMES}
         for field in said["fields"]:
             assert sum(level["careful"] for level in field["levels"]) == pytest.approx(1, abs=0.01)
 
@@ -341,11 +420,20 @@ class TestRounds:
         linkage.link()
         gone = [row["person_key"] for row in world.people[::7]]
         for table in ("people", "identifiers"):
-            connection.execute(f"DELETE FROM {table} WHERE person_key IN (SELECT unnest(?))", [gone])
+            connection.execute(
+                f"DELETE FROM {table} WHERE person_key IN (SELECT unnest(?))", [gone]
+            )
         linkage.link()
-        again = connection.execute("SELECT person_key, cluster FROM clusters ORDER BY ALL").fetchall()
+        again = connection.execute(
+            "SELECT person_key, cluster FROM clusters ORDER BY ALL"
+        ).fetchall()
         link(connection)
-        assert again == connection.execute("SELECT person_key, cluster FROM clusters ORDER BY ALL").fetchall()
+        assert (
+            again
+            == connection.execute(
+                "SELECT person_key, cluster FROM clusters ORDER BY ALL"
+            ).fetchall()
+        )
 
     def test_what_was_compared_is_not_compared_again_and_nothing_else_changes(self, connection):
         """Some say something new, some are new, some have gone: the delta gives what a full run gives."""
@@ -361,10 +449,17 @@ class TestRounds:
         )
         linkage.leave()
         later = told(population(640, seed=5), seed=5)
-        later.people = [row | {"family_name": "Uusinimi"} if place % 50 == 0 else row for place, row in enumerate(later.people) if place % 40 != 1]
+        later.people = [
+            row | {"family_name": "Uusinimi"} if place % 50 == 0 else row
+            for place, row in enumerate(later.people)
+            if place % 40 != 1
+        ]
         later.load(connection)
         delta = link(connection)
-        answer = connection.execute("SELECT * FROM clusters ORDER BY ALL").fetchall(), connection.execute("SELECT * FROM links ORDER BY ALL").fetchall()
+        answer = (
+            connection.execute("SELECT * FROM clusters ORDER BY ALL").fetchall(),
+            connection.execute("SELECT * FROM links ORDER BY ALL").fetchall(),
+        )
         connection.execute("DROP TABLE compared_before")
         full = link(connection)
         assert answer == (
@@ -403,7 +498,9 @@ class TestDecisions:
 
 
 def decide(connection: duckdb.DuckDBPyConnection, *said: tuple[str, str, bool]) -> None:
-    connection.execute("CREATE OR REPLACE TEMP TABLE decisions (one VARCHAR, other VARCHAR, same BOOLEAN)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
+    )
     connection.executemany("INSERT INTO decisions VALUES (?, ?, ?)", said)
 
 
@@ -422,8 +519,20 @@ PERSON = st.fixed_dictionaries(
         "phones": FEW([None, ["+358500011111"]]),
     }
 )
-TYPES = FEW(["identity_code", "customer_number", "contact_id", "user_id", "visitor_id", "email", "business_id"])
-HELD = st.lists(st.tuples(st.integers(0, 17), TYPES, FEW(["1", "2", "3", "a@example.fi"])), max_size=30)
+TYPES = FEW(
+    [
+        "identity_code",
+        "customer_number",
+        "contact_id",
+        "user_id",
+        "visitor_id",
+        "email",
+        "business_id",
+    ]
+)
+HELD = st.lists(
+    st.tuples(st.integers(0, 17), TYPES, FEW(["1", "2", "3", "a@example.fi"])), max_size=30
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -436,16 +545,23 @@ def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order)
         world.identify(f"p{number:02d}", kind, value)
     with duckdb.connect() as connection:
         clusters, report = clusters_of(connection, world)
-        links = connection.execute("SELECT one, other, pass, weight FROM links ORDER BY ALL").fetchall()
+        links = connection.execute(
+            "SELECT one, other, pass, weight FROM links ORDER BY ALL"
+        ).fetchall()
         order.shuffle(world.people)
         order.shuffle(world.identifiers)
         assert clusters_of(connection, world)[0] == clusters
-    assert set(clusters) == {row["person_key"] for row in world.people} | {person_key for person_key, _, _ in world.identifiers}
+    assert set(clusters) == {row["person_key"] for row in world.people} | {
+        person_key for person_key, _, _ in world.identifiers
+    }
     members: dict[str, list[str]] = {}
     for person_key, cluster in clusters.items():
         members.setdefault(cluster, []).append(person_key)
     assert all(min(keys) == cluster for cluster, keys in members.items())
-    assert all(one < other and clusters[one] == clusters[other] and code in PASSES for one, other, code, _ in links)
+    assert all(
+        one < other and clusters[one] == clusters[other] and code in PASSES
+        for one, other, code, _ in links
+    )
     codes: dict[str, set[str]] = {}
     for person_key, kind, value in world.identifiers:
         if kind == "identity_code":

@@ -57,7 +57,9 @@ def deliver_in_order(home: Home, order: Sequence[int], messages: Sequence[dict[s
         take_in(home)
 
 
-def end_state(home: Home, messages: Sequence[dict[str, Any]], order: Sequence[int]) -> dict[str, Any]:
+def end_state(
+    home: Home, messages: Sequence[dict[str, Any]], order: Sequence[int]
+) -> dict[str, Any]:
     deliver_in_order(home, order, messages)
     settle(home)
     return registrant(home, MAIJA)
@@ -67,9 +69,13 @@ ORDERS_OF_TWO = list(itertools.permutations(range(2)))
 
 
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_death_that_is_undone_leaves_the_registrant_alive(home: Home, order: tuple[int, ...]) -> None:
+def test_a_death_that_is_undone_leaves_the_registrant_alive(
+    home: Home, order: tuple[int, ...]
+) -> None:
     died = message(MAIJA, "2026-11-01", death(True, "LISATTY", "2026-10-30"))
-    undone = message(MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU"))
+    undone = message(
+        MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU")
+    )
     found = end_state(home, [died, undone], order)
     assert (found["deceased"], found["death_date"]) == (False, None)
 
@@ -81,17 +87,25 @@ def test_a_death_without_a_date_is_a_death(home: Home) -> None:
 
 @pytest.mark.clause("P5.2", "P8.3")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home, order: tuple[int, ...]) -> None:
+def test_the_new_address_holds_although_the_old_one_is_told_after_it(
+    home: Home, order: tuple[int, ...]
+) -> None:
     moved = message(
         MAIJA,
         "2026-11-01",
         home_address("Uusikatu", "6a-6b", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
-        home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
+        home_address(
+            "Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"
+        ),
         municipality("837", "2026-11-01", "LISATTY"),
     )
     named = message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02"))
     found = end_state(home, [moved, named], order)
-    assert (found["street"], found["town"], found["municipality_code"]) == ("Uusikatu 6a-6b", "TAMPERE", "837")
+    assert (found["street"], found["town"], found["municipality_code"]) == (
+        "Uusikatu 6a-6b",
+        "TAMPERE",
+        "837",
+    )
     assert found["family_name"] == "Uusinimi"
     past = rows(home, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'")
     assert past == [{"street": "Vanhakatu 1"}]
@@ -99,19 +113,33 @@ def test_the_new_address_holds_although_the_old_one_is_told_after_it(home: Home,
 
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int, ...]) -> None:
-    old = {key: value for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items() if key != "tietoryhma"}
+    old = {
+        key: value
+        for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items()
+        if key != "tietoryhma"
+    }
     moved = message(
         MAIJA,
         "2026-11-01",
         home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
-        home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"),
+        home_address(
+            "Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01", "MUUTETTU", until="2026-10-31"
+        ),
         municipality("837", "2026-11-01", "LISATTY"),
     )
     undone = message(
         MAIJA,
         "2026-11-02",
-        municipality("837", "2026-11-01", "POISTETTU", holding=[{"kuntakoodi": "091", "kuntaanMuuttopv": day("2010-05-01")}]),
-        {**home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "POISTETTU"), "voimassaolevatTiedot": [old]},
+        municipality(
+            "837",
+            "2026-11-01",
+            "POISTETTU",
+            holding=[{"kuntakoodi": "091", "kuntaanMuuttopv": day("2010-05-01")}],
+        ),
+        {
+            **home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "POISTETTU"),
+            "voimassaolevatTiedot": [old],
+        },
     )
     found = end_state(home, [moved, undone], order)
     assert (found["street"], found["municipality_code"]) == ("Vanhakatu 1", "091")
@@ -119,10 +147,21 @@ def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int,
 
 @pytest.mark.clause("P6.2")
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(home: Home, order: tuple[int, ...]) -> None:
+def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(
+    home: Home, order: tuple[int, ...]
+) -> None:
     messages = [
-        message(MAIJA, "2026-11-01", home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"), protection(True, "LISATTY", "2120-02-28")),
-        message(MAIJA, "2026-11-02", home_address("Piilokatu", "3", "90100", "OULU", "2026-11-02", "LISATTY")),
+        message(
+            MAIJA,
+            "2026-11-01",
+            home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
+            protection(True, "LISATTY", "2120-02-28"),
+        ),
+        message(
+            MAIJA,
+            "2026-11-02",
+            home_address("Piilokatu", "3", "90100", "OULU", "2026-11-02", "LISATTY"),
+        ),
         message(MAIJA, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
     ]
     found = end_state(home, messages, order)
@@ -134,13 +173,22 @@ def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(home: Home
 def test_after_protection_an_address_that_is_sent_again_holds(home: Home) -> None:
     messages = [
         message(MAIJA, "2026-11-01", protection(True, "LISATTY")),
-        message(MAIJA, "2026-11-02", protection(False, "MUUTETTU"), home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-02", "LISATTY")),
+        message(
+            MAIJA,
+            "2026-11-02",
+            protection(False, "MUUTETTU"),
+            home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-02", "LISATTY"),
+        ),
     ]
     assert end_state(home, messages, [1, 0])["street"] == "Uusikatu 2"
 
 
 def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
-    censored = part("VAKINAINEN_KOTIMAINEN_OSOITE", "MUUTETTU", turvakiellonAlaisetKentat=["katunimi", "katunumero"])
+    censored = part(
+        "VAKINAINEN_KOTIMAINEN_OSOITE",
+        "MUUTETTU",
+        turvakiellonAlaisetKentat=["katunimi", "katunumero"],
+    )
     found = end_state(home, [message(MAIJA, "2026-11-01", censored)], [0])
     assert found["protected"] is True
     assert rows(home, "SELECT * FROM addresses") == []
@@ -148,19 +196,37 @@ def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
 
 @pytest.mark.clause("P8.3", "P5.1")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tuple[int, ...]) -> None:
+def test_a_corrected_identity_code_is_the_same_registrant(
+    home: Home, order: tuple[int, ...]
+) -> None:
     new = code("010190-901")
     correction = message(
         new,
         "2026-11-01",
         part(
-            "HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="AKTIIVI", muutettuHenkilotunnus=new, aktiivinenHenkilotunnus=new, edellisetHenkilotunnukset=[MAIJA]
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="AKTIIVI",
+            muutettuHenkilotunnus=new,
+            aktiivinenHenkilotunnus=new,
+            edellisetHenkilotunnukset=[MAIJA],
         ),
         part(
-            "HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus=MAIJA, aktiivinenHenkilotunnus=None, edellisetHenkilotunnukset=[]
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="PASSIIVI",
+            muutettuHenkilotunnus=MAIJA,
+            aktiivinenHenkilotunnus=None,
+            edellisetHenkilotunnukset=[],
         ),
         part("HENKILOTUNNUS_KORJAUS"),
-        part("HENKILOTUNNUS_KORJAUS", "LISATTY", voimassaolo="PASSIIVI", muutettuHenkilotunnus="010190-999X", aktiivinenHenkilotunnus=new),
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="PASSIIVI",
+            muutettuHenkilotunnus="010190-999X",
+            aktiivinenHenkilotunnus=new,
+        ),
     )
     renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
     deliver_in_order(home, order, [correction, renamed])
@@ -174,8 +240,17 @@ def test_a_corrected_identity_code_is_the_same_registrant(home: Home, order: tup
 @pytest.mark.clause("P5.4", "P6.2")
 def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
     messages = [
-        message(MAIJA, "2026-11-01", part("SUORAMARKKINOINTIKIELTO", "LISATTY", alkupv=day("2026-11-01")), part("SUKUTUTKIMUSKIELTO", "LISATTY")),
-        message(MAIJA, "2026-11-02", part("SUORAMARKKINOINTIKIELTO", "POISTETTU", alkupv=day("2026-11-01"))),
+        message(
+            MAIJA,
+            "2026-11-01",
+            part("SUORAMARKKINOINTIKIELTO", "LISATTY", alkupv=day("2026-11-01")),
+            part("SUKUTUTKIMUSKIELTO", "LISATTY"),
+        ),
+        message(
+            MAIJA,
+            "2026-11-02",
+            part("SUORAMARKKINOINTIKIELTO", "POISTETTU", alkupv=day("2026-11-01")),
+        ),
     ]
     end_state(home, messages, [1, 0])
     assert [row["purpose"] for row in rows(home, "SELECT purpose FROM choices")] == ["genealogy"]
@@ -184,7 +259,12 @@ def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
 @pytest.mark.clause("P8.3")
 def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: Home) -> None:
     broken = message(MAIJA, "2026-11-01", name("Rikki", "Mennyt", "OUTO"))
-    later = message(MAIJA, "2026-11-02", name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"), protection(True, "LISATTY"))
+    later = message(
+        MAIJA,
+        "2026-11-02",
+        name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"),
+        protection(True, "LISATTY"),
+    )
     found = end_state(home, [broken, later], [0, 1])
     assert found["family_name"] == "Esimerkki"
     assert found["protected"] is True
@@ -195,9 +275,15 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: H
     assert registrant(home, MAIJA)["family_name"] == "Myöhempi"
 
 
-def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(home: Home, tmp_path: Any) -> None:
+def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
+    home: Home, tmp_path: Any
+) -> None:
     messages = [
-        message(MAIJA, "2026-11-01", home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY")),
+        message(
+            MAIJA,
+            "2026-11-01",
+            home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-01", "LISATTY"),
+        ),
         message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02")),
     ]
     at_once = Home(tmp_path / "other")

@@ -11,8 +11,24 @@ CODE = code("010190-900")
 
 
 def test_the_most_trusted_source_s_value_counts_and_the_choice_is_counted(home: Home) -> None:
-    basic_data(home, "2026-11-01", [person(CODE, name("Maija", "Esimerkki"), home_address("Koivukuja", "5", "33100", "TAMPERE", "2010-05-01"))])
-    contact = {"First Name": "Maija", "Last Name": "Esimerki", "Street Address": "Rantatie 9", "Postal Code": "00100", "City": "HELSINKI"}
+    basic_data(
+        home,
+        "2026-11-01",
+        [
+            person(
+                CODE,
+                name("Maija", "Esimerkki"),
+                home_address("Koivukuja", "5", "33100", "TAMPERE", "2010-05-01"),
+            )
+        ],
+    )
+    contact = {
+        "First Name": "Maija",
+        "Last Name": "Esimerki",
+        "Street Address": "Rantatie 9",
+        "Postal Code": "00100",
+        "City": "HELSINKI",
+    }
     deliver(home, "2026-11-10", n1=contact | {"Customer number": "C0000001"})
     contract = {
         "contract_number": "S1", "contact_id": "1", "customer_number": "C0000001", "identity_code": CODE, "product": "sähkö", "status": "active",
@@ -21,16 +37,34 @@ def test_the_most_trusted_source_s_value_counts_and_the_choice_is_counted(home: 
     put(home, "crm", "2026-11-10", "contracts", csv([contract]), 1)
     built = refresh(home)
     golden = registrant(home, CODE)
-    assert (golden["family_name"], golden["postcode"]) == ("Esimerkki", "33100"), "the population register is trusted more than the customer list"
-    of = {row["attribute"]: row["source"] for row in rows(home, f"SELECT * FROM provenance WHERE registrant_id = '{golden['registrant_id']}'")}
+    assert (golden["family_name"], golden["postcode"]) == ("Esimerkki", "33100"), (
+        "the population register is trusted more than the customer list"
+    )
+    of = {
+        row["attribute"]: row["source"]
+        for row in rows(
+            home, f"SELECT * FROM provenance WHERE registrant_id = '{golden['registrant_id']}'"
+        )
+    }
     assert of["name"] == of["address"] == "population_register"
     assert built.conflicts["name"] == [1, 1]
     assert built.conflicts["birth_date"] == [0, 0]
 
 
 def test_of_one_source_the_latest_word_counts(home: Home) -> None:
-    deliver(home, "2026-11-09", n1={"First Name": "Maija", "Last Name": "Esimerkki", "Email": "vanha@example.fi"})
-    deliver(home, "2026-11-10", n1={"First Name": "Maija", "Last Name": "Esimerkki", "Email": "uusi@example.fi"})
+    deliver(
+        home,
+        "2026-11-09",
+        n1={"First Name": "Maija", "Last Name": "Esimerkki", "Email": "vanha@example.fi"},
+    )
+    deliver(
+        home,
+        "2026-11-10",
+        n1={"First Name": "Maija", "Last Name": "Esimerkki", "Email": "uusi@example.fi"},
+    )
     built = refresh(home)
-    assert [row["email"] for row in rows(home, "SELECT email FROM registrants WHERE family_name = 'Esimerkki'")] == ["uusi@example.fi"]
+    assert [
+        row["email"]
+        for row in rows(home, "SELECT email FROM registrants WHERE family_name = 'Esimerkki'")
+    ] == ["uusi@example.fi"]
     assert built.conflicts["email"] == [0, 0], "what is over is no conflict"

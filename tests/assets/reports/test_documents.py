@@ -13,14 +13,29 @@ from assets.reports import processing, traceability
 from schemas.policy import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def day_of(page: str) -> date:
     """The day that a committed page says it was made for; it is compared as of that day."""
     if found := re.search(r"As of (\d{4}-\d\d-\d\d)", page):
         return date.fromisoformat(found[1])
-    told = re.search(r"Updated on (\d+) (\w+) (\d{4})", (DOCS / "notices" / "en.md").read_text(encoding="utf-8"))
+    told = re.search(
+        r"Updated on (\d+) (\w+) (\d{4})", (DOCS / "notices" / "en.md").read_text(encoding="utf-8")
+    )
     assert told
     return date(int(told[3]), MONTHS.index(told[2]) + 1, int(told[1]))
 
@@ -38,4 +53,6 @@ def test_the_record_of_processing_is_up_to_date() -> None:
 
 def test_the_traceability_is_up_to_date() -> None:
     page = (DOCS / "traceability.md").read_text(encoding="utf-8")
-    assert page == traceability.markdown(load_policy(), traceability.marked()), "run `make documents`"
+    assert page == traceability.markdown(load_policy(), traceability.marked()), (
+        "run `make documents`"
+    )

@@ -19,7 +19,10 @@ from schemas.vocabulary import PURPOSES, Basis, Mechanism
 from tests.assets.reports.mended import policy
 
 TODAY = date(2026, 11, 20)
-KNOWN = {kind: {one.fides_key for one in getattr(DEFAULT_TAXONOMY, kind)} for kind in ("data_category", "data_use", "data_subject")}
+KNOWN = {
+    kind: {one.fides_key for one in getattr(DEFAULT_TAXONOMY, kind)}
+    for kind in ("data_category", "data_use", "data_subject")
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,13 @@ def manifest() -> Taxonomy:
 
 
 def test_every_key_is_one_of_the_taxonomy(manifest: Taxonomy) -> None:
-    fields = {key for dataset in manifest.dataset for one in dataset.collections for field in one.fields for key in field.data_categories or ()}
+    fields = {
+        key
+        for dataset in manifest.dataset
+        for one in dataset.collections
+        for field in one.fields
+        for key in field.data_categories or ()
+    }
     declared = manifest.system[0].privacy_declarations
     assert fields
     assert fields <= KNOWN["data_category"]
@@ -38,28 +47,53 @@ def test_every_key_is_one_of_the_taxonomy(manifest: Taxonomy) -> None:
 
 
 def test_every_column_of_every_layer_is_a_field(manifest: Taxonomy) -> None:
-    told = {(dataset.name, one.name, field.name) for dataset in manifest.dataset for one in dataset.collections for field in one.fields}
-    assert told == {(layer, table_name(model), column) for layer, models in LAYERS.items() for model in models for column in categories(model)}
+    told = {
+        (dataset.name, one.name, field.name)
+        for dataset in manifest.dataset
+        for one in dataset.collections
+        for field in one.fields
+    }
+    assert told == {
+        (layer, table_name(model), column)
+        for layer, models in LAYERS.items()
+        for model in models
+        for column in categories(model)
+    }
 
 
 def test_every_purpose_declares_each_of_its_bases(manifest: Taxonomy) -> None:
-    told = {(one.data_use, one.legal_basis_for_processing) for one in manifest.system[0].privacy_declarations}
-    assert told == {(DATA_USES[name], BASES[basis]) for name, one in load_policy().purposes.items() for basis in one.bases}
+    told = {
+        (one.data_use, one.legal_basis_for_processing)
+        for one in manifest.system[0].privacy_declarations
+    }
+    assert told == {
+        (DATA_USES[name], BASES[basis])
+        for name, one in load_policy().purposes.items()
+        for basis in one.bases
+    }
 
 
 def test_references_lead_somewhere(manifest: Taxonomy) -> None:
     keys = {dataset.fides_key for dataset in manifest.dataset}
     system = manifest.system[0]
     assert set(system.dataset_references) == keys
-    assert {key for one in system.privacy_declarations for key in one.dataset_references or ()} <= keys
+    assert {
+        key for one in system.privacy_declarations for key in one.dataset_references or ()
+    } <= keys
 
 
 @pytest.mark.clause("P7.3")
 def test_a_transfer_that_does_not_hold_is_no_transfer(manifest: Taxonomy) -> None:
-    assert (manifest.system[0].does_international_transfers, manifest.system[0].legal_basis_for_transfers) == (False, [])
+    assert (
+        manifest.system[0].does_international_transfers,
+        manifest.system[0].legal_basis_for_transfers,
+    ) == (False, [])
     mended = policy((("recipients", "marketing_automation", "mechanisms"), ["scc_2021"]))
     system = Taxonomy(**yaml.safe_load(fides.manifest(mended, TODAY))).system[0]
-    assert (system.does_international_transfers, system.legal_basis_for_transfers) == (True, ["SCCs"])
+    assert (system.does_international_transfers, system.legal_basis_for_transfers) == (
+        True,
+        ["SCCs"],
+    )
 
 
 def test_the_table_of_words_is_whole_and_right() -> None:

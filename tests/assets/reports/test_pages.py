@@ -15,10 +15,15 @@ ANYTHING = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=30
 @settings(max_examples=80, deadline=None)
 @given(ANYTHING, ANYTHING)
 def test_what_is_in_a_cell_comes_out_as_it_is(first: str, second: str) -> None:
-    page = pages.html(f"# Title\n\n{pages.table(['a', 'b'], [[pages.text(first), pages.text(second)]])}\n", "en")
+    page = pages.html(
+        f"# Title\n\n{pages.table(['a', 'b'], [[pages.text(first), pages.text(second)]])}\n", "en"
+    )
     root = ET.fromstring(page.split("\n", 1)[1])  # noqa: S314  (our own page)
     cells = root.findall(".//td")
-    assert [" ".join("".join(cell.itertext()).split()) for cell in cells] == [" ".join(first.split()), " ".join(second.split())]
+    assert [" ".join("".join(cell.itertext()).split()) for cell in cells] == [
+        " ".join(first.split()),
+        " ".join(second.split()),
+    ]
     assert [one.tag for one in root.iter() if one.tag in ("script", "a", "img")] == []
 
 

@@ -32,14 +32,21 @@ def test_every_purpose_has_its_bases_and_the_columns_of_its_mart() -> None:
     purposes = {one["purpose"]: one for one in processing.record(load_policy(), TODAY)["purposes"]}
     assert set(purposes) == set(load_policy().purposes)
     for name, models in MARTS.items():
-        assert purposes[name]["mart"] == {table_name(model): list(categories(model)) for model in (*models, About)}
+        assert purposes[name]["mart"] == {
+            table_name(model): list(categories(model)) for model in (*models, About)
+        }
         assert purposes[name]["bases"] == list(load_policy().purposes[name].bases)
 
 
 @pytest.mark.clause("P5")
 def test_every_column_of_every_table_is_under_its_category() -> None:
     told = processing.record(load_policy(), TODAY)["categories"]
-    listed = {(one["category"], where, column) for one in told for where, columns in one["columns"].items() for column in columns}
+    listed = {
+        (one["category"], where, column)
+        for one in told
+        for where, columns in one["columns"].items()
+        for column in columns
+    }
     real = {
         (category, f"{layer}.{table_name(model)}", column)
         for layer, models in LAYERS.items()
@@ -51,22 +58,33 @@ def test_every_column_of_every_table_is_under_its_category() -> None:
 
 @pytest.mark.clause("P7.2", "P7.3")
 def test_a_transfer_says_whether_it_may_be_made_today() -> None:
-    recipients = {one["recipient"]: one for one in processing.record(load_policy(), TODAY)["recipients"]}
+    recipients = {
+        one["recipient"]: one for one in processing.record(load_policy(), TODAY)["recipients"]
+    }
     assert recipients["it_operations"]["transfer_holds"]
     assert not recipients["marketing_automation"]["transfer_holds"]
-    assert {one["mechanism"]: one["holds"] for one in recipients["marketing_automation"]["mechanisms"]} == {"scc_2010": False, "privacy_shield": False}
+    assert {
+        one["mechanism"]: one["holds"] for one in recipients["marketing_automation"]["mechanisms"]
+    } == {"scc_2010": False, "privacy_shield": False}
     assert "no: exports are refused" in processing.markdown(load_policy(), TODAY)
 
 
 @pytest.mark.clause("P8.2")
 def test_every_time_limit_is_the_one_in_force() -> None:
-    changed = processing.record(policy((("retention", "RET-RAW-13M", "period"), "14 months")), TODAY)
-    assert {one["code"]: one["period"] for one in changed["time_limits"]}["RET-RAW-13M"] == "14 months"
+    changed = processing.record(
+        policy((("retention", "RET-RAW-13M", "period"), "14 months")), TODAY
+    )
+    assert {one["code"]: one["period"] for one in changed["time_limits"]}[
+        "RET-RAW-13M"
+    ] == "14 months"
 
 
 def test_sources_are_the_ones_that_fill_the_category() -> None:
     """The policy does not say that birth dates come from the CRM; they do."""
-    told = {one["category"]: one["read_from"] for one in processing.record(load_policy(), TODAY)["categories"]}
+    told = {
+        one["category"]: one["read_from"]
+        for one in processing.record(load_policy(), TODAY)["categories"]
+    }
     assert told["birth_date"] == ["population_register", "crm", "self"]
     assert told["diet"] == []
 

@@ -34,7 +34,10 @@ def test_every_clause_of_the_file_is_one_of_the_policy() -> None:
 
 
 def test_a_clause_that_a_controller_adds_needs_a_test_too() -> None:
-    assert "P4.9" in traceability.untested(policy((("purposes", "analytics", "clause"), "P4.9")), {clause: ["a test"] for clause in CLAUSES})
+    assert "P4.9" in traceability.untested(
+        policy((("purposes", "analytics", "clause"), "P4.9")),
+        {clause: ["a test"] for clause in CLAUSES},
+    )
 
 
 def test_marks_are_read_off_functions_and_classes_without_running_them(tmp_path: Path) -> None:
@@ -86,10 +89,14 @@ def test_assets_that_are_named_are_there() -> None:
     from pipelines.definitions import build_definitions
 
     known = {spec.key.to_user_string() for spec in build_definitions().resolve_all_asset_specs()}
-    assert {asset for one in traceability.rows(load_policy(), {}) for asset in one["assets"]} <= known
+    assert {
+        asset for one in traceability.rows(load_policy(), {}) for asset in one["assets"]
+    } <= known
 
 
 def test_the_page_has_a_part_for_each_clause(marked: dict[str, list[str]]) -> None:
     page = traceability.markdown(load_policy(), marked)
-    assert [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")] == list(CLAUSES)
+    assert [
+        line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")
+    ] == list(CLAUSES)
     assert "- no test" not in page

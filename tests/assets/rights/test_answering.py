@@ -21,13 +21,23 @@ def home(known_home: Home) -> Home:
 
 def asked(home: Home, right: str = "access", days_ago: int = 0, purpose: str = "") -> str:
     day = NOW.date() - timedelta(days=days_ago)
-    request_id = requests.receive(home, right, "written", [f"identity_code:{LEAVES.identity_code}"], NOW, received=day, purpose=purpose)
+    request_id = requests.receive(
+        home,
+        right,
+        "written",
+        [f"identity_code:{LEAVES.identity_code}"],
+        NOW,
+        received=day,
+        purpose=purpose,
+    )
     finding.record(home, [request_id], NOW)
     return request_id
 
 
 def messages(home: Home) -> list[dict[str, str]]:
-    return [json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))]
+    return [
+        json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))
+    ]
 
 
 def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(home: Home) -> None:
@@ -83,7 +93,12 @@ def test_a_refusal_needs_a_ground_of_its_right(home: Home, right: str) -> None:
         request_id = asked(home, right, purpose="legitimate_interest")
         if ground in possible:
             refused = answering.refuse(home, request_id, ground, NOW)
-            assert (refused.state, refused.outcome, refused.why, refused.given) == ("closed", "refused", ground, ())
+            assert (refused.state, refused.outcome, refused.why, refused.given) == (
+                "closed",
+                "refused",
+                ground,
+                (),
+            )
         else:
             with pytest.raises(RequestError, match="recorded ground"):
                 answering.refuse(home, request_id, ground, NOW)
@@ -107,9 +122,20 @@ def test_a_refusal_tells_the_ground_and_where_to_complain(home: Home) -> None:
 
 def test_categories_are_decided_each_with_its_ground(home: Home) -> None:
     request_id = asked(home, "erasure")
-    done = answering.decide(home, request_id, {"contact": ("granted", ""), "order": ("refused", "REQ-LEGAL-OBLIGATION")}, NOW)
-    assert done.decisions == {"contact": {"decision": "granted"}, "order": {"decision": "refused", "ground": "REQ-LEGAL-OBLIGATION"}}
-    assert [one["told"] for one in done.events if one["what"] == "decided"] == ["contact=granted", "order=refused:REQ-LEGAL-OBLIGATION"]
+    done = answering.decide(
+        home,
+        request_id,
+        {"contact": ("granted", ""), "order": ("refused", "REQ-LEGAL-OBLIGATION")},
+        NOW,
+    )
+    assert done.decisions == {
+        "contact": {"decision": "granted"},
+        "order": {"decision": "refused", "ground": "REQ-LEGAL-OBLIGATION"},
+    }
+    assert [one["told"] for one in done.events if one["what"] == "decided"] == [
+        "contact=granted",
+        "order=refused:REQ-LEGAL-OBLIGATION",
+    ]
     with pytest.raises(RequestError, match="no category"):
         answering.decide(home, request_id, {"shoe_size": ("granted", "")}, NOW)
     with pytest.raises(RequestError, match="recorded ground"):

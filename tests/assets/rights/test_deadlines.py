@@ -31,8 +31,12 @@ def off(day: date) -> bool:
     """Whether a Finnish office is closed, by the statutes' own words (150/1930, 5 §; 388/1937; 1317/2004)."""
     fixed = {(1, 1), (1, 6), (5, 1), (12, 6), (12, 24), (12, 25), (12, 26)}
     moving = {easter(day.year) + timedelta(days=days) for days in (-2, 1, 39)}
-    midsummer_eve = next(date(day.year, 6, one) for one in range(19, 26) if date(day.year, 6, one).weekday() == 4)
-    return day.weekday() > 4 or (day.month, day.day) in fixed or day in moving or day == midsummer_eve
+    midsummer_eve = next(
+        date(day.year, 6, one) for one in range(19, 26) if date(day.year, 6, one).weekday() == 4
+    )
+    return (
+        day.weekday() > 4 or (day.month, day.day) in fixed or day in moving or day == midsummer_eve
+    )
 
 
 def months_later(day: date, months: int) -> date:

@@ -24,7 +24,12 @@ def home(known_home: Home) -> Home:
     return known_home
 
 
-GIVEN = [f"contact_id:{LEAVES.contact_id}", f"email:{LEAVES.email}", f"email:{SHARED}", "customer_number:C-NOBODY"]
+GIVEN = [
+    f"contact_id:{LEAVES.contact_id}",
+    f"email:{LEAVES.email}",
+    f"email:{SHARED}",
+    "customer_number:C-NOBODY",
+]
 
 
 def asked(home: Home, *given: str) -> Request:
@@ -43,11 +48,23 @@ def asked(home: Home, *given: str) -> Request:
     ],
     ids=lambda one: str(one).split(":")[0],
 )
-def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(home: Home, given: str) -> None:
+def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(
+    home: Home, given: str
+) -> None:
     found = asked(home, given)
-    assert (found.state, found.registrants) == ("received", (registrant_of(home, LEAVES.identity_code),))
+    assert (found.state, found.registrants) == (
+        "received",
+        (registrant_of(home, LEAVES.identity_code),),
+    )
     values = {one.split(":", 1)[1] for one in found.resolved}
-    assert {LEAVES.identity_code, LEAVES.customer_number, LEAVES.contact_id, LEAVES.email, LEAVES.phone, LEAVES.visitor_id} <= values
+    assert {
+        LEAVES.identity_code,
+        LEAVES.customer_number,
+        LEAVES.contact_id,
+        LEAVES.email,
+        LEAVES.phone,
+        LEAVES.visitor_id,
+    } <= values
     assert not values & set(STAYS.identifiers)
 
 
@@ -55,12 +72,19 @@ def test_a_contact_alone_is_shown_for_a_decision(home: Home) -> None:
     assert asked(home, f"email:{LEAVES.email}").state == "unclear"
     found = asked(home, f"phone:{LEAVES.phone}")
     assert (found.state, found.resolved) == ("unclear", ())
-    assert [(one["registrant_id"], one["by"]) for one in found.candidates] == [(registrant_of(home, LEAVES.identity_code), ["phone"])]
+    assert [(one["registrant_id"], one["by"]) for one in found.candidates] == [
+        (registrant_of(home, LEAVES.identity_code), ["phone"])
+    ]
     assert LEAVES.phone not in found.why
     decided = finding.decide(home, found.request_id, registrant_of(home, LEAVES.identity_code), NOW)
     assert decided.state == "received"
     assert f"identity_code:{LEAVES.identity_code}" in decided.resolved
-    assert [one["what"] for one in decided.events] == ["received", "unclear", "registrant_decided", "found"]
+    assert [one["what"] for one in decided.events] == [
+        "received",
+        "unclear",
+        "registrant_decided",
+        "found",
+    ]
 
 
 def test_an_address_and_a_phone_that_agree_are_certain(home: Home) -> None:
@@ -74,7 +98,10 @@ def test_an_address_and_a_phone_that_disagree_mean_nobody(home: Home) -> None:
 
 
 def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(home: Home) -> None:
-    meant = {given: requests.load(home, requests.receive(home, "access", "written", [given], NOW)) for given in GIVEN}
+    meant = {
+        given: requests.load(home, requests.receive(home, "access", "written", [given], NOW))
+        for given in GIVEN
+    }
     assert finding.certainly(home, meant[GIVEN[0]]) == registrant_of(home, LEAVES.identity_code)
     for given in GIVEN[1:]:
         with pytest.raises(RequestError) as told:
@@ -84,10 +111,18 @@ def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(home: Home)
 
 def test_who_is_known_by_an_address_only_is_found_by_it(home: Home) -> None:
     """A consent given by someone of whom nothing else is known."""
-    deliver_words(home, [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")], NOW, "web-form")
+    deliver_words(
+        home,
+        [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")],
+        NOW,
+        "web-form",
+    )
     refresh(home, TODAY)
     found = asked(home, "email:vain.osoite@example.fi")
-    assert (len(found.registrants), found.resolved) == (1, ("email:vain.osoite@example.fi", "user_id:vain.osoite@example.fi"))
+    assert (len(found.registrants), found.resolved) == (
+        1,
+        ("email:vain.osoite@example.fi", "user_id:vain.osoite@example.fi"),
+    )
 
 
 def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(home: Home) -> None:
@@ -98,7 +133,9 @@ def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(home: Ho
 
 
 def test_identifiers_of_two_registrants_mean_neither(home: Home) -> None:
-    found = asked(home, f"identity_code:{LEAVES.identity_code}", f"customer_number:{STAYS.customer_number}")
+    found = asked(
+        home, f"identity_code:{LEAVES.identity_code}", f"customer_number:{STAYS.customer_number}"
+    )
     assert (found.state, len(found.candidates), found.resolved) == ("unclear", 2, ())
 
 
@@ -109,12 +146,20 @@ def test_a_former_identity_code_leads_to_the_registrant(home: Home) -> None:
     refresh(home, TODAY)
     known = set(duckdb.sql(f"SELECT value FROM '{home.register('identifiers')}'").fetchall())
     assert (old,) in known
-    assert asked(home, f"identity_code:{old}").registrants == asked(home, f"identity_code:{new}").registrants != ()
+    assert (
+        asked(home, f"identity_code:{old}").registrants
+        == asked(home, f"identity_code:{new}").registrants
+        != ()
+    )
 
 
 def test_a_strong_identifier_that_nobody_has_is_kept_for_what_was_never_staged(home: Home) -> None:
     found = asked(home, "customer_number:C-NOBODY")
-    assert (found.state, found.registrants, found.resolved) == ("received", (), ("customer_number:C-NOBODY",))
+    assert (found.state, found.registrants, found.resolved) == (
+        "received",
+        (),
+        ("customer_number:C-NOBODY",),
+    )
 
 
 def test_a_registrant_that_there_is_not_cannot_be_chosen(home: Home) -> None:
@@ -128,8 +173,18 @@ def test_a_company_s_number_names_no_person(home: Home) -> None:
         finding.canonical(home, {"business_id": "1234567-1"})
 
 
-@pytest.mark.parametrize(("kind", "value"), [("identity_code", "140285-912A"), ("email", "not an address"), ("phone", "123"), ("customer_number", "  ")])
-def test_an_identifier_that_is_not_valid_is_refused_without_an_echo(home: Home, kind: str, value: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("identity_code", "140285-912A"),
+        ("email", "not an address"),
+        ("phone", "123"),
+        ("customer_number", "  "),
+    ],
+)
+def test_an_identifier_that_is_not_valid_is_refused_without_an_echo(
+    home: Home, kind: str, value: str
+) -> None:
     with pytest.raises(RequestError) as told:
         finding.canonical(home, {kind: value})
     assert not value.strip() or value not in str(told.value)
@@ -139,7 +194,11 @@ def test_what_is_found_is_written_sealed(home: Home) -> None:
     found = asked(home, f"email:{LEAVES.email}")
     finding.decide(home, found.request_id, registrant_of(home, LEAVES.identity_code), NOW)
     text = (home.requests / f"{found.request_id}.json").read_text()
-    assert not [value for value in (*LEAVES.identifiers, registrant_of(home, LEAVES.identity_code)) if value in text]
+    assert not [
+        value
+        for value in (*LEAVES.identifiers, registrant_of(home, LEAVES.identity_code))
+        if value in text
+    ]
 
 
 @pytest.fixture
@@ -164,12 +223,20 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_many_requests_cost_as_many_queries_as_one(home: Home, counted: list[str]) -> None:
-    one = requests.receive(home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    one = requests.receive(
+        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     finding.record(home, [one], NOW)
     of_one = len(counted)
     counted.clear()
-    many = [requests.receive(home, "erasure", "written", [f"customer_number:C{number}"], NOW) for number in range(300)]
-    many += [requests.receive(home, "erasure", "written", [f"contact_id:{who.contact_id}"], NOW) for who in (LEAVES, STAYS)]
+    many = [
+        requests.receive(home, "erasure", "written", [f"customer_number:C{number}"], NOW)
+        for number in range(300)
+    ]
+    many += [
+        requests.receive(home, "erasure", "written", [f"contact_id:{who.contact_id}"], NOW)
+        for who in (LEAVES, STAYS)
+    ]
     found = finding.record(home, many, NOW)
     assert len(counted) == of_one
     assert len(found) == 302
@@ -177,7 +244,10 @@ def test_many_requests_cost_as_many_queries_as_one(home: Home, counted: list[str
 
 
 def test_one_that_is_unclear_stops_no_other(home: Home) -> None:
-    ids = [requests.receive(home, "erasure", "written", [given], NOW) for given in (f"email:{SHARED}", f"contact_id:{LEAVES.contact_id}")]
+    ids = [
+        requests.receive(home, "erasure", "written", [given], NOW)
+        for given in (f"email:{SHARED}", f"contact_id:{LEAVES.contact_id}")
+    ]
     found = finding.record(home, ids, NOW, "erasing")
     assert [found[request_id].state for request_id in ids] == ["unclear", "erasing"]
 

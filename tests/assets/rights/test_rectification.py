@@ -12,7 +12,15 @@ from assets.home import Home
 from assets.register import rectified
 from assets.rights import rectification, requests
 from assets.rights.rectification import RectificationError
-from tests.assets.sources.population_register_messages import code, day, home_address, name, part, person, protection
+from tests.assets.sources.population_register_messages import (
+    code,
+    day,
+    home_address,
+    name,
+    part,
+    person,
+    protection,
+)
 from tests.conftest import TODAY, basic_data, build, csv, put, rows, settle, take_in
 from tests.e2e.homes import copied, mart_tables
 from tests.e2e.test_erasure import contact, found_anywhere
@@ -30,10 +38,28 @@ def refresh(home: Home, today: date = TODAY) -> None:
 
 
 def crm(home: Home, on: date, **changed: str) -> None:
-    own = contact(CONTACT, "Aino", "Vaaranimi", OLD_MAIL, "1985-02-14", **{"Customer number": NUMBER, "Street Address": "Vaarakatu 4", "City": "Espoo"})
-    own |= {"Postal Code": "02100", "Unsubscribed from all email": "true", "Day": str(on) if changed else ""}
+    own = contact(
+        CONTACT,
+        "Aino",
+        "Vaaranimi",
+        OLD_MAIL,
+        "1985-02-14",
+        **{"Customer number": NUMBER, "Street Address": "Vaarakatu 4", "City": "Espoo"},
+    )
+    own |= {
+        "Postal Code": "02100",
+        "Unsubscribed from all email": "true",
+        "Day": str(on) if changed else "",
+    }
     other = contact("880009990000", "Bertta", "Muu", "bertta@example.fi", "1970-01-01")
-    put(home, "crm", str(on), "contacts", csv([{**own, **changed}, {**other, "Unsubscribed from all email": "", "Day": ""}]), 2)
+    put(
+        home,
+        "crm",
+        str(on),
+        "contacts",
+        csv([{**own, **changed}, {**other, "Unsubscribed from all email": "", "Day": ""}]),
+        2,
+    )
 
 
 def rectify(home: Home, on: date = TODAY, **values: str) -> None:
@@ -66,17 +92,37 @@ def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: Home
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     row = aino(known)
     assert (row["email"], row["family_name"], row["given_names"]) == (NEW_MAIL, "Oikea", "Aino")
-    told = rows(known, "SELECT attribute, source FROM provenance WHERE rectified ORDER BY attribute")
-    assert told == [{"attribute": "email", "source": "self"}, {"attribute": "family_name", "source": "self"}]
+    told = rows(
+        known, "SELECT attribute, source FROM provenance WHERE rectified ORDER BY attribute"
+    )
+    assert told == [
+        {"attribute": "email", "source": "self"},
+        {"attribute": "family_name", "source": "self"},
+    ]
 
 
 def test_the_old_value_is_history_and_not_current(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
-    points = rows(known, "SELECT value, is_current, source FROM contact_points WHERE value IN ('vaara@example.fi', 'oikea@example.fi') ORDER BY value")
-    assert [(one["value"], one["is_current"], one["source"]) for one in points] == [(NEW_MAIL, True, "self"), (OLD_MAIL, False, "crm")]
-    names = rows(known, "SELECT family_name, is_current FROM names WHERE given_names = 'Aino' ORDER BY family_name")
-    assert [(one["family_name"], one["is_current"]) for one in names] == [("Oikea", True), ("Vaaranimi", False)]
-    corrections = rows(known, "SELECT attribute, value, old_value, stands, overrides FROM corrections ORDER BY attribute")
+    points = rows(
+        known,
+        "SELECT value, is_current, source FROM contact_points WHERE value IN ('vaara@example.fi', 'oikea@example.fi') ORDER BY value",
+    )
+    assert [(one["value"], one["is_current"], one["source"]) for one in points] == [
+        (NEW_MAIL, True, "self"),
+        (OLD_MAIL, False, "crm"),
+    ]
+    names = rows(
+        known,
+        "SELECT family_name, is_current FROM names WHERE given_names = 'Aino' ORDER BY family_name",
+    )
+    assert [(one["family_name"], one["is_current"]) for one in names] == [
+        ("Oikea", True),
+        ("Vaaranimi", False),
+    ]
+    corrections = rows(
+        known,
+        "SELECT attribute, value, old_value, stands, overrides FROM corrections ORDER BY attribute",
+    )
     assert [tuple(one.values()) for one in corrections] == [
         ("email", NEW_MAIL, OLD_MAIL, True, "crm"),
         ("family_name", "Oikea", "Vaaranimi", True, "crm"),
@@ -86,13 +132,19 @@ def test_the_old_value_is_history_and_not_current(known: Home) -> None:
 def test_marts_say_it(known: Home) -> None:
     rectify(known, email=NEW_MAIL)
     build(known)
-    told = {str(value) for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"] for value in row}
+    told = {
+        str(value)
+        for row in mart_tables(known.marts / "customer_care.duckdb")["registrants"]
+        for value in row
+    }
     assert NEW_MAIL in told
     assert OLD_MAIL not in told
 
 
 @pytest.mark.parametrize("changed", [{}, {"Job Title": "ostaja"}])
-def test_it_survives_later_deliveries_of_the_wrong_value(known: Home, changed: dict[str, str]) -> None:
+def test_it_survives_later_deliveries_of_the_wrong_value(
+    known: Home, changed: dict[str, str]
+) -> None:
     """Word for word the same, which is a repetition, and in a newer version of the record."""
     rectify(known, email=NEW_MAIL)
     crm(known, TODAY + timedelta(1), **changed)
@@ -113,16 +165,36 @@ def test_it_ends_by_itself_when_the_source_agrees(known: Home) -> None:
 
 
 def test_another_source_that_agrees_does_not_end_it(home: Home) -> None:
-    basic_data(home, str(FIRST), [person(CODE, name("Aino", "Vaara"), part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")))])
+    basic_data(
+        home,
+        str(FIRST),
+        [person(CODE, name("Aino", "Vaara"), part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")))],
+    )
     crm(home, FIRST)
-    contract = {"contract_number": "K-1", "contact_id": CONTACT, "customer_number": NUMBER, "identity_code": CODE, "product": "sähkö", "status": "active"}
-    more = {"starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z"}
+    contract = {
+        "contract_number": "K-1",
+        "contact_id": CONTACT,
+        "customer_number": NUMBER,
+        "identity_code": CODE,
+        "product": "sähkö",
+        "status": "active",
+    }
+    more = {
+        "starts_on": "2024-01-01",
+        "ends_on": "",
+        "monthly_fee": "1.00",
+        "currency": "EUR",
+        "updated_at": "2026-10-01T10:00:00Z",
+    }
     put(home, "crm", str(FIRST), "contracts", csv([{**contract, **more}]), 1)
     refresh(home)
     rectify(home, family_name="Oikea")
     crm(home, TODAY + timedelta(1), **{"Last Name": "Oikea"})
     refresh(home, TODAY + timedelta(1))
-    assert rows(home, "SELECT stands, overrides FROM corrections")[0] == {"stands": True, "overrides": "population_register"}
+    assert rows(home, "SELECT stands, overrides FROM corrections")[0] == {
+        "stands": True,
+        "overrides": "population_register",
+    }
     assert aino(home)["family_name"] == "Oikea"
 
 
@@ -130,7 +202,10 @@ def test_a_later_correction_takes_the_place_of_an_earlier_one(known: Home) -> No
     rectify(known, email="ensin@example.fi")
     rectify(known, TODAY + timedelta(1), email=NEW_MAIL)
     assert aino(known)["email"] == NEW_MAIL
-    told = rows(known, "SELECT value, old_value, stands, ended_by, overrides FROM corrections ORDER BY since")
+    told = rows(
+        known,
+        "SELECT value, old_value, stands, ended_by, overrides FROM corrections ORDER BY since",
+    )
     assert [tuple(one.values()) for one in told] == [
         ("ensin@example.fi", OLD_MAIL, False, "self", "crm"),
         (NEW_MAIL, "ensin@example.fi", True, None, "crm"),
@@ -158,7 +233,9 @@ def test_every_attribute_can_be_corrected(known: Home) -> None:
     rectify(known, **EVERYTHING)
     row = aino(known)
     assert {name: str(row[name]) for name in EVERYTHING} == EVERYTHING
-    assert rows(known, "SELECT count(*) AS n FROM corrections WHERE stands")[0]["n"] == len(EVERYTHING)
+    assert rows(known, "SELECT count(*) AS n FROM corrections WHERE stands")[0]["n"] == len(
+        EVERYTHING
+    )
 
 
 WRONG = [OLD_MAIL, "Vaaranimi", "Vaarakatu"]
@@ -177,14 +254,24 @@ def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
     assert found_anywhere(known.root, WRONG) == []
     assert rows(known, "SELECT count(*) AS n FROM registrants") == before
     row = aino(known)
-    assert (row["email"], row["family_name"], row["street"], row["given_names"]) == (NEW_MAIL, "Oikea", "Oikeakatu 4", "Aino")
+    assert (row["email"], row["family_name"], row["street"], row["given_names"]) == (
+        NEW_MAIL,
+        "Oikea",
+        "Oikeakatu 4",
+        "Aino",
+    )
     assert rows(known, "SELECT DISTINCT old_value FROM corrections") == [{"old_value": None}]
 
 
 def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
     refresh(known, OVER)
-    for days, changed in ((1, {}), (2, {"Job Title": "ostaja"}), (3, {"Job Title": "ostaja"}), (4, {})):
+    for days, changed in (
+        (1, {}),
+        (2, {"Job Title": "ostaja"}),
+        (3, {"Job Title": "ostaja"}),
+        (4, {}),
+    ):
         crm(known, OVER + timedelta(days), **changed)
         refresh(known, OVER + timedelta(days))
         assert found_anywhere(known.root, WRONG) == [], days
@@ -204,7 +291,10 @@ def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Hom
 def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     refresh(known, OVER)
-    every = {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in ("registrants", "names", "contact_points", "corrections", "provenance")}
+    every = {
+        table: rows(known, f"SELECT * FROM {table} ORDER BY ALL")
+        for table in ("registrants", "names", "contact_points", "corrections", "provenance")
+    }
     settle(known, OVER)
     assert {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in every} == every
 
@@ -212,7 +302,13 @@ def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> No
 def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
     build(known, OVER)
-    request_id = requests.receive(known, "erasure", "written", [f"customer_number:{NUMBER}"], datetime(2026, 12, 21, tzinfo=UTC))
+    request_id = requests.receive(
+        known,
+        "erasure",
+        "written",
+        [f"customer_number:{NUMBER}"],
+        datetime(2026, 12, 21, tzinfo=UTC),
+    )
     erasure.find(known, [request_id])
     erasure.suppress(known, [request_id], OVER)
     erasure.remove(known, [request_id], OVER)
@@ -227,10 +323,26 @@ def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
 
 
 def test_of_someone_under_protected_identity_no_corrected_address_stays(home: Home) -> None:
-    basic_data(home, str(FIRST), [person(CODE, name("Aino", "Vaara"), home_address("Vaarakatu", "4", "00100", "HELSINKI", "2015-05-01"))])
+    basic_data(
+        home,
+        str(FIRST),
+        [
+            person(
+                CODE,
+                name("Aino", "Vaara"),
+                home_address("Vaarakatu", "4", "00100", "HELSINKI", "2015-05-01"),
+            )
+        ],
+    )
     refresh(home)
     registrant = rows(home, "SELECT registrant_id FROM registrants")[0]["registrant_id"]
-    rectification.deliver(home, registrant, REQUEST, {"street": "Salakatu 7"}, datetime(2026, 11, 20, 9, 0, tzinfo=UTC))
+    rectification.deliver(
+        home,
+        registrant,
+        REQUEST,
+        {"street": "Salakatu 7"},
+        datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
+    )
     refresh(home)
     assert rows(home, "SELECT street FROM registrants")[0]["street"] == "Salakatu 7"
     basic_data(home, "2026-11-21", [person(CODE, name("Aino", "Vaara"), protection(True))])
@@ -253,7 +365,9 @@ def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> N
     for on in (OVER, OVER + timedelta(1)):
         refresh(known, on)
         assert rows(known, holding) == before
-    assert rows(known, f"SELECT is_current FROM contact_points WHERE value = '{OLD_MAIL}'") == [{"is_current": False}]
+    assert rows(known, f"SELECT is_current FROM contact_points WHERE value = '{OLD_MAIL}'") == [
+        {"is_current": False}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -266,8 +380,12 @@ def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> N
         ({"family_name": "vaaranimi"}, "already says"),
     ],
 )
-def test_what_cannot_be_corrected_is_refused_without_its_value(known: Home, values: dict[str, str], why: str) -> None:
+def test_what_cannot_be_corrected_is_refused_without_its_value(
+    known: Home, values: dict[str, str], why: str
+) -> None:
     with pytest.raises(RectificationError, match=why) as refused:
-        rectification.deliver(known, aino(known)["registrant_id"], REQUEST, values, datetime(2026, 11, 20, tzinfo=UTC))
+        rectification.deliver(
+            known, aino(known)["registrant_id"], REQUEST, values, datetime(2026, 11, 20, tzinfo=UTC)
+        )
     assert not any(value in str(refused.value) for value in values.values() if len(value) > 2)
     assert not list((known.inbox / "self").rglob("*.jsonl"))

@@ -32,8 +32,15 @@ def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
     taken = request_inbox.take_in(home, NOW)
     assert (len(taken.received), taken.refused, path.exists()) == (1, (), False)
     request = requests.load(home, taken.received[0])
-    assert (request.right, request.purpose, request.given) == ("objection", "legitimate_interest", ("email:maija.esimerkki@example.fi",))
-    assert (str(request.received_on(home)), request.situation) == ("2026-11-18", "my neighbour reads my mail")
+    assert (request.right, request.purpose, request.given) == (
+        "objection",
+        "legitimate_interest",
+        ("email:maija.esimerkki@example.fi",),
+    )
+    assert (str(request.received_on(home)), request.situation) == (
+        "2026-11-18",
+        "my neighbour reads my mail",
+    )
     assert b"neighbour" not in every_byte(home)
     assert b"140285" not in b"".join(bytes(one) for one in home.requests.rglob("*"))
 
@@ -50,12 +57,22 @@ def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
         ({**SAID, "maija.esimerkki": "1"}, "REQ-INBOX-FIELDS", ["unknown"]),
         ({**SAID, "identifiers": {"business_id": "1"}}, "REQ-INBOX-FIELDS", ["identifiers"]),
         ({**SAID, "identifiers": {}}, "REQ-INBOX-FIELDS", ["identifiers"]),
-        ({**SAID, "identifiers": {"identity_code": "maija.esimerkki"}}, "REQ-INBOX-IDENTIFIER", ["identifiers"]),
+        (
+            {**SAID, "identifiers": {"identity_code": "maija.esimerkki"}},
+            "REQ-INBOX-IDENTIFIER",
+            ["identifiers"],
+        ),
         ({**SAID, "received": "2026-11-21"}, "REQ-INBOX-RECEIVED", ["received"]),
-        ({name: value for name, value in SAID.items() if name != "right"}, "REQ-INBOX-FIELDS", ["right"]),
+        (
+            {name: value for name, value in SAID.items() if name != "right"},
+            "REQ-INBOX-FIELDS",
+            ["right"],
+        ),
     ],
 )
-def test_a_bad_file_is_set_aside_with_a_code_and_no_value(home: Home, said: Any, code: str, fields: list[str]) -> None:
+def test_a_bad_file_is_set_aside_with_a_code_and_no_value(
+    home: Home, said: Any, code: str, fields: list[str]
+) -> None:
     path = drop(home, said)
     taken = request_inbox.take_in(home, NOW)
     assert (taken.received, len(taken.refused), path.exists()) == ((), 1, False)
@@ -83,7 +100,10 @@ def test_links_and_unfinished_files_are_not_followed(home: Home, tmp_path: Path)
     drop(home, SAID, "unfinished.json.part")
     drop(home, SAID, ".hidden.json")
     taken = request_inbox.take_in(home, NOW)
-    assert (taken.received, [one["code"] for one in request_inbox.refused(home)]) == ((), ["REQ-INBOX-NOT-A-FILE"])
+    assert (taken.received, [one["code"] for one in request_inbox.refused(home)]) == (
+        (),
+        ["REQ-INBOX-NOT-A-FILE"],
+    )
     assert secret.exists()
     assert len(list(request_inbox.folder(home).iterdir())) == 2
 
@@ -103,7 +123,9 @@ def test_a_folder_is_moved_aside_whole_and_stops_no_other_request(home: Home) ->
 
 
 def test_of_a_file_that_is_too_large_it_is_kept_how_it_begins(home: Home) -> None:
-    (request_inbox.folder(home) / "large.json").write_text("maija.esimerkki asks" + " " * 2 * request_inbox.KEPT)
+    (request_inbox.folder(home) / "large.json").write_text(
+        "maija.esimerkki asks" + " " * 2 * request_inbox.KEPT
+    )
     [refused_id] = request_inbox.take_in(home, NOW).refused
     assert [one["code"] for one in request_inbox.refused(home)] == ["REQ-INBOX-SIZE"]
     assert request_inbox.opened(home, refused_id).startswith("maija.esimerkki asks")

@@ -20,7 +20,15 @@ SECRETS = (b"140285-912X", b"maija.esimerkki", b"my neighbour reads my mail", b"
 
 
 def received(home: Home, right: str = "rectification") -> str:
-    return requests.receive(home, right, "written", GIVEN, NOW, situation="my neighbour reads my mail", values={"family_name": "Esimerkki-Uusi"})
+    return requests.receive(
+        home,
+        right,
+        "written",
+        GIVEN,
+        NOW,
+        situation="my neighbour reads my mail",
+        values={"family_name": "Esimerkki-Uusi"},
+    )
 
 
 def every_byte(home: Home) -> bytes:
@@ -31,8 +39,15 @@ def every_byte(home: Home) -> bytes:
 def test_an_open_request_can_be_read_here_and_nowhere_else(home: Home, right: str) -> None:
     request_id = received(home, right)
     request = requests.load(home, request_id)
-    assert (request.right, request.state, sorted(request.given)) == (right, "received", sorted(GIVEN))
-    assert (request.situation, request.values) == ("my neighbour reads my mail", {"family_name": "Esimerkki-Uusi"})
+    assert (request.right, request.state, sorted(request.given)) == (
+        right,
+        "received",
+        sorted(GIVEN),
+    )
+    assert (request.situation, request.values) == (
+        "my neighbour reads my mail",
+        {"family_name": "Esimerkki-Uusi"},
+    )
     assert [secret for secret in SECRETS if secret in every_byte(home)] == []
 
 
@@ -47,15 +62,28 @@ def test_closing_destroys_what_identified_the_registrant_in_every_copy(home: Hom
     earlier = json.loads((home.requests / f"{request_id}.json").read_text())["sealed"]
     requests.close(home, requests.load(home, request_id), NOW + timedelta(days=3))
     kept = json.loads((home.requests / f"{request_id}.json").read_text())
-    assert (kept["state"], kept["given"], kept["resolved"], kept["outcome"]) == ("closed", [], [], "granted")
+    assert (kept["state"], kept["given"], kept["resolved"], kept["outcome"]) == (
+        "closed",
+        [],
+        [],
+        "granted",
+    )
     assert "sealed" not in kept
     assert sealed.unseal(home, request_id, earlier) is None
     closed = requests.load(home, request_id)
-    assert (closed.given, closed.resolved, closed.registrants, closed.situation, closed.values) == ((), (), (), "", {})
+    assert (closed.given, closed.resolved, closed.registrants, closed.situation, closed.values) == (
+        (),
+        (),
+        (),
+        "",
+        {},
+    )
     assert [secret for secret in SECRETS if secret in every_byte(home)] == []
 
 
-def test_a_key_that_a_kill_left_is_destroyed_by_the_next(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_a_kill_left_is_destroyed_by_the_next(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request_id = received(home)
     with monkeypatch.context() as patched:
         patched.setattr(sealed, "destroy", lambda *_: None)
@@ -70,13 +98,18 @@ def test_the_history_is_only_added_to_and_tells_no_value(home: Home) -> None:
     request_id = received(home)
     requests.close(home, requests.load(home, request_id), NOW + timedelta(days=3))
     events = requests.load(home, request_id).events
-    assert [(one["what"], one.get("told")) for one in events] == [("received", "written"), ("closed", "granted")]
+    assert [(one["what"], one.get("told")) for one in events] == [
+        ("received", "written"),
+        ("closed", "granted"),
+    ]
     assert [one["at"][:10] for one in events] == ["2026-11-20", "2026-11-23"]
     with pytest.raises(ValueError, match="invented"):
         requests.with_event(requests.load(home, request_id), "invented", NOW)
 
 
-def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_change(home: Home) -> None:
+def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_change(
+    home: Home,
+) -> None:
     old = {"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "2026-11-20T10:00:00+02:00", "state": "received",
            "given": GIVEN, "resolved": [], "removed": {}, "closed_at": None, "why": ""}  # fmt: skip
     (home.requests / "Q1.json").write_text(json.dumps(old))
@@ -100,16 +133,23 @@ def test_without_its_key_an_open_request_is_told_apart_and_not_overwritten(home:
 
 
 def test_time_runs_from_the_day_of_receipt(home: Home) -> None:
-    request_id = requests.receive(home, "access", "written", GIVEN, NOW, received=date(2026, 10, 20))
+    request_id = requests.receive(
+        home, "access", "written", GIVEN, NOW, received=date(2026, 10, 20)
+    )
     request = requests.load(home, request_id)
-    assert (request.received_on(home), request.due_on(home)) == (date(2026, 10, 20), date(2026, 11, 20))
+    assert (request.received_on(home), request.due_on(home)) == (
+        date(2026, 10, 20),
+        date(2026, 11, 20),
+    )
     with pytest.raises(RequestError, match="to come"):
         requests.receive(home, "access", "written", GIVEN, NOW, received=date(2026, 11, 21))
 
 
 def test_a_day_is_that_of_the_policy_s_time_zone(home: Home) -> None:
     late = datetime(2026, 10, 19, 22, 30, tzinfo=UTC)
-    assert requests.load(home, requests.receive(home, "access", "written", GIVEN, late)).received_on(home) == date(2026, 10, 20)
+    assert requests.load(
+        home, requests.receive(home, "access", "written", GIVEN, late)
+    ).received_on(home) == date(2026, 10, 20)
 
 
 def test_a_request_that_names_nobody_is_refused(home: Home) -> None:

@@ -56,7 +56,10 @@ def test_what_is_not_as_it_was_written_is_refused(home: Home, wrong: str) -> Non
 def test_a_key_that_a_killed_run_left_unfinished_goes_with_the_next_run(home: Home) -> None:
     sealed.seal(home, {"Q1": {"given": ["email:aino@example.fi"]}})
     kept = sealed.key_path(home, "Q1")
-    of_the_dead, of_the_living = (kept.with_name(f"{UNFINISHED}{process}-0a1b2c3d-key") for process in (2**22 + 1, os.getppid()))
+    of_the_dead, of_the_living = (
+        kept.with_name(f"{UNFINISHED}{process}-0a1b2c3d-key")
+        for process in (2**22 + 1, os.getppid())
+    )
     for unfinished in (of_the_dead, of_the_living):
         unfinished.write_bytes(kept.read_bytes())
     home.sweep()

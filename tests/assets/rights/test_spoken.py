@@ -29,7 +29,14 @@ def home(known_home: Home) -> Home:
     return known_home
 
 
-def ask(home: Home, right: str, purpose: str = "", now: datetime = NOW, given: str = f"identity_code:{LEAVES.identity_code}", by: str = "all") -> Request:
+def ask(
+    home: Home,
+    right: str,
+    purpose: str = "",
+    now: datetime = NOW,
+    given: str = f"identity_code:{LEAVES.identity_code}",
+    by: str = "all",
+) -> Request:
     """The request, carried out and refreshed."""
     request_id = requests.receive(home, right, "written", [given], now, purpose=purpose, by=by)
     spoken.apply(home, spoken.waiting(home), now)
@@ -46,17 +53,30 @@ def marts_with(home: Home, registrant_id: str) -> set[str]:
             for model in models:
                 if "registrant_id" in arrow_schema(model).names:
                     query = f"SELECT count(*) FROM {table_name(model)} WHERE registrant_id = ?"
-                    found |= {purpose} if (connection.execute(query, [registrant_id]).fetchone() or (0,))[0] else set()
+                    found |= (
+                        {purpose}
+                        if (connection.execute(query, [registrant_id]).fetchone() or (0,))[0]
+                        else set()
+                    )
     return found
 
 
 def keeping_out(home: Home, registrant_id: str, purpose: str, channel: str = "") -> set[str]:
-    return {rule.code for one in why.why(home, registrant_id, purpose) if channel in ("", one.channel) for rule in one.rules if rule.effect == "out"}
+    return {
+        rule.code
+        for one in why.why(home, registrant_id, purpose)
+        if channel in ("", one.channel)
+        for rule in one.rules
+        if rule.effect == "out"
+    }
 
 
 @pytest.mark.clause("P9.4")
 def test_a_restricted_registrant_is_in_no_mart_but_that_for_claims(home: Home) -> None:
-    leaves, stays = registrant_of(home, LEAVES.identity_code), registrant_of(home, STAYS.identity_code)
+    leaves, stays = (
+        registrant_of(home, LEAVES.identity_code),
+        registrant_of(home, STAYS.identity_code),
+    )
     before = marts_with(home, stays)
     assert {"contracts", "customer_care", "legal_claims"} <= marts_with(home, leaves)
     done = ask(home, "restriction")
@@ -99,7 +119,9 @@ def test_lifting_a_restriction_lifts_no_objection(home: Home) -> None:
 def test_an_objection_to_marketing_is_carried_out_and_cannot_be_refused(home: Home) -> None:
     leaves = registrant_of(home, LEAVES.identity_code)
     assert "direct_marketing" in marts_with(home, leaves)
-    request_id = requests.receive(home, "objection", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "objection", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     with pytest.raises(RequestError, match="recorded ground"):
         answering.refuse(home, request_id, "REQ-COMPELLING", NOW)
     spoken.apply(home, [request_id], NOW)
@@ -117,7 +139,9 @@ def test_an_objection_by_address_alone_needs_no_identity(home: Home) -> None:
     assert done.state == "unclear"
 
 
-def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_a_ground(home: Home) -> None:
+def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_a_ground(
+    home: Home,
+) -> None:
     leaves = registrant_of(home, LEAVES.identity_code)
     before = marts_with(home, leaves)
     done = ask(home, "objection", "legitimate_interest")
@@ -148,7 +172,9 @@ def test_an_objection_that_is_upheld_stands(home: Home) -> None:
     done = ask(home, "objection", "legitimate_interest")
     assert spoken.uphold(home, done.request_id, LATER).outcome == "granted"
     refresh(home, TODAY)
-    assert "ADM-OBJECTION" in keeping_out(home, registrant_of(home, LEAVES.identity_code), "direct_marketing")
+    assert "ADM-OBJECTION" in keeping_out(
+        home, registrant_of(home, LEAVES.identity_code), "direct_marketing"
+    )
 
 
 @pytest.mark.clause("P9.3")
@@ -169,7 +195,9 @@ def test_many_are_one_delivery(home: Home) -> None:
 
 
 def test_until_the_marts_follow_a_request_is_not_called_in_force(home: Home) -> None:
-    request_id = requests.receive(home, "restriction", "written", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "restriction", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     spoken.apply(home, [request_id], NOW)
     assert spoken.settle(home, NOW) == []
     assert requests.load(home, request_id).state == "applying"

@@ -15,7 +15,9 @@ from tests.assets.known_registrants import LEAVES, NOW, SHARED, registrant_of
 
 
 def messages(home: Home) -> list[dict[str, str]]:
-    return [json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))]
+    return [
+        json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))
+    ]
 
 
 @pytest.fixture
@@ -29,13 +31,17 @@ def code_in(home: Home) -> str:
 
 @pytest.fixture
 def asked(home: Home) -> str:
-    request_id = requests.receive(home, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW)
+    request_id = requests.receive(
+        home, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
     finding.record(home, [request_id], NOW)
     return request_id
 
 
 @pytest.mark.parametrize(("wanted", "to"), [("", LEAVES.email), ("phone", LEAVES.phone)])
-def test_a_code_goes_to_the_contact_on_file_and_verifies(home: Home, asked: str, wanted: str, to: str) -> None:
+def test_a_code_goes_to_the_contact_on_file_and_verifies(
+    home: Home, asked: str, wanted: str, to: str
+) -> None:
     assert verification.send_code(home, asked, NOW, wanted) == (wanted or "email")
     [message] = messages(home)
     assert (message["to"], message["kind"], message["language"]) == (to, "code", "fi")
@@ -43,19 +49,34 @@ def test_a_code_goes_to_the_contact_on_file_and_verifies(home: Home, asked: str,
     kept = (home.requests / f"{asked}.json").read_text()
     assert code not in re.sub(r"[0-9a-f]{64}|\"sealed\": \"[^\"]*\"", "", kept)
     done = verification.check_code(home, asked, f" {code} ", NOW + timedelta(minutes=59))
-    assert (done.verification["means"], done.verification["level"]) == ("code_to_contact", "substantial")
+    assert (done.verification["means"], done.verification["level"]) == (
+        "code_to_contact",
+        "substantial",
+    )
     assert (done.code, messages(home)) == ({}, [])
 
 
 def test_whoever_names_another_address_gets_no_code_there(home: Home) -> None:
-    request_id = requests.receive(home, "access", "other", [f"identity_code:{LEAVES.identity_code}", "email:attacker@example.fi"], NOW)
+    request_id = requests.receive(
+        home,
+        "access",
+        "other",
+        [f"identity_code:{LEAVES.identity_code}", "email:attacker@example.fi"],
+        NOW,
+    )
     finding.record(home, [request_id], NOW)
     verification.send_code(home, request_id, NOW)
     assert [one["to"] for one in messages(home)] == [LEAVES.email]
 
 
 def test_an_address_that_came_after_the_request_is_not_on_file(home: Home) -> None:
-    request_id = requests.receive(home, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW - timedelta(days=3000))
+    request_id = requests.receive(
+        home,
+        "access",
+        "other",
+        [f"identity_code:{LEAVES.identity_code}"],
+        NOW - timedelta(days=3000),
+    )
     finding.record(home, [request_id], NOW)
     with pytest.raises(RequestError, match="on file before the request came"):
         verification.send_code(home, request_id, NOW)
@@ -67,8 +88,14 @@ def test_a_code_that_came_back_says_whom_a_contact_meant(home: Home) -> None:
     assert finding.record(home, [request_id], NOW)[request_id].state == "unclear"
     verification.send_code(home, request_id, NOW)
     verified = verification.check_code(home, request_id, code_in(home), NOW)
-    assert (verified.state, verified.registrants) == ("received", (registrant_of(home, LEAVES.identity_code),))
-    assert f"identity_code:{LEAVES.identity_code}" in finding.record(home, [request_id], NOW)[request_id].resolved
+    assert (verified.state, verified.registrants) == (
+        "received",
+        (registrant_of(home, LEAVES.identity_code),),
+    )
+    assert (
+        f"identity_code:{LEAVES.identity_code}"
+        in finding.record(home, [request_id], NOW)[request_id].resolved
+    )
 
 
 def test_of_several_registrants_none_is_sent_a_code(home: Home) -> None:

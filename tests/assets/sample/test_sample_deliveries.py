@@ -22,7 +22,9 @@ from assets.sample.cases import CASES, LATER_DAY_CASES, PLANTED
 from assets.sample.names import read_reference
 
 LAST_DAY = date(2026, 11, 20)
-IDENTITY_CODE = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])")
+IDENTITY_CODE = re.compile(
+    r"(?<![0-9A-Za-z])[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y](?![0-9A-Za-z])"
+)
 CODECS = {"utf-8": "utf-8-sig", "iso-8859-1": "iso-8859-1", "cp1252": "cp1252"}
 
 
@@ -81,15 +83,28 @@ class Sample:
     def truth(self, query: str) -> list[tuple[object, ...]]:
         with duckdb.connect() as connection:
             for table in ("records", "people"):
-                connection.execute(f"CREATE VIEW {table} AS FROM '{self.folder}/truth/{table}.parquet'")
+                connection.execute(
+                    f"CREATE VIEW {table} AS FROM '{self.folder}/truth/{table}.parquet'"
+                )
             return connection.execute(query).fetchall()
 
     def hashes(self) -> dict[str, str]:
-        return {str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(self.folder.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.folder.rglob("*"))
+            if path.is_file()
+        }
 
 
 def written(folder: Path, *, registrants: int, seed: int, days: int) -> Sample:
-    summary = write_sample(folder / "inbox", folder / "truth", registrants=registrants, seed=seed, days=days, last_day=LAST_DAY)
+    summary = write_sample(
+        folder / "inbox",
+        folder / "truth",
+        registrants=registrants,
+        seed=seed,
+        days=days,
+        last_day=LAST_DAY,
+    )
     return Sample(folder, summary)
 
 
@@ -150,16 +165,23 @@ def test_truth_knows_every_record_by_delivery_day_and_dataset(sample: Sample) ->
 
 
 @pytest.mark.parametrize(("seed", "days"), [(7, 4), (1, 3), (11, 1)])
-def test_every_case_is_planted_at_two_thousand_registrants(sample: Sample, tmp_path: Path, seed: int, days: int) -> None:
+def test_every_case_is_planted_at_two_thousand_registrants(
+    sample: Sample, tmp_path: Path, seed: int, days: int
+) -> None:
     if seed != 7:
         sample = written(tmp_path, registrants=2_000, seed=seed, days=days)
-    planted = {name for (name,) in sample.truth('SELECT DISTINCT "case" FROM records WHERE "case" IS NOT NULL')}
+    planted = {
+        name
+        for (name,) in sample.truth('SELECT DISTINCT "case" FROM records WHERE "case" IS NOT NULL')
+    }
     wanted = {case.name for case in CASES} - (LATER_DAY_CASES if days == 1 else set())
     assert planted == wanted
 
 
 def test_cases_stay_in_their_dataset(sample: Sample) -> None:
-    pairs = sample.truth('SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> \'redelivery\'')
+    pairs = sample.truth(
+        'SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> \'redelivery\''
+    )
     assert set(pairs) == {(case.name, case.dataset) for case in PLANTED}
 
 
@@ -172,7 +194,9 @@ def test_identity_codes_are_valid_test_codes_and_unique(sample: Sample) -> None:
 
 
 def test_identity_codes_bear_their_birth_date_and_every_century_sign(tmp_path: Path) -> None:
-    people = written(tmp_path, registrants=12_000, seed=5, days=1).truth("SELECT identity_code, birth_date FROM people")
+    people = written(tmp_path, registrants=12_000, seed=5, days=1).truth(
+        "SELECT identity_code, birth_date FROM people"
+    )
     assert {str(code)[6] for code, _ in people} == set("+-YXWVUABCDEF")
     for code, birth in people:
         assert isinstance(birth, date)
@@ -197,7 +221,9 @@ def test_json_parses_except_planted_broken_lines(sample: Sample) -> None:
                 json.loads(str(line))
             except json.JSONDecodeError:
                 broken += 1
-    assert [(broken,)] == sample.truth("SELECT count(*) FROM records WHERE \"case\" = 'credit_broken_line'")
+    assert [(broken,)] == sample.truth(
+        "SELECT count(*) FROM records WHERE \"case\" = 'credit_broken_line'"
+    )
 
 
 def test_csv_rows_have_as_many_fields_as_the_header_except_planted_ones(sample: Sample) -> None:
@@ -206,12 +232,16 @@ def test_csv_rows_have_as_many_fields_as_the_header_except_planted_ones(sample: 
         for delivery in sample.of(dataset):
             width = len(delivery.header)
             misfits += sum(len(row) != width for row in delivery.records if isinstance(row, list))
-    planted = sample.truth("SELECT count(*) FROM records WHERE regexp_full_match(\"case\", '.*too_(many|few)_fields')")
+    planted = sample.truth(
+        "SELECT count(*) FROM records WHERE regexp_full_match(\"case\", '.*too_(many|few)_fields')"
+    )
     assert [(misfits,)] == planted
 
 
 def test_postcodes_agree_with_towns(sample: Sample) -> None:
-    towns = {row["postcode"]: {row["town_fi"], row["town_sv"]} for row in read_reference("postcodes.csv")}
+    towns = {
+        row["postcode"]: {row["town_fi"], row["town_sv"]} for row in read_reference("postcodes.csv")
+    }
     checked = 0
     for delivery in sample.of("perustiedot"):
         for record in delivery.records:
@@ -249,7 +279,12 @@ def test_codes_that_differ_by_sign_only_are_two_people(sample: Sample) -> None:
 
 
 def test_business_ids_are_valid(sample: Sample) -> None:
-    ids = [report["businessId"] for delivery in sample.of("credit_reports") for report in map(_parsed, delivery.records) if "businessId" in report]
+    ids = [
+        report["businessId"]
+        for delivery in sample.of("credit_reports")
+        for report in map(_parsed, delivery.records)
+        if "businessId" in report
+    ]
     assert ids
     assert all(ytunnus.is_valid(identity) and identity.startswith("9") for identity in ids)
 
@@ -273,7 +308,9 @@ def test_redelivered_files_are_byte_identical_to_earlier_ones(sample: Sample) ->
 
 
 def test_a_move_sends_the_new_address_first_and_a_past_end_after(sample: Sample) -> None:
-    codes = {code for (code,) in sample.truth("SELECT native_key FROM records WHERE \"case\" = 'move'")}
+    codes = {
+        code for (code,) in sample.truth("SELECT native_key FROM records WHERE \"case\" = 'move'")
+    }
     moves = 0
     for delivery in sample.of("muutokset"):
         for message in delivery.records:
@@ -309,7 +346,15 @@ def test_few_registrants_are_enough(tmp_path: Path, registrants: int) -> None:
     assert sample.summary.people == registrants
     if registrants == 50:
         datasets = {delivery.dataset for delivery in sample.deliveries if delivery.records}
-        assert datasets >= {"perustiedot", "contacts", "contracts", "orders", "visits", "consent_log", "credit_reports"}
+        assert datasets >= {
+            "perustiedot",
+            "contacts",
+            "contracts",
+            "orders",
+            "visits",
+            "consent_log",
+            "credit_reports",
+        }
 
 
 def test_truth_inside_the_inbox_is_refused(tmp_path: Path) -> None:

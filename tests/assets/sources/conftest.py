@@ -44,7 +44,11 @@ class Staged:
 
 
 def text(payload: Payload) -> str:
-    return payload if isinstance(payload, str) else json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    return (
+        payload
+        if isinstance(payload, str)
+        else json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    )
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
@@ -58,8 +62,18 @@ def _connect() -> duckdb.DuckDBPyConnection:
 def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
     """Minimise and identify the payloads."""
     with _connect() as connection:
-        connection.register("given", pa.table({"record_no": range(len(payloads)), "payload": pa.array(map(text, payloads), pa.string())}))
-        connection.execute(f"CREATE TABLE records AS SELECT record_no, {dataset.minimise} AS payload FROM given")
+        connection.register(
+            "given",
+            pa.table(
+                {
+                    "record_no": range(len(payloads)),
+                    "payload": pa.array(map(text, payloads), pa.string()),
+                }
+            ),
+        )
+        connection.execute(
+            f"CREATE TABLE records AS SELECT record_no, {dataset.minimise} AS payload FROM given"
+        )
         rows = connection.execute(
             f"SELECT payload, native_key, identifiers FROM records LEFT JOIN ({dataset.identify}) USING (record_no) ORDER BY record_no"
         ).fetchall()
@@ -71,7 +85,10 @@ def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:
     kept = keep(dataset, payloads).payloads
     done = Staged()
     with _connect() as connection:
-        connection.register("kept", pa.table({"record_no": range(len(kept)), "payload": pa.array(kept, pa.string())}))
+        connection.register(
+            "kept",
+            pa.table({"record_no": range(len(kept)), "payload": pa.array(kept, pa.string())}),
+        )
         connection.execute(
             f"""CREATE TABLE records AS SELECT record_no, md5(record_no::VARCHAR) AS record_key, payload,
             TIMESTAMPTZ '{DELIVERED}' AS delivered_at, 0::BIGINT AS sequence FROM kept"""
@@ -79,10 +96,14 @@ def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:
         for statement in dataset.prepare:
             connection.execute(statement)
         vendor = connection.execute(dataset.vendor_query).to_arrow_table()
-        assert sorted(vendor["record_no"].to_pylist()) == list(range(len(kept))), "one line per record"
+        assert sorted(vendor["record_no"].to_pylist()) == list(range(len(kept))), (
+            "one line per record"
+        )
         for record, code, _ in _failed(dataset.vendor, vendor):
             done.codes[record].add(code)
-        frames = [(frame, connection.execute(frame.query).to_arrow_table()) for frame in dataset.frames]
+        frames = [
+            (frame, connection.execute(frame.query).to_arrow_table()) for frame in dataset.frames
+        ]
     found = [(frame, rows, _failed(frame.model, rows)) for frame, rows in frames]
     for frame, _, wrong in found:
         for record, code, _ in wrong:
@@ -93,7 +114,9 @@ def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:
     for frame, rows, wrong in found:
         failed = {row for _, _, row in wrong}
         done.tables[table_name(frame.model)] = [
-            row for number, row in enumerate(rows.to_pylist()) if number not in failed and not done.codes.get(row["record_no"])
+            row
+            for number, row in enumerate(rows.to_pylist())
+            if number not in failed and not done.codes.get(row["record_no"])
         ]
     return done
 
@@ -106,4 +129,6 @@ def codes(dataset: Dataset, payload: Payload) -> set[str]:
 def _failed(model: type[TableModel], rows: pa.Table) -> list[tuple[int, str, int]]:
     """Record, code and row of each failure."""
     records = rows["record_no"].to_pylist()
-    return [(records[row["row"]], row["code"], row["row"]) for row in failures(model, rows).to_pylist()]
+    return [
+        (records[row["row"]], row["code"], row["row"]) for row in failures(model, rows).to_pylist()
+    ]

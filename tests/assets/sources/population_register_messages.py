@@ -12,7 +12,11 @@ def day(text: str) -> dict[str, str]:
 
 
 def message(code: str, changed: str, *parts: dict[str, Any]) -> dict[str, Any]:
-    return {"henkilotunnus": code, "tietoryhmat": list(parts), "muutospv": f"{changed}T21:00:00.000Z"}
+    return {
+        "henkilotunnus": code,
+        "tietoryhmat": list(parts),
+        "muutospv": f"{changed}T21:00:00.000Z",
+    }
 
 
 def person(code: str, *parts: dict[str, Any]) -> dict[str, Any]:
@@ -23,11 +27,27 @@ def part(name: str, operation: str | None = None, **fields: Any) -> dict[str, An
     return {"tietoryhma": name, **({"muutosattribuutti": operation} if operation else {}), **fields}
 
 
-def name(given: str, family: str, operation: str | None = None, since: str | None = None) -> dict[str, Any]:
-    return part("HENKILON_NIMI", operation, etunimi=given, sukunimi=family, **({"alkupv": day(since)} if since else {}))
+def name(
+    given: str, family: str, operation: str | None = None, since: str | None = None
+) -> dict[str, Any]:
+    return part(
+        "HENKILON_NIMI",
+        operation,
+        etunimi=given,
+        sukunimi=family,
+        **({"alkupv": day(since)} if since else {}),
+    )
 
 
-def home_address(street: str, number: str, postcode: str, town: str, since: str, operation: str | None = None, until: str | None = None) -> dict[str, Any]:
+def home_address(
+    street: str,
+    number: str,
+    postcode: str,
+    town: str,
+    since: str,
+    operation: str | None = None,
+    until: str | None = None,
+) -> dict[str, Any]:
     return part(
         "VAKINAINEN_KOTIMAINEN_OSOITE",
         operation,
@@ -40,12 +60,27 @@ def home_address(street: str, number: str, postcode: str, town: str, since: str,
     )
 
 
-def municipality(code: str, since: str, operation: str | None = None, holding: list[dict[str, Any]] | None = None) -> dict[str, Any]:
-    return part("KOTIKUNTA", operation, kuntakoodi=code, kuntaanMuuttopv=day(since), **({"voimassaolevatTiedot": holding} if holding else {}))
+def municipality(
+    code: str, since: str, operation: str | None = None, holding: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    return part(
+        "KOTIKUNTA",
+        operation,
+        kuntakoodi=code,
+        kuntaanMuuttopv=day(since),
+        **({"voimassaolevatTiedot": holding} if holding else {}),
+    )
 
 
-def protection(active: bool, operation: str | None = None, until: str | None = None) -> dict[str, Any]:
-    return part("TURVAKIELTO", operation, turvakieltoAktiivinen=active, **({"turvaLoppuPv": day(until)} if until else {}))
+def protection(
+    active: bool, operation: str | None = None, until: str | None = None
+) -> dict[str, Any]:
+    return part(
+        "TURVAKIELTO",
+        operation,
+        turvakieltoAktiivinen=active,
+        **({"turvaLoppuPv": day(until)} if until else {}),
+    )
 
 
 def death(dead: bool, operation: str | None = None, on: str | None = None) -> dict[str, Any]:

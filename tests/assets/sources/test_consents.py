@@ -52,7 +52,9 @@ def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
         ("Email", "maija@example.fi", "email:maija@example.fi"),
     ],
 )
-def test_its_subject_is_who_other_sources_know_by_the_same_key(kind: str, written: str, identifier: str) -> None:
+def test_its_subject_is_who_other_sources_know_by_the_same_key(
+    kind: str, written: str, identifier: str
+) -> None:
     payload = event(subject_key_type=kind, subject_key=written)
     done = stage(LOG, [payload])
     row, stated = done.one("marketing_choices"), done.one("identifiers")
@@ -68,7 +70,9 @@ def test_no_event_replaces_another() -> None:
 
 
 def test_text_version_and_language_may_be_missing() -> None:
-    payload = {name: value for name, value in event().items() if name not in ("text_version", "language")}
+    payload = {
+        name: value for name, value in event().items() if name not in ("text_version", "language")
+    }
     row = stage(LOG, [payload]).one("marketing_choices")
     assert (row["text_version"], row["language"]) == (None, None)
 
@@ -104,25 +108,43 @@ def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str
 @pytest.mark.parametrize("status", [one for one in CHOICES if one not in ("granted", "lifted")])
 @pytest.mark.parametrize("purpose", SPOKEN_OF)
 def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
-    row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one("marketing_choices")
+    row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one(
+        "marketing_choices"
+    )
     assert (row["purpose"], row["choice"]) == (purpose, status)
 
 
 def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
-    assert stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).one("marketing_choices")["choice"] == "withdrawn"
+    assert (
+        stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).one("marketing_choices")[
+            "choice"
+        ]
+        == "withdrawn"
+    )
     assert codes(LOG, event(status="lifted", event_ts="yesterday")) == {"CONSENT-TIME"}
 
 
 @pytest.mark.clause("P9.3")
 @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
 def test_to_refuse_one_need_not_say_where(status: str) -> None:
-    assert stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"] == "consents:unknown"
+    assert (
+        stage(LOG, [event(status=status, source="")]).one("marketing_choices")["origin"]
+        == "consents:unknown"
+    )
 
 
 class TestTcf:
     def cookie(self, evidence: str, **fields: str) -> dict[str, str]:
         return event(
-            **{"subject_key_type": "cookie", "subject_key": "abc", "purpose": "analytics", "channel": "web", "source": "tcf2", "evidence": evidence, **fields}
+            **{
+                "subject_key_type": "cookie",
+                "subject_key": "abc",
+                "purpose": "analytics",
+                "channel": "web",
+                "source": "tcf2",
+                "evidence": evidence,
+                **fields,
+            }
         )
 
     @pytest.mark.parametrize("evidence", [WHOLE_TCF, WHOLE_TCF[:36], WHOLE_TCF + ".YAAAAAAAAAA"])
@@ -143,7 +165,17 @@ class TestTcf:
             "C" + "A" * 43,
             "C" + "_" * 43,
         ],
-        ids=["none", "truncated", "a bit short", "whole in a later segment", "version 1", "not base64url", "padded", "of 1970", "of the future"],
+        ids=[
+            "none",
+            "truncated",
+            "a bit short",
+            "whole in a later segment",
+            "version 1",
+            "not base64url",
+            "padded",
+            "of 1970",
+            "of the future",
+        ],
     )
     def test_a_string_in_doubt_is_no_consent(self, evidence: str) -> None:
         assert codes(LOG, self.cookie(evidence)) == {"CONSENT-TCF-DOUBTFUL"}
@@ -155,16 +187,25 @@ class TestTcf:
     def test_each_purpose_needs_all_of_its_tcf_purposes_and_no_other(self, purpose: str) -> None:
         needed = TCF_PURPOSES.get(purpose, ())
         every = range(1, 25)
-        strings = [tcf_string(sum(1 << (24 - one) for one in every if one != missing), 16_080_000_000) for missing in every]
+        strings = [
+            tcf_string(sum(1 << (24 - one) for one in every if one != missing), 16_080_000_000)
+            for missing in every
+        ]
         found = stage(LOG, [self.cookie(evidence, purpose=purpose) for evidence in strings]).codes
         assert {missing for missing in every if found[missing - 1]} == set(needed or every)
 
     def test_a_string_changed_before_it_was_made_is_no_consent(self) -> None:
-        assert codes(LOG, self.cookie(WHOLE_TCF[:7] + "AAAAAA" + WHOLE_TCF[13:])) == {"CONSENT-TCF-DOUBTFUL"}
-        assert codes(LOG, self.cookie(WHOLE_TCF[:1] + "______" + WHOLE_TCF[7:])) == {"CONSENT-TCF-DOUBTFUL"}
+        assert codes(LOG, self.cookie(WHOLE_TCF[:7] + "AAAAAA" + WHOLE_TCF[13:])) == {
+            "CONSENT-TCF-DOUBTFUL"
+        }
+        assert codes(LOG, self.cookie(WHOLE_TCF[:1] + "______" + WHOLE_TCF[7:])) == {
+            "CONSENT-TCF-DOUBTFUL"
+        }
 
     def test_a_string_newer_than_its_event_is_no_consent(self) -> None:
-        assert codes(LOG, self.cookie(WHOLE_TCF, event_ts="2020-01-01T00:00:00Z")) == {"CONSENT-TCF-DOUBTFUL"}
+        assert codes(LOG, self.cookie(WHOLE_TCF, event_ts="2020-01-01T00:00:00Z")) == {
+            "CONSENT-TCF-DOUBTFUL"
+        }
 
     @pytest.mark.parametrize("status", ["withdrawn", "prohibited"])
     def test_to_refuse_one_needs_no_whole_string(self, status: str) -> None:
@@ -172,16 +213,32 @@ class TestTcf:
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
-    ["granted", "tcf2", "phone", "henkilotunnus", "cookie", WHOLE_TCF, "infinity", "2026-01-01T00:00:00+99:99", "9999-12-31T23:59:59Z"]
+    [
+        "granted",
+        "tcf2",
+        "phone",
+        "henkilotunnus",
+        "cookie",
+        WHOLE_TCF,
+        "infinity",
+        "2026-01-01T00:00:00+99:99",
+        "9999-12-31T23:59:59Z",
+    ]
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=10, max_size=30))
-def test_whatever_the_texts_every_event_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=10, max_size=30
+    )
+)
+def test_whatever_the_texts_every_event_is_staged_or_has_a_code(
+    changes: list[dict[str, Any]],
+) -> None:
     payloads = [event() | change for change in changes]
     keep(LOG, payloads)
     done = stage(LOG, payloads)
-    assert {row["record_no"] for row in done.tables["marketing_choices"]} | {record for record, found in done.codes.items() if found} == set(
-        range(len(payloads))
-    )
+    assert {row["record_no"] for row in done.tables["marketing_choices"]} | {
+        record for record, found in done.codes.items() if found
+    } == set(range(len(payloads)))

@@ -30,7 +30,14 @@ BAN = {
 
 def report(**fields: Any) -> dict[str, Any]:
     """A report; fields given as None are left out."""
-    whole = {"socialSecurityNumber": CODE, "dateOfBirth": "1980-01-02T00:00:00Z", "creditClass": 4, "scale": "1-5, 1 best", "purposeCode": "1", **fields}
+    whole = {
+        "socialSecurityNumber": CODE,
+        "dateOfBirth": "1980-01-02T00:00:00Z",
+        "creditClass": 4,
+        "scale": "1-5, 1 best",
+        "purposeCode": "1",
+        **fields,
+    }
     return {name: value for name, value in whole.items() if value is not None}
 
 
@@ -40,39 +47,80 @@ def test_a_report_is_about_the_person_whose_identity_code_it_gives() -> None:
     done, kept = stage(REPORTS, [payload]), keep(REPORTS, [payload])
     row = done.one("credit_reports")
     assert row["person_key"] == hashlib.md5(f"identity_code:{CODE}".encode()).hexdigest()  # noqa: S324
-    assert (row["business_id"], row["credit_class"], row["scale"], row["purpose_code"]) == (None, "4", "1-5, 1 best", "1")
+    assert (row["business_id"], row["credit_class"], row["scale"], row["purpose_code"]) == (
+        None,
+        "4",
+        "1-5, 1 best",
+        "1",
+    )
     assert row["stated_at"] == datetime(2026, 11, 19, 22, tzinfo=UTC)
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == ("identity_code", CODE)
+    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+        "identity_code",
+        CODE,
+    )
     assert (kept.native_keys, kept.identifiers) == ([CODE], [[f"identity_code:{CODE}"]])
 
 
 def test_a_company_is_nobody_in_particular_and_keeps_its_number() -> None:
     payload = report(socialSecurityNumber=None, businessId=COMPANY)
     done = stage(REPORTS, [payload])
-    assert (done.one("credit_reports")["person_key"], done.one("credit_reports")["business_id"]) == (None, COMPANY)
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == ("business_id", COMPANY)
+    assert (
+        done.one("credit_reports")["person_key"],
+        done.one("credit_reports")["business_id"],
+    ) == (None, COMPANY)
+    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+        "business_id",
+        COMPANY,
+    )
     assert keep(REPORTS, [payload]).native_keys == [COMPANY]
 
 
 def test_a_newer_report_has_the_key_of_the_older() -> None:
-    assert len(set(keep(REPORTS, [report(), report(creditClass=1), report(remarks=[PAID])]).native_keys)) == 1
+    assert (
+        len(
+            set(
+                keep(REPORTS, [report(), report(creditClass=1), report(remarks=[PAID])]).native_keys
+            )
+        )
+        == 1
+    )
     assert not REPORTS.snapshot
 
 
 class TestMarks:
     def test_each_remark_is_a_mark_with_its_dates_and_amount(self) -> None:
         paid, ban = stage(REPORTS, [report(remarks=[PAID, BAN])]).tables["credit_marks"]
-        assert (paid["remark_id"], paid["remark_date"], paid["amount"], paid["creditor"]) == ("R1", date(2024, 5, 14), Decimal("412.30"), "Esimerkki Oy")
-        assert (paid["paid_on"], paid["expires_on"], paid["position"]) == (date(2024, 9, 1), date(2026, 5, 14), 1)
-        assert (ban["remark_id"], ban["amount"], ban["creditor"], ban["remark_date"]) == ("R2", None, None, date(2025, 2, 1))
+        assert (paid["remark_id"], paid["remark_date"], paid["amount"], paid["creditor"]) == (
+            "R1",
+            date(2024, 5, 14),
+            Decimal("412.30"),
+            "Esimerkki Oy",
+        )
+        assert (paid["paid_on"], paid["expires_on"], paid["position"]) == (
+            date(2024, 9, 1),
+            date(2026, 5, 14),
+            1,
+        )
+        assert (ban["remark_id"], ban["amount"], ban["creditor"], ban["remark_date"]) == (
+            "R2",
+            None,
+            None,
+            date(2025, 2, 1),
+        )
 
     def test_a_remark_without_an_expiry_ends_with_its_validity_or_is_open(self) -> None:
-        marks = stage(REPORTS, [report(remarks=[BAN, {**BAN, "remarkId": "R3", "remarkValidToDate": None}])]).tables["credit_marks"]
+        marks = stage(
+            REPORTS, [report(remarks=[BAN, {**BAN, "remarkId": "R3", "remarkValidToDate": None}])]
+        ).tables["credit_marks"]
         assert [mark["expires_on"] for mark in marks] == [date(2028, 2, 1), None]
 
     @pytest.mark.parametrize("none", [None, [], "null"])
     def test_no_remarks_are_a_clean_report(self, none: Any) -> None:
-        payload = text(report(remarks=[])).replace("[]", "null") if none == "null" else report(remarks=none)
+        payload = (
+            text(report(remarks=[])).replace("[]", "null")
+            if none == "null"
+            else report(remarks=none)
+        )
         done = stage(REPORTS, [payload])
         assert done.codes[0] == set()
         assert done.tables["credit_marks"] == []
@@ -114,7 +162,10 @@ def test_a_report_that_may_not_be_used_says_why(payload: dict[str, Any], code: s
 
 @pytest.mark.parametrize("number", [1, "a", " 1 "])
 def test_a_purpose_may_be_typed_as_a_number_or_in_small_letters(number: Any) -> None:
-    assert stage(REPORTS, [report(purposeCode=number)]).one("credit_reports")["purpose_code"] == str(number).strip().upper()
+    assert (
+        stage(REPORTS, [report(purposeCode=number)]).one("credit_reports")["purpose_code"]
+        == str(number).strip().upper()
+    )
 
 
 class TestPositiveRegister:
@@ -134,7 +185,11 @@ class TestPositiveRegister:
 
     def test_nothing_of_it_reaches_the_disk_but_whom_it_was_about(self) -> None:
         kept = keep(REPORTS, [report(loans=[{"lender": "Esimerkki Pankki"}], creditClass=4)])
-        assert set(json.loads(kept.payloads[0])) == {"socialSecurityNumber", "businessId", "positiveCreditRegister"}
+        assert set(json.loads(kept.payloads[0])) == {
+            "socialSecurityNumber",
+            "businessId",
+            "positiveCreditRegister",
+        }
         assert kept.identifiers == [[f"identity_code:{CODE}"]]
 
     def test_an_ordinary_report_stays_byte_for_byte(self) -> None:
@@ -148,13 +203,28 @@ ANYTHING = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from([*PAID, "remarkValidToDate"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from([*PAID, "remarkValidToDate"]), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from([*report(), "remarks", "businessId"]), ANYTHING, max_size=4), min_size=10, max_size=30))
-def test_whatever_the_types_every_report_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from([*report(), "remarks", "businessId"]), ANYTHING, max_size=4
+        ),
+        min_size=10,
+        max_size=30,
+    )
+)
+def test_whatever_the_types_every_report_is_staged_or_has_a_code(
+    changes: list[dict[str, Any]],
+) -> None:
     done = stage(REPORTS, [text({**report(remarks=[PAID]), **change}) for change in changes])
-    assert {row["record_no"] for row in done.tables["credit_reports"]} | {record for record, found in done.codes.items() if found} == set(range(len(changes)))
+    assert {row["record_no"] for row in done.tables["credit_reports"]} | {
+        record for record, found in done.codes.items() if found
+    } == set(range(len(changes)))

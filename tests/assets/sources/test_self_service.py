@@ -17,33 +17,72 @@ REQUEST, HASH = "Q0123456789ABCDEFG", "ab" * 32
 
 
 def edit(**changes: object) -> dict[str, Any]:
-    return {"edit_id": "1", "edited_at": "2026-11-19T10:00:00+02:00", "subject_key_type": "customer_number", "subject_key": "C1", "changes": changes}
+    return {
+        "edit_id": "1",
+        "edited_at": "2026-11-19T10:00:00+02:00",
+        "subject_key_type": "customer_number",
+        "subject_key": "C1",
+        "changes": changes,
+    }
 
 
 def correction(attribute: str, value: object, **more: object) -> dict[str, Any]:
-    said = {"made_at": "2026-11-19T10:00:00+02:00", "request_id": REQUEST, "subject_key_type": "customer_number", "subject_key": "C1"}
-    return {**said, "attribute": attribute, "value": value, "overrides": "crm", "replaces": HASH, **more}
+    said = {
+        "made_at": "2026-11-19T10:00:00+02:00",
+        "request_id": REQUEST,
+        "subject_key_type": "customer_number",
+        "subject_key": "C1",
+    }
+    return {
+        **said,
+        "attribute": attribute,
+        "value": value,
+        "overrides": "crm",
+        "replaces": HASH,
+        **more,
+    }
 
 
 @pytest.mark.clause("P9.2")
 def test_an_edit_is_told_of_who_is_signed_in() -> None:
-    done = stage(EDITS, [edit(email="Uusi@Example.fi", phone="040 123 4567", language="SV", call_name="Ansku")])
-    assert {(row["kind"], row["value"], row["match_key"]) for row in done.tables["contact_points"]} == {
+    done = stage(
+        EDITS,
+        [edit(email="Uusi@Example.fi", phone="040 123 4567", language="SV", call_name="Ansku")],
+    )
+    assert {
+        (row["kind"], row["value"], row["match_key"]) for row in done.tables["contact_points"]
+    } == {
         ("email", "Uusi@Example.fi", "uusi@example.fi"),
         ("phone", "+358401234567", "+358401234567"),
     }
     assert done.one("persons")["language"] == "sv"
     assert done.one("names")["given_names"] == "Ansku"
-    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == ("customer_number", "C1")
+    assert (done.one("identifiers")["type"], done.one("identifiers")["value"]) == (
+        "customer_number",
+        "C1",
+    )
 
 
 def test_a_name_an_address_and_a_company_come_whole() -> None:
-    whole = edit(given_names="Aino", family_name="Uusi", street="Katu 1", postcode="00100", town="HELSINKI", company_name="Oy", job_title="ostaja")
+    whole = edit(
+        given_names="Aino",
+        family_name="Uusi",
+        street="Katu 1",
+        postcode="00100",
+        town="HELSINKI",
+        company_name="Oy",
+        job_title="ostaja",
+    )
     done = stage(EDITS, [whole])
     assert (done.one("names")["given_names"], done.one("names")["family_name"]) == ("Aino", "Uusi")
     assert (done.one("addresses")["street"], done.one("addresses")["kind"]) == ("Katu 1", "postal")
     assert done.one("company_contacts")["job_title"] == "ostaja"
-    for part in ({"family_name": "Uusi"}, {"street": "Katu 1"}, {"job_title": "ostaja"}, {"country": "SE"}):
+    for part in (
+        {"family_name": "Uusi"},
+        {"street": "Katu 1"},
+        {"job_title": "ostaja"},
+        {"country": "SE"},
+    ):
         assert codes(EDITS, edit(**part)) == {"SELF-WHOLE"}
 
 
@@ -68,13 +107,21 @@ def test_what_is_wrong_with_an_edit_has_a_code(said: dict[str, Any], code: str) 
 
 def test_an_edit_is_found_by_whom_it_names_and_by_what_it_changes_to() -> None:
     found = keep(EDITS, [edit(email=" Uusi@Example.fi", phone="0401234567")]).identifiers
-    assert [sorted(one) for one in found] == [["customer_number:C1", "email:uusi@example.fi", "phone:+358401234567"]]
+    assert [sorted(one) for one in found] == [
+        ["customer_number:C1", "email:uusi@example.fi", "phone:+358401234567"]
+    ]
 
 
 def test_a_correction_is_a_statement_of_its_own() -> None:
     done = stage(CORRECTIONS, [correction("family_name", "Oikea")])
     row = done.one("corrections")
-    assert (row["attribute"], row["value"], row["request"], row["overrides"], row["replaces"]) == ("family_name", "Oikea", REQUEST, "crm", HASH)
+    assert (row["attribute"], row["value"], row["request"], row["overrides"], row["replaces"]) == (
+        "family_name",
+        "Oikea",
+        REQUEST,
+        "crm",
+        HASH,
+    )
     assert set(done.tables) == {"corrections", "identifiers"}
 
 
@@ -92,21 +139,46 @@ def test_what_is_wrong_with_a_correction_has_a_code(said: dict[str, Any], code: 
     assert code in codes(CORRECTIONS, {**correction("family_name", "Oikea"), **said})
 
 
-TEXTS = st.one_of(st.text(max_size=12), st.none(), st.integers(), st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2))
+TEXTS = st.one_of(
+    st.text(max_size=12),
+    st.none(),
+    st.integers(),
+    st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
+)
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.lists(st.fixed_dictionaries({"edited_at": TEXTS, "subject_key_type": TEXTS, "subject_key": TEXTS, "changes": TEXTS}), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"edited_at": TEXTS, "subject_key_type": TEXTS, "subject_key": TEXTS, "changes": TEXTS}
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_every_edit_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> None:
     done = stage(EDITS, records)
-    assert {row["record_no"] for row in done.tables["persons"]} | {number for number, found in done.codes.items() if found} == set(range(len(records)))
+    assert {row["record_no"] for row in done.tables["persons"]} | {
+        number for number, found in done.codes.items() if found
+    } == set(range(len(records)))
 
 
 @settings(deadline=None, max_examples=15)
-@given(st.lists(st.fixed_dictionaries({"attribute": st.one_of(st.sampled_from(RECTIFIABLE), TEXTS), "value": TEXTS}), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {"attribute": st.one_of(st.sampled_from(RECTIFIABLE), TEXTS), "value": TEXTS}
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_every_correction_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> None:
     done = stage(CORRECTIONS, [{**correction("email", "x"), **one} for one in records])
-    assert {row["record_no"] for row in done.tables["corrections"]} | {number for number, found in done.codes.items() if found} == set(range(len(records)))
+    assert {row["record_no"] for row in done.tables["corrections"]} | {
+        number for number, found in done.codes.items() if found
+    } == set(range(len(records)))
 
 
 def test_of_someone_under_protected_identity_no_address_stays() -> None:
@@ -117,6 +189,8 @@ def test_of_someone_under_protected_identity_no_address_stays() -> None:
             (EDITS, '{"changes": {"street": "Katu 1", "email": "a@example.fi"}}'),
             (CORRECTIONS, '{"attribute": "town", "value": "Katu 1"}'),
         ):
-            bare = connection.execute(f"SELECT {dataset.without_location} FROM (SELECT $1 AS payload)", [payload]).fetchone()
+            bare = connection.execute(
+                f"SELECT {dataset.without_location} FROM (SELECT $1 AS payload)", [payload]
+            ).fetchone()
             assert bare
             assert "Katu" not in bare[0]

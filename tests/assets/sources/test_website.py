@@ -61,18 +61,43 @@ class TestMinimising:
     def test_an_address_keeps_its_network_only(self, whole: str, kept: str) -> None:
         assert json.loads(keep(VISITS, [visit(visitIp=whole)]).payloads[0])["visitIp"] == kept
 
-    @pytest.mark.parametrize("whole", ["192.0.2.1, 10.0.0.1", "fe80::1%eth0", "192.0.2.1:8080", " 192.0.2.1", 3221225985, ["192.0.2.1"], {"v4": "192.0.2.1"}])
+    @pytest.mark.parametrize(
+        "whole",
+        [
+            "192.0.2.1, 10.0.0.1",
+            "fe80::1%eth0",
+            "192.0.2.1:8080",
+            " 192.0.2.1",
+            3221225985,
+            ["192.0.2.1"],
+            {"v4": "192.0.2.1"},
+        ],
+    )
     def test_what_is_no_plain_address_goes_whole(self, whole: Any) -> None:
         assert "visitIp" not in json.loads(keep(VISITS, [visit(visitIp=whole)]).payloads[0])
 
     @settings(max_examples=30, deadline=None)
     @given(st.lists(st.ip_addresses(), min_size=1, max_size=20))
-    def test_no_address_keeps_more_than_its_network_whichever_way_it_is_written(self, addresses: list[Any]) -> None:
-        for written in ([str(one) for one in addresses], [one.exploded.upper() for one in addresses]):
-            for one, payload in zip(addresses, keep(VISITS, [visit(visitIp=address) for address in written]).payloads, strict=True):
+    def test_no_address_keeps_more_than_its_network_whichever_way_it_is_written(
+        self, addresses: list[Any]
+    ) -> None:
+        for written in (
+            [str(one) for one in addresses],
+            [one.exploded.upper() for one in addresses],
+        ):
+            for one, payload in zip(
+                addresses,
+                keep(VISITS, [visit(visitIp=address) for address in written]).payloads,
+                strict=True,
+            ):
                 kept = ipaddress.ip_address(json.loads(payload)["visitIp"])
-                assert kept == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address
-                assert kept in ipaddress.ip_network((one, 24 if one.version == 4 else 32), strict=False) or "::" in str(one)
+                assert (
+                    kept
+                    == ipaddress.ip_network((kept, 24 if one.version == 4 else 48)).network_address
+                )
+                assert kept in ipaddress.ip_network(
+                    (one, 24 if one.version == 4 else 32), strict=False
+                ) or "::" in str(one)
 
     def test_geolocation_is_emptied_and_all_else_stays_byte_for_byte(self) -> None:
         before = (
@@ -86,7 +111,9 @@ class TestMinimising:
         assert keep(VISITS, [before]).payloads == [after]
 
     def test_geolocation_of_another_shape_goes_too(self) -> None:
-        kept = json.loads(keep(VISITS, [visit(location={"city": "Mallikylä"}, city=["Mallikylä"])]).payloads[0])
+        kept = json.loads(
+            keep(VISITS, [visit(location={"city": "Mallikylä"}, city=["Mallikylä"])]).payloads[0]
+        )
         assert not {"location", "city"} & kept.keys()
 
     def test_a_record_without_either_stays_byte_for_byte(self) -> None:
@@ -94,7 +121,14 @@ class TestMinimising:
         assert keep(VISITS, [payload]).payloads == [payload]
 
     def test_minimising_twice_changes_nothing_more(self) -> None:
-        once = keep(VISITS, [visit(city="Mallikylä", latitude="60.1"), visit(visitIp="2001:db8::1"), visit(visitIp="x")]).payloads
+        once = keep(
+            VISITS,
+            [
+                visit(city="Mallikylä", latitude="60.1"),
+                visit(visitIp="2001:db8::1"),
+                visit(visitIp="x"),
+            ],
+        ).payloads
         assert keep(VISITS, once).payloads == once
 
 
@@ -104,23 +138,41 @@ class TestWhoVisits:
         done = stage(VISITS, [payload])
         assert done.one("visits")["person_key"] == key("email:maija@example.fi")
         assert done.one("visits")["user_id"] == "maija@example.fi"
-        assert (done.one("contact_points")["value"], done.one("contact_points")["match_key"]) == ("Maija@Example.FI", "maija@example.fi")
-        assert {"email:maija@example.fi", "user_id:maija@example.fi", "visitor_id:0a1b2c3d4e5f6071", "visit:1|77"} == set(
-            keep(VISITS, [payload]).identifiers[0]
+        assert (done.one("contact_points")["value"], done.one("contact_points")["match_key"]) == (
+            "Maija@Example.FI",
+            "maija@example.fi",
         )
+        assert {
+            "email:maija@example.fi",
+            "user_id:maija@example.fi",
+            "visitor_id:0a1b2c3d4e5f6071",
+            "visit:1|77",
+        } == set(keep(VISITS, [payload]).identifiers[0])
 
     def test_another_account_is_a_customer_number(self) -> None:
         done = stage(VISITS, [visit(userId="C0000042")])
         assert done.one("visits")["person_key"] == key("customer_number:C0000042")
         stated = {(row["type"], row["value"]) for row in done.tables["identifiers"]}
-        assert stated == {("customer_number", "C0000042"), ("user_id", "C0000042"), ("visitor_id", "0a1b2c3d4e5f6071")}
+        assert stated == {
+            ("customer_number", "C0000042"),
+            ("user_id", "C0000042"),
+            ("visitor_id", "0a1b2c3d4e5f6071"),
+        }
         assert done.tables["contact_points"] == []
 
-    @pytest.mark.parametrize("nobody", [None, "", " ", "null", "undefined", "NaN", "0", "anonymous", {"id": 1}, ["a@example.fi"]])
+    @pytest.mark.parametrize(
+        "nobody",
+        [None, "", " ", "null", "undefined", "NaN", "0", "anonymous", {"id": 1}, ["a@example.fi"]],
+    )
     def test_without_an_account_it_is_the_cookie(self, nobody: Any) -> None:
         payload = visit(userId=nobody)
-        assert stage(VISITS, [payload]).one("visits")["person_key"] == key("visitor_id:0a1b2c3d4e5f6071")
-        assert set(keep(VISITS, [payload]).identifiers[0]) == {"visit:1|77", "visitor_id:0a1b2c3d4e5f6071"}
+        assert stage(VISITS, [payload]).one("visits")["person_key"] == key(
+            "visitor_id:0a1b2c3d4e5f6071"
+        )
+        assert set(keep(VISITS, [payload]).identifiers[0]) == {
+            "visit:1|77",
+            "visitor_id:0a1b2c3d4e5f6071",
+        }
 
     @pytest.mark.parametrize("cookie", [None, "", "0000000000000000", {"a": 1}])
     def test_without_a_cookie_too_it_is_nobody(self, cookie: Any) -> None:
@@ -137,13 +189,21 @@ class TestWhoVisits:
 class TestVisit:
     def test_numbers_may_be_typed_as_text(self) -> None:
         numbers = visit(idSite=1, idVisit=9, firstActionTimestamp=STARTED, visitDuration=30)
-        texts = visit(idSite="1", idVisit="9", firstActionTimestamp=str(STARTED), visitDuration="30")
+        texts = visit(
+            idSite="1", idVisit="9", firstActionTimestamp=str(STARTED), visitDuration="30"
+        )
         one, other = stage(VISITS, [numbers, texts]).tables["visits"]
-        assert {**one, "record_no": 0, "record_key": ""} == {**other, "record_no": 0, "record_key": ""}
+        assert {**one, "record_no": 0, "record_key": ""} == {
+            **other,
+            "record_no": 0,
+            "record_key": "",
+        }
         assert keep(VISITS, [numbers, texts]).native_keys == ["1|9", "1|9"]
 
     def test_it_began_at_its_first_action_and_never_at_the_local_time_beside_it(self) -> None:
-        began = stage(VISITS, [visit(serverDate="2001-01-01", lastActionDateTime="2001-01-01 01:01:01")]).one("visits")
+        began = stage(
+            VISITS, [visit(serverDate="2001-01-01", lastActionDateTime="2001-01-01 01:01:01")]
+        ).one("visits")
         assert began["started_at"] == began["stated_at"] == datetime.fromtimestamp(STARTED, UTC)
         later = stage(VISITS, [visit(firstActionTimestamp=None)]).one("visits")
         assert later["started_at"] == datetime.fromtimestamp(STARTED + 60, UTC)
@@ -176,8 +236,13 @@ class TestVisit:
             (None, None, None),
         ],
     )
-    def test_the_channel_follows_from_device_and_browser(self, device: str | None, browser: str | None, channel: str | None) -> None:
-        assert stage(VISITS, [visit(deviceType=device, browserCode=browser)]).one("visits")["channel"] == channel
+    def test_the_channel_follows_from_device_and_browser(
+        self, device: str | None, browser: str | None, channel: str | None
+    ) -> None:
+        assert (
+            stage(VISITS, [visit(deviceType=device, browserCode=browser)]).one("visits")["channel"]
+            == channel
+        )
 
     @pytest.mark.parametrize(
         ("payload", "code"),
@@ -208,19 +273,49 @@ class TestActions:
     def test_searches_advertisements_and_pages_keep_their_place_and_time(self) -> None:
         actions = [
             {"type": "action", "url": "https://kauppa.example.fi/", "timestamp": STARTED},
-            {"type": "search", "siteSearchKeyword": "🏠 vakuutus", "siteSearchCategory": None, "siteSearchCount": "12", "timestamp": str(STARTED + 5)},
-            {"type": 13, "contentName": "ImageAd", "contentPiece": "/a.jpg", "contentTarget": "", "contentInteraction": "click"},
+            {
+                "type": "search",
+                "siteSearchKeyword": "🏠 vakuutus",
+                "siteSearchCategory": None,
+                "siteSearchCount": "12",
+                "timestamp": str(STARTED + 5),
+            },
+            {
+                "type": 13,
+                "contentName": "ImageAd",
+                "contentPiece": "/a.jpg",
+                "contentTarget": "",
+                "contentInteraction": "click",
+            },
         ]
         page, search, ad = stage(VISITS, [visit(actionDetails=actions)]).tables["visit_actions"]
-        assert (page["type"], page["position"], page["at"]) == ("action", 1, datetime.fromtimestamp(STARTED, UTC))
-        assert (search["search_keyword"], search["search_category"], search["search_count"]) == ("🏠 vakuutus", None, 12)
-        assert (ad["type"], ad["content_name"], ad["content_target"], ad["content_interaction"], ad["at"]) == ("13", "ImageAd", None, "click", None)
+        assert (page["type"], page["position"], page["at"]) == (
+            "action",
+            1,
+            datetime.fromtimestamp(STARTED, UTC),
+        )
+        assert (search["search_keyword"], search["search_category"], search["search_count"]) == (
+            "🏠 vakuutus",
+            None,
+            12,
+        )
+        assert (
+            ad["type"],
+            ad["content_name"],
+            ad["content_target"],
+            ad["content_interaction"],
+            ad["at"],
+        ) == ("13", "ImageAd", None, "click", None)
 
     def test_revenue_is_not_taken_over(self) -> None:
-        done = stage(VISITS, [visit(actionDetails=[{"type": "ecommerceOrder", "revenue": 9_999_999_999}])])
+        done = stage(
+            VISITS, [visit(actionDetails=[{"type": "ecommerceOrder", "revenue": 9_999_999_999}])]
+        )
         assert "9999999999" not in str(dict(done.tables))
 
-    @pytest.mark.parametrize("broken", [None, "click", 7, [], {"url": "https://kauppa.example.fi/"}, {"type": {"a": 1}}])
+    @pytest.mark.parametrize(
+        "broken", [None, "click", 7, [], {"url": "https://kauppa.example.fi/"}, {"type": {"a": 1}}]
+    )
     def test_an_action_without_a_type_is_left_out_and_the_visit_stays(self, broken: Any) -> None:
         done = stage(VISITS, [visit(actionDetails=[broken, {"type": "action"}])])
         assert done.row_codes["visit_actions"] == {"VISIT-ACTIONS-TYPE-MISSING"}
@@ -234,17 +329,31 @@ ANYTHING = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["type", "url", "timestamp", "city"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["type", "url", "timestamp", "city"]), inner, max_size=2)
+    ),
     max_leaves=4,
 )
 FIELDS = [*visit(userId="x", result="ok", fingerprint="f", city="c").keys()]
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5), min_size=10, max_size=30))
-def test_whatever_the_types_every_visit_is_staged_or_has_a_code(changes: list[dict[str, Any]]) -> None:
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=5), min_size=10, max_size=30
+    )
+)
+def test_whatever_the_types_every_visit_is_staged_or_has_a_code(
+    changes: list[dict[str, Any]],
+) -> None:
     payloads = [text({**visit(), **change}) for change in changes]
     kept = keep(VISITS, payloads)
-    assert all(json.loads(payload).keys() <= json.loads(before).keys() for payload, before in zip(kept.payloads, payloads, strict=True))
+    assert all(
+        json.loads(payload).keys() <= json.loads(before).keys()
+        for payload, before in zip(kept.payloads, payloads, strict=True)
+    )
     done = stage(VISITS, payloads)
-    assert {row["record_no"] for row in done.tables["visits"]} | {record for record, found in done.codes.items() if found} == set(range(len(payloads)))
+    assert {row["record_no"] for row in done.tables["visits"]} | {
+        record for record, found in done.codes.items() if found
+    } == set(range(len(payloads)))

@@ -67,9 +67,22 @@ def _arguments() -> argparse.Namespace:
         default=[100_000, 1_000_000],
         help="of each sample; a million takes 5 GB of disk and a quarter of an hour; Splink cannot learn from 2000",
     )
-    parser.add_argument("--invented", type=int, nargs="*", default=[1_000_000], help="records of invented people: fewer have nothing in common but a name")
-    parser.add_argument("--repetitions", type=int, default=1, help="how often each side runs on each set")
-    parser.add_argument("--people", type=Path, default=BESIDE_THE_HOUSE, help="where the public sets lie; those that are not there are left out")
+    parser.add_argument(
+        "--invented",
+        type=int,
+        nargs="*",
+        default=[1_000_000],
+        help="records of invented people: fewer have nothing in common but a name",
+    )
+    parser.add_argument(
+        "--repetitions", type=int, default=1, help="how often each side runs on each set"
+    )
+    parser.add_argument(
+        "--people",
+        type=Path,
+        default=BESIDE_THE_HOUSE,
+        help="where the public sets lie; those that are not there are left out",
+    )
     parser.add_argument("--folder", help="where to work; default: the system's temporary folder")
     return parser.parse_args()
 
@@ -91,17 +104,32 @@ def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, People
             yield f"sample of {registrants:,}, {one.name}", one, people
     for records in asked.invented:
         people = folder / "invented.parquet"
-        measure([sys.executable, "-m", "tests.bench.peers.invented", str(records), str(people)], BY_PATH, folder / "invented.out")
+        measure(
+            [sys.executable, "-m", "tests.bench.peers.invented", str(records), str(people)],
+            BY_PATH,
+            folder / "invented.out",
+        )
         for one in SAMPLED:
             yield f"invented {records:,}, {one.name}", one, people
 
 
 def _sampled(folder: Path, registrants: int) -> Path:
     home, people = folder / "sampled", folder / "people.parquet"
-    measure([REGISTER, "sample", "--registrants", str(registrants), "--seed", "1", "--days", "3"], {"REGISTER_HOME": str(home)}, folder / "sample.out")
-    made = measure([sys.executable, "-m", "tests.bench.peers.sampled", str(home), str(people)], BY_PATH, folder / "sampled.out")
+    measure(
+        [REGISTER, "sample", "--registrants", str(registrants), "--seed", "1", "--days", "3"],
+        {"REGISTER_HOME": str(home)},
+        folder / "sample.out",
+    )
+    made = measure(
+        [sys.executable, "-m", "tests.bench.peers.sampled", str(home), str(people)],
+        BY_PATH,
+        folder / "sampled.out",
+    )
     shutil.rmtree(home)
-    print(f"{int(made.out):,} people of sources in a sample of {registrants:,} registrants", flush=True)
+    print(
+        f"{int(made.out):,} people of sources in a sample of {registrants:,} registrants",
+        flush=True,
+    )
     return people
 
 
@@ -116,7 +144,10 @@ def _both(folder: Path, one: PeopleSet, people: Path, repetitions: int) -> dict[
             for engine in ENGINES:
                 out = folder / f"{engine}-{kind}.parquet"
                 getattr(sides[engine], kind).append(_link(folder, engine, one, people, out))
-                print(f"{one.name}, {engine}, {kind}, {number + 1}: {getattr(sides[engine], kind)[-1].processor:.1f} processor seconds", flush=True)
+                print(
+                    f"{one.name}, {engine}, {kind}, {number + 1}: {getattr(sides[engine], kind)[-1].processor:.1f} processor seconds",
+                    flush=True,
+                )
     for engine in ENGINES:
         sides[engine].quality = _judge(folder, people, folder / f"{engine}-learning.parquet")
     sides[SPLINK].hindsight = _with_hindsight(folder, one, people)
@@ -130,9 +161,33 @@ def _model(folder: Path, engine: str) -> Path:
 def _link(folder: Path, engine: str, one: PeopleSet, people: Path, out: Path) -> Measured:
     model = str(_model(folder, engine))
     if engine == OURS:
-        command = [REGISTER, "link", str(people), "--roles", str(folder / "roles.yaml"), "--out", str(out), "--model", model, "--json"]
+        command = [
+            REGISTER,
+            "link",
+            str(people),
+            "--roles",
+            str(folder / "roles.yaml"),
+            "--out",
+            str(out),
+            "--model",
+            model,
+            "--json",
+        ]
         return measure(command, {}, folder / "ours.out")
-    return measure([sys.executable, "-m", "tests.bench.peers.splink_run", one.peer, str(people), str(out), "--model", model], BY_PATH, folder / "splink.out")
+    return measure(
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.peers.splink_run",
+            one.peer,
+            str(people),
+            str(out),
+            "--model",
+            model,
+        ],
+        BY_PATH,
+        folder / "splink.out",
+    )
 
 
 def _judge(folder: Path, people: Path, clusters: Path) -> Quality:
@@ -145,7 +200,16 @@ def _with_hindsight(folder: Path, one: PeopleSet, people: Path) -> str:
     """Splink's best F1 at any threshold, and that threshold: nobody knows it beforehand."""
     several = folder / "thresholds"
     several.mkdir()
-    command = [sys.executable, "-m", "tests.bench.peers.splink_run", one.peer, str(people), str(several), "--model", str(_model(folder, SPLINK))]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.bench.peers.splink_run",
+        one.peer,
+        str(people),
+        str(several),
+        "--model",
+        str(_model(folder, SPLINK)),
+    ]
     measure([*command, "--thresholds"], BY_PATH, folder / "thresholds.out")
     found = [(_judge(folder, people, path).f1, path.stem) for path in sorted(several.iterdir())]
     shutil.rmtree(several)
@@ -154,23 +218,64 @@ def _with_hindsight(folder: Path, one: PeopleSet, people: Path) -> str:
 
 
 def _report(told: list[tuple[str, dict[str, Side]]]) -> None:
-    judged = [[name, engine, *_measures(side)] for name, sides in told for engine, side in sides.items()]
-    print("\n" + table(["set", "engine", "precision", "recall", "F1", "B-cubed", "two codes", "with hindsight"], judged))
+    judged = [
+        [name, engine, *_measures(side)] for name, sides in told for engine, side in sides.items()
+    ]
+    print(
+        "\n"
+        + table(
+            [
+                "set",
+                "engine",
+                "precision",
+                "recall",
+                "F1",
+                "B-cubed",
+                "two codes",
+                "with hindsight",
+            ],
+            judged,
+        )
+    )
     cost = [[name, *row] for name, sides in told for row in _cost(sides)]
-    print("\n" + table(["set", "engine", "learning, s", "processor s", "with a model, s", "processor s", "peak MiB"], cost))
+    print(
+        "\n"
+        + table(
+            [
+                "set",
+                "engine",
+                "learning, s",
+                "processor s",
+                "with a model, s",
+                "processor s",
+                "peak MiB",
+            ],
+            cost,
+        )
+    )
 
 
 def _measures(side: Side) -> list[object]:
     said = side.quality
     assert said is not None
-    return [f"{said.precision:.4f}", f"{said.recall:.4f}", f"{said.f1:.4f}", f"{said.bcubed:.4f}", said.two_codes, side.hindsight]
+    return [
+        f"{said.precision:.4f}",
+        f"{said.recall:.4f}",
+        f"{said.f1:.4f}",
+        f"{said.bcubed:.4f}",
+        said.two_codes,
+        side.hindsight,
+    ]
 
 
 def _cost(sides: dict[str, Side]) -> Iterator[list[object]]:
     figures = {engine: _figures(side) for engine, side in sides.items()}
     for engine, found in figures.items():
         yield [engine, *(f"{one:,.1f}" for one in found[:4]), f"{found[4]:,.0f}"]
-    yield ["ours / Splink", *(f"{one / other:.2f}" for one, other in zip(figures[OURS], figures[SPLINK], strict=True))]
+    yield [
+        "ours / Splink",
+        *(f"{one / other:.2f}" for one, other in zip(figures[OURS], figures[SPLINK], strict=True)),
+    ]
 
 
 def _figures(side: Side) -> list[float]:

@@ -98,11 +98,17 @@ INTO_FILE = """COPY (SELECT row_number() OVER (ORDER BY hash(e)) AS uid, {column
 def write_people(records: int, out: Path) -> int:
     """Write about so many records, in an order that tells nothing; answers how many."""
     households = max(round(records / RECORDS_PER_PERSON / PEOPLE_PER_HOUSEHOLD), 1)
-    weighted = (("given", "given_names", "sex", "language = 'fi'"), ("family", "family_names", "1", "true"), ("places", "postcodes", "1", "true"))
+    weighted = (
+        ("given", "given_names", "sex", "language = 'fi'"),
+        ("family", "family_names", "1", "true"),
+        ("places", "postcodes", "1", "true"),
+    )
     with duckdb.connect() as connection:
         connection.execute(MACROS)
         for name, file, part, only in weighted:
-            connection.execute(WEIGHTED.format(name=name, file=REFERENCE / f"{file}.csv", part=part, only=only))
+            connection.execute(
+                WEIGHTED.format(name=name, file=REFERENCE / f"{file}.csv", part=part, only=only)
+            )
         connection.execute(STREETS.format(file=REFERENCE / "streets.csv"))
         for query in (HOUSEHOLDS, PEOPLE, RECORDS):
             connection.execute(query, {"households": households} if "$households" in query else {})

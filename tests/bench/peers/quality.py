@@ -55,7 +55,12 @@ def quality(connection: duckdb.DuckDBPyConnection, judged: str) -> Quality:
     if not row or not row[-1]:
         raise ValueError("there is no record whose truth is known")
     right, joined, true, precise, recalled, records = row
-    return Quality(right / joined if joined else 1.0, right / true if true else 1.0, precise / records, recalled / records)
+    return Quality(
+        right / joined if joined else 1.0,
+        right / true if true else 1.0,
+        precise / records,
+        recalled / records,
+    )
 
 
 def two_codes(connection: duckdb.DuckDBPyConnection, coded: str) -> int:
@@ -77,13 +82,27 @@ def of_files(people: str, clusters: str) -> Quality:
             " FROM read_parquet(?) AS said LEFT JOIN read_parquet(?) AS found USING (uid)",
             [people, clusters],
         )
-        rows = connection.execute("SELECT count(*), count(cluster), (SELECT count(*) FROM read_parquet(?)) FROM both_told", [people]).fetchone()
+        rows = connection.execute(
+            "SELECT count(*), count(cluster), (SELECT count(*) FROM read_parquet(?)) FROM both_told",
+            [people],
+        ).fetchone()
         if not rows or len(set(rows)) != 1:
-            raise ValueError(f"rows, rows with a cluster, and people: {rows}; every row needs one cluster")
+            raise ValueError(
+                f"rows, rows with a cluster, and people: {rows}; every row needs one cluster"
+            )
         told = quality(connection, "both_told")
-        if "identity_code" not in {name for name, *_ in connection.execute("DESCRIBE both_told").fetchall()}:
+        if "identity_code" not in {
+            name for name, *_ in connection.execute("DESCRIBE both_told").fetchall()
+        }:
             return told
-        return Quality(**{**asdict(told), "two_codes": two_codes(connection, "(SELECT cluster, identity_code AS code FROM both_told)")})
+        return Quality(
+            **{
+                **asdict(told),
+                "two_codes": two_codes(
+                    connection, "(SELECT cluster, identity_code AS code FROM both_told)"
+                ),
+            }
+        )
 
 
 if __name__ == "__main__":

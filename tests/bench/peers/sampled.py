@@ -24,11 +24,33 @@ from assets.readers import ElementSplitter
 from assets.sources import SOURCES
 from schemas.delivery import Manifest
 
-COLUMNS = ("given_names", "family_name", "birth_date", "street", "postcode", "town", "email", "phone", "identity_code")
+COLUMNS = (
+    "given_names",
+    "family_name",
+    "birth_date",
+    "street",
+    "postcode",
+    "town",
+    "email",
+    "phone",
+    "identity_code",
+)
 
 _BOTH = {"fi": "VARCHAR", "sv": "VARCHAR"}
 _GROUP = {
-    **dict.fromkeys(("tietoryhma", "etunimi", "sukunimi", "etunimiUTF8", "sukunimiUTF8", "katunumero", "postinumero", "sahkopostiosoite"), "VARCHAR"),
+    **dict.fromkeys(
+        (
+            "tietoryhma",
+            "etunimi",
+            "sukunimi",
+            "etunimiUTF8",
+            "sukunimiUTF8",
+            "katunumero",
+            "postinumero",
+            "sahkopostiosoite",
+        ),
+        "VARCHAR",
+    ),
     "syntymapv": {"arvo": "VARCHAR"},
     "katunimi": _BOTH,
     "postitoimipaikka": _BOTH,
@@ -110,12 +132,18 @@ def _gather(connection: duckdb.DuckDBPyConnection, name: str, query: str, inbox:
         connection.register("delivered", batch)
         # A row of a CSV with too few fields is its text.
         readable = f"WITH batch AS (FROM delivered WHERE json_valid(payload)) SELECT '{day}' AS day, * FROM ({query})"
-        connection.execute(f"INSERT INTO {name}_said {readable}" if made else f"CREATE TEMP TABLE {name}_said AS {readable}")
+        connection.execute(
+            f"INSERT INTO {name}_said {readable}"
+            if made
+            else f"CREATE TEMP TABLE {name}_said AS {readable}"
+        )
         connection.unregister("delivered")
         made = True
     last = f"WHERE native_key IS NOT NULL QUALIFY row_number() OVER (PARTITION BY native_key ORDER BY day DESC, hash({name}_said)) = 1"
     newest = "" if name == "contracts" else last
-    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * EXCLUDE (day) FROM {name}_said {newest}")
+    connection.execute(
+        f"CREATE TEMP TABLE {name} AS SELECT * EXCLUDE (day) FROM {name}_said {newest}"
+    )
 
 
 def _batches(inbox: Path, name: str) -> Iterator[tuple[str, pa.Table]]:

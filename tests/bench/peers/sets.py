@@ -46,7 +46,13 @@ PUBLIC = (
     *(PeopleSet(name, _FEBRL, "febrl") for name in ("febrl1", "febrl2", "febrl3")),
     PeopleSet(
         "fake_1000",
-        {"first_name": "given_name", "surname": "family_name", "dob": "birth_date", "city": "town", "email": "email"},
+        {
+            "first_name": "given_name",
+            "surname": "family_name",
+            "dob": "birth_date",
+            "city": "town",
+            "email": "email",
+        },
         "fake",
     ),
     PeopleSet(

@@ -21,7 +21,22 @@ from tests.bench.peers.splink_settings import EM_PAIRS, TOLD, U_PAIRS, Told
 
 FIXED = 0.95
 """The probability from which pairs are joined, the same for all sets."""
-THRESHOLDS = (0.01, 0.05, 0.2, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 0.9999, 0.99999, 0.999999)
+THRESHOLDS = (
+    0.01,
+    0.05,
+    0.2,
+    0.5,
+    0.8,
+    0.9,
+    0.95,
+    0.98,
+    0.99,
+    0.995,
+    0.999,
+    0.9999,
+    0.99999,
+    0.999999,
+)
 SEED = 1
 
 
@@ -64,9 +79,19 @@ def _linker(connection: duckdb.DuckDBPyConnection, told: Told, model: Path) -> L
     return linker
 
 
-def _write(connection: duckdb.DuckDBPyConnection, linker: Linker, pairs: SplinkDataFrame, threshold: float, out: Path) -> None:
-    found = linker.clustering.cluster_pairwise_predictions_at_threshold(pairs, threshold_match_probability=threshold)
-    connection.execute(f"COPY (SELECT uid, cluster_id AS cluster FROM {found.physical_name}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)")
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    linker: Linker,
+    pairs: SplinkDataFrame,
+    threshold: float,
+    out: Path,
+) -> None:
+    found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+        pairs, threshold_match_probability=threshold
+    )
+    connection.execute(
+        f"COPY (SELECT uid, cluster_id AS cluster FROM {found.physical_name}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)"
+    )
 
 
 if __name__ == "__main__":

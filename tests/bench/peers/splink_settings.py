@@ -56,7 +56,9 @@ def febrl() -> Told:
         [
             cl.NameComparison("given_name"),
             cl.NameComparison("surname"),
-            cl.DateOfBirthComparison("date_of_birth", input_is_string=True, datetime_format="%Y%m%d"),
+            cl.DateOfBirthComparison(
+                "date_of_birth", input_is_string=True, datetime_format="%Y%m%d"
+            ),
             cl.DamerauLevenshteinAtThresholds("soc_sec_id", [1, 2]),
             _frequent(cl.ExactMatch("street_number")),
             _frequent(cl.DamerauLevenshteinAtThresholds("postcode", [1, 2])),
@@ -120,7 +122,9 @@ def historical() -> Told:
         """SELECT uid, first_name, surname, nullif(concat_ws(' ', first_name, surname), '') AS whole_name, dob, birth_place, postcode_fake, occupation
         FROM people""",
         [
-            cl.ForenameSurnameComparison("first_name", "surname", forename_surname_concat_col_name="whole_name"),
+            cl.ForenameSurnameComparison(
+                "first_name", "surname", forename_surname_concat_col_name="whole_name"
+            ),
             cl.DateOfBirthComparison("dob", input_is_string=True),
             cl.PostcodeComparison("postcode_fake"),
             _frequent(cl.ExactMatch("birth_place")),
@@ -154,8 +158,19 @@ def rldata() -> Told:
     return Told(
         """SELECT uid, fname_c1 AS given, lname_c1 AS family, "by" AS year, bm AS month, bd AS day,
             concat_ws('-', lpad("by", 4, '0'), lpad(bm, 2, '0'), lpad(bd, 2, '0')) AS born FROM people""",
-        [cl.NameComparison("given"), cl.NameComparison("family"), cl.DateOfBirthComparison("born", input_is_string=True)],
-        [block_on("given"), block_on("family"), block_on("born"), block_on("year", "month"), block_on("year", "day"), block_on("month", "day")],
+        [
+            cl.NameComparison("given"),
+            cl.NameComparison("family"),
+            cl.DateOfBirthComparison("born", input_is_string=True),
+        ],
+        [
+            block_on("given"),
+            block_on("family"),
+            block_on("born"),
+            block_on("year", "month"),
+            block_on("year", "day"),
+            block_on("month", "day"),
+        ],
         [
             "l.given = r.given and l.family = r.family and l.born = r.born",
             "l.family = r.family and l.born = r.born",
@@ -211,7 +226,11 @@ def sampled(*, codes: bool = False) -> Told:
             block_on("home", "postcode", "family"),
             block_on("home", "born"),
         ],
-        [block_on("given", "family", "born"), block_on("email", "given"), block_on("given", "family", "home", "postcode")],
+        [
+            block_on("given", "family", "born"),
+            block_on("email", "given"),
+            block_on("given", "family", "home", "postcode"),
+        ],
         0.8,
         [block_on("born"), block_on("given", "family")],
     )

@@ -23,7 +23,9 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     with duckdb.connect() as connection:
         connection.execute(MACROS)
         connection.execute(f"CREATE TABLE people AS FROM '{out}'")
-        connection.execute("CREATE VIEW pairs AS SELECT l, r FROM people AS l JOIN people AS r ON l.cluster = r.cluster AND l.uid < r.uid")
+        connection.execute(
+            "CREATE VIEW pairs AS SELECT l, r FROM people AS l JOIN people AS r ON l.cluster = r.cluster AND l.uid < r.uid"
+        )
         assert one(connection, "SELECT count(*) FROM people") == rows
         yield connection
 
@@ -32,13 +34,25 @@ def test_about_as_many_records_as_asked_for_and_a_fifth_are_further_ones(people)
     assert abs(one(people, "SELECT count(*) FROM people") - RECORDS) < RECORDS / 50
     assert 0.17 < one(people, "SELECT 1 - count(DISTINCT cluster) / count(*) FROM people") < 0.22
     assert one(people, "SELECT count(*) = count(DISTINCT uid) FROM people")
-    assert {name for name, *_ in people.execute("DESCRIBE people").fetchall()} == {"uid", "cluster", *COLUMNS}
+    assert {name for name, *_ in people.execute("DESCRIBE people").fetchall()} == {
+        "uid",
+        "cluster",
+        *COLUMNS,
+    }
 
 
 def test_nobody_bears_the_codes_and_each_tells_one_person(people):
-    assert one(people, "SELECT count(*) FROM people WHERE NOT identity_code_valid(identity_code)") == 0
+    assert (
+        one(people, "SELECT count(*) FROM people WHERE NOT identity_code_valid(identity_code)") == 0
+    )
     assert one(people, "SELECT count(*) FROM people WHERE identity_code[8:8] <> '9'") == 0
-    assert one(people, "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE identity_code IS NOT NULL GROUP BY identity_code)") == 1
+    assert (
+        one(
+            people,
+            "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE identity_code IS NOT NULL GROUP BY identity_code)",
+        )
+        == 1
+    )
 
 
 def test_records_of_one_person_differ_as_they_do_in_life(people):
@@ -46,7 +60,9 @@ def test_records_of_one_person_differ_as_they_do_in_life(people):
     assert 0.05 < one(people, share.format("l.family_name <> r.family_name")) < 0.2
     assert 0.1 < one(people, share.format("l.postcode <> r.postcode")) < 0.3
     assert 0.02 < one(people, share.format("l.birth_date <> r.birth_date")) < 0.1
-    assert one(people, "SELECT count(*) FROM people WHERE given_names = '' OR family_name = ''") == 0
+    assert (
+        one(people, "SELECT count(*) FROM people WHERE given_names = '' OR family_name = ''") == 0
+    )
 
 
 def test_there_are_twins_and_shared_mailboxes_of_several_people(people):
@@ -64,4 +80,9 @@ def test_what_is_drawn_for_one_thing_tells_nothing_of_another(people):
 
 def test_the_same_number_of_records_is_the_same_table(people, tmp_path):
     write_people(RECORDS, tmp_path / "again.parquet")
-    assert one(people, f"SELECT count(*) FROM (FROM people EXCEPT FROM '{tmp_path / 'again.parquet'}')") == 0
+    assert (
+        one(
+            people, f"SELECT count(*) FROM (FROM people EXCEPT FROM '{tmp_path / 'again.parquet'}')"
+        )
+        == 0
+    )

@@ -41,7 +41,12 @@ def slowly(records: list[tuple[int, int]]) -> Quality:
 
 def counted(records: list[tuple[int | None, int]]) -> Quality:
     with duckdb.connect() as connection:
-        connection.register("judged", pa.table({"truth": [one for one, _ in records], "cluster": [other for _, other in records]}))
+        connection.register(
+            "judged",
+            pa.table(
+                {"truth": [one for one, _ in records], "cluster": [other for _, other in records]}
+            ),
+        )
         return quality(connection, "judged")
 
 
@@ -71,9 +76,20 @@ def test_refuses_where_no_truth_is_known():
 
 
 class TestFiles:
-    def written(self, folder: Path, codes: list[str | None], clusters: dict[str, list[object]]) -> tuple[str, str]:
+    def written(
+        self, folder: Path, codes: list[str | None], clusters: dict[str, list[object]]
+    ) -> tuple[str, str]:
         people, found = folder / "people.parquet", folder / "clusters.parquet"
-        pq.write_table(pa.table({"uid": list(range(len(codes))), "cluster": ["a"] * len(codes), "identity_code": pa.array(codes, pa.string())}), people)
+        pq.write_table(
+            pa.table(
+                {
+                    "uid": list(range(len(codes))),
+                    "cluster": ["a"] * len(codes),
+                    "identity_code": pa.array(codes, pa.string()),
+                }
+            ),
+            people,
+        )
         pq.write_table(pa.table(clusters), found)
         return str(people), str(found)
 
@@ -81,10 +97,16 @@ class TestFiles:
         one, other = identity_code("1971-06-24", 1), identity_code("1971-06-24", 2)
         broken = other[:-1] + ("A" if other[-1] != "A" else "B")
         codes = [one, other, one, f" {one.lower()} ", one, broken, None]
-        told = of_files(*self.written(tmp_path, codes, {"uid": list(range(7)), "cluster": [1, 1, 2, 2, 3, 3, 3]}))
+        told = of_files(
+            *self.written(
+                tmp_path, codes, {"uid": list(range(7)), "cluster": [1, 1, 2, 2, 3, 3, 3]}
+            )
+        )
         assert told.two_codes == 1
 
-    @pytest.mark.parametrize("uids", [[0], [0, 1, 1]], ids=["a row without a cluster", "a row with two"])
+    @pytest.mark.parametrize(
+        "uids", [[0], [0, 1, 1]], ids=["a row without a cluster", "a row with two"]
+    )
     def test_every_row_needs_one_cluster(self, tmp_path, uids):
         with pytest.raises(ValueError, match="one cluster"):
             of_files(*self.written(tmp_path, [None, None], {"uid": uids, "cluster": uids}))

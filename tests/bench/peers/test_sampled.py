@@ -21,7 +21,14 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     home: Path = tmp_path_factory.mktemp("sampled")
     for name in ("inbox", "truth"):
         (home / name).mkdir()
-    write_sample(home / "inbox", home / "truth", registrants=REGISTRANTS, seed=5, days=3, last_day=date(2026, 11, 22))
+    write_sample(
+        home / "inbox",
+        home / "truth",
+        registrants=REGISTRANTS,
+        seed=5,
+        days=3,
+        last_day=date(2026, 11, 22),
+    )
     rows = write_people(home, home / "people.parquet")
     with duckdb.connect() as connection:
         connection.execute(f"CREATE VIEW people AS FROM '{home / 'people.parquet'}'")
@@ -44,11 +51,25 @@ def test_every_row_has_a_number_of_its_own_and_hardly_any_lacks_a_truth(people):
 
 
 def test_people_of_the_register_and_of_the_crm_are_there_as_delivered(people):
-    filled = people.execute(f"SELECT {', '.join(f'count({name}) / count(*)' for name in COLUMNS)} FROM people").fetchall()[0]
+    filled = people.execute(
+        f"SELECT {', '.join(f'count({name}) / count(*)' for name in COLUMNS)} FROM people"
+    ).fetchall()[0]
     assert all(0.2 < share <= 1 for share in filled), dict(zip(COLUMNS, filled, strict=True))
     registered = "FROM people JOIN true_people ON person = cluster WHERE phone IS NULL AND email IS NULL AND people.identity_code IS NOT NULL"
-    assert one(people, f"SELECT avg((people.identity_code = true_people.identity_code)::INTEGER) {registered}") > 0.95
-    assert one(people, f"SELECT avg((people.family_name = true_people.family_name)::INTEGER) {registered}") > 0.8
+    assert (
+        one(
+            people,
+            f"SELECT avg((people.identity_code = true_people.identity_code)::INTEGER) {registered}",
+        )
+        > 0.95
+    )
+    assert (
+        one(
+            people,
+            f"SELECT avg((people.family_name = true_people.family_name)::INTEGER) {registered}",
+        )
+        > 0.8
+    )
 
 
 def test_people_are_there_more_than_once(people):

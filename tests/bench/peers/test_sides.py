@@ -14,21 +14,50 @@ from tests.assets.linkage.invented import population
 from tests.bench.peers.quality import of_files
 from tests.bench.peers.sets import HOUSE, PUBLIC, SAMPLED
 
-COLUMNS = {"first": "given_names", "last": "family_name", "born": "birth_date", "code": "identity_code"}
+COLUMNS = {
+    "first": "given_names",
+    "last": "family_name",
+    "born": "birth_date",
+    "code": "identity_code",
+}
 
 
 @pytest.fixture
 def people(tmp_path: Path) -> Path:
     with duckdb.connect() as connection:
         population(400, seed=17).load(connection)
-        said = ", ".join(f"{name} AS {COLUMNS.get(name, name)}" for name in ("first", "last", "born", "street", "postcode", "town", "email", "phone", "code"))
-        connection.execute(f"COPY (SELECT row_number() OVER () AS uid, {said}, person AS cluster FROM people) TO '{tmp_path}/people.parquet'")
+        said = ", ".join(
+            f"{name} AS {COLUMNS.get(name, name)}"
+            for name in (
+                "first",
+                "last",
+                "born",
+                "street",
+                "postcode",
+                "town",
+                "email",
+                "phone",
+                "code",
+            )
+        )
+        connection.execute(
+            f"COPY (SELECT row_number() OVER () AS uid, {said}, person AS cluster FROM people) TO '{tmp_path}/people.parquet'"
+        )
     return tmp_path / "people.parquet"
 
 
 def test_splink_learns_and_links_and_gives_the_same_with_its_model(people, tmp_path):
     def run(name: str) -> Path:
-        command = [sys.executable, "-m", "tests.bench.peers.splink_run", "sampled", str(people), str(tmp_path / name), "--model", str(tmp_path / "m.json")]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.bench.peers.splink_run",
+            "sampled",
+            str(people),
+            str(tmp_path / name),
+            "--model",
+            str(tmp_path / "m.json"),
+        ]
         subprocess.run(command, check=True, capture_output=True, cwd=HOUSE)
         return tmp_path / name
 
