@@ -21,6 +21,7 @@ from assets.proof import certificates, evidence
 from assets.proof.certificates import Issued
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import verify
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
@@ -89,12 +90,12 @@ def _suppress_records(
     )
     if raw.exists():
         queries.append(
-            f"SELECT request_id, 'content:' || content AS identifier FROM read_parquet('{raw}') JOIN whose USING (record_no) WHERE len(faults) > 0"
+            f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN whose USING (record_no) WHERE len(faults) > 0"
         )
     dataset = next(one for one in SOURCES if one.name == entry.source).dataset(entry.dataset)
     if dataset and dataset.given != NEVER_GIVEN:
         queries += [
-            f"SELECT request_id, 'record:' || record_key FROM read_parquet('{file}') JOIN whose USING (record_no)"
+            f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose USING (record_no)"
             for file in (raw, index)
             if file.exists()
         ]

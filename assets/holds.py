@@ -20,6 +20,7 @@ from assets import deliveries, raw, removal, staged
 from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home
+from assets.quoting import parquet
 from assets.register.clocks import accounts_hold
 from assets.removal import Edit
 from assets.sources import SOURCES
@@ -96,7 +97,7 @@ def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, t
     orders = staged_folder(home, entry) / "orders.parquet"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE held AS SELECT record_no, {rule} AS rule, {until} AS until
-        FROM read_parquet('{orders}') SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
+        FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
         if orders.exists()
         else "CREATE OR REPLACE TEMP TABLE held (record_no BIGINT, rule VARCHAR, until DATE)"
     )

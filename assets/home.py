@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.durable import UNFINISHED, writing
+from assets.quoting import literal, parquet
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.identifiers import MACROS
 from schemas.policy import Policy, load_policy
@@ -146,20 +147,20 @@ class Home:
 
         A view over no file is an empty table of the model's shape, so that SQL need not care.
         """
-        paths = [str(path) for path in files]
+        paths = list(files)
         if not paths:
             extra = ", source VARCHAR, day DATE, delivery_id VARCHAR"
             connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}{extra})"
             )
             return
-        depth = 2 if paths[0].startswith(str(self.lake / "staged")) else 1
+        depth = 2 if paths[0].is_relative_to(self.lake / "staged") else 1
         parts = f"string_split(substr(filename, {len(str(self.lake)) + 2}), '/')"
         delivery = f"{parts}[4]" if depth == 2 else f"replace({parts}[4], '.parquet', '')"
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (filename), {parts}[2] AS source, "
             f"{parts}[3]::DATE AS day, {delivery} AS delivery_id "
-            f"FROM read_parquet({paths!r}, filename = true)"
+            f"FROM {parquet(*paths, filename=True)}"
         )
 
     def staged(self, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
@@ -232,7 +233,7 @@ def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) 
     """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
     with writing(path) as unfinished:
         counted = connection.execute(
-            f"COPY ({query}) TO '{unfinished}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
+            f"COPY ({query}) TO {literal(unfinished)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
         ).fetchone()
     return int(counted[0]) if counted else 0
 

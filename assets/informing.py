@@ -24,6 +24,7 @@ import duckdb
 from assets import deliveries
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
+from assets.quoting import literal, parquet
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import categories, duckdb_columns, table_name
 from schemas.informed import Informed
@@ -137,9 +138,7 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection, prefix: str = "") -
         name = table_name(model)
         file = path(home) if model is Informed else home.register(name)
         rows = (
-            f"AS SELECT * FROM read_parquet('{file}')"
-            if file.exists()
-            else f"({duckdb_columns(model)})"
+            f"AS SELECT * FROM {parquet(file)}" if file.exists() else f"({duckdb_columns(model)})"
         )
         connection.execute(
             f"CREATE OR REPLACE TEMP {'VIEW' if file.exists() else 'TABLE'} {prefix}{name} {rows}"
@@ -215,7 +214,7 @@ def _reachable_by_marketing(home: Home, connection: duckdb.DuckDBPyConnection) -
     mart = home.marts / "direct_marketing.duckdb"
     if not mart.exists():
         return
-    connection.execute(f"ATTACH '{mart}' AS mart (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(mart)} AS mart (READ_ONLY)")
     for model in MARTS["direct_marketing"]:
         if "registrant_id" in categories(model):
             connection.execute(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from assets import deliveries
 from assets.home import Home
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES
 from assets.register.clocks import clocked, due, marks_are_over, orders_are_over, visits_are_over
@@ -101,7 +102,7 @@ def _read(
 ) -> None:
     path = home.register(table)
     connection.execute(
-        f"CREATE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        f"CREATE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()
         else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
     )

@@ -12,6 +12,7 @@ import duckdb
 
 from assets import suppression
 from assets.home import Home
+from assets.quoting import parquet
 
 CONCERNS_PROTECTED = "SELECT record_no FROM identified WHERE " + suppression.concerns(
     "identifiers",
@@ -26,7 +27,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     paths = [home.register(table) for table in ("registrants", "identifiers", "contact_points")]
     if not all(path.exists() for path in paths):
         return False
-    registrants, identifiers, contact_points = (f"read_parquet('{path}')" for path in paths)
+    registrants, identifiers, contact_points = (parquet(path) for path in paths)
     connection.execute(
         f"""INSERT INTO protected_identifiers
         WITH hidden AS (SELECT registrant_id FROM {registrants} WHERE protected),

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.home import Home, write_parquet
+from assets.quoting import parquet
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
@@ -216,7 +217,7 @@ def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[
     ]
     if not files:
         return pa.array([], pa.int64())
-    query = f"SELECT DISTINCT record_no FROM read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
+    query = f"SELECT DISTINCT record_no FROM {parquet(*files, union_by_name=True)}"
     return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
 
 

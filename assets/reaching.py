@@ -9,6 +9,7 @@ import duckdb
 from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.rights.requests import Request
 from assets.staged import quarantine_path
@@ -63,17 +64,17 @@ def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -
     if raw.exists():
         told = suppression.telling("identifiers")
         queries.append(
-            f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM read_parquet('{raw}')) SEMI JOIN sought USING (identifier)"
+            f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM {parquet(raw)}) SEMI JOIN sought USING (identifier)"
         )
         queries.append(
-            f"""SELECT record_no FROM (SELECT record_no, payload FROM read_parquet('{raw}') WHERE len(faults) > 0)
+            f"""SELECT record_no FROM (SELECT record_no, payload FROM {parquet(raw)} WHERE len(faults) > 0)
             JOIN (SELECT DISTINCT substr(identifier, strpos(identifier, ':') + 1) AS value FROM sought)
             ON strlen(value) >= {SHORTEST} AND contains(payload, value)"""
         )
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
-                f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+                f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
             )
     if not queries:
         return False

@@ -17,6 +17,7 @@ from assets import deliveries
 from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.staged import quarantine_path, staged_folder
 
@@ -84,13 +85,11 @@ def rewrite(
     `columns` may change what the kept rows say. Raises RemovalError when the counts do not add up.
     """
     before, kept = connection.execute(
-        f"SELECT count(*), count(*) FILTER ({keep}) FROM read_parquet('{path}')"
+        f"SELECT count(*), count(*) FILTER ({keep}) FROM {parquet(path)}"
     ).fetchone() or (0, 0)
     if kept == before and columns == "*":
         return 0
-    written = copy_parquet(
-        connection, f"SELECT {columns} FROM read_parquet('{path}') WHERE {keep}", path
-    )
+    written = copy_parquet(connection, f"SELECT {columns} FROM {parquet(path)} WHERE {keep}", path)
     if written != kept:
         raise RemovalError(f"{path.parts[-4]}: {kept} rows were to stay, {written} did")
     return int(before - kept)
@@ -105,13 +104,13 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     if index.exists():
         counts |= dict(
             connection.execute(
-                f"SELECT outcome, count(*) FROM read_parquet('{index}') GROUP BY outcome"
+                f"SELECT outcome, count(*) FROM {parquet(index)} GROUP BY outcome"
             ).fetchall()
         )
         present = sum(counts.values())
     else:
         found = (
-            connection.execute(f"SELECT count(*) FROM read_parquet('{raw}')").fetchone()
+            connection.execute(f"SELECT count(*) FROM {parquet(raw)}").fetchone()
             if raw.exists()
             else None
         )

@@ -18,6 +18,7 @@ from assets import deliveries, removal, suppression, withholding
 from assets.deliveries import Entry
 from assets.durable import remove, writing
 from assets.home import Home, in_turn, write_parquet
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.recipients import disclosures, notices
 from assets.register import building
@@ -112,7 +113,7 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
-            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM read_parquet('{path}')"
+            f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {parquet(path)}"
             if path.exists()
             else f"CREATE OR REPLACE TABLE {table} ({duckdb_columns(model)})"
         )

@@ -31,6 +31,7 @@ from assets import deliveries
 from assets.deliveries import Entry
 from assets.durable import UNFINISHED, sync
 from assets.home import Home, in_turn, write_parquet
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name
@@ -173,7 +174,7 @@ def _find_duplicates(
     ]
     if before:
         history = " UNION ALL ".join(
-            f"SELECT record_key, content, {number} AS delivery, record_no FROM read_parquet('{path}')"
+            f"SELECT record_key, content, {number} AS delivery, record_no FROM {parquet(path)}"
             for number, path in before
         )
     else:
@@ -182,7 +183,7 @@ def _find_duplicates(
         )
     connection.execute(
         f"""CREATE OR REPLACE TABLE duplicates AS
-        WITH mine AS (SELECT record_no, record_key, content FROM read_parquet('{raw}')),
+        WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
         latest AS (
             SELECT record_key, arg_max(content, (delivery, record_no)) AS content
             FROM ({history}) SEMI JOIN mine USING (record_key) GROUP BY record_key)
@@ -204,7 +205,7 @@ def _carry_over(
         path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
         if path.exists():
             rows = connection.execute(
-                f"SELECT staged.* FROM read_parquet('{path}') AS staged ANTI JOIN read_parquet('{raw}') AS raw USING (record_no)"
+                f"SELECT staged.* FROM {parquet(path)} AS staged ANTI JOIN {parquet(raw)} AS raw USING (record_no)"
             ).to_arrow_table()
             writers.write(model, rows)
             if model is Outcome:
@@ -386,18 +387,18 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
             if not index.exists():
                 lost += entry.delivered - entry.suppressed - entry.expired
                 continue
-            outcomes = f"read_parquet('{index}')"
+            outcomes = parquet(index)
             checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
             if raw.exists():
                 checks.append(
-                    f"SELECT count(*) FROM read_parquet('{raw}') AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)"
+                    f"SELECT count(*) FROM {parquet(raw)} AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)"
                 )
             if (quarantine := quarantine_path(home, entry)).exists():
                 checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
-                    SELECT 1 FROM read_parquet('{quarantine}') AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
+                    SELECT 1 FROM {parquet(quarantine)} AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
             for table in sorted(folder.glob("*.parquet")):
                 if table.stem != "records":
-                    checks.append(f"""SELECT count(*) FROM read_parquet('{table}') AS rows
+                    checks.append(f"""SELECT count(*) FROM {parquet(table)} AS rows
                         ANTI JOIN (SELECT * FROM {outcomes} WHERE outcome = 'staged') AS staged USING (record_no, record_key)""")
             for query in checks:
                 lost += (connection.execute(query).fetchone() or (0,))[0]

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 
 LIST = "suppressions.parquet"
 
@@ -61,7 +62,7 @@ def path(home: Home) -> Path:
 
 def _listed(home: Home) -> str:
     if path(home).exists():
-        return f"(SELECT * FROM read_parquet('{path(home)}'))"
+        return f"(SELECT * FROM {parquet(path(home))})"
     nothing = "NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since, NULL::DATE AS review_on, NULL::DATE AS returned_on"
     return f"(SELECT {nothing} WHERE false)"
 
@@ -100,7 +101,7 @@ def note_returned(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
 ) -> None:
     """Note that who gave a record of this file anew is known again by what it names. `prepare` comes first."""
-    rows = f"read_parquet('{raw}')"
+    rows = parquet(raw)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known_again AS
         WITH anew AS (
@@ -155,7 +156,7 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     return int(
         (
             connection.execute(
-                f"SELECT count(*) FROM read_parquet('{path(home)}') WHERE since <= DATE '{over}'"
+                f"SELECT count(*) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
             ).fetchone()
             or (0,)
         )[0]
@@ -169,7 +170,7 @@ def found_in_raw(home: Home, source: str) -> int:
         if not prepare(home, connection):
             return 0
         for raw in home.files("raw", source):
-            rows = f"read_parquet('{raw}')"
+            rows = parquet(raw)
             found += (
                 connection.execute(f"SELECT count(*) FROM ({kept_out(rows)})").fetchone() or (0,)
             )[0]

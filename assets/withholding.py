@@ -14,6 +14,7 @@ import duckdb
 from assets import deliveries, removal
 from assets.deliveries import Entry
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.protected import WITHHELD
 from assets.register.rectified import LOCATION
@@ -39,7 +40,7 @@ def withhold(home: Home) -> None:
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE withheld AS SELECT * FROM read_parquet('{path}')"
+            f"CREATE OR REPLACE TEMP TABLE withheld AS SELECT * FROM {parquet(path)}"
         )
         concerned = {
             one
@@ -78,7 +79,7 @@ def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> N
                 f"* REPLACE ({bare} AS payload, CASE WHEN {_HERE} THEN md5({bare}) ELSE content END AS content)",
             )
         connection.execute(
-            f"INSERT INTO now_says SELECT record_no, content FROM read_parquet('{raw}') WHERE {_HERE}"
+            f"INSERT INTO now_says SELECT record_no, content FROM {parquet(raw)} WHERE {_HERE}"
         )
     for path in removal.staged_files(home, entry):
         if path.stem == "addresses":
@@ -95,8 +96,6 @@ def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> N
 
 def _any(connection: duckdb.DuckDBPyConnection, path: Path, condition: str) -> bool:
     return (
-        connection.execute(
-            f"SELECT 1 FROM read_parquet('{path}') WHERE {condition} LIMIT 1"
-        ).fetchone()
+        connection.execute(f"SELECT 1 FROM {parquet(path)} WHERE {condition} LIMIT 1").fetchone()
         is not None
     )

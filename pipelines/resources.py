@@ -18,6 +18,7 @@ from assets.home import Home
 from assets.rights import requests
 
 WAIT_SECONDS = 600
+NOT_IN_PATHS = "?*[\\"
 # The tag of runs that a command makes in its own process, and what the lock says while a command holds it.
 HEADLESS = {"register/headless": "true"}
 COMMAND = "command"
@@ -32,8 +33,19 @@ class BusyError(PlainError):
 
 
 def home_path() -> Path:
-    """REGISTER_HOME, or ./data."""
-    return Path(os.environ.get("REGISTER_HOME", "data")).absolute()
+    """Return the data root: REGISTER_HOME, or ./data.
+
+    Raises:
+        PlainError: Its path has a character that takes a meaning of its own: Dagster looks for its
+            settings, and DuckDB for its database, at what the path matches as a pattern.
+    """
+    root = Path(os.environ.get("REGISTER_HOME", "data")).absolute()
+    if any(character in str(root) for character in NOT_IN_PATHS):
+        raise PlainError(
+            f"REGISTER_HOME has one of the characters {' '.join(NOT_IN_PATHS)} in its path, which "
+            "DuckDB and Dagster take for a pattern: choose a folder without"
+        )
+    return root
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import duckdb
 from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
 from assets.sources.source import STATEMENT_MACROS
@@ -107,12 +108,12 @@ def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> lis
 
 def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:
     paths = [
-        str(path)
+        path
         for path in (*removal.staged_files(home, entry), quarantine_path(home, entry))
         if path.exists() and path.stem != "records"
     ]
     each = " UNION ".join(
-        f"SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (SELECT person_key FROM own_keys)"
+        f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM own_keys)"
         for path in paths
     )
     return {number for (number,) in connection.execute(each).fetchall()} if paths else set()
@@ -127,7 +128,7 @@ def _by_identifier(
         return set(), set()
     index = staged_folder(home, entry) / "records.parquet"
     staged = (
-        f"SELECT record_no FROM read_parquet('{index}') WHERE outcome = 'staged'"
+        f"SELECT record_no FROM {parquet(index)} WHERE outcome = 'staged'"
         if index.exists()
         else "SELECT 0::BIGINT AS record_no WHERE false"
     )
@@ -138,7 +139,7 @@ def _by_identifier(
         f"""SELECT record_no,
             record_no NOT IN ({staged}) AND len(faults) = 0
                 AND len(list_filter(CASE WHEN len({strong}) > 0 THEN {strong} ELSE identifiers END, lambda one: NOT list_contains($known::VARCHAR[], one))) = 0
-        FROM read_parquet('{raw}') WHERE list_has_any(identifiers, $alone::VARCHAR[])""",
+        FROM {parquet(raw)} WHERE list_has_any(identifiers, $alone::VARCHAR[])""",
         {"known": sorted(mine.known_by), "alone": sorted(mine.alone)},
     ).fetchall()
     unstaged = {number for number, theirs in rows if theirs and number not in keyed}

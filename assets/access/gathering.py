@@ -25,6 +25,7 @@ from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home
 from assets.marts import explained, why
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
 from assets.sources import SOURCES
@@ -180,7 +181,7 @@ def _of_the_register(
                 registrant_id,
             )
     told = informing.path(home)
-    informed = f"SELECT informed_on, policy_version FROM read_parquet('{told}') WHERE registrant_id = $1 ORDER BY ALL"
+    informed = f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER BY ALL"
     return {
         **found,
         "informed": _rows(connection, informed, registrant_id) if told.exists() else [],
@@ -211,7 +212,7 @@ def _statements(
             if path.stem in found:
                 rows = _rows(
                     connection,
-                    f"""SELECT * EXCLUDE (record_no, position, person_key) FROM read_parquet('{path}') WHERE person_key IN (SELECT person_key FROM own_keys)
+                    f"""SELECT * EXCLUDE (record_no, position, person_key) FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM own_keys)
                     ORDER BY record_no, position""",
                 )
                 where = {
@@ -307,7 +308,7 @@ def _rows_of_raw(
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if not numbers or not raw.exists():
         return []
-    query = f"SELECT record_no, payload, identifiers, faults FROM read_parquet('{raw}') WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
+    query = f"SELECT record_no, payload, identifiers, faults FROM {parquet(raw)} WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
     return _rows(connection, query, list(numbers))
 
 
@@ -323,11 +324,11 @@ def _outcomes(
     codes: dict[int, list[str]] = {}
     if quarantine.exists():
         for number, code in connection.execute(
-            f"SELECT DISTINCT record_no, code FROM read_parquet('{quarantine}') ORDER BY ALL"
+            f"SELECT DISTINCT record_no, code FROM {parquet(quarantine)} ORDER BY ALL"
         ).fetchall():
             codes.setdefault(number, []).append(code)
     rows = connection.execute(
-        f"SELECT record_no, outcome FROM read_parquet('{index}') WHERE list_contains($1::BIGINT[], record_no)",
+        f"SELECT record_no, outcome FROM {parquet(index)} WHERE list_contains($1::BIGINT[], record_no)",
         [list(one.records)],
     )
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}

@@ -15,6 +15,7 @@ import duckdb
 from assets import deliveries, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
@@ -43,7 +44,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     known = ""
     if raw.exists():
-        rows = f"read_parquet('{raw}')"
+        rows = parquet(raw)
         connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_out AS {suppression.kept_out(rows)}")
         queries.append("FROM kept_out")
         # What was given anew stays, under whatever key it is staged.
@@ -51,8 +52,8 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
-                f"""SELECT record_no FROM read_parquet('{path}') WHERE person_key IN (
-                SELECT person_key FROM (SELECT DISTINCT person_key FROM read_parquet('{path}'))
+                f"""SELECT record_no FROM {parquet(path)} WHERE person_key IN (
+                SELECT person_key FROM (SELECT DISTINCT person_key FROM {parquet(path)})
                 WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed)) {known}"""
             )
     if not queries:

@@ -25,6 +25,7 @@ from assets.linkage.wording import (
     without_flat,
     words,
 )
+from assets.quoting import name as quoted
 
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
@@ -39,11 +40,6 @@ class Column:
     name: str
     sql: str
     said: str = ""
-
-
-def quoted(column: str) -> str:
-    """SQL: a column by its name."""
-    return '"' + column.replace('"', '""') + '"'
 
 
 def texts(roles: Roles, role: Role, types: dict[str, str]) -> str:

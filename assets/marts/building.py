@@ -18,6 +18,7 @@ from assets.failing import PlainError
 from assets.home import Home
 from assets.marts import QUERIES, admitted
 from assets.marts.profiles import under_floor
+from assets.quoting import literal
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
@@ -49,7 +50,7 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
         over_register(home, connection, purpose, today)
         # One checkpoint, at the end: an earlier one would leave a header that leads to tables, which proof takes for a change in place.
         connection.execute("SET checkpoint_threshold = '1TB'")
-        connection.execute(f"ATTACH '{unfinished}' AS mart")
+        connection.execute(f"ATTACH {literal(unfinished)} AS mart")
         for model in MARTS[purpose]:
             filled[table_name(model)] = _fill(
                 connection, model, QUERIES[purpose][table_name(model)]

@@ -17,6 +17,7 @@ from assets.home import Home
 from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path, over_register
 from assets.marts.profiles import WITHHELD
+from assets.quoting import literal
 from schemas.columns import table_name
 from schemas.profiles import CODES, VALUES
 
@@ -55,7 +56,7 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
         )
     with home.connect() as connection:
         home.keyed_hash(connection)
-        connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
         over_register(
             home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
         )
@@ -87,7 +88,7 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
 def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
     """Of the mart file at `path`: attribute, value and registrants of each segment; and how many segments were withheld."""
     with home.connect() as connection:
-        connection.execute(f"ATTACH '{path}' AS mart (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
         told = connection.execute(
             "SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value"
         ).fetchall()

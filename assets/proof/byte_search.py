@@ -28,6 +28,7 @@ from assets import suppression
 from assets.home import Home
 from assets.proof.findings import Finding
 from assets.proof.mart_files import uncompressed
+from assets.quoting import parquet
 from assets.rights.requests import Request
 
 SHORTEST = 8
@@ -122,7 +123,7 @@ def _devices_of_others(
 ) -> set[str]:
     """Visitor ids that visits under another cookie have as the device's id: a website without cookies tells visitors by their device."""
     visitors = [one for one in known if one.startswith("visitor_id:")]
-    files = [str(path) for path in home.files("staged", name="*/visits")]
+    files = home.files("staged", name="*/visits")
     if not visitors or not files:
         return set()
     connection.execute(
@@ -134,7 +135,7 @@ def _devices_of_others(
         [known],
     )
     rows = connection.execute(
-        f"""SELECT DISTINCT identifier FROM read_parquet({files!r}) JOIN sought_visitors USING (fingerprint)
+        f"""SELECT DISTINCT identifier FROM {parquet(*files)} JOIN sought_visitors USING (fingerprint)
         WHERE person_key IS NULL OR person_key NOT IN (SELECT person_key FROM sought_keys)"""
     ).fetchall()
     return {row[0] for row in rows}
@@ -144,7 +145,7 @@ def _contacts_of_others(
     home: Home, connection: duckdb.DuckDBPyConnection, known: list[str]
 ) -> set[str]:
     contacts = [one for one in known if one.split(":")[0] in ("email", "phone")]
-    files = [str(path) for path in home.files("raw")]
+    files = home.files("raw")
     if not contacts or not files:
         return set()
     for name, listed in (("sought_contacts", contacts), ("sought_identifiers", known)):
@@ -153,7 +154,7 @@ def _contacts_of_others(
             [listed],
         )
     rows = connection.execute(
-        f"""WITH held AS (SELECT filename, record_no, identifiers FROM read_parquet({files!r}, filename = true)),
+        f"""WITH held AS (SELECT filename, record_no, identifiers FROM {parquet(*files, filename=True)}),
         near AS (SELECT DISTINCT filename, record_no, identifier FROM (SELECT filename, record_no, unnest(identifiers) AS identifier FROM held)
             SEMI JOIN sought_contacts USING (identifier)),
         theirs AS (SELECT DISTINCT filename, record_no FROM (

@@ -19,6 +19,7 @@ from assets.deliveries import Entry, sha256
 from assets.durable import remove, writing
 from assets.home import Home
 from assets.marts.building import mart_path
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES
 from assets.staged import quarantine_path, staged_folder
@@ -95,7 +96,7 @@ def _counted(files: dict[str, Path]) -> str:
     # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
     stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
     rows = [
-        f"SELECT '{layer}' AS layer, record_no FROM read_parquet('{file}') {stays.get(layer, '')}"
+        f"SELECT '{layer}' AS layer, record_no FROM {parquet(file)} {stays.get(layer, '')}"
         for layer, file in files.items()
     ]
     return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
@@ -117,7 +118,7 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
     queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
     for layer, path in files.items():
         if layer == "raw":
-            rows = f"read_parquet('{path}') AS held SEMI JOIN gone USING (record_no)"
+            rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
             one = suppression.concerns("identifiers", "[identifier]")
             queries.append(
                 f"""SELECT record_no, request_id FROM (SELECT record_no, identifiers, unnest(identifiers) AS identifier FROM {rows})
@@ -129,7 +130,7 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
             )
         elif layer != "staged.records":
             queries.append(
-                f"""SELECT held.record_no, request_id FROM read_parquet('{path}') AS held JOIN gone USING (record_no)
+                f"""SELECT held.record_no, request_id FROM {parquet(path)} AS held JOIN gone USING (record_no)
                 JOIN sought ON held.person_key = md5(identifier)"""
             )
     connection.execute(

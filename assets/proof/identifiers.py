@@ -15,6 +15,7 @@ import duckdb
 from assets import suppression
 from assets.home import Home
 from assets.proof.findings import Finding
+from assets.quoting import literal, parquet
 from assets.rights import requests
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.declarations import LAYERS
@@ -63,7 +64,7 @@ def prepare(
     )
     if suppression.path(home).exists():
         connection.execute(
-            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL) FROM read_parquet('{suppression.path(home)}')
+            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL) FROM {parquet(suppression.path(home))}
             WHERE (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
             {
                 "these": list(_open(home) if request_ids is None else request_ids),
@@ -74,8 +75,8 @@ def prepare(
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE held_by_others AS "
         + (
-            f"""SELECT DISTINCT unnest([kind || ':' || match_key, kind || '_sha256:' || sha256(match_key)]) AS identifier FROM read_parquet('{points}')
-            WHERE registrant_id IN (SELECT registrant_id FROM read_parquet('{known}') WHERE type IN {suppression.STRONG})"""
+            f"""SELECT DISTINCT unnest([kind || ':' || match_key, kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
+            WHERE registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type IN {suppression.STRONG})"""
             if points.exists() and known.exists()
             else "SELECT '' AS identifier WHERE false"
         )
@@ -103,7 +104,7 @@ def in_lake(
             table = table_name(model)
             files = _files(home, layer, table)
             if files and expressions(model):
-                held = f"read_parquet({[str(path) for path in files]!r}, union_by_name = true)"
+                held = parquet(*files, union_by_name=True)
                 findings += _in_table(
                     connection, model, held, f"{layer}.{table}", contacts=layer == "register"
                 )
@@ -137,18 +138,18 @@ def _in_table(
 
 
 def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
-    files = [str(path) for path in home.files("raw")]
+    files = home.files("raw")
     if not files:
         return []
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE listed AS SELECT identifier, request_id, since
-        FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM read_parquet({files!r}))
+        FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM {parquet(*files)})
         JOIN erased ON token = suppression_token(identifier)"""
     )
-    rows = f"read_parquet({files!r}) AS held"
+    rows = f"{parquet(*files)} AS held"
     theirs = f"""SELECT request_id FROM (SELECT DISTINCT filename, record_no, request_id
         FROM (SELECT filename, record_no, record_key, given_on, unnest({suppression.telling("identifiers")}) AS identifier
-            FROM read_parquet({files!r}, filename = true))
+            FROM {parquet(*files, filename=True)})
         JOIN listed USING (identifier) WHERE NOT {suppression.GIVEN_ANEW})"""
     unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
     found = connection.execute(
@@ -163,7 +164,7 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
 def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
     """Erased registrants' identifiers in a mart's file, published or not, by table and request. `prepare` comes first."""
     findings = []
-    connection.execute(f"ATTACH '{path}' AS looked_at (READ_ONLY)")
+    connection.execute(f"ATTACH {literal(path)} AS looked_at (READ_ONLY)")
     try:
         for model in MARTS[purpose]:
             if expressions(model):

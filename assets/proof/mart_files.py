@@ -17,6 +17,7 @@ import duckdb
 
 from assets.home import Home
 from assets.proof.findings import Finding
+from assets.quoting import literal
 
 HEADERS = (4096, 8192)
 HEADER_BYTES = 4096
@@ -97,8 +98,8 @@ def uncompressed(home: Home, path: Path) -> Iterator[Path]:
     """A copy of the file in which every value stands as it is, for a search of its bytes; gone afterwards."""
     with scratch(home, "plain.duckdb") as copy, home.connect() as connection:
         connection.execute("SET force_compression = 'uncompressed'")
-        connection.execute(f"ATTACH '{path}' AS published (READ_ONLY)")
-        connection.execute(f"ATTACH '{copy}' AS plain")
+        connection.execute(f"ATTACH {literal(path)} AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(copy)} AS plain")
         connection.execute("COPY FROM DATABASE published TO plain")
         connection.execute("DETACH plain")
         connection.execute("DETACH published")

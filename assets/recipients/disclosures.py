@@ -16,6 +16,7 @@ import duckdb
 
 from assets.durable import remove
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 
 
 def folder(home: Home) -> Path:
@@ -46,7 +47,7 @@ def received(
         return []
     home.keyed_hash(connection)
     rows = connection.execute(
-        f"""SELECT DISTINCT request_id, parse_filename(filename, true) AS name, key FROM read_parquet({[str(path) for path in files]!r}, filename = true)
+        f"""SELECT DISTINCT request_id, parse_filename(filename, true) AS name, key FROM {parquet(*files, filename=True)}
         JOIN (SELECT request_id, key, keyed_hash('disclosed|' || key) AS token FROM ({keys})) USING (token) ORDER BY ALL"""
     ).fetchall()
     found = []

@@ -27,6 +27,7 @@ from assets.durable import remove, write_all
 from assets.failing import PlainError
 from assets.home import Home
 from assets.marts.building import mart_path
+from assets.quoting import literal
 from assets.recipients import disclosures
 from assets.register.building import TABLES, read_register
 from assets.rights import sealed
@@ -159,7 +160,7 @@ def _in_marts(
     for mart, models in MARTS.items():
         if not mart_path(home, mart).exists():
             continue
-        connection.execute(f"ATTACH '{mart_path(home, mart)}' AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
         try:
             for column, mine in KEYS.items():
                 tables = [

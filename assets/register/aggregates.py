@@ -13,6 +13,7 @@ from datetime import date
 import duckdb
 
 from assets.home import Home
+from assets.quoting import parquet
 from assets.register.clocks import local_day, over, visits_are_over
 from schemas.columns import duckdb_columns
 from schemas.register import VisitsPerMonth
@@ -24,7 +25,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     """Make `visits_per_month`, from `held_visits` and from what is staged of visits that are past their time today."""
     path = home.register("visits_per_month")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE counted_before AS SELECT * FROM read_parquet('{path}')"
+        f"CREATE OR REPLACE TEMP TABLE counted_before AS SELECT * FROM {parquet(path)}"
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE counted_before ({duckdb_columns(VisitsPerMonth)})"
     )

@@ -19,6 +19,7 @@ import duckdb
 from assets import deliveries, informing
 from assets.durable import writing
 from assets.home import Answer, Home, copy_parquet
+from assets.quoting import parquet
 from assets.register import (
     admission,
     aggregates,
@@ -163,7 +164,7 @@ def read_register(
     """The register's table as a view of its name; an empty table where there is no file."""
     path = home.register(table)
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM read_parquet('{path}')"
+        f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE {table} ({duckdb_columns(model)})"
     )

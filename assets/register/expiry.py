@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.register import segregation
 from assets.register.clocks import clocked, code, due, orders_are_over, visits_are_over
 from schemas.policy import Policy
@@ -29,7 +30,7 @@ def remember_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     home.keyed_hash(connection)
     path = home.lake / EXPIRED_COOKIES
     known = (
-        f"SELECT token FROM read_parquet('{path}')"
+        f"SELECT token FROM {parquet(path)}"
         if path.exists()
         else "SELECT NULL::VARCHAR AS token WHERE false"
     )

@@ -13,6 +13,7 @@ from datetime import date
 import duckdb
 
 from assets.home import Home
+from assets.quoting import parquet
 from assets.register import remembered
 from assets.register.linkage import Linkage
 
@@ -42,7 +43,7 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     )
     remembered = home.register("membership")
     earlier = (
-        f"SELECT * FROM read_parquet('{remembered}')"
+        f"SELECT * FROM {parquet(remembered)}"
         if remembered.exists()
         else (
             "SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen, NULL::DATE AS last_contact_on WHERE false"

@@ -19,6 +19,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from schemas.raw import Raw
 
 TELLS_OF_IT = "population_register"
@@ -100,7 +101,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """
     path = home.lake / WITHHELD
     known = (
-        f"SELECT * FROM read_parquet('{path}')"
+        f"SELECT * FROM {parquet(path)}"
         if path.exists()
         else "SELECT NULL::VARCHAR AS delivery_id, NULL::BIGINT AS record_no, true AS done WHERE false"
     )

@@ -16,6 +16,7 @@ import duckdb
 
 from assets.durable import remove
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.register.clocks import due, local_day
 from schemas.columns import duckdb_columns
 from schemas.policy import Policy
@@ -95,17 +96,13 @@ def _forget_who_left(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     path = home.lake / LET_GO
     if not path.exists():
         return
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE let_go AS SELECT * FROM read_parquet('{path}')"
-    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go AS SELECT * FROM {parquet(path)}")
     sources = [
         one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
     ]
-    files = [
-        str(file) for source in sources for file in home.files("staged", source, name="*/records")
-    ]
+    files = [file for source in sources for file in home.files("staged", source, name="*/records")]
     still = (
-        f"SELECT * FROM let_go SEMI JOIN read_parquet({files!r}) AS staged USING (record_key, content)"
+        f"SELECT * FROM let_go SEMI JOIN {parquet(*files)} AS staged USING (record_key, content)"
         if files
         else "SELECT * FROM let_go WHERE false"
     )

@@ -19,6 +19,7 @@ import duckdb
 
 from assets.durable import remove
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 
 COMPARED, BEFORE = "compared.parquet", "compared_before.parquet"
 DECISIONS = "decisions.parquet"
@@ -81,7 +82,7 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         return {}
     row = connection.execute(
         f"""SELECT count(*) FILTER (a.pattern <> b.pattern), count(*) FILTER (a.pattern IS NULL), count(*) FILTER (b.pattern IS NULL)
-        FROM read_parquet('{before}') AS a FULL JOIN read_parquet('{home.lake / COMPARED}') AS b USING (one, other, stamp)"""
+        FROM {parquet(before)} AS a FULL JOIN {parquet(home.lake / COMPARED)} AS b USING (one, other, stamp)"""
     ).fetchone()
     remove(before)
     return dict(
@@ -141,8 +142,4 @@ def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: st
 
 def _read(home: Home, name: str, columns: str) -> str:
     path = home.lake / name
-    return (
-        f"SELECT * FROM read_parquet('{path}')"
-        if path.exists()
-        else f"SELECT {columns} WHERE false"
-    )
+    return f"SELECT * FROM {parquet(path)}" if path.exists() else f"SELECT {columns} WHERE false"

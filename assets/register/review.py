@@ -15,6 +15,7 @@ import duckdb
 
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.register import remembered
 from assets.register.link_report import steps
 from assets.register.remembered import Decision
@@ -70,7 +71,7 @@ def listed(home: Home, limit: int | None = None, pair: str | None = None) -> lis
     with home.connect() as connection:
         which = "WHERE pair = ?" if pair else ""
         rows = connection.execute(
-            f"SELECT * FROM read_parquet('{path}') {which} ORDER BY rank LIMIT {limit or 1_000_000}",
+            f"SELECT * FROM {parquet(path)} {which} ORDER BY rank LIMIT {limit or 1_000_000}",
             [pair] if pair else [],
         )
         names = [name for name, *_ in rows.description]
@@ -139,7 +140,7 @@ def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
 def _register(home: Home, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
     name, path = table_name(model), home.register(table_name(model))
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW {name} AS FROM read_parquet('{path}')"
+        f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {parquet(path)}"
         if path.exists()
         else f"CREATE TEMP TABLE {name} ({duckdb_columns(model)})"
     )

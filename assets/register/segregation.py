@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 
 from assets.home import Home
+from assets.quoting import parquet
 from assets.register.clocks import accounts_hold, code, due
 from schemas.columns import arrow_schema, duckdb_columns
 from schemas.policy import Policy
@@ -28,7 +29,7 @@ def remember(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> 
     """
     path = home.register("segregated_consents")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT {_COLUMNS} FROM read_parquet('{path}')"
+        f"CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT {_COLUMNS} FROM {parquet(path)}"
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE segregated_consents ({duckdb_columns(SegregatedConsents)})"
     )

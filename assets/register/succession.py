@@ -12,6 +12,7 @@ from datetime import date
 import duckdb
 
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from schemas.columns import duckdb_columns
 from schemas.register import IdentityEvents
 
@@ -27,7 +28,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict
     """
     before, path = home.register("membership"), home.lake / EVENTS
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW earlier_events AS FROM read_parquet('{path}')"
+        f"CREATE OR REPLACE TEMP VIEW earlier_events AS FROM {parquet(path)}"
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE earlier_events ({duckdb_columns(IdentityEvents)})"
     )
@@ -35,7 +36,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict
         return dict.fromkeys((*KINDS, "ids_kept", "ids_ceased"), 0)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE identity_events AS
-        WITH old AS (SELECT person_key, registrant_id FROM read_parquet('{before}')),
+        WITH old AS (SELECT person_key, registrant_id FROM {parquet(before)}),
         moved AS (
             SELECT DISTINCT old.registrant_id, membership.registrant_id AS became
             FROM old JOIN membership USING (person_key) WHERE old.registrant_id <> membership.registrant_id)
@@ -49,7 +50,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict
     )
     kept = connection.execute(
         f"""SELECT count(*) FILTER (now.registrant_id IS NOT NULL), count(*) FILTER (now.registrant_id IS NULL)
-        FROM (SELECT DISTINCT registrant_id FROM read_parquet('{before}')) AS old
+        FROM (SELECT DISTINCT registrant_id FROM {parquet(before)}) AS old
         LEFT JOIN (SELECT DISTINCT registrant_id FROM membership) AS now USING (registrant_id)"""
     ).fetchone()
     copy_parquet(

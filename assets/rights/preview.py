@@ -15,6 +15,7 @@ from assets import holds
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.marts.building import mart_path
+from assets.quoting import literal, parquet
 from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients.notices import KEYS
@@ -92,7 +93,7 @@ def _count_delivery(
             stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
             found.layers[layer] += _number(
                 connection,
-                f"SELECT count(*) FROM read_parquet('{path}') SEMI JOIN gone USING (record_no) {stays}",
+                f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
             )
     for rule, rows, until in connection.execute(
         "SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule"
@@ -109,7 +110,7 @@ def _count_delivery(
     if raw.exists():
         found.bystanders += _number(
             connection,
-            f"""SELECT count(DISTINCT record_no) FROM (SELECT record_no, unnest(identifiers) AS identifier FROM read_parquet('{raw}')
+            f"""SELECT count(DISTINCT record_no) FROM (SELECT record_no, unnest(identifiers) AS identifier FROM {parquet(raw)}
             SEMI JOIN gone USING (record_no)) SEMI JOIN of_others USING (identifier)""",
         )
 
@@ -119,7 +120,7 @@ def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Pr
         if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
             found.layers[f"register.{table}"] += _number(
                 connection,
-                f"SELECT count(*) FROM read_parquet('{home.register(table)}') SEMI JOIN meant USING (registrant_id)",
+                f"SELECT count(*) FROM {parquet(home.register(table))} SEMI JOIN meant USING (registrant_id)",
             )
 
 
@@ -130,7 +131,7 @@ def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Previ
     for mart, models in MARTS.items():
         if not mart_path(home, mart).exists():
             continue
-        connection.execute(f"ATTACH '{mart_path(home, mart)}' AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
         try:
             for model in models:
                 for column, mine in KEYS.items():

@@ -21,6 +21,7 @@ from assets.deliveries import Entry
 from assets.durable import writing
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
+from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
 from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG
@@ -180,7 +181,7 @@ def purge(home: Home) -> int:
     removed = 0
     with home.connect() as connection:
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM read_parquet('{noted}')"
+            f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM {parquet(noted)}"
             if noted.exists()
             else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
         )
@@ -204,7 +205,7 @@ def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
     path = home.lake / LET_GO
     known = (
-        f"AS SELECT * FROM read_parquet('{path}')"
+        f"AS SELECT * FROM {parquet(path)}"
         if path.exists()
         else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
     )
@@ -216,7 +217,7 @@ def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         index = staged_folder(home, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
             connection.execute(
-                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM read_parquet('{index}')
+                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM {parquet(index)}
                 WHERE record_no IN (SELECT record_no FROM wrong WHERE delivery_id = '{entry.delivery_id}')"""
             )
     if concerned:

@@ -18,8 +18,10 @@ from assets.linkage.engine import Linked, link_table
 from assets.linkage.kept import KeptError
 from assets.linkage.model import Model, ModelError
 from assets.linkage.names import Drift
-from assets.linkage.normalise import quoted as identifier
 from assets.linkage.roles import Role, Roles, RolesError, role_of
+from assets.quoting import file as csv_file
+from assets.quoting import literal, parquet
+from assets.quoting import name as identifier
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
 
@@ -161,7 +163,7 @@ def _link(
         )
     before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
     with writing(stages.absolute()) as unfinished:
-        connection.execute(f"ATTACH {_quoted(unfinished)} AS kept")
+        connection.execute(f"ATTACH {literal(unfinished)} AS kept")
         linked = link_table(
             connection,
             "said",
@@ -199,15 +201,11 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
     if not path.is_file():
         raise CommandError(f"there is no file {path}; make it with `register link ... --stages`")
     try:
-        connection.execute(f"ATTACH {_quoted(path)} AS {name}")
+        connection.execute(f"ATTACH {literal(path)} AS {name}")
     except duckdb.Error:
         raise CommandError(
             f"{path} cannot be opened: it is no DuckDB file, or another process is writing it"
         ) from None
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _roles(path: Path) -> Roles:
@@ -241,9 +239,9 @@ def _read(
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
     reader = (
-        f"read_csv({_quoted(path)}, all_varchar = true)"
+        f"read_csv({csv_file(path)}, all_varchar = true)"
         if path.suffix.lower() in (".csv", ".tsv", ".txt")
-        else f"read_parquet({_quoted(path)})"
+        else parquet(path)
     )
     try:
         there = [column for column, *_ in connection.execute(f"DESCRIBE FROM {reader}").fetchall()]
@@ -317,7 +315,7 @@ def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> Non
     try:
         with writing(path.absolute()) as unfinished:
             connection.execute(
-                f"COPY ({query}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)"
+                f"COPY ({query}) TO {literal(unfinished)} (FORMAT parquet, COMPRESSION zstd)"
             )
     except OSError as error:
         raise CommandError(f"cannot write {path}: {error.strerror}") from None

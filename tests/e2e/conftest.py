@@ -44,6 +44,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def refreshed(sampled: Path, tmp_path_factory: pytest.TempPathFactory) -> Refreshed:
-    root = copied(sampled, tmp_path_factory.mktemp("refreshed") / "data")
+    # A data root may have nearly any name.
+    root = copied(sampled, tmp_path_factory.mktemp("refreshed") / "it's a home, 50% {of} #1")
     ended = refresh(root)
     return Refreshed(root, ended, contents(root))

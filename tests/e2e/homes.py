@@ -17,6 +17,7 @@ import dagster as dg
 import duckdb
 
 from assets.deliveries import Entry
+from assets.quoting import parquet
 
 COMMAND = str(Path(sys.executable).with_name("register"))
 LAST_DAY = "2026-11-20"
@@ -101,7 +102,7 @@ def parquet_rows(path: Path) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(
-            f"SELECT COLUMNS(*)::VARCHAR FROM read_parquet('{path}') ORDER BY ALL"
+            f"SELECT COLUMNS(*)::VARCHAR FROM {parquet(path)} ORDER BY ALL"
         ).fetchall()
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.home import Home
+from pipelines.resources import NOT_IN_PATHS
 from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import code, name, person
@@ -24,6 +25,7 @@ from tests.e2e.homes import (
     inbox_files,
     leftovers,
     refresh,
+    register,
     unfinished_runs,
 )
 
@@ -274,3 +276,13 @@ def test_refused_deliveries_do_not_make_every_refresh_start_over(
 ) -> None:
     _, _, (first, second) = with_refusals
     assert second.seconds < first.seconds / 2
+
+
+@pytest.mark.parametrize("character", NOT_IN_PATHS)
+def test_a_data_root_whose_path_would_be_taken_for_a_pattern_is_refused(
+    character: str, tmp_path: Path
+) -> None:
+    ended = register(tmp_path / f"a{character}b", "refresh")
+    assert ended.code == 1
+    assert "choose a folder without" in ended.err
+    assert list(tmp_path.iterdir()) == []
