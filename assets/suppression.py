@@ -148,6 +148,15 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
     )
 
 
+def request_ids(home: Home) -> list[str]:
+    """The ids of the requests for which somebody is on the list, sorted."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT DISTINCT request_id FROM {_listed(home)} WHERE request_id IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    return [request_id for (request_id,) in rows]
+
+
 def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
     if not path(home).exists():

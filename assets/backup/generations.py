@@ -1,6 +1,7 @@
 """Generations of backups: each one file, sealed with a key of its own that is kept apart from it.
 
     <folder>/<generation>.backup              wherever backups are kept; by default `backups/` in the data root
+    <folder>/certificate-head.json            the last certificate of an erasure, by number and hash, signed
     secrets/backup-keys/<generation>.key      32 random bytes; never in a backup (64 while it is renewed: the key that was, the one to be)
 
 A generation holds the lake, the requests and the pepper: the suppression list is worthless without the pepper, and a
@@ -23,6 +24,7 @@ from assets.backup.sealing import KEY_BYTES, SealError, Sealing, Unsealing
 from assets.durable import UNFINISHED, remove, sync, writing
 from assets.failing import PlainError
 from assets.home import Home
+from assets.proof import heads
 
 SUFFIX = ".backup"
 # What of the data root a generation holds, as names in it.
@@ -69,6 +71,7 @@ def make(home: Home, folder: Path | None, now: datetime) -> Generation:
     with writing(path) as unfinished:
         _seal(home, unfinished, key, name)
         _write_keys(home, name, key)
+    heads.copy_to(home, path.parent)
     return Generation(name, path.stat().st_size, has_file=True, has_key=True)
 
 

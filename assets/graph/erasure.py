@@ -1,5 +1,6 @@
 """The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from assets.backup import renewing
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
 from assets.graph.showing import counts_table, without_values
 from assets.home import Home
+from assets.proof import certificates
 from assets.proof.certificates import Issued
 from assets.rights import requests
 from schemas.marts import MARTS
@@ -193,8 +195,15 @@ def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # 
             "closed": len(closing.certificates),
             "rows_removed": rows,
             "certificates": "requests/certificates",
+            **_chain(home),
         }
     )
+
+
+def _chain(home: Home) -> dict[str, Any]:
+    """The head of the chain: Dagster's copy, by which a chain that is rolled back is noticed."""
+    head = certificates.head(home)
+    return {f"chain_{name}": value for name, value in asdict(head).items()} if head else {}
 
 
 def _certificate(one: Issued) -> dict[str, Any]:

@@ -3,9 +3,11 @@
     requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
     requests/certificates/<request_id>.md, .html   the same to be read
     requests/certificates/chain.json   how many there are and the hash of the last, sealed
+    requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`heads`)
 
 `hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal is keyed with the
 register's secret, so nobody without it can write a chain anew. A request is certified once: whoever finds its certificate there keeps it.
+What rolls the whole folder back is noticed by the heads kept elsewhere: in Dagster and beside the backups.
 """
 
 from __future__ import annotations
@@ -13,23 +15,26 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from assets.durable import write_all
+from assets import suppression
+from assets.durable import UNFINISHED, write_all
 from assets.holds import Held
 from assets.home import Home
-from assets.proof import certificate_pages
+from assets.proof import certificate_pages, heads
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
+from assets.proof.heads import Head, folder
 from assets.proof.verifying import Proof
 from assets.rights import requests
 from assets.rights.requests import Request
 from assets.staged import rules_fingerprint
+from assets.strict_json import NotCanonicalError, canonical, parse_canonical
 from schemas.columns import categories
 from schemas.policy import Policy
 from schemas.staged import CANONICAL
@@ -60,19 +65,9 @@ class Issued:
     decisions: dict[str, str]
 
 
-def folder(home: Home) -> Path:
-    """Where certificates lie."""
-    return home.requests / "certificates"
-
-
 def path_of(home: Home, request_id: str, kind: str = "json") -> Path:
     """Where the certificate of a request lies; `kind` is json, md or html."""
     return folder(home) / f"{request_id}.{kind}"
-
-
-def canonical(content: object) -> bytes:
-    """The one way to write content down that is hashed: sorted keys, no blanks, UTF-8."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def content_of(
@@ -183,8 +178,30 @@ def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
         _write_end(home, first, before, length - first)
     if new:
         write_all(files)
+    _log_heads(home)
+    if new:
         _write_end(home, length, last)
     return [summary(home, str(one["request_id"])) for one in contents]
+
+
+def _log_heads(home: Home) -> None:
+    """Append the heads of certificates that the log has not got: those just issued, and what a kill left out."""
+    logged = len(heads.read(home))
+    if logged == len(issued(home)):
+        return
+    heads.append(
+        home,
+        [
+            Head(one["certificate"]["sequence"], one["certificate"]["request_id"], one["hash"])
+            for one in _in_order(home)[logged:]
+        ],
+    )
+
+
+def head(home: Home) -> Head | None:
+    """The last head in the log; for the copy that Dagster keeps."""
+    logged = heads.read(home)
+    return logged[-1] if logged else None
 
 
 def summary(home: Home, request_id: str) -> Issued:
@@ -232,15 +249,22 @@ def _in_order(home: Home) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: int(one["certificate"]["sequence"]))
 
 
-def check(home: Home) -> list[Finding]:
-    """Whether the chain is whole: a changed, removed, reordered or inserted certificate is a finding, by request id."""
+def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
+    """Look for certificates that were changed, removed, reordered or inserted, and for a chain rolled back.
+
+    Args:
+        elsewhere: Heads kept outside the data root's files of certificates, by where: Dagster's.
+
+    Returns:
+        What was found, by request id where it is known; empty when the chain is whole.
+    """
     findings: list[Finding] = []
     sealed: list[dict[str, Any]] = []
     for path in sorted(folder(home).glob("Q*.json")):
         try:
-            found = json.loads(path.read_bytes())
+            found = parse_canonical(path.read_bytes())
             code = _tampered(home, path.stem, found)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             code, found = "CERT-CHANGED", {}
         if code:
             findings.append(Finding(code, "certificates", 1, path.stem))
@@ -251,13 +275,79 @@ def check(home: Home) -> list[Finding]:
             *findings,
             *_check_order(sealed, {one.request_id for one in findings}),
             *_check_end(home, sealed),
+            *_check_heads(home, sealed, elsewhere or {}),
             *_check_requests(home),
+            *_check_suppressions(home),
+            *_check_strangers(home),
         }
     )
 
 
+def _check_heads(
+    home: Home, sealed: list[dict[str, Any]], elsewhere: Mapping[str, Head]
+) -> list[Finding]:
+    """Compare the certificates with the log of heads, and both with the copies of the last head."""
+    hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in sealed}
+    try:
+        logged = heads.read(home)
+        backed_up = heads.copied(home, home.root / "backups")
+    except NotCanonicalError:
+        return [Finding("CERT-HEADS", "certificates", 1)]
+    findings = []
+    if [one.sequence for one in logged] != list(range(1, len(logged) + 1)):
+        findings.append(Finding("CERT-HEADS", "certificates", 1))
+    for one in logged:
+        if one.sequence not in hashes and not path_of(home, one.request_id).exists():
+            findings.append(Finding("CERT-MISSING", "certificates", 1, one.request_id))
+        elif hashes.get(one.sequence, one.hash) != one.hash:
+            findings.append(Finding("CERT-CHANGED", "certificates", 1, one.request_id))
+    unlogged = max(hashes, default=0) - len(logged)
+    if unlogged > max(1, _issuing(home)):
+        findings.append(Finding("CERT-HEADS", "certificates", unlogged))
+    copies = {"backups": backed_up, **elsewhere}
+    for where, copy in copies.items():
+        if copy and copy.sequence > max(hashes, default=0):
+            findings.append(Finding("CERT-MISSING", where, 1, copy.request_id))
+        elif copy and hashes.get(copy.sequence, copy.hash) != copy.hash:
+            findings.append(Finding("CERT-CHANGED", where, 1, copy.request_id))
+    return findings
+
+
+def _issuing(home: Home) -> int:
+    """How many certificates were being issued when the note was written; more than noted is then no fault."""
+    try:
+        return int(parse_canonical((folder(home) / CHAIN).read_bytes()).get("issuing", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _check_suppressions(home: Home) -> list[Finding]:
+    """Whoever is suppressed has a request that is still open, or a certificate."""
+    known = issued(home) | {
+        one.request_id for one in requests.every(home, opened=False) if one.state != "closed"
+    }
+    return [
+        Finding("CERT-MISSING", "suppressions", 1, request_id)
+        for request_id in suppression.request_ids(home)
+        if request_id not in known
+    ]
+
+
+def _check_strangers(home: Home) -> list[Finding]:
+    """Nothing lies among the certificates but what is written here."""
+    ours = {CHAIN, heads.LOG, heads.PUBLIC_KEY}
+    ours |= {f"{one}.{kind}" for one in issued(home) for kind in ("json", "md", "html")}
+    there = folder(home).iterdir() if folder(home).is_dir() else ()
+    strangers = sum(
+        1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
+    )
+    return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
+
+
 def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
     said = found["certificate"]
+    if set(found) != {"certificate", "hash", "pages", "seal"}:
+        return "CERT-CHANGED"
     if not hmac.compare_digest(
         str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})
     ):
@@ -301,7 +391,7 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
     if not path.exists():
         return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
     try:
-        noted = json.loads(path.read_bytes())
+        noted = parse_canonical(path.read_bytes())
         whole = hmac.compare_digest(
             str(noted["seal"]),
             _seal(home, {name: value for name, value in noted.items() if name != "seal"}),
@@ -323,13 +413,15 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
 
 
 def _check_requests(home: Home) -> list[Finding]:
-    """An erasure that was carried out has its certificate."""
+    """An erasure that was carried out has its certificate; what was refused has none."""
     there = issued(home)
-    return [
-        Finding("CERT-MISSING", "certificates", 1, one.request_id)
+    closed = [
+        one
         for one in requests.every(home, opened=False)
-        if one.right == "erasure"
-        and one.state == "closed"
-        and not one.why
-        and one.request_id not in there
+        if one.right == "erasure" and one.state == "closed"
+    ]
+    return [
+        Finding("CERT-REQUEST" if one.why else "CERT-MISSING", "certificates", 1, one.request_id)
+        for one in closed
+        if bool(one.why) == (one.request_id in there)
     ]

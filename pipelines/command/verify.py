@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from assets.backup.rotation import Holding
 from assets.home import Home
-from assets.proof import certificates
+from assets.proof import certificates, heads
 from assets.proof.findings import Finding, failing
+from assets.proof.heads import Head
 from assets.proof.verifying import HOW, verify
 from assets.rights import requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
+from pipelines.dagster_home import prepare_dagster
 from pipelines.resources import home_path, writer
 
 
@@ -34,9 +38,21 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     home = Home(home_path())
     home.create()
     if chain:
+        elsewhere = _head_in_dagster(home)
         _tell(
-            certificates.check(home),
-            [["certificates", "hash, chain and seal of each", len(certificates.issued(home))]],
+            certificates.check(home, elsewhere),
+            [
+                [
+                    "certificates",
+                    "form, hash, seal and signed head",
+                    len(certificates.issued(home)),
+                ],
+                [
+                    "heads elsewhere",
+                    "in backups/ and in Dagster",
+                    len(elsewhere) + _backed_up(home),
+                ],
+            ],
             machine,
         )
         return
@@ -52,6 +68,31 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         machine,
         proof.backups,
     )
+
+
+def _backed_up(home: Home) -> int:
+    return int((home.root / "backups" / heads.COPY).exists())
+
+
+def _head_in_dagster(home: Home) -> dict[str, Head]:
+    """The head of the chain that the last erasure's run left in Dagster's storage, if it is there."""
+    if not (home.dagster / "dagster.yaml").exists():
+        return {}
+    prepare_dagster()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dagster as dg
+
+        with dg.DagsterInstance.get() as instance:
+            done = instance.fetch_materializations(dg.AssetKey(["erasure", "closed"]), limit=1)
+    for record in done.records:
+        noted = record.asset_materialization.metadata if record.asset_materialization else {}
+        if "chain_sequence" in noted:
+            sequence, request_id, digest = (
+                noted[f"chain_{name}"].value for name in ("sequence", "request_id", "hash")
+            )
+            return {"Dagster": Head(int(str(sequence)), str(request_id), str(digest))}
+    return {}
 
 
 def _tell(

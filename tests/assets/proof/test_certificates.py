@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from assets import suppression
 from assets.home import Home
-from assets.proof import certificates
+from assets.proof import certificates, heads
 from assets.proof.certificates import Held, check, content_of, issue, path_of
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
+from assets.proof.heads import Head
 from assets.proof.verifying import Proof
 from assets.rights.requests import Request
 
@@ -40,6 +45,7 @@ def certified(home: Home, request_id: str) -> certificates.Issued:
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "data")
     home.create()
+    (home.root / "backups").mkdir()
     for request_id in IDS:
         certified(home, request_id)
     return home
@@ -129,6 +135,21 @@ def swap(home: Home) -> None:
     path_of(home, "Q2").write_bytes(first)
 
 
+def said_twice(home: Home) -> None:
+    """A forged certificate stands under the same key before the true one; the last counts for a parser."""
+    path = path_of(home, "Q2")
+    forged = path.read_text().replace('"decision":"held"', '"decision":"erased"')
+    forged = forged[forged.index('"certificate":') : forged.index(',"hash":')]
+    path.write_text("{" + forged + "," + path.read_text()[1:])
+
+
+def added_beside(home: Home) -> None:
+    path = path_of(home, "Q2")
+    path.write_bytes(
+        certificates.canonical({**json.loads(path.read_text()), "remark": "nothing was held"})
+    )
+
+
 def insert(home: Home, other: Path) -> None:
     """A certificate of another register, with another secret."""
     stranger = Home(other / "data")
@@ -171,6 +192,26 @@ ATTACKS: dict[str, tuple[Callable[[Home, Path], object], set[str]]] = {
         lambda home, _: (certificates.folder(home) / "chain.json").unlink(),
         {"CERT-CHAIN"},
     ),
+    "one stands before it under the same key": (lambda home, _: said_twice(home), {"CERT-CHANGED"}),
+    "a sentence is added beside it": (lambda home, _: added_beside(home), {"CERT-CHANGED"}),
+    "it is written with blanks": (
+        lambda home, _: path_of(home, "Q2").write_text(path_of(home, "Q2").read_text() + " "),
+        {"CERT-CHANGED"},
+    ),
+    "a page is added": (
+        lambda home, _: (certificates.folder(home) / "Q2.txt").write_text("all is well"),
+        {"CERT-INSERTED"},
+    ),
+    "the log of heads is cut": (
+        lambda home, _: heads.log_path(home).write_bytes(b""),
+        {"CERT-HEADS"},
+    ),
+    "a line of the log is changed": (
+        lambda home, _: heads.log_path(home).write_bytes(
+            heads.log_path(home).read_bytes().replace(b'"sequence":2', b'"sequence":7')
+        ),
+        {"CERT-HEADS"},
+    ),
     "two are swapped": (lambda home, _: swap(home), {"CERT-ORDER"}),
     "another register's is added": (insert, {"CERT-INSERTED"}),
 }
@@ -188,3 +229,82 @@ def test_an_erasure_that_was_closed_without_a_certificate_shows(home: Home) -> N
         '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "", "state": "closed", "given": [], "resolved": []}'
     )
     assert [(one.code, one.request_id) for one in check(home)] == [("CERT-MISSING", "Q7")]
+
+
+def rolled_back(home: Home) -> None:
+    """Undo the last erasure in everything that lies with the certificates; needs no secret."""
+    for kind in ("json", "md", "html"):
+        path_of(home, "Q3", kind).unlink()
+    lines = heads.log_path(home).read_bytes().splitlines(keepends=True)
+    heads.log_path(home).write_bytes(b"".join(lines[:2]))
+
+
+def test_a_chain_that_is_rolled_back_is_noticed_by_the_copy_beside_the_backups(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    (home.root / "backups").mkdir()
+    certified(home, "Q1")
+    certified(home, "Q2")
+    note = (certificates.folder(home) / "chain.json").read_bytes()
+    certified(home, "Q3")
+    rolled_back(home)
+    (certificates.folder(home) / "chain.json").write_bytes(note)
+    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+        ("CERT-MISSING", "backups", "Q3")
+    ]
+
+
+def test_a_chain_that_is_removed_whole_is_noticed_by_the_copy_elsewhere(home: Home) -> None:
+    kept = certificates.head(home)
+    assert kept is not None
+    for path in certificates.folder(home).iterdir():
+        path.unlink()
+    (home.root / "backups" / heads.COPY).unlink()
+    assert check(home) == []
+    assert [(one.code, one.where) for one in check(home, {"Dagster": kept})] == [
+        ("CERT-MISSING", "Dagster")
+    ]
+
+
+def test_a_chain_that_was_written_over_differs_from_the_copy_elsewhere(home: Home) -> None:
+    found = check(home, {"Dagster": Head(2, "Q2", "0" * 64)})
+    assert [(one.code, one.where, one.request_id) for one in found] == [
+        ("CERT-CHANGED", "Dagster", "Q2")
+    ]
+
+
+def test_an_erasure_that_is_relabelled_as_refused_shows(home: Home) -> None:
+    (home.requests / "Q2.json").write_text(
+        '{"request_id": "Q2", "right": "erasure", "channel": "written", "received_at": "",'
+        ' "state": "closed", "why": "REQ-UNFOUNDED", "given": [], "resolved": []}'
+    )
+    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-REQUEST", "Q2")]
+
+
+def test_a_suppression_without_request_and_certificate_shows(home: Home) -> None:
+    with home.connect() as connection:
+        rows = "SELECT 'email:aino@example.fi' AS identifier, 'Q8' AS request_id"
+        suppression.add(home, connection, rows, date(2026, 11, 23))
+    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+        ("CERT-MISSING", "suppressions", "Q8")
+    ]
+
+
+def test_a_torn_line_of_the_log_is_mended_by_the_next(home: Home) -> None:
+    path = heads.log_path(home)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert check(home) == []
+    certified(home, "Q4")
+    assert [one.request_id for one in heads.read(home)] == [*IDS, "Q4"]
+    assert check(home) == []
+
+
+def test_anybody_can_check_the_log_with_the_public_key(home: Home) -> None:
+    public = load_pem_public_key((certificates.folder(home) / heads.PUBLIC_KEY).read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    for line in heads.log_path(home).read_bytes().splitlines():
+        head = json.loads(line)
+        signature = bytes.fromhex(head.pop("signature"))
+        public.verify(signature, certificates.canonical(head))
