@@ -101,7 +101,7 @@ SOURCE = Source(
         Dataset(
             name="consent_log",
             format="csv",
-            given="TRY_CAST(left(trim(payload ->> '$.event_ts'), 10) AS DATE)",
+            given="calendar_day(left(trim(payload ->> '$.event_ts'), 10))",
             identify=_IDENTIFY,
             prepare=_PREPARE,
             told=dict.fromkeys(_FIELDS, "VARCHAR"),

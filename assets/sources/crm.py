@@ -216,7 +216,7 @@ _MORE = "identifier('contact_id', filled(payload ->> '$.contact_id')), identifie
 
 def _day(field: str) -> str:
     """The calendar day that a field begins with."""
-    return f"""TRY_CAST(left(trim(payload ->> '$."{field}"'), 10) AS DATE)"""
+    return f"""calendar_day(left(trim(payload ->> '$."{field}"'), 10))"""
 
 
 SOURCE = Source(
