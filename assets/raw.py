@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
+from hashlib import md5
 from pathlib import Path
 
 import duckdb
@@ -21,8 +22,10 @@ import pyarrow.compute as pc
 from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.home import Home, write_parquet
+from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.quoting import parquet
-from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
+from schemas.columns import arrow_schema
 from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
 
@@ -164,7 +167,7 @@ def _read(
         splitter = readers.ElementSplitter(dataset.array_key)
         for batch in read_records(item.path, manifest, dataset, splitter):
             delivered += batch.num_rows
-            rows = store(
+            rows = store_isolated(
                 connection,
                 item.source,
                 dataset,
@@ -263,19 +266,91 @@ def store(
             SELECT record_no, payload, given_on FROM records
             UNION ALL SELECT record_no, payload, NULL FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
         SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
-            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, given_on, coalesce(faults, []) AS faults
+            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, given_on, coalesce(faults, []) AS faults, NULL::VARCHAR AS place
         FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)"""
     ).to_arrow_table()
     if suppressing:
-        connection.register("stored", rows)
-        suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()[
-            "record_no"
-        ]
-        rows = rows.filter(
-            pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
-        )
+        rows = _without_suppressed(connection, rows)
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
+
+
+def _without_suppressed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    connection.register("stored", rows)
+    suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()["record_no"]
+    return rows.filter(
+        pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
+    )
+
+
+NOBODY = "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
+
+
+def store_isolated(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    dataset: Dataset,
+    batch: pa.Table,
+    *,
+    suppressing: bool,
+    protecting: bool = False,
+) -> pa.Table:
+    """One batch as `store` returns it, with the fault REC-UNEXPECTED on the records that make that fail.
+
+    Of such a record as much is kept as may be: without the day on which it was given; else without identifiers too; and
+    where it cannot be minimised, or may be of someone under protected identity, an empty object in the place of its
+    text, because that may hold what the register must not.
+    """
+    made = partial(store, connection, source, suppressing=suppressing, protecting=protecting)
+    undated = replace(dataset, given=NEVER_GIVEN)
+
+    def faulty(rows: pa.Table, place: str) -> pa.Table:
+        for reduced in [undated] if protecting else [undated, replace(undated, identify=NOBODY)]:
+            try:
+                return _marked(made(reduced, rows), place)
+            except Exception as error:
+                if of_the_machine(error):
+                    raise
+        bare = _marked(_emptied(source, dataset, rows), place)
+        return _without_suppressed(connection, bare) if suppressing else bare
+
+    pieces = isolate(partial(made, dataset), faulty, batch)
+    schema = arrow_schema(Raw)
+    return (
+        pieces[0]
+        if len(pieces) == 1
+        else pa.concat_tables([piece.select(schema.names).cast(schema) for piece in pieces])
+    )
+
+
+def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
+    """Records without their text, known by its hash alone: delivered again, they are the same."""
+    contents = [
+        md5(text.encode(), usedforsecurity=False).hexdigest()
+        for text in batch["payload"].to_pylist()
+    ]
+    keys = [
+        md5(f"{source}|{dataset.name}|{content}".encode(), usedforsecurity=False).hexdigest()
+        for content in contents
+    ]
+    rows = [
+        {
+            "record_no": number, "record_key": key, "content": content, "payload": "{}",
+            "identifiers": [], "given_on": None, "faults": faults, "place": None,
+        }
+        for number, key, content, faults in zip(
+            batch["record_no"].to_pylist(), keys, contents, batch["faults"].to_pylist(), strict=True
+        )
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, arrow_schema(Raw))
+
+
+def _marked(rows: pa.Table, place: str) -> pa.Table:
+    """The rows with REC-UNEXPECTED among their faults, and its place."""
+    marked = [
+        {**row, "faults": [*row["faults"], UNEXPECTED], "place": place} for row in rows.to_pylist()
+    ]
+    return pa.Table.from_pylist(marked, rows.schema)
 
 
 def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None:

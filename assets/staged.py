@@ -31,6 +31,7 @@ from assets import deliveries
 from assets.deliveries import Entry
 from assets.durable import UNFINISHED, sync
 from assets.home import Home, in_turn, write_parquet
+from assets.isolation import UNEXPECTED, isolate
 from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
@@ -38,9 +39,13 @@ from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import failures
+from schemas.values import FIRST_YEAR, LAST_YEAR
 
 BATCH_ROWS = 25_000
-UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS")
+UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", UNEXPECTED)
+# What a record is called by, other than whom it is about.
+THINGS = ("contract_number", "order_number", "visit")
+Frames = list[tuple[type[TableModel], pa.Table]]
 
 
 def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
@@ -139,7 +144,7 @@ def _stage_delivery(
         writers = _Writers(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
         for frames, failed in in_turn(
-            connection, batches, partial(_canonical, home, dataset, entry)
+            connection, batches, partial(_isolated, home, dataset, entry)
         ):
             quarantined.append(failed)
             for model, rows in frames:
@@ -213,19 +218,68 @@ def _carry_over(
     return outcomes
 
 
-def _canonical(
+def _isolated(
     home: Home,
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
     batch: pa.RecordBatch,
-) -> tuple[list[tuple[type[TableModel], pa.Table]], pa.Table]:
+) -> tuple[Frames, pa.Table]:
+    """One batch as `_canonical` returns it, with the records that make that fail in quarantine."""
+    rows = pa.Table.from_batches([batch])
+    if "place" not in rows.column_names:
+        rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
+    pieces = isolate(
+        partial(_canonical, home, dataset, entry, connection),
+        partial(_unexpected, home, entry, connection),
+        rows,
+    )
+    frames = [frame for passed, _ in pieces for frame in passed]
+    return frames, pa.concat_tables([failed for _, failed in pieces])
+
+
+def _unexpected(
+    home: Home, entry: Entry, connection: duckdb.DuckDBPyConnection, rows: pa.Table, place: str
+) -> tuple[Frames, pa.Table]:
+    """The outcome of records that our code fails on, and their rows of the quarantine.
+
+    Whom they are about is what raw found: the first identifier that is not a thing's.
+    """
+    connection.register("raw_batch", rows)
+    known = f"list_filter(identifiers, lambda one: split_part(one, ':', 1) NOT IN {THINGS})[1]"
+    outcomes = connection.execute(
+        """SELECT record_no, record_key, content,
+            CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
+                ELSE 'quarantined' END AS outcome
+        FROM raw_batch ORDER BY record_no"""
+    ).to_arrow_table()
+    quarantined = connection.execute(
+        f"""SELECT record_no, record_key, '{UNEXPECTED}' AS code, 'record' AS scope,
+            NULL::VARCHAR AS in_table, md5({known}) AS person_key,
+            {_midnight(home, entry)} AS stated_at, $1 AS place
+        FROM raw_batch ANTI JOIN duplicates USING (record_no) ORDER BY record_no""",
+        [place],
+    ).to_arrow_table()
+    return [(Outcome, outcomes)], quarantined.cast(arrow_schema(Quarantine))
+
+
+def _midnight(home: Home, entry: Entry) -> str:
+    """The moment, as SQL, at which the delivery's day begins."""
+    return f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
+
+
+def _canonical(
+    home: Home,
+    dataset: Dataset,
+    entry: Entry,
+    connection: duckdb.DuckDBPyConnection,
+    batch: pa.Table,
+) -> tuple[Frames, pa.Table]:
     """One batch: its canonical rows that passed, with the outcome of each record last; and what failed."""
-    connection.register("raw_batch", pa.Table.from_batches([batch]))
-    midnight = f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
+    connection.register("raw_batch", batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, record_key, payload, {midnight} AS delivered_at, {entry.sequence or 0}::BIGINT AS sequence
+        SELECT record_no, record_key, payload, {_midnight(home, entry)} AS delivered_at, {entry.sequence or 0}::BIGINT AS sequence
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
         WHERE NOT list_has_any(faults, {list(UNREADABLE)!r})"""
     )
@@ -265,17 +319,19 @@ def _canonical(
     connection.register("about", about)
     quarantined = (
         connection.execute(
-            """SELECT DISTINCT failed.record_no, record_key, code, scope, in_table, whom.person_key, whom.stated_at
+            f"""SELECT DISTINCT failed.record_no, record_key, code, scope, in_table,
+            whom.person_key, whom.stated_at, CASE WHEN code = '{UNEXPECTED}' THEN place END AS place
         FROM (SELECT * FROM failed WHERE in_table IS NULL OR record_no NOT IN (SELECT record_no FROM told_by_vendor)) AS failed
-        JOIN (SELECT record_no, record_key FROM raw_batch) USING (record_no)
-        LEFT JOIN (SELECT record_no, min(person_key) AS person_key, min(stated_at) AS stated_at FROM about GROUP BY record_no)
-            AS whom USING (record_no)
+        JOIN (SELECT record_no, record_key, place FROM raw_batch) USING (record_no)
+        LEFT JOIN (SELECT record_no, min(person_key) AS person_key,
+                min(stated_at) FILTER (year(stated_at) BETWEEN {FIRST_YEAR} AND {LAST_YEAR}) AS stated_at
+            FROM about GROUP BY record_no) AS whom USING (record_no)
         ORDER BY failed.record_no, code, in_table"""
         )
         .to_arrow_table()
         .cast(arrow_schema(Quarantine))
     )
-    passed: list[tuple[type[TableModel], pa.Table]] = []
+    passed: Frames = []
     for model, rows, wrong in frames:
         bad_rows = (
             pc.is_in(pa.array(np.arange(rows.num_rows)), value_set=wrong["row"].combine_chunks())
@@ -372,6 +428,17 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
             expired=entry.expired,
         )
     return dict(total)
+
+
+def unexpected(home: Home, entries: Iterable[Entry]) -> Counter[str]:
+    """How many records our own code failed on, by the place where it did."""
+    found: Counter[str] = Counter()
+    for entry in entries:
+        if UNEXPECTED in (entry.codes or {}) and quarantine_path(home, entry).exists():
+            rows = pq.read_table(quarantine_path(home, entry), columns=["code", "place"])
+            places = rows.filter(pc.equal(rows["code"], UNEXPECTED))["place"]
+            found.update(place or "an unknown place" for place in places.to_pylist())
+    return found
 
 
 def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:

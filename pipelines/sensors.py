@@ -130,4 +130,38 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
     )
 
 
-SENSORS = [inbox_sensor, request_sensor, rights_sensor, deadline_sensor, failure_sensor]
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=JOBS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Tells the notifier (REGISTER_NOTIFIER) of records that our own code failed on in a run that else went well.",
+)
+def unexpected_sensor(context: dg.RunStatusSensorContext) -> None:
+    """Notify of each source whose check `nothing_unexpected` has failed in the run, with the number of records."""
+    run = context.dagster_run
+    records = context.instance.get_records_for_run(
+        run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    ).records
+    checks = [
+        record.event_log_entry.dagster_event.asset_check_evaluation_data
+        for record in records
+        if record.event_log_entry.dagster_event
+    ]
+    steps = tuple(
+        f"{check.check_name} of {check.asset_key.to_user_string()} ({check.metadata['records'].value})"
+        for check in checks
+        if check.check_name == "nothing_unexpected" and not check.passed
+    )
+    if steps:
+        notifier()(Failure(job=run.job_name, run_id=run.run_id, steps=steps))
+
+
+SENSORS = [
+    inbox_sensor,
+    request_sensor,
+    rights_sensor,
+    deadline_sensor,
+    failure_sensor,
+    unexpected_sensor,
+]

@@ -76,8 +76,11 @@ class Period(BaseModel):
             start = day - self.delta
         except (ValueError, OverflowError):
             return date.min
-        while start + timedelta(days=1) + self.delta <= day:
-            start += timedelta(days=1)
+        try:
+            while start + timedelta(days=1) + self.delta <= day:
+                start += timedelta(days=1)
+        except (ValueError, OverflowError):
+            return start
         return start
 
 

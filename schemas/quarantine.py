@@ -23,6 +23,10 @@ class Quarantine(TableModel):
     )
     person_key: Text = column("technical", "whom it is about, if that could be read")
     stated_at: Moment = column("technical")
+    place: Text = column(
+        "technical",
+        "of REC-UNEXPECTED: the kind of error, and the place in our code where it was raised",
+    )
 
     class Config:
         name = "quarantine"

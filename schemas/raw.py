@@ -11,6 +11,7 @@ FAULTS = {
     "REC-CSV-FIELDS": "the row has more or fewer fields than the header",
     "REC-TOO-LARGE": "the record is larger than 4 MiB",
     "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
+    "REC-UNEXPECTED": "our own code failed on the record, in a way that no rule foresees",
 }
 
 
@@ -34,6 +35,10 @@ class Raw(TableModel):
     )
     faults: TextList = column(
         "technical", "codes of what the reader found wrong with the record", required=True
+    )
+    place: Text = column(
+        "technical",
+        "of REC-UNEXPECTED: the kind of error, and the place in our code where it was raised",
     )
 
     class Config:

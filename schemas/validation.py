@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from schemas import values
 from schemas.columns import TableModel, arrow_schema, table_name
 
 # What Pandera calls its own checks -> how a rule code on a column ends.
@@ -43,6 +47,9 @@ def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
     if rows.num_rows == 0:
         # Most tables get nothing from most deliveries, and Pandera takes milliseconds to say so of each.
         return _no_failures()
+    outside = pa.concat_tables([_no_failures(), *_out_of_range(model, rows)])
+    if outside.num_rows:
+        return pa.concat_tables([outside, _failures_of_others(model, rows, outside["row"])])
     frame = rows.to_pandas(types_mapper=pd.ArrowDtype)
     try:
         model.validate(frame, lazy=True)
@@ -51,12 +58,55 @@ def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
     return _no_failures()
 
 
+def _out_of_range(model: type[TableModel], rows: pa.Table) -> Iterator[pa.Table]:
+    """Which rows have a date or moment outside the years that everything behind this can work with.
+
+    Found before Pandera looks at them: neither pandas nor Python can read a date of the year 99999.
+    """
+    for field in arrow_schema(model):
+        if pa.types.is_date(field.type):
+            first, last = values.FIRST_DAY, values.LAST_DAY
+        elif pa.types.is_timestamp(field.type):
+            first, last = values.FIRST_MOMENT, values.LAST_MOMENT
+        else:
+            continue
+        column = rows[field.name]
+        inside = pc.and_(
+            pc.greater_equal(column, pa.scalar(first, field.type)),
+            pc.less_equal(column, pa.scalar(last, field.type)),
+        )
+        outside = pc.indices_nonzero(pc.invert(pc.fill_null(inside, fill_value=True)))
+        if len(outside):
+            code = f"{_in_codes(table_name(model))}-{_in_codes(field.name)}-RANGE"
+            yield pa.table(
+                {"row": outside.cast(pa.int64()), "code": pa.array([code] * len(outside))}
+            )
+
+
+def _failures_of_others(
+    model: type[TableModel], rows: pa.Table, outside: pa.ChunkedArray
+) -> pa.Table:
+    """The failures of the rows that are not among `outside`, by their place among all rows."""
+    numbers = pa.array(range(rows.num_rows), pa.int64())
+    places = pc.filter(numbers, pc.invert(pc.is_in(numbers, value_set=outside.combine_chunks())))
+    others = failures(model, rows.take(places))
+    return pa.table({"row": places.take(others["row"]), "code": others["code"]})
+
+
+def _in_codes(name: str) -> str:
+    """A table's or a column's name as rule codes have it."""
+    return name.upper().replace("_", "-")
+
+
 def _codes(model: type[TableModel], cases: pd.DataFrame) -> pa.Table:
     if cases["index"].isna().any():
         broken = sorted({str(check) for check in cases.loc[cases["index"].isna(), "check"]})
         raise WrongShapeError(f"{table_name(model)}: rules without a row: {broken}") from None
-    prefix = table_name(model).upper().replace("_", "-")
-    place = prefix + "-" + cases["column"].astype(str).str.upper().str.replace("_", "-")
+    place = (
+        _in_codes(table_name(model))
+        + "-"
+        + cases["column"].astype(str).str.upper().str.replace("_", "-")
+    )
     checks = cases["check"].astype(str)
     columns = model.to_schema().columns
     own = {name: col.metadata["code"] for name, col in columns.items() if "code" in col.metadata}

@@ -280,6 +280,20 @@ def test_periods_are_calendar_periods() -> None:
     )
 
 
+def test_sources_read_dates_and_moments_through_the_macros_of_schemas_values() -> None:
+    """A bare cast takes `infinity`, `epoch` or the year 99999 for a date."""
+    cast = re.compile(
+        r"AS (DATE|TIME\w*)\)|(?<!NULL)::(DATE|TIME)|strptime|make_(date|timestamp)",
+        re.IGNORECASE,
+    )
+    wrong = [
+        f"{name_of(path)}: {found.group()}"
+        for path in (HOUSE / "assets" / "sources").glob("*.py")
+        for found in cast.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
+
+
 def test_paths_get_into_sql_through_the_module_that_quotes_them_only() -> None:
     """An apostrophe in REGISTER_HOME ends a path that is put between quotes as it is."""
     composed = re.compile(

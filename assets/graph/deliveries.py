@@ -9,6 +9,7 @@ from assets import deliveries, raw, staged, suppression
 from assets.deliveries import Entry
 from assets.graph.showing import column_schema, counts_table, numbers, without_values
 from assets.home import Home
+from assets.isolation import UNEXPECTED
 from assets.sources import SOURCES
 from assets.sources.source import Source
 from schemas.columns import TableModel, table_name
@@ -122,6 +123,11 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
                 asset=["staged", source.name],
                 description="no more than one record in twenty of these days is in quarantine",
             ),
+            dg.AssetCheckSpec(
+                "nothing_unexpected",
+                asset=["staged", source.name],
+                description="our own code failed on no record of these days (REC-UNEXPECTED)",
+            ),
         ],
         partitions_def=DAYS,
         backfill_policy=ONE_RUN,
@@ -136,12 +142,16 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
         codes: Counter[str] = Counter()
         for entry in book:
             codes.update(entry.codes or {})
+        unexpected = staged.unexpected(home, book)
+        for place, count in sorted(unexpected.items()):
+            context.log.warning(f"{UNEXPECTED}: {count} records: {place}")
         yield dg.MaterializeResult(
             asset_key=["staged", source.name],
             metadata={
                 "dagster/row_count": total["staged"],
                 **numbers(total),
                 "codes": counts_table(["rule", "failures"], sorted(codes.items())),
+                "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
                 "per_delivery": _per_delivery(book),
             },
         )
@@ -163,6 +173,16 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             passed=total["quarantined"] * 20 <= total["delivered"],
             metadata={"quarantined": total["quarantined"], "delivered": total["delivered"]},
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name],
+            check_name="nothing_unexpected",
+            severity=dg.AssetCheckSeverity.WARN,
+            passed=not unexpected,
+            metadata={
+                "records": unexpected.total(),
+                "places": counts_table(["place", "records"], sorted(unexpected.items())),
+            },
         )
 
     return stage

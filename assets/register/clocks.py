@@ -14,6 +14,7 @@ from datetime import date, timedelta
 
 from schemas import law
 from schemas.policy import Period, Policy
+from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo
 
 # Whose rows the statutes on accounts may hold, longest first where the policy's category names both.
@@ -48,8 +49,12 @@ def over(policy: Policy, applies_to: AppliesTo, today: date) -> str:
 
 
 def after(period: Period, started: str) -> str:
-    """The day, as SQL, on which the period is over of a clock that started on `started`."""
-    return f"({started} + INTERVAL {period.count} {period.unit})::DATE"
+    """The day, as SQL, on which the period is over of a clock that started on `started`, as `Period.after` counts."""
+    over = f"({started} + INTERVAL {period.count} {period.unit})::DATE"
+    last = period.before(date.max)
+    if last >= LAST_DAY:
+        return over
+    return f"(CASE WHEN {started} > DATE '{last}' THEN DATE '{date.max}' ELSE {over} END)"
 
 
 def due(policy: Policy, applies_to: AppliesTo, started: str) -> str:

@@ -58,9 +58,6 @@ _TCF_GRANTS = " ".join(
 )
 
 _PREPARE = (
-    # A time without an offset is nobody's: it is not read.
-    """CREATE OR REPLACE TEMP MACRO moment(text) AS
-    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
     # Of at least 213 bits (36 letters), last changed since there is a TCF and not after the event.
     f"""CREATE OR REPLACE TEMP MACRO tcf_sound(core, event_at) AS
     CASE WHEN regexp_full_match(core, 'C[A-Za-z0-9_-]{{35,}}')
@@ -74,7 +71,8 @@ _PREPARE = (
             WHEN 'phone' THEN phone_valid(value) ELSE kind IS NOT NULL AND value IS NOT NULL END, false) AS subject_known,
         lower(purpose) AS purpose, lower(channel) AS channel, lower(status) AS choice, source, evidence, text_version, language
     FROM (
-        SELECT *, moment(event_ts) AS event_at, {_KIND.format("subject_key_type")} AS kind, {_VALUE.format("subject_key_type", "subject_key")} AS value FROM (
+        SELECT *, past_moment(event_ts, delivered_at) AS event_at,
+            {_KIND.format("subject_key_type")} AS kind, {_VALUE.format("subject_key_type", "subject_key")} AS value FROM (
             SELECT record_no, record_key, delivered_at, {", ".join(f'filled(row."{name}") AS {name}' for name in _FIELDS)}
             FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))}') AS row FROM records)))""",
 )
@@ -103,7 +101,7 @@ SOURCE = Source(
         Dataset(
             name="consent_log",
             format="csv",
-            given="TRY_CAST(left(trim(payload ->> '$.event_ts'), 10) AS DATE)",
+            given="calendar_day(left(trim(payload ->> '$.event_ts'), 10))",
             identify=_IDENTIFY,
             prepare=_PREPARE,
             told=dict.fromkeys(_FIELDS, "VARCHAR"),

@@ -52,14 +52,6 @@ _IDENTIFY = """
     FROM read"""
 
 _PREPARE = (
-    # The filled text of a field; null where the bureau put an object or a list.
-    """CREATE OR REPLACE TEMP MACRO said(value) AS
-    CASE WHEN left(ltrim(value), 1) IN ('{', '[') THEN CASE WHEN json_valid(value) THEN NULL ELSE filled(value) END ELSE filled(value) END""",
-    # The bureau writes midnight UTC for a calendar date.
-    """CREATE OR REPLACE TEMP MACRO date_part_of(text) AS
-    CASE WHEN regexp_full_match(trim(text), '[12][0-9]{3}-[0-9]{2}-[0-9]{2}(T.*)?') THEN TRY_CAST(left(trim(text), 10) AS DATE) END""",
-    """CREATE OR REPLACE TEMP MACRO amount_of(text) AS
-    CASE WHEN regexp_full_match(trim(text), '-?[0-9]+([.][0-9]+)?') THEN TRY_CAST(trim(text) AS DECIMAL(18, 2)) END""",
     f"""CREATE OR REPLACE TEMP TABLE reports AS
     SELECT *, CASE WHEN identity_code_valid(code) THEN person_key('identity_code', code) END AS person_key FROM (
         SELECT record_no, record_key, delivered_at AS stated_at, report,
@@ -71,19 +63,31 @@ _PREPARE = (
     SELECT record_no, record_key, stated_at, person_key, code, company, unnest(remarks) AS remark, generate_subscripts(remarks, 1) AS position FROM reports""",
 )
 
-_DATES = ("remarkDate", "remarkPaidDate", "remarkExpiresDate", "remarkValidToDate")
+# The bureau writes midnight UTC for a calendar date. What has been marked or paid is past; an expiry that stands for
+# no end is no expiry, so that the mark ends when the law says (`assets.register.clocks.mark_expiry`).
+_PAST, _ENDS = ("remarkDate", "remarkPaidDate"), ("remarkExpiresDate", "remarkValidToDate")
 _READABLE = " AND ".join(
-    f"(filled(remark.{name}) IS NULL OR date_part_of(remark.{name}) IS NOT NULL)" for name in _DATES
+    [
+        f"(filled(remark.{name}) IS NULL"
+        f" OR past_day(without_midnight(remark.{name}), stated_at) IS NOT NULL)"
+        for name in _PAST
+    ]
+    + [
+        f"(filled(remark.{name}) IS NULL OR is_end_day(without_midnight(remark.{name})))"
+        for name in _ENDS
+    ]
 )
 
 _VENDOR = f"""
     WITH marked AS (
         SELECT record_no, bool_and({_READABLE}) AS dates,
-            bool_and(filled(remark.amount) IS NULL OR amount_of(remark.amount) IS NOT NULL) AS amounts,
+            bool_and(filled(remark.amount) IS NULL OR money(remark.amount) IS NOT NULL) AS amounts,
             bool_and(said(remark.remarkId) IS NOT NULL) AS named
         FROM remarks GROUP BY record_no)
     SELECT record_no, code AS identity_code, company AS business_id, purpose_code,
-        (filled(report.dateOfBirth) IS NULL OR date_part_of(report.dateOfBirth) IS NOT NULL) AND coalesce(dates, true) AS dates_readable,
+        (filled(report.dateOfBirth) IS NULL
+            OR past_day(without_midnight(report.dateOfBirth), stated_at) IS NOT NULL)
+            AND coalesce(dates, true) AS dates_readable,
         coalesce(amounts, true) AS amounts_readable,
         coalesce(remarks_type IN ('ARRAY', 'NULL'), true) AND coalesce(named, true) AS remarks_fine, ours_to_have
     FROM reports LEFT JOIN marked USING (record_no)"""
@@ -96,9 +100,12 @@ _REPORTS = f"""
 
 _MARKS = f"""
     SELECT {_WHO}, said(remark.remarkId) AS remark_id, said(remark.remarkType) AS remark_type, said(remark.remarkCode) AS remark_code,
-        said(remark.remarkSource) AS remark_source, date_part_of(remark.remarkDate) AS remark_date, amount_of(remark.amount) AS amount,
-        said(remark.creditor) AS creditor, date_part_of(remark.remarkPaidDate) AS paid_on,
-        coalesce(date_part_of(remark.remarkExpiresDate), date_part_of(remark.remarkValidToDate)) AS expires_on
+        said(remark.remarkSource) AS remark_source,
+        past_day(without_midnight(remark.remarkDate), stated_at) AS remark_date,
+        money(remark.amount) AS amount, said(remark.creditor) AS creditor,
+        past_day(without_midnight(remark.remarkPaidDate), stated_at) AS paid_on,
+        coalesce(end_day(without_midnight(remark.remarkExpiresDate)),
+            end_day(without_midnight(remark.remarkValidToDate))) AS expires_on
     FROM remarks WHERE said(remark.remarkId) IS NOT NULL"""
 
 _IDENTIFIERS = """

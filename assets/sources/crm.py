@@ -48,9 +48,6 @@ _ORDER_FIELDS = (
 )
 
 _MACROS = (
-    # Both formats occur in one export; a day without a time is midnight.
-    """CREATE OR REPLACE TEMP MACRO local_moment(text) AS CASE WHEN regexp_matches(trim(text), '^([12][0-9]{3}-|[0-9]+/[0-9]+/[12][0-9]{3}( |$))') THEN
-    try_strptime(trim(text), ['%Y-%m-%d %H:%M', '%m/%d/%Y %I:%M %p', '%Y-%m-%d', '%m/%d/%Y', '%Y-%m-%d %H:%M:%S']) END""",
     # Whatever does not clearly say no is an opt-out.
     "CREATE OR REPLACE TEMP MACRO says_yes(text) AS coalesce(lower(filled(text)) NOT IN ('false', 'no', '0', 'ei', 'nej'), false)",
 )
@@ -92,7 +89,7 @@ _C = "record_no, record_key, person_key, stated_at"
 _DATES = ("Create Date", "Last Activity Date", "Date of birth")
 _CONTACT_VENDOR = f"""
     SELECT record_no, contact_id, unsubscribed OR bounced OR (
-        {" AND ".join(f'(filled(row."{name}") IS NULL OR local_moment(row."{name}") IS NOT NULL)' for name in _DATES)}) AS dates_readable
+        {" AND ".join(f'(filled(row."{name}") IS NULL OR export_day(row."{name}") IS NOT NULL)' for name in _DATES)}) AS dates_readable
     FROM contacts"""
 
 _LANGUAGES = {
@@ -105,13 +102,18 @@ _LANGUAGE = " ".join(
     for code, words in _LANGUAGES.items()
 )
 
+# A contact that is still to come is none yet: it would keep the registrant until long after it.
+_LAST_CONTACT = """greatest(export_day(row."Last Activity Date"), export_day(row."Create Date"))"""
+_DELIVERY_DAY = "utc_day(stated_at + INTERVAL 12 HOUR)"
+
 _CONTACT_PERSONS = f"""
-    SELECT {_C}, 0 AS position, local_moment(row."Date of birth")::DATE AS birth_date,
-        CASE WHEN local_moment(row."Date of birth") IS NOT NULL THEN 'day' END AS birth_date_precision,
+    SELECT {_C}, 0 AS position, export_day(row."Date of birth") AS birth_date,
+        CASE WHEN export_day(row."Date of birth") IS NOT NULL THEN 'day' END AS birth_date_precision,
         CASE {_LANGUAGE} ELSE filled(row."Preferred language") END AS language,
         NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
         NULL::DATE AS protected_until,
-        greatest(local_moment(row."Last Activity Date"), local_moment(row."Create Date"))::DATE AS last_contact_on
+        CASE WHEN {_LAST_CONTACT} > {_DELIVERY_DAY} THEN {_DELIVERY_DAY}
+            ELSE {_LAST_CONTACT} END AS last_contact_on
     FROM contacts"""
 
 _CONTACT_NAMES = f"""
@@ -163,41 +165,38 @@ def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
         f"""CREATE OR REPLACE TEMP TABLE agreements AS
         SELECT *, coalesce(person_key('contact_id', contact_id), person_key('customer_number', customer_number)) AS person_key
         FROM (SELECT record_no, record_key, delivered_at, {columns} FROM (SELECT *, from_json(payload, '{shape}') AS row FROM records))""",
-        # A time without an offset is nobody's: it is not read.
-        """CREATE OR REPLACE TEMP MACRO moment(text) AS
-        CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
-        """CREATE OR REPLACE TEMP MACRO calendar_day(text) AS
-        CASE WHEN regexp_full_match(text, '[129][0-9]{3}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(text AS DATE) END""",
-        """CREATE OR REPLACE TEMP MACRO money(text) AS
-        CASE WHEN regexp_full_match(text, '-?[0-9]+([.][0-9]+)?') THEN TRY_CAST(text AS DECIMAL(18, 2)) END""",
     )
 
 
 _CONTRACT_VENDOR = """
     SELECT record_no, contract_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
-        calendar_day(starts_on) IS NOT NULL AND (ends_on IS NULL OR calendar_day(ends_on) IS NOT NULL) AS dates_readable,
-        coalesce(calendar_day(ends_on) >= calendar_day(starts_on), true) AS dates_in_order,
-        updated_at IS NULL OR moment(updated_at) IS NOT NULL AS updated_readable,
+        calendar_day(starts_on) IS NOT NULL
+            AND (ends_on IS NULL OR is_end_day(ends_on)) AS dates_readable,
+        coalesce(end_day(ends_on) >= calendar_day(starts_on), true) AS dates_in_order,
+        updated_at IS NULL OR past_moment(updated_at, delivered_at) IS NOT NULL AS updated_readable,
         monthly_fee IS NULL OR money(monthly_fee) IS NOT NULL AS fee_readable
     FROM agreements"""
 
 _CONTRACTS = """
-    SELECT record_no, record_key, person_key, coalesce(moment(updated_at), delivered_at) AS stated_at, 0 AS position, contract_number, customer_number, product,
-        status, calendar_day(starts_on) AS starts_on, calendar_day(ends_on) AS ends_on,
+    SELECT record_no, record_key, person_key, coalesce(past_moment(updated_at, delivered_at), delivered_at) AS stated_at,
+        0 AS position, contract_number, customer_number, product,
+        status, calendar_day(starts_on) AS starts_on, end_day(ends_on) AS ends_on,
         money(monthly_fee) AS monthly_fee, upper(currency) AS currency
     FROM agreements WHERE contract_number IS NOT NULL AND calendar_day(starts_on) IS NOT NULL"""
 
 _ORDER_VENDOR = """
     SELECT record_no, order_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
-        moment(ordered_at) IS NOT NULL AS time_readable, money(amount) IS NOT NULL AS amount_readable,
-        items IS NULL OR regexp_full_match(items, '[0-9]{1,9}') AS items_readable
+        past_moment(ordered_at, delivered_at) IS NOT NULL AS time_readable,
+        money(amount) IS NOT NULL AS amount_readable,
+        items IS NULL OR whole_number(items) IS NOT NULL AS items_readable
     FROM agreements"""
 
 _ORDERS = """
-    SELECT record_no, record_key, person_key, coalesce(moment(ordered_at), delivered_at) AS stated_at, 0 AS position, order_number, customer_number,
-        moment(ordered_at) AS ordered_at, status, money(amount) AS amount, upper(currency) AS currency,
-        CASE WHEN regexp_full_match(items, '[0-9]{1,9}') THEN TRY_CAST(items AS BIGINT) END AS items
-    FROM agreements WHERE order_number IS NOT NULL AND moment(ordered_at) IS NOT NULL AND money(amount) IS NOT NULL"""
+    SELECT record_no, record_key, person_key, ordered AS stated_at,
+        0 AS position, order_number, customer_number, ordered AS ordered_at, status,
+        money(amount) AS amount, upper(currency) AS currency, whole_number(items) AS items
+    FROM (SELECT *, past_moment(ordered_at, delivered_at) AS ordered FROM agreements)
+    WHERE order_number IS NOT NULL AND ordered IS NOT NULL AND money(amount) IS NOT NULL"""
 
 
 def _party(number: str) -> str:
@@ -217,7 +216,7 @@ _MORE = "identifier('contact_id', filled(payload ->> '$.contact_id')), identifie
 
 def _day(field: str) -> str:
     """The calendar day that a field begins with."""
-    return f"""TRY_CAST(left(trim(payload ->> '$."{field}"'), 10) AS DATE)"""
+    return f"""calendar_day(left(trim(payload ->> '$."{field}"'), 10))"""
 
 
 SOURCE = Source(

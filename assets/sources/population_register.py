@@ -64,6 +64,10 @@ _FIELDS: dict[str, object] = {
     "kuollut": "VARCHAR",
     "turvakiellonAlaisetKentat": ["VARCHAR"],
 }
+_DATES = tuple(name for name, kind in _FIELDS.items() if kind is _DATE)
+# An end may be a day that stands for no end; a death has been.
+_ENDS = ("loppupv", "turvaLoppuPv", "kunnastaPoisMuuttopv")
+_DEATHS = ("kuolinpv", "kuolleeksijulistamispv")
 _GROUP = {"tietoryhma": "VARCHAR", "muutosattribuutti": "VARCHAR", **_FIELDS}
 _TOLD: dict[str, object] = {
     "henkilotunnus": "VARCHAR",
@@ -118,19 +122,30 @@ _IDENTIFY = """
             lambda one: one IS NOT NULL)) AS identifiers
     FROM found"""
 
+# What holds behind a removal is a list of objects, or null. It is rare: the text is searched before the JSON is taken
+# apart.
+_FACTS = "$.tietoryhmat[*].voimassaolevatTiedot"
+_FACTS_FINE = f"""(NOT contains(payload, 'voimassaolevatTiedot')
+        OR (list_has_all(['ARRAY', 'NULL'], json_type(payload, '{_FACTS}'))
+            AND list_has_all(['OBJECT'], json_type(payload, '{_FACTS}[*]'))))"""
+# A date is an object or null. Where another value stands, `from_json` would take it for none.
+_UNDATED = f"""regexp_matches(payload, '"({"|".join(_DATES)})"\\s*:\\s*[^{{\\sn]')"""
+
 # The message as a row, with its groups still a list; then one row per group or, behind a removal, per fact that now holds.
 _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE messages AS
     SELECT record_no, record_key, sequence, delivered_at,
         identity_code_canonical(document.henkilotunnus) AS code,
         person_key('identity_code', identity_code_canonical(document.henkilotunnus)) AS person_key,
-        document.muutospv AS changed_text,
-        coalesce(TRY_CAST(document.muutospv AS TIMESTAMPTZ), delivered_at) AS stated_at,
+        past_moment(document.muutospv, delivered_at) AS changed_at,
+        coalesce(changed_at, delivered_at) AS stated_at,
         json_type(payload, '$.tietoryhmat') AS groups_type,
+        {_FACTS_FINE} AS facts_fine, NOT {_UNDATED} AS dates_have_their_form,
         document.tietoryhmat AS parts
     FROM (SELECT *, from_json(payload, '{_MESSAGE}') AS document FROM records)""",
     """CREATE OR REPLACE TEMP TABLE parts AS
-    SELECT record_no, record_key, person_key, stated_at, code, unnest(parts) AS part, generate_subscripts(parts, 1) * 1000 AS place
+    SELECT record_no, record_key, person_key, stated_at, delivered_at, code, unnest(parts) AS part,
+        generate_subscripts(parts, 1) * 1000 AS place
     FROM messages""",
     """CREATE OR REPLACE TEMP TABLE holding AS
     SELECT * EXCLUDE (part), part.tietoryhma AS part_name, part.muutosattribuutti AS operation,
@@ -155,30 +170,62 @@ _PREPARE = (
 )
 
 _MACROS = """
-CREATE OR REPLACE TEMP MACRO day_of(value) AS TRY_CAST(nullif(trim(value.arvo), '') AS DATE);
-CREATE OR REPLACE TEMP MACRO open_day_of(value) AS
-    CASE WHEN year(TRY_CAST(nullif(trim(value.arvo), '') AS DATE)) < 2100 THEN TRY_CAST(nullif(trim(value.arvo), '') AS DATE) END;
-CREATE OR REPLACE TEMP MACRO readable_date(value) AS
-    value.arvo IS NULL OR trim(value.arvo) = '' OR (TRY_CAST(trim(value.arvo) AS DATE) IS NOT NULL
-        AND coalesce(value.tarkkuus, 'PAIVA') IN ('PAIVA', 'KUUKAUSI', 'VUOSI', 'EI_TIEDOSSA'));
+CREATE OR REPLACE TEMP MACRO day_of(value) AS calendar_day(value.arvo);
+CREATE OR REPLACE TEMP MACRO open_day_of(value) AS end_day(value.arvo);
+CREATE OR REPLACE TEMP MACRO readable_date(value, is_day) AS filled(value.arvo) IS NULL
+    OR (is_day AND coalesce(value.tarkkuus, 'PAIVA') IN ('PAIVA', 'KUUKAUSI', 'VUOSI', 'EI_TIEDOSSA'));
 CREATE OR REPLACE TEMP MACRO yes_no(value) AS
     CASE lower(trim(value)) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END;
 """
 
-_DATES = [name for name, kind in _FIELDS.items() if kind is _DATE]
 
-_VENDOR = f"""
-    SELECT record_no, nullif(any_value(code), '') AS identity_code,
-        coalesce(any_value(groups_type) = 'ARRAY' AND bool_and(part IS NULL OR filled(part.tietoryhma) IS NOT NULL), false) AS groups_are_a_list,
-        {{dated}} AS dated,
-        bool_and(coalesce(part.muutosattribuutti, 'LISATTY') IN {OPERATIONS}) AS operations_known,
-        bool_and(coalesce({" AND ".join(f'readable_date(part."{name}")' for name in _DATES)}, true)) AS dates_readable,
-        bool_and(coalesce(regexp_full_match(trim(part.postinumero), '[0-9][0-9][0-9][0-9][0-9]') OR trim(part.postinumero) = '', true)) AS postcodes_fine,
-        bool_and(coalesce(regexp_full_match(trim(part.kuntakoodi), '[0-9][0-9][0-9]') OR trim(part.kuntakoodi) = '', true)) AS codes_fine,
-        bool_and((part.turvakieltoAktiivinen IS NULL OR yes_no(part.turvakieltoAktiivinen) IS NOT NULL)
-            AND (part.kuollut IS NULL OR yes_no(part.kuollut) IS NOT NULL)) AS flags_fine
-    FROM messages LEFT JOIN (SELECT record_no, part FROM parts) USING (record_no)
-    GROUP BY record_no"""
+def _is_day(fact: str, name: str) -> str:
+    """The condition under which a date of a fact is one that it can have."""
+    value = f'{fact}."{name}".arvo'
+    if name in _ENDS:
+        return f"is_end_day({value})"
+    if name in _DEATHS:
+        return f"past_day({value}, delivered_at) IS NOT NULL"
+    return f"calendar_day({value}) IS NOT NULL"
+
+
+def _checked(fact: str) -> str:
+    """The columns that say which rules the values of a fact pass: a group, or what holds behind a removal."""
+    dates = " AND ".join(
+        f"""readable_date({fact}."{name}", {_is_day(fact, name)})""" for name in _DATES
+    )
+    digits = "coalesce(regexp_full_match(trim({0}), '[0-9]{{{1}}}') OR trim({0}) = '', true)"
+    return f"""coalesce({dates}, true) AS dates_readable,
+        {digits.format(f"{fact}.postinumero", 5)} AS postcodes_fine,
+        {digits.format(f"{fact}.kuntakoodi", 3)} AS codes_fine,
+        ({fact}.turvakieltoAktiivinen IS NULL
+            OR yes_no({fact}.turvakieltoAktiivinen) IS NOT NULL)
+            AND ({fact}.kuollut IS NULL OR yes_no({fact}.kuollut) IS NOT NULL) AS flags_fine"""
+
+
+def _vendor_query(dated: str) -> str:
+    """A row per message with the rules it passes; `dated` is the condition on its time."""
+    return f"""
+        WITH checked AS (
+            SELECT record_no, filled(part.tietoryhma) IS NOT NULL AS named,
+                coalesce(part.muutosattribuutti, 'LISATTY') IN {OPERATIONS} AS operation_known,
+                {_checked("part")}
+            FROM parts
+            UNION ALL
+            SELECT record_no, true, true, {_checked("now")} FROM holding),
+        passed AS (
+            SELECT record_no, bool_and(named) AS named, bool_and(operation_known) AS operations_known,
+                bool_and(dates_readable) AS dates_readable, bool_and(postcodes_fine) AS postcodes_fine,
+                bool_and(codes_fine) AS codes_fine, bool_and(flags_fine) AS flags_fine
+            FROM checked GROUP BY record_no)
+        SELECT record_no, nullif(code, '') AS identity_code,
+            coalesce(groups_type = 'ARRAY', false) AND facts_fine
+                AND coalesce(named, true) AS groups_are_a_list,
+            {dated} AS dated, coalesce(operations_known, true) AS operations_known,
+            dates_have_their_form AND coalesce(dates_readable, true) AS dates_readable,
+            coalesce(postcodes_fine, true) AS postcodes_fine,
+            coalesce(codes_fine, true) AS codes_fine, coalesce(flags_fine, true) AS flags_fine
+        FROM messages LEFT JOIN passed USING (record_no)"""
 
 
 _COMMON = "record_no, record_key, position, person_key, stated_at"
@@ -197,7 +244,7 @@ _PERSONS = f"""
             coalesce(day_of(kuolinpv), day_of(kuolleeksijulistamispv)) END AS death_date,
         CASE WHEN op = 'censor' THEN true
             WHEN part_name = 'TURVAKIELTO' THEN op = 'state' AND coalesce(yes_no(turvakieltoAktiivinen), true) END AS protected,
-        CASE WHEN part_name = 'TURVAKIELTO' AND op = 'state' THEN day_of(turvaLoppuPv) END AS protected_until,
+        CASE WHEN part_name = 'TURVAKIELTO' AND op = 'state' THEN open_day_of(turvaLoppuPv) END AS protected_until,
         NULL::DATE AS last_contact_on
     FROM statements
     WHERE op = 'censor'
@@ -299,7 +346,7 @@ def _dataset(name: str, key: str, dated: str, *, sequence_key: str | None) -> Da
         without_location=_WITHOUT_LOCATION,
         prepare=(*filter(None, map(str.strip, _MACROS.split(";"))), *_PREPARE),
         vendor=PopulationRegisterRecord,
-        vendor_query=_VENDOR.format(dated=dated),
+        vendor_query=_vendor_query(dated),
         told=_TOLD,
         # Other groups may tell of relatives, guardians or whoever else.
         told_parts={"tietoryhmat": ("tietoryhma", (*_PLACELESS, *_PLACES))},
@@ -322,7 +369,7 @@ SOURCE = Source(
         _dataset(
             "muutokset",
             "NULL",
-            "any_value(TRY_CAST(changed_text AS TIMESTAMPTZ) IS NOT NULL)",
+            "changed_at IS NOT NULL",
             sequence_key="viimeisinKirjausavain",
         ),
     ),

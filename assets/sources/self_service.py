@@ -48,14 +48,6 @@ _VALID = """coalesce(CASE {0} WHEN 'identity_code' THEN identity_code_valid({1})
         ELSE {0} IN ('customer_number', 'contact_id') AND {1} <> '' END, false)"""
 
 _MACROS = (
-    # A time without an offset is nobody's: it is not read.
-    """CREATE OR REPLACE TEMP MACRO moment(text) AS
-    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+(Z|[+-][01][0-9]:?[0-9]{2})') THEN TRY_CAST(text AS TIMESTAMPTZ) END""",
-    """CREATE OR REPLACE TEMP MACRO calendar_day(text) AS
-    CASE WHEN regexp_full_match(text, '[12][0-9]{3}-[0-9]{2}-[0-9]{2}') THEN TRY_CAST(text AS DATE) END""",
-    # The filled text of a field; null where an object or a list stands.
-    """CREATE OR REPLACE TEMP MACRO said(value) AS
-    CASE WHEN left(ltrim(value), 1) IN ('{', '[') AND json_valid(value) THEN NULL ELSE filled(value) END""",
     """CREATE OR REPLACE TEMP MACRO fits(attribute, value) AS value IS NULL OR coalesce(CASE attribute
         WHEN 'email' THEN email_valid(email_canonical(value)) WHEN 'phone' THEN phone_valid(phone_canonical(value))
         WHEN 'birth_date' THEN year(calendar_day(value)) BETWEEN 1850 AND 2100
@@ -80,7 +72,8 @@ def _subjects(query: str, time: str) -> str:
     """The query's rows with whom they are about: `kind`, `subject`, `person_key`, and when it was said."""
     return f"""
     SELECT *, {_VALID.format("kind", "subject")} AS subject_known, person_key(kind, subject) AS person_key,
-        moment({time}) AS said_at, coalesce(moment({time}), delivered_at) AS stated_at
+        past_moment({time}, delivered_at) AS said_at,
+        coalesce(past_moment({time}, delivered_at), delivered_at) AS stated_at
     FROM (SELECT *, {_WHO} FROM (SELECT *, said(row.subject_key_type) AS kind, said(row.subject_key) AS key FROM ({query})))"""
 
 
@@ -116,7 +109,7 @@ _EDIT_VENDOR = f"""
 _PERSONS = f"""
     SELECT {_C}, 0 AS position, calendar_day(birth_date) AS birth_date, CASE WHEN calendar_day(birth_date) IS NOT NULL THEN 'day' END AS birth_date_precision,
         lower(language) AS language, NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
-        NULL::DATE AS protected_until, stated_at::DATE AS last_contact_on
+        NULL::DATE AS protected_until, utc_day(stated_at) AS last_contact_on
     FROM edits"""
 _NAMES = f"""
     SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, given_names, family_name, NULL::DATE AS valid_from, NULL::DATE AS valid_to

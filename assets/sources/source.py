@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from schemas import values
 from schemas.columns import TableModel
 from schemas.staged import Statement
 
@@ -76,9 +77,12 @@ class Source:
         return next((dataset for dataset in self.datasets if dataset.name == name), None)
 
 
-STATEMENT_MACROS = """
+STATEMENT_MACROS = (
+    """
 CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
 """
+    + values.MACROS
+)

@@ -81,8 +81,7 @@ def _minimised() -> str:
 
 def _text(value: str) -> str:
     """The filled text of a field; null where the source put an object or a list."""
-    nested = f"left(ltrim({value}), 1) IN ('{{', '[')"
-    return f"CASE WHEN {nested} THEN CASE WHEN json_valid({value}) THEN NULL ELSE filled({value}) END ELSE filled({value}) END"
+    return f"said({value})"
 
 
 def _account(value: str) -> str:
@@ -114,20 +113,19 @@ _IDENTIFY = f"""
     FROM who"""
 
 _PREPARE = (
-    # An epoch between 2000 and 2100, in seconds.
-    """CREATE OR REPLACE TEMP MACRO epoch(text) AS
-    CASE WHEN TRY_CAST(text AS DOUBLE) BETWEEN 946684800 AND 4102444800 THEN make_timestamptz((TRY_CAST(text AS DOUBLE) * 1000000)::BIGINT) END""",
     f"""CREATE OR REPLACE TEMP TABLE seen AS
     SELECT *, {_VISITOR} FROM (
         SELECT record_no, record_key, delivered_at, row, {_text("row.idSite")} || '|' || {_text("row.idVisit")} AS visit,
             {_account("row.userId")} AS user_id, {_cookie("row.visitorId")} AS visitor_id, json_type(payload, '$.actionDetails') AS actions_type,
-            coalesce(epoch(row.firstActionTimestamp), epoch(row.serverTimestamp)) AS started_at,
-            CASE WHEN regexp_full_match(trim(row.visitDuration), '[0-9]{{1,9}}(\\.0*)?') THEN TRY_CAST(row.visitDuration AS BIGINT) END AS duration_s
+            coalesce(epoch_moment(row.firstActionTimestamp, delivered_at),
+                epoch_moment(row.serverTimestamp, delivered_at)) AS started_at,
+            whole_number(regexp_replace(row.visitDuration, '\\.0*\\s*$', '')) AS duration_s
         FROM (SELECT *, from_json(payload, '{_VISIT}') AS row FROM records))""",
     """CREATE OR REPLACE TEMP TABLE identified_visits AS
     SELECT *, CASE WHEN kind IS NOT NULL THEN person_key(kind, value) END AS person_key, coalesce(started_at, delivered_at) AS stated_at FROM seen""",
     """CREATE OR REPLACE TEMP TABLE acted AS
-    SELECT record_no, record_key, person_key, stated_at, visit, unnest(row.actionDetails) AS act, generate_subscripts(row.actionDetails, 1) AS position
+    SELECT record_no, record_key, person_key, stated_at, delivered_at, visit,
+        unnest(row.actionDetails) AS act, generate_subscripts(row.actionDetails, 1) AS position
     FROM identified_visits""",
 )
 
@@ -175,8 +173,9 @@ _VISITS = f"""
     FROM identified_visits WHERE visit IS NOT NULL AND started_at IS NOT NULL AND coalesce(duration_s <= 172800, true)"""
 
 _ACTIONS = f"""
-    SELECT record_no, record_key, person_key, stated_at, position, visit, epoch(act.timestamp) AS at,
-        CASE WHEN regexp_full_match(act.siteSearchCount, '[0-9]{{1,9}}') THEN TRY_CAST(act.siteSearchCount AS BIGINT) END AS search_count,
+    SELECT record_no, record_key, person_key, stated_at, position, visit,
+        epoch_moment(act.timestamp, delivered_at) AS at,
+        whole_number(act.siteSearchCount) AS search_count,
         {
     _said(
         "act",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.columns import Count, Flag, TableModel, column, flag
 
 CODES = {
-    "CONSENT-TIME": "event_ts is not a time with an offset",
+    "CONSENT-TIME": "event_ts is not a time with an offset, or lies after its delivery",
     "CONSENT-SUBJECT": "the subject key is missing, of an unknown type, or not valid for its type",
     "CONSENT-PURPOSE": "the purpose is none that consents are kept for",
     "CONSENT-CHANNEL": "the channel is unknown",

@@ -13,12 +13,12 @@ CODES = {
     "CONTRACT-PARTY": "the contract names neither a contact nor a customer number",
     "CONTRACT-DATE": "a date of the contract cannot be read, or the start is missing",
     "CONTRACT-DATES": "the contract ends before it starts",
-    "CONTRACT-UPDATED": "updated_at is not a time with an offset",
-    "CONTRACT-FEE": "the monthly fee is not a number with a decimal point",
+    "CONTRACT-UPDATED": "updated_at is not a time with an offset, or lies after its delivery",
+    "CONTRACT-FEE": "the monthly fee is not a number with a decimal point and at most two decimals",
     "ORDER-NUMBER": "the order has no number",
     "ORDER-PARTY": "the order names neither a contact nor a customer number",
-    "ORDER-TIME": "ordered_at is not a time with an offset",
-    "ORDER-AMOUNT": "the amount is missing or not a number with a decimal point",
+    "ORDER-TIME": "ordered_at is not a time with an offset, or lies after its delivery",
+    "ORDER-AMOUNT": "the amount is missing or not a number with a decimal point and at most two decimals",
     "ORDER-ITEMS": "items is not a count",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.columns import Count, Flag, TableModel, column, flag
 
 CODES = {
-    "SELF-TIME": "edited_at or made_at is not a time with an offset",
+    "SELF-TIME": "edited_at or made_at is not a time with an offset, or lies after its delivery",
     "SELF-SUBJECT": "the subject key is missing, of an unknown type, or not valid for its type",
     "SELF-CHANGES": "there is nothing to change, or something that is no attribute which a registrant edits",
     "SELF-WHOLE": "a part of a name, an address or a company is given without the rest of it",

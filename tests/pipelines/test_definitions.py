@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from assets.rights import requests
 from pipelines import notifier
 from pipelines.definitions import build_definitions
 from pipelines.schedules import nightly_refresh
-from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor
+from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy import load_policy
 from tests.conftest import csv, put
@@ -45,7 +46,14 @@ GROUPS = {
     "requests": {"requests/ledger"},
 }
 JOBS = {"refresh", "ingest", "retention", "erasure_backfill", "janitor", "rotation", "requests"}
-SENSORS = {"inbox_sensor", "request_sensor", "rights_sensor", "deadline_sensor", "failure_sensor"}
+SENSORS = {
+    "inbox_sensor",
+    "request_sensor",
+    "rights_sensor",
+    "deadline_sensor",
+    "failure_sensor",
+    "unexpected_sensor",
+}
 
 
 @pytest.fixture(scope="module")
@@ -339,6 +347,43 @@ def breaks() -> None:
 @dg.job
 def broken() -> None:
     breaks()
+
+
+@dg.multi_asset(
+    specs=[dg.AssetSpec(["staged", "crm"])],
+    check_specs=[dg.AssetCheckSpec("nothing_unexpected", asset=["staged", "crm"])],
+)
+def staged_crm(context):  # type: ignore[no-untyped-def]
+    records = int(context.run.tags["records"])
+    yield dg.MaterializeResult(asset_key=["staged", "crm"])
+    yield dg.AssetCheckResult(
+        asset_key=["staged", "crm"],
+        check_name="nothing_unexpected",
+        severity=dg.AssetCheckSeverity.WARN,
+        passed=not records,
+        metadata={"records": records},
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "told"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
+)
+def test_the_notifier_hears_of_records_that_our_code_failed_on(
+    records: int, told: list[str], home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
+    with dg.instance_for_test() as instance:
+        result = dg.materialize([staged_crm], instance=instance, tags={"records": str(records)})
+        context = dg.build_run_status_sensor_context(
+            sensor_name="unexpected_sensor",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_success_event(),
+        )
+        unexpected_sensor(context)
+    path = home.root / "notifications.jsonl"
+    lines = path.read_text().splitlines() if path.exists() else []
+    assert [json.loads(line)["steps"] for line in lines] == ([told] if told else [])
 
 
 class TestNotifier:

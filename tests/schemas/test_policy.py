@@ -54,6 +54,12 @@ class TestPeriod:
     def test_years_too(self, count: int, day: date) -> None:
         assert Period.parse(f"{count} years").before(day) == slowly_before(count, "years", day)
 
+    @given(st.integers(0, 9999), st.sampled_from(["days", "months", "years"]), st.dates())
+    def test_no_day_is_too_early_or_too_late_for_it(self, count: int, unit: str, day: date) -> None:
+        period = Period.parse(f"{count} {unit}")
+        assert period.before(day) <= day <= period.after(day)
+        assert period.after(date.max) == date.max
+
     @given(st.integers(0, 40), st.sampled_from(["days", "months", "years"]), DAYS)
     def test_a_later_day_never_keeps_less_time(self, count: int, unit: str, day: date) -> None:
         period = Period.parse(f"{count} {unit}")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assets.register import clocks
 from schemas.policy import Period, Policy, load_policy
+from schemas.values import FIRST_DAY, LAST_DAY
 from schemas.vocabulary import AppliesTo
 
 POLICY = load_policy()
@@ -35,6 +36,21 @@ def evaluated(expression: str, **columns: str | None) -> Any:
             connection.execute(f"SELECT {expression} FROM (SELECT {given_columns})").fetchone()
             or (None,)
         )[0]
+
+
+@given(
+    count=st.integers(0, 9999),
+    unit=st.sampled_from(["days", "months", "years"]),
+    started=st.dates(FIRST_DAY, LAST_DAY),
+)
+def test_sql_and_python_agree_on_every_period_from_every_day(
+    count: int, unit: str, started: date
+) -> None:
+    """The longest period and the latest day add up to a day that Python can read."""
+    period = Period.parse(f"{count} {unit}")
+    day = evaluated(clocks.after(period, "started"), started=f"DATE '{started}'")
+    assert day == period.after(started)
+    assert evaluated(clocks.after(period, "started"), started="NULL::DATE") is None
 
 
 @pytest.mark.parametrize(

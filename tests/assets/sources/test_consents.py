@@ -114,6 +114,21 @@ def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
     assert (row["purpose"], row["choice"]) == (purpose, status)
 
 
+@pytest.mark.parametrize("written", ["2026-11-01 12:00:00+02", "2026-11-01T12:00+0200"])
+def test_its_time_may_have_any_offset(written: str) -> None:
+    row = stage(LOG, [event(event_ts=written)]).one("marketing_choices")
+    assert row["stated_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("written", ["infinity", "9999-12-31T00:00:00Z", "2026-12-24T12:00:00Z"])
+def test_a_grant_that_lies_ahead_is_none_and_a_withdrawal_counts_from_its_delivery(
+    written: str,
+) -> None:
+    assert codes(LOG, event(event_ts=written)) == {"CONSENT-TIME"}
+    row = stage(LOG, [event(event_ts=written, status="withdrawn")]).one("marketing_choices")
+    assert row["stated_at"] == datetime(2026, 11, 19, 22, tzinfo=UTC)
+
+
 def test_a_refusal_whose_time_cannot_be_read_counts_from_its_delivery() -> None:
     assert (
         stage(LOG, [event(status="withdrawn", event_ts="yesterday")]).one("marketing_choices")[

@@ -108,6 +108,31 @@ class TestMarks:
             date(2025, 2, 1),
         )
 
+    @pytest.mark.parametrize("written", ["9999-12-31", "9999-12-31T00:00:00Z", "2100-12-31"])
+    def test_an_expiry_that_stands_for_none_does_not_keep_a_mark(self, written: str) -> None:
+        """Three years after the mark it is over, as one without an expiry is."""
+        done = stage(REPORTS, [report(remarks=[{**PAID, "remarkExpiresDate": written}])])
+        assert done.one("credit_marks")["expires_on"] is None
+
+    @pytest.mark.parametrize(
+        ("field", "written", "code"),
+        [
+            ("remarkDate", "2199-01-01", "CREDIT-DATE"),
+            ("remarkPaidDate", "2027-01-01", "CREDIT-DATE"),
+            ("remarkDate", "infinity", "CREDIT-DATE"),
+            ("remarkDate", "2024-05-14T08:00:00Z", "CREDIT-DATE"),
+            ("remarkExpiresDate", "99999-12-31", "CREDIT-DATE"),
+            ("remarkExpiresDate", "infinity", "CREDIT-DATE"),
+            ("amount", 412.305, "CREDIT-AMOUNT"),
+            ("amount", "412,30", "CREDIT-AMOUNT"),
+            ("amount", 10**16, "CREDIT-AMOUNT"),
+        ],
+    )
+    def test_a_value_that_would_keep_it_or_be_rounded_has_a_code(
+        self, field: str, written: Any, code: str
+    ) -> None:
+        assert codes(REPORTS, report(remarks=[{**PAID, field: written}])) == {code}
+
     def test_a_remark_without_an_expiry_ends_with_its_validity_or_is_open(self) -> None:
         marks = stage(
             REPORTS, [report(remarks=[BAN, {**BAN, "remarkId": "R3", "remarkValidToDate": None}])]

@@ -17,6 +17,10 @@ from tests.assets.sources.conftest import codes, keep, stage
 
 CONTACTS, CONTRACTS, ORDERS = SOURCE.datasets
 CODE = "020180-999Y"
+NO_DATES = [
+    "infinity", "epoch", "now", "today", "99999-01-01", "0000-01-01", "0000-00-00", "2026/11/20", "2026-11-20 BC",
+    "2026-11-20+02", "2026-11-20T00:00:00", "2026-02-30", "２０２６-11-20",
+]  # fmt: skip
 
 
 def key(identifier: str) -> str:
@@ -139,6 +143,15 @@ class TestContact:
     @pytest.mark.parametrize("column", ["Create Date", "Last Activity Date", "Date of birth"])
     def test_a_date_that_cannot_be_read_has_a_code(self, column: str, written: str) -> None:
         assert codes(CONTACTS, contact() | {column: written}) == {"CRM-DATE"}
+
+    def test_a_contact_that_is_still_to_come_counts_from_its_delivery(self) -> None:
+        """It would keep the registrant until long after it."""
+        done = stage(CONTACTS, [contact(Last_Activity_Date="2199-01-01 10:00")])
+        assert done.one("persons")["last_contact_on"] == date(2026, 11, 20)
+
+    @pytest.mark.parametrize("written", [*NO_DATES, "9999-12-31", "12/31/9999"])
+    def test_what_is_no_calendar_date_is_none_of_a_contact(self, written: str) -> None:
+        assert codes(CONTACTS, contact(Date_of_birth=written)) == {"CRM-DATE"}
 
     def test_a_birth_date_out_of_living_memory_is_left_out_alone(self) -> None:
         done = stage(CONTACTS, [contact(Date_of_birth="1066-10-14")])
@@ -356,6 +369,37 @@ class TestContract:
     ) -> None:
         assert codes(CONTRACTS, contract(**fields)) == {code}
 
+    @pytest.mark.parametrize("written", ["9999-12-31", "2999-12-31", "2100-12-31", ""])
+    def test_an_end_that_stands_for_none_is_an_open_contract(self, written: str) -> None:
+        assert stage(CONTRACTS, [contract(ends_on=written)]).one("contracts")["ends_on"] is None
+
+    @pytest.mark.parametrize("written", [*NO_DATES, "9999-12-31", "2999-12-31"])
+    def test_what_is_no_calendar_date_starts_no_contract(self, written: str) -> None:
+        assert codes(CONTRACTS, contract(starts_on=written)) == {"CONTRACT-DATE"}
+
+    @pytest.mark.parametrize("written", NO_DATES)
+    def test_and_ends_none(self, written: str) -> None:
+        assert codes(CONTRACTS, contract(ends_on=written)) == {"CONTRACT-DATE"}
+
+    @pytest.mark.parametrize(
+        "written", ["infinity", "9999-12-31T00:00:00Z", "2026-12-24T12:00:00Z"]
+    )
+    def test_a_change_that_lies_ahead_has_a_code(self, written: str) -> None:
+        assert codes(CONTRACTS, contract(updated_at=written)) == {"CONTRACT-UPDATED"}
+
+    @pytest.mark.parametrize("written", ["2026-11-01 12:00:00+02", "2026-11-01T10:00Z"])
+    def test_a_change_with_any_offset_is_read(self, written: str) -> None:
+        row = stage(CONTRACTS, [contract(updated_at=written)]).one("contracts")
+        assert row["stated_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+    @pytest.mark.parametrize("written", ["19.999", "19,90", "1e2", "nan", "9" * 17])
+    def test_a_fee_is_not_rounded(self, written: str) -> None:
+        assert codes(CONTRACTS, contract(monthly_fee=written)) == {"CONTRACT-FEE"}
+
+    def test_a_fee_with_zeros_behind_is_the_fee(self) -> None:
+        row = stage(CONTRACTS, [contract(monthly_fee="19.9000")]).one("contracts")
+        assert row["monthly_fee"] == Decimal("19.90")
+
     def test_without_a_time_of_change_it_is_stated_at_its_delivery(self) -> None:
         assert stage(CONTRACTS, [contract(updated_at="")]).one("contracts")[
             "stated_at"
@@ -370,6 +414,24 @@ def order(**fields: str) -> dict[str, str]:
 
 
 class TestOrder:
+    @pytest.mark.parametrize(
+        ("fields", "code"),
+        [
+            ({"amount": "10.999"}, "ORDER-AMOUNT"),
+            ({"amount": "nan"}, "ORDER-AMOUNT"),
+            ({"amount": "9" * 5000}, "ORDER-AMOUNT"),
+            ({"ordered_at": "infinity"}, "ORDER-TIME"),
+            ({"ordered_at": "2026-12-24T12:00:00Z"}, "ORDER-TIME"),
+            ({"ordered_at": "2026-11-01T24:00:00Z"}, "ORDER-TIME"),
+            ({"items": "1e2"}, "ORDER-ITEMS"),
+            ({"items": "9" * 5000}, "ORDER-ITEMS"),
+        ],
+    )
+    def test_a_value_that_would_be_guessed_has_a_code(
+        self, fields: dict[str, str], code: str
+    ) -> None:
+        assert codes(ORDERS, order(**fields)) == {code}
+
     @pytest.mark.clause("P5.6")
     def test_it_is_its_contacts_at_the_time_it_was_made(self) -> None:
         done, kept = stage(ORDERS, [order()]), keep(ORDERS, [order()])
