@@ -5,15 +5,15 @@ from __future__ import annotations
 import click
 
 from assets.backup.rotation import Holding
-from assets.home import Home
 from assets.proof import certificates
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import HOW, verify
 from assets.rights import requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 
 
 @click.command("verify")
@@ -31,7 +31,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
     their keyed hashes are held against every identifier in every layer.
     """
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     if chain:
         _tell(
