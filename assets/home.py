@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.durable import UNFINISHED, writing
+from assets.failing import PlainError
 from assets.quoting import literal, parquet
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.identifiers import MACROS
@@ -39,6 +40,10 @@ from schemas.policy import Policy, load_policy
 ROW_GROUP = 122_880
 Batch = TypeVar("Batch")
 Answer = TypeVar("Answer")
+
+
+class PepperError(PlainError):
+    """The secret key is not where it was."""
 
 
 class Home:
@@ -95,12 +100,27 @@ class Home:
 
     @property
     def pepper(self) -> bytes:
-        """The secret key of suppression hashes and pseudonyms; made once, kept outside the lake."""
+        """The secret key of suppression hashes and pseudonyms; made once, kept outside the lake.
+
+        Raises:
+            PepperError: There is none, and what was made with it is there: with another one, nobody
+                who was erased would be known again.
+        """
         path = self.secrets / "pepper"
         if not path.exists():
+            if self._is_peppered():
+                raise PepperError(
+                    "secrets/pepper is missing, and this data root was made with it: restore it "
+                    "from a backup (`register restore`) or from where secrets/ is kept"
+                )
             with writing(path) as unfinished:
                 unfinished.write_bytes(secrets.token_bytes(32))
         return path.read_bytes()
+
+    def _is_peppered(self) -> bool:
+        """Whether there is anything that the pepper was used for, or that came in while there was one."""
+        made = (self.requests / "suppressions.parquet", self.register("membership"))
+        return any(path.exists() for path in made) or bool(self.files("raw"))
 
     @contextmanager
     def connect(self, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -15,7 +15,15 @@ from assets.home import Home
 from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES
-from assets.register.clocks import clocked, due, marks_are_over, orders_are_over, visits_are_over
+from assets.register.clocks import (
+    clocked,
+    due,
+    marks_are_over,
+    orders_are_over,
+    party_ends,
+    visits_are_over,
+)
+from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
 from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
@@ -50,12 +58,12 @@ def _in_whole_files(home: Home, today: date) -> dict[str, int]:
 
 
 def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
-    for table in ("contracts", "orders", "visits", "credit_reports", "credit_marks"):
+    for table in (
+        "identifiers", "contracts", "orders", "visits", "credit_reports", "credit_marks",
+    ):  # fmt: skip
         home.staged(connection, CANONICAL[table])
-    connection.execute(
-        """CREATE TEMP TABLE contract_ends AS SELECT person_key, max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_on END)) AS ends_on,
-        bool_or(ends_on IS NULL AND status = 'active') AS open FROM staged_contracts GROUP BY person_key"""
-    )
+    connection.execute(STATEMENT_MACROS)
+    party_ends(connection, "")
     return sum(
         _count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
         for one in clocked(home.policy, today)

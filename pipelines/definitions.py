@@ -51,6 +51,7 @@ def build_definitions(**resources: object) -> dg.Definitions:
         assets=assets,
         asset_checks=[
             *deliveries.CHECKS,
+            *register.CHECKS,
             *retention.CHECKS,
             *accounts.CHECKS,
             *proof.CHECKS,

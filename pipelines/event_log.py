@@ -17,11 +17,17 @@ import os
 import sqlite3
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+from dagster import DagsterInstance
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    SqlEventLogStorageTable,
+)
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from sqlalchemy import create_engine, event
@@ -42,6 +48,23 @@ def write_faster() -> None:
         sqlite_event_log.create_engine = _engine  # type: ignore[attr-defined, assignment]
         SqliteEventLogStorage.store_event_batch = _store_together  # type: ignore[method-assign, assignment]
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(TOGETHER))
+
+
+def forget_checks_not_run(instance: DagsterInstance, run_id: str) -> None:
+    """Let a run that failed leave no trace of the checks that it did not come to.
+
+    Dagster plans every check as a run begins, and shows those that a failed run never evaluated as
+    failed. Without the plan each shows its last result.
+    """
+    storage = cast(SqlEventLogStorage, instance.event_log_storage)
+    planned = AssetCheckExecutionRecordStatus.PLANNED.value
+    with storage.index_connection() as connection:
+        connection.execute(
+            AssetCheckExecutionsTable.delete().where(
+                AssetCheckExecutionsTable.c.run_id == run_id,
+                AssetCheckExecutionsTable.c.execution_status == planned,
+            )
+        )
 
 
 def _opened(connection: Any, _record: Any) -> None:

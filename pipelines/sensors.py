@@ -13,7 +13,10 @@ from assets.graph.showing import without_values
 from assets.home import Home
 from assets.rights import answering, request_inbox, requests, spoken
 from assets.sources import SOURCES
-from pipelines.days import days_with_work, range_tags, ranges
+from pipelines import attempts
+from pipelines.attempts import Ask
+from pipelines.days import days_with_work, ranges
+from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifier import Failure, notifier
@@ -27,20 +30,31 @@ from pipelines.resources import home_path, report_died
     description="Start a refresh when deliveries have come, instead of waiting for the night. Switch it on if you want that.",
 )
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One run per stretch of days; the same files waiting again, because they were refused, start nothing."""
+    """One run per stretch of days with work; the same files waiting again, because they were refused, start nothing."""
     home = Home(home_path())
-    days = days_with_work(home)
-    requested = []
-    for first, last in ranges(days):
-        waiting = [
-            (item.source, item.day, item.path.name, item.path.lstat().st_mtime_ns)
-            for source in SOURCES
-            for item in deliveries.waiting(home, source.name)
-            if first <= item.day <= last
-        ]
-        run_key = hashlib.sha256(repr(waiting).encode()).hexdigest()[:16]
-        requested.append(dg.RunRequest(run_key=f"{first}/{run_key}", tags=range_tags(first, last)))
-    return dg.SensorResult(run_requests=requested)
+    return attempts.requests(
+        context,
+        [
+            Ask(f"{first}/{_work_between(home, first, last)}", first, last)
+            for first, last in ranges(days_with_work(home))
+        ],
+    )
+
+
+def _work_between(home: Home, first: str, last: str) -> str:
+    """A hash of what is to be done from day to day: the files that wait, and what is to be staged."""
+    waiting = [
+        (item.source, item.day, item.path.name, item.path.lstat().st_mtime_ns)
+        for source in SOURCES
+        for item in deliveries.waiting(home, source.name)
+        if first <= item.day <= last
+    ]
+    unstaged = [
+        entry.delivery_id
+        for entry in deliveries.book(home)
+        if not entry.staged_with and first <= entry.day <= last
+    ]
+    return hashlib.sha256(repr((waiting, unstaged)).encode()).hexdigest()[:16]
 
 
 @dg.sensor(
@@ -78,16 +92,9 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     delivered = sorted(
         {one for done in spoken.apply(home, spoken.waiting(home), now) for one in done.delivered}
     )
-    if not delivered:
-        return dg.SensorResult()
     key = hashlib.sha256(repr(delivered).encode()).hexdigest()[:16]
-    return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(
-                run_key=f"rights/{key}", tags=range_tags(str(now.date()), str(now.date()))
-            )
-        ]
-    )
+    today = str(now.date())
+    return attempts.requests(context, [Ask(f"rights/{key}", today, today)] if delivered else [])
 
 
 @dg.sensor(
@@ -121,7 +128,8 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     description="Tells the notifier (REGISTER_NOTIFIER) of every failed run: job, run and steps, nothing of the data.",
 )
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """Tell the notifier of a failed run."""
+    """Tell the notifier of a failed run, and have the checks that it did not come to not shown as failed."""
+    forget_checks_not_run(context.instance, context.dagster_run.run_id)
     steps = tuple(
         sorted(event.step_key for event in context.get_step_failure_events() if event.step_key)
     )

@@ -19,6 +19,15 @@ CODES = {
 }
 
 
+CONTRADICTIONS = {
+    "code-claimed-twice": "a source gives the registrant an identity code that is another registrant's",
+    "correction-undone": "a corrected identity code is in force again: the later statement counts",
+    "identifier-of-two-codes": "an identifier stands for people with two identity codes: it links nobody",
+    "identifier-of-two-people": "an identifier stands for people who differ: it links nobody",
+    "person-with-two-codes": "a source gives one person two identity codes: the record stays alone",
+}
+
+
 class Membership(TableModel):
     """Which source persons make up which registrant."""
 
@@ -46,7 +55,9 @@ class Registrants(TableModel):
     birth_date: Day = column("birth_date", "as far as known: see birth_date_precision")
     birth_date_precision: Text = column("birth_date", "day, month, year or unknown")
     language: Text = column("language", "wished for, else the mother tongue; ISO 639-1")
-    identity_code: Text = column("identity_code", "the code in force")
+    identity_code: Text = column(
+        "identity_code", "the code in force; nobody else's: where two claim it, one has it"
+    )
     customer_number: Text = column("customer_number", "the lowest, when there are several")
     email: Text = column("contact", "the most trusted that holds")
     phone: Text = column("contact", "the most trusted that holds, E.164")
@@ -359,6 +370,21 @@ class Expired(TableModel):
 
     class Config:
         name = "expired"
+
+
+class Contradictions(TableModel):
+    """Statements about who somebody is that cannot all be true, for a person to look at; no values."""
+
+    kind: Text = column("technical", required=True, isin=list(CONTRADICTIONS))
+    registrant_id: Text = column("registrant_id", required=True)
+    other_registrant_id: Text = column("registrant_id", "whom else it concerns, if anybody")
+    identifier_type: Text = column("technical", "of which kind of identifier", required=True)
+    source: Text = column("technical", "who says so", required=True)
+    record_key: Text = column("technical", required=True)
+    stated_on: Day = column("technical", "the day of the delivery that says so", required=True)
+
+    class Config:
+        name = "contradictions"
 
 
 class IdentityEvents(TableModel):

@@ -42,6 +42,7 @@ NOT_OF_ONE = (
     "visits_per_month",
     "departed",
     "expired",
+    "contradictions",
     "admission",
 )
 # Columns of statements that hold an identifier, and what kind it is; an account on the website is an address or a customer number.

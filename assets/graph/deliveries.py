@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets import deliveries, raw, staged, suppression
 from assets.deliveries import Entry
-from assets.graph.showing import column_schema, counts_table, numbers, without_values
+from assets.graph.showing import column_schema, counts_table, numbers, stops, without_values
 from assets.home import Home
 from assets.isolation import UNEXPECTED
 from assets.sources import SOURCES
@@ -156,11 +156,14 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
             },
         )
         lost = staged.lost_by_key(home, book)
+        wrong = lost + sum(not entry.conserved for entry in book)
         yield dg.AssetCheckResult(
             asset_key=["staged", source.name],
             check_name="conservation",
-            passed=lost == 0 and all(entry.conserved for entry in book),
+            passed=wrong == 0,
+            description=stops("conservation", wrong),
             metadata={
+                "found": wrong,
                 "deliveries": len(book),
                 "lost_by_key": lost,
                 "per_delivery": _per_delivery(book),
@@ -225,8 +228,10 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     )
     @without_values
     def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        found = suppression.found_in_raw(home, source.name)
         return dg.AssetCheckResult(
-            passed=(found := suppression.found_in_raw(home, source.name)) == 0,
+            passed=found == 0,
+            description=stops("nobody_suppressed", found),
             metadata={"found": found},
         )
 

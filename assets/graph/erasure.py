@@ -9,7 +9,7 @@ import dagster as dg
 from assets import erasure, holds
 from assets.backup import renewing
 from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
-from assets.graph.showing import counts_table, without_values
+from assets.graph.showing import counts_table, stops, without_values
 from assets.home import Home
 from assets.proof import certificates
 from assets.proof.certificates import Issued
@@ -183,6 +183,7 @@ def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # 
         asset_key=["erasure", "closed"],
         check_name="proven",
         passed=not closing.unproven,
+        description=stops("proven", len(closing.unproven)),
         metadata=metadata,
     )
     if closing.unproven:

@@ -12,6 +12,7 @@ from assets.graph.showing import (
     column_schema,
     counts_table,
     numbers,
+    stops,
     without_values,
 )
 from assets.home import Home
@@ -103,7 +104,11 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
             asset_key=["built", purpose],
             check_name="fit_to_publish",
             passed=not found,
-            metadata={"rules": counts_table(["rule", "rows"], sorted(found.items()))},
+            description=stops("fit_to_publish", sum(found.values())),
+            metadata={
+                "found": sum(found.values()),
+                "rules": counts_table(["rule", "rows"], sorted(found.items())),
+            },
         )
 
     return build

@@ -2,20 +2,23 @@
 
 import dagster as dg
 
-from assets.graph.showing import counts_table, without_values
+from assets.graph.showing import counts_table, stops, without_values
 from assets.home import Home
 from assets.marts.building import candidate_path
 from assets.proof import identifiers, mart_files
 from assets.proof.findings import Finding
+from assets.register import state
 from schemas.marts import MARTS
 
 
 def _result(findings: list[Finding]) -> dg.AssetCheckResult:
     rows = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
+    found = sum(one.count for one in findings)
     return dg.AssetCheckResult(
         passed=not findings,
+        description=stops("nobody_erased", found or len(findings)),
         metadata={
-            "found": sum(one.count for one in findings),
+            "found": found,
             "where": counts_table(["rule", "where", "count", "request"], rows),
         },
     )
@@ -30,7 +33,10 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
 @without_values
 def nobody_erased_in_register(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
     """Stops the marts when someone erased is back."""
-    return _result(identifiers.found_in_register(home))
+    findings = identifiers.found_in_register(home)
+    if not findings:
+        state.note_passed(home, "nobody_erased")
+    return _result(findings)
 
 
 def _mart_check(purpose: str) -> dg.AssetChecksDefinition:

@@ -7,12 +7,13 @@ import dagster as dg
 
 from assets.graph import who_is_who
 from assets.graph.deliveries import WRITER, Today
-from assets.graph.showing import column_schema, counts_table, numbers, without_values
+from assets.graph.showing import column_schema, counts_table, numbers, stops, without_values
 from assets.home import Home
-from assets.register import building, quality
+from assets.register import building, contradictions, quality, state
 from assets.register.golden import COMES_FROM
 from assets.sources import SOURCES
 from schemas.columns import arrow_schema
+from schemas.register import CONTRADICTIONS
 
 STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
 STAGED_TABLES = {
@@ -87,16 +88,44 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
         if table == "admission":
             metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
-    for name, found in {
+    checked = {
         **quality.check(home),
         "two_identity_codes": int(str(built.links["two_code_clusters"])),
-    }.items():
+    }
+    if not any(checked.values()):
+        state.note_passed(home, "register")
+    for name, found in checked.items():
         yield dg.AssetCheckResult(
             asset_key=["register", "registrants"],
             check_name=name,
             passed=found == 0,
             metadata={"found": found},
+            description=stops(name, found),
         )
 
 
+@dg.asset_check(
+    asset=["register", "registrants"],
+    name="nothing_contradicts",
+    description="no statements about who somebody is contradict each other; those that do are "
+    "decided by rule, and listed by `register review contradictions`",
+)
+@without_values
+def nothing_contradicts(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+    """Warns; counts per kind. People stay apart until somebody has looked."""
+    counts = contradictions.counts(home)
+    total = sum(counts.values())
+    rows = [[kind, count, CONTRADICTIONS[kind]] for kind, count in counts.items() if count]
+    return dg.AssetCheckResult(
+        passed=total == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "found": total,
+            **numbers(counts),
+            "kinds": counts_table(["kind", "statements", "means"], rows),
+        },
+    )
+
+
 ASSETS = [register]
+CHECKS = [nothing_contradicts]

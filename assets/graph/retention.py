@@ -9,14 +9,15 @@ from assets import overdue, retention
 from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import counts_table, numbers, without_values
 from assets.home import Home
-from assets.register import protected
+from assets.register import protected, state
 from schemas.enforceable import without_data
 from schemas.marts import MARTS
 
 
 @dg.asset(
     key=["retention", "sweep"],
-    deps=[["register", "expired"], ["register", "departed"]],
+    # The blocking checks of the register are on its golden rows: behind one that fails nothing goes.
+    deps=[["register", "expired"], ["register", "departed"], ["register", "registrants"]],
     group_name="retention",
     description="Raw, staged and quarantine without what is past its time, by the policy's retention rules.",
     kinds={"parquet"},
@@ -25,7 +26,13 @@ from schemas.marts import MARTS
 )
 @without_values
 def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Remove from the lake what the register has left out."""
+    """Remove from the lake what the register has left out, if the register has passed its checks."""
+    if not state.is_checked(home):
+        raise dg.Failure(
+            "the register that decides what goes has not passed its checks, so nothing was "
+            "removed: run `register refresh`",
+            allow_retries=False,
+        )
     gone = retention.sweep(home, today.date)
     return dg.MaterializeResult(
         metadata={

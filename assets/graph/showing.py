@@ -70,6 +70,16 @@ def numbers(values: Mapping[str, int | float], prefix: str = "") -> dict[str, An
     return {f"{prefix}{name}": value for name, value in values.items()}
 
 
+def stops(check: str, found: int) -> str | None:
+    """What the UI and the command say of a blocking check that found something; None when it passed."""
+    if not found:
+        return None
+    return (
+        f"{found} found; the published marts stay as they are; what to do is in "
+        f"docs/operators-guide.md#{check}"
+    )
+
+
 def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn whatever an asset raises into a `dagster.Failure` that names the kind of error and the lines of our code.
 

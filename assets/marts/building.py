@@ -19,6 +19,7 @@ from assets.home import Home
 from assets.marts import QUERIES, admitted
 from assets.marts.profiles import under_floor
 from assets.quoting import literal
+from assets.register import state
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
@@ -57,6 +58,7 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
             )
         _describe(home, connection, purpose, today)
         connection.execute("DETACH mart")
+    state.note_mart_made(home, purpose)
     return filled
 
 
@@ -151,6 +153,7 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
     os.replace(candidate, published)
     sync(published.parent)
     sync(candidate.parent)
+    state.note_published(home, purpose)
     return rows(home, purpose)
 
 

@@ -11,7 +11,8 @@ from datetime import date
 
 from assets.failing import PlainError
 from assets.home import Home
-from assets.register.building import STATE, TABLES, read_register
+from assets.register.building import TABLES, read_register
+from assets.register.state import STATE
 from schemas.admission import CODES, NOTHING_LETS_IN, channels
 
 

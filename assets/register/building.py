@@ -2,7 +2,7 @@
 
 Built anew each time from what is staged, so that a run on the same deliveries, policy and day gives the same content
 whatever happened before. The tables are written beside the old ones and put in place at the end; the note of what they
-were built from comes last, so a run that was killed is repeated.
+were built from comes last, so a run that was killed is repeated. Whether a build counts, its checks decide (`state`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from assets.register import (
     admission,
     aggregates,
     choices,
+    contradictions,
     expiry,
     facts,
     golden,
@@ -36,12 +37,13 @@ from assets.register import (
     remembered,
     review,
     segregation,
+    state,
     succession,
 )
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
+from schemas.marts import MARTS
 
-STATE = "built.json"
 FORECAST = "forecast.json"
 
 
@@ -93,6 +95,7 @@ _ALL: list[type[TableModel]] = [
     tables.VisitsPerMonth,
     tables.Departed,
     tables.Expired,
+    tables.Contradictions,
     tables.Admission,
 ]
 TABLES = {table_name(model): model for model in _ALL}
@@ -117,6 +120,7 @@ def build(home: Home, today: date) -> Built:
         built.conflicts = {
             attribute: [registrants, between] for attribute, registrants, between in rows
         }
+        built.timed("contradictions", lambda: contradictions.gather(connection))
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.links |= {
@@ -132,13 +136,7 @@ def build(home: Home, today: date) -> Built:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]})
         )
-    with writing(home.lake / "register" / STATE) as unfinished:
-        unfinished.write_text(
-            json.dumps(
-                {"inputs": inputs(home, today), "as_of": str(today), "counts": asdict(built)},
-                sort_keys=True,
-            )
-        )
+    state.note_built(home, inputs=inputs(home, today), as_of=str(today), counts=asdict(built))
     return built
 
 
@@ -182,6 +180,7 @@ def resolve(
     built.timed("source persons", lambda: membership.source_persons(home, connection, today))
     built.timed("people", lambda: membership.people(connection))
     linkage = built.timed("linkage", lambda: membership.prepare(home, connection))
+    contradictions.prepare(connection)
     leaving = True
     while leaving:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
@@ -206,17 +205,14 @@ def inputs(home: Home, today: date) -> str:
 
 
 def up_to_date(home: Home, today: date) -> bool:
-    """Whether the register was built, to the end, from what is staged now, as of `today`."""
-    state = home.lake / "register" / STATE
-    return state.exists() and json.loads(state.read_text())["inputs"] == inputs(home, today)
+    """Whether what is staged now, as of `today`, is built, checked, and published in every mart."""
+    current = state.read(home).get("inputs") == inputs(home, today)
+    return current and state.is_published(home, MARTS)
 
 
 def still_up_to_date(home: Home, today: date) -> None:
     """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
-    state = home.lake / "register" / STATE
-    noted = json.loads(state.read_text())
-    with writing(state) as unfinished:
-        unfinished.write_text(json.dumps({**noted, "inputs": inputs(home, today)}, sort_keys=True))
+    state.change(home, inputs=inputs(home, today))
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
@@ -232,6 +228,7 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
         _put(home, connection, built, kept, f"SELECT * FROM {table_name(kept)}")
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
+    _put(home, connection, built, tables.Contradictions, "SELECT * FROM contradictions")
     expiry.keep_cookies(home, connection)
     informing.forget_who_left(home, connection)
     protected.note(home, connection)

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import duckdb
+
 from schemas import law
 from schemas.policy import Period, Policy
 from schemas.values import LAST_DAY
@@ -137,8 +139,8 @@ def marks_are_over(policy: Policy, today: date) -> str:
 
 
 def contracts_are_over(policy: Policy, today: date) -> str:
-    """The condition on contracts joined with the end of their party's last one."""
-    return f"NOT open AND contract_ends.ends_on <= {over(policy, 'customers', today)}"
+    """The condition on contracts joined with the end of their party's last one: `_BOUND`."""
+    return f"NOT open AND party_ends.ends_on <= {over(policy, 'customers', today)}"
 
 
 def cookies_are_over(policy: Policy, today: date) -> str:
@@ -146,7 +148,41 @@ def cookies_are_over(policy: Policy, today: date) -> str:
     return f"{local_day(policy, 'started_at')} <= {over(policy, 'cookies', today)}"
 
 
-_BOUND = "staged_contracts JOIN contract_ends USING (person_key)"
+CONTRACT_ENDS = "max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_on END)) AS ends_on"
+"""SQL: the last end of a group of contracts."""
+
+
+def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
+    """Make `contract_parties(delivery_id, record_no, contract_number, party)`, `party_ends(party, ends_on, open)`.
+
+    The party of a contract is the customer's account: the key of the contact or customer number
+    that the record names, whichever person of the household it is with.
+
+    Args:
+        connection: Has the views `staged_contracts` and `staged_identifiers`.
+        current: A clause that restricts `staged_contracts AS one` to the versions that count.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE contract_parties AS
+        WITH named AS (
+            SELECT delivery_id, record_no, person_key(type, value) AS party, position
+            FROM staged_identifiers SEMI JOIN staged_contracts USING (delivery_id, record_no)
+            WHERE type IN ('contact_id', 'customer_number'))
+        SELECT delivery_id, record_no, contract_number,
+            coalesce(arg_min(named.party, named.position), any_value(one.person_key)) AS party
+        FROM staged_contracts AS one LEFT JOIN named USING (delivery_id, record_no) GROUP BY ALL"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE party_ends AS
+        SELECT party, {CONTRACT_ENDS},
+            bool_or(ends_on IS NULL AND status = 'active') AS open
+        FROM staged_contracts AS one JOIN contract_parties USING (delivery_id, record_no) {current}
+        GROUP BY party"""
+    )
+
+
+_BOUND = """staged_contracts JOIN contract_parties USING (delivery_id, record_no, contract_number)
+    JOIN party_ends USING (party)"""
 _FIRST_SEEN = "(SELECT visitor_id, min(started_at) AS started_at FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"
 _A_REPORT, _A_MARK = (
     "delivery_id || '/' || record_no",
@@ -187,7 +223,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "customers",
             _BOUND,
             "contract_number",
-            "contract_ends.ends_on",
+            "party_ends.ends_on",
             contracts_are_over(policy, today),
             f"{_BOUND} WHERE NOT open",
         ),

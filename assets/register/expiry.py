@@ -14,7 +14,15 @@ import duckdb
 from assets.home import Home, copy_parquet
 from assets.quoting import parquet
 from assets.register import segregation
-from assets.register.clocks import clocked, code, due, orders_are_over, visits_are_over
+from assets.register.clocks import (
+    CONTRACT_ENDS,
+    clocked,
+    code,
+    due,
+    orders_are_over,
+    party_ends,
+    visits_are_over,
+)
 from schemas.policy import Policy
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
@@ -54,12 +62,8 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
     data by expiry, cookies by when they were first seen. `left_out(person_key, by_cookie)` are source persons of whom nothing
     counts: for now those known by an expired cookie; `contract_ends(person_key, ends_on)` remembers ends for the clocks.
     """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE contract_ends AS
-        SELECT person_key, max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_on END)) AS ends_on,
-            bool_or(ends_on IS NULL AND status = 'active') AS open
-        FROM staged_contracts AS one SEMI JOIN current_records USING (delivery_id, record_no) GROUP BY person_key"""
-    )
+    current = "SEMI JOIN current_records USING (delivery_id, record_no)"
+    party_ends(connection, current)
     kinds = [
         f"SELECT DISTINCT {one.rule} AS rule, '{one.what}' AS what, {one.key} AS key FROM {one.rows} WHERE {one.over}"
         for one in clocked(policy, today)
@@ -68,6 +72,18 @@ def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         WHERE type = 'visitor_id' AND {HASHED_COOKIE.format("value")} IN (SELECT token FROM old_cookies)"""
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE expired AS SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, remembered])})"
+    )
+    # What is over was of the account; what is not also binds the person whom it names.
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE contract_ends AS
+        SELECT person_key, max(ends_on) AS ends_on FROM (
+            SELECT party AS person_key, ends_on FROM party_ends
+            UNION ALL
+            SELECT coalesce(renamed.now, one.person_key), {CONTRACT_ENDS}
+            FROM staged_contracts AS one LEFT JOIN renamed USING (person_key) {current}
+            WHERE contract_number NOT IN (SELECT key FROM expired WHERE what = 'contract')
+            GROUP BY ALL)
+        WHERE person_key IS NOT NULL GROUP BY person_key"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE current_records AS

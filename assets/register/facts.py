@@ -3,7 +3,7 @@
 The fold is a pure function of what is staged, so the order in which deliveries arrive cannot matter:
 
 1. Of the versions of a record (a contact in each day's export) only the latest counts.
-2. A corrected identity code stands for its person under the code that holds now.
+2. A corrected identity code stands for its person under the code that holds now (`corrected_codes`).
 3. Statements are ordered by when the source made them. Basic data without a time of its own counts as made just before
    the first change that was delivered on the same day or later.
 4. A change that is in quarantine holds back the same person's later changes, until basic data or the mended change
@@ -23,7 +23,7 @@ import duckdb
 
 from assets import deliveries
 from assets.home import Home
-from assets.register import clocks, expiry, protected, segregation
+from assets.register import clocks, corrected_codes, expiry, protected, segregation
 from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import TableModel
@@ -46,10 +46,10 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
         home.staged(connection, model)
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     _current_records(connection)
+    corrected_codes.follow(connection, home.policy)
     expiry.remember_cookies(home, connection)
     expiry.leave_out_rows(connection, home.policy, today)
     segregation.remember(home, connection, today)
-    _corrected_codes(connection)
     _base_times(connection)
     _held_back(connection)
     for table in CANONICAL:
@@ -60,10 +60,32 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     fold(connection, "names", NAME, today)
     fold(connection, "addresses", LOCATION, today)
     fold(connection, "contact_points", CONTACT_POINT, today)
+    _known_as(connection)
+
+
+def _known_as(connection: duckdb.DuckDBPyConnection) -> None:
+    """`known_as(person_key, type, told, value)`: identifiers, identity codes as those in force.
+
+    A code that only a correction gave which does not count any more is not the person's: the
+    population register speaks of each person under one code. Of the codes alone
+    `code_claims(person_key, code, own, said, source, record_key)` has the latest statement, and
+    whether the population register itself has said so.
+    """
+    counted = f"""FROM said_identifiers
+        LEFT JOIN corrected ON type = 'identity_code' AND value = corrected.code
+        WHERE (source <> '{protected.TELLS_OF_IT}' OR type <> 'identity_code' OR person_key IS NULL
+            OR person_key = person_key('identity_code', coalesce(corrected.active, value)))"""
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE known_as AS
+        f"""CREATE OR REPLACE TEMP TABLE known_as AS
         SELECT DISTINCT person_key, type, value AS told, coalesce(corrected.active, value) AS value
-        FROM said_identifiers LEFT JOIN corrected ON type = 'identity_code' AND value = corrected.code"""
+        {counted}"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE code_claims AS
+        SELECT person_key, coalesce(corrected.active, value) AS code,
+            bool_or(source = '{protected.TELLS_OF_IT}') AS own, max(said) AS said,
+            arg_max(source, said) AS source, arg_max(record_key, said) AS record_key
+        {counted} AND type = 'identity_code' AND person_key IS NOT NULL GROUP BY ALL"""
     )
 
 
@@ -90,27 +112,6 @@ def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT delivery_id, record_no FROM staged_visits JOIN book USING (delivery_id)
         QUALIFY row_number() OVER (PARTITION BY record_key
             ORDER BY duration_s DESC NULLS LAST, day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1"""
-    )
-
-
-def _corrected_codes(connection: duckdb.DuckDBPyConnection) -> None:
-    """`corrected(code, active)`: the code that now stands for each corrected identity code, through chains."""
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE corrected AS
-        WITH RECURSIVE step AS (
-            SELECT value AS code, arg_max(replaced_by, (stated_at, day, delivery_id, record_no, position)) AS next
-            FROM staged_identifiers SEMI JOIN current_records USING (delivery_id, record_no)
-            WHERE type = 'identity_code' AND replaced_by IS NOT NULL GROUP BY value),
-        chain AS (
-            SELECT code, next AS active, 1 AS length FROM step
-            UNION ALL
-            SELECT chain.code, step.next, length + 1 FROM chain JOIN step ON chain.active = step.code
-            WHERE step.next <> chain.code AND length < 20)
-        SELECT code, arg_max(active, length) AS active FROM chain GROUP BY code"""
-    )
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE renamed AS
-        SELECT person_key('identity_code', code) AS person_key, person_key('identity_code', active) AS now FROM corrected"""
     )
 
 

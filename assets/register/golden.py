@@ -188,6 +188,7 @@ def whole(connection: duckdb.DuckDBPyConnection) -> None:
 
     Reads what `facts.gather`, `membership.resolve` and `relationships.contracts` made.
     """
+    _codes(connection)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE whole AS
         WITH state AS (
@@ -199,8 +200,7 @@ def whole(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT registrant_id, bool_or(deceased) AS deceased, min(death_date) AS death_date
             FROM persons_held JOIN membership USING (person_key) WHERE deceased GROUP BY registrant_id),
         numbers AS (
-            SELECT registrant_id, min(value) FILTER (type = 'identity_code') AS identity_code,
-                min(value) FILTER (type = 'customer_number') AS customer_number
+            SELECT registrant_id, min(value) FILTER (type = 'customer_number') AS customer_number
             FROM known_as JOIN membership USING (person_key) GROUP BY registrant_id),
         bound AS (
             SELECT registrant_id, max(ends_on) AS last_end, bool_or(ends_on IS NULL AND status = 'active') AS open
@@ -208,9 +208,29 @@ def whole(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT state.*, coalesce(deceased, false) AS deceased, death_date, identity_code, customer_number,
             bound.registrant_id IS NOT NULL AS has_contract, coalesce(open, false) AS has_open_contract,
             CASE WHEN NOT open THEN last_end END AS relationship_ends_on
-        FROM state LEFT JOIN death USING (registrant_id) LEFT JOIN numbers USING (registrant_id) LEFT JOIN bound USING (registrant_id)"""
+        FROM state LEFT JOIN death USING (registrant_id) LEFT JOIN numbers USING (registrant_id)
+            LEFT JOIN registrant_codes USING (registrant_id) LEFT JOIN bound USING (registrant_id)"""
     )
     _known_by(connection)
+
+
+def _codes(connection: duckdb.DuckDBPyConnection) -> None:
+    """`registrant_codes(registrant_id, identity_code)`: one code of a registrant, one registrant of a code.
+
+    Where several claim one, who has the population register's own statement keeps it, else the
+    latest statement decides. The others have no code; `contradictions` flags them.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE registrant_codes AS
+        WITH claims AS (
+            SELECT registrant_id, code, bool_or(own) AS own, max(said) AS said
+            FROM code_claims JOIN membership USING (person_key) GROUP BY ALL),
+        preferred AS (
+            SELECT * FROM claims QUALIFY row_number() OVER (
+                PARTITION BY registrant_id ORDER BY own DESC, said DESC, code) = 1)
+        SELECT registrant_id, code AS identity_code FROM preferred QUALIFY row_number() OVER (
+            PARTITION BY code ORDER BY own DESC, said DESC, registrant_id) = 1"""
+    )
 
 
 def _histories(connection: duckdb.DuckDBPyConnection) -> None:

@@ -18,8 +18,19 @@ from assets.register import remembered
 from assets.register.linkage import Linkage
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
-FIRST_SEEN = "concat_ws('/', one.day, period_last, lpad(sequence::VARCHAR, 12, '0'), one.delivery_id, lpad(record_no::VARCHAR, 12, '0'))"
+FIRST_SEEN = "concat_ws('/', one.day, period_last, lpad(sequence::VARCHAR, 12, '0'), one.delivery_id, lpad(one.record_no::VARCHAR, 12, '0'))"
 """SQL: what tells which record was first: day, end of the delivery's period, its number, itself, and the record's place."""
+
+# Canonical table -> the day of an active contact that its rows tell of.
+_SPOKEN = {
+    "persons": "last_contact_on",
+    "identifiers": "NULL::DATE",
+    "contracts": "NULL::DATE",
+    "orders": "ordered_at::DATE",
+    "visits": "started_at::DATE",
+    "credit_reports": "NULL::DATE",
+    "marketing_choices": "CASE WHEN choice = 'granted' THEN stated_at::DATE END",
+}
 
 
 def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -27,19 +38,12 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
 
     Merged with what the last run remembered, so that neither is lost when old records go. What was first counts even if a later
     version of the record has taken its place: whoever took in one day after the other has seen it. The end of a contract
-    counts as a contact.
+    counts as a contact. A contract is the first record of one person only, of the account; of another party that it names
+    its place is one step later, and counts while the contract does.
     """
     spoken = " UNION ALL ".join(
         f"SELECT person_key, {contact} AS contact_on FROM said_{table} WHERE person_key IS NOT NULL"
-        for table, contact in (
-            ("persons", "last_contact_on"),
-            ("identifiers", "NULL::DATE"),
-            ("contracts", "NULL::DATE"),
-            ("orders", "ordered_at::DATE"),
-            ("visits", "started_at::DATE"),
-            ("credit_reports", "NULL::DATE"),
-            ("marketing_choices", "CASE WHEN choice = 'granted' THEN stated_at::DATE END"),
-        )
+        for table, contact in _SPOKEN.items()
     )
     remembered = home.register("membership")
     earlier = (
@@ -52,18 +56,41 @@ def source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE source_persons AS
         WITH spoken AS (SELECT person_key, max(contact_on) AS last_contact_on FROM ({spoken}) GROUP BY person_key),
-        first AS (
-            SELECT coalesce(renamed.now, one.person_key) AS person_key, min({FIRST_SEEN}) AS first_seen
-            FROM staged_identifiers AS one JOIN book ON book.delivery_id = one.delivery_id LEFT JOIN renamed ON renamed.person_key = one.person_key
-            GROUP BY ALL),
+        placed AS (
+            SELECT coalesce(renamed.now, one.person_key) AS person_key, {FIRST_SEEN}
+                || CASE WHEN party <> one.person_key THEN '/' || one.person_key ELSE '' END AS first_seen
+            FROM staged_identifiers AS one JOIN book ON book.delivery_id = one.delivery_id
+            LEFT JOIN renamed ON renamed.person_key = one.person_key
+            LEFT JOIN contract_parties AS contract ON contract.delivery_id = one.delivery_id
+                AND contract.record_no = one.record_no
+            WHERE NOT coalesce(party <> one.person_key AND contract_number IN (
+                SELECT key FROM expired WHERE what = 'contract'), false)),
+        first AS (SELECT person_key, min(first_seen) AS first_seen FROM placed GROUP BY person_key),
         now AS (SELECT * FROM spoken LEFT JOIN first USING (person_key)),
-        ended AS (
-            SELECT coalesce(renamed.now, contract_ends.person_key) AS person_key, max(ends_on) AS ends_on
-            FROM contract_ends LEFT JOIN renamed USING (person_key) GROUP BY ALL)
+        ended AS (SELECT person_key, ends_on FROM contract_ends)
         SELECT person_key, least(now.first_seen, earlier.first_seen) AS first_seen,
             greatest(now.last_contact_on, earlier.last_contact_on,
                 CASE WHEN ended.ends_on IS NOT NULL THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
         FROM now LEFT JOIN ended USING (person_key) LEFT JOIN ({earlier}) AS earlier USING (person_key)"""
+    )
+    _first_statements(connection)
+
+
+def _first_statements(connection: duckdb.DuckDBPyConnection) -> None:
+    """Of a source person of whom no identifier passed its rules, the first statement is the first record."""
+    without = "SELECT person_key FROM source_persons WHERE first_seen IS NULL"
+    if not connection.execute(f"{without} LIMIT 1").fetchone():
+        return
+    seen = FIRST_SEEN.replace("one.", "said.")
+    spoken = " UNION ALL ".join(
+        f"SELECT person_key, said FROM said_{table} WHERE person_key IN ({without})"
+        for table in _SPOKEN
+    )
+    connection.execute(
+        f"""UPDATE source_persons SET first_seen = first.seen FROM (
+            SELECT person_key, min({seen}) || '/' || person_key AS seen
+            FROM (SELECT person_key, unnest(said) FROM ({spoken})) AS said GROUP BY person_key) AS first
+        WHERE source_persons.person_key = first.person_key AND first_seen IS NULL"""
     )
 
 

@@ -158,13 +158,28 @@ _OPT_OUTS = f"""
 
 
 def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
-    """The table `agreements`: the record's fields as text, and whom it belongs to."""
+    """The table `agreements`: the record's fields as text, and whom it belongs to.
+
+    A valid identity code names the party: one account (contact or customer number) may stand for
+    two people of a household. Without one the account does.
+    """
     shape = json.dumps(dict.fromkeys(fields, "VARCHAR"))
     columns = ", ".join(f'filled(row."{name}") AS "{name}"' for name in fields)
+    code = (
+        "identity_code_canonical(identity_code)" if "identity_code" in fields else "NULL::VARCHAR"
+    )
     return (
         f"""CREATE OR REPLACE TEMP TABLE agreements AS
-        SELECT *, coalesce(person_key('contact_id', contact_id), person_key('customer_number', customer_number)) AS person_key
-        FROM (SELECT record_no, record_key, delivered_at, {columns} FROM (SELECT *, from_json(payload, '{shape}') AS row FROM records))""",
+        SELECT *, coalesce(
+                CASE WHEN identity_code_valid({code}) THEN person_key('identity_code', {code}) END,
+                account) AS person_key
+        FROM (
+            SELECT *, coalesce(
+                person_key('contact_id', contact_id),
+                person_key('customer_number', customer_number)) AS account
+            FROM (
+                SELECT record_no, record_key, delivered_at, {columns}
+                FROM (SELECT *, from_json(payload, '{shape}') AS row FROM records)))""",
     )
 
 
@@ -200,15 +215,20 @@ _ORDERS = """
 
 
 def _party(number: str) -> str:
-    """Identifiers that a contract or order states of one party."""
+    """Identifiers that a contract or order states of one party, and of the account it is with."""
     named = [("contact_id", "contact_id"), ("customer_number", "customer_number")]
     if number == "contract_number":
         named.append(("identity_code", "identity_code_canonical(identity_code)"))
-    return " UNION ALL ".join(
+    stated = [
         f"""SELECT record_no, record_key, person_key, delivered_at AS stated_at, {place} AS position, '{type_}' AS type, {value} AS value,
         NULL::VARCHAR AS replaced_by FROM agreements WHERE {value} IS NOT NULL"""
         for place, (type_, value) in enumerate(named, 1)
-    )
+    ]
+    account = f"""SELECT record_no, record_key, account, delivered_at, {len(named) + 1},
+        CASE WHEN contact_id IS NULL THEN 'customer_number' ELSE 'contact_id' END,
+        coalesce(contact_id, customer_number), NULL
+        FROM agreements WHERE account <> person_key"""
+    return " UNION ALL ".join([*stated, account])
 
 
 _MORE = "identifier('contact_id', filled(payload ->> '$.contact_id')), identifier('customer_number', filled(payload ->> '$.customer_number'))"

@@ -269,20 +269,28 @@ _NAMES = f"""
 
 _IDENTIFIERS = """
     WITH corrected AS (
-        SELECT record_no, record_key, position, person_key, stated_at, code, voimassaolo,
+        SELECT record_no, record_key, position, person_key, stated_at, code, op, voimassaolo,
             identity_code_canonical(filled(muutettuHenkilotunnus)) AS changed,
             identity_code_canonical(filled(aktiivinenHenkilotunnus)) AS active,
             list_transform(coalesce(edellisetHenkilotunnukset, []), lambda former: identity_code_canonical(former)) AS formers
-        FROM statements WHERE part_name = 'HENKILOTUNNUS_KORJAUS' AND op = 'state'),
+        FROM statements WHERE part_name = 'HENKILOTUNNUS_KORJAUS' AND op IN ('state', 'retract', 'reset')),
     named AS (
         SELECT record_no, record_key, position, person_key, stated_at, changed AS value,
             CASE WHEN voimassaolo = 'PASSIIVI' THEN coalesce(active, nullif(code, changed)) END AS replaced_by
-        FROM corrected
+        FROM corrected WHERE op = 'state'
         UNION ALL
-        SELECT record_no, record_key, position, person_key, stated_at, active, NULL FROM corrected
+        SELECT record_no, record_key, position, person_key, stated_at, active, NULL FROM corrected WHERE op = 'state'
         UNION ALL
         SELECT record_no, record_key, position, person_key, stated_at, unnest(formers),
-            CASE WHEN voimassaolo = 'PASSIIVI' THEN coalesce(active, code) ELSE coalesce(active, changed) END FROM corrected
+            CASE WHEN voimassaolo = 'PASSIIVI' THEN coalesce(active, code) ELSE coalesce(active, changed) END
+        FROM corrected WHERE op = 'state'
+        UNION ALL
+        -- A correction that is taken back: the code that it replaced is not replaced by it any more.
+        SELECT record_no, record_key, position, person_key, stated_at, changed, NULL
+        FROM corrected WHERE op <> 'state' AND voimassaolo = 'PASSIIVI'
+        UNION ALL
+        SELECT record_no, record_key, position, person_key, stated_at, unnest(formers), NULL
+        FROM corrected WHERE op <> 'state'
         UNION ALL
         SELECT record_no, record_key, 0, person_key, stated_at, code, NULL FROM messages)
     SELECT record_no, record_key, position, person_key, stated_at, 'identity_code' AS type, value,

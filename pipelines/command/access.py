@@ -14,8 +14,9 @@ from assets.home import Home
 from assets.rights import finding, requests
 from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 from schemas.policy import load_policy
 
 OUT = click.Path(dir_okay=False, path_type=Path)
@@ -32,7 +33,7 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     """Write everything that the register holds about the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
-    home = Home(home_path())
+    home = existing_home()
     with writer(home):
         request = asked(home, request_id, "access")
         released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
@@ -57,7 +58,7 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def portability(request_id: str, out: Path, machine: bool) -> None:
     """Write what the registrant of REQUEST_ID provided, processed on consent or contract (GDPR 20)."""
-    home = Home(home_path())
+    home = existing_home()
     with writer(home):
         request = asked(home, request_id, "portability")
         done = package.portability(

@@ -10,6 +10,7 @@ import click
 from assets.backup import generations, rotation
 from assets.home import Home
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.resources import home_path, writer
 
@@ -50,7 +51,7 @@ def backup(
     """
     if only_list + only_rotate + bool(generation) + bool(number) > 1:
         raise click.UsageError("--list, --rotate, --destroy and --keep do not go together")
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     made, destroyed = None, []
     try:

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from assets.home import Home
 from assets.rights import request_inbox, requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.request import shown
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.days import range_tags
-from pipelines.resources import home_path, report_died, writer
+from pipelines.resources import report_died, writer
 
 
 @click.command()
@@ -27,7 +27,7 @@ from pipelines.resources import home_path, report_died, writer
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -> None:
     """Run the erasure backfill for the named requests, or all pending ones, through Dagster."""
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
     request_inbox.take_in(home, datetime.now(home.policy.zone))

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import click
 
-from assets.home import Home
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 
 
 @click.command()
@@ -24,7 +24,7 @@ from pipelines.resources import home_path, writer
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
     from pipelines.command.refresh import dagster

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import click
 
-from assets.home import Home
 from assets.marts import exporting
 from assets.marts import why as reasons
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path
 from schemas.marts import MARTS
 
 
@@ -23,7 +22,7 @@ from schemas.marts import MARTS
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def why(registrant_id: str, mart: str, machine: bool) -> None:
     """Say which rules let a registrant into a mart, per channel, and which keep them out; by the last built register."""
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     try:
         found = reasons.why(home, registrant_id, mart)
@@ -70,7 +69,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def export(mart: str, recipient: str, out: Path, machine: bool) -> None:
     """Write a mart's audiences for RECIPIENT, a processor that policy.yaml names; refused where no transfer mechanism holds today."""
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     try:
         rows = exporting.export(

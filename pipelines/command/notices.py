@@ -14,7 +14,7 @@ from assets.home import Home
 from assets.recipients import notices
 from assets.recipients.notices import NoticeError
 from pipelines.command.main import CommandError
-from pipelines.command.request import opened_home
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 
 
@@ -32,7 +32,7 @@ def _now(home: Home) -> datetime:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def list_notices(only_open: bool, machine: bool) -> None:
     """All notices that went out; those past their day are written again first."""
-    home = opened_home()
+    home = existing_home()
     notices.retry(home, _now(home))
     found = [one for one in notices.every(home) if not only_open or one.state != "acknowledged"]
     if machine:
@@ -67,7 +67,7 @@ def list_notices(only_open: bool, machine: bool) -> None:
 def open_notice(notice_id: str, out: Path | None) -> None:
     """The notice in clear, to hand over to the recipient: the keys of the rows that they have, and what is asked of them."""
     try:
-        said = json.dumps(notices.opened(opened_home(), notice_id), indent=1, sort_keys=True)
+        said = json.dumps(notices.opened(existing_home(), notice_id), indent=1, sort_keys=True)
     except NoticeError as error:
         raise CommandError(str(error)) from None
     if out:
@@ -81,7 +81,7 @@ def open_notice(notice_id: str, out: Path | None) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
     """Note that the recipient has acknowledged, and destroy what the notice said."""
-    home = opened_home()
+    home = existing_home()
     try:
         done = [notices.acknowledge(home, notice_id, _now(home)) for notice_id in notice_ids]
     except NoticeError as error:

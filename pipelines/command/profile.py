@@ -6,10 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from assets.home import Home
 from assets.marts import explained
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path
 
 
 @click.command()
@@ -17,7 +16,7 @@ from pipelines.resources import home_path
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def profile(registrant_id: str, machine: bool) -> None:
     """Print the profile values of REGISTRANT_ID that are in use, each with its rule, what the rule looked at, and the day."""
-    found = explained.profile(Home(home_path()), registrant_id)
+    found = explained.profile(existing_home(), registrant_id)
     if machine:
         as_json(
             {

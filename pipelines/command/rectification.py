@@ -6,13 +6,12 @@ from datetime import datetime
 
 import click
 
-from assets.home import Home
 from assets.recipients import notices
 from assets.rights import finding, rectification, requests
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from pipelines.resources import home_path
 from schemas.staged import RECTIFIABLE
 
 
@@ -36,7 +35,7 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     from pipelines.command.refresh import run_refresh
 
     values = _values(changes)
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     request = asked(home, request_id, "rectification")
     now = datetime.now(home.policy.zone)

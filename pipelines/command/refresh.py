@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from assets import deliveries
 from assets.home import Home
 from assets.marts.building import mart_path, rows
 from assets.register import remembered
-from assets.register.building import STATE, up_to_date
+from assets.register.building import up_to_date
+from assets.register.state import STATE
 from assets.sources import SOURCES
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
@@ -52,7 +54,7 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 @click.command()
 @click.option(
     "--registrants",
-    type=int,
+    type=click.IntRange(1, 10_000_000),
     default=2_000,
     show_default=True,
     help="How many people to invent when there is no data yet.",
@@ -137,16 +139,66 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
         },
     )
     if not result.success:
-        failed = [event for event in result.all_events if event.is_step_failure]
-        told = failed[0].step_failure_data.user_failure_data if failed else None
-        why = (
-            told.description
-            if told
-            else "it did not get to its end; another run may hold the data root, or a blocking check did not pass"
+        from pipelines.event_log import forget_checks_not_run
+
+        forget_checks_not_run(instance, result.run_id)
+        reasons = failures(result.all_events)
+        raise CommandError(f"{job.name} failed: {'; '.join(reasons)} (run {result.run_id[:8]})")
+
+
+def failures(events: Iterable[Any]) -> list[str]:
+    """Why a run failed: each blocking check that did not pass, and each step that raised an error, by name.
+
+    Args:
+        events: Dagster's events of the run.
+    """
+    every = list(events)
+    errors = {
+        event.step_key: event.step_failure_data.user_failure_data
+        for event in every
+        if event.is_step_failure
+    }
+    checks = {
+        (event.step_key, found.check_name): found
+        for event in every
+        if event.event_type_value == "ASSET_CHECK_EVALUATION"
+        and (found := event.asset_check_evaluation_data).blocking
+        and not found.passed
+    }
+    said = [
+        f"check {name} on {found.asset_key.to_user_string()}: {found.description}"
+        for (step, name), found in checks.items()
+        if not errors.get(step)
+    ]
+    stopped = {step for step, _ in checks}
+    said += [
+        f"{step}: {error.description if error else _kind(every, step)}"
+        for step, error in errors.items()
+        if error or step not in stopped
+    ]
+    return said or [_kind(every, None)]
+
+
+def _kind(events: list[Any], step: str | None) -> str:
+    """The kind of error with which a step, or the run outside its steps, has ended."""
+    errors = [
+        data.error
+        for event in events
+        if event.step_key == step
+        and (
+            data := event.step_failure_data
+            if event.is_step_failure
+            else event.job_failure_data
+            if event.is_job_failure
+            else None
         )
-        raise CommandError(
-            f"{job.name} failed in {failed[0].step_key if failed else 'a check'}: {why} (run {result.run_id[:8]})"
-        )
+    ]
+    kinds = [one.cls_name for one in errors if one and one.cls_name]
+    return (
+        f"{kinds[0]}; its message is withheld because it may quote data"
+        if kinds
+        else "the run was ended from outside; start it again"
+    )
 
 
 def summary(home: Home) -> dict[str, Any]:

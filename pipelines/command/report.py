@@ -11,12 +11,12 @@ from typing import TextIO, get_args
 import click
 
 from assets import informing
-from assets.home import Home
 from assets.reports import conflicts, fides, pages, processing, traceability
 from pipelines.command.documents import give
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
@@ -109,7 +109,7 @@ def report_traceability(tests: Path, out: Path | None) -> None:
 @AS_OF
 def report_informing(machine: bool, as_of: datetime | None) -> None:
     """Who must be told that we have their data from others, and by when (GDPR Art. 14); ids only."""
-    home, today = Home(home_path()), _today(as_of)
+    home, today = existing_home(), _today(as_of)
     home.create()
     found, counts = informing.due(home, today), informing.counts(home, today)
     if machine:
@@ -152,7 +152,7 @@ def inform(
     wanted = [*registrant_ids, *(line for line in lines if line)]
     if not wanted:
         raise click.UsageError("give registrant ids, or --list FILE")
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     try:
         with writer(home):

@@ -13,6 +13,7 @@ from assets.home import Home
 from assets.rights import finding, request_inbox, requests, spoken
 from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
@@ -211,7 +212,7 @@ for _right in RIGHTS:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def list_requests(only_open: bool, machine: bool) -> None:
     """All requests, oldest first, without what identifies the registrant."""
-    home = Home(home_path())
+    home = existing_home()
     found = [
         shown(home, one)
         for one in requests.every(home, opened=False)
@@ -239,7 +240,7 @@ def list_requests(only_open: bool, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def show_request(request_id: str, private: bool, machine: bool) -> None:
     """One request with its history, without what identifies the registrant; of an unclear one, which registrants it may mean."""
-    home = Home(home_path())
+    home = existing_home()
     try:
         found = requests.load(home, request_id)
     except RequestError as error:
@@ -305,7 +306,7 @@ def shown(home: Home, one: Request) -> dict[str, object]:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> None:
     """Take in the request files of requests/inbox, and list those that were set aside."""
-    home = opened_home()
+    home = existing_home()
     now = datetime.now(home.policy.zone)
     try:
         if refused_id:

@@ -17,7 +17,8 @@ from assets.rights.preview import preview
 from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
-from pipelines.command.request import carry_out, opened_home, request, shown, today_of
+from pipelines.command.request import carry_out, request, shown, today_of
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
@@ -46,7 +47,7 @@ def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
 @MACHINE
 def find(request_ids: tuple[str, ...], machine: bool) -> None:
     """Find whom the named requests mean, or all that are open; in one pass. What is not certain is listed for a decision."""
-    home = opened_home()
+    home = existing_home()
     with _told():
         asked = list(request_ids) or [
             one.request_id
@@ -85,7 +86,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
 @MACHINE
 def show_preview(request_id: str, machine: bool) -> None:
     """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders, of whom there must be none. Changes nothing."""
-    home = opened_home()
+    home = existing_home()
     with _told():
         found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
         if found.state == "unclear":
@@ -142,7 +143,7 @@ def verify(
     request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool
 ) -> None:
     """Record how the identity of whoever asks was verified, or verify it by a one-time code to a contact on file."""
-    home = opened_home()
+    home = existing_home()
     now = datetime.now(home.policy.zone)
     if sum((bool(means), send, bool(code))) != 1:
         if not sys.stdin.isatty() or means or send or code:
@@ -178,7 +179,7 @@ def verify(
 @MACHINE
 def extend(request_id: str, reason: str | None, machine: bool) -> None:
     """Extend the time to answer by two months, and write the notice to the registrant; only within the first month (GDPR 12(3))."""
-    home = opened_home()
+    home = existing_home()
     if reason is None:
         if not sys.stdin.isatty():
             raise click.UsageError(
@@ -225,7 +226,7 @@ def decide(
     machine: bool,
 ) -> None:
     """Decide whom a request means, what is done with each category or with what is withheld, or that an objection stands."""
-    home = opened_home()
+    home = existing_home()
     now = datetime.now(home.policy.zone)
     if not (registrant or categories or items or uphold):
         if not sys.stdin.isatty():
@@ -279,7 +280,7 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     With --private as it would be handed out: the identifiers and full names of others that are recognised are redacted; look for what is not.
     `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
     """
-    home = opened_home()
+    home = existing_home()
     with _told():
         found = _withheld(home, request_id)
         decided = requests.load(home, request_id).withheld
@@ -328,7 +329,7 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
 @MACHINE
 def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension."""
-    home = opened_home()
+    home = existing_home()
     now = datetime.now(home.policy.zone)
     if ground is None:
         if not sys.stdin.isatty():
@@ -360,7 +361,7 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
 @MACHINE
 def lift(request_id: str, announce: bool, machine: bool) -> None:
     """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""
-    home = opened_home()
+    home = existing_home()
     now = datetime.now(home.policy.zone)
     with _told():
         if announce:
@@ -384,7 +385,7 @@ def _refresh(home: Home, now: datetime) -> None:
 @MACHINE
 def close(request_id: str, machine: bool) -> None:
     """Close a request that has been answered, and destroy what identified the registrant; erasures close when they are proven."""
-    home = opened_home()
+    home = existing_home()
     with _told():
         answering.close(home, request_id, datetime.now(home.policy.zone))
     _show(home, request_id, machine, "closed")

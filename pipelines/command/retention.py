@@ -10,8 +10,9 @@ import click
 from assets import forecast, retention
 from assets.home import Home
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 from schemas.enforceable import without_data
 from schemas.policy import Policy, load_policy
 from schemas.supposing import SupposedError, supposing
@@ -47,7 +48,7 @@ def command(
             "--as-of is needed: what is past its time on that day is removed for good"
         )
     policy = _supposed(load_policy(), supposed)
-    home = Home(home_path(), policy)
+    home = existing_home(policy)
     today = as_of.date() if as_of else datetime.now(policy.zone).date()
     if ahead:
         _foretell(home, today, machine=machine)

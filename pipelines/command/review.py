@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, astuple
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -10,12 +11,17 @@ import click
 
 from assets.durable import writing
 from assets.home import Home
+from assets.register import contradictions
 from assets.register import review as pairs
 from assets.register.review import GreyPair, ReviewError
 from assets.register.waterfall import svg
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
+
+# In the place of a pair's name, which is hexadecimal.
+CONTRADICTIONS = "contradictions"
 
 
 @click.command(name="review")
@@ -43,9 +49,17 @@ def review_command(
 ) -> None:
     """List the pairs of records that may be one person, best worth a look first; show PAIR side by side; decide it.
 
-    The list holds levels and weights only. PAIR side by side is personal data.
+    The list holds levels and weights only. PAIR side by side is personal data. `register review contradictions` lists, by
+    ids, the statements about who somebody is that cannot all be true.
     """
-    home = Home(home_path())
+    home = existing_home()
+    if pair == CONTRADICTIONS:
+        if decide or out:
+            raise click.UsageError(
+                "a contradiction is mended by its source: it is not decided here"
+            )
+        _list_contradictions(home, limit, machine=machine)
+        return
     try:
         if decide:
             _decide(home, pair, same=decide == "same", machine=machine)
@@ -63,6 +77,19 @@ def review_command(
             _list(found, machine=machine)
     except ReviewError as error:
         raise CommandError(str(error)) from None
+
+
+def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
+    found = contradictions.listed(home, limit)
+    if machine:
+        as_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("No statements contradict each other.")
+    else:
+        header = ["kind", "registrant", "other", "identifier", "source", "record", "stated on"]
+        rows = [["" if cell is None else str(cell) for cell in astuple(one)] for one in found]
+        click.echo(table(header, rows))
+        click.echo("\nWhat each kind means and what to do: docs/operators-guide.md#contradictions")
 
 
 def _decide(home: Home, pair: str | None, *, same: bool, machine: bool) -> None:

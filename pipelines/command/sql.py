@@ -7,11 +7,10 @@ import sys
 import click
 import duckdb
 
-from assets.home import Home
 from assets.marts.building import mart_path
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path
 from schemas.marts import MARTS
 
 
@@ -21,7 +20,7 @@ from schemas.marts import MARTS
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def sql(mart: str, query: str | None, machine: bool) -> None:
     """Open a mart read-only and run QUERY; without one, read it from standard input, or list the tables."""
-    path = mart_path(Home(home_path()), mart)
+    path = mart_path(existing_home(), mart)
     if not path.exists():
         raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")
     text = query or ("" if sys.stdin.isatty() else sys.stdin.read()).strip() or "SHOW TABLES"

@@ -15,9 +15,10 @@ from assets.proof.verifying import HOW, verify
 from assets.rights import requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import home_path, writer
+from pipelines.resources import writer
 
 
 @click.command("verify")
@@ -35,7 +36,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
     their keyed hashes are held against every identifier in every layer.
     """
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     if chain:
         elsewhere = _head_in_dagster(home)

@@ -11,8 +11,8 @@ from assets.rights import withdrawal
 from assets.rights.finding import canonical
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from pipelines.resources import home_path
 from schemas.staged import CHANNELS, SPOKEN_OF
 
 
@@ -38,7 +38,7 @@ def withdraw(
     """
     from pipelines.command.refresh import run_refresh
 
-    home = Home(home_path())
+    home = existing_home()
     home.create()
     try:
         meant = _meant(home, {"identifier": identifier, **given})

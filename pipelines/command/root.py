@@ -1,0 +1,20 @@
+"""The data root of a command that reads, which must be there already."""
+
+from __future__ import annotations
+
+from assets.home import Home
+from pipelines.command.main import CommandError
+from pipelines.resources import home_path
+from schemas.policy import Policy
+
+
+def existing_home(policy: Policy | None = None) -> Home:
+    """Return the data root; nothing is made where there is none, so nothing is proven by an empty one.
+
+    Raises:
+        CommandError: REGISTER_HOME, or ./data, is no data root: it has no folder `lake`.
+    """
+    home = Home(home_path(), policy)
+    if not home.lake.is_dir():
+        raise CommandError(f"no data root at {home.root}: set REGISTER_HOME")
+    return home

@@ -1,0 +1,184 @@
+"""Whatever corrections of identity codes say, they lead to one code that is in force, and the latest statement decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.register import corrected_codes
+from assets.sources.source import STATEMENT_MACROS
+from schemas.policy import load_policy
+from tests.assets.sources.population_register_messages import (
+    code,
+    message,
+    name,
+    part,
+    person,
+)
+from tests.conftest import basic_data, changes, registrant, rows, settle, take_in
+
+START = datetime(2026, 11, 1, 9, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A record says, some days after the start, that a code is replaced by another (none: that it is in force)."""
+
+    day: int
+    code: str
+    by: str | None
+
+
+def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, str]:
+    """What `follow` makes of the statements, each in a record of its own."""
+    dataset = "perustiedot" if basic else "muutokset"
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(STATEMENT_MACROS)
+        connection.execute(
+            """CREATE TABLE staged_identifiers (delivery_id VARCHAR, record_no BIGINT, day DATE,
+            record_key VARCHAR, position BIGINT, type VARCHAR, value VARCHAR, replaced_by VARCHAR,
+            stated_at TIMESTAMPTZ);
+            CREATE TABLE staged_records (delivery_id VARCHAR, record_key VARCHAR, outcome VARCHAR,
+            day DATE);
+            CREATE TABLE book (delivery_id VARCHAR, dataset VARCHAR, sequence BIGINT)"""
+        )
+        for number, said in enumerate(statements):
+            moment = START + timedelta(days=said.day)
+            delivery = f"{dataset}-{said.day}"
+            connection.execute(
+                "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', ?, ?, ?)",
+                [delivery, number, moment.date(), str(number), said.code, said.by, moment],
+            )
+            connection.execute("INSERT INTO book VALUES (?, ?, 0)", [delivery, dataset])
+        connection.execute("CREATE TABLE book_once AS SELECT DISTINCT * FROM book")
+        connection.execute("DROP TABLE book; ALTER TABLE book_once RENAME TO book")
+        connection.execute(
+            "CREATE TABLE current_records AS SELECT delivery_id, record_no FROM staged_identifiers"
+        )
+        corrected_codes.follow(connection, load_policy())
+        return dict(connection.execute("SELECT code, active FROM corrected").fetchall())
+
+
+A, B, C = "A", "B", "C"
+
+
+@pytest.mark.parametrize(
+    ("statements", "active"),
+    [
+        ([Said(1, A, B), Said(2, B, C)], {A: C, B: C}),
+        ([Said(1, A, B), Said(2, B, A)], {B: A}),
+        ([Said(1, A, B), Said(2, B, C), Said(3, C, A)], {B: A, C: A}),
+        ([Said(1, A, B), Said(2, B, A), Said(3, A, B)], {A: B}),
+        ([Said(1, A, B), Said(2, A, C)], {A: C}),
+        ([Said(1, A, C), Said(2, B, C)], {A: C, B: C}),
+        ([Said(1, A, B), Said(2, A, None)], {}),
+        ([Said(2, A, B), Said(1, A, None)], {A: B}),
+    ],
+)
+def test_the_latest_statement_decides(statements: list[Said], active: dict[str, str]) -> None:
+    assert followed(statements) == active
+    assert followed(reversed(statements)) == active
+
+
+def test_a_chain_may_be_of_any_length() -> None:
+    chain = [Said(number, f"{number:03d}", f"{number + 1:03d}") for number in range(60)]
+    assert followed(chain) == {f"{number:03d}": "060" for number in range(60)}
+
+
+def test_a_circle_of_any_length_is_cut_at_its_oldest_step() -> None:
+    circle = [Said(number, f"{number:02d}", f"{(number + 1) % 40:02d}") for number in range(40)]
+    assert followed(circle) == {f"{number:02d}": "00" for number in range(1, 40)}
+
+
+CODES = st.sampled_from("ABCDE")
+STATEMENTS = st.lists(st.builds(Said, st.integers(0, 9), CODES, st.none() | CODES), max_size=14)
+
+
+@given(STATEMENTS.map(lambda said: [one for one in said if one.by != one.code]))
+def test_what_is_active_is_never_corrected_itself(statements: list[Said]) -> None:
+    found = followed(statements)
+    assert not set(found) & set(found.values())
+    latest = {said.code: said.day for said in sorted(statements, key=lambda one: one.day)}
+    undisputed = {said.code for said in statements if said.by and latest[said.code] == said.day}
+    assert set(found) <= undisputed
+
+
+OLD, NEW = code("010180-911"), code("010181-911")
+BIRTH = {"arvo": "1980-01-01", "tarkkuus": "PAIVA"}
+
+
+def corrected(active: str, passive: str, operation: str = "LISATTY") -> list[dict[str, object]]:
+    """The groups by which the register corrects a code."""
+    return [
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            operation,
+            voimassaolo="AKTIIVI",
+            muutettuHenkilotunnus=active,
+            aktiivinenHenkilotunnus=active,
+            edellisetHenkilotunnukset=[passive],
+        ),
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            operation,
+            voimassaolo="PASSIIVI",
+            muutettuHenkilotunnus=passive,
+            aktiivinenHenkilotunnus=active,
+        ),
+    ]
+
+
+def base(home) -> None:  # type: ignore[no-untyped-def]
+    basic_data(
+        home,
+        "2026-11-01",
+        [person(OLD, name("Aino", "Testi"), part("SYNTYMAPAIVA", syntymapv=BIRTH))],
+    )
+
+
+def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(home) -> None:  # type: ignore[no-untyped-def]
+    base(home)
+    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+    changes(home, "2026-11-04", [message(NEW, "2026-11-03", *corrected(OLD, NEW))], key=2)
+    renamed = name("Aino", "Uusi", "MUUTETTU", "2026-11-04")
+    changes(home, "2026-11-05", [message(OLD, "2026-11-04", renamed)], key=3)
+    take_in(home)
+    settle(home)
+    assert registrant(home, OLD)["family_name"] == "Uusi"
+    assert len(rows(home, "SELECT * FROM registrants")) == 1
+    [flagged] = rows(home, "SELECT kind, other_registrant_id FROM contradictions")
+    assert flagged == {"kind": "correction-undone", "other_registrant_id": None}
+
+
+def test_a_correction_that_is_taken_back_leaves_the_code_in_force(home) -> None:  # type: ignore[no-untyped-def]
+    base(home)
+    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+    back = message(OLD, "2026-11-03", *corrected(NEW, OLD, "KORJATTAVA"))
+    changes(home, "2026-11-04", [back], key=2)
+    take_in(home)
+    settle(home)
+    assert registrant(home, OLD)["given_names"] == "Aino"
+    assert len(rows(home, "SELECT * FROM registrants")) == 1
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_later_basic_data_under_the_old_code_ends_its_correction(home, again: bool) -> None:  # type: ignore[no-untyped-def]
+    """Also when it repeats, word for word, what it said before."""
+    base(home)
+    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+    family = "Testi" if again else "Toinen"
+    basic_data(
+        home,
+        "2026-11-06",
+        [person(OLD, name("Aino", family), part("SYNTYMAPAIVA", syntymapv=BIRTH))],
+    )
+    take_in(home)
+    settle(home)
+    assert registrant(home, OLD)["family_name"] == family
