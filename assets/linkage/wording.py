@@ -138,3 +138,25 @@ def without_flat(street: str) -> str:
     part = rf"(?:{parts})\b\.?\s*(?:no\.?\s*)?#?\s*\d*[a-z]?"
     rest = rf"regexp_replace({street}, '(?i)^\s*{part}\s*[,/-]\s*|[,\s]\s*{part}\s*$', '')"
     return rf"CASE WHEN regexp_matches({street}, '(?i)\b({parts})\b') THEN {rest} ELSE {street} END"
+
+
+SOUNDS = {"ph": "f", "th": "t", "ck": "k", "ch": "k", "c": "k", "q": "k", "w": "v", "z": "s", "x": "ks", "y": "i"}
+"""Letters that languages write for one sound (Markus, Marcus; Sofia, Sophia; Henri, Henry)."""
+
+
+def sound(name: str) -> str:
+    """SQL: a folded name written as it sounds, roughly: two spellings of one name are the same."""
+    for letters, sounding in SOUNDS.items():
+        name = f"replace({name}, '{letters}', '{sounding}')"
+    return name
+
+
+def undoubled(name: str) -> str:
+    """SQL: a name with each run of one letter written once (Katariina, Katarina)."""
+    single = f"list_filter(string_split({name}, ''), lambda letter, i: i = 1 OR letter <> {name}[i - 1])"
+    return f"array_to_string({single}, '')"
+
+
+def without_vowels(name: str) -> str:
+    """SQL: a folded name with all vowels made one (Jani, Joni)."""
+    return f"translate({name}, 'aeiouy', '......')"

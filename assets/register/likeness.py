@@ -8,6 +8,7 @@ from importlib.resources import files
 from assets.linkage.fields import BORN, given
 from assets.linkage.model import Model
 from assets.linkage.roles import Roles
+from assets.sample.names import read_reference
 
 ROLES = Roles.of(
     {
@@ -37,6 +38,12 @@ CLASHING = f"""
 Two bases clash when every pair of their records that can be compared does: a person whose first name was changed agrees
 through the record with the earlier name. Cost grows with the square of a group's records.
 """
+
+
+@cache
+def first_names() -> tuple[str, ...]:
+    """The established first names of the countries that the product is used in."""
+    return tuple(row["name"] for row in read_reference("given_names.csv"))
 
 
 @cache

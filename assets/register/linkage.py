@@ -27,7 +27,7 @@ from assets.linkage.model import Model
 from assets.linkage.passes import Pass, spelling
 from assets.linkage.standing import SURE, Standing, Weighed
 from assets.register.clusters import Clusters, Ints
-from assets.register.likeness import CLASHING, ROLES, usual_model
+from assets.register.likeness import CLASHING, ROLES, first_names, usual_model
 from assets.register.link_report import LinkReport, report
 
 IDENTIFIER_PASSES = {
@@ -83,7 +83,9 @@ class Linkage:
         connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
         )
-        self.standing = Standing(connection, "linkage_people", ROLES, model or usual_model())
+        self.standing = Standing(
+            connection, "linkage_people", ROLES, model or usual_model(), first_names()
+        )
         if connection.execute(
             "SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'"
         ).fetchall():
