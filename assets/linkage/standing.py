@@ -10,8 +10,9 @@ A wrong merge costs more than a missed one: it shows one person's data to anothe
 - names alone, however rare, identify nobody, and without a first name nobody is identified;
 - another first name, or a birth date that no slip explains, keeps two apart, through third records too;
 - two usual first names are two names, however alike (Anna, Anni): a misspelling is much rarer than what it misspells;
-- first names a letter or two apart are one person's only if no contact speaks against it. Such pairs are doubted: kept
-  apart like the others, and weighed so that a person looks at them, for they may be twins as well as a slip.
+- first names a letter or two apart are one person's only if no contact speaks against it, and birth dates that differ
+  in the decade only are not (father and son, born on one day). Such pairs are doubted: kept apart like the others, and
+  weighed so that a person looks at them, for they may be a slip as well as two of one household.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.refinement import components, refine
 from assets.linkage.roles import Roles
 from assets.linkage.together import CERTAIN, WHOLE
-from assets.linkage.wording import folded, sound, undoubled, without_vowels, words
+from assets.linkage.wording import another_letter, folded, sound, undoubled, words
 
 LEAST_POPULATION = 10_000
 """Fewer people than this are a part of a larger world: a name that is rare among them is less so there."""
@@ -56,13 +57,14 @@ RARER, FEW = 50, 3
 """A spelling that is so much rarer than the other, or borne by so few, is its misspelling."""
 LABELLED = 8
 """Of the pairs that both have a code, one in so many is compared all the same, to see whether weights are right."""
-LATER, SHORT, VARIANT, VOWEL, ESTABLISHED = 56, 57, 58, 59, 60
+LATER, SHORT, VARIANT, OTHER_LETTER, ESTABLISHED, GENERATION = 56, 57, 58, 59, 60, 62
 """Bits of the flags in a remembered pattern."""
 DOUBTED = 61
-"""Bit of the flag in a compared pattern: names so alike that a person has to look."""
+"""Bit of the flag in a compared pattern: so alike, and maybe two of one household, that a person has to look."""
 DOUBTED_PAIR = f"((pattern >> {DOUBTED}) & 1 = 1)"
 SHORT_NAME = 5
-"""First names of so few letters with another vowel are two names (Aino, Aina); in longer ones it may be a variant."""
+"""First names of so few letters that differ in a letter far away on the keyboard are two names (Aino, Aina); longer
+ones may be variants of one (Ekaterina, Ekaterine)."""
 BELIEVED = 0.1
 """As much of a learned model is what was believed beforehand."""
 GREY = (-2.0, 8.0)
@@ -310,13 +312,12 @@ class Standing:
             SHORT: "starts_with(l.given, r.given) OR starts_with(r.given, l.given)",
             VARIANT: """l.sound = r.sound OR l.plain_sound = r.plain_sound
                 AND abs(length(l.sound) - length(r.sound)) = 1""",
-            VOWEL: f"""length(l.given) = length(r.given) AND length(l.given) <= {SHORT_NAME}
-                AND l.given <> r.given AND {without_vowels("l.given")} = {without_vowels("r.given")}""",
+            OTHER_LETTER: another_letter("l.given", "r.given", SHORT_NAME),
             ESTABLISHED: "l.established AND r.established",
         }
-        shifted = [
-            f"(coalesce({flag}, false)::UBIGINT << {bit})" for bit, flag in flags.items()
-        ]
+        if self._place("born") is not None:
+            flags[GENERATION] = "hamming(l.born, r.born) = 1 AND l.born[1:3] <> r.born[1:3]"
+        shifted = [f"(coalesce(({flag}), false)::UBIGINT << {bit})" for bit, flag in flags.items()]
         return f"({fields.pattern(self.fields)} + {' + '.join(shifted)})"
 
     def _judged_names(self) -> str:
@@ -346,11 +347,12 @@ class Standing:
         # An address that is nearly the same is another one: jani.aho@, joni.aho@.
         other = f"""(NOT {same} AND ({self._at("email", "local part", "near", "differs")}
             OR {self._at("phone", "slip", "differs")}))"""
-        return f"""(CASE WHEN NOT {level} IN ({near}, {alike}) OR {flag(LATER)} THEN {levels}
+        return f"""(CASE WHEN {flag(GENERATION)} THEN {doubted}
+            WHEN NOT {level} IN ({near}, {alike}) OR {flag(LATER)} THEN {levels}
             WHEN {two} AND {flag(SHORT)} AND {other} THEN {moved(alike, doubted)}
             WHEN {two} AND {flag(SHORT)} THEN {moved(alike)}
             WHEN {two} AND NOT {same} AND NOT {self._at("born", "exact", "slip")} THEN {moved(differs)}
-            WHEN {two} OR {flag(VOWEL)} OR {other} THEN {doubted}
+            WHEN {two} OR {flag(OTHER_LETTER)} OR {other} THEN {doubted}
             ELSE {levels} END)::UBIGINT"""
 
     def _weigh(self, compared: str, into: str) -> None:
