@@ -322,7 +322,7 @@ class Standing:
 
     def _judged_names(self) -> str:
         """SQL: the levels alone, and `DOUBTED`. Two usual first names that are alike are two names, or a long and a
-        short form of one; what else is alike is one name unless the contacts differ."""
+        short form of one; what else is alike is one name unless the contacts differ; two spellings are as good as a slip."""
         levels, place = f"(pattern & {(1 << LATER) - 1})", self._place("given")
         if place is None:
             return levels
@@ -353,6 +353,7 @@ class Standing:
             WHEN {two} AND {flag(SHORT)} THEN {moved(alike)}
             WHEN {two} AND NOT {same} AND NOT {self._at("born", "exact", "slip")} THEN {moved(differs)}
             WHEN {two} OR {flag(OTHER_LETTER)} OR {other} THEN {doubted}
+            WHEN {flag(VARIANT)} THEN {moved(near)}
             ELSE {levels} END)::UBIGINT"""
 
     def _weigh(self, compared: str, into: str) -> None:
