@@ -343,10 +343,7 @@ class Standing:
         few = f"log2(({FEW - 1} + {chance.IMAGINED * self.usual['given']!r}) / {self.people + chance.IMAGINED})"
         usual = f"({flag(ESTABLISHED)} OR {low} > greatest({few}, {high} - log2({RARER})))"
         two = f"({usual} AND NOT {flag(VARIANT)})"
-        same = f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')})"
-        # An address that is nearly the same is another one: jani.aho@, joni.aho@.
-        other = f"""(NOT {same} AND ({self._at("email", "local part", "near", "differs")}
-            OR {self._at("phone", "slip", "differs")}))"""
+        same, other = self._same_contact(), self._other_contact()
         return f"""(CASE WHEN {flag(GENERATION)} THEN {doubted}
             WHEN NOT {level} IN ({near}, {alike}) OR {flag(LATER)} THEN {levels}
             WHEN {two} AND {flag(SHORT)} AND {other} THEN {moved(alike, doubted)}
@@ -374,6 +371,18 @@ class Standing:
         mix[mixture.RANDOM] = max(1.0 - mix[: mixture.RANDOM].sum(), 0.5)
         return replace(self.model, mix=mix, alike=self.model.alike)
 
+    def _same_contact(self) -> str:
+        """SQL: whether a contact is the same."""
+        return f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')})"
+
+    def _other_contact(self) -> str:
+        """SQL: whether contacts differ and none is the same; jani.aho@ is no slip for joni.aho@."""
+        differ = (
+            self._at("email", "local part", "near", "differs"),
+            self._at("phone", "slip", "differs"),
+        )
+        return f"(NOT {self._same_contact()} AND ({' OR '.join(differ)}))"
+
     def _at(self, name: str, *levels: str) -> str:
         """SQL: whether the field is on one of the levels."""
         place = self._place(name)
@@ -383,11 +392,12 @@ class Standing:
         return f"(pattern >> {BITS * place}) & 7 IN ({numbers})"
 
     def _proven(self) -> str:
-        """SQL: whether more than names agrees. A home proves nothing of an initial or another surname: many live in one house."""
+        """SQL: whether more than names agrees. A home proves nothing of an initial, another surname or other contacts: many
+        live in one house, and some have one name."""
         whole = (
             f"NOT {self._at('given', 'initial', 'alike')} AND NOT {self._at('family', 'differs')}"
         )
-        home = f"({self._at('street', 'exact')} AND {self._at('house', 'exact')} OR {self._at('postcode', 'exact')}) AND {whole}"
+        home = f"({self._at('street', 'exact')} AND {self._at('house', 'exact')} OR {self._at('postcode', 'exact')}) AND {whole} AND NOT {self._other_contact()}"
         contact = f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')}) AND NOT ({self._at('given', 'initial')} AND {self._at('family', 'differs')})"
         proofs = (self._at("born", "exact", "slip"), f"({home})", f"({contact})")
         return f"NOT {self._at('given', 'missing')} AND ({' OR '.join(proofs)})"
