@@ -7,7 +7,6 @@ what it falls back to when there is little to learn from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -425,8 +424,3 @@ def pattern(fields: tuple[Field, ...]) -> str:
         )
         + ")"
     )
-
-
-def fingerprint(fields: tuple[Field, ...]) -> str:
-    """Changes whenever a pair might be on another level than before."""
-    return hashlib.sha256(pattern(fields).encode()).hexdigest()[:16]

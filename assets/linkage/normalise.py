@@ -296,7 +296,7 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
 
 
 def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
-    """email and phone: lists, of which any may be shared; without the mailboxes that are no person's."""
+    """email and phone: lists, of which any may be shared; without impersonal mailboxes."""
     found = []
     # Most have no space, and looking for one is cheaper than taking it off.
     email, phone = (

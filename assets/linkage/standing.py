@@ -9,10 +9,12 @@ A wrong merge costs more than a missed one: it shows one person's data to anothe
 
 - names alone, however rare, identify nobody, and without a first name nobody is identified;
 - another first name, or a birth date that no slip explains, keeps two apart, through third records too;
-- two usual first names are two names, however alike (Anna, Anni): a misspelling is much rarer than what it misspells;
-- first names a letter or two apart are one person's only if no contact speaks against it, and birth dates that differ
-  in the decade only are not (father and son, born on one day). Such pairs are doubted: kept apart like the others, and
-  weighed so that a person looks at them, for they may be a slip as well as two of one household.
+- two usual first names are two names, however alike (Anna, Anni): a misspelling is much rarer than
+  what it misspells;
+- first names a letter or two apart are one person's only if no contact speaks against it, and
+  birth dates that differ in the decade only are not (father and son, born on one day). Such pairs
+  are doubted: kept apart like the others, and weighed so that a person looks at them, for they may
+  be a slip as well as two of one household.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ from assets.linkage.wording import another_letter, folded, sound, undoubled, wor
 LEAST_POPULATION = 10_000
 """Fewer people than this are a part of a larger world: a name that is rare among them is less so there."""
 UNPROVEN = 1.0
-"""Bits: the most that a pair weighs of which only the names are known to agree, or that is doubted."""
+"""Bits: the most that a pair weighs of which only the names are known to agree, or that is
+doubted."""
 SURE = 4.0
 """Bits: what a link must weigh; odds of sixteen to one."""
 RARER, FEW = 50, 3
@@ -60,11 +63,11 @@ LABELLED = 8
 LATER, SHORT, VARIANT, OTHER_LETTER, ESTABLISHED, GENERATION = 56, 57, 58, 59, 60, 62
 """Bits of the flags in a remembered pattern."""
 DOUBTED = 61
-"""Bit of the flag in a compared pattern: so alike, and maybe two of one household, that a person has to look."""
+"""Bit of the flag in a compared pattern: maybe two of one household; a person decides."""
 DOUBTED_PAIR = f"((pattern >> {DOUBTED}) & 1 = 1)"
 SHORT_NAME = 5
-"""First names of so few letters that differ in a letter far away on the keyboard are two names (Aino, Aina); longer
-ones may be variants of one (Ekaterina, Ekaterine)."""
+"""First names of so few letters that differ in a letter far away on the keyboard are two names
+(Aino, Aina); longer ones may be variants of one (Ekaterina, Ekaterine)."""
 BELIEVED = 0.1
 """As much of a learned model is what was believed beforehand."""
 GREY = (-2.0, 8.0)
@@ -82,9 +85,9 @@ class Weighed:
 class Standing:
     """Works on tables of one connection: makes `linkage_said` once, and the tables of a round by `weigh`.
 
-    `table` has the column `id` (INTEGER, each once) besides those of the roles. `first_names` are established first
-    names of the country, in any case and spelling: two of them are two names even where few people are there to show it.
-    Raises RolesError, ModelError.
+    `table` has the column `id` (INTEGER, each once) besides those of the roles. `first_names` are
+    established first names of the country: two of them are two names even where the data are too
+    few to show it. Raises RolesError, ModelError.
     """
 
     def __init__(
@@ -117,8 +120,8 @@ class Standing:
         )
 
     def _know_names(self, first_names: Sequence[str]) -> None:
-        """Add to `linkage_said` how each first name sounds, once with and once without doubled letters, and whether
-        it is an established one."""
+        """Add to `linkage_said` how each first name sounds, with and without doubled letters, and
+        whether it is an established one."""
         if self._place("given") is None:
             return
         run = self.connection.execute
@@ -127,11 +130,13 @@ class Standing:
         )
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_first_names AS
-            WITH listed AS (SELECT DISTINCT unnest({words(folded("name"))}) AS given FROM linkage_listed),
+            WITH listed AS (
+                SELECT DISTINCT unnest({words(folded("name"))}) AS given FROM linkage_listed),
             sounds AS (
                 SELECT given, {sound("given")} AS sound
                 FROM (SELECT DISTINCT given FROM linkage_said WHERE given IS NOT NULL))
-            SELECT given, sound, {undoubled("sound")} AS plain_sound, listed.given IS NOT NULL AS established
+            SELECT given, sound, {undoubled("sound")} AS plain_sound,
+                listed.given IS NOT NULL AS established
             FROM sounds LEFT JOIN listed USING (given)"""
         )
         self.connection.unregister("linkage_listed")
@@ -280,7 +285,9 @@ class Standing:
         told = ", ".join(f"{side}.{column}" for side in "lr" for column in ("stamp", *self.lists))
         both = "JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
         run(
-            f"CREATE OR REPLACE TEMP TABLE linkage_stamped AS SELECT one, other, passes, hash({told}, '{self.version}') AS stamp FROM {pairs} {both}"
+            f"""CREATE OR REPLACE TEMP TABLE linkage_stamped AS
+            SELECT one, other, passes, hash({told}, '{self.version}') AS stamp
+            FROM {pairs} {both}"""
         )
         run(
             "CREATE OR REPLACE TEMP TABLE linkage_fresh AS FROM linkage_stamped ANTI JOIN linkage_remembered USING (one, other, stamp)"
@@ -297,14 +304,15 @@ class Standing:
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
             SELECT one, other, passes, pattern, {scoring.rarity(self.fields, shared=False)} AS rare_personal,
                 {scoring.rarity(self.fields, shared=True)} AS rare_shared FROM (
-                SELECT one, other, passes, {self._judged_names()} AS pattern{", " + shares if shares else ""}
+                SELECT one, other, passes,
+                    {self._judged_names()} AS pattern{", " + shares if shares else ""}
                 FROM linkage_stamped JOIN linkage_remembered USING (one, other, stamp) {scoring.BOTH_SHARES})"""
         )
         self.compared += self._count("SELECT count(*) FROM linkage_fresh")
         run("DROP TABLE linkage_stamped; DROP TABLE linkage_fresh")
 
     def _pattern(self) -> str:
-        """SQL: the levels of two records, and above them flags of what their first names have to do with each other."""
+        """SQL: the levels of two records, and above them flags of how their first names relate."""
         if self._place("given") is None:
             return fields.pattern(self.fields)
         flags = {
@@ -321,8 +329,9 @@ class Standing:
         return f"({fields.pattern(self.fields)} + {' + '.join(shifted)})"
 
     def _judged_names(self) -> str:
-        """SQL: the levels alone, and `DOUBTED`. Two usual first names that are alike are two names, or a long and a
-        short form of one; what else is alike is one name unless the contacts differ; two spellings are as good as a slip."""
+        """SQL: the levels alone, and `DOUBTED`. Two usual first names that are alike are two names,
+        or a long and a short form of one; what else is alike is one name unless the contacts
+        differ; two spellings are as good as a slip."""
         levels, place = f"(pattern & {(1 << LATER) - 1})", self._place("given")
         if place is None:
             return levels
@@ -348,7 +357,8 @@ class Standing:
             WHEN NOT {level} IN ({near}, {alike}) OR {flag(LATER)} THEN {levels}
             WHEN {two} AND {flag(SHORT)} AND {other} THEN {moved(alike, doubted)}
             WHEN {two} AND {flag(SHORT)} THEN {moved(alike)}
-            WHEN {two} AND NOT {same} AND NOT {self._at("born", "exact", "slip")} THEN {moved(differs)}
+            WHEN {two} AND NOT {same} AND NOT {self._at("born", "exact", "slip")}
+                THEN {moved(differs)}
             WHEN {two} OR {flag(OTHER_LETTER)} OR {other} THEN {doubted}
             WHEN {flag(VARIANT)} THEN {moved(near)}
             ELSE {levels} END)::UBIGINT"""
@@ -358,7 +368,8 @@ class Standing:
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
             SELECT one, other, passes, pattern,
-                CASE WHEN {self._proven()} AND NOT {DOUBTED_PAIR} THEN weight ELSE least(weight, {UNPROVEN})::FLOAT END AS weight,
+                CASE WHEN {self._proven()} AND NOT {DOUBTED_PAIR} THEN weight
+                    ELSE least(weight, {UNPROVEN})::FLOAT END AS weight,
                 {self._clash()} AS clash, {self._proven()} AS proven
             FROM linkage_weighed"""
         )
@@ -392,12 +403,14 @@ class Standing:
         return f"(pattern >> {BITS * place}) & 7 IN ({numbers})"
 
     def _proven(self) -> str:
-        """SQL: whether more than names agrees. A home proves nothing of an initial, another surname or other contacts: many
-        live in one house, and some have one name."""
+        """SQL: whether more than names agrees. A home proves nothing of an initial, another surname
+        or other contacts: many live in one house, and some have one name."""
         whole = (
             f"NOT {self._at('given', 'initial', 'alike')} AND NOT {self._at('family', 'differs')}"
         )
-        home = f"({self._at('street', 'exact')} AND {self._at('house', 'exact')} OR {self._at('postcode', 'exact')}) AND {whole} AND NOT {self._other_contact()}"
+        house = f"{self._at('street', 'exact')} AND {self._at('house', 'exact')}"
+        place = f"({house} OR {self._at('postcode', 'exact')})"
+        home = f"{place} AND {whole} AND NOT {self._other_contact()}"
         contact = f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')}) AND NOT ({self._at('given', 'initial')} AND {self._at('family', 'differs')})"
         proofs = (self._at("born", "exact", "slip"), f"({home})", f"({contact})")
         return f"NOT {self._at('given', 'missing')} AND ({' OR '.join(proofs)})"
@@ -406,7 +419,8 @@ class Standing:
         """SQL: whether two records cannot be of one person; null if nothing can be said."""
         born = [level.name for level in fields.BORN.levels[2:]]
         nothing = f"{self._at('given', 'missing')} AND {self._at('born', 'missing') if self._place('born') is not None else 'true'}"
-        return f"CASE WHEN {nothing} THEN NULL ELSE {DOUBTED_PAIR} OR {self._at('given', 'differs')} OR {self._at('born', *born)} END"
+        differs = f"{self._at('given', 'differs')} OR {self._at('born', *born)}"
+        return f"CASE WHEN {nothing} THEN NULL ELSE {DOUBTED_PAIR} OR {differs} END"
 
     def _place(self, name: str) -> int | None:
         return next((place for place, one in enumerate(self.fields) if one.name == name), None)

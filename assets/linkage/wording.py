@@ -170,12 +170,16 @@ def undoubled(name: str) -> str:
     return f"array_to_string({single}, '')"
 
 
-NEIGHBOURS = "qwertyuiop|asdfghjkl|zxcvbnm|qaz|wsx|edc|rfv|tgb|yhn|ujm|ik|ol|wa|es|rd|tf|yg|uh|ij|ok|pl|sz|dx|fc|gv|hb|jn|km"
+NEIGHBOURS = (
+    "qwertyuiop|asdfghjkl|zxcvbnm|qaz|wsx|edc|rfv|tgb|yhn|ujm|ik|ol|"
+    "wa|es|rd|tf|yg|uh|ij|ok|pl|sz|dx|fc|gv|hb|jn|km"
+)
 """Letters that stand side by side, or one above the other, on a keyboard."""
 
 
 def another_letter(one: str, other: str, most: int) -> str:
-    """SQL: whether two names of as many letters, `most` at most, differ in one or two, and not by a slip of the fingers."""
+    """SQL: whether two names of as many letters, `most` at most, differ in one or two of them, and
+    not by a slip of the fingers."""
     far = " OR ".join(
         f"({one}[{i}] <> {other}[{i}] AND NOT contains('{NEIGHBOURS}', {one}[{i}] || {other}[{i}])"
         f" AND NOT contains('{NEIGHBOURS}', {other}[{i}] || {one}[{i}]))"

@@ -9,9 +9,9 @@ Works on tables of one DuckDB connection, knows no files and no clock, and gives
     compared_before(one, other, stamp, pattern)  what is remembered of pairs of person_keys (remembered.py); need not be there
  -> clusters(person_key, cluster)  every person_key once; its cluster is the smallest person_key in it
     links(one, other, pass, weight)  the links that hold, one < other; weight in bits: log2 of the odds of being one person
-    disputed_identifiers(type, value, person_key, reason)  what was not followed, for everybody who has it: `identity_codes`
-        (of people with two codes), `people_differ` (of people who differ, or of too many); and `two_codes`, each of
-        the codes of a source person that has several
+    disputed_identifiers(type, value, person_key, reason)  what was not followed, by whom:
+        `identity_codes` (of two codes), `people_differ` (of people who differ, or of too many);
+        and `two_codes`, each of the codes of a source person that has several
 
 In order: strong identifiers; decisions; likeness of all that is known, which the linkage engine weighs
 (assets/linkage/standing.py); records that only have an e-mail; visitors. Each step sees the clusters of the steps before. Two
@@ -44,8 +44,8 @@ from assets.register.likeness import (
 from assets.register.link_report import LinkReport, report
 
 IDENTIFIER_PASSES = {
-    # type of identifier: rule code and weight. What a source has numbered is one person, unless identity codes object or
-    # all that is known of the people does.
+    # type of identifier: rule code and weight. What a source has numbered is one person, unless
+    # identity codes object or all that is known of the people does.
     "identity_code": ("LINK-IDENTITY-CODE", 60.0),
     "customer_number": ("LINK-CUSTOMER-NUMBER", 50.0),
     "contact_id": ("LINK-CONTACT-ID", 45.0),
@@ -159,8 +159,10 @@ _TABLES = (
 _CROWDS = f"""
     SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_said USING (id) GROUP BY cohort
     HAVING count(DISTINCT (given, family, born)) > {MANY_FACTS}
-        OR count(DISTINCT emails) >= {MANY_CONTACTS} AND count(DISTINCT base) FILTER (len(emails) > 0) >= {MANY_CONTACTS}
-        OR count(DISTINCT phones) >= {MANY_CONTACTS} AND count(DISTINCT base) FILTER (len(phones) > 0) >= {MANY_CONTACTS}"""
+        OR {MANY_CONTACTS} <= least(count(DISTINCT emails),
+            count(DISTINCT base) FILTER (len(emails) > 0))
+        OR {MANY_CONTACTS} <= least(count(DISTINCT phones),
+            count(DISTINCT base) FILTER (len(phones) > 0))"""
 """SQL: the cohorts of more people than are compared, or of more contacts than one person has."""
 
 
@@ -207,7 +209,8 @@ class _Round:
             compared=self.standing.compared,
             calibration=self.standing.calibrated().table,
             disputed=self._count(
-                "SELECT count(DISTINCT (type, value)) FROM disputed_identifiers WHERE reason <> 'two_codes'"
+                """SELECT count(DISTINCT (type, value)) FROM disputed_identifiers
+                WHERE reason <> 'two_codes'"""
             ),
             vetoed=self.vetoed,
             two_code_people=self.two_code_people,
@@ -238,7 +241,8 @@ class _Round:
         run(
             """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
             SELECT DISTINCT type, value, person_key, 'two_codes' AS reason
-            FROM identifiers SEMI JOIN two_coded USING (person_key) WHERE type = 'identity_code' AND value IS NOT NULL"""
+            FROM identifiers SEMI JOIN two_coded USING (person_key)
+            WHERE type = 'identity_code' AND value IS NOT NULL"""
         )
         two_code_people = self._count("SELECT count(*) FROM two_coded")
         run("DROP TABLE coded; DROP TABLE two_coded")
@@ -268,7 +272,8 @@ class _Round:
         return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def _link_identifier(self, kind: str, code: str, weight: float) -> None:
-        """Join all that have one value, from the first; a value of two identity codes, or of people who differ, joins nobody."""
+        """Join all that have one value, from the first; a value of two identity codes, or of people
+        who differ, joins nobody."""
         run = self.connection.execute
         run(
             f"""CREATE OR REPLACE TEMP TABLE shared AS
@@ -281,10 +286,12 @@ class _Round:
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_followed AS
             SELECT value, first AS one, id AS other
-            FROM held JOIN shared USING (value) WHERE type = '{kind}' AND reason IS NULL AND id <> first"""
+            FROM held JOIN shared USING (value)
+            WHERE type = '{kind}' AND reason IS NULL AND id <> first"""
         )
         self._join(
-            f"SELECT DISTINCT one, other, '{code}' AS pass, {weight}::DOUBLE AS weight FROM linkage_followed",
+            f"""SELECT DISTINCT one, other, '{code}' AS pass, {weight}::DOUBLE AS weight
+            FROM linkage_followed""",
             # Two that have one value have been compared already.
             compare_from=0 if kind == "identity_code" else 3,
             differing=True,
@@ -300,33 +307,39 @@ class _Round:
         run(
             f"""CREATE OR REPLACE TEMP TABLE cohorts AS
             SELECT DISTINCT value AS cohort, base FROM held JOIN bases USING (id)
-            SEMI JOIN (FROM shared WHERE of_several AND reason IS NULL) AS asked USING (value) WHERE type = '{kind}'"""
+            SEMI JOIN (FROM shared WHERE of_several AND reason IS NULL) AS asked USING (value)
+            WHERE type = '{kind}'"""
         )
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_doubted AS
             WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),
-            known AS (SELECT cohort, other, bool_or(NOT unlike) AS known FROM compared GROUP BY cohort, other)
+            known AS (
+                SELECT cohort, other, bool_or(NOT unlike) AS known FROM compared GROUP BY ALL)
             SELECT cohort FROM compared WHERE differ
-            UNION SELECT cohort FROM known GROUP BY cohort HAVING 1 + count(*) FILTER (NOT known) >= {MANY_PEOPLE}
+            UNION SELECT cohort FROM known GROUP BY cohort
+            HAVING 1 + count(*) FILTER (NOT known) >= {MANY_PEOPLE}
             UNION FROM ({_CROWDS})"""
         )
         run("UPDATE shared SET reason = 'people_differ' FROM linkage_doubted WHERE cohort = value")
         run("DROP TABLE cohorts; DROP TABLE linkage_doubted")
 
     def _doubt_broken(self) -> None:
-        """Give values in `shared` a reason whose links did not hold, though nobody has decided so: people who differ, or who
-        have two identity codes, would have met through a third."""
+        """Give values in `shared` a reason whose links did not hold, though nobody has decided so:
+        people who differ, or who have two identity codes, would have met through a third."""
         self.connection.execute(
             """UPDATE shared SET reason = doubted.reason FROM (
                 WITH broken AS (
                     SELECT value, one, other, l.code IS NOT NULL OR r.code IS NOT NULL AS coded
-                    FROM linkage_followed JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
+                    FROM linkage_followed
+                    JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
                     WHERE l.base <> r.base),
                 ruled AS (SELECT unnest([one, other]) AS id FROM decided WHERE NOT same),
                 settled AS (
                     SELECT value FROM broken SEMI JOIN ruled ON ruled.id = one
                     UNION SELECT value FROM broken SEMI JOIN ruled ON ruled.id = other)
-                SELECT value, CASE WHEN bool_or(coded) THEN 'identity_codes' ELSE 'people_differ' END AS reason
+                SELECT value,
+                    CASE WHEN bool_or(coded) THEN 'identity_codes'
+                        ELSE 'people_differ' END AS reason
                 FROM broken ANTI JOIN settled USING (value) GROUP BY value) AS doubted
             WHERE doubted.value = shared.value"""
         )
@@ -335,7 +348,8 @@ class _Round:
         """Add to `disputed_identifiers` everybody who has one of the values (value, reason)."""
         self.connection.execute(
             f"""INSERT INTO disputed_identifiers
-            SELECT '{kind}', value, person_key, reason FROM ({values}) JOIN held USING (value) JOIN records USING (id)
+            SELECT '{kind}', value, person_key, reason
+            FROM ({values}) JOIN held USING (value) JOIN records USING (id)
             WHERE type = '{kind}' ORDER BY ALL"""
         )
 
@@ -414,7 +428,9 @@ class _Round:
         )
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE disputed AS
-            SELECT value, CASE WHEN bool_or(codes) THEN 'identity_codes' ELSE 'people_differ' END AS reason FROM (
+            SELECT value,
+                CASE WHEN bool_or(codes) THEN 'identity_codes' ELSE 'people_differ' END AS reason
+            FROM (
                 SELECT value, count(DISTINCT code) > 1 AS codes FROM browsers GROUP BY value
                 HAVING codes OR count(DISTINCT base) FILTER (signed_in) > 1
                 UNION ALL SELECT one.cohort, false FROM ({CLASHING.format("cohorts")}) AS clash
@@ -443,8 +459,8 @@ class _Round:
     ) -> None:
         """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`.
 
-        Where at least `compare_from` clusters would become one (0: never), their people are compared with each other
-        first: by names or birth dates or, if `differing`, by all that is known.
+        Where at least `compare_from` clusters would become one (0: never), their people
+        are compared first: by names or birth dates or, if `differing`, by all that is known.
         What somebody has decided holds through all of it, unless not `decidable`.
         """
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE proposed AS {links}")
@@ -482,8 +498,8 @@ class _Round:
     def _apart(
         self, together: Ints, compare_from: int, *, accounts_apart: bool, differing: bool
     ) -> tuple[Ints, Ints]:
-        """The pairs of clusters that may not meet in the proposed ones: names or birth dates clash, or two accounts; if
-        `differing`, only people who differ in all that is known."""
+        """The pairs of clusters that may not meet in the proposed ones: names or birth dates clash,
+        or two accounts; if `differing`, only people who differ in all that is known."""
         label = self.clusters.label
         bases = np.flatnonzero(label == np.arange(len(label))).astype(np.int32)
         cohort = together[bases]
@@ -528,7 +544,8 @@ class _Round:
         self.connection.execute(
             """CREATE OR REPLACE TEMP TABLE linkage_decided_same AS
             SELECT DISTINCT least(l.base, r.base) AS one, greatest(l.base, r.base) AS other
-            FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other WHERE same AND l.base <> r.base"""
+            FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
+            WHERE same AND l.base <> r.base"""
         )
 
     def _write_clusters(self) -> None:

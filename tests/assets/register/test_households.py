@@ -1,4 +1,5 @@
-"""People of one household are registrants of their own, however much they share: invented households, linked as one export."""
+"""People of one household are registrants of their own, however much they share: invented
+households, linked as one export."""
 
 from __future__ import annotations
 
@@ -15,7 +16,9 @@ TWINS = [
     ("Jani", "Joni"), ("Mari", "Meri"), ("Anna", "Anni"), ("Saana", "Sanna"), ("Jari", "Jani"),
     ("Eetu", "Eero"), ("Aino", "Aina"), ("Elli", "Ella"), ("Timo", "Tomi"), ("Kiran", "Karan"),
 ]  # fmt: skip
-SPOUSES = [("Matti", "Maija"), ("Pekka", "Päivi"), ("Jari", "Mari"), ("Kari", "Kati"), ("Eero", "Eeva")]  # fmt: skip
+SPOUSES = [
+    ("Matti", "Maija"), ("Pekka", "Päivi"), ("Jari", "Mari"), ("Kari", "Kati"), ("Eero", "Eeva"),
+]  # fmt: skip
 FAMILIES = ["Virtanen", "Kuusela", "Bergström", "Hakkarainen", "Ojanperä", "Tuominen", "Lindqvist"]
 STREETS = ["Katu", "Rantatie", "Koulupolku", "Mäkikuja", "Storgatan", "Pihlajaraitti"]
 SHARED = ("mailbox", "phone", "home")
@@ -124,7 +127,8 @@ def test_parent_and_child_of_one_name(seed):
 
 @pytest.mark.parametrize(
     ("given_names", "other"),
-    [("Katariina", "Katarina"), ("Johanna", "Johana"), ("Matti", "Mattj"), ("Pekka", "Peka"), ("Sofia", "Sophia")],
+    [("Katariina", "Katarina"), ("Johanna", "Johana"), ("Matti", "Mattj"), ("Pekka", "Peka"),
+     ("Sofia", "Sophia")],
 )  # fmt: skip
 @pytest.mark.parametrize("contact", [{"emails": ["own@example.fi"]}, {"phones": ["+358401234567"]}])
 @pytest.mark.parametrize("born", [None, date(1980, 3, 14)])
@@ -149,7 +153,8 @@ def test_twins_of_alike_names_are_put_up_for_review():
         linkage.link()
         assert linkage.report().grey_pairs == 1
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE decisions AS SELECT 'p000a' AS one, 'p000b' AS other, true AS same"
+            """CREATE OR REPLACE TEMP TABLE decisions AS
+            SELECT 'p000a' AS one, 'p000b' AS other, true AS same"""
         )
         linkage.link()
         clusters = connection.execute("SELECT count(DISTINCT cluster) FROM clusters").fetchall()

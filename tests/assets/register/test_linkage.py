@@ -149,7 +149,7 @@ NUMBERED = ["customer_number", "contact_id", "user_id"]
 
 
 class TestDoubtedIdentifiers:
-    """What one identifier joins, but all else that is known of them parts, is not followed but put up for review."""
+    """An identifier of people whom all else parts is not followed, but put up for review."""
 
     @pytest.mark.parametrize("kind", NUMBERED)
     @pytest.mark.parametrize(
@@ -285,8 +285,9 @@ class TestImpersonalMailboxes:
 
     @pytest.mark.parametrize(
         "mailbox",
-        ["noreply@example.fi", "No-Reply@Example.fi", "shop.do_not_reply@example.fi", "ei-vastausta@example.fi",
-         "info@example.fi", "asiakaspalvelu@example.fi", "mailer-daemon@example.fi", "info+kevat@example.fi"],
+        ["noreply@example.fi", "No-Reply@Example.fi", "shop.do_not_reply@example.fi",
+         "ei-vastausta@example.fi", "info@example.fi", "asiakaspalvelu@example.fi",
+         "mailer-daemon@example.fi", "info+kevat@example.fi"],
     )  # fmt: skip
     def test_namesakes_who_share_one_are_two(self, connection, world, mailbox):
         for person_key in "ab":
@@ -307,7 +308,9 @@ class TestImpersonalMailboxes:
         assert together(connection, world) == {"ab"}
 
     @pytest.mark.parametrize(
-        "mailbox", ["info.berg@example.fi", "aino.berg@info.fi", "eino.vastamaki@example.fi", "al.vasta@example.fi"]
+        "mailbox",
+        ["info.berg@example.fi", "aino.berg@info.fi", "eino.vastamaki@example.fi",
+         "al.vasta@example.fi"],
     )  # fmt: skip
     def test_mailboxes_of_people_count(self, connection, world, mailbox):
         for person_key in "ab":
