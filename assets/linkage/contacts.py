@@ -1,4 +1,5 @@
-"""E-mails and telephones: those that three or more people share are nobody's, and stop being keys and evidence."""
+"""E-mails and telephones: those that three or more people share, and mailboxes of offices and of
+programs, are nobody's; they are no keys and no evidence."""
 
 from __future__ import annotations
 
@@ -9,8 +10,29 @@ import pyarrow as pa
 from assets.linkage.hashes import shared_in_order
 
 TOO_MANY_PEOPLE = 3
+NO_REPLY = (
+    "(no|not|never|do[._-]?not)[._-]?(reply|response|respond|answer)|"
+    "(ei|al|ala|älä)[._-]?(vastaa|vastausta)|"
+    "inte[._-]?svara|svara[._-]?(ej|inte)"
+)
+ROLES = (
+    "info|office|toimisto|kansli|kontor|contact|kontakt|yhteys|hello|sales|myynti|forsaljning|"
+    "support|tuki|help|helpdesk|service|palvelu|asiakaspalvelu|kundservice|kundtjanst|"
+    "customerservice|customercare|billing|invoice|invoices|laskutus|laskut|faktura|kirjaamo|"
+    "registrator|reception|vastaanotto|marketing|markkinointi|newsletter|admin|administrator|"
+    "postmaster|hostmaster|webmaster|abuse|noc|security|mailer[._-]?daemon|bounces?|notifications?"
+)
+IMPERSONAL = rf"^(([^@]*[._+-])?({NO_REPLY})([._+-][^@]*|\d*)|({ROLES})\d*([+][^@]*)?)@"
+"""Mailboxes that are no person's: nobody reads the first kind, the staff on duty the second
+(RFC 2142 and usual ones in Finnish, Swedish and English). That two records give one says nothing
+about who they are."""
 MANY_RECORDS = 60
 """So many different names on one contact are not a family; they are not looked at one by one."""
+
+
+def impersonal(email: str) -> str:
+    """SQL: whether an e-mail address in lower case is no person's."""
+    return f"regexp_matches({email}, '{IMPERSONAL}')"
 
 
 def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> int:

@@ -7,7 +7,6 @@ what it falls back to when there is little to learn from.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -73,7 +72,7 @@ def _slip(column: str) -> str:
     return f"{lengths} AND levenshtein({left}, {right}) <= 2 AND damerau_levenshtein({left}, {right}) <= 1"
 
 
-SWAPPED = (
+NAMES_SWAPPED = (
     "((l.given = r.family AND jaro_winkler_similarity(r.given, l.family) >= 0.85)"
     " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
     " AND l.given <> l.family"
@@ -101,7 +100,7 @@ def given(columns: Iterable[str]) -> Field:
             # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
             Level(
                 "swapped",
-                f"l.family IS NOT NULL AND r.family IS NOT NULL AND {SWAPPED}",
+                f"l.family IS NOT NULL AND r.family IS NOT NULL AND {NAMES_SWAPPED}",
                 0.02,
                 0.0001,
             ),
@@ -135,7 +134,7 @@ def given(columns: Iterable[str]) -> Field:
 
 FAMILY = Field(
     "family",
-    f"{_null('family')} OR (l.given <> r.given AND {SWAPPED})",
+    f"{_null('family')} OR (l.given <> r.given AND {NAMES_SWAPPED})",
     (
         Level("exact", "l.family = r.family", 0.84, 0.75, "family"),
         # A former surname or a part of a double one; what one name tells is not told twice.
@@ -161,8 +160,8 @@ SAME_DAY, SAME_MONTH, SAME_YEAR = (
     "l.born[5:6] = r.born[5:6]",
     "l.born_year = r.born_year",
 )
-SWAPPED = "l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]"
-TWO_PARTS = f"""CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR ({SWAPPED})
+DAY_AND_MONTH_SWAPPED = "l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6]"
+TWO_PARTS = f"""CASE WHEN {SAME_YEAR} THEN {SAME_MONTH} OR {SAME_DAY} OR ({DAY_AND_MONTH_SWAPPED})
     ELSE {SAME_MONTH} AND {SAME_DAY} END"""
 BORN = Field(
     "born",
@@ -425,8 +424,3 @@ def pattern(fields: tuple[Field, ...]) -> str:
         )
         + ")"
     )
-
-
-def fingerprint(fields: tuple[Field, ...]) -> str:
-    """Changes whenever a pair might be on another level than before."""
-    return hashlib.sha256(pattern(fields).encode()).hexdigest()[:16]

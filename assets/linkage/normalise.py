@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from assets.linkage import dates, habits
+from assets.linkage.contacts import impersonal
 from assets.linkage.habits import Habits
 from assets.linkage.roles import Role, Roles, RolesError
 from assets.linkage.wording import (
@@ -27,6 +28,7 @@ from assets.linkage.wording import (
 )
 from assets.quoting import name as quoted
 
+BRACED_IMPERSONAL = impersonal("{0}")
 PHONE_DIGITS = 8
 """So many last digits of a telephone number tell it apart whatever is written before them (+358 50, 050)."""
 NO_DATES = ("18000101", "19000101", "99991231", "99999999", "11111111")
@@ -294,7 +296,7 @@ def _place(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
 
 
 def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Column]:
-    """email and phone: lists, of which any may be shared."""
+    """email and phone: lists, of which any may be shared; without impersonal mailboxes."""
     found = []
     # Most have no space, and looking for one is cheaper than taking it off.
     email, phone = (
@@ -302,7 +304,7 @@ def _contacts(roles: Roles, types: dict[str, str], halves: Halves) -> list[Colum
         rf"right(regexp_replace({{}}, '\D', '', 'g'), {PHONE_DIGITS})",
     )
     for role, name, spelt, good in (
-        (Role.EMAIL, "emails", email, "contains({}, '@')"),
+        (Role.EMAIL, "emails", email, f"contains({{0}}, '@') AND NOT {BRACED_IMPERSONAL}"),
         (Role.PHONE, "phones", phone, f"length({{0}}) >= 5 AND {VARIOUS}"),
     ):
         if single(roles, role, types):

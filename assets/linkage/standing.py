@@ -9,11 +9,18 @@ A wrong merge costs more than a missed one: it shows one person's data to anothe
 
 - names alone, however rare, identify nobody, and without a first name nobody is identified;
 - another first name, or a birth date that no slip explains, keeps two apart, through third records too;
-- two usual first names are two names, however alike (Anna, Anni): a misspelling is much rarer than what it misspells.
+- two usual first names are two names, however alike (Anna, Anni): a misspelling is much rarer than
+  what it misspells;
+- first names a letter or two apart are one person's only if no contact speaks against it, and
+  birth dates that differ in the decade only are not (father and son, born on one day). Such pairs
+  are doubted: kept apart like the others, and weighed so that a person looks at them, for they may
+  be a slip as well as two of one household.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import duckdb
@@ -40,19 +47,27 @@ from assets.linkage.model import Model, levels_of_fields
 from assets.linkage.refinement import components, refine
 from assets.linkage.roles import Roles
 from assets.linkage.together import CERTAIN, WHOLE
+from assets.linkage.wording import another_letter, folded, sound, undoubled, words
 
 LEAST_POPULATION = 10_000
 """Fewer people than this are a part of a larger world: a name that is rare among them is less so there."""
 UNPROVEN = 1.0
-"""Bits: the most that a pair weighs of which only the names are known to agree."""
+"""Bits: the most that a pair weighs of which only the names are known to agree, or that is
+doubted."""
 SURE = 4.0
 """Bits: what a link must weigh; odds of sixteen to one."""
 RARER, FEW = 50, 3
 """A spelling that is so much rarer than the other, or borne by so few, is its misspelling."""
 LABELLED = 8
 """Of the pairs that both have a code, one in so many is compared all the same, to see whether weights are right."""
-LATER, SHORT = 60, 61
+LATER, SHORT, VARIANT, OTHER_LETTER, ESTABLISHED, GENERATION = 56, 57, 58, 59, 60, 62
 """Bits of the flags in a remembered pattern."""
+DOUBTED = 61
+"""Bit of the flag in a compared pattern: maybe two of one household; a person decides."""
+DOUBTED_PAIR = f"((pattern >> {DOUBTED}) & 1 = 1)"
+SHORT_NAME = 5
+"""First names of so few letters that differ in a letter far away on the keyboard are two names
+(Aino, Aina); longer ones may be variants of one (Ekaterina, Ekaterine)."""
 BELIEVED = 0.1
 """As much of a learned model is what was believed beforehand."""
 GREY = (-2.0, 8.0)
@@ -70,11 +85,18 @@ class Weighed:
 class Standing:
     """Works on tables of one connection: makes `linkage_said` once, and the tables of a round by `weigh`.
 
-    `table` has the column `id` (INTEGER, each once) besides those of the roles. Raises RolesError, ModelError.
+    `table` has the column `id` (INTEGER, each once) besides those of the roles. `first_names` are
+    established first names of the country: two of them are two names even where the data are too
+    few to show it. Raises RolesError, ModelError.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, table: str, roles: Roles, model: Model
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        table: str,
+        roles: Roles,
+        model: Model,
+        first_names: Sequence[str] = (),
     ) -> None:
         self.connection = connection
         sql, self.columns = normalise.spelt(
@@ -90,9 +112,40 @@ class Standing:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE linkage_said AS SELECT *, hash({single}) AS stamp FROM ({sql})"
         )
+        self._know_names(first_names)
+        known = hashlib.sha256("|".join(sorted(first_names)).encode()).hexdigest()
+        self.version = hashlib.sha256(f"{self._pattern()}{known}".encode()).hexdigest()[:16]
         connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS linkage_remembered (one INTEGER, other INTEGER, stamp UBIGINT, pattern UBIGINT)"
         )
+
+    def _know_names(self, first_names: Sequence[str]) -> None:
+        """Add to `linkage_said` how each first name sounds, with and without doubled letters, and
+        whether it is an established one."""
+        if self._place("given") is None:
+            return
+        run = self.connection.execute
+        self.connection.register(
+            "linkage_listed", pa.table({"name": pa.array(list(first_names), pa.string())})
+        )
+        run(
+            f"""CREATE OR REPLACE TEMP TABLE linkage_first_names AS
+            WITH listed AS (
+                SELECT DISTINCT unnest({words(folded("name"))}) AS given FROM linkage_listed),
+            sounds AS (
+                SELECT given, {sound("given")} AS sound
+                FROM (SELECT DISTINCT given FROM linkage_said WHERE given IS NOT NULL))
+            SELECT given, sound, {undoubled("sound")} AS plain_sound,
+                listed.given IS NOT NULL AS established
+            FROM sounds LEFT JOIN listed USING (given)"""
+        )
+        self.connection.unregister("linkage_listed")
+        run(
+            """CREATE OR REPLACE TEMP TABLE linkage_said AS
+            SELECT linkage_said.*, sound, plain_sound, established
+            FROM linkage_said LEFT JOIN linkage_first_names USING (given)"""
+        )
+        run("DROP TABLE linkage_first_names")
 
     def suggest(self) -> list[passes.Pass]:
         """The passes that the people of the last round suggest; for learning."""
@@ -230,10 +283,11 @@ class Standing:
         """Make `into(one, other, passes, pattern, rare_personal, rare_shared)`; pairs that are not remembered are `compared`."""
         run = self.connection.execute
         told = ", ".join(f"{side}.{column}" for side in "lr" for column in ("stamp", *self.lists))
-        version = f"'{fields.fingerprint(self.fields)}'"
         both = "JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
         run(
-            f"CREATE OR REPLACE TEMP TABLE linkage_stamped AS SELECT one, other, passes, hash({told}, {version}) AS stamp FROM {pairs} {both}"
+            f"""CREATE OR REPLACE TEMP TABLE linkage_stamped AS
+            SELECT one, other, passes, hash({told}, '{self.version}') AS stamp
+            FROM {pairs} {both}"""
         )
         run(
             "CREATE OR REPLACE TEMP TABLE linkage_fresh AS FROM linkage_stamped ANTI JOIN linkage_remembered USING (one, other, stamp)"
@@ -250,45 +304,72 @@ class Standing:
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
             SELECT one, other, passes, pattern, {scoring.rarity(self.fields, shared=False)} AS rare_personal,
                 {scoring.rarity(self.fields, shared=True)} AS rare_shared FROM (
-                SELECT one, other, passes, {self._two_names()} AS pattern{", " + shares if shares else ""}
+                SELECT one, other, passes,
+                    {self._judged_names()} AS pattern{", " + shares if shares else ""}
                 FROM linkage_stamped JOIN linkage_remembered USING (one, other, stamp) {scoring.BOTH_SHARES})"""
         )
         self.compared += self._count("SELECT count(*) FROM linkage_fresh")
         run("DROP TABLE linkage_stamped; DROP TABLE linkage_fresh")
 
     def _pattern(self) -> str:
-        """SQL: the levels of two records, and two flags above them: one's first name is among the other's later ones; it begins it."""
+        """SQL: the levels of two records, and above them flags of how their first names relate."""
         if self._place("given") is None:
             return fields.pattern(self.fields)
-        short = "starts_with(l.given, r.given) OR starts_with(r.given, l.given)"
-        flags = [
-            f"(coalesce({flag}, false)::UBIGINT << {bit})"
-            for flag, bit in ((fields.LATER, LATER), (short, SHORT))
-        ]
-        return f"({fields.pattern(self.fields)} + {' + '.join(flags)})"
+        flags = {
+            LATER: fields.LATER,
+            SHORT: "starts_with(l.given, r.given) OR starts_with(r.given, l.given)",
+            VARIANT: """l.sound = r.sound OR l.plain_sound = r.plain_sound
+                AND abs(length(l.sound) - length(r.sound)) = 1""",
+            OTHER_LETTER: another_letter("l.given", "r.given", SHORT_NAME),
+            ESTABLISHED: "l.established AND r.established",
+        }
+        if self._place("born") is not None:
+            flags[GENERATION] = "hamming(l.born, r.born) = 1 AND l.born[1:3] <> r.born[1:3]"
+        shifted = [f"(coalesce(({flag}), false)::UBIGINT << {bit})" for bit, flag in flags.items()]
+        return f"({fields.pattern(self.fields)} + {' + '.join(shifted)})"
 
-    def _two_names(self) -> str:
-        """SQL: the levels alone; two usual first names that are alike are two names, or a long and a short form of one."""
+    def _judged_names(self) -> str:
+        """SQL: the levels alone, and `DOUBTED`. Two usual first names that are alike are two names,
+        or a long and a short form of one; what else is alike is one name unless the contacts
+        differ; two spellings are as good as a slip."""
         levels, place = f"(pattern & {(1 << LATER) - 1})", self._place("given")
         if place is None:
             return levels
         near, alike, differs = (self._level("given", name) for name in ("near", "alike", "differs"))
         level = f"((pattern >> {BITS * place}) & 7)"
+        doubted = f"({levels} + {1 << DOUBTED}::UBIGINT)"
+
+        def flag(bit: int) -> str:
+            return f"((pattern >> {bit}) & 1 = 1)"
+
+        def moved(to: int, levels: str = levels) -> str:
+            return f"({levels} + ({to} - {level}::BIGINT) * {1 << BITS * place})"
+
         low, high = (
             "least(ls.given_share, rs.given_share)",
             "greatest(ls.given_share, rs.given_share)",
         )
         few = f"log2(({FEW - 1} + {chance.IMAGINED * self.usual['given']!r}) / {self.people + chance.IMAGINED})"
-        usual = f"(pattern >> {LATER}) & 1 = 0 AND {low} > greatest({few}, {high} - log2({RARER}))"
-        return f"""(CASE WHEN {level} IN ({near}, {alike}) AND {usual}
-            THEN {levels} + ((CASE WHEN (pattern >> {SHORT}) & 1 = 1 THEN {alike} ELSE {differs} END - {level}::BIGINT) * {1 << BITS * place})
+        usual = f"({flag(ESTABLISHED)} OR {low} > greatest({few}, {high} - log2({RARER})))"
+        two = f"({usual} AND NOT {flag(VARIANT)})"
+        same, other = self._same_contact(), self._other_contact()
+        return f"""(CASE WHEN {flag(GENERATION)} THEN {doubted}
+            WHEN NOT {level} IN ({near}, {alike}) OR {flag(LATER)} THEN {levels}
+            WHEN {two} AND {flag(SHORT)} AND {other} THEN {moved(alike, doubted)}
+            WHEN {two} AND {flag(SHORT)} THEN {moved(alike)}
+            WHEN {two} AND NOT {same} AND NOT {self._at("born", "exact", "slip")}
+                THEN {moved(differs)}
+            WHEN {two} OR {flag(OTHER_LETTER)} OR {other} THEN {doubted}
+            WHEN {flag(VARIANT)} THEN {moved(near)}
             ELSE {levels} END)::UBIGINT"""
 
     def _weigh(self, compared: str, into: str) -> None:
         scoring.weigh(self.connection, self.fields, self._scaled(), compared, "linkage_weighed")
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {into} AS
-            SELECT one, other, passes, pattern, CASE WHEN {self._proven()} THEN weight ELSE least(weight, {UNPROVEN})::FLOAT END AS weight,
+            SELECT one, other, passes, pattern,
+                CASE WHEN {self._proven()} AND NOT {DOUBTED_PAIR} THEN weight
+                    ELSE least(weight, {UNPROVEN})::FLOAT END AS weight,
                 {self._clash()} AS clash, {self._proven()} AS proven
             FROM linkage_weighed"""
         )
@@ -301,6 +382,18 @@ class Standing:
         mix[mixture.RANDOM] = max(1.0 - mix[: mixture.RANDOM].sum(), 0.5)
         return replace(self.model, mix=mix, alike=self.model.alike)
 
+    def _same_contact(self) -> str:
+        """SQL: whether a contact is the same."""
+        return f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')})"
+
+    def _other_contact(self) -> str:
+        """SQL: whether contacts differ and none is the same; jani.aho@ is no slip for joni.aho@."""
+        differ = (
+            self._at("email", "local part", "near", "differs"),
+            self._at("phone", "slip", "differs"),
+        )
+        return f"(NOT {self._same_contact()} AND ({' OR '.join(differ)}))"
+
     def _at(self, name: str, *levels: str) -> str:
         """SQL: whether the field is on one of the levels."""
         place = self._place(name)
@@ -310,11 +403,14 @@ class Standing:
         return f"(pattern >> {BITS * place}) & 7 IN ({numbers})"
 
     def _proven(self) -> str:
-        """SQL: whether more than names agrees. A home proves nothing of an initial or another surname: many live in one house."""
+        """SQL: whether more than names agrees. A home proves nothing of an initial, another surname
+        or other contacts: many live in one house, and some have one name."""
         whole = (
             f"NOT {self._at('given', 'initial', 'alike')} AND NOT {self._at('family', 'differs')}"
         )
-        home = f"({self._at('street', 'exact')} AND {self._at('house', 'exact')} OR {self._at('postcode', 'exact')}) AND {whole}"
+        house = f"{self._at('street', 'exact')} AND {self._at('house', 'exact')}"
+        place = f"({house} OR {self._at('postcode', 'exact')})"
+        home = f"{place} AND {whole} AND NOT {self._other_contact()}"
         contact = f"({self._at('email', 'exact')} OR {self._at('phone', 'exact')}) AND NOT ({self._at('given', 'initial')} AND {self._at('family', 'differs')})"
         proofs = (self._at("born", "exact", "slip"), f"({home})", f"({contact})")
         return f"NOT {self._at('given', 'missing')} AND ({' OR '.join(proofs)})"
@@ -323,7 +419,8 @@ class Standing:
         """SQL: whether two records cannot be of one person; null if nothing can be said."""
         born = [level.name for level in fields.BORN.levels[2:]]
         nothing = f"{self._at('given', 'missing')} AND {self._at('born', 'missing') if self._place('born') is not None else 'true'}"
-        return f"CASE WHEN {nothing} THEN NULL ELSE {self._at('given', 'differs')} OR {self._at('born', *born)} END"
+        differs = f"{self._at('given', 'differs')} OR {self._at('born', *born)}"
+        return f"CASE WHEN {nothing} THEN NULL ELSE {DOUBTED_PAIR} OR {differs} END"
 
     def _place(self, name: str) -> int | None:
         return next((place for place, one in enumerate(self.fields) if one.name == name), None)

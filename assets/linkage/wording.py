@@ -138,3 +138,53 @@ def without_flat(street: str) -> str:
     part = rf"(?:{parts})\b\.?\s*(?:no\.?\s*)?#?\s*\d*[a-z]?"
     rest = rf"regexp_replace({street}, '(?i)^\s*{part}\s*[,/-]\s*|[,\s]\s*{part}\s*$', '')"
     return rf"CASE WHEN regexp_matches({street}, '(?i)\b({parts})\b') THEN {rest} ELSE {street} END"
+
+
+SOUNDS = {
+    "ph": "f",
+    "th": "t",
+    "ck": "k",
+    "ch": "k",
+    "c": "k",
+    "q": "k",
+    "w": "v",
+    "z": "s",
+    "x": "ks",
+    "y": "i",
+}
+"""Letters that languages write for one sound (Markus, Marcus; Sofia, Sophia; Henri, Henry)."""
+
+
+def sound(name: str) -> str:
+    """SQL: a folded name written as it sounds, roughly: two spellings of one name are the same."""
+    for letters, sounding in SOUNDS.items():
+        name = f"replace({name}, '{letters}', '{sounding}')"
+    return name
+
+
+def undoubled(name: str) -> str:
+    """SQL: a name with each run of one letter written once (Katariina, Katarina)."""
+    single = (
+        f"list_filter(string_split({name}, ''), lambda letter, i: i = 1 OR letter <> {name}[i - 1])"
+    )
+    return f"array_to_string({single}, '')"
+
+
+NEIGHBOURS = (
+    "qwertyuiop|asdfghjkl|zxcvbnm|qaz|wsx|edc|rfv|tgb|yhn|ujm|ik|ol|"
+    "wa|es|rd|tf|yg|uh|ij|ok|pl|sz|dx|fc|gv|hb|jn|km"
+)
+"""Letters that stand side by side, or one above the other, on a keyboard."""
+
+
+def another_letter(one: str, other: str, most: int) -> str:
+    """SQL: whether two names of as many letters, `most` at most, differ in one or two of them, and
+    not by a slip of the fingers."""
+    far = " OR ".join(
+        f"({one}[{i}] <> {other}[{i}] AND NOT contains('{NEIGHBOURS}', {one}[{i}] || {other}[{i}])"
+        f" AND NOT contains('{NEIGHBOURS}', {other}[{i}] || {one}[{i}]))"
+        for i in range(1, most + 1)
+    )
+    short = f"length({one}) = length({other}) AND length({one}) <= {most}"
+    return f"""CASE WHEN {short} THEN CASE hamming({one}, {other}) WHEN 1 THEN {far}
+        WHEN 2 THEN damerau_levenshtein({one}, {other}) = 2 AND ({far}) END END"""

@@ -9,6 +9,9 @@ Works on tables of one DuckDB connection, knows no files and no clock, and gives
     compared_before(one, other, stamp, pattern)  what is remembered of pairs of person_keys (remembered.py); need not be there
  -> clusters(person_key, cluster)  every person_key once; its cluster is the smallest person_key in it
     links(one, other, pass, weight)  the links that hold, one < other; weight in bits: log2 of the odds of being one person
+    disputed_identifiers(type, value, person_key, reason)  what was not followed, by whom:
+        `identity_codes` (of two codes), `people_differ` (of people who differ, or of too many);
+        and `two_codes`, each of the codes of a source person that has several
 
 In order: strong identifiers; decisions; likeness of all that is known, which the linkage engine weighs
 (assets/linkage/standing.py); records that only have an e-mail; visitors. Each step sees the clusters of the steps before. Two
@@ -23,15 +26,26 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from assets.linkage.contacts import impersonal
 from assets.linkage.model import Model
 from assets.linkage.passes import Pass, spelling
 from assets.linkage.standing import SURE, Standing, Weighed
 from assets.register.clusters import Clusters, Ints
-from assets.register.likeness import CLASHING, ROLES, usual_model
+from assets.register.likeness import (
+    CLASHING,
+    MANY_CONTACTS,
+    MANY_FACTS,
+    MANY_PEOPLE,
+    PEOPLE_DIFFER,
+    ROLES,
+    first_names,
+    usual_model,
+)
 from assets.register.link_report import LinkReport, report
 
 IDENTIFIER_PASSES = {
-    # type of identifier: rule code and weight. What a source has numbered is one person, unless identity codes object.
+    # type of identifier: rule code and weight. What a source has numbered is one person, unless
+    # identity codes object or all that is known of the people does.
     "identity_code": ("LINK-IDENTITY-CODE", 60.0),
     "customer_number": ("LINK-CUSTOMER-NUMBER", 50.0),
     "contact_id": ("LINK-CONTACT-ID", 45.0),
@@ -83,7 +97,9 @@ class Linkage:
         connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
         )
-        self.standing = Standing(connection, "linkage_people", ROLES, model or usual_model())
+        self.standing = Standing(
+            connection, "linkage_people", ROLES, model or usual_model(), first_names()
+        )
         if connection.execute(
             "SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'"
         ).fetchall():
@@ -102,7 +118,7 @@ class Linkage:
         return self.last.report()
 
     def leave(self) -> None:
-        """Drop everything but `clusters` and `links`."""
+        """Drop everything but `clusters`, `links` and `disputed_identifiers`."""
         for table in _TABLES:
             self.connection.execute(f"DROP TABLE IF EXISTS {table}")
         self.connection.execute(
@@ -136,8 +152,18 @@ class Linkage:
 _TABLES = (
     "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates",
     "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
-    "decisions", "bases", "joined",
+    "decisions", "bases", "joined", "linkage_decided_same",
 )  # fmt: skip
+
+
+_CROWDS = f"""
+    SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_said USING (id) GROUP BY cohort
+    HAVING count(DISTINCT (given, family, born)) > {MANY_FACTS}
+        OR {MANY_CONTACTS} <= least(count(DISTINCT emails),
+            count(DISTINCT base) FILTER (len(emails) > 0))
+        OR {MANY_CONTACTS} <= least(count(DISTINCT phones),
+            count(DISTINCT base) FILTER (len(phones) > 0))"""
+"""SQL: the cohorts of more people than are compared, or of more contacts than one person has."""
 
 
 class _Round:
@@ -148,7 +174,6 @@ class _Round:
     ) -> None:
         self.connection = connection
         self.standing = standing
-        self.disputed = 0
         self.vetoed = 0
         self.two_code_people = self._identify()
         coded = connection.execute(
@@ -183,7 +208,10 @@ class _Round:
             links=tuple(PASSES),
             compared=self.standing.compared,
             calibration=self.standing.calibrated().table,
-            disputed=self.disputed,
+            disputed=self._count(
+                """SELECT count(DISTINCT (type, value)) FROM disputed_identifiers
+                WHERE reason <> 'two_codes'"""
+            ),
             vetoed=self.vetoed,
             two_code_people=self.two_code_people,
         )
@@ -209,6 +237,12 @@ class _Round:
                 ('identity_code', 'customer_number', 'contact_id', 'user_id', 'visitor_id', 'email', 'phone')""")
         run(
             "CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)"
+        )
+        run(
+            """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
+            SELECT DISTINCT type, value, person_key, 'two_codes' AS reason
+            FROM identifiers SEMI JOIN two_coded USING (person_key)
+            WHERE type = 'identity_code' AND value IS NOT NULL"""
         )
         two_code_people = self._count("SELECT count(*) FROM two_coded")
         run("DROP TABLE coded; DROP TABLE two_coded")
@@ -238,19 +272,86 @@ class _Round:
         return pairs[pairs[:, 0] != pairs[:, 1]]
 
     def _link_identifier(self, kind: str, code: str, weight: float) -> None:
-        """Join all that hold one value, from the first; a value that is held under two identity codes joins nobody."""
-        self.connection.execute(
+        """Join all that have one value, from the first; a value of two identity codes, or of people
+        who differ, joins nobody."""
+        run = self.connection.execute
+        run(
             f"""CREATE OR REPLACE TEMP TABLE shared AS
-            SELECT value, min(id) AS first, count(DISTINCT code) > 1 AS disputed
+            SELECT value, min(id) AS first, min(base) <> max(base) AS of_several,
+                CASE WHEN count(DISTINCT code) > 1 THEN 'identity_codes' END AS reason
             FROM held JOIN bases USING (id) WHERE type = '{kind}' GROUP BY value HAVING count(*) > 1"""
         )
-        self.disputed += self._count("SELECT count(*) FROM shared WHERE disputed")
+        if kind != "identity_code":
+            self._doubt(kind)
+        run(
+            f"""CREATE OR REPLACE TEMP TABLE linkage_followed AS
+            SELECT value, first AS one, id AS other
+            FROM held JOIN shared USING (value)
+            WHERE type = '{kind}' AND reason IS NULL AND id <> first"""
+        )
         self._join(
-            f"""SELECT DISTINCT first AS one, id AS other, '{code}' AS pass, {weight}::DOUBLE AS weight
-            FROM held JOIN shared USING (value) WHERE type = '{kind}' AND NOT disputed AND id <> first""",
+            f"""SELECT DISTINCT one, other, '{code}' AS pass, {weight}::DOUBLE AS weight
+            FROM linkage_followed""",
+            # Two that have one value have been compared already.
+            compare_from=0 if kind == "identity_code" else 3,
+            differing=True,
             decidable=kind != "identity_code",
         )
-        self.connection.execute("DROP TABLE shared")
+        self._doubt_broken()
+        self._dispute(kind, "SELECT value, reason FROM shared WHERE reason IS NOT NULL")
+        run("DROP TABLE shared; DROP TABLE linkage_followed")
+
+    def _doubt(self, kind: str) -> None:
+        """Give values in `shared` that stand for people who differ, or for too many, a reason."""
+        run = self.connection.execute
+        run(
+            f"""CREATE OR REPLACE TEMP TABLE cohorts AS
+            SELECT DISTINCT value AS cohort, base FROM held JOIN bases USING (id)
+            SEMI JOIN (FROM shared WHERE of_several AND reason IS NULL) AS asked USING (value)
+            WHERE type = '{kind}'"""
+        )
+        run(
+            f"""CREATE OR REPLACE TEMP TABLE linkage_doubted AS
+            WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),
+            known AS (
+                SELECT cohort, other, bool_or(NOT unlike) AS known FROM compared GROUP BY ALL)
+            SELECT cohort FROM compared WHERE differ
+            UNION SELECT cohort FROM known GROUP BY cohort
+            HAVING 1 + count(*) FILTER (NOT known) >= {MANY_PEOPLE}
+            UNION FROM ({_CROWDS})"""
+        )
+        run("UPDATE shared SET reason = 'people_differ' FROM linkage_doubted WHERE cohort = value")
+        run("DROP TABLE cohorts; DROP TABLE linkage_doubted")
+
+    def _doubt_broken(self) -> None:
+        """Give values in `shared` a reason whose links did not hold, though nobody has decided so:
+        people who differ, or who have two identity codes, would have met through a third."""
+        self.connection.execute(
+            """UPDATE shared SET reason = doubted.reason FROM (
+                WITH broken AS (
+                    SELECT value, one, other, l.code IS NOT NULL OR r.code IS NOT NULL AS coded
+                    FROM linkage_followed
+                    JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
+                    WHERE l.base <> r.base),
+                ruled AS (SELECT unnest([one, other]) AS id FROM decided WHERE NOT same),
+                settled AS (
+                    SELECT value FROM broken SEMI JOIN ruled ON ruled.id = one
+                    UNION SELECT value FROM broken SEMI JOIN ruled ON ruled.id = other)
+                SELECT value,
+                    CASE WHEN bool_or(coded) THEN 'identity_codes'
+                        ELSE 'people_differ' END AS reason
+                FROM broken ANTI JOIN settled USING (value) GROUP BY value) AS doubted
+            WHERE doubted.value = shared.value"""
+        )
+
+    def _dispute(self, kind: str, values: str) -> None:
+        """Add to `disputed_identifiers` everybody who has one of the values (value, reason)."""
+        self.connection.execute(
+            f"""INSERT INTO disputed_identifiers
+            SELECT '{kind}', value, person_key, reason
+            FROM ({values}) JOIN held USING (value) JOIN records USING (id)
+            WHERE type = '{kind}' ORDER BY ALL"""
+        )
 
     def _link_alike(self, chosen: list[Pass] | None) -> Weighed:
         """Let the engine weigh pairs of clusters by all that is known of them, and join as it says."""
@@ -281,11 +382,14 @@ class _Round:
     def _link_mailboxes(self) -> None:
         """Join who is known by e-mail only: to each other where nobody named has the e-mail, then to the only one who has."""
         run = self.connection.execute
-        run("""CREATE OR REPLACE TEMP TABLE mail AS
+        run(
+            """CREATE OR REPLACE TEMP TABLE mail AS
             SELECT DISTINCT id, email FROM (
                 SELECT id, unnest(emails) AS email FROM linkage_people SEMI JOIN linkage_nodes USING (id)
                 UNION ALL SELECT id, value FROM held WHERE type = 'email')
-            WHERE email IS NOT NULL""")
+            WHERE email IS NOT NULL AND NOT """
+            + impersonal("lower(email)")
+        )
         mailboxes = """
             SELECT mail.email, mail.id, base, base IN (
                 SELECT base FROM bases SEMI JOIN (FROM linkage_records WHERE given IS NOT NULL OR family IS NOT NULL) USING (id)) AS named,
@@ -324,11 +428,17 @@ class _Round:
         )
         self.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE disputed AS
-            SELECT value FROM browsers GROUP BY value HAVING count(DISTINCT code) > 1 OR count(DISTINCT base) FILTER (signed_in) > 1
-            UNION SELECT one.cohort FROM ({CLASHING.format("cohorts")}) AS clash
-            JOIN cohorts AS one ON one.base = clash.one JOIN cohorts AS other ON other.base = clash.other AND other.cohort = one.cohort"""
+            SELECT value,
+                CASE WHEN bool_or(codes) THEN 'identity_codes' ELSE 'people_differ' END AS reason
+            FROM (
+                SELECT value, count(DISTINCT code) > 1 AS codes FROM browsers GROUP BY value
+                HAVING codes OR count(DISTINCT base) FILTER (signed_in) > 1
+                UNION ALL SELECT one.cohort, false FROM ({CLASHING.format("cohorts")}) AS clash
+                JOIN cohorts AS one ON one.base = clash.one
+                JOIN cohorts AS other ON other.base = clash.other AND other.cohort = one.cohort)
+            GROUP BY value"""
         )
-        self.disputed += self._count("SELECT count(*) FROM disputed")
+        self._dispute("visitor_id", "FROM disputed")
         code, weight = VISITOR
         self._join(
             f"""WITH live AS (SELECT value, id, min(id) OVER (PARTITION BY value) AS first FROM browsers ANTI JOIN disputed USING (value))
@@ -344,11 +454,13 @@ class _Round:
         *,
         compare_from: int = 0,
         accounts_apart: bool = False,
+        differing: bool = False,
         decidable: bool = True,
     ) -> None:
         """Join along the query's links (one, other, pass, weight) and add those that hold to `joined`.
 
-        Where at least `compare_from` clusters would become one (0: never), their people are compared with each other first.
+        Where at least `compare_from` clusters would become one (0: never), their people
+        are compared first: by names or birth dates or, if `differing`, by all that is known.
         What somebody has decided holds through all of it, unless not `decidable`.
         """
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE proposed AS {links}")
@@ -361,7 +473,9 @@ class _Round:
 
             def apart(together: Ints) -> tuple[Ints, Ints]:
                 clashes = (
-                    self._apart(together, compare_from, accounts_apart)
+                    self._apart(
+                        together, compare_from, accounts_apart=accounts_apart, differing=differing
+                    )
                     if compare_from
                     else (foes[:0, 0], foes[:0, 1])
                 )
@@ -381,8 +495,11 @@ class _Round:
         self.vetoed += len(one) - self._count(f"SELECT count(*) {held}")
         self.connection.execute("DROP TABLE proposed")
 
-    def _apart(self, together: Ints, compare_from: int, accounts_apart: bool) -> tuple[Ints, Ints]:
-        """The pairs of clusters that may not meet in the proposed ones: names or birth dates clash, or two accounts."""
+    def _apart(
+        self, together: Ints, compare_from: int, *, accounts_apart: bool, differing: bool
+    ) -> tuple[Ints, Ints]:
+        """The pairs of clusters that may not meet in the proposed ones: names or birth dates clash,
+        or two accounts; if `differing`, only people who differ in all that is known."""
         label = self.clusters.label
         bases = np.flatnonzero(label == np.arange(len(label))).astype(np.int32)
         cohort = together[bases]
@@ -397,10 +514,15 @@ class _Round:
             if accounts_apart
             else ""
         )
+        clashing = (
+            f"SELECT one, other FROM ({PEOPLE_DIFFER.format('crowd')}) WHERE differ"
+            if differing
+            else CLASHING.format("crowd")
+        )
         pairs = self.connection.execute(
             f"""WITH users AS (
                 SELECT DISTINCT cohort, crowd.base FROM crowd JOIN bases USING (base) JOIN held USING (id) WHERE type = 'user_id')
-            SELECT one, other FROM ({CLASHING.format("crowd")}){accounts} ORDER BY ALL"""
+            SELECT one, other FROM ({clashing}){accounts} ORDER BY ALL"""
         ).fetchnumpy()
         self.connection.unregister("crowd")
         return np.asarray(pairs["one"], np.int32), np.asarray(pairs["other"], np.int32)
@@ -419,6 +541,12 @@ class _Round:
         self.connection.register("labels", table)
         self.connection.execute("CREATE OR REPLACE TEMP TABLE bases AS FROM labels")
         self.connection.unregister("labels")
+        self.connection.execute(
+            """CREATE OR REPLACE TEMP TABLE linkage_decided_same AS
+            SELECT DISTINCT least(l.base, r.base) AS one, greatest(l.base, r.base) AS other
+            FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
+            WHERE same AND l.base <> r.base"""
+        )
 
     def _write_clusters(self) -> None:
         self.connection.execute(

@@ -114,6 +114,210 @@ class TestStrongIdentifiers:
         assert (report.two_code_people, report.two_code_clusters) == (1, 0)
 
 
+AINO = {
+    "given_names": "Aino",
+    "family_name": "Korpi",
+    "birth_date": BORN,
+    "emails": ["aino@example.fi"],
+    "phones": ["+358401111111"],
+    **HOME,
+}
+MATTI = {
+    "given_names": "Matti",
+    "family_name": "Berg",
+    "birth_date": date(1950, 2, 3),
+    "emails": ["matti@example.fi"],
+    "street": "Rantatie 9",
+    "postcode": "00900",
+}
+NAMES = ("given_names", "family_name")
+
+
+def only(person: dict[str, object], *facts: str) -> dict[str, object]:
+    return {name: person[name] for name in facts}
+
+
+def without(person: dict[str, object], *facts: str) -> dict[str, object]:
+    return {name: value for name, value in person.items() if name not in facts}
+
+
+def disputed(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str, str]]:
+    return connection.execute("FROM disputed_identifiers ORDER BY ALL").fetchall()
+
+
+NUMBERED = ["customer_number", "contact_id", "user_id"]
+
+
+class TestDoubtedIdentifiers:
+    """An identifier of people whom all else parts is not followed, but put up for review."""
+
+    @pytest.mark.parametrize("kind", NUMBERED)
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (AINO, MATTI),
+            (without(AINO, "birth_date"), MATTI),
+            (without(AINO, "emails", "phones"), MATTI),
+            (AINO, AINO | {"given_names": "Eero", "birth_date": date(1968, 5, 5)}),
+            (AINO, MATTI | {"given_names": "Aino"}),
+        ],
+    )
+    def test_people_who_differ_stay_apart(self, connection, world, kind, one, other):
+        for person_key, person in (("a", one), ("b", other), ("c", {})):
+            world.say(person_key, **person)
+            world.identify(person_key, kind, "7")
+        clusters, report = clusters_of(connection, world)
+        assert set(clusters.values()) == {"a", "b", "c"}, "of which of the two c is, nobody knows"
+        assert report.disputed_identifiers == 1
+        assert disputed(connection) == [(kind, "7", key, "people_differ") for key in "abc"]
+
+    @pytest.mark.parametrize("kind", NUMBERED)
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            (AINO, {}),
+            (AINO, AINO | {"family_name": "Virtanen", "street": "Rantatie 9", "postcode": "00900"}),
+            (
+                without(AINO, "birth_date"),
+                only(MATTI, "family_name", "emails", "street", "postcode")
+                | {"given_names": "Aino"},
+            ),
+            (AINO, AINO | {"emails": ["aino@example.com"], "phones": ["+358402222222"]}),
+            (AINO | {"given_names": "Juhani"}, {"given_names": "Jussi", "family_name": "Korpi"}),
+            (
+                AINO | {"given_names": "Aino Maria"},
+                {"given_names": "Maria", "family_name": "Salo", "emails": ["maria@example.fi"]},
+            ),
+            (AINO, {"given_names": "Korpi", "family_name": "Aino", "emails": ["k@example.fi"]}),
+            (AINO, MATTI | {"birth_date": BORN}),
+            (only(AINO, *NAMES), only(MATTI, *NAMES)),
+            (only(AINO, "emails"), only(MATTI, "emails")),
+            (
+                {"given_names": "Сергей", "family_name": "Иванов", "emails": ["s@example.fi"]},
+                {"given_names": "Sergei", "family_name": "Ivanov", "emails": ["i@example.fi"]},
+            ),
+        ],
+    )
+    def test_changes_and_variants_of_one_person_are_followed(
+        self, connection, world, kind, one, other
+    ):
+        for person_key, person in (("a", one), ("b", other)):
+            world.say(person_key, **person)
+            world.identify(person_key, kind, "7")
+        assert together(connection, world) == {"ab"}
+        assert disputed(connection) == []
+
+    @pytest.mark.parametrize(
+        "people",
+        [
+            [{"given_names": name} for name in ("Aino", "Matti", "Saga")],
+            [{"birth_date": date(year, 1, 30)} for year in (1951, 1968, 1987)],
+            [{"emails": [f"{number}@example.fi"]} for number in range(10)],
+            [{"phones": [f"+35840123450{number}"]} for number in range(10)],
+            [{"given_names": "Aino", "family_name": f"K{number}x"} for number in range(61)],
+        ],
+    )
+    def test_one_value_of_many_who_differ_is_nobodys(self, connection, world, people):
+        for number, person in enumerate(people):
+            world.say(f"p{number:02d}", **person)
+            world.identify(f"p{number:02d}", "customer_number", "7")
+        assert len(set(clusters_of(connection, world)[0].values())) == len(people)
+        assert {reason for *_, reason in disputed(connection)} == {"people_differ"}
+        assert len(disputed(connection)) == len(people)
+
+    def test_what_several_records_of_one_person_know_together_counts(self, connection, world):
+        """Korpi and Virtanen are one by their code, so neither name parts them from the third."""
+        world.say("a", **AINO)
+        world.say("b", **AINO | {"family_name": "Virtanen", "birth_date": date(1950, 2, 3)})
+        world.say("c", **MATTI | {"given_names": "Aino", "family_name": "Virtanen"})
+        for person_key in "ab":
+            world.identify(person_key, "identity_code", "code")
+        for person_key in "ac":
+            world.identify(person_key, "customer_number", "7")
+        assert together(connection, world) == {"abc"}
+
+    def test_people_who_differ_do_not_meet_through_a_third(self, connection, world):
+        world.say("a", **AINO)
+        world.say("c", **MATTI)
+        for person_key, value in zip("abbc", "1122", strict=True):
+            world.identify(person_key, "customer_number", value)
+        assert together(connection, world) == set()
+        assert {(key, reason) for _, _, key, reason in disputed(connection)} == {
+            (key, "people_differ") for key in "abc"
+        }
+
+    def test_what_a_person_has_decided_is_not_doubted(self, connection, world):
+        for person_key, person in (("a", AINO), ("b", MATTI)):
+            world.say(person_key, **person)
+            world.identify(person_key, "customer_number", "7")
+        decide(connection, ("a", "b", True))
+        assert together(connection, world) == {"ab"}
+        assert disputed(connection) == []
+        decide(connection, ("a", "b", False))
+        assert together(connection, world) == set()
+
+    def test_reasons_of_identity_codes(self, connection, world):
+        for person_key, code in (("a", "1"), ("b", "2"), ("d", "3"), ("d", "4")):
+            world.identify(person_key, "identity_code", code)
+        for person_key in "ab":
+            world.identify(person_key, "user_id", "7")
+        _, report = clusters_of(connection, world)
+        assert disputed(connection) == [
+            ("identity_code", "3", "d", "two_codes"),
+            ("identity_code", "4", "d", "two_codes"),
+            ("user_id", "7", "a", "identity_codes"),
+            ("user_id", "7", "b", "identity_codes"),
+        ]
+        assert (report.disputed_identifiers, report.two_code_people) == (1, 1)
+
+    def test_a_browser_of_two_people(self, connection, world):
+        for person_key, person in (("a", AINO), ("b", MATTI)):
+            world.say(person_key, **person)
+            world.identify(person_key, "visitor_id", "cookie")
+        assert together(connection, world) == set()
+        assert disputed(connection) == [
+            ("visitor_id", "cookie", key, "people_differ") for key in "ab"
+        ]
+
+
+class TestImpersonalMailboxes:
+    """A mailbox of an office or a program is evidence of nobody."""
+
+    @pytest.mark.parametrize(
+        "mailbox",
+        ["noreply@example.fi", "No-Reply@Example.fi", "shop.do_not_reply@example.fi",
+         "ei-vastausta@example.fi", "info@example.fi", "asiakaspalvelu@example.fi",
+         "mailer-daemon@example.fi", "info+kevat@example.fi"],
+    )  # fmt: skip
+    def test_namesakes_who_share_one_are_two(self, connection, world, mailbox):
+        for person_key in "ab":
+            world.say(person_key, given_names="Aino", family_name="Berg", emails=[mailbox])
+        world.identify("x", "email", mailbox)
+        world.say("y", emails=[mailbox])
+        assert together(connection, world) == set()
+
+    def test_what_else_they_share_counts_as_ever(self, connection, world):
+        for person_key in "ab":
+            world.say(
+                person_key,
+                given_names="Aino",
+                family_name="Berg",
+                birth_date=BORN,
+                emails=["noreply@example.fi", MAIL],
+            )
+        assert together(connection, world) == {"ab"}
+
+    @pytest.mark.parametrize(
+        "mailbox",
+        ["info.berg@example.fi", "aino.berg@info.fi", "eino.vastamaki@example.fi",
+         "al.vasta@example.fi"],
+    )  # fmt: skip
+    def test_mailboxes_of_people_count(self, connection, world, mailbox):
+        for person_key in "ab":
+            world.say(person_key, given_names="Aino", family_name="Berg", emails=[mailbox])
+        assert together(connection, world) == {"ab"}
+
+
 class TestSharedContacts:
     @pytest.mark.parametrize(
         ("one", "other"),
@@ -379,14 +583,18 @@ class TestWhole:
             )
         assert answers[0] == answers[1] == answers[2]
 
-    def test_leaves_only_its_two_tables_behind(self, connection, world):
+    def test_leaves_only_its_three_tables_behind(self, connection, world):
         world.say("a", given_names="Aino", emails=[MAIL])
         before = {"people", "identifiers", "truth"}
         clusters_of(connection, world)
         tables = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE temporary"
         ).fetchall()
-        assert {name for (name,) in tables} == before | {"clusters", "links"}
+        assert {name for (name,) in tables} == before | {
+            "clusters",
+            "links",
+            "disputed_identifiers",
+        }
 
     def test_nobody_at_all(self, connection, world):
         clusters, report = clusters_of(connection, world)
