@@ -114,6 +114,8 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
         _refuse(home, done, item, refusal)
         return
     if entry:
+        # What it corrects may be of the same run.
+        done.entries = [one for one in done.entries if one.delivery_id != entry.corrects]
         done.entries.append(entry)
     else:
         done.redelivered += 1

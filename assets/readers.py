@@ -136,10 +136,12 @@ def read_csv(path: Path, codec: str, header: Header | None = None) -> Iterator[p
                     number += len(rows)
                 misfits.clear()
     except pa.ArrowInvalid as error:
+        if "straddl" in str(error):
+            _refuse_structure(
+                f"a row is longer than {CHUNK >> 20} MiB: is a quotation mark not closed?"
+            )
         if "Empty CSV file" not in str(error):
-            raise RefusedDeliveryError(
-                "DEL-STRUCTURE", "the file is not comma-separated text with a header"
-            ) from None
+            _refuse_structure("the file is not comma-separated text with a header")
     for rows, fault in _rows(header, None, misfits):
         yield _batch(number, rows, fault)
         number += len(rows)
@@ -210,7 +212,8 @@ class Header:
 
 
 def _refuse_structure(why: str) -> Never:
-    raise RefusedDeliveryError("DEL-STRUCTURE", why)
+    # What went before may quote the file.
+    raise RefusedDeliveryError("DEL-STRUCTURE", why) from None
 
 
 def _rows(

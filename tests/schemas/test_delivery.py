@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
     "period": {"from": "2026-11-01", "to": "2026-11-02"},
     "purpose": "customer_care",
 }
-SECRET = "Salainen"
+WORD = "Salainen"
 
 
 def parsed(text: bytes) -> Manifest:
@@ -47,19 +47,19 @@ def test_a_hash_is_the_same_in_either_case() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "why"),
     [
-        ("purpose", SECRET, "purpose is none of the policy's: "),
+        ("purpose", WORD, "purpose is none of the policy's: "),
         ("purpose", 7, "purpose must be text"),
         ("period", {"from": "2026-12-31", "to": "2020-01-01"}, "period runs backwards"),
         ("period", {"from": 1_700_000_000, "to": "2030-01-01"}, "period.from must be a date"),
         ("period", {"from": "2026-11-01T00:00:00", "to": "2026-11-02"}, "period.from must be"),
         ("period", {"from": "2026-02-30", "to": "2026-11-02"}, "period.from must be a date"),
         ("period", {"from": "2026-11-01"}, "period.to is missing"),
-        ("period", SECRET, "period must be an object"),
+        ("period", WORD, "period must be an object"),
         ("records", True, "records must be a whole number"),
         ("records", "1", "records must be a whole number"),
         ("records", 1.0, "records must be a whole number"),
         ("bytes", -1, "bytes must be a whole number"),
-        ("sha256", SECRET, "sha256 must be 64 hexadecimal digits"),
+        ("sha256", WORD, "sha256 must be 64 hexadecimal digits"),
         ("sha256", GOOD["sha256"] + "\n", "sha256 must be 64 hexadecimal digits"),
         ("dataset", None, "dataset must be text"),
         ("schema_version", "2", "schema_version must be"),
@@ -69,7 +69,7 @@ def test_a_wrong_field_is_named_with_what_it_must_be(field: str, value: Any, why
     told = refusal(json.dumps({**GOOD, field: value}).encode())
     assert told.startswith("DEL-MANIFEST: ")
     assert why in told
-    assert SECRET not in told
+    assert WORD not in told
 
 
 def test_all_missing_fields_are_named_at_once() -> None:
