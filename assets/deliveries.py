@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from assets.durable import remove, writing
 from assets.home import Home, delivery_day
@@ -21,6 +23,7 @@ from schemas.delivery import REFUSALS, SAFE_NAME, Manifest, RefusedDeliveryError
 
 MANIFEST = ".manifest.json"
 FIRST_DAY = date(2015, 1, 1)
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,9 @@ class Entry:
     """One delivery in the book: what it was, and what became of its records, by count.
 
     delivered = suppressed + expired + staged + quarantined + duplicates, once staged. `removing` says, while records are
-    being removed, what they will count as.
+    being removed, what they will count as. `corrects` is the id of the delivery of the same bytes that was read as its
+    manifest wrongly declared them, and that this one replaces. `missing_columns` are the declared columns that the file
+    does not have; null: it has no columns, or it was read before they were recorded.
     """
 
     delivery_id: str
@@ -62,6 +67,11 @@ class Entry:
     codes: dict[str, int] | None = None
     staged_with: str = ""
     removing: str = ""
+    encoding: str = ""
+    corrects: str = ""
+    missing_columns: list[str] | None = None
+    blank_columns: int = 0
+    dropped_columns: int = 0
 
     @property
     def conserved(self) -> bool:
@@ -70,6 +80,11 @@ class Entry:
             self.delivered
             == self.suppressed + self.expired + self.staged + self.quarantined + self.duplicates
         )
+
+    def read_as(self, manifest: Manifest) -> bool:
+        """Whether the bytes were read as the manifest declares them."""
+        declared = (manifest.dataset, manifest.encoding.lower())
+        return declared == (self.dataset, self.encoding or declared[1])
 
 
 def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
@@ -114,7 +129,7 @@ def _in_range(day: str, last_day: date) -> bool:
 def _note_path(home: Home, item: Waiting) -> Path:
     """Where it is noted that these very files were refused: by their names' and states' hash, which tells neither."""
     states = [
-        (path.name, (state := path.lstat()).st_size, state.st_mtime_ns)
+        (path.name, (state := path.lstat()).st_size, state.st_mtime_ns, state.st_ctime_ns)
         for path in (item.path, item.manifest_path)
     ]
     return (
@@ -161,18 +176,21 @@ def tidy(home: Home, source: str) -> None:
         data = manifest.with_name(manifest.name.removesuffix(MANIFEST))
         if not data.exists() and stat.S_ISREG(manifest.lstat().st_mode):
             try:
-                taken = Manifest.parse(manifest.read_bytes()).sha256
-            except RefusedDeliveryError:
+                taken = Manifest.parse(manifest.read_bytes())
+            except (RefusedDeliveryError, PermissionError):
                 continue
             day = manifest.parent.name
-            if delivery_day(day) and entered(home, source, day, delivery_id(source, day, taken)):
+            entry = of_bytes(home, source, day, taken.sha256) if delivery_day(day) else None
+            if entry and entry.read_as(taken):
                 remove(manifest)
                 if not any(manifest.parent.iterdir()):
                     manifest.parent.rmdir()
 
 
-def check(item: Waiting, source: Source, today: date) -> tuple[Manifest, Dataset]:
-    """Hold the file against its manifest; raises RefusedDeliveryError with the first thing that does not hold."""
+def check(
+    item: Waiting, source: Source, today: date, purposes: Collection[str]
+) -> tuple[Manifest, Dataset]:
+    """Hold the file against its manifest, of one of the policy's `purposes`; raises RefusedDeliveryError with the first thing that does not hold."""
     if not _in_range(item.day, today):
         raise RefusedDeliveryError("DEL-DAY")
     for path in (item.path, item.manifest_path):
@@ -180,18 +198,26 @@ def check(item: Waiting, source: Source, today: date) -> tuple[Manifest, Dataset
             raise RefusedDeliveryError("DEL-NOT-A-FILE")
     if not SAFE_NAME.fullmatch(item.path.name):
         raise RefusedDeliveryError("DEL-NAME")
-    manifest = Manifest.parse(item.manifest_path.read_bytes())
+    manifest = Manifest.parse(_readable(item.manifest_path.read_bytes), purposes)
     dataset = source.dataset(manifest.dataset)
     if dataset is None:
         known = ", ".join(one.name for one in source.datasets)
         raise RefusedDeliveryError("DEL-DATASET", f"{source.name} delivers {known}")
     if item.path.stat().st_size != manifest.bytes:
         raise RefusedDeliveryError("DEL-SIZE")
-    if sha256(item.path) != manifest.sha256:
+    if _readable(partial(sha256, item.path)) != manifest.sha256:
         raise RefusedDeliveryError("DEL-SHA256")
     if dataset.snapshot and manifest.records == 0:
         raise RefusedDeliveryError("DEL-EMPTY-SNAPSHOT")
     return manifest, dataset
+
+
+def _readable(read: Callable[[], Content]) -> Content:
+    """What reading a delivered file returns; raises RefusedDeliveryError when it may not be read."""
+    try:
+        return read()
+    except PermissionError:
+        raise RefusedDeliveryError("DEL-UNREADABLE") from None
 
 
 def sha256(path: Path) -> str:
@@ -203,6 +229,12 @@ def sha256(path: Path) -> str:
 def delivery_id(source: str, day: str, digest: str) -> str:
     """What identifies a delivery: source, day and bytes; sorts by nothing but itself."""
     return hashlib.sha256(f"{source}/{day}/{digest}".encode()).hexdigest()[:20]
+
+
+def corrected_id(entry: Entry, manifest: Manifest) -> str:
+    """What identifies the delivery that replaces `entry`: its bytes again, as `manifest` declares them."""
+    declared = f"{entry.delivery_id}/{manifest.dataset}/{manifest.encoding.lower()}"
+    return hashlib.sha256(declared.encode()).hexdigest()[:20]
 
 
 def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
@@ -217,18 +249,33 @@ def enter(home: Home, entry: Entry) -> None:
 
 
 def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
-    """Entries in the order in which their statements count: by day, then period, then id."""
-    paths = (home.lake / "deliveries").glob(f"{source}/{day}/*.json")
-    entries = [Entry(**json.loads(path.read_text())) for path in paths]
+    """Entries in the order in which their statements count: by day, then period, then id.
+
+    Without those that another entry corrects: they are about to be removed.
+    """
+    entries = _entries(home, source, day)
+    mistaken = {entry.corrects for entry in entries}
     return sorted(
-        entries, key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id)
+        (entry for entry in entries if entry.delivery_id not in mistaken),
+        key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id),
     )
 
 
-def entered(home: Home, source: str, day: str, delivery: str) -> Entry | None:
-    """The entry of a delivery that is in the book, or None."""
-    path = entry_path(home, source, day, delivery)
-    return Entry(**json.loads(path.read_text())) if path.exists() else None
+def mistaken(home: Home, source: str = "*") -> list[Entry]:
+    """Entries that another one corrects, and that a killed run has not removed."""
+    entries = _entries(home, source, "*")
+    ids = {entry.corrects for entry in entries}
+    return [entry for entry in entries if entry.delivery_id in ids]
+
+
+def of_bytes(home: Home, source: str, day: str, digest: str) -> Entry | None:
+    """The entry of the day's delivery of these bytes, as whatever they were read."""
+    return next((entry for entry in book(home, source, day) if entry.sha256 == digest), None)
+
+
+def _entries(home: Home, source: str, day: str) -> list[Entry]:
+    paths = (home.lake / "deliveries").glob(f"{source}/{day}/*.json")
+    return [Entry(**json.loads(path.read_text())) for path in paths]
 
 
 def take_out(item: Waiting) -> None:
@@ -237,3 +284,20 @@ def take_out(item: Waiting) -> None:
     remove(item.manifest_path)
     if not any(item.path.parent.iterdir()):
         item.path.parent.rmdir()
+
+
+def columns_lost(home: Home, source: str, days: Collection[str]) -> list[tuple[Entry, list[str]]]:
+    """Deliveries of these days that lack declared columns which an earlier one of the dataset had."""
+    # Of each dataset the declared columns that no delivery so far has had.
+    never_had: dict[str, set[str]] = {}
+    lost = []
+    for entry in book(home, source):
+        if entry.missing_columns is None:
+            continue
+        never = never_had.get(entry.dataset)
+        gone = [name for name in entry.missing_columns if never is not None and name not in never]
+        if gone and entry.day in days:
+            lost.append((entry, gone))
+        missing = set(entry.missing_columns)
+        never_had[entry.dataset] = missing if never is None else never & missing
+    return lost

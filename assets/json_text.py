@@ -7,9 +7,16 @@ node, which grows with the square of depth. Cost is linear in bytes; memory some
 from __future__ import annotations
 
 import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.column_names import is_secret
 
 _QUOTE, _COLON, _SLASH = ord('"'), ord(":"), ord("\\")
 _DEPTH = np.zeros(256, np.int8)
@@ -18,6 +25,19 @@ _DEPTH[[ord("]"), ord("}")]] = -1
 _DEEPEST = np.iinfo(np.int16).max
 # The first n bytes of a little-endian word of eight.
 _FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+
+# All that DuckDB's parser takes for JSON and that other parsers do not read, or not as a number:
+# a comma before a closing bracket, nan and inf in any case, numbers beyond a double. It may also
+# match inside a string, and shorter numbers: what matches is looked at again, by itself.
+_LENIENT = (
+    r",\s*[\]}]"
+    r"|[:,\[]\s*-?(?i:nan|inf(?:inity)?)\s*[,\]}]"
+    r"|[:,\[]\s*-?[0-9.]{200}"
+    r"|[:,\[]\s*-?[0-9.]+[eE]\+?[0-9]{3}"
+)
+# Keys that may be a password's: with a piece of the words, or in letters that may be folded to it.
+_SUSPECT_KEY = r'"[^"]*(?:(?i:pass|sala|losen)|\\|[^\x00-\x7f])[^"]*"\s*:'
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?', re.DOTALL)
 
 
 def structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -28,10 +48,15 @@ def structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return places, found, np.cumsum(_DEPTH[found], dtype=np.int64)
 
 
-def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
-    """Of valid JSON records: those that nest deeper than `deepest`, and those where an object has a key twice; by index."""
+def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int], list[int]]:
+    """Find what is wrong with records that DuckDB's parser reads.
+
+    Returns:
+        The indexes of those that nest deeper than `deepest`; of the others those that are not JSON
+        by its standard; and of the rest those where an object has a key twice.
+    """
     if len(records) == 0:
-        return [], []
+        return [], [], []
     offsets = np.frombuffer(records.buffers()[1], np.int32)[
         records.offset : records.offset + len(records) + 1
     ].astype(np.int64)
@@ -53,11 +78,82 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int]]:
         doubtful = places[colons[_doubtful_keys(data, first, last, container)]]
     deep = np.unique(np.searchsorted(starts, places[bracket][depth > deepest], side="right") - 1)
     repeated = np.unique(np.searchsorted(starts, doubtful, side="right") - 1)
-    return deep.tolist(), [
+    left_out = set(deep.tolist())
+    unreadable = _those(records, _matching(records, _LENIENT), left_out, is_not_standard)
+    left_out |= set(unreadable)
+    return deep.tolist(), unreadable, _those(records, repeated, left_out, _has_a_key_twice)
+
+
+def _matching(records: pa.Array, pattern: str) -> np.ndarray:
+    return np.flatnonzero(pc.match_substring_regex(records, pattern).to_numpy(zero_copy_only=False))
+
+
+def _those(
+    records: pa.Array, indexes: np.ndarray, left_out: set[int], test: Callable[[str], bool]
+) -> list[int]:
+    return [
         index
-        for index in repeated.tolist()
-        if index not in deep and _has_a_key_twice(records[index].as_py())
+        for index in indexes.tolist()
+        if index not in left_out and test(records[index].as_py())
     ]
+
+
+def is_not_standard(text: str) -> bool:
+    """Whether the text is not JSON by its standard, or has a number that no double can represent."""
+    try:
+        json.loads(text, parse_int=_finite, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def without_passwords(records: pa.Array) -> pa.Array | None:
+    """The records without members whose key names a password, at any depth; None if none has one.
+
+    A record that has one and cannot be taken apart is emptied, because nobody can tell where the
+    password ends.
+    """
+    bare = {
+        index: _without_passwords(text)
+        for index in _matching(records, _SUSPECT_KEY).tolist()
+        if _names_a_password(text := records[index].as_py())
+    }
+    if not bare:
+        return None
+    mask = np.zeros(len(records), np.bool_)
+    mask[list(bare)] = True
+    return pc.replace_with_mask(
+        records, pa.array(mask), pa.array(list(bare.values()), records.type)
+    )
+
+
+def _names_a_password(text: str) -> bool:
+    return any(colon and is_secret(_decoded(key)) for key, colon in _STRING.findall(text))
+
+
+def _decoded(key: str) -> str:
+    try:
+        return str(json.loads(f'"{key}"', strict=False))
+    except ValueError:
+        return key
+
+
+def _without_passwords(text: str) -> str:
+    def members(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        return {key: value for key, value in pairs if not is_secret(key)}
+
+    try:
+        value = json.loads(text, object_pairs_hook=members)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return "{}"
 
 
 def _marks(data: np.ndarray, wanted: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,5 +231,5 @@ def _has_a_key_twice(text: str) -> bool:
         nonlocal found
         found = found or len({key for key, _ in pairs}) < len(pairs)
 
-    json.loads(text, object_pairs_hook=members)
+    json.loads(text, object_pairs_hook=members, parse_int=str)
     return found

@@ -7,8 +7,10 @@ between any two steps, the next run does the same again with the same result.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
@@ -21,6 +23,7 @@ import pyarrow.compute as pc
 
 from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
+from assets.durable import remove
 from assets.home import Home, write_parquet
 from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.quoting import parquet
@@ -32,6 +35,8 @@ from schemas.raw import Raw
 ROWS_PER_GROUP = 16_384
 # Who is protected is for this source to say, and when it ends: what it sends of them with the end of a flag holds.
 TELLS_OF_PROTECTION = "population_register"
+
+Delivery = tuple[Waiting, Manifest, Dataset]
 
 
 @dataclass
@@ -58,40 +63,50 @@ def ingest(
     """
     done = Ingested()
     deliveries.tidy(home, source.name)
-    accepted: dict[str, tuple[Waiting, Manifest, Dataset]] = {}
-    repeated: list[tuple[str, Waiting, Manifest, Dataset]] = []
+    remove_mistaken(home, source.name)
+    groups: dict[tuple[str, str], list[Delivery]] = {}
     for item in deliveries.waiting(home, source.name, days):
         if why := deliveries.refused(home, item):
             done.refused.append((item.place, why))
             continue
         try:
-            manifest, dataset = deliveries.check(item, source, last_day)
+            manifest, dataset = deliveries.check(item, source, last_day, home.policy.purposes)
         except RefusedDeliveryError as refusal:
             _refuse(home, done, item, refusal)
             continue
         if only is not None and dataset.name not in only:
             continue
-        identity = deliveries.delivery_id(source.name, item.day, manifest.sha256)
-        if identity in accepted or deliveries.entered(home, source.name, item.day, identity):
-            repeated.append((identity, item, manifest, dataset))
-        else:
-            accepted[identity] = (item, manifest, dataset)
+        groups.setdefault((item.day, manifest.sha256), []).append((item, manifest, dataset))
+    first, again = _first_and_again(home, source, groups)
     swept = (
-        [entry for entry in deliveries.book(home, source.name) if entry.expired]
-        if accepted or repeated
-        else []
+        [entry for entry in deliveries.book(home, source.name) if entry.expired] if groups else []
     )
     home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        reading = {
-            identity: threads.submit(_read, home, *delivery, identity, swept)
-            for identity, delivery in accepted.items()
-        }
-    for identity, (item, _, _) in accepted.items():
-        _finish(home, done, item, reading[identity].result)
-    for identity, item, manifest, dataset in repeated:
-        _finish(home, done, item, partial(_repeat, home, identity, item, manifest, dataset, swept))
+        reading = [threads.submit(_read, home, *delivery, swept) for delivery in first]
+    for (item, _, _), read in zip(first, reading, strict=True):
+        _finish(home, done, item, read.result)
+    for item, manifest, dataset in again:
+        _finish(home, done, item, partial(_again, home, item, manifest, dataset, swept))
     return done
+
+
+def _first_and_again(
+    home: Home, source: Source, groups: dict[tuple[str, str], list[Delivery]]
+) -> tuple[list[Delivery], list[Delivery]]:
+    """Deliveries whose bytes come for the first time on their day; and the others, in the order in which they were written."""
+    known = {
+        (day, entry.sha256)
+        for day in {day for day, _ in groups}
+        for entry in deliveries.book(home, source.name, day)
+    }
+    first, again = [], []
+    for key, group in groups.items():
+        group.sort(key=lambda delivery: delivery[0].manifest_path.lstat().st_mtime_ns)
+        new = 0 if key in known else 1
+        first += group[:new]
+        again += group[new:]
+    return first, again
 
 
 def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry | None]) -> None:
@@ -102,24 +117,25 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
         _refuse(home, done, item, refusal)
         return
     if entry:
+        # What it corrects may be of the same run.
+        done.entries = [one for one in done.entries if one.delivery_id != entry.corrects]
         done.entries.append(entry)
     else:
         done.redelivered += 1
     deliveries.take_out(item)
 
 
-def _repeat(
-    home: Home,
-    identity: str,
-    item: Waiting,
-    manifest: Manifest,
-    dataset: Dataset,
-    swept: list[Entry],
+def _again(
+    home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]
 ) -> Entry | None:
-    """The same bytes again: nothing new, if they were taken in and the manifest tells the same of them."""
-    entry = deliveries.entered(home, item.source, item.day, identity)
+    """The same bytes again: nothing new, unless the manifest declares another dataset or encoding."""
+    entry = deliveries.of_bytes(home, item.source, item.day, manifest.sha256)
     if entry is None:
-        return _read(home, item, manifest, dataset, identity, swept)
+        return _read(home, item, manifest, dataset, swept)
+    if not entry.read_as(manifest) and (entry.delivered or manifest.records):
+        corrected = _read(home, item, manifest, dataset, swept, entry)
+        remove_mistaken(home, item.source)
+        return corrected
     _same_count(manifest, entry.delivered)
     return None
 
@@ -132,7 +148,8 @@ def _same_count(manifest: Manifest, delivered: int) -> None:
 
 
 def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
-    deliveries.refuse(home, item, refusal)
+    with suppress(FileNotFoundError):
+        deliveries.refuse(home, item, refusal)
     done.refused.append((item.place, str(refusal)))
 
 
@@ -146,16 +163,22 @@ def _read(
     item: Waiting,
     manifest: Manifest,
     dataset: Dataset,
-    identity: str,
     swept: list[Entry],
+    corrects: Entry | None = None,
 ) -> Entry:
     """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing.
 
     `swept` are the source's deliveries of which retention has removed something: when one is delivered again on a later
-    day, what is gone from it stays gone.
+    day, what is gone from it stays gone. `corrects` is the delivery of the same bytes that was read as something else.
     """
+    identity = (
+        deliveries.corrected_id(corrects, manifest)
+        if corrects
+        else deliveries.delivery_id(item.source, item.day, manifest.sha256)
+    )
     delivered = expired = 0
     sequence: int | None = None
+    header = readers.Header(dataset.told) if dataset.format == "csv" else None
     before = [
         one
         for one in swept
@@ -165,16 +188,17 @@ def _read(
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
         nonlocal delivered, expired, sequence
         splitter = readers.ElementSplitter(dataset.array_key)
-        for batch in read_records(item.path, manifest, dataset, splitter):
+        keep = partial(
+            store_isolated,
+            connection,
+            item.source,
+            dataset,
+            suppressing=suppressing,
+            protecting=protecting,
+        )
+        for batch in read_records(item.path, manifest, dataset, splitter, header):
             delivered += batch.num_rows
-            rows = store_isolated(
-                connection,
-                item.source,
-                dataset,
-                batch,
-                suppressing=suppressing,
-                protecting=protecting,
-            )
+            rows = keep(batch)
             kept = rows.filter(pc.is_in(rows["record_no"], value_set=left)) if before else rows
             expired += rows.num_rows - kept.num_rows
             yield kept
@@ -203,9 +227,63 @@ def _read(
         expired=expired,
         period_last=str(manifest.period.last),
         sequence=sequence,
+        encoding=manifest.encoding.lower(),
+        corrects=corrects.delivery_id if corrects else "",
+        missing_columns=header.missing if header else None,
+        blank_columns=header.blank if header else 0,
+        dropped_columns=header.dropped if header else 0,
     )
+    if corrects:
+        stage_later_again(home, corrects, deliveries.book(home, item.source))
     deliveries.enter(home, entry)
     return entry
+
+
+def stage_later_again(home: Home, entry: Entry, book: list[Entry]) -> set[str]:
+    """Mark as unstaged the later deliveries of the book that hold a record of this one; returns their days.
+
+    Only then can its coming or going change what is a duplicate. In the usual order nothing is
+    later, and nothing is read.
+    """
+    position = next(
+        number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id
+    )
+    days = set()
+    for later in book[position + 1 :]:
+        if (
+            later.dataset == entry.dataset
+            and later.staged_with
+            and _share_a_record(home, entry, later)
+        ):
+            deliveries.enter(home, replace(later, staged_with=""))
+            days.add(later.day)
+    return days
+
+
+def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
+    paths = [raw_path(home, entry.source, entry.day, entry.delivery_id) for entry in (one, other)]
+    if not all(path.exists() for path in paths):
+        return False
+    with home.connect() as connection:
+        found = connection.execute(
+            f"""SELECT 1 FROM {parquet(paths[0])} AS one
+            SEMI JOIN {parquet(paths[1])} AS other USING (record_key) LIMIT 1"""
+        ).fetchone()
+    return found is not None
+
+
+def remove_mistaken(home: Home, source: str = "*") -> None:
+    """Remove from every layer what was misread, by a wrong manifest, of deliveries that have been corrected.
+
+    The entry in the book goes last: killed before, the next run does the same again.
+    """
+    for entry in deliveries.mistaken(home, source):
+        for layer in ("staged", "quarantine", "raw"):
+            for path in (home.lake / layer / entry.source / entry.day).glob(
+                f"{entry.delivery_id}*"
+            ):
+                shutil.rmtree(path) if path.is_dir() else remove(path)
+        remove(deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id))
 
 
 def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]) -> pa.Array:
@@ -225,14 +303,18 @@ def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[
 
 
 def read_records(
-    path: Path, manifest: Manifest, dataset: Dataset, splitter: readers.ElementSplitter
+    path: Path,
+    manifest: Manifest,
+    dataset: Dataset,
+    splitter: readers.ElementSplitter,
+    header: readers.Header | None = None,
 ) -> Iterator[pa.Table]:
-    """The file's records, by the dataset's format."""
+    """The file's records, by the dataset's format; afterwards `splitter` or `header` knows what surrounds them."""
     if dataset.format == "json_array":
         return readers.read_json_array(path, manifest.codec, splitter)
     if dataset.format == "json_lines":
         return readers.read_json_lines(path, manifest.codec)
-    return readers.read_csv(path, manifest.codec)
+    return readers.read_csv(path, manifest.codec, header)
 
 
 def store(
@@ -249,7 +331,13 @@ def store(
     `protecting`: records of registrants under protected identity are stripped of location.
     """
     connection.register("batch", batch)
-    _find_faults(connection, batch)
+    _find_faults(connection, batch, dataset)
+    # Of a CSV file the columns of passwords were not read.
+    if (
+        dataset.format != "csv"
+        and (bare := json_text.without_passwords(_payloads(batch))) is not None
+    ):
+        connection.register("batch", batch.set_column(1, "payload", bare))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
         SELECT record_no, payload, ({dataset.given})::DATE AS given_on FROM (
@@ -353,10 +441,11 @@ def _marked(rows: pa.Table, place: str) -> pa.Table:
     return pa.Table.from_pylist(marked, rows.schema)
 
 
-def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None:
-    """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records; `is_object` means safe to take apart.
+def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset: Dataset) -> None:
+    """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records.
 
-    The records' text stays where it is: only what is found about it is written.
+    `is_object` means that DuckDB can take it apart. The records' text stays where it is: only what
+    is found about it is written.
     """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE shaped AS
@@ -369,28 +458,41 @@ def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table) -> None
     unsound = connection.execute(
         "SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0"
     ).to_arrow_table()["record_no"]
-    objects = (
-        batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
-        if len(unsound)
-        else batch
-    )
-    deep, twice = json_text.suspicious(objects["payload"].combine_chunks(), readers.DEEPEST_RECORD)
-    numbers = objects["record_no"]
+    deep, unreadable, twice = _suspicious(batch, unsound, dataset)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE faulty AS
         SELECT * FROM (
             SELECT record_no, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
                 list_filter(faults || [misshapen,
                     CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
+                    CASE WHEN list_contains($unreadable, record_no) THEN 'REC-JSON' END,
                     CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
                     CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
             FROM shaped)
         WHERE len(faults) > 0""",
-        {
-            "deep": [numbers[index].as_py() for index in deep] or [-1],
-            "twice": [numbers[index].as_py() for index in twice] or [-1],
-        },
+        {"deep": deep or [-1], "unreadable": unreadable or [-1], "twice": twice or [-1]},
     )
+
+
+def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> list[list[int]]:
+    """Of the sound records the numbers of those that `json_text.suspicious` finds."""
+    # The objects that CSV rows become are ours: flat, each name once.
+    if dataset.format == "csv":
+        return [[], [], []]
+    objects = (
+        batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
+        if len(unsound)
+        else batch
+    )
+    numbers = objects["record_no"]
+    return [
+        [numbers[index].as_py() for index in indexes]
+        for indexes in json_text.suspicious(_payloads(objects), readers.DEEPEST_RECORD)
+    ]
+
+
+def _payloads(batch: pa.Table) -> pa.Array:
+    return batch["payload"].combine_chunks()
 
 
 def _whole_number(value: object) -> int | None:

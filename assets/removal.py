@@ -18,7 +18,7 @@ from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
 from assets.quoting import parquet
-from assets.raw import raw_path
+from assets.raw import raw_path, remove_mistaken
 from assets.staged import quarantine_path, staged_folder
 
 
@@ -131,7 +131,11 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
 
 
 def mend(home: Home) -> int:
-    """Recount the deliveries that a killed removal left in the middle; answers how many."""
+    """Recount the deliveries that a killed removal left in the middle; answers how many.
+
+    And end the removal of deliveries that have been corrected.
+    """
+    remove_mistaken(home)
     unfinished = [entry for entry in deliveries.book(home) if entry.removing]
     if unfinished:
         with home.connect() as connection:

@@ -33,7 +33,7 @@ from assets.durable import UNFINISHED, sync
 from assets.home import Home, in_turn, write_parquet
 from assets.isolation import UNEXPECTED, isolate
 from assets.quoting import parquet
-from assets.raw import raw_path
+from assets.raw import raw_path, stage_later_again
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
@@ -76,20 +76,7 @@ def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
     Only then can the arrival change what was a duplicate. In the usual order nothing is later, and nothing is read.
     """
     book = deliveries.book(home, source.name)
-    days = set()
-    for entry in arrived:
-        position = next(
-            number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id
-        )
-        for later in book[position + 1 :]:
-            if (
-                later.dataset == entry.dataset
-                and later.staged_with
-                and _share_a_record(home, entry, later)
-            ):
-                deliveries.enter(home, replace(later, staged_with=""))
-                days.add(later.day)
-    return days
+    return {day for entry in arrived for day in stage_later_again(home, entry, book)}
 
 
 @cache
@@ -112,20 +99,6 @@ def staged_folder(home: Home, entry: Entry) -> Path:
 def quarantine_path(home: Home, entry: Entry) -> Path:
     """Where it is written what of a delivery failed, and why."""
     return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
-
-
-def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
-    paths = [
-        str(raw_path(home, entry.source, entry.day, entry.delivery_id)) for entry in (one, other)
-    ]
-    if not all(Path(path).exists() for path in paths):
-        return False
-    with home.connect() as connection:
-        found = connection.execute(
-            "SELECT 1 FROM read_parquet(?) AS one SEMI JOIN read_parquet(?) AS other USING (record_key) LIMIT 1",
-            paths,
-        ).fetchone()
-    return found is not None
 
 
 def _stage_delivery(

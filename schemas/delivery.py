@@ -6,11 +6,21 @@ Source: docs/deliveries.md.
 from __future__ import annotations
 
 import builtins
+import json
 import re
+from collections.abc import Collection
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 ENCODINGS = {
     "utf-8": "utf-8-sig",
@@ -34,6 +44,7 @@ REFUSALS = {
     "DEL-SHA256": "the file's SHA-256 is not the manifest's",
     "DEL-RECORDS": "the file does not hold as many records as the manifest says",
     "DEL-STRUCTURE": "the file as a whole is not of the dataset's format",
+    "DEL-UNREADABLE": "the file cannot be read: give the register's user the right to read it",
     "DEL-EMPTY-SNAPSHOT": "a full snapshot without a record would delete everyone",
 }
 
@@ -46,12 +57,46 @@ class RefusedDeliveryError(Exception):
         super().__init__(f"{code}: {detail or REFUSALS[code]}")
 
 
+def _calendar_date(value: object) -> object:
+    """A date as text, in the one form that the manifest allows; never a timestamp or a number of seconds."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValueError
+    return value
+
+
+CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
+
+
 class Days(BaseModel):
     """The calendar dates that a delivery covers, both included."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
-    first: Annotated[date, Field(alias="from")]
-    last: Annotated[date, Field(alias="to")]
+    first: Annotated[CalendarDate, Field(alias="from")]
+    last: Annotated[CalendarDate, Field(alias="to")]
+
+    @model_validator(mode="after")
+    def _forwards(self) -> Self:
+        if self.first > self.last:
+            raise ValueError
+        return self
+
+
+_WHOLE_NUMBER = "must be a whole number, not below 0"
+_DATE = "must be a date, YYYY-MM-DD"
+# What a field must be; never what it is, because a manifest may quote anything.
+_WANTED = {
+    "file": "must be one JSON object, as docs/deliveries.md describes it",
+    "dataset": "must be text",
+    "schema_version": 'must be "1"',
+    "encoding": "must be text",
+    "sha256": "must be 64 hexadecimal digits",
+    "bytes": _WHOLE_NUMBER,
+    "records": _WHOLE_NUMBER,
+    "period": "must be an object with `from` and `to`",
+    "period.from": _DATE,
+    "period.to": _DATE,
+    "purpose": "must be text",
+}
 
 
 class Manifest(BaseModel):
@@ -61,27 +106,31 @@ class Manifest(BaseModel):
     dataset: str
     schema_version: Literal["1"] = "1"
     encoding: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0)]
-    records: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
+    bytes: Annotated[int, Field(ge=0, strict=True)]
+    records: Annotated[int, Field(ge=0, strict=True)]
     period: Days
     purpose: str
 
     @classmethod
-    def parse(cls, text: builtins.bytes) -> Manifest:
-        """Read a manifest; raises RefusedDeliveryError naming the fields that are wrong, never their values."""
+    def parse(cls, text: builtins.bytes, purposes: Collection[str] | None = None) -> Manifest:
+        """Read a manifest.
+
+        Args:
+            text: The file's bytes: JSON in UTF-8 or UTF-16, with or without a byte-order mark.
+            purposes: The policy's purposes, of which the manifest must name one; None: any.
+
+        Raises:
+            RefusedDeliveryError: The message names the fields that are wrong and what they must
+                be, never their values.
+        """
         try:
-            manifest = cls.model_validate_json(text)
+            manifest = cls.model_validate_json(_object(text))
         except ValidationError as error:
-            fields = sorted(
-                {
-                    ".".join(str(part) for part in problem["loc"]) or "file"
-                    for problem in error.errors()
-                }
-            )
-            raise RefusedDeliveryError(
-                "DEL-MANIFEST", f"manifest fields missing or wrong: {', '.join(fields)}"
-            ) from None
+            raise _wrong(*map(_problem, error.errors())) from None
+        if purposes is not None and manifest.purpose not in purposes:
+            known = ", ".join(sorted(purposes))
+            raise _wrong(f"purpose is none of the policy's: {known}")
         if manifest.encoding.lower() not in ENCODINGS:
             raise RefusedDeliveryError("DEL-ENCODING", f"declare one of {', '.join(ENCODINGS)}")
         return manifest
@@ -90,3 +139,30 @@ class Manifest(BaseModel):
     def codec(self) -> str:
         """The Python codec that reads the declared encoding, byte-order mark included."""
         return ENCODINGS[self.encoding.lower()]
+
+
+def _object(text: builtins.bytes) -> str:
+    """The manifest as plain JSON, each key once; raises RefusedDeliveryError when it is not that."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len({key for key, _ in pairs}) < len(pairs):
+            raise _wrong("a key comes twice")
+        return dict(pairs)
+
+    try:
+        return json.dumps(json.loads(text, object_pairs_hook=members), allow_nan=False)
+    except (ValueError, RecursionError):
+        raise _wrong(f"file {_WANTED['file']}") from None
+
+
+def _problem(problem: Any) -> str:
+    """One validation error as `<field> <what it must be>`."""
+    field = ".".join(str(part) for part in problem["loc"]) or "file"
+    if field == "period" and problem["type"] == "value_error":
+        return "period runs backwards"
+    return f"{field} is missing" if problem["type"] == "missing" else f"{field} {_WANTED[field]}"
+
+
+def _wrong(*problems: str) -> RefusedDeliveryError:
+    listed = "; ".join(sorted(set(problems)))
+    return RefusedDeliveryError("DEL-MANIFEST", f"manifest fields missing or wrong: {listed}")

@@ -22,6 +22,7 @@ DAYS = dg.DailyPartitionsDefinition(
 )
 ONE_RUN = dg.BackfillPolicy.single_run()
 WRITER = "lake"
+COLUMNS_CHECK = "no_column_lost"
 REFRESHING = ("refresh", "ingest")
 
 
@@ -54,6 +55,13 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         backfill_policy=ONE_RUN,
         pool=WRITER,
         metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
+        check_specs=[
+            dg.AssetCheckSpec(
+                COLUMNS_CHECK,
+                asset=["raw", source.name],
+                description="no delivery of these days lacks a column that an earlier one had",
+            )
+        ],
     )
     @without_values
     def ingest(
@@ -73,6 +81,9 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
                 "deliveries": len(done.entries),
                 "redelivered": done.redelivered,
                 "refused": len(done.refused),
+                "corrected": sum(bool(entry.corrects) for entry in done.entries),
+                "blank_columns": sum(entry.blank_columns for entry in done.entries),
+                "dropped_columns": sum(entry.dropped_columns for entry in done.entries),
                 "days_to_stage_again": len(again - days),
                 **numbers(
                     {
@@ -81,10 +92,25 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
                     }
                 ),
                 "refusals": counts_table(["which", "why"], done.refused),
-            }
+            },
+            check_results=[_columns_result(deliveries.columns_lost(home, source.name, days))],
         )
 
     return ingest
+
+
+def _columns_result(lost: list[tuple[Entry, list[str]]]) -> dg.AssetCheckResult:
+    """Warns of deliveries without columns that their dataset had before: what those said still counts."""
+    rows = [[e.day, e.delivery_id[:8], e.dataset, ", ".join(columns)] for e, columns in lost]
+    return dg.AssetCheckResult(
+        check_name=COLUMNS_CHECK,
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "deliveries": len(lost),
+            "columns": counts_table(["day", "delivery", "dataset", "columns"], rows),
+        },
+    )
 
 
 def staged_asset(source: Source) -> dg.AssetsDefinition:

@@ -2,7 +2,8 @@
 
 The fold is a pure function of what is staged, so the order in which deliveries arrive cannot matter:
 
-1. Of the versions of a record (a contact in each day's export) only the latest counts.
+1. Of the versions of a record (a contact in each day's export) only the latest counts. What only
+   an earlier one could say, because the later export lacks the column, still counts of an opt-out.
 2. A corrected identity code stands for its person under the code that holds now (`corrected_codes`).
 3. Statements are ordered by when the source made them. Basic data without a time of its own counts as made just before
    the first change that was delivered on the same day or later.
@@ -31,6 +32,11 @@ from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 
 SAID = "STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, period_last DATE, delivery_id VARCHAR, record_no BIGINT)"
+# The column of a contact that an opt-out is read from; a contact without the column lifts nothing.
+OPT_OUT_COLUMNS = {
+    "crm:hs_email_optout": "Unsubscribed from all email",
+    "crm:global_bounce": "Global bounce",
+}
 
 
 def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
@@ -49,6 +55,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     corrected_codes.follow(connection, home.policy)
     expiry.remember_cookies(home, connection)
     expiry.leave_out_rows(connection, home.policy, today)
+    _current_choices(connection)
     segregation.remember(home, connection, today)
     _base_times(connection)
     _held_back(connection)
@@ -91,14 +98,20 @@ def _known_as(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _book(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT)"
+        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT, missing_columns VARCHAR[])"
     )
     rows = [
-        (one.delivery_id, one.dataset, one.period_last, one.sequence or 0)
+        (
+            one.delivery_id,
+            one.dataset,
+            one.period_last,
+            one.sequence or 0,
+            one.missing_columns or [],
+        )
         for one in deliveries.book(home)
     ]
     if rows:
-        connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
@@ -112,6 +125,35 @@ def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT delivery_id, record_no FROM staged_visits JOIN book USING (delivery_id)
         QUALIFY row_number() OVER (PARTITION BY record_key
             ORDER BY duration_s DESC NULLS LAST, day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1"""
+    )
+
+
+def _current_choices(connection: duckdb.DuckDBPyConnection) -> None:
+    """`current_choices(delivery_id, record_no, origin)`: the choices that count.
+
+    Those of current records, and opt-outs of the latest version of a contact that had a column for
+    them: an export that no longer has it does not lift them.
+    """
+    standing = " UNION ".join(
+        f"""
+        SELECT delivery_id, record_no, '{origin}' AS origin FROM (
+            SELECT delivery_id, record_no FROM staged_records
+            JOIN book USING (delivery_id)
+            WHERE outcome = 'staged' AND dataset = 'contacts'
+            AND NOT list_contains(missing_columns, '{column}')
+            QUALIFY row_number() OVER (PARTITION BY source, record_key
+                ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1)"""
+        for origin, column in OPT_OUT_COLUMNS.items()
+    )
+    lacking = connection.execute(
+        "SELECT 1 FROM book WHERE list_has_any(missing_columns, $1) LIMIT 1",
+        [list(OPT_OUT_COLUMNS.values())],
+    ).fetchone()
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE current_choices AS
+        SELECT delivery_id, record_no, origin FROM staged_marketing_choices
+        SEMI JOIN current_records USING (delivery_id, record_no)
+        {f"UNION ({standing})" if lacking else ""}"""
     )
 
 
@@ -180,13 +222,18 @@ def _said(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: 
     never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(
         table, "false"
     )
+    current = (
+        "current_choices AS current USING (delivery_id, record_no, origin)"
+        if table == "marketing_choices"
+        else "current_records AS current USING (delivery_id, record_no)"
+    )
     connection.execute(
         f"""CREATE OR REPLACE TEMP VIEW said_{table} AS
         SELECT one.* EXCLUDE (person_key), {person} AS person_key, dataset,
             {{'moment': coalesce(base_times.moment, one.stated_at), 'sequence': sequence, 'day': one.day, 'period_last': period_last,
               'delivery_id': one.delivery_id, 'record_no': one.record_no}}::{SAID} AS said
         FROM staged_{table} AS one
-        SEMI JOIN current_records ON one.delivery_id = current_records.delivery_id AND one.record_no = current_records.record_no
+        SEMI JOIN {current}
         JOIN book ON one.delivery_id = book.delivery_id
         LEFT JOIN renamed ON one.person_key = renamed.person_key
         LEFT JOIN base_times ON coalesce(renamed.now, one.person_key) = base_times.person_key

@@ -52,15 +52,6 @@ _MACROS = (
     "CREATE OR REPLACE TEMP MACRO says_yes(text) AS coalesce(lower(filled(text)) NOT IN ('false', 'no', '0', 'ei', 'nej'), false)",
 )
 
-# Passwords are dropped at ingest (P5.1 names them; law.md: dropped, counted, never stored).
-_SECRETS = "passw|salasana|lösenord"
-_WITHOUT_SECRETS = f"""
-    CASE WHEN regexp_matches(payload, '(?i)"[^"]*({_SECRETS})[^"]*"\\s*:') THEN
-        json_merge_patch(payload, '{{' || array_to_string(list_transform(
-            list_filter(json_keys(payload), lambda name: regexp_matches(name, '(?i){_SECRETS}')),
-            lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR
-    ELSE payload END"""
-
 # Of a contact under protected identity nothing stays but the fields that are read here and tell no place: a custom field may.
 _PLACES = ("Street Address", "Postal Code", "City", "Country/Region")
 _PLACELESS = [name for name in json.loads(_CONTACT) if name not in _PLACES]
@@ -247,7 +238,6 @@ SOURCE = Source(
             name="contacts",
             format="csv",
             snapshot=True,
-            minimise=_WITHOUT_SECRETS,
             given=_day("Create Date"),
             without_location=_WITHOUT_LOCATION,
             identify=_IDENTIFY.format(
