@@ -20,6 +20,8 @@ CODES = {
     "CERT-ORDER": "a certificate stands in another place of the chain than the one that it was issued for",
     "CERT-INSERTED": "a certificate is not of this chain: it does not bear this register's seal",
     "CERT-CHAIN": "the note of how long the chain is has been changed or removed",
+    "CERT-HEADS": "the signed log of the chain's heads, or a copy of it, was changed or cut",
+    "CERT-REQUEST": "a certificate stands beside a request that says it was refused",
 }
 
 # Found, told, and no reason to call an erasure unproven: the data is not in the register, and will not get there.
