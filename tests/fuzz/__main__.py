@@ -35,7 +35,7 @@ def main() -> int:
     waiting = iter(catalogue)
     cells = [odd for odd in values.catalogue() if odd.cell and len(odd.cell) < 100]
     with tempfile.TemporaryDirectory(prefix="fuzz-", dir=asked.folder) as folder:
-        rounds = Rounds(Path(folder), findings, lambda text: _tell(started, text))
+        rounds = Rounds(Path(folder), findings, lambda text: _tell(started, text), until=until)
         while time.monotonic() < until:
             chosen = list(islice(waiting, asked.records // 2))
             chosen += random_mutations(chance, asked.records - len(chosen))
@@ -43,10 +43,10 @@ def main() -> int:
                 item for odd in chance.sample(cells, _SHARED) for item in shared_mutations(odd)
             ]
             items = rounds.numbered([*shared, *_few_alone(chosen)])
-            good = rounds.take_in(items, until)
+            good = rounds.take_in(items)
             chance.shuffle(good)
             good.sort(key=lambda item: item.number >= FIRST_ODD + len(shared))
-            rounds.refresh(good[: asked.together + len(shared)], until)
+            rounds.refresh(good[: asked.together + len(shared)])
             if asked.findings:
                 asked.findings.write_text(findings.text(), encoding="utf-8")
             print(

@@ -9,14 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 from assets.home import Home
-from tests.fuzz.culprits import culprits
+from tests.fuzz.culprits import Probe, culprits
 from tests.fuzz.findings import Findings
 from tests.fuzz.mutations import Mutation
 from tests.fuzz.trial import FIRST_ODD, Failure, Rows, control_rows, golden, refresh, take_in
 from tests.fuzz.whole_records import KINDS
 
-# A refresh takes seconds, so that only so many are spent on one round's search.
-_REFRESHES = 60
 # So many culprits are looked for before the rest is tried again without them and their like.
 _AT_ONCE = 3
 _HANDED_OUT = 4
@@ -25,13 +23,28 @@ _MOST = 4
 Tell = Callable[[str], None]
 
 
+class _SearchOver(Exception):  # noqa: N818
+    """The culprits are too many, or fail only together."""
+
+
 class Rounds:
     """Trials in `folder`, with what is true of the ordinary records alone as the measure."""
 
-    def __init__(self, folder: Path, findings: Findings, tell: Tell) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        findings: Findings,
+        tell: Tell,
+        *,
+        halvings: int = 200,
+        until: float = float("inf"),
+    ) -> None:
+        """`halvings`: trials spent on looking for one round's culprits; `until`: when that ends."""
         self.folder = folder
         self.findings = findings
         self.tell = tell
+        self.halvings = halvings
+        self.until = until
         self.tried = 0
         self._staged: dict[tuple[str, str], Rows] = {}
         for source, dataset in KINDS:
@@ -44,7 +57,7 @@ class Rounds:
         """Each mutation about a person of its own."""
         return [item.about(FIRST_ODD + place) for place, item in enumerate(mutations)]
 
-    def take_in(self, items: list[Mutation], until: float = float("inf")) -> list[Mutation]:
+    def take_in(self, items: list[Mutation]) -> list[Mutation]:
         """Try the items dataset by dataset; returns those with which the rest can be tried."""
         per_dataset: dict[tuple[str, str], list[Mutation]] = defaultdict(list)
         for item in items:
@@ -52,66 +65,69 @@ class Rounds:
         return [
             item
             for (source, dataset), theirs in per_dataset.items()
-            for item in self._take_in(source, dataset, theirs, until)
+            for item in self._take_in(source, dataset, theirs)
         ]
 
-    def _take_in(
-        self, source: str, dataset: str, items: list[Mutation], until: float
-    ) -> list[Mutation]:
+    def _take_in(self, source: str, dataset: str, items: list[Mutation]) -> list[Mutation]:
         def probe(some: list[Mutation]) -> list[Failure]:
-            if time.monotonic() > until:
-                return []
-            return take_in(
-                self.folder / "home", source, dataset, some, self._staged[source, dataset]
-            )
+            staged = self._staged[source, dataset]
+            return take_in(self.folder / "home", source, dataset, some, staged)
 
         self.tried += len(items)
         return self._without_culprits(items, probe)
 
-    def refresh(self, items: list[Mutation], until: float = float("inf")) -> None:
+    def refresh(self, items: list[Mutation]) -> None:
         """Try the items of all datasets together, through to what is handed out."""
-        left = _REFRESHES
 
         def probe(some: list[Mutation]) -> list[Failure]:
-            nonlocal left
-            left -= 1
-            if left < 0 or time.monotonic() > until:
-                return []
             # What is handed out names its person, and need not be found by halving.
             access = _HANDED_OUT if len(some) == len(items) else 0
             return refresh(self.folder / "home", some, self._golden, access)
 
         self._without_culprits(items, probe)
 
-    def _without_culprits(
-        self, items: list[Mutation], probe: Callable[[list[Mutation]], list[Failure]]
-    ) -> list[Mutation]:
+    def _without_culprits(self, items: list[Mutation], probe: Probe) -> list[Mutation]:
         """The items but those by which nothing of the others can be tried."""
-        located: set[Mutation] = set()
+        located: dict[Mutation, None] = {}
+        left = self.halvings
+
+        def limited(some: list[Mutation]) -> list[Failure]:
+            nonlocal left
+            left -= 1
+            if left < 0 or time.monotonic() > self.until:
+                raise _SearchOver
+            return probe(some)
+
         while failures := probe(items):
-            broken: set[Mutation] = set()
             unlocated = [failure for failure in failures if not failure.numbers]
+            broken: set[Mutation] = set()
             for failure in failures:
                 if some := [item for item in items if item.number in failure.numbers]:
                     self._add(some, failure)
-                    located.update(some)
+                    located.update(dict.fromkeys(some))
                     broken.update(some)
-            if not broken:
-                self.tell(f"looking for who it is: {unlocated[0].invariant}: {unlocated[0].detail}")
-            smallest = () if broken else islice(culprits(items, probe, unlocated), _AT_ONCE)
-            for some, failure in smallest:
-                self._add(some, failure)
-                if len(some) > _MOST:
-                    return [*items, *located]
-                broken.update(some)
-                # The same value in other fields most likely does the same: left for another round.
-                broken.update(
-                    item for item in items if len(some) == 1 and item.what == some[0].what
-                )
-            if not broken or not unlocated:
+            if not unlocated:
                 break
+            try:
+                broken = broken or self._found(items, limited, unlocated)
+            except _SearchOver:
+                self._add(items, unlocated[0])
+                return []
             items = [item for item in items if item not in broken]
         return [*items, *(item for item in located if item not in items)]
+
+    def _found(self, items: list[Mutation], probe: Probe, failures: list[Failure]) -> set[Mutation]:
+        """Some culprits, and the items with their values: in other fields those do the same."""
+        self.tell(f"looking for who it is: {failures[0].invariant}: {failures[0].detail}")
+        broken: set[Mutation] = set()
+        for some, failure in islice(culprits(items, probe, failures), _AT_ONCE):
+            if len(some) > _MOST:
+                raise _SearchOver
+            self._add(some, failure)
+            broken.update(some)
+            if len(some) == 1:
+                broken.update(item for item in items if item.what == some[0].what)
+        return broken
 
     def _add(self, items: list[Mutation], failure: Failure) -> None:
         if self.findings.add(items, failure):
