@@ -268,9 +268,8 @@ def store(
     ).to_arrow_table()
     if suppressing:
         connection.register("stored", rows)
-        suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()[
-            "record_no"
-        ]
+        suppression.find_kept_out(connection, "stored")
+        suppressed = connection.execute("FROM kept_out").to_arrow_table()["record_no"]
         rows = rows.filter(
             pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
         )

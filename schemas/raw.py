@@ -11,6 +11,7 @@ FAULTS = {
     "REC-CSV-FIELDS": "the row has more or fewer fields than the header",
     "REC-TOO-LARGE": "the record is larger than 4 MiB",
     "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
+    "REC-SHARED-ID": "records of one id in one delivery are about different people or parties: none of them is used",
 }
 
 

@@ -42,6 +42,8 @@ class Dataset:
     `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
     the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
     others tell it, and where it cannot be read.
+    `identity` are expressions over `payload` that tell one person or party from another: two records of one key in one
+    delivery that agree in none of them are about two, and neither is used (`assets.shared_keys`). Empty: a key cannot be shared.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
     `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
     elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
@@ -59,6 +61,7 @@ class Dataset:
     minimise: str = "payload"
     without_location: str = "payload"
     given: str = NEVER_GIVEN
+    identity: tuple[str, ...] = ()
     prepare: tuple[str, ...] = field(default=())
     told: Mapping[str, object] = field(default_factory=dict)
     told_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -81,4 +84,10 @@ CREATE OR REPLACE MACRO person_key(type, value) AS md5(type || ':' || value);
 CREATE OR REPLACE MACRO identifier(type, value) AS
     CASE WHEN value IS NOT NULL AND value <> '' THEN type || ':' || value END;
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
+CREATE OR REPLACE MACRO given_day(text) AS
+    CASE WHEN regexp_full_match(trim(text), '[12][0-9]{3}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}[0-9:.]*(Z|[+-][0-9]{2}(:?[0-9]{2})?)')
+            THEN local_day(TRY_CAST(trim(text) AS TIMESTAMPTZ))
+        WHEN regexp_matches(trim(text), '^([12][0-9]{3}-[0-9]|[0-9]{1,2}/[0-9]{1,2}/[12][0-9]{3})')
+            THEN try_strptime(trim(text), ['%Y-%m-%d', '%Y-%m-%d %H:%M', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S',
+                '%m/%d/%Y %I:%M %p', '%m/%d/%Y'])::DATE END;
 """
