@@ -34,7 +34,7 @@ from assets.durable import UNFINISHED, writing
 from assets.failing import PlainError
 from assets.quoting import literal, parquet
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
-from schemas.identifiers import MACROS
+from schemas.identifiers import install
 from schemas.policy import Policy, load_policy
 
 ROW_GROUP = 122_880
@@ -140,7 +140,11 @@ class Home:
             }
         ) as connection:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            connection.execute(MACROS)
+            install(connection, self.policy.country)
+            connection.execute(
+                "CREATE OR REPLACE MACRO local_day(moment) AS "
+                f"(moment AT TIME ZONE {literal(self.policy.time_zone)})::DATE"
+            )
             yield connection
 
     def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import duckdb
 
-from assets import suppression
 from assets.home import Home
 from assets.quoting import parquet
+from assets.suppression import STRONG
 
-CONCERNS_PROTECTED = "SELECT record_no FROM identified WHERE " + suppression.concerns(
-    "identifiers",
-    "(SELECT coalesce(list(one), []) FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified) "
-    "WHERE one IN (SELECT identifier FROM protected_identifiers))",
-)
+_STRONG = f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
+_PROTECTED = """(SELECT coalesce(list(one), [])
+    FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified)
+    WHERE one IN (SELECT identifier FROM protected_identifiers))"""
+# By a strong identifier, or by a contact where the record carries nothing stronger.
+CONCERNS_PROTECTED = f"""SELECT record_no FROM identified WHERE coalesce(list_has_any(
+    CASE WHEN len({_STRONG}) > 0 THEN {_STRONG} ELSE identifiers END, {_PROTECTED}), false)"""
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:

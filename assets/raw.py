@@ -365,7 +365,8 @@ def store(
 
 def _without_suppressed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
     connection.register("stored", rows)
-    suppressed = connection.execute(suppression.kept_out("stored")).to_arrow_table()["record_no"]
+    suppression.find_kept_out(connection, "stored")
+    suppressed = connection.execute("FROM kept_out").to_arrow_table()["record_no"]
     return rows.filter(
         pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
     )

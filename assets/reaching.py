@@ -16,15 +16,21 @@ from assets.staged import quarantine_path
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 from schemas.staged import CANONICAL
+from schemas.unusual_spellings import former_forms
 
 # A shorter value stands in other people's texts by chance.
 SHORTEST = 5
 
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of what the requests were resolved to."""
+    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files."""
     pairs = sorted(
-        {(identifier, request.request_id) for request in sought for identifier in request.resolved}
+        {
+            (form, request.request_id)
+            for request in sought
+            for identifier in request.resolved
+            for form in (identifier, *former_forms(identifier))
+        }
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
@@ -56,16 +62,15 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
 def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Make `gone(record_no)`: the delivery's records about the registrants sought; answers whether there are any.
 
-    A record is theirs when it carries one of their strong identifiers, or nothing stronger than a contact of theirs
-    alone; a record that could not be taken apart, when its text holds one of their identifiers.
+    A record is theirs by the rule of the suppression list (`suppression.find_matches`); one that could not be taken apart,
+    when its text holds one of their identifiers.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     queries = []
     if raw.exists():
-        told = suppression.telling("identifiers")
-        queries.append(
-            f"SELECT record_no FROM (SELECT record_no, unnest({told}) AS identifier FROM {parquet(raw)}) SEMI JOIN sought USING (identifier)"
-        )
+        suppression.know_register(home, connection)
+        suppression.find_matches(connection, parquet(raw), "sought")
+        queries.append("SELECT record_no FROM matches")
         queries.append(
             f"""SELECT record_no FROM (SELECT record_no, payload FROM {parquet(raw)} WHERE len(faults) > 0)
             JOIN (SELECT DISTINCT substr(identifier, strpos(identifier, ':') + 1) AS value FROM sought)

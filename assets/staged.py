@@ -34,6 +34,7 @@ from assets.home import Home, in_turn, write_parquet
 from assets.isolation import UNEXPECTED, isolate
 from assets.quoting import parquet
 from assets.raw import raw_path, stage_later_again
+from assets.shared_keys import find_shared
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
@@ -114,6 +115,7 @@ def _stage_delivery(
     ):
         connection.execute(STATEMENT_MACROS)
         _find_duplicates(home, connection, raw, earlier)
+        find_shared(connection, dataset, raw)
         writers = _Writers(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
         for frames, failed in in_turn(
@@ -261,7 +263,9 @@ def _canonical(
     failed = [
         connection.execute(
             """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
-        FROM raw_batch ANTI JOIN duplicates USING (record_no)"""
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)
+        UNION ALL SELECT record_no, 'REC-SHARED-ID', 'record', NULL
+        FROM raw_batch ANTI JOIN duplicates USING (record_no) SEMI JOIN shared USING (record_no)"""
         ).to_arrow_table()
     ]
     vendor = connection.execute(dataset.vendor_query).to_arrow_table()

@@ -1,5 +1,9 @@
 """The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery does not bring them back.
 
+A record is about somebody on the list when it carries one of their strong identifiers, or a contact of theirs alone and
+nothing that makes it certainly somebody else's: a valid identity code, or a strong identifier by which the register knows
+a registrant. So an old list that is imported again under new record ids brings nobody back, and a spouse stays.
+
 A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of the erasure and never
 seen before it, is taken in. What of theirs is known again by that is noted (`returned_on`), so that the proof does not take
 it for what was erased; whatever others tell, and whatever is older, stays out.
@@ -21,23 +25,53 @@ from assets.quoting import parquet
 LIST = "suppressions.parquet"
 
 
-# A record that carries one of these is about whom they name, whoever else its e-mail address or phone may reach.
+# A record that carries one of these is about whom they name, even if its e-mail address or phone reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
 
-def telling(identifiers: str) -> str:
-    """Those of the list `identifiers` that tell whom a record is about: the strong ones; without any, the others."""
-    strong = f"list_filter({identifiers}, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
-    return f"CASE WHEN len({strong}) > 0 THEN {strong} ELSE {identifiers} END"
+CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
+            AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
+        OR identifier IN (SELECT identifier FROM known_to_register)"""
 
 
-def concerns(identifiers: str, sought: str) -> str:
-    """The condition that a record with the list `identifiers` is about someone in the list `sought`.
+def find_matches(
+    connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
+) -> None:
+    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of either.
 
-    Either it carries a strong identifier of theirs, or no strong identifier at all and a contact of theirs alone. For a
-    short list only: each row is held against all of it. For many, join what `telling` answers.
+    `know_register` comes first.
+
+    Args:
+        rows: a table with `identifiers` and the columns of `key`, as raw has it.
+        listed: a table with `identifier` and what else a match must tell, such as a request's id.
+        key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
     """
-    return f"coalesce(list_has_any({telling(identifiers)}, {sought}), false)"
+    named = f"SELECT {key}, unnest(identifiers) AS identifier FROM {rows}"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE matches AS
+        SELECT * FROM (
+            SELECT *, split_part(identifier, ':', 1) IN {STRONG} AS strong
+            FROM ({named}) JOIN (FROM {listed}) USING (identifier))
+        QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
+    )
+    # The register is read only where a contact alone matches.
+    if connection.execute("SELECT 1 FROM matches WHERE NOT strong LIMIT 1").fetchone():
+        connection.execute(
+            f"""DELETE FROM matches WHERE NOT strong AND ({key}) IN (
+            SELECT ({key}) FROM ({named}) SEMI JOIN (FROM matches WHERE NOT strong) USING ({key})
+            WHERE {CERTAINLY_ANOTHERS})"""
+        )
+
+
+def know_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the view `known_to_register(identifier)`: the strong identifiers of registrants."""
+    known = home.register("identifiers")
+    query = (
+        f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
+        if known.exists()
+        else "SELECT NULL::VARCHAR AS identifier WHERE false"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_to_register AS {query}")
 
 
 # A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
@@ -70,8 +104,16 @@ def _listed(home: Home) -> str:
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since, returned)`; answers whether it holds any."""
     home.keyed_hash(connection)
+    know_register(home, connection)
     connection.execute(
         "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
+    )
+    # Hashes that were made before domains were kept as A-labels are of the domain in letters.
+    connection.execute(
+        """CREATE OR REPLACE TEMP MACRO listed_forms(identifier) AS
+        CASE WHEN contains(identifier, '@') AND contains(identifier, 'xn--')
+            THEN [identifier, unusual_spelling('email_in_letters', identifier)]
+            ELSE [identifier] END"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE suppressed AS
@@ -81,20 +123,29 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     return bool(counted and counted[0])
 
 
-def kept_out(rows: str) -> str:
-    """The query of the `record_no` that are about someone on the list and were not given anew; `rows` is a table as raw has it.
+def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Make `kept_out(record_no)`: records about someone on the list that were not given anew; `rows` is a table as raw has it.
 
     Set-wise: each distinct identifier is hashed once. `prepare` comes first.
     """
-    return f"""
-        WITH theirs AS (
-            SELECT record_no, max(since) AS since FROM (SELECT record_no, unnest({telling("identifiers")}) AS identifier FROM {rows})
-            JOIN (SELECT identifier, since FROM (SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows})
-                JOIN suppressed ON token = suppression_token(identifier)) USING (identifier) GROUP BY record_no)
+    find_matches(connection, rows, f"({_listed_identifiers(rows)})")
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE kept_out AS
+        WITH theirs AS (SELECT record_no, max(since) AS since FROM matches GROUP BY record_no)
         SELECT record_no FROM {rows} JOIN theirs USING (record_no)
         WHERE NOT {GIVEN_ANEW}
         UNION ALL
         SELECT record_no FROM {rows} WHERE {UNREADABLE}"""
+    )
+
+
+def _listed_identifiers(rows: str) -> str:
+    """The query of identifiers in `rows` that are on the list, and since when: in today's form, or in that of older hashes."""
+    return f"""
+        SELECT identifier, max(since) AS since
+        FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
+            FROM (SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows}))
+        JOIN suppressed ON token = suppression_token(form) GROUP BY identifier"""
 
 
 def note_returned(
@@ -102,12 +153,12 @@ def note_returned(
 ) -> None:
     """Note that who gave a record of this file anew is known again by what it names. `prepare` comes first."""
     rows = parquet(raw)
+    find_matches(connection, rows, f"({_listed_identifiers(rows)})")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known_again AS
         WITH anew AS (
-            SELECT identifiers FROM {rows} WHERE given_on IS NOT NULL AND record_no IN (
-                SELECT record_no FROM (SELECT record_no, unnest({telling("identifiers")}) AS identifier FROM {rows})
-                WHERE suppression_token(identifier) IN (SELECT token FROM suppressed))),
+            SELECT identifiers FROM {rows}
+            WHERE given_on IS NOT NULL AND record_no IN (SELECT record_no FROM matches)),
         named AS (SELECT DISTINCT unnest(identifiers) AS identifier FROM anew)
         SELECT DISTINCT suppression_token(form) AS token
         FROM (SELECT unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM named)) WHERE form IS NOT NULL"""
@@ -180,7 +231,6 @@ def found_in_raw(home: Home, source: str) -> int:
             return 0
         for raw in home.files("raw", source):
             rows = parquet(raw)
-            found += (
-                connection.execute(f"SELECT count(*) FROM ({kept_out(rows)})").fetchone() or (0,)
-            )[0]
+            find_kept_out(connection, rows)
+            found += (connection.execute("SELECT count(*) FROM kept_out").fetchone() or (0,))[0]
     return found

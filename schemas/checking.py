@@ -8,14 +8,14 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from schemas.identifiers import MACROS
+from schemas.identifiers import install
 
 
 @cache
 def _with_macros() -> duckdb.DuckDBPyConnection:
     """A database that knows the macros; kept, because making one takes longer than checking a batch."""
     connection = duckdb.connect(config={"threads": 1})
-    connection.execute(MACROS)
+    install(connection)
     return connection
 
 

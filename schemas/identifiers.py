@@ -1,13 +1,22 @@
-"""The identifiers that people are known by: their one canonical form, and when they are valid.
+"""The identifiers that people are known by: the one canonical form of each kind, and when it is valid.
 
-Written once, as DuckDB macros, so that sources, matching, suppression and validation cannot disagree. All are
-null-safe: null in, null out. An identifier is handed around as text `<type>:<canonical value>`.
+Everything that reads, compares or looks for an identifier uses these macros: intake, consents, prohibition lists, requests,
+withdrawals, suppression, matching, proof and search. All are null-safe: null in, null out. An identifier is handed around as
+text `<type>:<canonical value>`.
+
+Usual spellings are canonicalised in SQL; what SQL cannot take apart (Unicode, foreign numbers) goes through the one scalar
+function `unusual_spelling`, which `install` registers. An engine without it needs a function of that name, nothing else.
 
 Source: formats.md, section 2 (the century sign is part of a Finnish identity code and never normalised away);
-e-mail addresses keep their local part as written where they are shown, the matching key is lower-case.
+docs/decisions/one-canonical-form.md.
 """
 
 from __future__ import annotations
+
+import duckdb
+from duckdb.func import ARROW
+
+from schemas.unusual_spellings import function
 
 IDENTIFIER_TYPES = (
     "identity_code",
@@ -23,12 +32,48 @@ IDENTIFIER_TYPES = (
     "visit",
 )
 
-# Those with a canonical form and a validity of their own: the macros `<type>_canonical` and `<type>_valid`.
-CANONICAL = ("identity_code", "email", "phone")
+# A text of one of these can be told from any other by its form.
+TOLD_BY_FORM = ("identity_code", "email", "phone")
 
-MACROS = """
-CREATE OR REPLACE MACRO identity_code_canonical(text) AS upper(trim(text));
+# The country's calling code, and how many digits a national number usually has behind its trunk zero.
+_NATIONAL = {"FI": ("358", "{5,9}"), "SE": ("46", "{6,8}")}
 
+# What forms and exports write where there is no value: letters and digits of it, in lower case.
+PLACEHOLDER_WORDS = (
+    "null", "none", "nil", "nan", "na", "nul", "void", "undefined", "unknown", "unspecified", "notset", "notavailable", "notapplicable",
+    "notprovided", "notfound", "novalue", "missing", "empty", "blank", "default", "dummy", "false", "anonymous", "anon", "guest", "test",
+    "testi", "testing", "tbd", "tba", "todo", "value", "ref", "name", "div0", "objectobject", "userid", "eiole", "eioo", "eitiedossa",
+    "eitietoa", "eitiedetä", "eitunneta", "eiannettu", "eisaatavilla", "tuntematon", "puuttuu", "puuttuva", "tyhjä", "anonyymi", "vieras",
+    "okänd", "okänt", "saknas", "finnsej", "finnsinte", "ejangivet", "ejangiven", "ejkänd", "ejkänt", "ingen", "inget", "tom", "gäst",
+)  # fmt: skip
+# No number at all, letters x, and one digit over and over: short ones but noughts may be real numbers.
+_REPEATED = "|".join(f"{digit}{{8,}}" for digit in "12345678")
+_PLACEHOLDER = f"0*|x+|9{{6,}}|{_REPEATED}|{'|'.join(PLACEHOLDER_WORDS)}"
+# A template that was not filled in, and a number that stands for no number.
+_TEMPLATE = r"\{\{.*\}\}|[$#%]?\{[\pL_. -]*\}|\$[\pL_]+|%[sd]|%[\pL_]+%|<[\pL_ %=.-]*>|\[\[?[\pL_ .-]*\]?\]|__[\pL_]+__|-(?:1|9+)"
+# Words that stand as mailbox and as domain of addresses that were made up to fill a field.
+_NO_MAILBOX = "|".join(
+    (*PLACEHOLDER_WORDS, "no", "noemail", "nomail", "no[._-](?:e-?)?mail", "ei", "eisähköpostia", "ei[._-]ole", "x+", "email", "asdf?")
+)  # fmt: skip
+_NO_DOMAIN = "|".join(
+    (
+        *PLACEHOLDER_WORDS,
+        "no",
+        "noemail",
+        "nomail",
+        "no-e?mail",
+        "e?-?mail",
+        "ei",
+        "x+",
+        "asdf?",
+        "domain",
+    )
+)
+
+# What a spreadsheet makes of a long number. Without point and plus it may be an id: 1E11.
+DAMAGED = r"[-+]?[0-9]+[.,][0-9]*[eE][-+]?[0-9]{1,3}|[-+]?[0-9]+[eE]\+[0-9]{1,3}"
+
+VALIDITY = r"""
 CREATE OR REPLACE MACRO identity_code_birth_date(code) AS
     TRY_CAST(
         CASE
@@ -47,27 +92,150 @@ CREATE OR REPLACE MACRO identity_code_valid(code) AS
         AND identity_code_birth_date(code) IS NOT NULL
     END;
 
-CREATE OR REPLACE MACRO business_id_canonical(text) AS
-    CASE WHEN length(trim(text)) < 9 THEN lpad(upper(trim(text)), 9, '0') ELSE upper(trim(text)) END;
-
 CREATE OR REPLACE MACRO business_id_valid(code) AS
     CASE WHEN code IS NULL THEN NULL
         WHEN NOT regexp_full_match(code, '[0-9]{7}-[0-9]') OR code = '0000000-0' THEN false
         ELSE list_contains([0, 11], list_dot_product(
-            list_transform(string_split(substr(code, 1, 7), ''), lambda digit: coalesce(TRY_CAST(digit AS DOUBLE), 0)),
-            [7.0, 9.0, 10.0, 5.0, 8.0, 4.0, 2.0])::INTEGER % 11 + TRY_CAST(substr(code, 9, 1) AS INTEGER))
+            list_transform(string_split(substr(code, 1, 7), ''),
+                lambda digit: coalesce(TRY_CAST(digit AS DOUBLE), 0)),
+            [7.0, 9.0, 10.0, 5.0, 8.0, 4.0, 2.0])::INTEGER % 11
+            + TRY_CAST(substr(code, 9, 1) AS INTEGER))
     END;
 
-CREATE OR REPLACE MACRO email_canonical(text) AS lower(trim(text));
+CREATE OR REPLACE MACRO email_placeholder(address) AS
+    regexp_full_match(address, '(?:<no_mailbox>)@(?:<no_domain>)(?:\.[a-z]+)?') OR ends_with(address, '.invalid');
 
 CREATE OR REPLACE MACRO email_valid(address) AS
     length(address) <= 254 AND strpos(address, '@') <= 65 AND NOT contains(address, '..')
-    AND regexp_full_match(address, '[^\\s@,;<>"()]+@[\\pL\\pN][\\pL\\pN.-]*\\.[\\pL]+');
+    AND regexp_full_match(address,
+        '[^\s\pZ\pC@,;<>"()]+@[a-z0-9][a-z0-9.-]*\.(?:[a-z]+|xn--[a-z0-9-]+)')
+    AND NOT email_placeholder(address);
+
+CREATE OR REPLACE MACRO phone_valid(number) AS
+    CASE WHEN replace(right(number, 6), right(number, 1), '') <> '' THEN regexp_full_match(number, '\+[1-9][0-9]{6,14}')
+        ELSE regexp_full_match(number, '\+[1-9][0-9]{6,14}') AND NOT regexp_full_match(number,
+            '\+(?:1|7|[1-9][0-9]|[1-9][0-9]{2})(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)') END;
+
+CREATE OR REPLACE MACRO postcode_valid(code) AS
+    regexp_full_match(code, '[0-9]{5}') AND code <> '00000';
+""".replace("<no_mailbox>", _NO_MAILBOX).replace("<no_domain>", _NO_DOMAIN)
+
+_FORMS = r"""
+CREATE OR REPLACE MACRO plain_text(text) AS
+    CASE WHEN regexp_full_match(text, '[ -~]*') THEN trim(text) ELSE unusual_spelling('plain', text) END;
+
+CREATE OR REPLACE MACRO identity_code_canonical(text) AS
+    CASE WHEN regexp_full_match(text, '[0-9]{6}[-+A-Z][0-9]{3}[0-9A-Z]') THEN text
+        ELSE upper(replace(plain_text(text), ' ', '')) END;
+
+CREATE OR REPLACE MACRO hyphenated_business_id(code) AS
+    CASE WHEN regexp_full_match(code, '[0-9]{6,7}-[0-9]') THEN lpad(code, 9, '0')
+        WHEN regexp_full_match(code, '[0-9]{7,8}')
+            THEN lpad(left(code, length(code) - 1) || '-' || right(code, 1), 9, '0')
+        ELSE code END;
+
+CREATE OR REPLACE MACRO business_id_canonical(text) AS
+    CASE WHEN regexp_full_match(text, '[0-9]{7}-[0-9]') THEN text
+        ELSE hyphenated_business_id(
+            regexp_replace(upper(replace(plain_text(text), ' ', '')), '^FI-?([0-9])', '\1')) END;
+
+CREATE OR REPLACE MACRO email_usual(text) AS
+    regexp_full_match(text, '[a-z0-9!#$%&*+/=?^_{|}~.-][a-z0-9!#$%&''*+/=?^_`{|}~.-]*@[a-z0-9.-]*[a-z]')
+    AND NOT contains(text, 'xn--');
+
+CREATE OR REPLACE MACRO email_canonical(text) AS
+    CASE WHEN text IS NULL THEN NULL WHEN email_usual(text) THEN text
+        WHEN email_usual(lower(trim(text))) THEN lower(trim(text))
+        ELSE unusual_spelling('email', text) END;
+
+CREATE OR REPLACE MACRO email_shown(text) AS
+    CASE WHEN text IS NULL THEN NULL WHEN email_usual(lower(trim(text))) THEN trim(text)
+        ELSE unusual_spelling('email_shown', text) END;
+
+CREATE OR REPLACE MACRO phone_from_digits(digits, text) AS
+    CASE <usual phones> ELSE unusual_spelling('phone', text) END;
 
 CREATE OR REPLACE MACRO phone_canonical(text) AS
-    regexp_replace(regexp_replace(regexp_replace(
-        regexp_replace(trim(text), '^(\\+\\s*358\\s*\\(0\\))', '+358'),
-        '[\\s()/.-]', '', 'g'), '^00', '+'), '^0', '+358');
+    CASE WHEN text IS NOT NULL THEN phone_from_digits(regexp_replace(text, '[ ()./-]', '', 'g'), text) END;
 
-CREATE OR REPLACE MACRO phone_valid(number) AS regexp_full_match(number, '\\+[1-9][0-9]{6,14}');
+CREATE OR REPLACE MACRO placeholder(text) AS
+    regexp_full_match(regexp_replace(lower(text), '[^\pL\pN]+', '', 'g'), '<placeholder>')
+    OR regexp_full_match(text, '<template>');
+
+CREATE OR REPLACE MACRO damaged_number(text) AS
+    CASE WHEN regexp_full_match(plain_text(text), '<damaged>') THEN plain_text(text) END;
+
+CREATE OR REPLACE MACRO unusual_opaque_id(text) AS
+    CASE WHEN placeholder(text) OR regexp_full_match(text, '<damaged>') THEN NULL
+        ELSE regexp_replace(text, '^([0-9]{1,15})[.,]0+$', '\1') END;
+
+CREATE OR REPLACE MACRO opaque_id(text) AS
+    CASE WHEN regexp_full_match(text, '[A-Za-z0-9][A-Za-z0-9_:-]*') AND regexp_matches(text, '[1-8]')
+            AND (length(text) < 8 OR replace(text, left(text, 1), '') <> '') THEN text
+        ELSE unusual_opaque_id(plain_text(text)) END;
+
+CREATE OR REPLACE MACRO visitor_id_canonical(text) AS
+    CASE WHEN regexp_full_match(opaque_id(text), '[0-9A-Fa-f]{16}') THEN lower(opaque_id(text)) ELSE opaque_id(text) END;
+
+CREATE OR REPLACE MACRO user_id_canonical(text) AS
+    CASE WHEN contains(plain_text(text), '@')
+            THEN CASE WHEN NOT email_placeholder(email_canonical(text)) THEN email_canonical(text) END
+        ELSE opaque_id(text) END;
+
+CREATE OR REPLACE MACRO identifier_canonical(type, text) AS CASE type
+    WHEN 'identity_code' THEN identity_code_canonical(text)
+    WHEN 'business_id' THEN business_id_canonical(text)
+    WHEN 'email' THEN email_canonical(text)
+    WHEN 'phone' THEN phone_canonical(text)
+    WHEN 'visitor_id' THEN visitor_id_canonical(text)
+    WHEN 'user_id' THEN user_id_canonical(text)
+    WHEN 'visit' THEN text
+    ELSE opaque_id(text) END;
+
+CREATE OR REPLACE MACRO identifier_valid(type, value) AS coalesce(CASE type
+    WHEN 'identity_code' THEN identity_code_valid(value)
+    WHEN 'business_id' THEN business_id_valid(value)
+    WHEN 'email' THEN email_valid(value)
+    WHEN 'phone' THEN phone_valid(value)
+    ELSE value <> '' END, false);
+
+CREATE OR REPLACE MACRO finnish_postcode(text) AS
+    regexp_replace(regexp_replace(upper(text), '^(?:FIN?|AX)[ -]*([0-9])', '\1'), '^([0-9]{2,5})[.,]0+$', '\1');
+
+CREATE OR REPLACE MACRO postcode_canonical(text, country) AS
+    CASE WHEN regexp_full_match(text, '[0-9]{5}') AND text <> '00000' THEN text
+        WHEN placeholder(plain_text(text)) THEN NULL
+        WHEN country IS NOT NULL THEN plain_text(text)
+        WHEN regexp_full_match(finnish_postcode(plain_text(text)), '[0-9]{2,4}')
+            THEN lpad(finnish_postcode(plain_text(text)), 5, '0')
+        ELSE finnish_postcode(plain_text(text)) END;
 """
+
+
+def macros(country: str) -> str:
+    """Return the SQL of all macros. National telephone numbers are those of `country`; they need `unusual_spelling`."""
+    return VALIDITY + _FORMS.replace("<usual phones>", _usual_phones(country)).replace(
+        "<placeholder>", _PLACEHOLDER
+    ).replace("<template>", _TEMPLATE).replace("<damaged>", DAMAGED)
+
+
+def _usual_phones(country: str) -> str:
+    """The branches for numbers that are regular: a known calling code, or the trunk zero of the country."""
+    national = sorted(_NATIONAL.items(), key=lambda entry: entry[0] != country)
+    branches = []
+    for code, (calling, rest) in national:
+        trunk = "|0" if code == country else ""
+        pattern = rf"^(?:(?:\+|00){calling}0?{trunk})([1-9][0-9]{rest})$"
+        branches.append(
+            f"WHEN regexp_full_match(digits, '{pattern}')\n"
+            f"        THEN '+{calling}' || regexp_extract(digits, '{pattern}', 1)"
+        )
+    return "\n        ".join(branches)
+
+
+def install(connection: duckdb.DuckDBPyConnection, country: str = "FI") -> None:
+    """Make the macros and `unusual_spelling(kind, text)` known to a database. Once per database; cursors share them."""
+    connection.create_function(
+        "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW
+    )
+    connection.execute(macros(country))

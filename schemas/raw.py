@@ -12,6 +12,7 @@ FAULTS = {
     "REC-TOO-LARGE": "the record is larger than 4 MiB",
     "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
     "REC-UNEXPECTED": "our own code failed on the record, in a way that no rule foresees",
+    "REC-SHARED-ID": "records of one id in one delivery are about different people or parties: none of them is used",
 }
 
 

@@ -24,16 +24,18 @@ from schemas.columns import (
     row_rule,
     rule,
 )
-from schemas.identifiers import IDENTIFIER_TYPES
+from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
 from schemas.vocabulary import PURPOSES
 
 CODES = {
     "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
     "IDENTIFIER-IDENTITY-CODE": "the identity code is not valid; the rest of the record is used",
     "IDENTIFIER-BUSINESS-ID": "the business id is not valid; the rest of the record is used",
+    "IDENTIFIER-DAMAGED": "a spreadsheet has cut the number short (1.24E+11); the rest of the record is used",
     "CONTACT-EMAIL-INVALID": "the e-mail address is not valid; the rest of the record is used",
     "CONTACT-PHONE-INVALID": "the phone number is not valid; the rest of the record is used",
     "ADDRESS-MUNICIPALITY": "the municipality code has not three digits",
+    "ADDRESS-POSTCODE": "a Finnish postcode has not five digits; the rest of the record is used",
 }
 
 OPS = ("state", "retract", "reset", "censor")
@@ -121,6 +123,10 @@ class Identifiers(Statement):
     def business_id(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return check("business_id_valid", frame["value"].where(frame["type"] == "business_id"))
 
+    @row_rule("IDENTIFIER-DAMAGED")
+    def whole_number(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return ~frame["value"].str.fullmatch(DAMAGED).fillna(value=False)
+
     class Config:
         name = "identifiers"
 
@@ -182,6 +188,10 @@ class Addresses(Statement):
     @rule("municipality_code", "ADDRESS-MUNICIPALITY")
     def three_digits(cls, codes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         return codes.str.fullmatch("[0-9]{3}")
+
+    @row_rule("ADDRESS-POSTCODE")
+    def postcode_in_finland(cls, frame):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        return check("postcode_valid", frame["postcode"].where(frame["country"].isna()))
 
     class Config:
         name = "addresses"

@@ -45,7 +45,7 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
     known = ""
     if raw.exists():
         rows = parquet(raw)
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE kept_out AS {suppression.kept_out(rows)}")
+        suppression.find_kept_out(connection, rows)
         queries.append("FROM kept_out")
         # What was given anew stays, under whatever key it is staged.
         known = f"AND record_no NOT IN (SELECT record_no FROM {rows} WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import duckdb
 
-from schemas.identifiers import MACROS
+from schemas.identifiers import VALIDITY
 
 SCHEMES = {
     "finnish": "coalesce(identity_code_valid(number), false)",
@@ -41,7 +41,7 @@ def add_codes(
     run("CREATE OR REPLACE TEMP TABLE linkage_codes (id INTEGER, code INTEGER)")
     if "number" not in columns:
         return 0, "none"
-    run(MACROS)
+    run(VALIDITY)
     if aliases:
         apply_aliases(connection, aliases)
     scheme = scheme or _scheme(connection, columns)

@@ -30,6 +30,7 @@ from assets.proof.findings import Finding
 from assets.proof.mart_files import uncompressed
 from assets.quoting import parquet
 from assets.rights.requests import Request
+from schemas.unusual_spellings import former_forms
 
 SHORTEST = 8
 CHUNK = 16 * 1024 * 1024
@@ -98,6 +99,7 @@ def forms(identifier: str) -> list[bytes]:
     """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the plus sign, a contact as advertising platforms take it."""
     kind, value = identifier.split(":", 1)
     spelled = {value, value.replace("@", "%40"), value.replace("+", "%2b")}
+    spelled |= {form.split(":", 1)[1] for form in former_forms(identifier)}
     if kind in ("email", "phone"):
         spelled.add(hashlib.sha256(value.encode()).hexdigest())
     if kind == "phone":
@@ -153,14 +155,14 @@ def _contacts_of_others(
             f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT unnest($1::VARCHAR[]) AS identifier",
             [listed],
         )
+    held = parquet(*files, filename=True)
+    suppression.know_register(home, connection)
+    suppression.find_matches(connection, held, "sought_identifiers", "filename, record_no")
     rows = connection.execute(
-        f"""WITH held AS (SELECT filename, record_no, identifiers FROM {parquet(*files, filename=True)}),
-        near AS (SELECT DISTINCT filename, record_no, identifier FROM (SELECT filename, record_no, unnest(identifiers) AS identifier FROM held)
-            SEMI JOIN sought_contacts USING (identifier)),
-        theirs AS (SELECT DISTINCT filename, record_no FROM (
-            SELECT filename, record_no, unnest({suppression.telling("identifiers")}) AS identifier FROM held SEMI JOIN near USING (filename, record_no))
-            SEMI JOIN sought_identifiers USING (identifier))
-        SELECT DISTINCT identifier FROM near ANTI JOIN theirs USING (filename, record_no)"""
+        f"""SELECT DISTINCT identifier
+        FROM (SELECT filename, record_no, unnest(identifiers) AS identifier FROM {held}) AS near
+        SEMI JOIN sought_contacts USING (identifier)
+        ANTI JOIN matches USING (filename, record_no)"""
     ).fetchall()
     return {row[0] for row in rows}
 

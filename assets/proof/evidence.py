@@ -119,11 +119,8 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
     for layer, path in files.items():
         if layer == "raw":
             rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
-            one = suppression.concerns("identifiers", "[identifier]")
-            queries.append(
-                f"""SELECT record_no, request_id FROM (SELECT record_no, identifiers, unnest(identifiers) AS identifier FROM {rows})
-                JOIN sought USING (identifier) WHERE {one}"""
-            )
+            suppression.find_matches(connection, f"(FROM {rows})", "sought")
+            queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
                 f"""SELECT record_no, request_id FROM (SELECT record_no, payload FROM {rows} WHERE len(faults) > 0)
                 JOIN sought ON contains(payload, substr(identifier, strpos(identifier, ':') + 1))"""

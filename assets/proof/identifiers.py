@@ -31,10 +31,10 @@ EXPRESSIONS = {
     "subject": "subject",
     "match_key": "kind || ':' || match_key",
     "identity_code": "'identity_code:' || identity_code_canonical(identity_code)",
-    "customer_number": "'customer_number:' || trim(customer_number)",
-    "contact_id": "'contact_id:' || trim(contact_id)",
-    "visitor_id": "'visitor_id:' || trim(visitor_id)",
-    "user_id": "unnest(['user_id:' || trim(user_id), 'customer_number:' || trim(user_id)])",
+    "customer_number": "'customer_number:' || opaque_id(customer_number)",
+    "contact_id": "'contact_id:' || opaque_id(contact_id)",
+    "visitor_id": "'visitor_id:' || visitor_id_canonical(visitor_id)",
+    "user_id": "unnest(['user_id:' || user_id_canonical(user_id), 'customer_number:' || opaque_id(user_id)])",
     "email": "'email:' || email_canonical(email)",
     "phone": "'phone:' || phone_canonical(phone)",
     "email_sha256": "'email_sha256:' || email_sha256",
@@ -147,10 +147,10 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
         JOIN erased ON token = suppression_token(identifier)"""
     )
     rows = f"{parquet(*files)} AS held"
-    theirs = f"""SELECT request_id FROM (SELECT DISTINCT filename, record_no, request_id
-        FROM (SELECT filename, record_no, record_key, given_on, unnest({suppression.telling("identifiers")}) AS identifier
-            FROM {parquet(*files, filename=True)})
-        JOIN listed USING (identifier) WHERE NOT {suppression.GIVEN_ANEW})"""
+    named = parquet(*files, filename=True)
+    suppression.find_matches(connection, named, "listed", "filename, record_no")
+    theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
+        FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_ANEW}"""
     unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
     found = connection.execute(
         f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id"

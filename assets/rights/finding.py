@@ -39,13 +39,11 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
                 raise RequestError(
                     f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}"
                 )
-            text = value.strip()
-            if kind in ("identity_code", "email", "phone"):
-                text, valid = connection.execute(
-                    f"SELECT {kind}_canonical($1), {kind}_valid({kind}_canonical($1))", [value]
-                ).fetchone() or (None, False)
-            else:
-                valid = bool(text)
+            text, valid = connection.execute(
+                """SELECT form, identifier_valid($1, form)
+                FROM (SELECT identifier_canonical($1, $2::VARCHAR) AS form)""",
+                [kind, value],
+            ).fetchone() or (None, False)
             if not valid:
                 raise RequestError(f"the {kind.replace('_', ' ')} given is not valid")
             found.append(f"{kind}:{text}")

@@ -22,7 +22,7 @@ from assets.durable import writing
 from assets.home import Home
 from assets.register.building import TABLES, read_register
 from assets.rights.requests import RequestError
-from schemas.identifiers import CANONICAL
+from schemas.identifiers import TOLD_BY_FORM
 
 # Where such a record says that it was made.
 ORIGIN = "self-service"
@@ -126,15 +126,11 @@ def _candidates(
     """What the register knows by the value, and what its form says that it is."""
     for table in ("registrants", "identifiers", "contact_points"):
         read_register(home, connection, table, TABLES[table])
-    spelled = [
-        (kind, f"{kind}_canonical($1)", f"coalesce({kind}_valid({kind}_canonical($1)), false)")
-        if kind in CANONICAL
-        else (kind, "trim($1)", "false")
-        for kind in KEYS
-    ]
+    # A text tells by its form alone only these.
     each = " UNION ALL ".join(
-        f"SELECT '{kind}' AS type, {value} AS value, {valid} AS valid"
-        for kind, value, valid in spelled
+        f"""SELECT '{kind}' AS type, identifier_canonical('{kind}', $1::VARCHAR) AS value,
+            '{kind}' IN {TOLD_BY_FORM} AND identifier_valid('{kind}', value) AS valid"""
+        for kind in KEYS
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE meant AS {each}", [text])
     # Of a registrant named by id, an identifier that is theirs alone.

@@ -17,17 +17,16 @@ _FIELDS = (
     "event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language",
 )  # fmt: skip
 
-# The log's word for a kind of subject -> the register's, and the subject's canonical form.
+# The log's word for a kind of subject -> the register's.
 _KIND = """CASE lower({0}) WHEN 'henkilotunnus' THEN 'identity_code' WHEN 'cookie' THEN 'visitor_id'
         WHEN 'email' THEN 'email' WHEN 'phone' THEN 'phone' WHEN 'customer_number' THEN 'customer_number' WHEN 'contact_id' THEN 'contact_id' END"""
-_VALUE = """CASE lower({0}) WHEN 'henkilotunnus' THEN identity_code_canonical({1}) WHEN 'email' THEN email_canonical({1})
-        WHEN 'phone' THEN phone_canonical({1}) ELSE {1} END"""
-
 _IDENTIFY = f"""
     WITH read AS (
-        SELECT record_no, filled(payload ->> '$.subject_key_type') AS said, filled(payload ->> '$.subject_key') AS key FROM records)
+        SELECT record_no, {_KIND.format("filled(payload ->> '$.subject_key_type')")} AS kind, filled(payload ->> '$.subject_key') AS key
+        FROM records)
     SELECT record_no, NULL::VARCHAR AS native_key,
-        list_filter([identifier({_KIND.format("said")}, {_VALUE.format("said", "key")})], lambda one: one IS NOT NULL) AS identifiers
+        list_filter([CASE WHEN kind IS NOT NULL THEN identifier(kind, identifier_canonical(kind, key)) END],
+            lambda one: one IS NOT NULL) AS identifiers
     FROM read"""
 
 # A TCF 2 core string is read six bits a letter: the version, then twice 36 bits of tenths of seconds since 1970 (made,
@@ -67,14 +66,14 @@ _PREPARE = (
     SELECT record_no, record_key, person_key(kind, value) AS person_key, coalesce(event_at, delivered_at) AS stated_at, event_at, kind, value,
         coalesce(regexp_matches(lower(source), 'tcf|iab|cmp'), false) AS by_tcf, split_part(evidence, '.', 1) AS core,
         coalesce(tcf_sound(split_part(evidence, '.', 1), event_at), false) AS sound,
-        coalesce(CASE kind WHEN 'identity_code' THEN identity_code_valid(value) WHEN 'email' THEN email_valid(value)
-            WHEN 'phone' THEN phone_valid(value) ELSE kind IS NOT NULL AND value IS NOT NULL END, false) AS subject_known,
+        kind IS NOT NULL AND identifier_valid(kind, value) AS subject_known,
         lower(purpose) AS purpose, lower(channel) AS channel, lower(status) AS choice, source, evidence, text_version, language
     FROM (
         SELECT *, past_moment(event_ts, delivered_at) AS event_at,
-            {_KIND.format("subject_key_type")} AS kind, {_VALUE.format("subject_key_type", "subject_key")} AS value FROM (
+            identifier_canonical(kind, subject_key) AS value
+        FROM (SELECT *, {_KIND.format("subject_key_type")} AS kind FROM (
             SELECT record_no, record_key, delivered_at, {", ".join(f'filled(row."{name}") AS {name}' for name in _FIELDS)}
-            FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))}') AS row FROM records)))""",
+            FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_FIELDS, "VARCHAR"))}') AS row FROM records))))""",
 )
 
 _VENDOR = f"""
@@ -101,7 +100,7 @@ SOURCE = Source(
         Dataset(
             name="consent_log",
             format="csv",
-            given="calendar_day(left(trim(payload ->> '$.event_ts'), 10))",
+            given="given_day(payload ->> '$.event_ts')",
             identify=_IDENTIFY,
             prepare=_PREPARE,
             told=dict.fromkeys(_FIELDS, "VARCHAR"),

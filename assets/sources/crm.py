@@ -61,16 +61,17 @@ _WITHOUT_LOCATION = f"""
         lambda name: to_json(name)::VARCHAR || ':null'), ',') || '}}')::VARCHAR"""
 
 _IDENTIFY = """
-    SELECT record_no, filled(payload ->> '$."{number}"') AS native_key, list_filter([
-        identifier('{type}', filled(payload ->> '$."{number}"')),
+    SELECT record_no, opaque_id(payload ->> '$."{number}"') AS native_key, list_filter([
+        identifier('{type}', opaque_id(payload ->> '$."{number}"')),
         {more}], lambda one: one IS NOT NULL) AS identifiers
     FROM records"""
 
 _CONTACT_PREPARE = (
     *_MACROS,
     f"""CREATE OR REPLACE TEMP TABLE contacts AS
-    SELECT record_no, record_key, delivered_at AS stated_at, filled(row."Record ID") AS contact_id,
-        person_key('contact_id', filled(row."Record ID")) AS person_key, email_canonical(filled(row."Email")) AS email,
+    SELECT record_no, record_key, delivered_at AS stated_at, opaque_id(row."Record ID") AS contact_id,
+        person_key('contact_id', opaque_id(row."Record ID")) AS person_key, email_canonical(filled(row."Email")) AS email,
+        coalesce(opaque_id(row."Customer number"), damaged_number(row."Customer number")) AS customer_number,
         says_yes(row."Unsubscribed from all email") AS unsubscribed, says_yes(row."Global bounce") AS bounced, row
     FROM (SELECT *, from_json(payload, '{_CONTACT}') AS row FROM records)""",
 )
@@ -115,10 +116,10 @@ _CONTACT_NAMES = f"""
 _CONTACT_IDENTIFIERS = f"""
     SELECT {_C}, 2 AS position, 'contact_id' AS type, contact_id AS value, NULL::VARCHAR AS replaced_by FROM contacts WHERE contact_id IS NOT NULL
     UNION ALL
-    SELECT {_C}, 3 AS position, 'customer_number', filled(row."Customer number"), NULL FROM contacts WHERE filled(row."Customer number") IS NOT NULL"""
+    SELECT {_C}, 3 AS position, 'customer_number', customer_number, NULL FROM contacts WHERE customer_number IS NOT NULL"""
 
 _CONTACT_POINTS = f"""
-    SELECT {_C}, 4 AS position, 'email' AS kind, 'state' AS op, filled(row."Email") AS value, email_canonical(filled(row."Email")) AS match_key,
+    SELECT {_C}, 4 AS position, 'email' AS kind, 'state' AS op, email_shown(row."Email") AS value, email AS match_key,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM contacts WHERE filled(row."Email") IS NOT NULL
     UNION ALL
@@ -127,10 +128,11 @@ _CONTACT_POINTS = f"""
 
 _CONTACT_ADDRESSES = f"""
     SELECT {_C}, 6 AS position, 'postal' AS kind, 'state' AS op, regexp_replace(filled(row."Street Address"), '\\s+', ' ', 'g') AS street,
-        NULL::VARCHAR AS street_sv, filled(row."Postal Code") AS postcode, filled(row."City") AS town, NULL::VARCHAR AS town_sv,
-        NULL::VARCHAR AS municipality_code, CASE WHEN upper(filled(row."Country/Region")) IN ('FI', 'FIN', 'FINLAND', 'SUOMI') THEN NULL
-            ELSE filled(row."Country/Region") END AS country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM contacts WHERE coalesce(filled(row."Street Address"), filled(row."Postal Code"), filled(row."City")) IS NOT NULL"""
+        NULL::VARCHAR AS street_sv, postcode_canonical(filled(row."Postal Code"), country) AS postcode, filled(row."City") AS town, NULL::VARCHAR AS town_sv,
+        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
+    FROM (SELECT *, CASE WHEN NOT regexp_matches(row."Country/Region", '(?i)^ *fin?( |-|$)|fin+land|suomi') AND NOT placeholder(row."Country/Region")
+        THEN filled(row."Country/Region") END AS country FROM contacts)
+    WHERE coalesce(filled(row."Street Address"), filled(row."Postal Code"), filled(row."City")) IS NOT NULL"""
 
 _COMPANY_CONTACTS = f"""
     SELECT {_C}, 6 + nth AS position, filled(name) AS company_name, job_title
@@ -148,6 +150,11 @@ _OPT_OUTS = f"""
     SELECT {_OPTED_OUT}, 1, 'crm:global_bounce' FROM contacts WHERE bounced"""
 
 
+_PARTIES = ("contact_id", "customer_number")
+# How a field of a contract or an order is read, unless as text.
+_READ = dict.fromkeys((*_PARTIES, "contract_number", "order_number"), "opaque_id")
+
+
 def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
     """The table `agreements`: the record's fields as text, and whom it belongs to.
 
@@ -155,7 +162,8 @@ def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
     two people of a household. Without one the account does.
     """
     shape = json.dumps(dict.fromkeys(fields, "VARCHAR"))
-    columns = ", ".join(f'filled(row."{name}") AS "{name}"' for name in fields)
+    columns = ", ".join(f'{_READ.get(name, "filled")}(row."{name}") AS "{name}"' for name in fields)
+    damaged = ", ".join(f"damaged_number(row.{name}) AS damaged_{name}" for name in _PARTIES)
     code = (
         "identity_code_canonical(identity_code)" if "identity_code" in fields else "NULL::VARCHAR"
     )
@@ -169,7 +177,7 @@ def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
                 person_key('contact_id', contact_id),
                 person_key('customer_number', customer_number)) AS account
             FROM (
-                SELECT record_no, record_key, delivered_at, {columns}
+                SELECT record_no, record_key, delivered_at, {columns}, {damaged}
                 FROM (SELECT *, from_json(payload, '{shape}') AS row FROM records)))""",
     )
 
@@ -207,7 +215,7 @@ _ORDERS = """
 
 def _party(number: str) -> str:
     """Identifiers that a contract or order states of one party, and of the account it is with."""
-    named = [("contact_id", "contact_id"), ("customer_number", "customer_number")]
+    named = [(name, f"coalesce({name}, damaged_{name})") for name in _PARTIES]
     if number == "contract_number":
         named.append(("identity_code", "identity_code_canonical(identity_code)"))
     stated = [
@@ -222,12 +230,14 @@ def _party(number: str) -> str:
     return " UNION ALL ".join([*stated, account])
 
 
-_MORE = "identifier('contact_id', filled(payload ->> '$.contact_id')), identifier('customer_number', filled(payload ->> '$.customer_number'))"
+_MORE = ", ".join(f"identifier('{name}', opaque_id(payload ->> '$.{name}'))" for name in _PARTIES)
+_PARTY = (*(f"opaque_id(payload ->> '$.{name}')" for name in _PARTIES),)
+_PARTY_CODE = "identity_code_canonical(filled(payload ->> '$.identity_code'))"
 
 
 def _day(field: str) -> str:
-    """The calendar day that a field begins with."""
-    return f"""calendar_day(left(trim(payload ->> '$."{field}"'), 10))"""
+    """The calendar day of a field."""
+    return f"""given_day(payload ->> '$."{field}"')"""
 
 
 SOURCE = Source(
@@ -243,9 +253,15 @@ SOURCE = Source(
             identify=_IDENTIFY.format(
                 number="Record ID",
                 type="contact_id",
-                more="""identifier('customer_number', filled(payload ->> '$."Customer number"')),
+                more="""identifier('customer_number', opaque_id(payload ->> '$."Customer number"')),
                 identifier('email', email_canonical(filled(payload ->> '$.Email'))),
                 identifier('phone', phone_canonical(filled(payload ->> '$."Phone Number"')))""",
+            ),
+            identity=(
+                "email_canonical(filled(payload ->> '$.Email'))",
+                """phone_canonical(filled(payload ->> '$."Phone Number"'))""",
+                """lower(filled(concat_ws(' ', filled(payload ->> '$."First Name"'), filled(payload ->> '$."Last Name"'))))""",
+                """given_day(payload ->> '$."Date of birth"')::VARCHAR""",
             ),
             prepare=_CONTACT_PREPARE,
             told=json.loads(_CONTACT),
@@ -254,7 +270,7 @@ SOURCE = Source(
             frames=(
                 Frame(Persons, _CONTACT_PERSONS, essential=False),
                 Frame(Names, _CONTACT_NAMES),
-                Frame(Identifiers, _CONTACT_IDENTIFIERS),
+                Frame(Identifiers, _CONTACT_IDENTIFIERS, essential=False),
                 Frame(ContactPoints, _CONTACT_POINTS, essential=False),
                 Frame(Addresses, _CONTACT_ADDRESSES, essential=False),
                 Frame(CompanyContacts, _COMPANY_CONTACTS, essential=False),
@@ -268,9 +284,9 @@ SOURCE = Source(
             identify=_IDENTIFY.format(
                 number="contract_number",
                 type="contract_number",
-                more=_MORE
-                + ", identifier('identity_code', identity_code_canonical(filled(payload ->> '$.identity_code')))",
+                more=f"{_MORE}, identifier('identity_code', {_PARTY_CODE})",
             ),
+            identity=(*_PARTY, _PARTY_CODE),
             prepare=_prepare(_CONTRACT_FIELDS),
             told=dict.fromkeys(_CONTRACT_FIELDS, "VARCHAR"),
             vendor=ContractRecord,
@@ -285,6 +301,7 @@ SOURCE = Source(
             format="csv",
             given=_day("ordered_at"),
             identify=_IDENTIFY.format(number="order_number", type="order_number", more=_MORE),
+            identity=_PARTY,
             prepare=_prepare(_ORDER_FIELDS),
             told=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),
             vendor=OrderRecord,

@@ -298,7 +298,7 @@ _IDENTIFIERS = """
     FROM named WHERE identity_code_valid(value)"""
 
 _CONTACT_POINTS = f"""
-    SELECT {_COMMON}, 'email' AS kind, op, filled(sahkopostiosoite) AS value, email_canonical(filled(sahkopostiosoite)) AS match_key,
+    SELECT {_COMMON}, 'email' AS kind, op, email_shown(sahkopostiosoite) AS value, email_canonical(filled(sahkopostiosoite)) AS match_key,
         day_of(alkupv) AS valid_from, open_day_of(loppupv) AS valid_to
     FROM statements WHERE part_name = 'SAHKOPOSTIOSOITE' AND (op IN ('censor', 'reset') OR filled(sahkopostiosoite) IS NOT NULL)"""
 

@@ -42,16 +42,18 @@ _CORRECTION_FIELDS = (
 # Nothing of a name or an address stands alone: the golden row takes it from one source as a whole.
 WHOLE = (("given_names", "family_name"), ("street", "postcode", "town"))
 
-_VALUE = """CASE {0} WHEN 'identity_code' THEN identity_code_canonical({1}) WHEN 'email' THEN email_canonical({1})
-        WHEN 'phone' THEN phone_canonical({1}) ELSE trim({1}) END"""
-_VALID = """coalesce(CASE {0} WHEN 'identity_code' THEN identity_code_valid({1}) WHEN 'email' THEN email_valid({1}) WHEN 'phone' THEN phone_valid({1})
-        ELSE {0} IN ('customer_number', 'contact_id') AND {1} <> '' END, false)"""
+_VALID = f"({{0}} IN {SUBJECTS} AND identifier_valid({{0}}, {{1}}))"
 
 _MACROS = (
+    # A correction does not tell the country: digits alone are a Finnish postcode, another country's has its letters before it.
+    """CREATE OR REPLACE TEMP MACRO corrected_postcode(value) AS
+    CASE WHEN postcode_valid(finnish_postcode(plain_text(value))) THEN finnish_postcode(plain_text(value))
+        WHEN regexp_matches(value, '[^0-9., ]') AND NOT placeholder(value) THEN plain_text(value) END""",
     """CREATE OR REPLACE TEMP MACRO fits(attribute, value) AS value IS NULL OR coalesce(CASE attribute
         WHEN 'email' THEN email_valid(email_canonical(value)) WHEN 'phone' THEN phone_valid(phone_canonical(value))
         WHEN 'birth_date' THEN year(calendar_day(value)) BETWEEN 1850 AND 2100
-        WHEN 'language' THEN regexp_full_match(lower(value), '[a-z]{2}') ELSE strlen(value) <= 1000 END, false)""",
+        WHEN 'language' THEN regexp_full_match(lower(value), '[a-z]{2}')
+        WHEN 'postcode' THEN corrected_postcode(value) IS NOT NULL ELSE strlen(value) <= 1000 END, false)""",
 )
 
 # Whoever is named: the subject; and the address or number that is being changed to.
@@ -60,18 +62,18 @@ _IDENTIFY = f"""
         SELECT record_no, payload ->> '$.subject_key_type' AS kind, filled(payload ->> '$.subject_key') AS key,
             filled({{email}}) AS email, filled({{phone}}) AS phone FROM records)
     SELECT record_no, NULL::VARCHAR AS native_key, list_distinct(list_filter([
-        CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, {_VALUE.format("kind", "key")}) END,
+        CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, identifier_canonical(kind, key)) END,
         identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))], lambda one: one IS NOT NULL)) AS identifiers
     FROM read"""
 
-_WHO = f"""{_VALUE.format("kind", "key")} AS subject"""
+_WHO = f"CASE WHEN kind IN {SUBJECTS} THEN identifier_canonical(kind, key) END AS subject"
 _C = "record_no, record_key, person_key, stated_at"
 
 
 def _subjects(query: str, time: str) -> str:
     """The query's rows with whom they are about: `kind`, `subject`, `person_key`, and when it was said."""
     return f"""
-    SELECT *, {_VALID.format("kind", "subject")} AS subject_known, person_key(kind, subject) AS person_key,
+    SELECT *, coalesce({_VALID.format("kind", "subject")}, false) AS subject_known, person_key(kind, subject) AS person_key,
         past_moment({time}, delivered_at) AS said_at,
         coalesce(past_moment({time}, delivered_at), delivered_at) AS stated_at
     FROM (SELECT *, {_WHO} FROM (SELECT *, said(row.subject_key_type) AS kind, said(row.subject_key) AS key FROM ({query})))"""
@@ -94,8 +96,9 @@ _TOGETHER = " AND ".join(
     f"({' + '.join(f'({one} IS NOT NULL)::INTEGER' for one in group)}) IN (0, {len(group)})"
     for group in WHOLE
 )
+# An edit's postcode is checked with its country, as an address.
 _FINE = " AND ".join(
-    f"fits('{one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)"
+    f"fits('{'town' if one == 'postcode' else one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)"
     for one in RECTIFIABLE
 )
 _EDIT_VENDOR = f"""
@@ -117,12 +120,13 @@ _NAMES = f"""
     UNION ALL
     SELECT {_C}, 2, 'call', 'state', call_name, NULL, NULL, NULL FROM edits WHERE call_name IS NOT NULL"""
 _CONTACT_POINTS = f"""
-    SELECT {_C}, 3 AS position, 'email' AS kind, 'state' AS op, email AS value, email_canonical(email) AS match_key, NULL::DATE AS valid_from,
+    SELECT {_C}, 3 AS position, 'email' AS kind, 'state' AS op, email_shown(email) AS value, email_canonical(email) AS match_key, NULL::DATE AS valid_from,
         NULL::DATE AS valid_to FROM edits WHERE email IS NOT NULL
     UNION ALL
     SELECT {_C}, 4, 'phone', 'state', phone_canonical(phone), phone_canonical(phone), NULL, NULL FROM edits WHERE phone IS NOT NULL"""
 _ADDRESSES = f"""
-    SELECT {_C}, 5 AS position, 'postal' AS kind, 'state' AS op, street, NULL::VARCHAR AS street_sv, postcode, town, NULL::VARCHAR AS town_sv,
+    SELECT {_C}, 5 AS position, 'postal' AS kind, 'state' AS op, street, NULL::VARCHAR AS street_sv,
+        postcode_canonical(postcode, country) AS postcode, town, NULL::VARCHAR AS town_sv,
         NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM edits WHERE street IS NOT NULL"""
 _COMPANIES = (
@@ -148,7 +152,8 @@ _CORRECTION_VENDOR = f"""
             AND (replaces IS NULL OR regexp_full_match(replaces, '[0-9a-f]{{64}}')) AS request_named
     FROM corrected_values"""
 _CORRECTED = f"""
-    SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value) WHEN 'language' THEN lower(value) ELSE value END AS value,
+    SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value) WHEN 'email' THEN email_shown(value)
+            WHEN 'postcode' THEN corrected_postcode(value) WHEN 'language' THEN lower(value) ELSE value END AS value,
         request_id AS request, overrides, replaces
     FROM corrected_values WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL AND request_id IS NOT NULL"""
 

@@ -43,6 +43,8 @@ class Dataset:
     `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
     the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
     others tell it, and where it cannot be read.
+    `identity` are expressions over `payload` that tell one person or party from another: two records of one key in one
+    delivery that agree in none of them are about two, and neither is used (`assets.shared_keys`). Empty: a key cannot be shared.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
     `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
     elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
@@ -60,6 +62,7 @@ class Dataset:
     minimise: str = "payload"
     without_location: str = "payload"
     given: str = NEVER_GIVEN
+    identity: tuple[str, ...] = ()
     prepare: tuple[str, ...] = field(default=())
     told: Mapping[str, object] = field(default_factory=dict)
     told_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -85,4 +88,8 @@ CREATE OR REPLACE MACRO identifier(type, value) AS
 CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
 """
     + values.MACROS
+    + """
+-- The day, in the policy's time zone, on which a record was given: of a moment, or of an export's time.
+CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
+"""
 )

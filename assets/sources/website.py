@@ -86,12 +86,11 @@ def _text(value: str) -> str:
 
 def _account(value: str) -> str:
     """Who is signed in, in canonical form; what a broken tracking code sends for nobody is nobody."""
-    known = f"NOT regexp_full_match(lower(trim({value})), 'null|undefined|nan|none|false|anonymous|guest|0|-')"
-    return f"CASE WHEN {known} THEN CASE WHEN contains({value}, '@') THEN email_canonical({_text(value)}) ELSE {_text(value)} END END"
+    return f"user_id_canonical({_text(value)})"
 
 
 def _cookie(value: str) -> str:
-    return f"CASE WHEN NOT regexp_full_match(trim({value}), '0+') THEN {_text(value)} END"
+    return f"visitor_id_canonical({_text(value)})"
 
 
 # A signed-in visitor is whom the account names: an e-mail address or a customer number; any other is their cookie.
@@ -201,7 +200,7 @@ _IDENTIFIERS = """
     FROM identified_visits WHERE kind <> 'visitor_id' AND visitor_id IS NOT NULL"""
 
 _ACCOUNT_ADDRESS = """
-    SELECT record_no, record_key, person_key, stated_at, 4 AS position, 'email' AS kind, 'state' AS op, trim(row.userId) AS value, user_id AS match_key,
+    SELECT record_no, record_key, person_key, stated_at, 4 AS position, 'email' AS kind, 'state' AS op, email_shown(row.userId) AS value, user_id AS match_key,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM identified_visits WHERE kind = 'email'"""
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from assets.sources.source import STATEMENT_MACROS, Dataset
 from schemas.columns import TableModel, table_name
-from schemas.identifiers import MACROS
+from schemas.identifiers import install
 from schemas.validation import failures
 
 DELIVERED = "2026-11-20 00:00:00+02"
@@ -54,7 +54,10 @@ def text(payload: Payload) -> str:
 def _connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(MACROS)
+    install(connection)
+    connection.execute(
+        "CREATE MACRO local_day(moment) AS (moment AT TIME ZONE 'Europe/Helsinki')::DATE"
+    )
     connection.execute(STATEMENT_MACROS)
     return connection
 

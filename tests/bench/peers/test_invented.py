@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from schemas.identifiers import MACROS
+from schemas.identifiers import VALIDITY
 from tests.bench.peers.invented import write_people
 from tests.bench.peers.sampled import COLUMNS
 from tests.bench.peers.test_sampled import one
@@ -21,7 +21,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
     out: Path = tmp_path_factory.mktemp("invented") / "people.parquet"
     rows = write_people(RECORDS, out)
     with duckdb.connect() as connection:
-        connection.execute(MACROS)
+        connection.execute(VALIDITY)
         connection.execute(f"CREATE TABLE people AS FROM '{out}'")
         connection.execute(
             "CREATE VIEW pairs AS SELECT l, r FROM people AS l JOIN people AS r ON l.cluster = r.cluster AND l.uid < r.uid"
