@@ -27,6 +27,7 @@ from assets.durable import remove
 from assets.home import Home, write_parquet
 from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.quoting import parquet
+from assets.record_faults import find_faults, payloads
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from schemas.columns import arrow_schema
 from schemas.delivery import Manifest, RefusedDeliveryError
@@ -331,11 +332,11 @@ def store(
     `protecting`: records of registrants under protected identity are stripped of location.
     """
     connection.register("batch", batch)
-    _find_faults(connection, batch, dataset)
+    find_faults(connection, batch, dataset)
     # Of a CSV file the columns of passwords were not read.
     if (
         dataset.format != "csv"
-        and (bare := json_text.without_passwords(_payloads(batch))) is not None
+        and (bare := json_text.without_passwords(payloads(batch))) is not None
     ):
         connection.register("batch", batch.set_column(1, "payload", bare))
     connection.execute(
@@ -440,60 +441,6 @@ def _marked(rows: pa.Table, place: str) -> pa.Table:
         {**row, "faults": [*row["faults"], UNEXPECTED], "place": place} for row in rows.to_pylist()
     ]
     return pa.Table.from_pylist(marked, rows.schema)
-
-
-def _find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset: Dataset) -> None:
-    """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records.
-
-    `is_object` means that DuckDB can take it apart. The records' text stays where it is: only what
-    is found about it is written.
-    """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE shaped AS
-        SELECT record_no, faults, contains(payload, chr(65533)) AS replaced,
-            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN len(faults) > 0 THEN NULL
-                WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{') THEN 'REC-JSON' END AS misshapen
-        FROM batch""",
-        [readers.LARGEST_RECORD],
-    )
-    unsound = connection.execute(
-        "SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0"
-    ).to_arrow_table()["record_no"]
-    deep, unreadable, twice = _suspicious(batch, unsound, dataset)
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE faulty AS
-        SELECT * FROM (
-            SELECT record_no, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
-                list_filter(faults || [misshapen,
-                    CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
-                    CASE WHEN list_contains($unreadable, record_no) THEN 'REC-JSON' END,
-                    CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
-                    CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
-            FROM shaped)
-        WHERE len(faults) > 0""",
-        {"deep": deep or [-1], "unreadable": unreadable or [-1], "twice": twice or [-1]},
-    )
-
-
-def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> list[list[int]]:
-    """Of the sound records the numbers of those that `json_text.suspicious` finds."""
-    # The objects that CSV rows become are ours: flat, each name once.
-    if dataset.format == "csv":
-        return [[], [], []]
-    objects = (
-        batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
-        if len(unsound)
-        else batch
-    )
-    numbers = objects["record_no"]
-    return [
-        [numbers[index].as_py() for index in indexes]
-        for indexes in json_text.suspicious(_payloads(objects), readers.DEEPEST_RECORD)
-    ]
-
-
-def _payloads(batch: pa.Table) -> pa.Array:
-    return batch["payload"].combine_chunks()
 
 
 def _whole_number(value: object) -> int | None:

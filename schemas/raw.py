@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.columns import Count, Day, TableModel, Text, TextList, column
 
 FAULTS = {
-    "REC-JSON": "the record is not JSON, or not a JSON object",
+    "REC-JSON": "the record is not JSON by its standard, or not a JSON object; or it has a number beyond a double",
     "REC-DUPLICATE-KEY": "a JSON object in the record has the same key twice: which one holds is unknown",
     "REC-REPLACEMENT": "the text holds the replacement character: the source lost letters in a wrong decoding",
     "REC-CSV-FIELDS": "the row has more or fewer fields than the header",

@@ -15,10 +15,11 @@ from assets import json_text, raw
 from assets.readers import DEEPEST_RECORD
 from assets.sources import credit_bureau
 from assets.sources.source import STATEMENT_MACROS
-from schemas.identifiers import MACROS
+from schemas.identifiers import install
 
 DUCKDB = duckdb.connect()
-DUCKDB.execute(MACROS)
+install(DUCKDB)
+DUCKDB.execute("CREATE MACRO local_day(moment) AS moment::DATE")
 DUCKDB.execute(STATEMENT_MACROS)
 REPORTS = credit_bureau.SOURCE.datasets[0]
 
