@@ -171,7 +171,6 @@ class TestDoubtedIdentifiers:
         assert report.disputed_identifiers == 1
         assert disputed(connection) == [(kind, "7", key, "people_differ") for key in "abc"]
 
-    @pytest.mark.parametrize("kind", NUMBERED)
     @pytest.mark.parametrize(
         ("one", "other"),
         [
@@ -198,12 +197,10 @@ class TestDoubtedIdentifiers:
             ),
         ],
     )
-    def test_changes_and_variants_of_one_person_are_followed(
-        self, connection, world, kind, one, other
-    ):
+    def test_changes_and_variants_of_one_person_are_followed(self, connection, world, one, other):
         for person_key, person in (("a", one), ("b", other)):
             world.say(person_key, **person)
-            world.identify(person_key, kind, "7")
+            world.identify(person_key, "customer_number", "7")
         assert together(connection, world) == {"ab"}
         assert disputed(connection) == []
 
