@@ -92,13 +92,37 @@ def test_a_record_in_raw_is_found_by_its_strong_identifier(home: Home) -> None:
     assert found(home) == [("raw.raw", 1, "Q1")]
 
 
-def test_a_record_in_raw_about_someone_else_may_have_their_address(home: Home) -> None:
+def test_a_record_in_raw_that_is_certainly_about_someone_else_may_have_their_address(
+    home: Home,
+) -> None:
+    put(
+        home,
+        Raw,
+        home.lake / "raw/crm/2026-11-20/a.parquet",
+        record_no="0",
+        identifiers="['identity_code:010190-999W', 'email:aino@example.fi']",
+    )
+    assert found(home) == []
+
+
+def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_address(
+    home: Home,
+) -> None:
     put(
         home,
         Raw,
         home.lake / "raw/crm/2026-11-20/a.parquet",
         record_no="0",
         identifiers="['contact_id:1', 'email:aino@example.fi']",
+    )
+    assert found(home) == [("raw.raw", 1, "Q1")]
+    put(
+        home,
+        TABLES["identifiers"],
+        home.register("identifiers"),
+        registrant_id="'R1'",
+        type="'contact_id'",
+        value="'1'",
     )
     assert found(home) == []
 
