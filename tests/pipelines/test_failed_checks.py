@@ -9,17 +9,20 @@ import dagster as dg
 import pytest
 
 from assets.graph.showing import stops, without_values
-from pipelines.command.refresh import failures
+from assets.home import Home
+from assets.register import quality
+from pipelines.command.refresh import failures, refresh
 from pipelines.definitions import build_definitions
 from pipelines.event_log import forget_checks_not_run
+from schemas.marts import MARTS
+from tests.assets.sources.population_register_messages import code, name, person
+from tests.conftest import basic_data, typed
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operators-guide.md"
 KEY = dg.AssetKey(["register", "registrants"])
 
 
-@dg.asset(
-    key=KEY, check_specs=[dg.AssetCheckSpec("one_identity_code", asset=KEY, blocking=True)]
-)
+@dg.asset(key=KEY, check_specs=[dg.AssetCheckSpec("one_identity_code", asset=KEY, blocking=True)])
 def built() -> Iterator[object]:
     yield dg.MaterializeResult()
     yield dg.AssetCheckResult(
@@ -101,3 +104,34 @@ def test_every_blocking_check_has_a_section_in_the_guide() -> None:
         if line.startswith("### ")
     }
     assert blocking - headings == set()
+
+
+class TestRefresh:
+    """`register refresh` of one person, whose register does not pass a check."""
+
+    @pytest.fixture
+    def home(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+        monkeypatch.setenv("REGISTER_HOME", str(home.root))
+        monkeypatch.setenv("DAGSTER_HOME", "")
+        basic_data(home, "2026-11-10", [person(code("010190-900"), name("Aino", "Testi"))])
+        return home
+
+    def test_a_failed_build_never_looks_done_and_heals(
+        self, home: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        checked = quality.check
+        monkeypatch.setattr(quality, "check", lambda home: {"one_identity_code": 2})
+        for _ in range(2):
+            ended = typed(home, refresh, "--as-of", "2026-11-20")
+            assert ended.exit_code == 1
+            assert "check one_identity_code on register/registrants: 2 found" in ended.output
+            assert "docs/operators-guide.md#one_identity_code" in ended.output
+            assert "Nothing new" not in ended.output
+            assert not list(home.marts.iterdir())
+            assert not (home.lake / "register" / "swept.json").exists()
+        monkeypatch.setattr(quality, "check", checked)
+        healed = typed(home, refresh, "--as-of", "2026-11-20")
+        assert (healed.exit_code, healed.output.startswith("Nothing new")) == (0, False)
+        assert {path.stem for path in home.marts.iterdir()} == set(MARTS)
+        again = typed(home, refresh, "--as-of", "2026-11-20")
+        assert (again.exit_code, again.output.startswith("Nothing new")) == (0, True)

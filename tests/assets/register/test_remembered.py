@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.home import Home
-from assets.register import building, remembered, state, review
+from assets.register import building, remembered, review, state
 from assets.register.remembered import Decision
 from assets.register.review import ReviewError
 from tests.assets.register.crm_people import AINO, NAMESAKE, deliver, key
