@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from assets.home import Home
 from pipelines.command.main import COMMANDS, register
 
 READING = [
@@ -50,6 +51,16 @@ def test_nothing_is_proven_by_an_empty_folder(words: list[str], tmp_path: Path) 
     )
     assert not root.exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["verify"], ["verify", "--certificates"]], ids=" ".join)
+def test_a_data_root_without_data_proves_nothing_and_gets_no_secret(
+    words: list[str], home: Home
+) -> None:
+    ended = CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(register, words)
+    assert ended.output.startswith("Nothing to prove")
+    assert ended.exit_code == 0
+    assert not (home.secrets / "pepper").exists()
 
 
 @pytest.mark.parametrize(
