@@ -10,6 +10,7 @@ import click
 from assets.backup import generations, rotation
 from assets.home import Home
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.resources import home_path, writer
@@ -108,7 +109,7 @@ def backup(
 )
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="Build register and marts as of this day; default: today.",
 )
 @click.option("--json", "machine", is_flag=True, help="For machines.")

@@ -10,6 +10,7 @@ import click
 from assets.rights import request_inbox, requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.request import shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
@@ -21,7 +22,7 @@ from pipelines.resources import report_died, writer
 @click.argument("request_ids", nargs=-1)
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="The day that retention counts from; default: today.",
 )
 @click.option("--json", "machine", is_flag=True, help="For machines.")

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import click
 
+from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.resources import writer
@@ -18,9 +19,7 @@ from pipelines.resources import writer
     type=click.IntRange(min=0),
     help="Remove what is older than so many days; default: 90.",
 )
-@click.option(
-    "--as-of", type=click.DateTime(["%Y-%m-%d"]), help="Count from this day; default: today."
-)
+@click.option("--as-of", type=DAY, help="Count from this day; default: today.")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""

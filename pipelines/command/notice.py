@@ -12,6 +12,7 @@ from assets.notices import notice as notices
 from assets.reports.pages import html
 from pipelines.command.documents import give
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
@@ -28,7 +29,7 @@ from schemas.vocabulary import Language
 )
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="The day on which it is to be true; default: today.",
 )
 @click.option(

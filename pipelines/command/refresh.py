@@ -19,13 +19,12 @@ from assets.register.building import up_to_date
 from assets.register.state import STATE
 from assets.sources import SOURCES
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.showing import as_json, table
 from pipelines.dagster_home import prepare_dagster
 from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
 from pipelines.resources import HEADLESS, home_path, writer
 from schemas.marts import MARTS
-
-DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()

@@ -14,13 +14,13 @@ from assets import informing
 from assets.reports import conflicts, fides, pages, processing, traceability
 from pipelines.command.documents import give
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.resources import writer
 from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
-DAY = click.DateTime(["%Y-%m-%d"])
 OUT = click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -13,6 +13,7 @@ from assets.home import Home
 from assets.rights import finding, request_inbox, requests, spoken
 from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import home_path
@@ -20,7 +21,6 @@ from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCON
 from schemas.staged import CHANNELS as BY
 from schemas.staged import SPOKEN_OF
 
-DAY = click.DateTime(["%Y-%m-%d"])
 TOLD = {
     "access": "asks for a copy of everything that we hold of them",
     "portability": "asks for what they have given us, in a form that machines read",

@@ -10,6 +10,7 @@ import click
 from assets import forecast, retention
 from assets.home import Home
 from pipelines.command.main import CommandError
+from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.resources import writer
@@ -21,7 +22,7 @@ from schemas.supposing import SupposedError, supposing
 @click.command(name="retention")
 @click.option(
     "--as-of",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="The day that periods are counted to. Needed for a run; else the default is today.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what a run on that day would remove.")

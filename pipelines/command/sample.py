@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 import click
 
 from assets.home import Home
+from pipelines.command.options import DAY
 from pipelines.command.showing import as_json
 from pipelines.resources import home_path
 from schemas.policy import load_policy
@@ -26,7 +27,11 @@ def yesterday() -> date:
     help="How many people to invent.",
 )
 @click.option(
-    "--seed", type=int, default=1, show_default=True, help="The same seed, the same bytes."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=1,
+    show_default=True,
+    help="The same seed, the same bytes.",
 )
 @click.option(
     "--days",
@@ -37,7 +42,7 @@ def yesterday() -> date:
 )
 @click.option(
     "--last-day",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="The last delivery day; default: yesterday.",
 )
 @click.option("--json", "machine", is_flag=True, help="For machines.")

@@ -16,7 +16,7 @@ from pipelines.resources import home_path, report_died
 
 
 @click.command()
-@click.option("--port", type=int, default=3000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
 def ui(port: int) -> None:
     """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
     home = Home(home_path())

@@ -38,6 +38,12 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     """
     home = existing_home()
     home.create()
+    if is_empty(home):
+        if machine:
+            as_json({"proven": False, "findings": [], "examined": []})
+        else:
+            click.echo("Nothing to prove: the data root holds no data, no mart and no request.")
+        return
     if chain:
         elsewhere = _head_in_dagster(home)
         _tell(
@@ -94,6 +100,17 @@ def _head_in_dagster(home: Home) -> dict[str, Head]:
             )
             return {"Dagster": Head(int(str(sequence)), str(request_id), str(digest))}
     return {}
+
+
+def is_empty(home: Home) -> bool:
+    """Whether nothing has come in, and nothing has run yet: a proof would look at nothing."""
+    began = (home.dagster / "dagster.yaml", home.root / "backups")
+    return (
+        not any(path.exists() for path in began)
+        and not home.files("raw")
+        and not any(home.marts.iterdir())
+        and not requests.every(home, opened=False)
+    )
 
 
 def _tell(

@@ -29,7 +29,7 @@ MARTS = {
 REGISTER = {
     "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
     "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission", "segregated_orders", "segregated_consents",
-    "visits_per_month", "corrections",
+    "visits_per_month", "corrections", "contradictions",
 }  # fmt: skip
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},

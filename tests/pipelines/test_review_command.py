@@ -51,6 +51,14 @@ def test_refusals(root: Path) -> None:
 
 
 def test_before_the_first_refresh(tmp_path: Path) -> None:
-    refused = asked(tmp_path / "none")
+    home = Home(tmp_path / "none")
+    home.create()
+    refused = asked(home.root)
     assert refused.exit_code == 1
     assert "register refresh" in refused.output
+
+
+def test_contradictions_are_listed_and_not_decided_here(root: Path) -> None:
+    assert json.loads(asked(root, "contradictions", "--json").output) == []
+    assert "No statements contradict" in asked(root, "contradictions").output
+    assert asked(root, "contradictions", "--decide", "same").exit_code == 2
