@@ -136,8 +136,9 @@ def _now(
 def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) -> str | None:
     """The value in the form in which values are compared; raises RectificationError for one that is not of the attribute."""
     from assets.sources.self_service import SOURCE
+    from assets.sources.source import STATEMENT_MACROS
 
-    for statement in SOURCE.datasets[1].prepare[:-1]:
+    for statement in (STATEMENT_MACROS, *SOURCE.datasets[1].prepare[:-1]):
         connection.execute(statement)
     form, fits = connection.execute(
         f"SELECT {FORM.format('$1', '$2')}, filled_value IS NOT NULL AND fits($1, filled_value) FROM (SELECT nullif(trim($2), '') AS filled_value)",
