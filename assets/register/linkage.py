@@ -30,12 +30,10 @@ from assets.linkage.contacts import impersonal
 from assets.linkage.model import Model
 from assets.linkage.passes import Pass, spelling
 from assets.linkage.standing import SURE, Standing, Weighed
+from assets.register import disputes
 from assets.register.clusters import Clusters, Ints
 from assets.register.likeness import (
     CLASHING,
-    MANY_CONTACTS,
-    MANY_FACTS,
-    MANY_PEOPLE,
     PEOPLE_DIFFER,
     ROLES,
     first_names,
@@ -156,16 +154,6 @@ _TABLES = (
 )  # fmt: skip
 
 
-_CROWDS = f"""
-    SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_said USING (id) GROUP BY cohort
-    HAVING count(DISTINCT (given, family, born)) > {MANY_FACTS}
-        OR {MANY_CONTACTS} <= least(count(DISTINCT emails),
-            count(DISTINCT base) FILTER (len(emails) > 0))
-        OR {MANY_CONTACTS} <= least(count(DISTINCT phones),
-            count(DISTINCT base) FILTER (len(phones) > 0))"""
-"""SQL: the cohorts of more people than are compared, or of more contacts than one person has."""
-
-
 class _Round:
     """One run: the clusters so far."""
 
@@ -238,12 +226,7 @@ class _Round:
         run(
             "CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)"
         )
-        run(
-            """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
-            SELECT DISTINCT type, value, person_key, 'two_codes' AS reason
-            FROM identifiers SEMI JOIN two_coded USING (person_key)
-            WHERE type = 'identity_code' AND value IS NOT NULL"""
-        )
+        disputes.begin(self.connection)
         two_code_people = self._count("SELECT count(*) FROM two_coded")
         run("DROP TABLE coded; DROP TABLE two_coded")
         return two_code_people
@@ -282,7 +265,7 @@ class _Round:
             FROM held JOIN bases USING (id) WHERE type = '{kind}' GROUP BY value HAVING count(*) > 1"""
         )
         if kind != "identity_code":
-            self._doubt(kind)
+            disputes.doubt(self.connection, kind)
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_followed AS
             SELECT value, first AS one, id AS other
@@ -297,61 +280,11 @@ class _Round:
             differing=True,
             decidable=kind != "identity_code",
         )
-        self._doubt_broken()
-        self._dispute(kind, "SELECT value, reason FROM shared WHERE reason IS NOT NULL")
+        disputes.doubt_broken(self.connection)
+        disputes.record(
+            self.connection, kind, "SELECT value, reason FROM shared WHERE reason IS NOT NULL"
+        )
         run("DROP TABLE shared; DROP TABLE linkage_followed")
-
-    def _doubt(self, kind: str) -> None:
-        """Give values in `shared` that stand for people who differ, or for too many, a reason."""
-        run = self.connection.execute
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE cohorts AS
-            SELECT DISTINCT value AS cohort, base FROM held JOIN bases USING (id)
-            SEMI JOIN (FROM shared WHERE of_several AND reason IS NULL) AS asked USING (value)
-            WHERE type = '{kind}'"""
-        )
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_doubted AS
-            WITH compared AS MATERIALIZED ({PEOPLE_DIFFER.format("cohorts")}),
-            known AS (
-                SELECT cohort, other, bool_or(NOT unlike) AS known FROM compared GROUP BY ALL)
-            SELECT cohort FROM compared WHERE differ
-            UNION SELECT cohort FROM known GROUP BY cohort
-            HAVING 1 + count(*) FILTER (NOT known) >= {MANY_PEOPLE}
-            UNION FROM ({_CROWDS})"""
-        )
-        run("UPDATE shared SET reason = 'people_differ' FROM linkage_doubted WHERE cohort = value")
-        run("DROP TABLE cohorts; DROP TABLE linkage_doubted")
-
-    def _doubt_broken(self) -> None:
-        """Give values in `shared` a reason whose links did not hold, though nobody has decided so:
-        people who differ, or who have two identity codes, would have met through a third."""
-        self.connection.execute(
-            """UPDATE shared SET reason = doubted.reason FROM (
-                WITH broken AS (
-                    SELECT value, one, other, l.code IS NOT NULL OR r.code IS NOT NULL AS coded
-                    FROM linkage_followed
-                    JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
-                    WHERE l.base <> r.base),
-                ruled AS (SELECT unnest([one, other]) AS id FROM decided WHERE NOT same),
-                settled AS (
-                    SELECT value FROM broken SEMI JOIN ruled ON ruled.id = one
-                    UNION SELECT value FROM broken SEMI JOIN ruled ON ruled.id = other)
-                SELECT value,
-                    CASE WHEN bool_or(coded) THEN 'identity_codes'
-                        ELSE 'people_differ' END AS reason
-                FROM broken ANTI JOIN settled USING (value) GROUP BY value) AS doubted
-            WHERE doubted.value = shared.value"""
-        )
-
-    def _dispute(self, kind: str, values: str) -> None:
-        """Add to `disputed_identifiers` everybody who has one of the values (value, reason)."""
-        self.connection.execute(
-            f"""INSERT INTO disputed_identifiers
-            SELECT '{kind}', value, person_key, reason
-            FROM ({values}) JOIN held USING (value) JOIN records USING (id)
-            WHERE type = '{kind}' ORDER BY ALL"""
-        )
 
     def _link_alike(self, chosen: list[Pass] | None) -> Weighed:
         """Let the engine weigh pairs of clusters by all that is known of them, and join as it says."""
@@ -438,7 +371,7 @@ class _Round:
                 JOIN cohorts AS other ON other.base = clash.other AND other.cohort = one.cohort)
             GROUP BY value"""
         )
-        self._dispute("visitor_id", "FROM disputed")
+        disputes.record(self.connection, "visitor_id", "FROM disputed")
         code, weight = VISITOR
         self._join(
             f"""WITH live AS (SELECT value, id, min(id) OVER (PARTITION BY value) AS first FROM browsers ANTI JOIN disputed USING (value))
@@ -541,12 +474,7 @@ class _Round:
         self.connection.register("labels", table)
         self.connection.execute("CREATE OR REPLACE TEMP TABLE bases AS FROM labels")
         self.connection.unregister("labels")
-        self.connection.execute(
-            """CREATE OR REPLACE TEMP TABLE linkage_decided_same AS
-            SELECT DISTINCT least(l.base, r.base) AS one, greatest(l.base, r.base) AS other
-            FROM decided JOIN bases AS l ON l.id = one JOIN bases AS r ON r.id = other
-            WHERE same AND l.base <> r.base"""
-        )
+        disputes.settle(self.connection)
 
     def _write_clusters(self) -> None:
         self.connection.execute(
