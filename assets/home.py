@@ -140,11 +140,7 @@ class Home:
             }
         ) as connection:
             connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            install(connection, self.policy.country)
-            connection.execute(
-                "CREATE OR REPLACE MACRO local_day(moment) AS "
-                f"(moment AT TIME ZONE {literal(self.policy.time_zone)})::DATE"
-            )
+            install(connection, self.policy.country, self.policy.time_zone)
             yield connection
 
     def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -14,7 +14,6 @@ docs/decisions/one-canonical-form.md.
 from __future__ import annotations
 
 import duckdb
-from duckdb.func import ARROW
 
 from schemas.unusual_spellings import function
 
@@ -72,6 +71,9 @@ _NO_DOMAIN = "|".join(
 
 # What a spreadsheet makes of a long number. Without point and plus it may be an id: 1E11.
 DAMAGED = r"[-+]?[0-9]+[.,][0-9]*[eE][-+]?[0-9]{1,3}|[-+]?[0-9]+[eE]\+[0-9]{1,3}"
+
+_BETWEEN = "[ ()./-]*"
+_USUAL_ADDRESS = "[a-z0-9!#$%&*+/=?^_{|}~.-][a-z0-9!#$%&''*+/=?^_`{|}~.-]*@[a-z0-9.-]*[a-z]"
 
 VALIDITY = r"""
 CREATE OR REPLACE MACRO identity_code_birth_date(code) AS
@@ -139,24 +141,23 @@ CREATE OR REPLACE MACRO business_id_canonical(text) AS
         ELSE hyphenated_business_id(
             regexp_replace(upper(replace(plain_text(text), ' ', '')), '^FI-?([0-9])', '\1')) END;
 
-CREATE OR REPLACE MACRO email_usual(text) AS
-    regexp_full_match(text, '[a-z0-9!#$%&*+/=?^_{|}~.-][a-z0-9!#$%&''*+/=?^_`{|}~.-]*@[a-z0-9.-]*[a-z]')
-    AND NOT contains(text, 'xn--');
-
 CREATE OR REPLACE MACRO email_canonical(text) AS
-    CASE WHEN text IS NULL THEN NULL WHEN email_usual(text) THEN text
-        WHEN email_usual(lower(trim(text))) THEN lower(trim(text))
+    CASE WHEN text IS NULL THEN NULL
+        WHEN regexp_full_match(text, '<usual address>') AND NOT contains(text, 'xn--') THEN text
+        WHEN regexp_full_match(text, '(?i) *<usual address> *') AND NOT contains(lower(text), 'xn--')
+            THEN lower(trim(text))
         ELSE unusual_spelling('email', text) END;
 
 CREATE OR REPLACE MACRO email_shown(text) AS
-    CASE WHEN text IS NULL THEN NULL WHEN email_usual(lower(trim(text))) THEN trim(text)
+    CASE WHEN text IS NULL THEN NULL
+        WHEN regexp_full_match(text, '(?i) *<usual address> *') AND NOT contains(lower(text), 'xn--')
+            THEN trim(text)
         ELSE unusual_spelling('email_shown', text) END;
 
-CREATE OR REPLACE MACRO phone_from_digits(digits, text) AS
-    CASE <usual phones> ELSE unusual_spelling('phone', text) END;
-
 CREATE OR REPLACE MACRO phone_canonical(text) AS
-    CASE WHEN text IS NOT NULL THEN phone_from_digits(regexp_replace(text, '[ ()./-]', '', 'g'), text) END;
+    CASE WHEN text IS NULL THEN NULL
+        <usual phones>
+        ELSE unusual_spelling('phone', text) END;
 
 CREATE OR REPLACE MACRO placeholder(text) AS
     regexp_full_match(regexp_replace(lower(text), '[^\pL\pN]+', '', 'g'), '<placeholder>')
@@ -170,7 +171,7 @@ CREATE OR REPLACE MACRO unusual_opaque_id(text) AS
         ELSE regexp_replace(text, '^([0-9]{1,15})[.,]0+$', '\1') END;
 
 CREATE OR REPLACE MACRO opaque_id(text) AS
-    CASE WHEN regexp_full_match(text, '[A-Za-z0-9][A-Za-z0-9_:-]*') AND regexp_matches(text, '[1-8]')
+    CASE WHEN regexp_full_match(text, '(?:[A-Za-z0-9][A-Za-z0-9_:-]*)?[1-8][A-Za-z0-9_:-]*')
             AND (length(text) < 8 OR replace(text, left(text, 1), '') <> '') THEN text
         ELSE unusual_opaque_id(plain_text(text)) END;
 
@@ -214,28 +215,47 @@ CREATE OR REPLACE MACRO postcode_canonical(text, country) AS
 
 def macros(country: str) -> str:
     """Return the SQL of all macros. National telephone numbers are those of `country`; they need `unusual_spelling`."""
-    return VALIDITY + _FORMS.replace("<usual phones>", _usual_phones(country)).replace(
-        "<placeholder>", _PLACEHOLDER
-    ).replace("<template>", _TEMPLATE).replace("<damaged>", DAMAGED)
+    forms = _FORMS
+    for place, text in {
+        "<usual phones>": _usual_phones(country),
+        "<usual address>": _USUAL_ADDRESS,
+        "<placeholder>": _PLACEHOLDER,
+        "<template>": _TEMPLATE,
+        "<damaged>": DAMAGED,
+    }.items():
+        forms = forms.replace(place, text)
+    return VALIDITY + forms
 
 
 def _usual_phones(country: str) -> str:
-    """The branches for numbers that are regular: a known calling code, or the trunk zero of the country."""
-    national = sorted(_NATIONAL.items(), key=lambda entry: entry[0] != country)
+    """The branches for numbers that are regular: a known calling code, or the trunk zero of the country.
+
+    A branch is chosen by the text as it stands, so that it is cleaned once.
+    """
     branches = []
-    for code, (calling, rest) in national:
+    for code, (calling, rest) in _NATIONAL.items():
         trunk = "|0" if code == country else ""
-        pattern = rf"^(?:(?:\+|00){calling}0?{trunk})([1-9][0-9]{rest})$"
+        digits = "".join(f"{digit}{_BETWEEN}" for digit in calling)
+        prefix = rf"{_BETWEEN}(?:(?:\+|0{_BETWEEN}0){_BETWEEN}{digits}0?{trunk}){_BETWEEN}"
         branches.append(
-            f"WHEN regexp_full_match(digits, '{pattern}')\n"
-            f"        THEN '+{calling}' || regexp_extract(digits, '{pattern}', 1)"
+            f"""WHEN regexp_full_match(text, '{prefix}[1-9](?:{_BETWEEN}[0-9]){rest}{_BETWEEN}')
+            THEN regexp_replace(regexp_replace(text, '{_BETWEEN[:-1]}', '', 'g'),
+                '^(?:(?:\\+|00){calling}0?{trunk})([1-9][0-9]*)$', '+{calling}\\1')"""
         )
     return "\n        ".join(branches)
 
 
-def install(connection: duckdb.DuckDBPyConnection, country: str = "FI") -> None:
-    """Make the macros and `unusual_spelling(kind, text)` known to a database. Once per database; cursors share them."""
+def install(
+    connection: duckdb.DuckDBPyConnection, country: str = "FI", time_zone: str = "Europe/Helsinki"
+) -> None:
+    """Make the macros and `unusual_spelling(kind, text)` known to a database. Once per database; cursors share them.
+
+    With them comes what else depends on where the controller is: `local_day(moment)`, the day in its time zone.
+    """
     connection.create_function(
-        "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW
+        "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type="arrow"
     )
     connection.execute(macros(country))
+    connection.execute(
+        f"CREATE OR REPLACE MACRO local_day(moment) AS (moment AT TIME ZONE '{time_zone}')::DATE"
+    )

@@ -19,7 +19,6 @@ from schemas.identifiers import install
 
 DUCKDB = duckdb.connect()
 install(DUCKDB)
-DUCKDB.execute("CREATE MACRO local_day(moment) AS moment::DATE")
 DUCKDB.execute(STATEMENT_MACROS)
 REPORTS = credit_bureau.SOURCE.datasets[0]
 

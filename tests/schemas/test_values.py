@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from assets.sources.source import STATEMENT_MACROS
 from schemas import values
-from schemas.identifiers import MACROS
+from schemas.identifiers import install
 
 DELIVERED = datetime(2026, 11, 19, 22, tzinfo=UTC)
 ODD = [
@@ -34,7 +34,7 @@ OF_A_DELIVERY = ("past_moment", "past_day", "epoch_moment")
 def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(config={"threads": 1}) as made:
         made.execute("SET TimeZone = 'UTC'")
-        made.execute(MACROS)
+        install(made)
         made.execute(STATEMENT_MACROS)
         yield made
 

@@ -55,9 +55,6 @@ def _connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     install(connection)
-    connection.execute(
-        "CREATE MACRO local_day(moment) AS (moment AT TIME ZONE 'Europe/Helsinki')::DATE"
-    )
     connection.execute(STATEMENT_MACROS)
     return connection
 
