@@ -14,6 +14,7 @@ docs/decisions/one-canonical-form.md.
 from __future__ import annotations
 
 import duckdb
+from duckdb.func import ARROW
 
 from schemas.unusual_spellings import function
 
@@ -253,7 +254,7 @@ def install(
     With them comes what else depends on where the controller is: `local_day(moment)`, the day in its time zone.
     """
     connection.create_function(
-        "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type="arrow"
+        "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW
     )
     connection.execute(macros(country))
     connection.execute(
