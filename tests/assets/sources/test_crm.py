@@ -314,10 +314,10 @@ def contract(**fields: str) -> dict[str, str]:
 
 class TestContract:
     @pytest.mark.clause("P5.6")
-    def test_it_is_between_its_contact_and_the_company(self) -> None:
+    def test_it_is_between_the_person_of_its_identity_code_and_the_company(self) -> None:
         done, kept = stage(CONTRACTS, [contract()]), keep(CONTRACTS, [contract()])
         row = done.one("contracts")
-        assert row["person_key"] == key("contact_id:101")
+        assert row["person_key"] == key(f"identity_code:{CODE}")
         assert row["stated_at"] == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
         assert (row["starts_on"], row["ends_on"], row["monthly_fee"], row["status"]) == (
             date(2024, 1, 1),
@@ -328,7 +328,11 @@ class TestContract:
         assert {(one["type"], one["value"]) for one in done.tables["identifiers"]} == {
             ("contact_id", "101"), ("customer_number", "C1"), ("identity_code", CODE),
         }  # fmt: skip
-        assert {one["person_key"] for one in done.tables["identifiers"]} == {row["person_key"]}
+        # The account is named too: whose it is, its own contact says.
+        assert {one["person_key"] for one in done.tables["identifiers"]} == {
+            row["person_key"],
+            key("contact_id:101"),
+        }
         assert kept.native_keys == ["S1"]
         assert set(kept.identifiers[0]) == {
             "contract_number:S1",
@@ -337,10 +341,12 @@ class TestContract:
             f"identity_code:{CODE}",
         }
 
-    def test_without_a_contact_it_is_the_customer_numbers(self) -> None:
-        assert stage(CONTRACTS, [contract(contact_id="")]).one("contracts")["person_key"] == key(
-            "customer_number:C1"
-        )
+    @pytest.mark.parametrize(
+        ("contact_id", "party"), [("101", "contact_id:101"), ("", "customer_number:C1")]
+    )
+    def test_without_an_identity_code_it_is_the_accounts(self, contact_id: str, party: str) -> None:
+        done = stage(CONTRACTS, [contract(identity_code="", contact_id=contact_id)])
+        assert done.one("contracts")["person_key"] == key(party)
 
     def test_an_identity_code_that_is_none_is_left_out_and_the_contract_stays(self) -> None:
         done = stage(CONTRACTS, [contract(identity_code="020180-999X")])
