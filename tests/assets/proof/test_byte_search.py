@@ -69,6 +69,7 @@ def test_a_phone_is_sought_as_it_is_dialled_at_home_and_from_abroad_and_as_it_is
         "+358409990111",
         "358409990111",
         "0409990111",
+        "+3580409990111",
         "%2b358409990111",
         hashed,
     }
