@@ -323,9 +323,7 @@ def _issuing(home: Home) -> int:
 
 def _check_suppressions(home: Home) -> list[Finding]:
     """Whoever is suppressed has a request that is still open, or a certificate."""
-    known = issued(home) | {
-        one.request_id for one in requests.every(home, opened=False) if one.state != "closed"
-    }
+    known = issued(home) | _open_requests(home)
     return [
         Finding("CERT-MISSING", "suppressions", 1, request_id)
         for request_id in suppression.request_ids(home)
@@ -333,10 +331,18 @@ def _check_suppressions(home: Home) -> list[Finding]:
     ]
 
 
+def _open_requests(home: Home) -> set[str]:
+    return {one.request_id for one in requests.every(home, opened=False) if one.state != "closed"}
+
+
 def _check_strangers(home: Home) -> list[Finding]:
-    """Nothing lies among the certificates but what is written here."""
+    """Nothing lies among the certificates but what is written here.
+
+    A kill leaves pages of a certificate that was still to be written: its request is open.
+    """
+    certified = issued(home) | _open_requests(home)
     ours = {CHAIN, heads.LOG, heads.PUBLIC_KEY}
-    ours |= {f"{one}.{kind}" for one in issued(home) for kind in ("json", "md", "html")}
+    ours |= {f"{one}.{kind}" for one in certified for kind in ("json", "md", "html")}
     there = folder(home).iterdir() if folder(home).is_dir() else ()
     strangers = sum(
         1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
