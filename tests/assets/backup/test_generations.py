@@ -41,6 +41,7 @@ def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> 
 
 
 def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
+    assert home.pepper
     kept = [
         home.register("segregated_orders"),
         home.register("segregated_consents"),

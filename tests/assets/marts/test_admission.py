@@ -127,6 +127,7 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
     policy = POLICIES[which]
     home = Home(tmp_path_factory.mktemp("home"), policy)
     home.create()
+    assert home.pepper
     world = random_world(seed, today, 120)
     world.write(home)
     found, everyone = published(home, today), people(world)
@@ -180,6 +181,7 @@ def large(
     """A register large enough that every rule speaks of somebody."""
     home = Home(tmp_path_factory.mktemp("home"))
     home.create()
+    assert home.pepper
     world = random_world(7, DAYS[0], 1_500)
     world.write(home)
     return home, world, published(home, DAYS[0])
@@ -278,6 +280,7 @@ def test_no_location_of_the_protected_is_anywhere(large: tuple[Home, World, Any]
 def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.create()
+    assert home.pepper
     random_world(1, DAYS[0], 50).write(home)
     home.register("admission").unlink()
     for purpose in MARTS:

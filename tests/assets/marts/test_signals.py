@@ -142,10 +142,10 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Whom e-mail reaches when each history is a contact's of their own."""
     home = Home(tmp_path_factory.mktemp("histories"))
     home.create()
-    contacts = [contact(str(number)) for number, _ in enumerate(HISTORIES)]
+    contacts = [contact(str(number)) for number, _ in enumerate(HISTORIES, 1)]
     events = [
         {**one, "subject_key": str(number)}
-        for number, (words, _) in enumerate(HISTORIES.values())
+        for number, (words, _) in enumerate(HISTORIES.values(), 1)
         for one in words
     ]
     deliver_all(home, contacts, events)
@@ -155,7 +155,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 @pytest.mark.parametrize("name", HISTORIES)
 def test_a_history_of_consents_ends_in_or_out(histories: set[str], name: str) -> None:
-    assert (f"Nimi{list(HISTORIES).index(name)}" in histories) is HISTORIES[name][1]
+    assert (f"Nimi{list(HISTORIES).index(name) + 1}" in histories) is HISTORIES[name][1]
 
 
 def test_a_refusal_for_a_shared_address_concerns_both_and_a_grant_for_it_neither(

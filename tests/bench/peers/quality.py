@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 import duckdb
 
-from schemas.identifiers import VALIDITY
+from schemas.identifiers import install
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def quality(connection: duckdb.DuckDBPyConnection, judged: str) -> Quality:
 
 def two_codes(connection: duckdb.DuckDBPyConnection, coded: str) -> int:
     """Of `coded(cluster, code)`: the clusters with two codes, both valid."""
-    connection.execute(VALIDITY)
+    install(connection)
     row = connection.execute(
         f"""SELECT count(*) FROM (
             SELECT cluster FROM {coded} WHERE identity_code_valid(identity_code_canonical(code)) GROUP BY cluster
