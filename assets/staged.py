@@ -38,7 +38,7 @@ from assets.shared_keys import find_shared
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
-from schemas.staged import CANONICAL
+from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
 from schemas.validation import failures
 from schemas.values import FIRST_YEAR, LAST_YEAR
 
@@ -146,27 +146,33 @@ def _stage_delivery(
 def _find_duplicates(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
 ) -> None:
-    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of the same key before them."""
+    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of the same key before them.
+
+    One that was quarantined for the other records of its id is no such record: it may stand alone now.
+    """
     before = [
-        (number, path)
+        (number, one, path)
         for number, one in enumerate(earlier)
         if (path := staged_folder(home, one) / "records.parquet").exists()
     ]
-    if before:
-        history = " UNION ALL ".join(
-            f"SELECT record_key, content, {number} AS delivery, record_no FROM {parquet(path)}"
-            for number, path in before
+    history = ["SELECT '' AS record_key, '' AS content, 0 AS delivery, 0 AS record_no WHERE false"]
+    for number, one, path in before:
+        why = quarantine_path(home, one)
+        alone = (
+            f"record_no NOT IN (SELECT record_no FROM {parquet(why)} WHERE code = 'REC-SHARED-ID')"
+            if "REC-SHARED-ID" in (one.codes or {}) and why.exists()
+            else "true"
         )
-    else:
-        history = (
-            "SELECT NULL AS record_key, NULL AS content, 0 AS delivery, 0 AS record_no WHERE false"
+        history.append(
+            f"""SELECT record_key, CASE WHEN {alone} THEN content END, {number}, record_no
+            FROM {parquet(path)} WHERE outcome <> 'duplicate'"""
         )
     connection.execute(
         f"""CREATE OR REPLACE TABLE duplicates AS
         WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
         latest AS (
-            SELECT record_key, arg_max(content, (delivery, record_no)) AS content
-            FROM ({history}) SEMI JOIN mine USING (record_key) GROUP BY record_key)
+            SELECT record_key, arg_max_null(content, (delivery, record_no)) AS content
+            FROM ({" UNION ALL ".join(history)}) SEMI JOIN mine USING (record_key) GROUP BY record_key)
         SELECT record_no FROM (
             SELECT record_no, mine.content,
                 coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no), latest.content) AS previous
@@ -310,15 +316,13 @@ def _canonical(
     )
     passed: Frames = []
     for model, rows, wrong in frames:
-        bad_rows = (
-            pc.is_in(pa.array(np.arange(rows.num_rows)), value_set=wrong["row"].combine_chunks())
-            if wrong.num_rows
-            else None
-        )
-        keep = pc.invert(pc.is_in(rows["record_no"], value_set=whole.combine_chunks()))
-        passed.append(
-            (model, rows.filter(keep if bad_rows is None else pc.and_not(keep, bad_rows)))
-        )
+        bad = pc.is_in(pa.array(np.arange(rows.num_rows)), wrong["row"].combine_chunks())
+        good = rows.filter(pc.invert(bad)) if wrong.num_rows else rows
+        of_whole = pc.is_in(good["record_no"], value_set=whole.combine_chunks())
+        kept = [good.filter(pc.invert(of_whole))]
+        if model is MarketingChoices:
+            kept.append(_refusals(connection, good.filter(of_whole)))
+        passed.append((model, pa.concat_tables(kept)))
     connection.register("whole", pa.table({"record_no": whole}))
     outcomes = connection.execute(
         """SELECT record_no, record_key, content,
@@ -327,6 +331,18 @@ def _canonical(
         FROM raw_batch ORDER BY record_no"""
     ).to_arrow_table()
     return [*passed, (Outcome, outcomes)], quarantined
+
+
+def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """What quarantined records refuse for an e-mail address or phone, of no person: whoever is
+    reached by it, the refusal holds, though nothing else of the record is used."""
+    connection.register("refused", rows)
+    refused = connection.execute(
+        f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused
+        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone')
+        ORDER BY record_no, position"""
+    )
+    return refused.to_arrow_table().cast(rows.schema)
 
 
 def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:
@@ -442,8 +458,12 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
                     SELECT 1 FROM {parquet(quarantine)} AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
             for table in sorted(folder.glob("*.parquet")):
                 if table.stem != "records":
+                    # Of a quarantined record a refusal is used, of nobody in particular.
+                    refusals = table.stem == table_name(MarketingChoices)
+                    used = "person_key IS NULL AND outcome = 'quarantined'" if refusals else "false"
                     checks.append(f"""SELECT count(*) FROM {parquet(table)} AS rows
-                        ANTI JOIN (SELECT * FROM {outcomes} WHERE outcome = 'staged') AS staged USING (record_no, record_key)""")
+                        LEFT JOIN {outcomes} AS outcomes USING (record_no, record_key)
+                        WHERE NOT coalesce(outcome = 'staged' OR ({used}), false)""")
             for query in checks:
                 lost += (connection.execute(query).fetchone() or (0,))[0]
     return lost

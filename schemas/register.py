@@ -25,6 +25,7 @@ CONTRADICTIONS = {
     "identifier-of-two-codes": "an identifier stands for people with two identity codes: it links nobody",
     "identifier-of-two-people": "an identifier stands for people who differ: it links nobody",
     "person-with-two-codes": "a source gives one person two identity codes: the record stays alone",
+    "nobody-with-two-numbers": "records that name nobody state two customer numbers: they link nobody",
 }
 
 

@@ -49,6 +49,8 @@ CHOICES = (
     "review_requested",
     "lifted",
 )
+REFUSALS = ("withdrawn", "prohibited", "objected", "restricted")
+"""The choices that protect: they hold for a contact point whoever is reached by it."""
 # What a registrant can speak of: a purpose of the policy, profiling alone, or all that rests on legitimate interest.
 SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
 # The population register's flags: what they forbid is not a purpose of ours.

@@ -20,6 +20,7 @@ _DISPUTED = {
     "identity_codes": "identifier-of-two-codes",
     "people_differ": "identifier-of-two-people",
     "two_codes": "person-with-two-codes",
+    "two_numbers": "nobody-with-two-numbers",
 }
 """Why linkage did not follow an identifier -> kind of contradiction."""
 

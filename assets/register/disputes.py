@@ -12,6 +12,8 @@ import duckdb
 
 from assets.register.likeness import MANY_CONTACTS, MANY_FACTS, MANY_PEOPLE, PEOPLE_DIFFER
 
+_NUMBERS = ("customer_number", "contact_id", "user_id")
+_KNOWN = "given_names IS NOT NULL OR family_name IS NOT NULL OR birth_date IS NOT NULL"
 _CROWDS = f"""
     SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_said USING (id) GROUP BY cohort
     HAVING count(DISTINCT (given, family, born)) > {MANY_FACTS}
@@ -23,12 +25,22 @@ _CROWDS = f"""
 
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `disputed_identifiers` of the codes of source persons that have several (`two_coded`)."""
+    """Make `disputed_identifiers` of source persons that cannot be one person, by what they state:
+    the codes of those with several (`two_coded`), and the numbers of those of whom nothing but
+    several numbers of one type is known, as of two customers' orders that name one contact."""
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
+        f"""CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
         SELECT DISTINCT type, value, person_key, 'two_codes' AS reason
         FROM identifiers SEMI JOIN two_coded USING (person_key)
-        WHERE type = 'identity_code' AND value IS NOT NULL"""
+        WHERE type = 'identity_code' AND value IS NOT NULL
+        UNION ALL
+        SELECT DISTINCT type, value, person_key, 'two_numbers'
+        FROM identifiers JOIN linkage_numbers USING (person_key)
+        ANTI JOIN (FROM linkage_people WHERE {_KNOWN}) USING (id)
+        ANTI JOIN two_coded USING (person_key)
+        WHERE type IN {_NUMBERS} AND value IS NOT NULL
+        WINDOW each AS (PARTITION BY person_key, type)
+        QUALIFY min(value) OVER each <> max(value) OVER each"""
     )
 
 

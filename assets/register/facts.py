@@ -29,7 +29,7 @@ from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
 from assets.sources.source import STATEMENT_MACROS
 from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
-from schemas.staged import CANONICAL
+from schemas.staged import CANONICAL, REFUSALS
 
 SAID = "STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, period_last DATE, delivery_id VARCHAR, record_no BIGINT)"
 # The column of a contact that an opt-out is read from; a contact without the column lifts nothing.
@@ -131,8 +131,9 @@ def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
 def _current_choices(connection: duckdb.DuckDBPyConnection) -> None:
     """`current_choices(delivery_id, record_no, origin)`: the choices that count.
 
-    Those of current records, and opt-outs of the latest version of a contact that had a column for
-    them: an export that no longer has it does not lift them.
+    Those of current records; opt-outs of the latest version of a contact that had a column for
+    them, for an export that no longer has it does not lift them; and refusals of quarantined
+    records that no later version of their key replaces.
     """
     standing = " UNION ".join(
         f"""
@@ -153,6 +154,14 @@ def _current_choices(connection: duckdb.DuckDBPyConnection) -> None:
         f"""CREATE OR REPLACE TEMP TABLE current_choices AS
         SELECT delivery_id, record_no, origin FROM staged_marketing_choices
         SEMI JOIN current_records USING (delivery_id, record_no)
+        UNION SELECT delivery_id, record_no, origin FROM staged_marketing_choices
+        JOIN (
+            SELECT delivery_id, record_no, outcome FROM staged_records JOIN book USING (delivery_id)
+            WHERE outcome <> 'duplicate'
+            QUALIFY rank() OVER (PARTITION BY source, record_key
+                ORDER BY day DESC, period_last DESC, delivery_id DESC) = 1
+        ) AS latest USING (delivery_id, record_no)
+        WHERE outcome = 'quarantined' AND choice IN {REFUSALS}
         {f"UNION ({standing})" if lacking else ""}"""
     )
 

@@ -11,7 +11,8 @@ Works on tables of one DuckDB connection, knows no files and no clock, and gives
     links(one, other, pass, weight)  the links that hold, one < other; weight in bits: log2 of the odds of being one person
     disputed_identifiers(type, value, person_key, reason)  what was not followed, by whom:
         `identity_codes` (of two codes), `people_differ` (of people who differ, or of too many);
-        and `two_codes`, each of the codes of a source person that has several
+        and `two_codes`, each of the codes of a source person that has several;
+        `two_numbers`, each of the numbers of one of whom nothing else is known
 
 In order: strong identifiers; decisions; likeness of all that is known, which the linkage engine weighs
 (assets/linkage/standing.py); records that only have an e-mail; visitors. Each step sees the clusters of the steps before. Two
@@ -198,7 +199,7 @@ class _Round:
             calibration=self.standing.calibrated().table,
             disputed=self._count(
                 """SELECT count(DISTINCT (type, value)) FROM disputed_identifiers
-                WHERE reason <> 'two_codes'"""
+                WHERE reason NOT IN ('two_codes', 'two_numbers')"""
             ),
             vetoed=self.vetoed,
             two_code_people=self.two_code_people,
@@ -219,14 +220,16 @@ class _Round:
             SELECT id, person_key, coalesce(code, -1) AS code, two_coded.person_key IS NULL AS sound
             FROM linkage_numbers SEMI JOIN (SELECT person_key FROM people UNION ALL SELECT person_key FROM identifiers) AS there USING (person_key)
             LEFT JOIN (FROM coded ANTI JOIN two_coded USING (person_key)) USING (person_key) LEFT JOIN two_coded USING (person_key)""")
+        disputes.begin(self.connection)
         run("""CREATE OR REPLACE TEMP TABLE held AS
-            SELECT DISTINCT id, type, value FROM identifiers JOIN records USING (person_key)
+            SELECT DISTINCT id, type, value
+            FROM (FROM identifiers ANTI JOIN disputed_identifiers USING (person_key, type, value))
+            JOIN records USING (person_key)
             WHERE sound AND value IS NOT NULL AND type IN
                 ('identity_code', 'customer_number', 'contact_id', 'user_id', 'visitor_id', 'email', 'phone')""")
         run(
             "CREATE OR REPLACE TEMP TABLE joined (one INTEGER, other INTEGER, pass VARCHAR, weight DOUBLE)"
         )
-        disputes.begin(self.connection)
         two_code_people = self._count("SELECT count(*) FROM two_coded")
         run("DROP TABLE coded; DROP TABLE two_coded")
         return two_code_people

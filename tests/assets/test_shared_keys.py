@@ -45,6 +45,18 @@ def test_the_same_person_twice_is_no_shared_id(home: Home, changed: dict[str, st
     assert codes == {}
 
 
+def test_who_has_the_id_alone_in_a_later_export_is_taken_in(home: Home) -> None:
+    for day, records in (
+        ("2026-11-17", [BERTTA]),
+        ("2026-11-18", [AINO, BERTTA, BERTTA]),
+        ("2026-11-19", [BERTTA]),
+    ):
+        put(home, "crm", day, "contacts", csv(records), len(records))
+        take_in(home)
+    found = [(one.staged, one.quarantined, one.duplicates) for one in deliveries.book(home)]
+    assert found == [(1, 0, 0), (0, 2, 1), (1, 0, 0)]
+
+
 def test_an_order_number_of_two_parties_is_quarantined(home: Home) -> None:
     order = {
         "order_number": "T1", "contact_id": "1", "customer_number": "C1", "ordered_at": "2026-11-01T10:00:00Z", "status": "placed", "amount": "1.00",

@@ -17,9 +17,7 @@ from tests.fuzz.whole_records import KINDS, person
 _OF_EACH_DATASET = 120
 _TOGETHER = 350
 # Values that stand for nobody, in every field that identifies, of two persons each.
-# Not a well-formed value: two orders of two customers that name one contact id are joined by it
-# (docs/decisions/linkage-in-the-register.md, what is left).
-_PLACEHOLDERS = ("0", "N/A", "(not set)", "{{userId}}", "1.24E+11")
+_PLACEHOLDERS = ("0", "N/A", "(not set)", "{{userId}}", "1.24E+11", "010190-900C")
 
 
 @pytest.fixture(scope="module")

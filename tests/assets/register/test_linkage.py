@@ -97,6 +97,7 @@ class TestStrongIdentifiers:
     def test_two_codes_do_not_meet_through_a_third_record(self, connection, world):
         world.identify("a", "identity_code", "010170-901X")
         world.identify("c", "identity_code", "020270-902Y")
+        world.say("b", given_names="Aino")
         for person_key, numbers in (("a", "1"), ("b", "12"), ("c", "2")):
             for number in numbers:
                 world.identify(person_key, "customer_number", number)
@@ -235,6 +236,7 @@ class TestDoubtedIdentifiers:
 
     def test_people_who_differ_do_not_meet_through_a_third(self, connection, world):
         world.say("a", **AINO)
+        world.say("b", given_names="Aino")
         world.say("c", **MATTI)
         for person_key, value in zip("abbc", "1122", strict=True):
             world.identify(person_key, "customer_number", value)
@@ -242,6 +244,22 @@ class TestDoubtedIdentifiers:
         assert {(key, reason) for _, _, key, reason in disputed(connection)} == {
             (key, "people_differ") for key in "abc"
         }
+
+    @pytest.mark.parametrize("kind", ["customer_number", "contact_id", "user_id"])
+    def test_who_is_known_by_several_numbers_alone_joins_nobody(self, connection, world, kind):
+        """Two orders of two customers that name one contact: the customers stay two, whether
+        or not anything else is on record of them."""
+        world.say("c", **MATTI)
+        for person_key, value in zip("abbc", "1122", strict=True):
+            world.identify(person_key, kind, value)
+        assert together(connection, world) == set()
+        assert disputed(connection) == [(kind, value, "b", "two_numbers") for value in "12"]
+
+    def test_a_person_with_two_numbers_links_both(self, connection, world):
+        world.say("b", **AINO)
+        for person_key, value in zip("abbc", "1122", strict=True):
+            world.identify(person_key, "customer_number", value)
+        assert together(connection, world) == {"abc"}
 
     def test_what_a_person_has_decided_is_not_doubted(self, connection, world):
         for person_key, person in (("a", AINO), ("b", MATTI)):

@@ -1,8 +1,11 @@
-"""An opt-out of a contact stands until an export that has its column says otherwise."""
+"""An opt-out of a contact stands until an export that has its column says otherwise, and is never
+held back with a record that is quarantined."""
 
 from __future__ import annotations
 
-from assets import deliveries
+import pytest
+
+from assets import deliveries, staged
 from assets.home import Home
 from tests.conftest import csv, put, rows, settle, take_in
 
@@ -66,3 +69,60 @@ def test_a_column_that_never_was_is_not_missed(home: Home) -> None:
     export(home, DAYS[1], "Aila")
     take_in(home)
     assert (opted_out(home), flagged(home)) == ([], [])
+
+
+def by_email(home: Home) -> list[str]:
+    """The given names of those who may not be sent marketing by e-mail."""
+    settle(home)
+    query = """SELECT DISTINCT given_names FROM choice_log JOIN registrants USING (registrant_id)
+        WHERE choice = 'prohibited' AND holds ORDER BY ALL"""
+    return [row["given_names"] for row in rows(home, query)]
+
+
+def export_all(home: Home, day: str, *contacts: dict[str, str]) -> None:
+    put(home, "crm", day, "contacts", csv(list(contacts)), len(contacts))
+
+
+def contact(number: str, given: str, opt_out: str = "", email: str = "") -> dict[str, str]:
+    email = email or f"{given.lower()}@example.fi"
+    return {
+        "Record ID": number, "First Name": given, "Last Name": "Testi", "Email": email, OPT_OUT: opt_out,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["", "1.24E+11", "N/A"])
+def test_what_a_contact_without_an_id_opts_out_holds_for_its_address(
+    home: Home, number: str
+) -> None:
+    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
+    export_all(home, DAYS[1], contact(number, "Aino", "true"), contact("2", "Bea"))
+    take_in(home)
+    assert by_email(home) == ["Aino"]
+
+
+def test_both_of_two_contacts_with_one_id_are_opted_out(home: Home) -> None:
+    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"), contact("3", "Cia"))
+    shared = contact("7", "Aino", "true"), contact("7", "Bea", "true"), contact("3", "Cia")
+    export_all(home, DAYS[1], *shared)
+    take_in(home)
+    assert by_email(home) == ["Aino", "Bea"]
+    book = deliveries.book(home)
+    assert all(one.conserved for one in book)
+    assert staged.lost_by_key(home, book) == 0
+
+
+def test_a_later_version_of_the_quarantined_record_lifts_it(home: Home) -> None:
+    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
+    export_all(home, DAYS[1], contact("2", "Aino", "true", "aino@example.fi"), contact("2", "Bea"))
+    take_in(home)
+    assert by_email(home) == ["Aino"]
+    export_all(home, DAYS[2], contact("1", "Aino"), contact("2", "Bea"))
+    take_in(home)
+    assert by_email(home) == []
+
+
+def test_nothing_else_of_a_quarantined_record_is_used(home: Home) -> None:
+    export_all(home, DAYS[0], contact("1", "Aino"), contact("N/A", "Bea", "true"))
+    take_in(home)
+    assert by_email(home) == []
+    assert rows(home, "SELECT given_names FROM registrants") == [{"given_names": "Aino"}]
