@@ -26,7 +26,7 @@ from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
-from assets.rights import finding, outgoing, requests
+from assets.rights import beginning, finding, outgoing, requests
 from assets.rights.requests import Request, RequestError
 from assets.sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
@@ -36,11 +36,13 @@ from assets.staged import staged_folder
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
 
-    A request that does not certainly mean one registrant is set aside as unclear and stops no other.
+    A request that does not certainly mean one registrant, or would take a record of somebody else, is set aside as
+    unclear and stops no other.
     """
     requests.destroy_leftover_keys(home)
     now = datetime.now(home.policy.zone)
-    found = finding.record(home, request_ids, now, "erasing")
+    found = finding.record(home, request_ids, now)
+    found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
     notices.prepare(home, [one for one in found.values() if one.state == "erasing"], now)
     return {request_id: len(one.resolved) for request_id, one in found.items()}
 

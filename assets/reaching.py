@@ -23,7 +23,11 @@ SHORTEST = 5
 
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files."""
+    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files.
+
+    Accounts that others' records name too are sought as the records' own (`suppression.OWN`).
+    """
+    sought = list(sought)
     pairs = sorted(
         {
             (form, request.request_id)
@@ -31,6 +35,7 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
             for identifier in request.resolved
             for form in (identifier, *former_forms(identifier))
         }
+        | {(f"own_{account}", request.request_id) for request in sought for account in request.own}
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
@@ -46,6 +51,8 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
         home.staged(connection, model)
     queries = [
         "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier FROM raw)
+        SEMI JOIN sought USING (identifier)""",
         "SELECT delivery_id FROM raw WHERE len(faults) > 0",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))

@@ -29,6 +29,21 @@ LIST = "suppressions.parquet"
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
 
+# A CRM record is of the party whose valid identity code it carries, else of the contact, else of the customer number.
+# A number that several people's records name is one person's own where it is the party of the record.
+OWN = ("own_contact_id", "own_customer_number")
+_OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
+_CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
+_CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
+    lambda named: identity_code_valid(substr(named, strlen('identity_code:') + 1)))"""
+_ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
+PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
+"""The identifiers that say whose a CRM record is: SQL over the column `identifiers`."""
+WITH_OWN = f"""list_concat(identifiers, CASE
+    WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
+    ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
+"""The identifiers of a record, and its account where that is the party: SQL over the column `identifiers`."""
+
 CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
             AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
         OR identifier IN (SELECT identifier FROM known_to_register)"""
@@ -46,11 +61,11 @@ def find_matches(
         listed: a table with `identifier` and what else a match must tell, such as a request's id.
         key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
     """
-    named = f"SELECT {key}, unnest(identifiers) AS identifier FROM {rows}"
+    named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matches AS
         SELECT * FROM (
-            SELECT *, split_part(identifier, ':', 1) IN {STRONG} AS strong
+            SELECT *, split_part(identifier, ':', 1) IN {(*STRONG, *OWN)} AS strong
             FROM ({named}) JOIN (FROM {listed}) USING (identifier))
         QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
     )
@@ -144,7 +159,7 @@ def _listed_identifiers(rows: str) -> str:
     return f"""
         SELECT identifier, max(since) AS since
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
-            FROM (SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows}))
+            FROM (SELECT DISTINCT unnest({WITH_OWN}) AS identifier FROM {rows}))
         JOIN suppressed ON token = suppression_token(form) GROUP BY identifier"""
 
 
