@@ -191,7 +191,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
             ],
             now,
         )
-    evidence.forget(home, certificates.issued(home))
+    evidence.forget(home, certificates.issued(home) | requests.closed_ids(home))
     return Closing(
         issued,
         proof.findings,

@@ -14,6 +14,7 @@ its own. A plain hash would be no protection: there are few enough identity code
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -201,17 +202,53 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
     prepare(home, connection)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE added AS
-        SELECT token, min(request_id) AS request_id, DATE '{today}' AS since,
+        SELECT token, request_id, DATE '{today}' AS since,
             DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on, NULL::DATE AS returned_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
             SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
-        WHERE token IS NOT NULL AND token NOT IN (SELECT token FROM suppressed WHERE NOT returned) GROUP BY token"""
+        WHERE token IS NOT NULL AND (token, request_id) NOT IN (
+            SELECT (token, request_id) FROM {_listed(home)} WHERE returned_on IS NULL)
+        GROUP BY token, request_id"""
     )
     return copy_parquet(
         connection,
-        f"FROM (FROM {_listed(home)} WHERE token NOT IN (SELECT token FROM added) UNION ALL BY NAME FROM added) ORDER BY token",
+        f"""FROM (FROM {_listed(home)} WHERE returned_on IS NULL OR token NOT IN (SELECT token FROM added)
+        UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
         path(home),
     )
+
+
+def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) -> int:
+    """Take off the list what is on it for a request: all, or only what these identifiers put there.
+
+    What another erasure put there as well stays: each has its own rows.
+
+    Returns:
+        How many hashes nobody is kept out by any more.
+    """
+    if not path(home).exists():
+        return 0
+    with home.connect() as connection:
+        prepare(home, connection)
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE lifted AS
+            SELECT token FROM {_listed(home)} WHERE request_id = $request_id AND ($everything OR token IN (
+                SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
+                    SELECT identifier, split_part(identifier, ':', 1) AS kind
+                    FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",
+            {
+                "request_id": request_id,
+                "everything": identifiers is None,
+                "identifiers": list(identifiers or ()),
+            },
+        )
+        kept = f"""FROM {_listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+            AND token IN (SELECT token FROM lifted))"""
+        free = connection.execute(
+            f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
+        ).fetchone()
+        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(home))
+    return int(free[0]) if free else 0
 
 
 def request_ids(home: Home) -> list[str]:
@@ -231,7 +268,7 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     return int(
         (
             connection.execute(
-                f"SELECT count(*) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
+                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
             ).fetchone()
             or (0,)
         )[0]

@@ -127,7 +127,20 @@ DEADLINES = {
     "REQ-DUE-SOON": "a request must be answered within the policy's days of warning",
     "REQ-NOTICE-OPEN": "a recipient has not acknowledged that it was told",
 }
-CODES = {**{code: ground.meaning for code, ground in GROUNDS.items()}, **INBOX, **DEADLINES}
+# The outcome of an erasure by identifiers that register, raw and quarantine do not know.
+NOBODY_FOUND = "nobody_found"
+ERASURES = {
+    "REQ-NOBODY-FOUND": "neither the register nor raw nor quarantine knows anybody by what was given: nothing was erased",
+    "REQ-PAIRS-LEFT": "pairs of records that may be one person: somebody decided that one half is erased without the other",
+    "REQ-LEFT-OUT": "identifiers that are (also) somebody else's: nothing was erased or suppressed by them",
+    "REQ-BYSTANDERS": "records that name somebody else as well: somebody looked at them and decided that they go",
+}
+CODES = {
+    **{code: ground.meaning for code, ground in GROUNDS.items()},
+    **INBOX,
+    **DEADLINES,
+    **ERASURES,
+}
 
 # What happens to a request, as its history tells it.
 EVENTS = {

@@ -24,7 +24,9 @@ def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, R
     touched = bystanders.count(home, ready)
     with requests.changing(home):
         done = [
-            finding.set_aside(one, one, _reason(one, touched[one.request_id]), now, touched[one.request_id])
+            finding.set_aside(
+                one, one, _reason(one, touched[one.request_id]), now, touched[one.request_id]
+            )
             if one.request_id in touched and one.choices.get(bystanders.CHOICE) != bystanders.ERASED
             else finding.begun(one, now)
             for one in ready

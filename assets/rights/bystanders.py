@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
@@ -43,9 +44,7 @@ def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
     return dict(found)
 
 
-def prepare(
-    home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]
-) -> None:
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]) -> None:
     """Make `sought`, `erased_persons(person_key)`, `erased_registrants(registrant_id)` and `of_registrants`."""
     load_sought(connection, erasures)
     for table in ("identifiers", "membership"):
@@ -96,7 +95,7 @@ def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) ->
     return dict(rows)
 
 
-def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: object) -> bool:
+def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
     """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name what nobody sought."""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS

@@ -105,7 +105,9 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         ]
         if unknown:
             unregistered.gather(home, connection, unknown)
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} UNION FROM elsewhere")
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} UNION FROM elsewhere"
+            )
             hits |= {
                 request_id: found
                 for request_id, found in _hits(connection).items()
@@ -133,7 +135,8 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             unclear = _nobody(one.request_id, alike.get(one.request_id, []))
         own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
         strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
-        theirs = sorted({*own, *(strong - others - accounts)})
+        theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
+        accounts -= {*one.left_out}
         shown = () if registrants and not one.registrants else tuple(hits.get(one.request_id, ()))
         found[one.request_id] = (
             Found((), (), candidates=shown, unclear=unclear, nobody=one.request_id in nobody)
@@ -493,31 +496,3 @@ def certainly(home: Home, request: Request) -> str:
             or f"request {request.request_id}: nobody in the register is known by what was given"
         )
     return found.registrants[0]
-
-
-def decide(home: Home, request_id: str, registrant_id: str, now: datetime) -> Request:
-    """Say whom a request means. Raises RequestError when the register has no registrant of that id, or the request is closed."""
-    with home.connect() as connection:
-        read_register(home, connection, "registrants", TABLES["registrants"])
-        if not connection.execute(
-            "SELECT 1 FROM registrants WHERE registrant_id = ?", [registrant_id]
-        ).fetchone():
-            raise RequestError(
-                "the register has no registrant of that id; `register request show` names those that were found"
-            )
-    with requests.changing(home):
-        request = requests.load(home, request_id)
-        if request.state not in ("received", "unclear"):
-            raise RequestError(
-                f"request {request_id} is {request.state}: whom it means is decided before anything is done"
-            )
-        chosen = replace(
-            request,
-            registrants=(registrant_id,),
-            resolved=(),
-            state="received",
-            why="",
-            candidates=(),
-        )
-        requests.save(home, with_event(chosen, "registrant_decided", now))
-    return record(home, [request_id], now)[request_id]

@@ -54,7 +54,7 @@ def preview(home: Home, request: Request, today: date) -> Preview:
         request.request_id,
         len(request.registrants),
         len(request.resolved),
-        left_out=len(request.left_out),
+        left_out=len({*request.left_out, *request.own}),
         pairs_left=len(request.pairs_left),
     )
     with home.connect() as connection:

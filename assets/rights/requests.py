@@ -95,6 +95,19 @@ class Request:
         """The pairs of records of which somebody decided that one half is erased without the other."""
         return tuple(sorted(name for name, choice in self.choices.items() if choice == "left"))
 
+    def decided_before(self) -> list[dict[str, str | int]]:
+        """What a certificate says was left, or decided by a person, before the erasure: codes and counts."""
+        counts = {
+            "REQ-PAIRS-LEFT": len(self.pairs_left),
+            "REQ-LEFT-OUT": len({*self.left_out, *self.own}),
+            "REQ-BYSTANDERS": int(self.choices.get("bystanders") == "erase"),
+        }
+        return [
+            {"code": code, "where": "request", "count": count}
+            for code, count in counts.items()
+            if count
+        ]
+
     @property
     def answered(self) -> bool:
         """Whether nothing is owed to the registrant any more: closed, or a restriction that holds."""
@@ -206,6 +219,11 @@ def pending(home: Home) -> list[str]:
         for one in every(home, opened=False)
         if one.right == "erasure" and one.state in ("received", "erasing")
     ]
+
+
+def closed_ids(home: Home) -> set[str]:
+    """Ids of the requests that are closed."""
+    return {one.request_id for one in every(home, opened=False) if one.state == "closed"}
 
 
 def closed_on(home: Home) -> list[date]:

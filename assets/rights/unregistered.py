@@ -31,9 +31,7 @@ def chosen(registrants: Iterable[str]) -> bool:
     return any(one.startswith(PREFIX) for one in registrants)
 
 
-def gather(
-    home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]
-) -> None:
+def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]) -> None:
     """Make `elsewhere(registrant_id, type, value)`: whom raw knows by what these requests name.
 
     Reads `asked(request_id, type, value)` and `known`. Cost: two looks at raw's identifiers and one at the text of
