@@ -197,11 +197,10 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
     """
     with requests.changing(home):
         request = _open(home, request_id)
-        if request.right == "erasure" and request.state in ("received", "unclear"):
-            if finding.find(home, [request])[request_id].nobody:
+        if request.right == "erasure":
+            if _nobody_found(home, request):
                 _close_nobody_found(home, request, now)
                 return requests.load(home, request_id)
-        if request.right == "erasure":
             raise RequestError(
                 "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
             )
@@ -216,6 +215,13 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
         outgoing.destroy(home, [request_id])
         requests.close(home, request, now)
     return requests.load(home, request_id)
+
+
+def _nobody_found(home: Home, request: Request) -> bool:
+    return (
+        request.state in ("received", "unclear")
+        and finding.find(home, [request])[request.request_id].nobody
+    )
 
 
 def _close_nobody_found(home: Home, request: Request, now: datetime) -> None:

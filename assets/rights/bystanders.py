@@ -23,7 +23,7 @@ from assets.removal import staged_files
 from assets.rights.requests import Request
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
-from assets.suppression import PARTY, STRONG
+from assets.suppression import PARTY, STRONG, WITH_OWN
 
 ERASED = "erase"
 CHOICE = "bystanders"
@@ -102,10 +102,9 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
         SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)} SEMI JOIN gone USING (record_no)"""
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE matched AS
+        f"""CREATE OR REPLACE TEMP TABLE matched AS
         SELECT DISTINCT record_no, request_id
-        FROM (SELECT record_no, unnest(identifiers) AS identifier FROM going)
-        JOIN (SELECT regexp_replace(identifier, '^own_', '') AS identifier, request_id FROM sought) USING (identifier)"""
+        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going) JOIN sought USING (identifier)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE foreign_named AS

@@ -34,14 +34,14 @@ def chosen(registrants: Iterable[str]) -> bool:
 def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]) -> None:
     """Make `elsewhere(registrant_id, type, value)`: whom raw knows by what these requests name.
 
-    Reads `asked(request_id, type, value)` and `known`. Cost: two looks at raw's identifiers and one at the text of
+    Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers and one at the text of
     unreadable records, for any number of requests; the records found are few and put together in Python.
     """
     home.view(connection, "raw", Raw, home.files("raw"))
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE unknown AS
-        SELECT DISTINCT type || ':' || value AS identifier, value FROM asked
-        WHERE list_contains($1::VARCHAR[], request_id)""",
+        SELECT type || ':' || value AS identifier, value, bool_or(type = kind) AS as_given FROM asked
+        WHERE list_contains($1::VARCHAR[], request_id) GROUP BY ALL""",
         [sorted(request_ids)],
     )
     _find_records(connection)
@@ -86,7 +86,7 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
         UNION
         SELECT delivery_id, record_no, identifier
         FROM (SELECT delivery_id, record_no, payload FROM raw WHERE len(faults) > 0)
-        JOIN unknown ON strlen(value) >= {SHORTEST} AND contains(payload, value)"""
+        JOIN unknown ON as_given AND strlen(value) >= {SHORTEST} AND contains(payload, value)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE found_records AS
