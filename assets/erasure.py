@@ -51,7 +51,9 @@ def suppress(home: Home, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
     with home.connect() as connection:
         load_sought(connection, _loaded(home, request_ids))
-        return suppression.add(home, connection, "SELECT identifier, request_id FROM sought", today)
+        return suppression.add(
+            home, connection, "SELECT identifier, request_id FROM sought_records", today
+        )
 
 
 def _loaded(home: Home, request_ids: list[str]) -> list[Request]:

@@ -45,13 +45,13 @@ def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]) -> None:
-    """Make `sought`, `erased_persons(person_key)`, `erased_registrants(registrant_id)` and `of_registrants`."""
+    """Make `sought`, `sought_records`, `erased_persons(person_key)`, `erased_registrants(registrant_id)` and `of_registrants`."""
     load_sought(connection, erasures)
     for table in ("identifiers", "membership"):
         read_register(home, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_persons AS
-        SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key FROM sought"""
+        SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key FROM sought_records"""
     )
     registrants = sorted({one for each in erasures for one in each.registrants})
     connection.execute(
@@ -104,12 +104,12 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matched AS
         SELECT DISTINCT record_no, request_id
-        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going) JOIN sought USING (identifier)"""
+        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going) JOIN sought_records USING (identifier)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE foreign_named AS
         WITH named AS (SELECT record_no, party, unnest(identifiers) AS identifier FROM going),
-        wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier FROM sought)
+        wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier FROM sought_records)
         SELECT record_no, bool_or(starts_with(party[1], 'identity_code:')) AS by_code,
             bool_or(list_contains(party, wanted.identifier)) AS code_sought,
             bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL) AS names_registrant

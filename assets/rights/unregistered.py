@@ -16,11 +16,12 @@ from collections.abc import Iterable
 import duckdb
 
 from assets.home import Home
-from assets.reaching import SHORTEST
 from assets.suppression import STRONG
 from schemas.raw import Raw
 
 PREFIX = "U"
+# A shorter value stands in other people's texts by chance.
+SHORTEST = 5
 
 # A record: its delivery and its position there.
 Place = tuple[str, int]
