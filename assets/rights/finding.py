@@ -92,6 +92,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
     with home.connect() as connection:
         for table in ("identifiers", "contact_points", "registrants", "membership"):
             read_register(home, connection, table, TABLES[table])
+        asked = _without_merged(connection, asked)
         _load(connection, asked)
         hits = _hits(connection)
         unknown = [
@@ -151,6 +152,20 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             )
         )
     return found
+
+
+def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without registrants that the register has no more: these are found again by what was given."""
+    wanted = sorted({registrant for one in asked for registrant in one.registrants})
+    rows = connection.execute(
+        "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
+        [wanted],
+    ).fetchall()
+    there = {registrant_id for (registrant_id,) in rows}
+    there |= {one for one in wanted if unregistered.chosen([one])}
+    return [
+        one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked
+    ]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:

@@ -263,6 +263,13 @@ def test_a_registrant_with_two_people_s_codes_waits_until_somebody_says_that_it_
     assert deciding.decide(home, found.request_id, [theirs], NOW).state == "received"
 
 
+def test_a_registrant_that_was_merged_since_is_found_again_by_what_was_given(home: Home) -> None:
+    found = asked(home, f"identity_code:{ALICE}")
+    requests.save(home, replace(found, registrants=("R0000000000000000",)))
+    again = finding.record(home, [found.request_id], NOW)[found.request_id]
+    assert again.registrants == (registrant_of(home, ALICE),)
+
+
 # Whom only raw and quarantine know
 
 
