@@ -26,7 +26,7 @@ from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
-from assets.rights import finding, outgoing, requests
+from assets.rights import beginning, finding, outgoing, requests
 from assets.rights.requests import Request, RequestError
 from assets.sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
@@ -36,11 +36,13 @@ from assets.staged import staged_folder
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
 
-    A request that does not certainly mean one registrant is set aside as unclear and stops no other.
+    A request that does not certainly mean one registrant, or would take a record of somebody else, is set aside as
+    unclear and stops no other.
     """
     requests.destroy_leftover_keys(home)
     now = datetime.now(home.policy.zone)
-    found = finding.record(home, request_ids, now, "erasing")
+    found = finding.record(home, request_ids, now)
+    found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
     notices.prepare(home, [one for one in found.values() if one.state == "erasing"], now)
     return {request_id: len(one.resolved) for request_id, one in found.items()}
 
@@ -49,7 +51,9 @@ def suppress(home: Home, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
     with home.connect() as connection:
         load_sought(connection, _loaded(home, request_ids))
-        return suppression.add(home, connection, "SELECT identifier, request_id FROM sought", today)
+        return suppression.add(
+            home, connection, "SELECT identifier, request_id FROM sought_records", today
+        )
 
 
 def _loaded(home: Home, request_ids: list[str]) -> list[Request]:
@@ -189,7 +193,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
             ],
             now,
         )
-    evidence.forget(home, certificates.issued(home))
+    evidence.forget(home, certificates.issued(home) | requests.closed_ids(home))
     return Closing(
         issued,
         proof.findings,

@@ -23,19 +23,26 @@ SHORTEST = 5
 
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files."""
+    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files.
+
+    And `sought_records`, of the same shape: with the accounts that others' records name, too, as those of the records
+    whose own they are (`suppression.OWN`).
+    """
+    asked = list(sought)
     pairs = sorted(
         {
             (form, request.request_id)
-            for request in sought
+            for request in asked
             for identifier in request.resolved
             for form in (identifier, *former_forms(identifier))
         }
     )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
-        [[identifier for identifier, _ in pairs], [request_id for _, request_id in pairs]],
-    )
+    own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
+    for table, listed in (("sought", pairs), ("sought_records", pairs + own)):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
+            [[identifier for identifier, _ in listed], [request_id for _, request_id in listed]],
+        )
 
 
 def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
@@ -46,6 +53,8 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
         home.staged(connection, model)
     queries = [
         "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier FROM raw)
+        SEMI JOIN sought_records USING (identifier)""",
         "SELECT delivery_id FROM raw WHERE len(faults) > 0",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
@@ -69,7 +78,7 @@ def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -
     queries = []
     if raw.exists():
         suppression.know_register(home, connection)
-        suppression.find_matches(connection, parquet(raw), "sought")
+        suppression.find_matches(connection, parquet(raw), "sought_records")
         queries.append("SELECT record_no FROM matches")
         queries.append(
             f"""SELECT record_no FROM (SELECT record_no, payload FROM {parquet(raw)} WHERE len(faults) > 0)

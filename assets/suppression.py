@@ -14,6 +14,7 @@ its own. A plain hash would be no protection: there are few enough identity code
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -28,6 +29,21 @@ LIST = "suppressions.parquet"
 # A record that carries one of these is about whom they name, even if its e-mail address or phone reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
+
+# A CRM record is of the party whose valid identity code it carries, else of the contact, else of the customer number.
+# A number that several people's records name is one person's own where it is the party of the record.
+OWN = ("own_contact_id", "own_customer_number")
+_OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
+_CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
+_CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
+    lambda named: identity_code_valid(substr(named, strlen('identity_code:') + 1)))"""
+_ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
+PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
+"""The identifiers that say whose a CRM record is: SQL over the column `identifiers`."""
+WITH_OWN = f"""list_concat(identifiers, CASE
+    WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
+    ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
+"""The identifiers of a record, and its account where that is the party: SQL over the column `identifiers`."""
 
 CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
             AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
@@ -46,11 +62,11 @@ def find_matches(
         listed: a table with `identifier` and what else a match must tell, such as a request's id.
         key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
     """
-    named = f"SELECT {key}, unnest(identifiers) AS identifier FROM {rows}"
+    named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matches AS
         SELECT * FROM (
-            SELECT *, split_part(identifier, ':', 1) IN {STRONG} AS strong
+            SELECT *, split_part(identifier, ':', 1) IN {(*STRONG, *OWN)} AS strong
             FROM ({named}) JOIN (FROM {listed}) USING (identifier))
         QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
     )
@@ -144,7 +160,7 @@ def _listed_identifiers(rows: str) -> str:
     return f"""
         SELECT identifier, max(since) AS since
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
-            FROM (SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows}))
+            FROM (SELECT DISTINCT unnest({WITH_OWN}) AS identifier FROM {rows}))
         JOIN suppressed ON token = suppression_token(form) GROUP BY identifier"""
 
 
@@ -186,17 +202,53 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
     prepare(home, connection)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE added AS
-        SELECT token, min(request_id) AS request_id, DATE '{today}' AS since,
+        SELECT token, request_id, DATE '{today}' AS since,
             DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on, NULL::DATE AS returned_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
             SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
-        WHERE token IS NOT NULL AND token NOT IN (SELECT token FROM suppressed WHERE NOT returned) GROUP BY token"""
+        WHERE token IS NOT NULL AND (token, request_id) NOT IN (
+            SELECT (token, request_id) FROM {_listed(home)} WHERE returned_on IS NULL)
+        GROUP BY token, request_id"""
     )
     return copy_parquet(
         connection,
-        f"FROM (FROM {_listed(home)} WHERE token NOT IN (SELECT token FROM added) UNION ALL BY NAME FROM added) ORDER BY token",
+        f"""FROM (FROM {_listed(home)} WHERE returned_on IS NULL OR token NOT IN (SELECT token FROM added)
+        UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
         path(home),
     )
+
+
+def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) -> int:
+    """Take off the list what is on it for a request: all, or only what these identifiers put there.
+
+    What another erasure put there as well stays: each has its own rows.
+
+    Returns:
+        How many hashes nobody is kept out by any more.
+    """
+    if not path(home).exists():
+        return 0
+    with home.connect() as connection:
+        prepare(home, connection)
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE lifted AS
+            SELECT token FROM {_listed(home)} WHERE request_id = $request_id AND ($everything OR token IN (
+                SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
+                    SELECT identifier, split_part(identifier, ':', 1) AS kind
+                    FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",
+            {
+                "request_id": request_id,
+                "everything": identifiers is None,
+                "identifiers": list(identifiers or ()),
+            },
+        )
+        kept = f"""FROM {_listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+            AND token IN (SELECT token FROM lifted))"""
+        free = connection.execute(
+            f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
+        ).fetchone()
+        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(home))
+    return int(free[0]) if free else 0
 
 
 def request_ids(home: Home) -> list[str]:
@@ -216,7 +268,7 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     return int(
         (
             connection.execute(
-                f"SELECT count(*) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
+                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
             ).fetchone()
             or (0,)
         )[0]

@@ -127,14 +127,33 @@ DEADLINES = {
     "REQ-DUE-SOON": "a request must be answered within the policy's days of warning",
     "REQ-NOTICE-OPEN": "a recipient has not acknowledged that it was told",
 }
-CODES = {**{code: ground.meaning for code, ground in GROUNDS.items()}, **INBOX, **DEADLINES}
+# The outcome of an erasure by identifiers that register, raw and quarantine do not know.
+NOBODY_FOUND = "nobody_found"
+ERASURES = {
+    "REQ-NOBODY-FOUND": "neither the register nor raw nor quarantine knows anybody by what was given: nothing was erased",
+    "REQ-PAIRS-LEFT": "pairs of records that may be one person: somebody decided that one half is erased without the other",
+    "REQ-LEFT-OUT": "identifiers that are (also) somebody else's: nothing was erased or suppressed by them",
+    "REQ-BYSTANDERS": "records that name somebody else as well: somebody looked at them and decided that they go",
+}
+CODES = {
+    **{code: ground.meaning for code, ground in GROUNDS.items()},
+    **INBOX,
+    **DEADLINES,
+    **ERASURES,
+}
 
 # What happens to a request, as its history tells it.
 EVENTS = {
     "received": "recorded",
     "found": "the registrant was found by certain links",
     "unclear": "what was given does not certainly mean one registrant",
+    "left_out": "identifiers that are (also) somebody else's are left out: nothing is erased or suppressed by them",
     "registrant_decided": "somebody decided whom the request means",
+    "corrected": "what was given was corrected, so many identifiers",
+    "pair_decided": "somebody decided on a pair of records that may be one person",
+    "bystanders_decided": "somebody looked at records that name somebody else as well, and decided that they go",
+    "suppression_lifted": "so many hashes were taken from the suppression list",
+    "removed_before": "so many rows had gone before and cannot come back",
     "code_sent": "a one-time code was sent to a contact that was on file",
     "code_refused": "a wrong or late code was given",
     "verified": "the identity was verified",

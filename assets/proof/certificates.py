@@ -106,7 +106,8 @@ def content_of(
             {"code": one.code, "where": one.where, "count": one.count}
             for one in sorted(proof.findings)
             if not one.fails and one.request_id in ("", request.request_id)
-        ],
+        ]
+        + request.decided_before(),
         "software": {
             "name": SOFTWARE,
             "version": _software_version(),

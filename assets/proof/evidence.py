@@ -119,7 +119,7 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
     for layer, path in files.items():
         if layer == "raw":
             rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
-            suppression.find_matches(connection, f"(FROM {rows})", "sought")
+            suppression.find_matches(connection, f"(FROM {rows})", "sought_records")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
                 f"""SELECT record_no, request_id FROM (SELECT record_no, payload FROM {rows} WHERE len(faults) > 0)

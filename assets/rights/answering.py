@@ -13,10 +13,17 @@ from datetime import date, datetime
 
 from assets.home import Home
 from assets.recipients import notices
-from assets.rights import outgoing, requests
+from assets.rights import finding, outgoing, requests
 from assets.rights.deadlines import due_on
 from assets.rights.requests import Request, RequestError, with_event
-from schemas.requests import EXTENSION_REASONS, GROUNDS, RIGHTS, SPOKEN_RIGHTS, refusable
+from schemas.requests import (
+    EXTENSION_REASONS,
+    GROUNDS,
+    NOBODY_FOUND,
+    RIGHTS,
+    SPOKEN_RIGHTS,
+    refusable,
+)
 
 
 def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
@@ -151,7 +158,7 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
         check_ground(request, ground)
         if request.state == "erasing":
             raise RequestError(
-                f"the erasure of request {request_id} has begun: carry it out with `register erase`"
+                f"the erasure of request {request_id} has begun: it is ended with what has gone by then (`abandoning`)"
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
@@ -163,8 +170,13 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
     return requests.load(home, request_id)
 
 
-def tell_of_refusal(home: Home, request: Request, ground: str, now: datetime) -> None:
-    """Write the message that tells the registrant of the refusal, its ground, and where to complain (GDPR 12(4))."""
+def tell_of_refusal(
+    home: Home, request: Request, ground: str, now: datetime, rows: int = 0
+) -> None:
+    """Write the message that tells the registrant of the refusal, its ground, and where to complain (GDPR 12(4)).
+
+    `rows`: how many had been erased before, and are not brought back.
+    """
     reached = (
         outgoing.on_file(home, request, request.registrants[0])
         if len(request.registrants) == 1 and not request.without_key
@@ -172,15 +184,23 @@ def tell_of_refusal(home: Home, request: Request, ground: str, now: datetime) ->
     )
     outgoing.destroy(home, [request.request_id])
     outgoing.write(
-        home, request, reached, "refusal", now, reason=f"{GROUNDS[ground].law} ({ground})"
-    )
+        home, request, reached, "refusal_begun" if rows else "refusal", now,
+        reason=f"{GROUNDS[ground].law} ({ground})", rows=str(rows),
+    )  # fmt: skip
 
 
 def close(home: Home, request_id: str, now: datetime) -> Request:
-    """Close a request that has been answered by other means than the pipeline's. Raises RequestError for what it carries out itself."""
+    """Close a request that has been answered by other means than the pipeline's; or an erasure of whom nobody was found.
+
+    Raises:
+        RequestError: The pipeline carries it out itself.
+    """
     with requests.changing(home):
         request = _open(home, request_id)
         if request.right == "erasure":
+            if _nobody_found(home, request):
+                _close_nobody_found(home, request, now)
+                return requests.load(home, request_id)
             raise RequestError(
                 "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
             )
@@ -195,6 +215,20 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
         outgoing.destroy(home, [request_id])
         requests.close(home, request, now)
     return requests.load(home, request_id)
+
+
+def _nobody_found(home: Home, request: Request) -> bool:
+    return (
+        request.state in ("received", "unclear")
+        and finding.find(home, [request])[request.request_id].nobody
+    )
+
+
+def _close_nobody_found(home: Home, request: Request, now: datetime) -> None:
+    """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was erased or certified."""
+    outgoing.destroy(home, [request.request_id])
+    outgoing.write(home, request, _unknown(home), "nobody_found", now)
+    requests.close(home, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain link. An e-mail address or a phone
 is a way to reach someone and no identity: it is certain only where the registrant is known by nothing stronger, where
 two that were given reach the same registrant alone. Identifiers that fit several registrants, or disagree, are certain of
-nobody. Certain links act; the others are shown, and a person decides, or a one-time code that came back (`verification`).
+nobody; so is a registrant with two people's identity codes. Certain links act; the others are shown, and a person
+decides, or a one-time code that came back (`verification`).
 
-Read are the register's `identifiers` (past ones and corrected codes too) and `contact_points` (past and present), each
-four times at most, whatever the number of requests.
+Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past and present) and
+`membership`, a fixed number of times whatever the number of requests. For erasures of whom the register knows nobody,
+raw and quarantine are searched, too (`unregistered`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +22,18 @@ import duckdb
 
 from assets.home import Home
 from assets.register.building import TABLES, read_register
-from assets.rights import requests
+from assets.rights import grey_pairs, requests, unregistered
 from assets.rights.requests import Request, RequestError, State, with_event
-from assets.suppression import STRONG
+from assets.suppression import OWN, PARTY, STRONG
+from schemas.look_alikes import ASCII_ALIKE, misleading
+from schemas.raw import Raw
 from schemas.requests import IDENTIFIERS
+from schemas.staged import CANONICAL
 
 CONTACTS = ("email", "phone")
 # A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
 _ALSO_ACCOUNT = ("email", "customer_number")
+_ACCOUNTS = tuple(kind.removeprefix("own_") for kind in OWN)
 
 
 def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
@@ -38,6 +44,11 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
             if kind not in IDENTIFIERS:
                 raise RequestError(
                     f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}"
+                )
+            if misleading(kind, value):
+                raise RequestError(
+                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script that looks like an "
+                    "ordinary one: type it anew"
                 )
             text, valid = connection.execute(
                 """SELECT form, identifier_valid($1, form)
@@ -52,58 +63,154 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """Of one request: the registrants it certainly means (none or one), every identifier that is theirs alone, and why not when unclear."""
+    """Whom one request means.
+
+    Attributes:
+        registrants: Those whom it certainly means: none, one, or those that a person chose.
+        resolved: Every identifier that is theirs alone.
+        own: Accounts of theirs that records of others name, too.
+        left_out: Identifiers, given or theirs, that are (also) somebody else's.
+        candidates: What was found and is not certain.
+        unclear: Why nobody is certainly meant.
+        nobody: Whether nothing at all is known by what was given.
+        pairs: The grey pairs of which one half is meant (`grey_pairs.undecided`).
+    """
 
     registrants: tuple[str, ...]
-    resolved: tuple[str, ...]
-    candidates: tuple[dict[str, Any], ...]
+    resolved: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    candidates: tuple[dict[str, Any], ...] = ()
     unclear: str = ""
+    nobody: bool = False
+    pairs: dict[str, bool] = field(default_factory=dict)
 
 
 def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
     """Whom each request means, by the last built register. A request with a registrant that was chosen means that one."""
     asked = list(sought)
     with home.connect() as connection:
-        for table in ("identifiers", "contact_points", "registrants"):
+        for table in ("identifiers", "contact_points", "registrants", "membership"):
             read_register(home, connection, table, TABLES[table])
+        asked = _without_merged(connection, asked)
         _load(connection, asked)
         hits = _hits(connection)
+        unknown = [
+            one.request_id
+            for one in asked
+            if one.right == "erasure"
+            and (
+                unregistered.chosen(one.registrants)
+                or not (one.registrants or hits.get(one.request_id))
+            )
+        ]
+        if unknown:
+            unregistered.gather(home, connection, unknown)
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} UNION FROM elsewhere"
+            )
+            hits |= {
+                request_id: found
+                for request_id, found in _hits(connection).items()
+                if request_id in unknown
+            }
         meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
-        own, others = _known(
+        meant |= _with_two_codes(home, connection, asked, meant)
+        _load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
+        if any(one.right == "erasure" and meant[one.request_id][0] for one in asked):
+            _share_parties(home, connection)
+        known = _known(connection)
+        pairs = grey_pairs.undecided(home, connection)
+        nobody = {
+            one.request_id
+            for one in asked
+            if one.right == "erasure" and not one.registrants and not hits.get(one.request_id)
+        }
+        alike = _alike(connection, nobody)
     found = {}
     for one in asked:
         registrants, unclear = meant[one.request_id]
+        if one.request_id in nobody:
+            unclear = _nobody(one.request_id, alike.get(one.request_id, []))
+        own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
         strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
-        theirs = sorted(
-            {*own.get(one.request_id, ()), *(strong - others.get(one.request_id, set()))}
-        )
+        theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
+        accounts -= {*one.left_out}
         shown = () if registrants and not one.registrants else tuple(hits.get(one.request_id, ()))
-        found[one.request_id] = Found(registrants, () if unclear else tuple(theirs), shown, unclear)
+        found[one.request_id] = (
+            Found((), (), candidates=shown, unclear=unclear, nobody=one.request_id in nobody)
+            if unclear
+            else Found(
+                registrants,
+                tuple(theirs),
+                tuple(sorted(accounts)),
+                tuple(sorted({*one.left_out, *((others | shared) - {*theirs} - accounts)})),
+                shown,
+                pairs=_waiting(one, pairs.get(one.request_id, {})),
+            )
+        )
     return found
 
 
+def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without registrants that the register has no more: these are found again by what was given."""
+    wanted = sorted({registrant for one in asked for registrant in one.registrants})
+    rows = connection.execute(
+        "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
+        [wanted],
+    ).fetchall()
+    there = {registrant_id for (registrant_id,) in rows}
+    there |= {one for one in wanted if unregistered.chosen([one])}
+    return [
+        one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked
+    ]
+
+
+def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
+    """The pairs that an erasure waits for: those that nobody said it goes on without."""
+    if request.right != "erasure":
+        return {}
+    return {
+        pair: same
+        for pair, same in pairs.items()
+        if request.choices.get(grey_pairs.PREFIX + pair) != grey_pairs.LEFT
+    }
+
+
+_KNOWN = f"""SELECT registrant_id, type, value FROM identifiers WHERE type IN {(*STRONG, *CONTACTS)}
+    UNION SELECT registrant_id, kind, match_key FROM contact_points WHERE kind IN {CONTACTS}"""
+
+
 def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
-    """`asked(request_id, kind, type, value)`: what was given, and as what it is looked for;
-    `known(registrant_id, type, value)`: what registrants are known and reached by."""
-    given = [(one.request_id, *said.split(":", 1)) for one in asked for said in one.given]
-    rows = [(request_id, kind, kind, value) for request_id, kind, value in given]
+    """`asked(request_id, kind, given, type, value)`: what was given, and as what it is looked for;
+    `known(registrant_id, type, value)`: what registrants are known and reached by.
+
+    A website's account is looked for as the address or number that names it, too, and then counts as that.
+    """
+    given = [(one.request_id, said, *said.split(":", 1)) for one in asked for said in one.given]
+    rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
     rows += [
-        (request_id, kind, "user_id", value)
-        for request_id, kind, value in given
+        (request_id, kind, said, "user_id", value)
+        for request_id, said, kind, value in given
         if kind in _ALSO_ACCOUNT
     ]
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE asked AS
-        SELECT DISTINCT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS kind, unnest($3::VARCHAR[]) AS type, unnest($4::VARCHAR[]) AS value""",
-        [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], [], []],
+    rows += [
+        (request_id, named, said, named, value)
+        for request_id, said, kind, value in given
+        if kind == "user_id"
+        for named in _ALSO_ACCOUNT
+    ]
+    columns = ("request_id", "kind", "given", "type", "value")
+    unnested = ", ".join(
+        f"unnest(${number}::VARCHAR[]) AS {name}" for number, name in enumerate(columns, 1)
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP VIEW known AS
-        SELECT registrant_id, type, value FROM identifiers WHERE type IN {(*STRONG, *CONTACTS)}
-        UNION SELECT registrant_id, kind, match_key FROM contact_points WHERE kind IN {CONTACTS}"""
+        f"CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT {unnested}",
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
     )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
@@ -112,7 +219,7 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     rows = connection.execute(
         f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
         shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
-        strong AS (SELECT DISTINCT registrant_id FROM identifiers SEMI JOIN hit USING (registrant_id) WHERE type IN {STRONG})
+        strong AS (SELECT DISTINCT registrant_id FROM known SEMI JOIN hit USING (registrant_id) WHERE type IN {STRONG})
         SELECT request_id, registrant_id, list_sort(list(DISTINCT kind)) AS kinds,
             list_sort(coalesce(list(kind) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
         FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
@@ -129,6 +236,77 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
             }
         )
     return found
+
+
+def _alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, list[str]]:
+    """Per request the kinds of which one is known that differs from the one given in look-alike characters only."""
+    if not nobody:
+        return {}
+    read_as = f"translate(lower(value), '{ASCII_ALIKE[0]}', '{ASCII_ALIKE[1]}')"
+    rows = connection.execute(
+        f"""SELECT DISTINCT request_id, type
+        FROM (SELECT request_id, type, {read_as} AS read_as FROM asked
+            WHERE type = kind AND list_contains($1::VARCHAR[], request_id))
+        JOIN (SELECT type, {read_as} AS read_as FROM known) USING (type, read_as) ORDER BY ALL""",
+        [sorted(nobody)],
+    ).fetchall()
+    found: dict[str, list[str]] = {}
+    for request_id, kind in rows:
+        found.setdefault(request_id, []).append(kind)
+    return found
+
+
+def _nobody(request_id: str, alike: list[str]) -> str:
+    differs = "".join(
+        f"; a {kind.replace('_', ' ')} is known that differs from the one given only in characters that look alike, "
+        "such as O and 0"
+        for kind in alike
+    )
+    return (
+        f"request {request_id}: nobody in the register, raw or quarantine is known by what was given{differs}; correct it "
+        "with `register request correct`, or answer that nobody was found with `register request close`"
+    )
+
+
+def _with_two_codes(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    asked: list[Request],
+    meant: dict[str, tuple[tuple[str, ...], str]],
+) -> dict[str, tuple[tuple[str, ...], str]]:
+    """The erasures that mean a registrant with two identity codes, neither a correction of the other, that nobody chose."""
+    erasures = [
+        (one.request_id, registrant_id)
+        for one in asked
+        for registrant_id in meant[one.request_id][0]
+        if one.right == "erasure" and not _decided(one)
+    ]
+    if not erasures:
+        return {}
+    home.staged(connection, CANONICAL["identifiers"])
+    rows = connection.execute(
+        """SELECT registrant_id, count(DISTINCT value) FROM identifiers
+        WHERE type = 'identity_code' AND list_contains($1::VARCHAR[], registrant_id)
+            AND identity_code_valid(value) AND value NOT IN (
+                SELECT value FROM staged_identifiers WHERE type = 'identity_code' AND replaced_by IS NOT NULL)
+        GROUP BY registrant_id HAVING count(DISTINCT value) > 1""",
+        [sorted({registrant_id for _, registrant_id in erasures})],
+    ).fetchall()
+    codes = dict(rows)
+    return {
+        request_id: (
+            (),
+            f"request {request_id}: the registrant {registrant_id} has {codes[registrant_id]} people's identity codes; "
+            "see `register review contradictions`, and if both are one person say so with `register request decide "
+            "--registrant`",
+        )
+        for request_id, registrant_id in erasures
+        if registrant_id in codes
+    }
+
+
+def _decided(request: Request) -> bool:
+    return any(one["what"] == "registrant_decided" for one in request.events)
 
 
 def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
@@ -169,13 +347,11 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
     )
 
 
-def _known(
-    connection: duckdb.DuckDBPyConnection, meant: dict[str, tuple[str, ...]]
-) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Per request the identifiers that are the registrant's alone, and those given that are (also) somebody else's.
-
-    Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
-    """
+def _load_meant(
+    connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]
+) -> None:
+    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what these are known by;
+    `of_others(request_id, type, value)`: what of that others are known by, too."""
     pairs = [
         (request_id, registrant_id)
         for request_id, registrants in meant.items()
@@ -193,6 +369,45 @@ def _known(
         SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
         WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id AND meant.registrant_id = other.registrant_id)"""
     )
+
+
+def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Add to `of_others` the accounts that a record of somebody else names, also one that was never staged.
+
+    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all requests.
+    """
+    home.view(connection, "raw", Raw, home.files("raw"))
+    connection.execute(
+        f"""INSERT INTO of_others
+        WITH accounts AS (
+            SELECT DISTINCT request_id, type, value, type || ':' || value AS identifier
+            FROM mine WHERE type IN {_ACCOUNTS}),
+        carrying AS (
+            SELECT DISTINCT identifier, {PARTY} AS party
+            FROM (SELECT identifiers, unnest(identifiers) AS identifier FROM raw)
+            SEMI JOIN accounts USING (identifier)),
+        parties AS (
+            SELECT DISTINCT request_id, type, value, identifier, unnest(party) AS party
+            FROM carrying JOIN accounts USING (identifier) WHERE NOT list_contains(party, identifier)),
+        others AS (SELECT registrant_id, type || ':' || value AS party FROM known),
+        judged AS (
+            SELECT request_id, parties.type, parties.value, party,
+                bool_or(meant.registrant_id IS NOT NULL) AS theirs,
+                bool_or(others.registrant_id IS NOT NULL OR starts_with(party, 'identity_code:')) AS known
+            FROM parties LEFT JOIN others USING (party)
+            LEFT JOIN meant USING (request_id, registrant_id) GROUP BY ALL)
+        SELECT DISTINCT request_id, type, value FROM judged WHERE known AND NOT theirs"""
+    )
+
+
+def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], ...]:
+    """Per request what its registrants are known by, in four parts.
+
+    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts of theirs that
+    others' records name, too; and all of theirs that others share. `_load_meant` comes first.
+
+    Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
+    """
     own = connection.execute(
         """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
         accounts AS (SELECT request_id, 'user_id' AS type, value FROM own WHERE type = 'email'
@@ -201,11 +416,17 @@ def _known(
         SELECT request_id, type || ':' || value FROM (FROM own UNION FROM accounts)"""
     ).fetchall()
     others = connection.execute(
-        """SELECT asked.request_id, type || ':' || value FROM known AS other JOIN asked USING (type, value)
+        """SELECT asked.request_id, asked.given FROM known AS other JOIN asked USING (type, value)
         JOIN (SELECT DISTINCT request_id FROM meant) USING (request_id)
         WHERE NOT EXISTS (FROM meant WHERE meant.request_id = asked.request_id AND meant.registrant_id = other.registrant_id)"""
     ).fetchall()
-    return _by_request(own), _by_request(others)
+    accounts = connection.execute(
+        f"""SELECT request_id, type || ':' || value FROM of_others
+        JOIN membership ON person_key = md5(type || ':' || value)
+        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}"""
+    ).fetchall()
+    shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()
+    return tuple(map(_by_request, (own, others, accounts, shared)))
 
 
 def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
@@ -246,21 +467,39 @@ def record(
 
 def _recorded(request: Request, found: Found, now: datetime, state: State | None) -> Request:
     if found.unclear:
-        same = request.state == "unclear" and request.why == found.unclear
-        unclear = replace(request, state="unclear", why=found.unclear, candidates=found.candidates)
-        return unclear if same else with_event(unclear, "unclear", now, str(len(found.candidates)))
+        return set_aside(
+            replace(request, candidates=found.candidates, resolved=(), own=(), left_out=()),
+            request,
+            found.unclear,
+            now,
+            len(found.candidates),
+        )
     kept = replace(
         request, state=state or ("received" if request.state == "unclear" else request.state), why="", candidates=(), resolved=found.resolved,
-        registrants=found.registrants,
+        own=found.own, left_out=found.left_out, registrants=found.registrants,
     )  # fmt: skip
-    kept = (
-        with_event(kept, "found", now, str(len(found.resolved))) if not request.resolved else kept
-    )
-    return (
-        with_event(kept, "erasing", now)
-        if state == "erasing" and request.state != "erasing"
-        else kept
-    )
+    if not request.resolved:
+        kept = with_event(kept, "found", now, str(len(found.resolved)))
+        if found.left_out:
+            kept = with_event(kept, "left_out", now, str(len(found.left_out)))
+    if found.pairs:
+        why = grey_pairs.reason(request.request_id, found.pairs)
+        return set_aside(kept, request, why, now, len(found.pairs))
+    return begun(kept, now) if state == "erasing" and request.state != "erasing" else kept
+
+
+def set_aside(changed: Request, before: Request, why: str, now: datetime, count: int) -> Request:
+    """The request as one that waits for a person; in its history only if it did not wait for the same before."""
+    unclear = replace(changed, state="unclear", why=why)
+    if before.state == "unclear" and before.why == why:
+        return unclear
+    return with_event(unclear, "unclear", now, str(count))
+
+
+def begun(request: Request, now: datetime) -> Request:
+    """The request as its erasure begins: what it named of others is no part of it any more."""
+    given = tuple(one for one in request.given if one not in {*request.left_out, *request.own})
+    return with_event(replace(request, state="erasing", given=given), "erasing", now)
 
 
 def certainly(home: Home, request: Request) -> str:
@@ -272,31 +511,3 @@ def certainly(home: Home, request: Request) -> str:
             or f"request {request.request_id}: nobody in the register is known by what was given"
         )
     return found.registrants[0]
-
-
-def decide(home: Home, request_id: str, registrant_id: str, now: datetime) -> Request:
-    """Say whom a request means. Raises RequestError when the register has no registrant of that id, or the request is closed."""
-    with home.connect() as connection:
-        read_register(home, connection, "registrants", TABLES["registrants"])
-        if not connection.execute(
-            "SELECT 1 FROM registrants WHERE registrant_id = ?", [registrant_id]
-        ).fetchone():
-            raise RequestError(
-                "the register has no registrant of that id; `register request show` names those that were found"
-            )
-    with requests.changing(home):
-        request = requests.load(home, request_id)
-        if request.state not in ("received", "unclear"):
-            raise RequestError(
-                f"request {request_id} is {request.state}: whom it means is decided before anything is done"
-            )
-        chosen = replace(
-            request,
-            registrants=(registrant_id,),
-            resolved=(),
-            state="received",
-            why="",
-            candidates=(),
-        )
-        requests.save(home, with_event(chosen, "registrant_decided", now))
-    return record(home, [request_id], now)[request_id]

@@ -1,6 +1,6 @@
 """What an erasure would do before it is done: rows per layer, what a statute keeps, who is told, and whether anybody else is touched.
 
-A bystander is a record that would go and names another registrant as well, by a strong identifier. There must be none.
+A bystander is a record that would go and is somebody else's own (`bystanders`). There must be none.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from assets.home import Home
 from assets.marts.building import mart_path
 from assets.quoting import literal, parquet
 from assets.raw import raw_path
-from assets.reaching import concerned, find_gone, load_sought
+from assets.reaching import concerned, find_gone
 from assets.recipients.notices import KEYS
 from assets.register.building import TABLES, read_register
 from assets.removal import staged_files
+from assets.rights import bystanders
 from assets.rights.requests import Request
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
-from assets.suppression import STRONG
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
 
@@ -39,6 +39,8 @@ class Preview:
     layers: Counter[str] = field(default_factory=Counter)
     holds: dict[str, dict[str, object]] = field(default_factory=dict)
     bystanders: int = 0
+    left_out: int = 0
+    pairs_left: int = 0
     recipients: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, object]:
@@ -48,21 +50,22 @@ class Preview:
 
 def preview(home: Home, request: Request, today: date) -> Preview:
     """Look, and change nothing. The request must have been resolved (`finding.record`)."""
-    found = Preview(request.request_id, len(request.registrants), len(request.resolved))
+    found = Preview(
+        request.request_id,
+        len(request.registrants),
+        len(request.resolved),
+        left_out=len({*request.left_out, *request.own}),
+        pairs_left=len(request.pairs_left),
+    )
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         home.keyed_hash(connection)
-        load_sought(connection, [request])
+        bystanders.prepare(home, connection, [request])
         connection.execute(
             "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
             [request.request_id, list(request.registrants)],
         )
-        for table in ("identifiers", "contact_points"):
-            read_register(home, connection, table, TABLES[table])
-        connection.execute(
-            f"""CREATE TEMP TABLE of_others AS SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
-            ANTI JOIN meant USING (registrant_id) WHERE type IN {STRONG}"""
-        )
+        read_register(home, connection, "contact_points", TABLES["contact_points"])
         for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
@@ -107,12 +110,7 @@ def _count_delivery(
             },
         )
         one |= {"rows": int(str(one["rows"])) + rows, "until": max(str(one["until"]), until)}
-    if raw.exists():
-        found.bystanders += _number(
-            connection,
-            f"""SELECT count(DISTINCT record_no) FROM (SELECT record_no, unnest(identifiers) AS identifier FROM {parquet(raw)}
-            SEMI JOIN gone USING (record_no)) SEMI JOIN of_others USING (identifier)""",
-        )
+    found.bystanders += sum(bystanders.count_in(home, connection, entry).values())
 
 
 def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:

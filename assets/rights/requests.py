@@ -30,7 +30,9 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # restriction that holds. `weighing`: objected to, suspended until it is decided.
 State = Literal["received", "unclear", "erasing", "applying", "in_force", "weighing", "closed"]
 # What identifies people: only ever written sealed.
-SEALED = ("given", "resolved", "registrants", "candidates", "situation", "values", "withheld")
+SEALED = (
+    "given", "resolved", "own", "left_out", "registrants", "candidates", "choices", "situation", "values", "withheld",
+)  # fmt: skip
 
 
 class RequestError(PlainError):
@@ -43,7 +45,10 @@ class Request:
 
     `withheld`: what is decided of items that an access package withholds, by item; sealed, because with the lake an item leads to a record.
     `given` and `resolved` are identifiers as `<type>:<value>`, `registrants` the ids found or chosen, `candidates` what was found that is
-    not certain. `removed` counts rows per layer. `delivered` are the SHA-256 of what was delivered to the register for it.
+    not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the account's own records are the
+    registrant's. `left_out` are identifiers, given or found, that are (also) somebody else's: nothing is erased or
+    suppressed by them. `choices` is what somebody decided before an erasure: `pair:<id>`, `bystanders`.
+    `removed` counts rows per layer. `delivered` are the SHA-256 of what was delivered to the register for it.
     `without_key`: what is sealed cannot be read here, because the key was not brought along.
     """
 
@@ -54,6 +59,9 @@ class Request:
     state: State = "received"
     given: tuple[str, ...] = ()
     resolved: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    choices: dict[str, str] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
     closed_at: str | None = None
     why: str = ""
@@ -81,6 +89,24 @@ class Request:
     def received_on(self, home: Home) -> date:
         """The day of receipt, in the policy's time zone."""
         return datetime.fromisoformat(self.received_at).astimezone(home.policy.zone).date()
+
+    @property
+    def pairs_left(self) -> tuple[str, ...]:
+        """The pairs of records of which somebody decided that one half is erased without the other."""
+        return tuple(sorted(name for name, choice in self.choices.items() if choice == "left"))
+
+    def decided_before(self) -> list[dict[str, str | int]]:
+        """What a certificate says was left, or decided by a person, before the erasure: codes and counts."""
+        counts = {
+            "REQ-PAIRS-LEFT": len(self.pairs_left),
+            "REQ-LEFT-OUT": len({*self.left_out, *self.own}),
+            "REQ-BYSTANDERS": int(self.choices.get("bystanders") == "erase"),
+        }
+        return [
+            {"code": code, "where": "request", "count": count}
+            for code, count in counts.items()
+            if count
+        ]
 
     @property
     def answered(self) -> bool:
@@ -195,6 +221,11 @@ def pending(home: Home) -> list[str]:
     ]
 
 
+def closed_ids(home: Home) -> set[str]:
+    """Ids of the requests that are closed."""
+    return {one.request_id for one in every(home, opened=False) if one.state == "closed"}
+
+
 def closed_on(home: Home) -> list[date]:
     """The days on which requests were closed that are still on file."""
     return [
@@ -276,7 +307,7 @@ def close(
 
 def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
     """Close requests together: the files without what was sealed first, then the keys, so that a kill leaves nothing half open."""
-    nothing: dict[str, Any] = {"situation": "", "values": {}, "withheld": {}}
+    nothing: dict[str, Any] = {"situation": "", "values": {}, "withheld": {}, "choices": {}}
     emptied = {name: nothing.get(name, ()) for name in SEALED}
     done = []
     for one in requests:

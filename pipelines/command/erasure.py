@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import click
 
-from assets.rights import request_inbox, requests
+from assets.home import Home
+from assets.rights import finding, request_inbox, requests
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
@@ -32,19 +34,22 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     home.create()
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
     request_inbox.take_in(home, datetime.now(home.policy.zone))
-    pending = requests.pending(home)
     try:
-        asked = [
-            requests.load(home, request_id).request_id for request_id in request_ids
-        ] or pending
+        named = [requests.load(home, request_id).request_id for request_id in request_ids]
+        _find_again(home, named)
     except RequestError as error:
         raise CommandError(str(error)) from None
+    pending = requests.pending(home)
+    asked = named or pending
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
+    in_doubt = [one for one in map(partial(requests.load, home), named) if one.state == "unclear"]
     if not wanted:
         report_died(home)
         as_json({"erased": []}) if machine else click.echo(
             "Nothing to erase: no request is pending."
         )
+        if in_doubt:
+            raise CommandError(in_doubt[0].why)
         return
     from pipelines.command.refresh import dagster, execute
 
@@ -52,7 +57,7 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         instance, job = dagster()
         made_neighbours(instance, wanted, pending)
         execute(job("erasure_backfill"), instance, today, range_tags(wanted[0], wanted[-1]))
-    after = [requests.load(home, request_id) for request_id in wanted]
+    after = [requests.load(home, request_id) for request_id in wanted] + in_doubt
     done = [shown(home, one) for one in after]
     if machine:
         as_json({"erased": done})
@@ -66,6 +71,19 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     unclear = [one for one in after if one.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
+
+
+def _find_again(home: Home, named: list[str]) -> None:
+    """Look again at the erasures that were unclear, all or those named: what was in doubt may have been decided."""
+    unclear = [
+        one.request_id
+        for one in requests.every(home, opened=False)
+        if one.right == "erasure"
+        and one.state == "unclear"
+        and (not named or one.request_id in named)
+    ]
+    if unclear:
+        finding.record(home, unclear, datetime.now(home.policy.zone))
 
 
 def made_neighbours(instance: Any, wanted: list[str], pending: list[str]) -> None:

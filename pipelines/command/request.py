@@ -57,7 +57,7 @@ def _options(right: str) -> list[Callable[[Any], Any]]:
             type=DAY,
             help="The day on which it reached us; default: today. The time to answer runs from it.",
         ),
-        *(click.option(f"--{kind.replace('_', '-')}", help=_HELP[kind]) for kind in IDENTIFIERS),
+        *(click.option(f"--{kind.replace('_', '-')}", help=HELP[kind]) for kind in IDENTIFIERS),
     ]
     if right in ("objection", "withdrawal"):
         shared.append(
@@ -101,7 +101,7 @@ def _options(right: str) -> list[Callable[[Any], Any]]:
     ]
 
 
-_HELP = {
+HELP = {
     "identity_code": "Finnish identity code, present or former.",
     "customer_number": "",
     "contact_id": "The CRM's number of the contact.",

@@ -1,4 +1,4 @@
-"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close`: what people do with a request until it is answered."""
+"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close|correct`: what people do with a request until it is answered."""
 
 from __future__ import annotations
 
@@ -12,18 +12,32 @@ import click
 
 from assets.access import gathering
 from assets.home import Home
-from assets.rights import answering, finding, requests, spoken, verification
+from assets.register import review
+from assets.register.review import ReviewError
+from assets.rights import (
+    abandoning,
+    answering,
+    bystanders,
+    deciding,
+    finding,
+    grey_pairs,
+    requests,
+    spoken,
+    verification,
+)
 from assets.rights.preview import preview
 from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.request import carry_out, request, shown, today_of
+from pipelines.command.request_correction import correct
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
 MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
+request.add_command(correct)
 
 
 @contextmanager
@@ -58,7 +72,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
     told = [
         {
             "request_id": one.request_id, "state": one.state, "registrants": list(one.registrants), "identifiers": len(one.resolved),
-            "candidates": [dict(candidate) for candidate in one.candidates], "why": one.why,
+            "candidates": [dict(candidate) for candidate in one.candidates], "why": one.why, "left_out": len(one.left_out),
         }
         for one in found.values()
     ]  # fmt: skip
@@ -67,13 +81,22 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         return
     click.echo(
         table(
-            ["request", "state", "registrants", "identifiers"],
+            ["request", "state", "registrants", "identifiers", "left out"],
             [
-                [one.request_id, one.state, len(one.registrants), len(one.resolved)]
+                [
+                    one.request_id,
+                    one.state,
+                    len(one.registrants),
+                    len(one.resolved),
+                    len(one.left_out),
+                ]
                 for one in found.values()
             ],
         )
     )
+    for one in found.values():
+        if one.state == "unclear":
+            click.echo(one.why)
     for one in found.values():
         for candidate in one.candidates:
             click.echo(
@@ -89,7 +112,7 @@ def show_preview(request_id: str, machine: bool) -> None:
     home = existing_home()
     with _told():
         found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
-        if found.state == "unclear":
+        if found.state == "unclear" and not found.resolved:
             raise RequestError(found.why)
         if found.state == "closed":
             raise RequestError(
@@ -119,9 +142,16 @@ def show_preview(request_id: str, machine: bool) -> None:
         click.echo(
             f"\nRecipients to be told: {', '.join(seen.recipients) or 'none'}. Bystanders: {seen.bystanders}."
         )
+        if seen.left_out:
+            click.echo(
+                f"Left out: {seen.left_out} identifiers that others are known by, too; their records stay."
+            )
+    if found.state == "unclear":
+        raise CommandError(found.why)
     if seen.bystanders:
         raise CommandError(
-            f"{seen.bystanders} records that would go name another registrant as well: have the source mend them first"
+            f"{seen.bystanders} records that would go are somebody else's own or name another registrant: `register request correct "
+            "--not-theirs` leaves the identifier out that leads to them, `register request decide --bystanders erase` lets them go"
         )
 
 
@@ -200,7 +230,25 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
 
 @request.command("decide")
 @click.argument("request_id")
-@click.option("--registrant", help="Whom the request means, of those that were found.")
+@click.option(
+    "--registrant",
+    "registrants",
+    multiple=True,
+    help="Whom the request means, of those that were found; of an erasure several that are one person. Widens one that has begun.",
+)
+@click.option(
+    "--pair",
+    "pairs",
+    multiple=True,
+    metavar="PAIR=same|different|left",
+    help="Of a pair of records that may be one person: it is (then refresh), it is not, or the erasure goes on without the other half.",
+)
+@click.option(
+    "--bystanders",
+    "bystanders_go",
+    type=click.Choice([bystanders.ERASED]),
+    help="The records that are somebody else's own, or name another registrant, go as well.",
+)
 @click.option(
     "--category",
     "categories",
@@ -219,19 +267,23 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
 @MACHINE
 def decide(
     request_id: str,
-    registrant: str | None,
+    registrants: tuple[str, ...],
+    pairs: tuple[str, ...],
+    bystanders_go: str | None,
     categories: tuple[str, ...],
     items: tuple[str, ...],
     uphold: bool,
     machine: bool,
 ) -> None:
-    """Decide whom a request means, what is done with each category or with what is withheld, or that an objection stands."""
+    """Decide whom a request means, what is done with each category, with what is withheld or in doubt, or that an objection stands."""
     home = existing_home()
     now = datetime.now(home.policy.zone)
-    if not (registrant or categories or items or uphold):
+    if not (registrants or pairs or bystanders_go or categories or items or uphold):
         if not sys.stdin.isatty():
-            raise click.UsageError("give --registrant, --category, --withheld or --uphold")
-        registrant = click.prompt("which registrant does the request mean")
+            raise click.UsageError(
+                "give --registrant, --pair, --bystanders, --category, --withheld or --uphold"
+            )
+        registrants = (click.prompt("which registrant does the request mean"),)
     with _told():
         if categories:
             answering.decide(
@@ -244,13 +296,35 @@ def decide(
             decided = dict(_decision(one, "--withheld", "ITEM") for one in items)
             known = [one.item for one in _withheld(home, request_id)]
             answering.review(home, request_id, decided, known, now)
-        if registrant:
-            found = finding.decide(home, request_id, registrant, now)
+        if pairs or bystanders_go:
+            _go_on(home, request_id, pairs, bystanders_go, now)
+        if registrants:
+            found = deciding.decide(home, request_id, registrants, now)
             if found.right in SPOKEN_RIGHTS:
                 carry_out(home, [request_id], now)
         if uphold:
             spoken.uphold(home, request_id, now)
     _show(home, request_id, machine, "decided")
+
+
+def _go_on(
+    home: Home, request_id: str, pairs: tuple[str, ...], bystanders_go: str | None, now: datetime
+) -> None:
+    choices = {}
+    for told in pairs:
+        pair, _, choice = told.partition("=")
+        if choice not in ("same", "different", grey_pairs.LEFT):
+            raise click.UsageError("--pair takes PAIR=same, PAIR=different or PAIR=left")
+        choices[grey_pairs.PREFIX + pair] = choice
+        if choice != grey_pairs.LEFT:
+            try:
+                with writer(home):
+                    review.decide(home, [pair], now.date(), same=choice == "same")
+            except ReviewError as error:
+                raise CommandError(str(error)) from None
+    if bystanders_go:
+        choices[bystanders.CHOICE] = bystanders_go
+    deciding.go_on(home, request_id, choices, now)
 
 
 def _decision(told: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
@@ -328,7 +402,11 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
 )
 @MACHINE
 def refuse(request_id: str, ground: str | None, machine: bool) -> None:
-    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension."""
+    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension.
+
+    An erasure that has begun ends with what has gone by then: that cannot come back, and is counted. Its suppressions are
+    lifted, but for those that another erasure needs, so that later deliveries are taken in again. It has no certificate.
+    """
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if ground is None:
@@ -342,13 +420,22 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
         ground = click.prompt(
             "on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose))
         )
+    told = f"refused ({ground}); the answer waits in outbox/messages"
     with _told():
-        if requests.load(home, request_id).state == "weighing":
+        state = requests.load(home, request_id).state
+        if state == "weighing":
             spoken.refuse(home, request_id, ground, now)
             _refresh(home, now)
+        elif state == "erasing":
+            with writer(home):
+                left = abandoning.refuse(home, request_id, ground, now)
+            told += (
+                f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes were taken from the "
+                "suppression list"
+            )
         else:
             answering.refuse(home, request_id, ground, now)
-    _show(home, request_id, machine, f"refused ({ground}); the answer waits in outbox/messages")
+    _show(home, request_id, machine, told)
 
 
 @request.command("lift")
@@ -384,7 +471,10 @@ def _refresh(home: Home, now: datetime) -> None:
 @click.argument("request_id")
 @MACHINE
 def close(request_id: str, machine: bool) -> None:
-    """Close a request that has been answered, and destroy what identified the registrant; erasures close when they are proven."""
+    """Close a request that has been answered, and destroy what identified the registrant; erasures close when they are proven.
+
+    An erasure of whom nobody was found is answered and closed as that: outcome `nobody_found`, nothing erased or certified.
+    """
     home = existing_home()
     with _told():
         answering.close(home, request_id, datetime.now(home.policy.zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -84,8 +85,11 @@ def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: 
     assert seen.recipients == ["it_operations", "marketing_automation"]
 
 
-def test_a_record_that_names_somebody_else_as_well_is_a_bystander(home: Home) -> None:
-    """An order whose contact is one registrant and whose customer number another's, slipped into raw."""
+def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home: Home) -> None:
+    """An order whose contact is one registrant and whose customer number another's, slipped into raw.
+
+    It is the contact's own: the erasure of the contact takes it, and that of the other must not.
+    """
     raw = next(
         path
         for path in home.files("raw", "crm")
@@ -100,7 +104,15 @@ def test_a_record_that_names_somebody_else_as_well_is_a_bystander(home: Home) ->
             f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'"
         )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
-    assert preview(home, requests.load(home, asked(home)), TODAY).bystanders == 1
+    assert preview(home, requests.load(home, asked(home)), TODAY).bystanders == 0
+    other = requests.receive(
+        home, "erasure", "written", [f"identity_code:{STAYS.identity_code}"], NOW
+    )
+    found = finding.record(home, [other], NOW)[other]
+    assert f"customer_number:{STAYS.customer_number}" in found.left_out
+    assert preview(home, found, TODAY).bystanders == 0
+    shared = replace(found, own=(), resolved=(f"customer_number:{STAYS.customer_number}",))
+    assert preview(home, shared, TODAY).bystanders == 1
 
 
 @pytest.mark.clause("P9.1")

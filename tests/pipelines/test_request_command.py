@@ -11,13 +11,14 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from assets import erasure
 from assets.home import Home
 from assets.rights import request_inbox, requests
 from pipelines.command import request as recording
 from pipelines.command import request_steps
 from pipelines.command.notices import notices_command
 from schemas.requests import RIGHTS
-from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, registrant_of
+from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
 
 
 @pytest.fixture
@@ -178,6 +179,52 @@ def test_a_preview_tells_counts(home: Home) -> None:
     seen = told("preview", asked("erasure"))
     assert (seen["bystanders"], seen["layers"]["raw"]) == (0, 9)
     assert "Bystanders: 0" in typed("preview", seen["request_id"]).output
+
+
+def test_nobody_found_is_corrected_or_closed_as_that(home: Home) -> None:
+    nobody = told("erasure", "--channel", "written", "--customer-number", "C7777777")["request_id"]
+    [found] = told("find", nobody)
+    assert (found["state"], found["left_out"]) == ("unclear", 0)
+    assert "nobody" in typed("preview", nobody).output
+    corrected = told("correct", nobody, "--customer-number", LEAVES.customer_number)
+    assert corrected["state"] == "received"
+    other = told("erasure", "--channel", "written", "--customer-number", "C7777777")["request_id"]
+    assert told("close", other)["outcome"] == "nobody_found"
+    assert typed("close", nobody).exit_code == 1
+
+
+def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
+    request_id = asked("erasure")
+    told("find", request_id)
+    told("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
+    assert f"phone:{LEAVES.phone}" in requests.load(home, request_id).left_out
+    [found] = told("find", request_id)
+    assert found["left_out"] == 1
+    assert "Left out: 1" in typed("preview", request_id).output
+    for words in ([], ["--not-theirs", "phone"], ["--not-theirs", "planet:1"]):
+        assert typed("correct", request_id, *words).exit_code == 2
+
+
+def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(home: Home) -> None:
+    request_id = asked("erasure")
+    told("find", request_id)
+    erasure.find(home, [request_id])
+    erasure.suppress(home, [request_id], TODAY)
+    answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
+    assert "0 rows had gone before and cannot come back" in answer.output
+    assert requests.load(home, request_id).outcome == "refused"
+
+
+def test_decisions_of_an_erasure_in_doubt_are_recorded(home: Home) -> None:
+    request_id = asked("erasure")
+    assert told("decide", request_id, "--bystanders", "erase")["state"] == "received"
+    assert told("decide", request_id, "--pair", "0123456789=left")["state"] == "received"
+    assert requests.load(home, request_id).pairs_left == ("pair:0123456789",)
+    assert typed("decide", request_id, "--pair", "0123456789=same").exit_code == 1
+    assert typed("decide", request_id, "--pair", "0123456789=perhaps").exit_code == 2
+    what = [one["what"] for one in requests.load(home, request_id).events]
+    assert "bystanders_decided" in what
+    assert "pair_decided" in what
 
 
 def test_a_code_is_sent_and_comes_back(home: Home) -> None:

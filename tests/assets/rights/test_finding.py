@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from assets.home import Home
-from assets.rights import finding, requests
+from assets.rights import deciding, finding, requests
 from assets.rights.requests import Request, RequestError
 from assets.rights.withdrawal import Word, deliver_words
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, registrant_of
@@ -76,7 +76,9 @@ def test_a_contact_alone_is_shown_for_a_decision(home: Home) -> None:
         (registrant_of(home, LEAVES.identity_code), ["phone"])
     ]
     assert LEAVES.phone not in found.why
-    decided = finding.decide(home, found.request_id, registrant_of(home, LEAVES.identity_code), NOW)
+    decided = deciding.decide(
+        home, found.request_id, [registrant_of(home, LEAVES.identity_code)], NOW
+    )
     assert decided.state == "received"
     assert f"identity_code:{LEAVES.identity_code}" in decided.resolved
     assert [one["what"] for one in decided.events] == [
@@ -128,7 +130,7 @@ def test_who_is_known_by_an_address_only_is_found_by_it(home: Home) -> None:
 def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(home: Home) -> None:
     found = asked(home, f"email:{SHARED}")
     assert (found.state, len(found.candidates)) == ("unclear", 2)
-    chosen = finding.decide(home, found.request_id, registrant_of(home, SPOUSES[0][0]), NOW)
+    chosen = deciding.decide(home, found.request_id, [registrant_of(home, SPOUSES[0][0])], NOW)
     assert chosen.resolved == (f"contact_id:{SPOUSES[0][0]}",)
 
 
@@ -153,19 +155,16 @@ def test_a_former_identity_code_leads_to_the_registrant(home: Home) -> None:
     )
 
 
-def test_a_strong_identifier_that_nobody_has_is_kept_for_what_was_never_staged(home: Home) -> None:
+def test_a_strong_identifier_that_nobody_has_means_nobody(home: Home) -> None:
     found = asked(home, "customer_number:C-NOBODY")
-    assert (found.state, found.registrants, found.resolved) == (
-        "received",
-        (),
-        ("customer_number:C-NOBODY",),
-    )
+    assert (found.state, found.registrants, found.resolved) == ("unclear", (), ())
+    assert "nobody in the register, raw or quarantine" in found.why
 
 
 def test_a_registrant_that_there_is_not_cannot_be_chosen(home: Home) -> None:
     found = asked(home, f"email:{SHARED}")
     with pytest.raises(RequestError, match="no registrant of that id"):
-        finding.decide(home, found.request_id, "R0000000000000000", NOW)
+        deciding.decide(home, found.request_id, ["R0000000000000000"], NOW)
 
 
 def test_a_company_s_number_names_no_person(home: Home) -> None:
@@ -192,7 +191,7 @@ def test_an_identifier_that_is_not_valid_is_refused_without_an_echo(
 
 def test_what_is_found_is_written_sealed(home: Home) -> None:
     found = asked(home, f"email:{LEAVES.email}")
-    finding.decide(home, found.request_id, registrant_of(home, LEAVES.identity_code), NOW)
+    deciding.decide(home, found.request_id, [registrant_of(home, LEAVES.identity_code)], NOW)
     text = (home.requests / f"{found.request_id}.json").read_text()
     assert not [
         value
@@ -222,12 +221,13 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return statements
 
 
-def test_many_requests_cost_as_many_queries_as_one(home: Home, counted: list[str]) -> None:
-    one = requests.receive(
-        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
-    )
-    finding.record(home, [one], NOW)
-    of_one = len(counted)
+def test_many_requests_cost_as_many_queries_as_few(home: Home, counted: list[str]) -> None:
+    few = [
+        requests.receive(home, "erasure", "written", [given], NOW)
+        for given in (f"identity_code:{LEAVES.identity_code}", "customer_number:C-NOBODY")
+    ]
+    finding.record(home, few, NOW)
+    of_few = len(counted)
     counted.clear()
     many = [
         requests.receive(home, "erasure", "written", [f"customer_number:C{number}"], NOW)
@@ -238,7 +238,7 @@ def test_many_requests_cost_as_many_queries_as_one(home: Home, counted: list[str
         for who in (LEAVES, STAYS)
     ]
     found = finding.record(home, many, NOW)
-    assert len(counted) == of_one
+    assert len(counted) == of_few
     assert len(found) == 302
     assert [len(found[request_id].registrants) for request_id in many[-2:]] == [1, 1]
 

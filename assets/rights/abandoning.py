@@ -1,0 +1,51 @@
+"""Ending an erasure that has begun and cannot be proven: refused, with what has gone by then.
+
+What was removed cannot come back and is counted; the suppressions of this request are lifted, unless another erasure
+needs them, so that what sources deliver from now on is taken in again. There is no certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from assets import suppression
+from assets.home import Home
+from assets.proof import evidence
+from assets.recipients import notices
+from assets.rights import answering, requests
+from assets.rights.requests import RequestError, with_event
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """What a refusal left: hashes taken off the suppression list, and rows that had gone before."""
+
+    lifted: int
+    removed: int
+
+
+def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned:
+    """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions, and close it.
+
+    Killed in between, it is still open and the same again has the same end. Under the writer's lock.
+
+    Raises:
+        RequestError: The erasure has not begun, or cannot be refused on this ground.
+    """
+    with requests.changing(home):
+        request = requests.load(home, request_id)
+        if request.right != "erasure" or request.state != "erasing":
+            raise RequestError(f"request {request_id} is no erasure that has begun")
+        answering.check_ground(request, ground)
+        rows = dict(sorted(evidence.gather(home, [request_id])[request_id].rows.items()))
+        removed = sum(rows.values())
+        answering.tell_of_refusal(home, request, ground, now, removed)
+        lifted = suppression.lift(home, request_id)
+        notices.discard(home, [request_id])
+        request = with_event(replace(request, removed=rows), "removed_before", now, str(removed))
+        request = with_event(request, "suppression_lifted", now, str(lifted))
+        request = with_event(request, "refused", now, ground)
+        requests.close(home, request, now, "refused", ground)
+    evidence.forget(home, requests.closed_ids(home))
+    return Abandoned(lifted, removed)
