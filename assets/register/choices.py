@@ -30,7 +30,7 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
     Reads `said_marketing_choices`, `consents_of_erased`, `staged_contact_points`, `renamed`,
     `membership` and `held_contact_points`.
     """
-    _concerned(connection)
+    _concerned(connection, policy)
     _log(connection, policy, today)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE held_choices AS
@@ -40,18 +40,23 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
     )
 
 
-def _concerned(connection: duckdb.DuckDBPyConnection) -> None:
+def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
     """`concerned(registrant_id, counts, …)`: every statement under each registrant that it
     concerns; `counts`: it is theirs alone.
 
-    A grant by what somebody erased had as well (`consents_of_erased`) concerns nobody.
+    A grant by what somebody erased had as well (`consents_of_erased`, which need not be there)
+    concerns nobody.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE concerned AS
+        "CREATE TEMP TABLE IF NOT EXISTS consents_of_erased (subject VARCHAR, until DATE)"
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE concerned AS
         WITH words AS (
             SELECT one.* FROM said_marketing_choices AS one
             LEFT JOIN consents_of_erased AS erased ON erased.subject = one.subject
-                AND choice = 'granted' AND local_day(said.moment) <= until
+                AND choice = 'granted'
+                AND timezone('{policy.time_zone}', said.moment)::DATE <= until
             WHERE until IS NULL),
         reached_ever AS (
             SELECT registrant_id, kind || ':' || match_key AS subject FROM held_contact_points
