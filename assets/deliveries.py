@@ -7,10 +7,11 @@ A delivery is found by its manifest, checked against it, and entered in the book
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -44,10 +45,14 @@ class Waiting:
 class Entry:
     """One delivery in the book: what it was, and what became of its records, by count.
 
-    delivered = suppressed + expired + staged + quarantined + duplicates, once staged. `removing` says, while records are
-    being removed, what they will count as. `corrects` is the id of the delivery of the same bytes that was read as its
-    manifest wrongly declared them, and that this one replaces. `missing_columns` are the declared columns that the file
-    does not have; null: it has no columns, or it was read before they were recorded.
+    delivered = suppressed + expired + staged + quarantined + duplicates, once staged. `removing`
+    says, while records are being removed, what they will count as. `corrects` is the id of the
+    delivery of the same bytes that was read as its manifest wrongly declared them, and that this
+    one replaces. `missing_columns` are the declared columns that the file does not have; null: it
+    has no columns, or it was read before they were recorded. `keyed` says that `sha256` is the
+    keyed hash of the file's (`keyed_hash`): somebody in it was suppressed, and of a file whose
+    other records are known a plain hash would confirm whose record it was. `renamed`: an erasure
+    has left nobody of it, and its id is keyed, too.
     """
 
     delivery_id: str
@@ -72,6 +77,8 @@ class Entry:
     missing_columns: list[str] | None = None
     blank_columns: int = 0
     dropped_columns: int = 0
+    keyed: bool = False
+    renamed: bool = False
 
     @property
     def conserved(self) -> bool:
@@ -226,6 +233,40 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def keyed_hash(home: Home, digest: str) -> str:
+    """The HMAC of a file's SHA-256 under the pepper, as hex digits: tells nobody without the key
+    which file it was.
+    """
+    return hmac.new(home.pepper, f"delivery|{digest}".encode(), hashlib.sha256).hexdigest()
+
+
+def with_keyed_hash(home: Home, entry: Entry) -> Entry:
+    """Return the entry with the keyed hash of its bytes in place of the plain one."""
+    return (
+        entry if entry.keyed else replace(entry, sha256=keyed_hash(home, entry.sha256), keyed=True)
+    )
+
+
+def is_of(home: Home, entry: Entry, digest: str) -> bool:
+    """Whether the entry is of these bytes, by their SHA-256 or the keyed hash of it; of entries and
+    digests in either form.
+    """
+    return digest == entry.sha256 or (
+        keyed_hash(home, digest) == entry.sha256
+        if entry.keyed
+        else keyed_hash(home, entry.sha256) == digest
+    )
+
+
+def keyed_id(home: Home, delivery: str) -> str:
+    """What identifies a delivery of which nobody is left, in place of an id that is a hash of its
+    bytes.
+    """
+    return hmac.new(home.pepper, f"delivery id|{delivery}".encode(), hashlib.sha256).hexdigest()[
+        :20
+    ]
+
+
 def delivery_id(source: str, day: str, digest: str) -> str:
     """What identifies a delivery: source, day and bytes; sorts by nothing but itself."""
     return hashlib.sha256(f"{source}/{day}/{digest}".encode()).hexdigest()[:20]
@@ -243,7 +284,9 @@ def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
 
 
 def enter(home: Home, entry: Entry) -> None:
-    """Write the entry, durably."""
+    """Write the entry, durably; of bytes of which somebody was suppressed with their keyed hash."""
+    if entry.suppressed:
+        entry = with_keyed_hash(home, entry)
     with writing(entry_path(home, entry.source, entry.day, entry.delivery_id)) as unfinished:
         unfinished.write_text(json.dumps(asdict(entry), sort_keys=True))
 
@@ -270,7 +313,7 @@ def mistaken(home: Home, source: str = "*") -> list[Entry]:
 
 def of_bytes(home: Home, source: str, day: str, digest: str) -> Entry | None:
     """The entry of the day's delivery of these bytes, as whatever they were read."""
-    return next((entry for entry in book(home, source, day) if entry.sha256 == digest), None)
+    return next((entry for entry in book(home, source, day) if is_of(home, entry, digest)), None)
 
 
 def _entries(home: Home, source: str, day: str) -> list[Entry]:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets import holds, removal, suppression
+from assets import emptied, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.proof import certificates, evidence
@@ -26,7 +26,7 @@ from assets.raw import raw_path
 from assets.reaching import concerned, find_gone, load_sought
 from assets.recipients import notices
 from assets.register.building import TABLES, read_register
-from assets.rights import beginning, finding, outgoing, requests
+from assets.rights import beginning, finding, other_requests, requests, sharing
 from assets.rights.requests import Request, RequestError
 from assets.sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
@@ -43,17 +43,21 @@ def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     now = datetime.now(home.policy.zone)
     found = finding.record(home, request_ids, now)
     found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
-    notices.prepare(home, [one for one in found.values() if one.state == "erasing"], now)
+    erasing = [one for one in found.values() if one.state == "erasing"]
+    notices.prepare(home, erasing, now)
+    other_requests.announce(home, erasing, now)
     return {request_id: len(one.resolved) for request_id, one in found.items()}
 
 
 def suppress(home: Home, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
+    erasures = _loaded(home, request_ids)
     with home.connect() as connection:
-        load_sought(connection, _loaded(home, request_ids))
-        return suppression.add(
-            home, connection, "SELECT identifier, request_id FROM sought_records", today
-        )
+        load_sought(connection, erasures)
+        sharing.find_shared(home, connection, erasures)
+        listed = """SELECT identifier, request_id FROM sought_records
+            UNION ALL SELECT 'shared:' || identifier, request_id FROM shared"""
+        return suppression.add(home, connection, listed, today)
 
 
 def _loaded(home: Home, request_ids: list[str]) -> list[Request]:
@@ -78,6 +82,8 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
                 evidence.note(home, connection, entry)
                 _suppress_records(home, connection, entry, today)
                 removed[entry.source] += holds.remove_but_held(home, connection, entry)
+        holds.key_contents(home, connection)
+    emptied.rename(home)
     return dict(sorted(removed.items()))
 
 
@@ -160,8 +166,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
-    outgoing.destroy(home, request_ids)
-    outgoing.destroy_to(home, [identifier for one in asked for identifier in one.resolved])
+    other_requests.end(home, asked, now)
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
     unproven = {one.request_id for one in proof.failing()}

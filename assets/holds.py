@@ -25,12 +25,16 @@ from assets.register.clocks import accounts_hold
 from assets.removal import Edit
 from assets.sources import SOURCES
 from assets.sources.source import Source
-from assets.staged import staged_folder
+from assets.staged import quarantine_path, staged_folder
 from schemas.policy import Policy
+from schemas.quarantine import Outcome
+from schemas.raw import Raw
 from schemas.staged import CANONICAL, Orders
 
 CATEGORY = "order"
 LAW = "GDPR 17(3)(b)"
+# The length of a keyed hash; a plain one is shorter.
+KEYED = 64
 _HELD = "record_no IN (SELECT record_no FROM held)"
 
 
@@ -105,6 +109,9 @@ def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, t
 
 def remove_but_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
     """Remove the records in `gone`, and what tells whose they are from those in `held`; answers rows removed."""
+    # Before anything goes, for what is held is not counted as suppressed, and not found again after
+    # a kill.
+    entry = deliveries.with_keyed_hash(home, entry)
     if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
         return removal.remove_records(home, connection, entry, "suppressed")
     connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
@@ -114,9 +121,53 @@ def remove_but_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: En
         for name in ("customer_number", "person_key")
     )
     edits["orders"] = Edit(columns=f"* REPLACE ({bare})")
-    return removal.remove_records(
+    removed = removal.remove_records(
         home, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
     )
+    quarantine = quarantine_path(home, entry)
+    if quarantine.exists():
+        removal.rewrite(
+            connection,
+            quarantine,
+            "true",
+            f"* REPLACE (CASE WHEN NOT {_HELD} THEN person_key END AS person_key)",
+        )
+    return removed
+
+
+def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Replace the hash of the text of every order that has lost its person, and is not in raw, by a
+    keyed one.
+
+    The text told whose the order is, and a plain hash of it would confirm that in some million
+    tries. Repeatable, so that what a killed run has left is done by the next.
+    """
+    home.keyed_hash(connection)
+    home.view(connection, "raw", Raw, home.files("raw"))
+    for model in (Orders, Outcome):
+        home.staged(connection, model)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE told_by_content AS
+        SELECT delivery_id, record_no FROM staged_records
+        SEMI JOIN (FROM staged_orders WHERE person_key IS NULL AND customer_number IS NULL)
+            AS stripped USING (delivery_id, record_no)
+        ANTI JOIN raw USING (delivery_id, record_no)
+        WHERE strlen(content) < {KEYED}"""
+    )
+    rows = connection.execute("SELECT DISTINCT delivery_id FROM told_by_content").fetchall()
+    concerned = {delivery_id for (delivery_id,) in rows}
+    for entry in deliveries.book(home) if concerned else ():
+        if entry.delivery_id in concerned:
+            told = f"""record_no IN (
+                SELECT record_no FROM told_by_content WHERE delivery_id = '{entry.delivery_id}')"""
+            removal.rewrite(
+                connection,
+                staged_folder(home, entry) / "records.parquet",
+                "true",
+                f"""* REPLACE (CASE WHEN {told} THEN keyed_hash('content|' || content)
+                    ELSE content END AS content)""",
+            )
+            deliveries.enter(home, deliveries.with_keyed_hash(home, entry))
 
 
 def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
-from assets.durable import remove
+from assets.durable import remove, sync
 from assets.home import Home, write_parquet
 from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.quoting import parquet
@@ -104,7 +104,9 @@ def _first_and_again(
     first, again = [], []
     for key, group in groups.items():
         group.sort(key=lambda delivery: delivery[0].manifest_path.lstat().st_mtime_ns)
-        new = 0 if key in known else 1
+        day, digest = key
+        forms = {key, (day, deliveries.keyed_hash(home, digest))}
+        new = 0 if forms & known else 1
         first += group[:new]
         again += group[new:]
     return first, again
@@ -183,7 +185,9 @@ def _read(
     before = [
         one
         for one in swept
-        if (one.dataset, one.sha256) == (dataset.name, manifest.sha256) and one.day < item.day
+        if one.dataset == dataset.name
+        and one.day < item.day
+        and deliveries.is_of(home, one, manifest.sha256)
     ]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
@@ -215,7 +219,13 @@ def _read(
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
-            suppression.note_returned(home, connection, path, date.fromisoformat(item.day))
+            suppression.note_known_again(home, connection, path, date.fromisoformat(item.day))
+    emptied = delivered > 0 and rows == expired == 0
+    if emptied:
+        # Nobody is left in it, and its id is a hash of a file that held only who has been erased.
+        identity = deliveries.keyed_id(home, identity)
+        os.replace(path, raw_path(home, item.source, item.day, identity))
+        sync(path.parent)
     entry = Entry(
         delivery_id=identity,
         source=item.source,
@@ -233,6 +243,7 @@ def _read(
         missing_columns=header.missing if header else None,
         blank_columns=header.blank if header else 0,
         dropped_columns=header.dropped if header else 0,
+        renamed=emptied,
     )
     if corrects:
         stage_later_again(home, corrects, deliveries.book(home, item.source))
@@ -341,7 +352,8 @@ def store(
         connection.register("batch", batch.set_column(1, "payload", bare))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, payload, ({dataset.given})::DATE AS given_on FROM (
+        SELECT record_no, payload, ({dataset.given})::DATE AS given_on,
+            coalesce({dataset.ends}, false) AS ends FROM (
             SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
@@ -350,6 +362,8 @@ def store(
             f"""CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (
             CASE WHEN record_no IN ({protection.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload) FROM records"""
         )
+    if suppressing and dataset.ends != "false":
+        suppression.keep_from_returning(connection)
     rows = connection.execute(
         f"""WITH kept AS NOT MATERIALIZED (
             SELECT record_no, payload, given_on FROM records

@@ -1,8 +1,11 @@
 """The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery does not bring them back.
 
-A record is about somebody on the list when it carries one of their strong identifiers, or a contact of theirs alone and
-nothing that makes it certainly somebody else's: a valid identity code, or a strong identifier by which the register knows
-a registrant. So an old list that is imported again under new record ids brings nobody back, and a spouse stays.
+A record is about somebody on the list when it carries one of their decisive identifiers, or a
+contact or cookie of theirs alone and nothing that makes it certainly somebody else's: a valid
+identity code, a strong identifier by which the register knows a registrant, or, beside a cookie,
+the account that was signed in. So an old list that is imported again under new record ids brings
+nobody back, and a spouse stays. A contact or cookie that a record has shown to be another's as well
+is noted (`shared_on`), and suppresses nothing from then on: docs/decisions/shared-identifiers.md.
 
 A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of the erasure and never
 seen before it, is taken in. What of theirs is known again by that is noted (`returned_on`), so that the proof does not take
@@ -14,7 +17,7 @@ its own. A plain hash would be no protection: there are few enough identity code
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -22,6 +25,7 @@ import duckdb
 
 from assets.home import Home, copy_parquet
 from assets.quoting import parquet
+from assets.rights import requests
 
 LIST = "suppressions.parquet"
 
@@ -29,6 +33,9 @@ LIST = "suppressions.parquet"
 # A record that carries one of these is about whom they name, even if its e-mail address or phone reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
+# Of a record that carries one of these it is decided whom it is about. A browser may be used by
+# several people.
+DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
 
 # A CRM record is of the party whose valid identity code it carries, else of the contact, else of the customer number.
 # A number that several people's records name is one person's own where it is the party of the record.
@@ -66,21 +73,29 @@ def find_matches(
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matches AS
         SELECT * FROM (
-            SELECT *, split_part(identifier, ':', 1) IN {(*STRONG, *OWN)} AS strong
+            SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN)} AS strong
             FROM ({named}) JOIN (FROM {listed}) USING (identifier))
         QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
     )
-    # The register is read only where a contact alone matches.
+    # The register is read only where a contact or a cookie alone matches.
     if connection.execute("SELECT 1 FROM matches WHERE NOT strong LIMIT 1").fetchone():
+        besides = f"""SELECT ({key}) FROM ({named})
+            SEMI JOIN (FROM matches WHERE NOT strong) USING ({key})
+            WHERE identifier NOT IN (SELECT identifier FROM matches)"""
+        by_cookie = f"""SELECT ({key}) FROM matches GROUP BY {key}
+            HAVING bool_and(split_part(identifier, ':', 1) = 'visitor_id')"""
         connection.execute(
-            f"""DELETE FROM matches WHERE NOT strong AND ({key}) IN (
-            SELECT ({key}) FROM ({named}) SEMI JOIN (FROM matches WHERE NOT strong) USING ({key})
-            WHERE {CERTAINLY_ANOTHERS})"""
+            f"""DELETE FROM matches WHERE NOT strong
+            AND (({key}) IN ({besides} AND ({CERTAINLY_ANOTHERS}))
+            OR ({key}) IN ({by_cookie})
+                AND ({key}) IN ({besides} AND split_part(identifier, ':', 1) = 'user_id'))"""
         )
 
 
 def know_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `known_to_register(identifier)`: the strong identifiers of registrants."""
+    """Make the views `known_to_register(identifier)`, the strong identifiers of registrants, and
+    `known_browsers(cookie)`, the cookies of those who have an account on the website.
+    """
     known = home.register("identifiers")
     query = (
         f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
@@ -88,6 +103,13 @@ def know_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         else "SELECT NULL::VARCHAR AS identifier WHERE false"
     )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known_to_register AS {query}")
+    browsers = (
+        f"""SELECT 'visitor_id:' || value AS cookie FROM {parquet(known)} WHERE type = 'visitor_id'
+        AND registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type = 'user_id')"""
+        if known.exists()
+        else "SELECT NULL::VARCHAR AS cookie WHERE false"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_browsers AS {browsers}")
 
 
 # A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
@@ -101,7 +123,8 @@ GIVEN_ANEW = "coalesce(given_on > since AND suppression_token('record:' || recor
 
 
 # What else tells of the person: the key that staged tables and quarantine have, the hash of a contact by which advertising platforms match.
-_FORMS = """[identifier, CASE WHEN kind NOT IN ('record', 'content') THEN 'person_key:' || md5(identifier) END,
+_FORMS = """[identifier,
+    CASE WHEN kind NOT IN ('record', 'content', 'shared') THEN 'person_key:' || md5(identifier) END,
     CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
 
 
@@ -110,11 +133,13 @@ def path(home: Home) -> Path:
     return home.requests / LIST
 
 
-def _listed(home: Home) -> str:
-    if path(home).exists():
-        return f"(SELECT * FROM {parquet(path(home))})"
-    nothing = "NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since, NULL::DATE AS review_on, NULL::DATE AS returned_on"
-    return f"(SELECT {nothing} WHERE false)"
+def listed(home: Home) -> str:
+    """SQL of the list's rows; those of older lists have no `shared_on`."""
+    nothing = """SELECT NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since,
+        NULL::DATE AS review_on,
+            NULL::DATE AS returned_on, NULL::DATE AS shared_on WHERE false"""
+    rows = f" UNION ALL BY NAME SELECT * FROM {parquet(path(home))}" if path(home).exists() else ""
+    return f"({nothing}{rows})"
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -124,32 +149,73 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     connection.execute(
         "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
     )
-    # Hashes that were made before domains were kept as A-labels are of the domain in letters.
+    # Hashes that were made before domains were kept as A-labels are of the domain in letters;
+    # before customer numbers were kept in capitals, as they were written.
     connection.execute(
         """CREATE OR REPLACE TEMP MACRO listed_forms(identifier) AS
         CASE WHEN contains(identifier, '@') AND contains(identifier, 'xn--')
             THEN [identifier, unusual_spelling('email_in_letters', identifier)]
+            WHEN regexp_full_match(identifier, '(customer_number|user_id):[^@]*[A-Z][^@]*')
+            THEN [identifier, lower(identifier)]
             ELSE [identifier] END"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE suppressed AS
-        SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned FROM {_listed(home)} GROUP BY token"""
+        SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned
+        FROM {listed(home)} WHERE shared_on IS NULL GROUP BY token"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE shown_of_others AS
+        SELECT token FROM {listed(home)} WHERE shared_on IS NOT NULL"""
     )
     counted = connection.execute("SELECT count(*) FROM suppressed").fetchone()
     return bool(counted and counted[0])
 
 
+def _find_browsers(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Make `browsers(cookie)`: cookies in `rows` under which only accounts of somebody on the list
+    are signed in.
+
+    None that has been shown to be another's, and none by which the register knows somebody with an
+    account.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE browsers AS
+        SELECT cookie FROM (
+            SELECT record_no,
+                list_filter(identifiers, lambda one: starts_with(one, 'visitor_id:'))[1] AS cookie,
+                len(list_filter(identifiers, lambda one: starts_with(one, 'user_id:'))) > 0
+                    AS signed_in
+            FROM {rows})
+        WHERE cookie IS NOT NULL AND signed_in GROUP BY cookie
+        HAVING bool_and(record_no IN (SELECT record_no FROM matches WHERE strong))
+            AND suppression_token(cookie) NOT IN (SELECT token FROM shown_of_others)"""
+    )
+    if connection.execute("SELECT 1 FROM browsers LIMIT 1").fetchone():
+        connection.execute(
+            "DELETE FROM browsers WHERE cookie IN (SELECT cookie FROM known_browsers)"
+        )
+
+
 def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
     """Make `kept_out(record_no)`: records about someone on the list that were not given anew; `rows` is a table as raw has it.
 
-    Set-wise: each distinct identifier is hashed once. `prepare` comes first.
+    With a visit of theirs go the visits in `rows` under the same cookie by nobody who was signed
+    in, unless somebody else is signed in under it. Set-wise: each distinct identifier is hashed
+    once. `prepare` comes first.
     """
     find_matches(connection, rows, f"({_listed_identifiers(rows)})")
+    _find_browsers(connection, rows)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE kept_out AS
         WITH theirs AS (SELECT record_no, max(since) AS since FROM matches GROUP BY record_no)
         SELECT record_no FROM {rows} JOIN theirs USING (record_no)
         WHERE NOT {GIVEN_ANEW}
+        UNION ALL
+        SELECT record_no FROM (SELECT record_no, unnest(identifiers) AS identifier FROM {rows})
+        ANTI JOIN theirs USING (record_no)
+        GROUP BY record_no HAVING bool_or(identifier IN (SELECT cookie FROM browsers))
+            AND NOT bool_or(starts_with(identifier, 'user_id:'))
         UNION ALL
         SELECT record_no FROM {rows} WHERE {UNREADABLE}"""
     )
@@ -164,55 +230,167 @@ def _listed_identifiers(rows: str) -> str:
         JOIN suppressed ON token = suppression_token(form) GROUP BY identifier"""
 
 
-def note_returned(
+def keep_from_returning(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take the day of giving from those of `records` that only end something and name nobody who
+    has come back.
+
+    `records(record_no, given_on, ends)` and `identified(record_no, identifiers)` are of one batch.
+    Ending what one has said brings nobody back; who has come back may end what they have said
+    since.
+    """
+    connection.execute(
+        """UPDATE records SET given_on = NULL WHERE ends AND record_no NOT IN (
+            SELECT record_no FROM (
+                SELECT record_no, unnest(listed_forms(identifier)) AS form
+                FROM (SELECT record_no, unnest(identifiers) AS identifier FROM identified))
+            JOIN suppressed ON token = suppression_token(form) WHERE returned)"""
+    )
+
+
+def note_known_again(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
 ) -> None:
-    """Note that who gave a record of this file anew is known again by what it names. `prepare` comes first."""
+    """Note what a file that was just taken in shows of identifiers on the list. `prepare` comes
+    first.
+
+    Whoever gave a record anew is known again by what it names (`returned_on`). A contact or cookie
+    in a record that is certainly about somebody else is theirs, too (`shared_on`); but not while an
+    erasure is going on, for the register may still have the registrant.
+    """
     rows = parquet(raw)
     find_matches(connection, rows, f"({_listed_identifiers(rows)})")
+    forms = f"""SELECT DISTINCT suppression_token(form) AS token
+        FROM (SELECT unnest({_FORMS}) AS form
+            FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind FROM named))
+        WHERE form IS NOT NULL"""
+    theirs = "SELECT record_no FROM matches"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE known_again AS
-        WITH anew AS (
-            SELECT identifiers FROM {rows}
-            WHERE given_on IS NOT NULL AND record_no IN (SELECT record_no FROM matches)),
-        named AS (SELECT DISTINCT unnest(identifiers) AS identifier FROM anew)
-        SELECT DISTINCT suppression_token(form) AS token
-        FROM (SELECT unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM named)) WHERE form IS NOT NULL"""
+        WITH named AS (
+            SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows}
+            WHERE given_on IS NOT NULL AND record_no IN ({theirs}))
+        {forms}"""
     )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE known_of_others AS
+        WITH named AS (
+            SELECT DISTINCT identifier FROM ({_listed_identifiers(rows)})
+            SEMI JOIN (SELECT unnest(identifiers) AS identifier FROM {rows}
+                WHERE record_no NOT IN ({theirs})) USING (identifier))
+        {forms}"""
+    )
+    marks = {"returned_on": "known_again"}
+    if not any(one.state == "erasing" for one in requests.every(home, opened=False)):
+        marks["shared_on"] = "known_of_others"
+    columns = ", ".join(
+        f"""CASE WHEN token IN (SELECT token FROM {noted}) THEN coalesce({column}, DATE '{today}')
+            ELSE {column} END AS {column}"""
+        for column, noted in marks.items()
+    )
+    noted = " UNION ALL ".join(f"SELECT token FROM {table}" for table in marks.values())
     if connection.execute(
-        "SELECT 1 FROM known_again JOIN suppressed USING (token) WHERE NOT returned LIMIT 1"
+        f"SELECT 1 FROM ({noted}) JOIN suppressed USING (token) WHERE NOT returned LIMIT 1"
     ).fetchone():
-        known = "token IN (SELECT token FROM known_again)"
         copy_parquet(
             connection,
-            f"""SELECT * REPLACE (CASE WHEN {known} THEN coalesce(returned_on, DATE '{today}') ELSE returned_on END AS returned_on)
-            FROM {_listed(home)} ORDER BY token""",
+            f"SELECT * REPLACE ({columns}) FROM {listed(home)} ORDER BY token",
             path(home),
         )
         prepare(home, connection)
 
 
+def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
+    """Return those of the identifiers (`<type>:<canonical value>`) that are of somebody erased and
+    of nobody else.
+
+    Whoever has come back is not erased; nor is an identifier by which the register knows or reaches
+    a registrant, unless an erasure is going on and the register may still have who is being erased.
+    """
+    with home.connect() as connection:
+        if not prepare(home, connection):
+            return set()
+        connection.execute(
+            "CREATE TEMP TABLE asked AS SELECT DISTINCT unnest($1::VARCHAR[]) AS identifier",
+            [sorted(identifiers)],
+        )
+        rows = connection.execute(
+            """SELECT DISTINCT identifier
+            FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form FROM asked)
+            JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
+        ).fetchall()
+        erased = {identifier for (identifier,) in rows}
+        if not erased or any(one.state == "erasing" for one in requests.every(home, opened=False)):
+            return erased
+        return erased - _known(home, connection)
+
+
+def _known(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Those of the table `asked` that the register has."""
+    columns = {"identifiers": "type || ':' || value", "contact_points": "kind || ':' || match_key"}
+    queries = [
+        f"SELECT {column} AS identifier FROM {parquet(home.register(table))}"
+        for table, column in columns.items()
+        if home.register(table).exists()
+    ]
+    if not queries:
+        return set()
+    rows = connection.execute(
+        f"""SELECT DISTINCT identifier FROM ({" UNION ALL ".join(queries)})
+        SEMI JOIN asked USING (identifier)"""
+    ).fetchall()
+    return {identifier for (identifier,) in rows}
+
+
+def find_consents_of_erased(
+    home: Home, connection: duckdb.DuckDBPyConnection, subjects: str
+) -> None:
+    """Make `consents_of_erased(subject, until)`: a grant under the subject, made on that day or
+    before, is nobody's.
+
+    Of an identifier that somebody erased had together with others, or that became another's since,
+    nobody can show who has consented by it (GDPR 7(1)).
+
+    Args:
+        subjects: a query with the column `subject`, as `<type>:<canonical value>`.
+    """
+    prepare(home, connection)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE consents_of_erased AS
+        WITH every AS (SELECT token, since FROM {listed(home)}),
+        forms AS (
+            SELECT DISTINCT subject, unnest([subject, 'shared:' || subject]) AS form
+            FROM ({subjects}) WHERE EXISTS (FROM every))
+        SELECT subject, max(since) AS until FROM forms
+        JOIN every ON token = suppression_token(form) GROUP BY subject"""
+    )
+
+
 def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date) -> int:
     """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
 
-    The keys and hashes that layers have in its stead are listed too: the proof finds them by that. Adding what is already
-    there changes nothing, unless the registrant had come back: then they are erased anew. `review_on` is when the policy's
-    period for suppressions is over.
+    `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
+    nothing, but no consent from before is read from it (`find_consents_of_erased`). The keys and
+    hashes that layers have in its stead are listed too: the proof finds them by that. Adding what
+    is already there changes nothing, unless the registrant had come back: then they are erased
+    anew. `review_on` is when the policy's period for suppressions is over.
     """
     prepare(home, connection)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE added AS
         SELECT token, request_id, DATE '{today}' AS since,
-            DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on, NULL::DATE AS returned_on
+            DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
+            NULL::DATE AS returned_on, NULL::DATE AS shared_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
             SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
         WHERE token IS NOT NULL AND (token, request_id) NOT IN (
-            SELECT (token, request_id) FROM {_listed(home)} WHERE returned_on IS NULL)
+            SELECT (token, request_id) FROM {listed(home)}
+            WHERE returned_on IS NULL AND shared_on IS NULL)
         GROUP BY token, request_id"""
     )
     return copy_parquet(
         connection,
-        f"""FROM (FROM {_listed(home)} WHERE returned_on IS NULL OR token NOT IN (SELECT token FROM added)
+        f"""FROM (FROM {listed(home)} WHERE (returned_on IS NULL AND shared_on IS NULL)
+            OR token NOT IN (SELECT token FROM added)
         UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
         path(home),
     )
@@ -232,7 +410,7 @@ def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) 
         prepare(home, connection)
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE lifted AS
-            SELECT token FROM {_listed(home)} WHERE request_id = $request_id AND ($everything OR token IN (
+            SELECT token FROM {listed(home)} WHERE request_id = $request_id AND ($everything OR token IN (
                 SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
                     SELECT identifier, split_part(identifier, ':', 1) AS kind
                     FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",
@@ -242,7 +420,7 @@ def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) 
                 "identifiers": list(identifiers or ()),
             },
         )
-        kept = f"""FROM {_listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+        kept = f"""FROM {listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
             AND token IN (SELECT token FROM lifted))"""
         free = connection.execute(
             f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
@@ -255,7 +433,7 @@ def request_ids(home: Home) -> list[str]:
     """The ids of the requests for which somebody is on the list, sorted."""
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT DISTINCT request_id FROM {_listed(home)} WHERE request_id IS NOT NULL ORDER BY 1"
+            f"SELECT DISTINCT request_id FROM {listed(home)} WHERE request_id IS NOT NULL ORDER BY 1"
         ).fetchall()
     return [request_id for (request_id,) in rows]
 

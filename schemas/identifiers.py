@@ -176,19 +176,21 @@ CREATE OR REPLACE MACRO opaque_id(text) AS
             AND (length(text) < 8 OR replace(text, left(text, 1), '') <> '') THEN text
         ELSE unusual_opaque_id(plain_text(text)) END;
 
-CREATE OR REPLACE MACRO visitor_id_canonical(text) AS
-    CASE WHEN regexp_full_match(opaque_id(text), '[0-9A-Fa-f]{16}') THEN lower(opaque_id(text)) ELSE opaque_id(text) END;
+CREATE OR REPLACE MACRO visitor_id_canonical(text) AS lower(opaque_id(text));
+
+CREATE OR REPLACE MACRO customer_number_canonical(text) AS upper(opaque_id(text));
 
 CREATE OR REPLACE MACRO user_id_canonical(text) AS
     CASE WHEN contains(plain_text(text), '@')
             THEN CASE WHEN NOT email_placeholder(email_canonical(text)) THEN email_canonical(text) END
-        ELSE opaque_id(text) END;
+        ELSE customer_number_canonical(text) END;
 
 CREATE OR REPLACE MACRO identifier_canonical(type, text) AS CASE type
     WHEN 'identity_code' THEN identity_code_canonical(text)
     WHEN 'business_id' THEN business_id_canonical(text)
     WHEN 'email' THEN email_canonical(text)
     WHEN 'phone' THEN phone_canonical(text)
+    WHEN 'customer_number' THEN customer_number_canonical(text)
     WHEN 'visitor_id' THEN visitor_id_canonical(text)
     WHEN 'user_id' THEN user_id_canonical(text)
     WHEN 'visit' THEN text

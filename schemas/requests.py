@@ -135,11 +135,18 @@ ERASURES = {
     "REQ-LEFT-OUT": "identifiers that are (also) somebody else's: nothing was erased or suppressed by them",
     "REQ-BYSTANDERS": "records that name somebody else as well: somebody looked at them and decided that they go",
 }
+# What becomes of the requests of somebody who has been erased.
+OF_THE_ERASED = {
+    "REQ-ERASED": (
+        "whom the request names has been erased: it ends, and nothing is written for them"
+    ),
+}
 CODES = {
     **{code: ground.meaning for code, ground in GROUNDS.items()},
     **INBOX,
     **DEADLINES,
     **ERASURES,
+    **OF_THE_ERASED,
 }
 
 # What happens to a request, as its history tells it.
@@ -166,6 +173,7 @@ EVENTS = {
     "lifting_announced": "the registrant was told that the restriction will be lifted",
     "lifted": "the restriction or suspension was lifted",
     "erasing": "the erasure has begun",
+    "ends_others": "these other requests of the registrant end with the erasure",
     "recipients_told": "notices to recipients were written",
     "refused": "refused on a recorded ground",
     "closed": "closed; what identified the registrant was destroyed",

@@ -164,7 +164,9 @@ def _possible(library: ModuleType, parsed: PhoneNumber) -> bool:
 def former_forms(identifier: str) -> list[str]:
     """Return the forms in which raw files of earlier versions may hold an identifier `<type>:<canonical value>`.
 
-    Domains were kept as written, a trunk zero behind the calling code stayed, and a number without plus was none.
+    Domains were kept as written, a trunk zero behind the calling code stayed, and a number without
+    plus was none. Customer numbers, accounts and cookies kept their case; of theirs only the two
+    plain ones are known.
     """
     import phonenumbers
 
@@ -174,6 +176,8 @@ def former_forms(identifier: str) -> list[str]:
     if kind == "phone" and _E164.fullmatch(value):
         calling = str(phonenumbers.parse(value).country_code)
         return [f"phone:+{calling}0{value[1 + len(calling) :]}", f"phone:{value[1:]}"]
+    if kind in ("customer_number", "user_id", "visitor_id") and "@" not in value:
+        return [f"{kind}:{form}" for form in (value.upper(), value.lower()) if form != value]
     return []
 
 

@@ -12,7 +12,7 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, holds, removal, suppression
+from assets import deliveries, emptied, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.quoting import parquet
@@ -35,6 +35,8 @@ def replay(home: Home) -> dict[str, int]:
                 # What a statute keeps stays, as in the erasure; whether its time is over by now is decided when the register is built.
                 holds.find_held(home, connection, entry, date.min)
                 removed[entry.source] += holds.remove_but_held(home, connection, entry)
+        holds.key_contents(home, connection)
+    emptied.rename(home)
     return dict(sorted(removed.items()))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from assets import suppression
-from assets.deliveries import Entry, sha256
+from assets.deliveries import Entry, keyed_hash, sha256
 from assets.durable import remove, writing
 from assets.home import Home
 from assets.marts.building import mart_path
@@ -46,7 +46,16 @@ def note_published(home: Home) -> None:
     """Note the hashes of register and marts as they are before the erasure, unless they are noted already."""
     path = folder(home) / f"{PUBLISHED}.json"
     if not path.exists():
-        _write(path, {str(one.relative_to(home.root)): sha256(one) for one in _published(home)})
+        _write(
+            path, {str(one.relative_to(home.root)): _before(home, one) for one in _published(home)}
+        )
+
+
+def _before(home: Home, path: Path) -> str:
+    """The keyed hash of a file that still holds who is erased: whoever could build it again could
+    confirm a plain one.
+    """
+    return keyed_hash(home, sha256(path))
 
 
 def _published(home: Home) -> list[Path]:
@@ -79,7 +88,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     for layer, file in files.items():
         if layer in changed:
             known["files"].setdefault(
-                layer, {"file": str(file.relative_to(home.root)), "before": sha256(file)}
+                layer, {"file": str(file.relative_to(home.root)), "before": _before(home, file)}
             )
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(

@@ -31,10 +31,11 @@ EXPRESSIONS = {
     "subject": "subject",
     "match_key": "kind || ':' || match_key",
     "identity_code": "'identity_code:' || identity_code_canonical(identity_code)",
-    "customer_number": "'customer_number:' || opaque_id(customer_number)",
+    "customer_number": "'customer_number:' || customer_number_canonical(customer_number)",
     "contact_id": "'contact_id:' || opaque_id(contact_id)",
     "visitor_id": "'visitor_id:' || visitor_id_canonical(visitor_id)",
-    "user_id": "unnest(['user_id:' || user_id_canonical(user_id), 'customer_number:' || opaque_id(user_id)])",
+    "user_id": """unnest(['user_id:' || user_id_canonical(user_id),
+        'customer_number:' || customer_number_canonical(user_id)])""",
     "email": "'email:' || email_canonical(email)",
     "phone": "'phone:' || phone_canonical(phone)",
     "email_sha256": "'email_sha256:' || email_sha256",
@@ -64,8 +65,9 @@ def prepare(
     )
     if suppression.path(home).exists():
         connection.execute(
-            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL) FROM {parquet(suppression.path(home))}
-            WHERE (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
+            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL)
+            FROM {suppression.listed(home)} WHERE shared_on IS NULL
+            AND (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
             {
                 "these": list(_open(home) if request_ids is None else request_ids),
                 "chosen": request_ids is not None,

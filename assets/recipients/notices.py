@@ -242,6 +242,40 @@ def discard(home: Home, request_ids: Iterable[str]) -> None:
             remove(path)
 
 
+def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str]) -> None:
+    """Destroy what waits for recipients about registrants who are being erased: notices of these
+    requests, and all others that name their rows. Notices of erasures stay: they are what a
+    recipient must still act on.
+    """
+    ended = set(request_ids)
+    people = sorted(set(registrants))
+    with home.connect() as connection:
+        home.keyed_hash(connection)
+        rows = connection.execute(
+            """SELECT keyed_hash('pseudonym|' || mart || '|' || registrant_id)[:32]
+            FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
+                (SELECT unnest($2::VARCHAR[]) AS mart)""",
+            [people, list(MARTS)],
+        ).fetchall()
+    keys = {*people, *(key for (key,) in rows)}
+    for path in sorted(folder(home).glob("N*.json")):
+        notice, locked = _read(path.read_bytes())
+        if notice.right == "erasure" or notice.state == "acknowledged":
+            continue
+        content = sealed.unseal(home, path.stem, locked) if locked else None
+        named = {
+            key
+            for columns in (content or {}).values()
+            for column in ("registrant_id", "pseudonym")
+            for key in columns.get(column, ())
+        }
+        if notice.request_id in ended or named & keys:
+            if path_of(home, notice).exists():
+                remove(path_of(home, notice))
+            sealed.destroy(home, [path.stem])
+            remove(path)
+
+
 def retry(home: Home, now: datetime) -> list[Notice]:
     """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
     again = [one for one in every(home) if one.state == "open" and one.due_on < str(now.date())]

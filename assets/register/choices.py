@@ -3,6 +3,9 @@
 - Whom a word concerns: the registrant that it names; and for one about an e-mail address or phone, those it reaches. A
   refusal concerns everyone whom the address has ever reached; a grant only the one whom it reaches today, for of a shared
   address nobody can show who consented (GDPR 7(1)).
+- What somebody erased had together with others is nobody's consent: a grant under it from before
+  counts no more, so that what one has said never becomes the other's. Refusals under it go on to
+  protect whom it reaches.
 - Consent: the latest of grant and withdrawal per purpose and channel; of two at the same time the withdrawal.
 - Prohibitions, objections, restrictions and requests for review stand until they are lifted, whatever is granted later:
   a prohibition by its own origin, the registrant's other words by any later event of the consent log. What is lifted for
@@ -24,9 +27,10 @@ from schemas.policy import Policy
 def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `held_choice_log`, a row per registrant and statement, and `held_choices`, what holds per purpose and channel.
 
-    Reads `said_marketing_choices`, `staged_contact_points`, `renamed`, `membership` and `held_contact_points`.
+    Reads `said_marketing_choices`, `consents_of_erased`, `staged_contact_points`, `renamed`,
+    `membership` and `held_contact_points`.
     """
-    _concerned(connection)
+    _concerned(connection, policy)
     _log(connection, policy, today)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE held_choices AS
@@ -36,11 +40,25 @@ def gather(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -
     )
 
 
-def _concerned(connection: duckdb.DuckDBPyConnection) -> None:
-    """`concerned(registrant_id, counts, …)`: every statement under each registrant that it concerns; `counts`: it is theirs alone."""
+def _concerned(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
+    """`concerned(registrant_id, counts, …)`: every statement under each registrant that it
+    concerns; `counts`: it is theirs alone.
+
+    A grant by what somebody erased had as well (`consents_of_erased`, which need not be there)
+    concerns nobody.
+    """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE concerned AS
-        WITH reached_ever AS (
+        "CREATE TEMP TABLE IF NOT EXISTS consents_of_erased (subject VARCHAR, until DATE)"
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE concerned AS
+        WITH words AS (
+            SELECT one.* FROM said_marketing_choices AS one
+            LEFT JOIN consents_of_erased AS erased ON erased.subject = one.subject
+                AND choice = 'granted'
+                AND timezone('{policy.time_zone}', said.moment)::DATE <= until
+            WHERE until IS NULL),
+        reached_ever AS (
             SELECT registrant_id, kind || ':' || match_key AS subject FROM held_contact_points
             UNION
             SELECT registrant_id, kind || ':' || match_key FROM staged_contact_points AS one LEFT JOIN renamed USING (person_key)
@@ -48,10 +66,12 @@ def _concerned(connection: duckdb.DuckDBPyConnection) -> None:
         reached_alone AS (
             SELECT kind || ':' || match_key AS subject, any_value(registrant_id) AS registrant_id
             FROM held_contact_points WHERE is_current GROUP BY ALL HAVING count(DISTINCT registrant_id) = 1),
-        by_person AS (SELECT registrant_id, true AS counts, one.* FROM said_marketing_choices AS one JOIN membership USING (person_key)),
+        by_person AS (
+            SELECT registrant_id, true AS counts, one.*
+            FROM words AS one JOIN membership USING (person_key)),
         by_contact AS (
             SELECT ever.registrant_id, alone.registrant_id IS NOT NULL AS counts, one.*
-            FROM said_marketing_choices AS one JOIN reached_ever AS ever USING (subject)
+            FROM words AS one JOIN reached_ever AS ever USING (subject)
             LEFT JOIN reached_alone AS alone ON alone.subject = one.subject AND alone.registrant_id = ever.registrant_id
             WHERE choice <> 'granted' OR alone.registrant_id IS NOT NULL)
         SELECT * FROM (FROM by_person UNION ALL BY NAME FROM by_contact)

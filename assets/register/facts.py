@@ -22,7 +22,7 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries
+from assets import deliveries, suppression
 from assets.home import Home
 from assets.register import clocks, corrected_codes, expiry, protected, segregation
 from assets.register.dated import CONTACT_POINT, LOCATION, NAME, fold
@@ -61,6 +61,11 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     _held_back(connection)
     for table in CANONICAL:
         _said(home, connection, table, today)
+    suppression.find_consents_of_erased(
+        home,
+        connection,
+        "SELECT DISTINCT subject FROM said_marketing_choices WHERE choice = 'granted'",
+    )
     _persons(connection)
     _protection(connection)
     protected.doubt(home, connection, today)

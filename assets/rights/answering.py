@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from assets import suppression
 from assets.home import Home
 from assets.recipients import notices
 from assets.rights import finding, outgoing, requests
@@ -192,6 +193,9 @@ def tell_of_refusal(
 def close(home: Home, request_id: str, now: datetime) -> Request:
     """Close a request that has been answered by other means than the pipeline's; or an erasure of whom nobody was found.
 
+    A request of somebody who has been erased since is closed in any state: nothing can be carried
+    out or lifted for them.
+
     Raises:
         RequestError: The pipeline carries it out itself.
     """
@@ -208,6 +212,7 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
             request.right in SPOKEN_RIGHTS
             and request.state in ("applying", "in_force", "weighing")
             and request.registrants
+            and not suppression.erased_among(home, {*request.given, *request.resolved})
         ):
             raise RequestError(
                 f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it"

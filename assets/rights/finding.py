@@ -22,7 +22,7 @@ import duckdb
 
 from assets.home import Home
 from assets.register.building import TABLES, read_register
-from assets.rights import grey_pairs, requests, unregistered
+from assets.rights import browsers, grey_pairs, requests, unregistered
 from assets.rights.requests import Request, RequestError, State, with_event
 from assets.suppression import OWN, PARTY, STRONG
 from schemas.look_alikes import ASCII_ALIKE, misleading
@@ -151,6 +151,13 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
                 pairs=_waiting(one, pairs.get(one.request_id, {})),
             )
         )
+    alone = {
+        one.request_id: {*found[one.request_id].resolved} for one in asked if one.right == "erasure"
+    }
+    left_out = {one.request_id: {*one.left_out} for one in asked}
+    for name, cookies in browsers.signed_in(home, alone).items():
+        resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
+        found[name] = replace(found[name], resolved=resolved)
     return found
 
 
@@ -163,9 +170,7 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
     ).fetchall()
     there = {registrant_id for (registrant_id,) in rows}
     there |= {one for one in wanted if unregistered.chosen([one])}
-    return [
-        one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked
-    ]
+    return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:

@@ -1,6 +1,10 @@
 """Messages to registrants about their requests, as files for whoever sends mail and text messages.
 
-    outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind", "channel", "to", "language", "text", "made_at"}
+    outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind",
+        "channel", "to", "language", "text", "made_at", "about"}
+
+`about` is a keyed hash of each registrant's id: who is erased takes along what waits for them, also
+by letter or in a mailbox that others read, and when the request that it is about is closed.
 
 Only ever to a contact that was on file before the request came; without one the channel is `letter` and `to` is empty. The
 sender takes the file away once it is sent; what is still there goes when the request is closed, its code is used up, or the policy's
@@ -9,6 +13,8 @@ sender takes the file away once it is sent; what is still there goes when the re
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -143,6 +149,7 @@ def write(
     message = {
         "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
         "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
+        "about": [_about(home, one) for one in request.registrants],
     }  # fmt: skip
     write_all(
         {folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
@@ -155,19 +162,34 @@ def folder(home: Home) -> Path:
     return home.outbox / "messages"
 
 
-def destroy_to(home: Home, contacts: Iterable[str]) -> None:
-    """Remove whatever waits to be sent to these contacts (`<type>:<value>`), whichever request it is about: they have been erased."""
-    erased = {one.split(":", 1)[1] for one in contacts if one.startswith(("email:", "phone:"))}
+def _about(home: Home, registrant_id: str) -> str:
+    return hmac.new(home.pepper, f"message|{registrant_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def destroy_to(home: Home, contacts: Iterable[str], registrants: Iterable[str] = ()) -> None:
+    """Remove whatever waits to be sent to these contacts (`<type>:<value>`) or is about these
+    registrants.
+
+    Whichever request it belongs to: they have been erased. A file that is no message goes when a
+    contact is written in it.
+    """
+    values = {one.split(":", 1)[1] for one in contacts if one.startswith(("email:", "phone:"))}
+    about = {_about(home, one) for one in registrants}
+    paths = sorted(folder(home).glob("*"))
     with home.connect() as connection:
-        for path in sorted(folder(home).glob("Q*.json")):
-            to = json.loads(path.read_text())["to"]
-            spelled = (
-                connection.execute(
-                    "SELECT email_canonical($1), phone_canonical($1)", [to]
-                ).fetchone()
-                or ()
-            )
-            if {to, *spelled} & erased:
+        for path in paths if values or about else ():
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            try:
+                message = json.loads(text)
+                to, named = str(message["to"]), set(message.get("about", ()))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                if any(value in text.lower() for value in values):
+                    remove(path)
+                continue
+            forms = connection.execute(
+                "SELECT email_canonical($1), phone_canonical($1)", [to]
+            ).fetchone()
+            if {to, *(forms or ())} & values or named & about:
                 remove(path)
 
 

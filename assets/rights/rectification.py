@@ -16,7 +16,7 @@ from datetime import datetime
 
 import duckdb
 
-from assets import deliveries, removal
+from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.durable import writing
 from assets.failing import PlainError
@@ -28,6 +28,7 @@ from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG
 from assets.removal import Edit
 from assets.sources.self_service import SUBJECTS
 from assets.staged import staged_folder
+from schemas.requests import OF_THE_ERASED
 from schemas.sources.self_service import CODES
 from schemas.staged import RECTIFIABLE
 
@@ -57,6 +58,8 @@ def deliver(
     records = []
     with home.connect() as connection:
         kind, key = _subject(home, connection, registrant_id)
+        if suppression.erased_among(home, [f"{kind}:{key}"]):
+            raise RectificationError(f"REQ-ERASED: {OF_THE_ERASED['REQ-ERASED']}")
         for attribute, value in values.items():
             was = _now(home, connection, registrant_id, attribute)
             form = _checked(connection, attribute, value)
@@ -90,7 +93,8 @@ def deliver(
 
 def staged(home: Home, digest: str) -> int:
     """How many corrections of the delivery with this SHA-256 have been staged."""
-    return sum(entry.staged for entry in deliveries.book(home, "self") if entry.sha256 == digest)
+    book = deliveries.book(home, "self")
+    return sum(entry.staged for entry in book if deliveries.is_of(home, entry, digest))
 
 
 def _subject(

@@ -13,6 +13,7 @@ import hmac
 import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -180,6 +181,23 @@ def opened(home: Home, refused_id: str) -> str:
             f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
         )
     return str(sealed.unseal(home, refused_id, locked) or "") if locked else ""
+
+
+def text_of(home: Home, refused_id: str) -> str:
+    """Everything that was set aside under the id, as text; empty when its key or the right to read
+    it is missing.
+    """
+    moved = refused_folder(home) / refused_id
+    if not moved.exists():
+        return opened(home, refused_id)
+    files = [
+        path for path in (moved, *moved.rglob("*")) if path.is_file() and not path.is_symlink()
+    ]
+    texts = []
+    for path in files:
+        with suppress(PermissionError):
+            texts.append(path.read_bytes().decode("utf-8", "replace"))
+    return "\n".join(texts)
 
 
 def discard(home: Home, refused_id: str) -> None:

@@ -48,7 +48,8 @@ class Request:
     not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the account's own records are the
     registrant's. `left_out` are identifiers, given or found, that are (also) somebody else's: nothing is erased or
     suppressed by them. `choices` is what somebody decided before an erasure: `pair:<id>`, `bystanders`.
-    `removed` counts rows per layer. `delivered` are the SHA-256 of what was delivered to the register for it.
+    `removed` counts rows per layer. `delivered` are keyed hashes of what was delivered to
+    the register for it (`deliveries.keyed_hash`; older ones are SHA-256).
     `without_key`: what is sealed cannot be read here, because the key was not brought along.
     """
 

@@ -15,17 +15,18 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from assets import deliveries
+from assets import deliveries, suppression
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.recipients import notices
 from assets.rights import answering, finding, outgoing, requests
 from assets.rights.requests import Request, RequestError, with_event
-from assets.rights.withdrawal import KEYS, Word, deliver_words
+from assets.rights.withdrawal import ERASED, KEYS, Word, deliver_words
 from schemas.marts import MARTS
 from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
 
 ORIGIN = "request"
+_ERASED = f"{ERASED}; close it with `register request close`"
 # Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie or a contact may become
 # somebody else's.
 SPOKEN_UNDER = (
@@ -61,6 +62,9 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
             for one in ready
             if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])
         ]
+        erased = _of_the_erased(home, ready, now)
+        found |= erased
+        ready = [one for one in ready if one.request_id not in erased]
         if ready:
             notices.prepare(home, [one for one in ready if one.right == "restriction"], now)
             digest = deliver_words(
@@ -69,13 +73,47 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
                 now,
                 ORIGIN,
             )
+            # Of a file with one person's words a plain hash would tell whose, when the request is
+            # closed.
+            token = deliveries.keyed_hash(home, digest)
             done = [
-                with_event(replace(one, state="applying", delivered=(digest,)), "applied", now)
+                with_event(replace(one, state="applying", delivered=(token,)), "applied", now)
                 for one in ready
             ]
             requests.save(home, *done)
             found |= {one.request_id: one for one in done}
     return list(found.values())
+
+
+def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str, Request]:
+    """Set aside, as unclear, the requests that name somebody erased, and return them by id; nothing
+    is delivered for them.
+    """
+    named = {
+        one.request_id: {word.identifier for word in _words(one, SPOKEN_RIGHTS[one.right])}
+        for one in ready
+    }
+    erased = suppression.erased_among(home, set().union(*named.values())) if named else set()
+    unclear = [
+        with_event(
+            replace(one, state="unclear", why=f"request {one.request_id}: {_ERASED}"),
+            "unclear",
+            now,
+            "0",
+        )
+        for one in ready
+        if named[one.request_id] & erased
+    ]
+    requests.save(home, *unclear)
+    return {one.request_id: one for one in unclear}
+
+
+def _check_not_erased(home: Home, request: Request) -> None:
+    """Raise RequestError when the registrant has been erased: ending an old right of theirs would
+    bring them back.
+    """
+    if suppression.erased_among(home, {*request.given, *request.resolved}):
+        raise RequestError(f"request {request.request_id}: {_ERASED}")
 
 
 def _by_contact(request: Request) -> Request:
@@ -120,12 +158,12 @@ def settle(home: Home, now: datetime) -> list[Request]:
     if not any(one.state == "applying" for one in requests.every(home, opened=False)):
         return []
     with requests.changing(home):
-        book = {entry.sha256: entry for entry in deliveries.book(home)}
+        book = deliveries.book(home, "consents")
         settled = [
             one
             for one in requests.every(home)
             if one.state == "applying"
-            and all(_published(home, book.get(digest)) for digest in one.delivered)
+            and all(_published(home, _entry_of(home, book, digest)) for digest in one.delivered)
         ]
         kept, closing = [], []
         for one in settled:
@@ -141,6 +179,10 @@ def settle(home: Home, now: datetime) -> list[Request]:
         outgoing.destroy(home, [one.request_id for one in closing])
         requests.close_all(home, closing, now)
     return [requests.load(home, one.request_id) for one in settled]
+
+
+def _entry_of(home: Home, book: list[deliveries.Entry], digest: str) -> deliveries.Entry | None:
+    return next((entry for entry in book if deliveries.is_of(home, entry, digest)), None)
 
 
 def _published(home: Home, entry: deliveries.Entry | None) -> bool:
@@ -170,6 +212,7 @@ def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
     """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which channel. Once is enough."""
     with requests.changing(home):
         request = _in(home, request_id, "in_force")
+        _check_not_erased(home, request)
         if not request.registrants:
             raise RequestError(
                 "nobody in the register is known by what the request says; close it with `register request close`"
@@ -189,6 +232,7 @@ def lift(home: Home, request_id: str, now: datetime) -> Request:
     """Deliver the end of a restriction, and close the request. Raises RequestError when the registrant has not been told of it before."""
     with requests.changing(home):
         request = _in(home, request_id, "in_force")
+        _check_not_erased(home, request)
         if not announced(request):
             raise RequestError(
                 "the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first"
@@ -201,6 +245,7 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
     """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the suspension lifted, the request closed."""
     with requests.changing(home):
         request = _in(home, request_id, "weighing")
+        _check_not_erased(home, request)
         answering.check_ground(request, ground)
         answering.tell_of_refusal(home, request, ground, now)
         requests.close(

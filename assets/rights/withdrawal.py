@@ -17,12 +17,13 @@ from datetime import datetime
 
 import duckdb
 
-from assets import deliveries
+from assets import deliveries, suppression
 from assets.durable import writing
 from assets.home import Home
 from assets.register.building import TABLES, read_register
 from assets.rights.requests import RequestError
 from schemas.identifiers import TOLD_BY_FORM
+from schemas.requests import CODES
 
 # Where such a record says that it was made.
 ORIGIN = "self-service"
@@ -35,6 +36,8 @@ KEYS = {
     "phone": "phone",
     "visitor_id": "cookie",
 }
+# Why nothing is written for somebody who has been erased.
+ERASED = f"REQ-ERASED: {CODES['REQ-ERASED']}"
 _FIELDS = (
     "event_ts",
     "subject_key_type",
@@ -66,7 +69,13 @@ def deliver(home: Home, identifier: str, purpose: str, channel: str, now: dateti
 
 
 def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str = ORIGIN) -> str:
-    """Put words of registrants into the inbox as one delivery, durably; answers its SHA-256."""
+    """Put words of registrants into the inbox as one delivery, durably; answers its SHA-256.
+
+    Raises RequestError, and writes nothing, when one is about somebody who has been erased: that
+    would make the register know them again.
+    """
+    if suppression.erased_among(home, [word.identifier for word in words]):
+        raise RequestError(ERASED)
     text = io.StringIO()
     writer = csv.DictWriter(text, _FIELDS, restval="", quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writeheader()
@@ -149,7 +158,11 @@ def _candidates(
 
 def concerned(home: Home, digest: str) -> int:
     """How many registrants the withdrawal with this SHA-256 concerns, by the last built register."""
-    taken = {entry.delivery_id for entry in deliveries.book(home) if entry.sha256 == digest}
+    taken = {
+        entry.delivery_id
+        for entry in deliveries.book(home, "consents")
+        if deliveries.is_of(home, entry, digest)
+    }
     with home.connect() as connection:
         read_register(home, connection, "choice_log", TABLES["choice_log"])
         counted = connection.execute(
@@ -161,4 +174,4 @@ def concerned(home: Home, digest: str) -> int:
 
 def taken_in(home: Home, digest: str) -> bool:
     """Whether the delivery with this SHA-256 has become part of the lake."""
-    return any(entry.sha256 == digest for entry in deliveries.book(home))
+    return any(deliveries.is_of(home, entry, digest) for entry in deliveries.book(home, "consents"))

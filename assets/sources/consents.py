@@ -101,6 +101,7 @@ SOURCE = Source(
             name="consent_log",
             format="csv",
             given="given_day(payload ->> '$.event_ts')",
+            ends="lower(filled(payload ->> '$.status')) = 'lifted'",
             identify=_IDENTIFY,
             prepare=_PREPARE,
             told=dict.fromkeys(_FIELDS, "VARCHAR"),

@@ -71,7 +71,8 @@ _CONTACT_PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE contacts AS
     SELECT record_no, record_key, delivered_at AS stated_at, opaque_id(row."Record ID") AS contact_id,
         person_key('contact_id', opaque_id(row."Record ID")) AS person_key, email_canonical(filled(row."Email")) AS email,
-        coalesce(opaque_id(row."Customer number"), damaged_number(row."Customer number")) AS customer_number,
+        coalesce(customer_number_canonical(row."Customer number"),
+            damaged_number(row."Customer number")) AS customer_number,
         says_yes(row."Unsubscribed from all email") AS unsubscribed, says_yes(row."Global bounce") AS bounced, row
     FROM (SELECT *, from_json(payload, '{_CONTACT}') AS row FROM records)""",
 )
@@ -152,7 +153,10 @@ _OPT_OUTS = f"""
 
 _PARTIES = ("contact_id", "customer_number")
 # How a field of a contract or an order is read, unless as text.
-_READ = dict.fromkeys((*_PARTIES, "contract_number", "order_number"), "opaque_id")
+_READ = {
+    **dict.fromkeys(("contact_id", "contract_number", "order_number"), "opaque_id"),
+    "customer_number": "customer_number_canonical",
+}
 
 
 def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
@@ -230,8 +234,11 @@ def _party(number: str) -> str:
     return " UNION ALL ".join([*stated, account])
 
 
-_MORE = ", ".join(f"identifier('{name}', opaque_id(payload ->> '$.{name}'))" for name in _PARTIES)
-_PARTY = (*(f"opaque_id(payload ->> '$.{name}')" for name in _PARTIES),)
+_MORE = ", ".join(
+    f"identifier('{name}', identifier_canonical('{name}', payload ->> '$.{name}'))"
+    for name in _PARTIES
+)
+_PARTY = (*(f"identifier_canonical('{name}', payload ->> '$.{name}')" for name in _PARTIES),)
 _PARTY_CODE = "identity_code_canonical(filled(payload ->> '$.identity_code'))"
 
 
@@ -253,7 +260,8 @@ SOURCE = Source(
             identify=_IDENTIFY.format(
                 number="Record ID",
                 type="contact_id",
-                more="""identifier('customer_number', opaque_id(payload ->> '$."Customer number"')),
+                more="""identifier('customer_number',
+                    customer_number_canonical(payload ->> '$."Customer number"')),
                 identifier('email', email_canonical(filled(payload ->> '$.Email'))),
                 identifier('phone', phone_canonical(filled(payload ->> '$."Phone Number"')))""",
             ),

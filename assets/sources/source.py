@@ -43,6 +43,8 @@ class Dataset:
     `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
     the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
     others tell it, and where it cannot be read.
+    `ends` is an expression over `payload`: the record does nothing but end what the registrant has
+    said before, so it is given anew only by someone who has come back already.
     `identity` are expressions over `payload` that tell one person or party from another: two records of one key in one
     delivery that agree in none of them are about two, and neither is used (`assets.shared_keys`). Empty: a key cannot be shared.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
@@ -62,6 +64,7 @@ class Dataset:
     minimise: str = "payload"
     without_location: str = "payload"
     given: str = NEVER_GIVEN
+    ends: str = "false"
     identity: tuple[str, ...] = ()
     prepare: tuple[str, ...] = field(default=())
     told: Mapping[str, object] = field(default_factory=dict)

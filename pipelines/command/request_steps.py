@@ -21,6 +21,7 @@ from assets.rights import (
     deciding,
     finding,
     grey_pairs,
+    other_requests,
     requests,
     spoken,
     verification,
@@ -76,6 +77,9 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         }
         for one in found.values()
     ]  # fmt: skip
+    others = _other_requests(home, list(found.values()))
+    for each in told:
+        each["other_requests"] = [one for one in others if one["erasure"] == each["request_id"]]
     if machine:
         as_json(told)
         return
@@ -102,6 +106,22 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
             click.echo(
                 f"{one.request_id} may mean {candidate['registrant_id']}, by {', '.join(candidate['by'])}"
             )
+    _echo_others(others)
+
+
+def _other_requests(home: Home, asked: list[requests.Request]) -> list[dict[str, str]]:
+    """The open requests that resolved erasures concern besides their own."""
+    erasures = [one for one in asked if one.right == "erasure" and one.resolved]
+    concerned = other_requests.find(home, erasures) if erasures else {}
+    return [
+        other for one in erasures for other in other_requests.told(one, concerned[one.request_id])
+    ]
+
+
+def _echo_others(others: list[dict[str, str]]) -> None:
+    for one in others:
+        meaning = other_requests.MEANING[one["effect"]]  # type: ignore[index]
+        click.echo(f"Request {one['request_id']} ({one['right']}, {one['state']}) {meaning}.")
 
 
 @request.command("preview")
@@ -119,8 +139,9 @@ def show_preview(request_id: str, machine: bool) -> None:
                 f"request {request_id} is closed: nobody knows any more whom it meant"
             )
     seen = preview(home, found, today_of(home))
+    others = _other_requests(home, [found])
     if machine:
-        as_json(seen.told())
+        as_json({**seen.told(), "other_requests": others})
     else:
         click.echo(
             table(
@@ -146,6 +167,7 @@ def show_preview(request_id: str, machine: bool) -> None:
             click.echo(
                 f"Left out: {seen.left_out} identifiers that others are known by, too; their records stay."
             )
+        _echo_others(others)
     if found.state == "unclear":
         raise CommandError(found.why)
     if seen.bystanders:

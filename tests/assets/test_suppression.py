@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from assets import suppression
+from assets import raw, suppression
 from assets.home import Home, copy_parquet
+from assets.rights import requests
+from assets.sources import consents
 from assets.sources.source import STATEMENT_MACROS
+from tests.assets.known_registrants import NOW
+from tests.conftest import csv, put
 
 ERASED = [
     "contact_id:1",
@@ -112,3 +117,105 @@ def test_the_day_of_giving_is_read_in_both_formats_and_in_the_policys_time_zone(
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         assert connection.execute("SELECT given_day(?)::VARCHAR", [text]).fetchone() == (day,)
+
+
+def visited(home: Home, *visits: list[str], name: str = "visits") -> list[int]:
+    """Take these visits in, one after the other: the numbers of those that are kept out; the others
+    are noted.
+    """
+    path = home.lake / "raw" / f"{name}.parquet"
+    with home.connect() as connection:
+        suppression.prepare(home, connection)
+        rows = " UNION ALL ".join(
+            f"""SELECT {number}::BIGINT AS record_no, 'k' AS record_key, 'c' AS content,
+            {visit!r}::VARCHAR[] AS identifiers, NULL::DATE AS given_on, []::VARCHAR[] AS faults"""
+            for number, visit in enumerate(visits)
+        )
+        connection.execute(f"CREATE TEMP TABLE rows AS {rows}")
+        suppression.find_kept_out(connection, "rows")
+        out = [number for (number,) in connection.execute("FROM kept_out ORDER BY 1").fetchall()]
+        left = "FROM rows WHERE record_no NOT IN (FROM kept_out)"
+        copy_parquet(connection, left, path)
+        suppression.note_known_again(home, connection, path, DAY)
+    return out
+
+
+COOKIE = "visitor_id:a1a1a1a1a1a1a1a1"
+ANONYMOUS = ["visit:1|1", COOKIE]
+SPOUSE = ["visit:1|2", "email:spouse@example.fi", "user_id:spouse@example.fi", COOKIE]
+ERASED_SIGNED_IN = ["visit:1|3", "customer_number:C1", "user_id:C1", COOKIE]
+
+
+@pytest.fixture
+def browser(listed: Home) -> Home:
+    """The list names the browser and the account of the erased, too."""
+    with listed.connect() as connection:
+        suppression.add(
+            listed,
+            connection,
+            f"SELECT unnest(['{COOKIE}', 'user_id:C1']) AS identifier, 'Q1' AS request_id",
+            DAY,
+        )
+    return listed
+
+
+def test_a_spouse_who_signs_in_on_the_browser_of_the_erased_is_not_kept_out(browser: Home) -> None:
+    assert visited(browser, ANONYMOUS, SPOUSE, ERASED_SIGNED_IN) == [0, 2]
+
+
+def test_a_browser_that_another_has_signed_in_on_is_shared_and_suppresses_nothing(
+    browser: Home,
+) -> None:
+    assert visited(browser, ANONYMOUS) == [0]
+    visited(browser, SPOUSE)
+    assert visited(browser, ANONYMOUS, ERASED_SIGNED_IN) == [1]
+
+
+def test_visits_before_a_sign_in_go_with_it_unless_another_signs_in_there_too(listed: Home) -> None:
+    with listed.connect() as connection:
+        suppression.add(
+            listed, connection, "SELECT 'user_id:C1' AS identifier, 'Q1' AS request_id", DAY
+        )
+    assert visited(listed, ANONYMOUS, ERASED_SIGNED_IN) == [0, 1]
+    assert visited(listed, ANONYMOUS, ERASED_SIGNED_IN, SPOUSE) == [1]
+
+
+def test_a_contact_that_is_shown_to_be_anothers_does_not_keep_their_records_out(
+    listed: Home,
+) -> None:
+    assert kept_out(listed, ["phone:+358401234501"])
+    assert visited(listed, ["identity_code:010190-999W", "phone:+358401234501"]) == []
+    assert not kept_out(listed, ["phone:+358401234501"])
+    # With what is the erased's alone it is theirs.
+    assert kept_out(listed, ["contact_id:1", "phone:+358401234501"])
+
+
+def test_nothing_is_noted_as_anothers_while_the_register_may_have_the_erased(browser: Home) -> None:
+    asked = requests.receive(browser, "erasure", "written", ["customer_number:C1"], NOW)
+    requests.save(browser, replace(requests.load(browser, asked), state="erasing"))
+    visited(browser, SPOUSE)
+    assert visited(browser, ANONYMOUS) == [0]
+
+
+def test_erased_is_who_is_on_the_list_and_known_to_nobody(listed: Home) -> None:
+    named = {"customer_number:C1", "contact_id:2", "email:other@example.fi"}
+    assert suppression.erased_among(listed, named) == {"customer_number:C1"}
+
+
+def lifted(home: Home, day: str, status: str) -> int:
+    """Deliver an event of the consent log about the erased, and return how many were kept out."""
+    event = {
+        "event_ts": f"{day}T08:00:00Z", "subject_key_type": "customer_number", "subject_key": "C1",
+        "purpose": "legal_claims", "channel": "all", "status": status, "source": "request",
+        "evidence": "", "text_version": "", "language": "",
+    }  # fmt: skip
+    put(home, "consents", day, "consent_log", csv([event]), 1)
+    done = raw.ingest(home, consents.SOURCE, None, date(2026, 12, 31))
+    return sum(entry.suppressed for entry in done.entries)
+
+
+def test_the_end_of_an_old_right_is_nothing_given_anew(listed: Home) -> None:
+    assert lifted(listed, "2026-11-24", "lifted") == 1
+    assert lifted(listed, "2026-11-25", "granted") == 0
+    # Who has come back may end what they have said since.
+    assert lifted(listed, "2026-11-26", "lifted") == 0

@@ -445,3 +445,26 @@ def test_no_text_whatever_stops_a_rule(macro: str, values: list[str | None]) -> 
 @pytest.mark.parametrize("written_id", ["ABCDEFG-1", "Esimerkki Oy", "0112038-99"])
 def test_a_text_that_is_no_business_id_is_not_valid(written_id: str) -> None:
     assert valid("business_id_valid", canonical("business_id_canonical", [written_id])) == [False]
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        ("customer_number", "c-1001x", "C-1001X"),
+        ("user_id", "c-1001x", "C-1001X"),
+        ("user_id", "Aino@Example.fi", "aino@example.fi"),
+        ("visitor_id", "3F2504E0-4F89-11D3", "3f2504e0-4f89-11d3"),
+    ],
+)
+def test_capitals_do_not_matter_in_what_people_type_or_what_is_drawn_at_random(
+    kind: str, one: str, other: str
+) -> None:
+    assert len(set(canonical(f"{kind}_canonical", [one, other]))) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [("opaque_id", "001Ab1", "001ab1"), ("email_canonical", "a+shop@example.fi", "a@example.fi")],
+)
+def test_ids_of_systems_and_plus_addresses_are_told_apart(kind: str, one: str, other: str) -> None:
+    assert len(set(canonical(kind, [one, other]))) == 2

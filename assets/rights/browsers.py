@@ -1,0 +1,69 @@
+"""Whose a browser is: of the one registrant whose accounts alone have signed in on it, with every
+visit before and after.
+
+Read are the visits themselves, staged or in raw only, for the register does not know a browser that
+came since it was built, nor one that it has left apart. A browser on which accounts of several have
+signed in is shared, and nobody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from assets.home import Home
+from schemas.raw import Raw
+from schemas.staged import Visits
+
+# What an account on the website may be named by.
+_ACCOUNTS = ("user_id", "email", "customer_number")
+
+
+def signed_in(home: Home, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """Return, by id of the request, the cookies that are only ever signed in under accounts of the
+    registrant.
+
+    Args:
+        known: identifiers `<type>:<canonical value>` that are the registrant's alone, by id of the
+            request.
+    """
+    accounts = [
+        (request_id, identifier.split(":", 1)[1])
+        for request_id, identifiers in known.items()
+        for identifier in identifiers
+        if identifier.split(":", 1)[0] in _ACCOUNTS
+    ]
+    if not accounts:
+        return {}
+    with home.connect() as connection:
+        home.view(connection, "raw", Raw, home.files("raw", "website"))
+        home.staged(connection, Visits)
+        connection.execute(
+            """CREATE TEMP TABLE accounts AS
+            SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS account""",
+            [[request_id for request_id, _ in accounts], [account for _, account in accounts]],
+        )
+        rows = connection.execute(
+            """WITH visits AS (
+                SELECT visitor_id AS cookie, user_id AS account FROM staged_visits
+                UNION
+                SELECT substr(cookie, 12), substr(account, 9) FROM (
+                    SELECT
+                        list_filter(identifiers, lambda one: starts_with(one, 'visitor_id:'))[1]
+                            AS cookie,
+                        list_filter(identifiers, lambda one: starts_with(one, 'user_id:'))[1]
+                            AS account
+                    FROM raw)),
+            theirs AS (
+                SELECT DISTINCT request_id, cookie FROM visits JOIN accounts USING (account)
+                WHERE cookie IS NOT NULL)
+            SELECT request_id, 'visitor_id:' || cookie FROM theirs
+            WHERE NOT EXISTS (
+                FROM visits WHERE visits.cookie = theirs.cookie AND account IS NOT NULL
+                AND NOT EXISTS (
+                    FROM accounts AS mine WHERE mine.account = visits.account
+                    AND mine.request_id = theirs.request_id))"""
+        ).fetchall()
+    found: dict[str, set[str]] = {}
+    for request_id, cookie in rows:
+        found.setdefault(request_id, set()).add(cookie)
+    return found

@@ -1,0 +1,233 @@
+"""What an erasure does to the other requests of the same person: they end with it, and the officer
+is shown them before.
+
+Once somebody is erased, none of their rights has anything left to act on, and what an open request
+seals identifies them. So at the end of the erasure each is closed (`REQ-ERASED`), its key
+destroyed, and so are messages and notices about it. Which requests are the same person's, and what
+is only shown: docs/decisions/requests-of-the-erased.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from assets.home import Home
+from assets.quoting import parquet
+from assets.recipients import notices
+from assets.rights import finding, outgoing, request_inbox, requests
+from assets.rights.requests import Request, with_event
+from schemas.requests import IDENTIFIERS
+
+ENDED = "REQ-ERASED"
+# Where a text that is no JSON is cut into values that may be identifiers.
+_WORDS = re.compile(r"[\s\"'`,;:<>(){}\[\]=|]+")
+_PARTS = re.compile(r"[\"\n\r,;:]+")
+
+Effect = Literal["ends", "only_candidate", "named_with_others"]
+
+
+@dataclass(frozen=True)
+class Other:
+    """A request that an erasure concerns besides its own.
+
+    `effect`: `ends` with the erasure; `only_candidate`: unclear, with nobody but this person as a
+    candidate, and ends as well; `named_with_others`: names somebody else too, and stays open.
+    """
+
+    request_id: str
+    right: str
+    state: str
+    effect: Effect
+
+
+def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
+    """Find the open requests that each of these resolved erasures concerns, oldest first, by id of
+    the erasure.
+
+    Erasures that have begun are never among them. Reads every open request once.
+    """
+    asked = {one.request_id for one in erasures}
+    candidates = [
+        one
+        for one in requests.every(home)
+        if one.state not in ("closed", "erasing")
+        and one.request_id not in asked
+        and not one.without_key
+    ]
+    if not candidates:
+        return {request_id: [] for request_id in asked}
+    known = _registrants(home)
+    # Whom a request means that has not been acted on may be known by now, or no more.
+    undecided = [one for one in candidates if one.state in ("received", "unclear")]
+    for one, seen in _seen(home, [one for one in undecided if not one.registrants]).items():
+        candidates = [seen if each.request_id == one else each for each in candidates]
+    found = {}
+    for erasure in erasures:
+        effects = [(one, _effect(one, erasure, known)) for one in candidates]
+        found[erasure.request_id] = [
+            Other(one.request_id, one.right, one.state, effect)
+            for one, effect in effects
+            if effect is not None
+        ]
+    return found
+
+
+def _seen(home: Home, unresolved: list[Request]) -> dict[str, Request]:
+    """Return the requests with whom they mean by the register as it is, by id; changes nothing."""
+    found = finding.find(home, unresolved) if unresolved else {}
+    return {
+        one.request_id: replace(
+            one,
+            registrants=found[one.request_id].registrants,
+            candidates=found[one.request_id].candidates,
+        )
+        for one in unresolved
+    }
+
+
+MEANING: dict[Effect, str] = {
+    "ends": "ends with the erasure",
+    "only_candidate": "is unclear and may mean only this person: ends with the erasure",
+    "named_with_others": "names somebody else, too: stays open, with what it names",
+}
+
+
+def told(erasure: Request, others: Iterable[Other]) -> list[dict[str, str]]:
+    """Return what an officer is shown of the requests that an erasure concerns: ids and codes."""
+    return [{"erasure": erasure.request_id, **asdict(one)} for one in others]
+
+
+def _effect(request: Request, erasure: Request, known: set[str]) -> Effect | None:
+    """What the erasure does to the request; None when it is no concern of this person's.
+
+    A contact that others have as well is not among what the erasure was resolved to, so it ties
+    nothing to it.
+    """
+    theirs = set(erasure.resolved)
+    named = {*request.given, *request.resolved} & theirs
+    if request.registrants:
+        if set(request.registrants) <= set(erasure.registrants):
+            return "ends"
+        # A registrant that has been merged since is known by its identifiers only.
+        others = (set(request.registrants) - set(erasure.registrants)) & known
+        if others:
+            return "named_with_others" if named else None
+        return "ends" if named else None
+    candidates = {str(one["registrant_id"]) for one in request.candidates}
+    shown = candidates & set(erasure.registrants)
+    if candidates - set(erasure.registrants):
+        return "named_with_others" if named or shown else None
+    if shown:
+        return "only_candidate"
+    return "ends" if named else None
+
+
+def _registrants(home: Home) -> set[str]:
+    """The ids of the registrants of the register."""
+    path = home.register("registrants")
+    if not path.exists():
+        return set()
+    with home.connect() as connection:
+        rows = connection.execute(f"SELECT registrant_id FROM {parquet(path)}").fetchall()
+    return {registrant_id for (registrant_id,) in rows}
+
+
+def announce(home: Home, erasures: Sequence[Request], now: datetime) -> None:
+    """Note in each erasure's history which requests will end with it, unless that is noted already."""
+    ending = {one: _ending(others) for one, others in find(home, erasures).items()}
+    _note(home, ending, now)
+
+
+def _ending(others: Iterable[Other]) -> list[str]:
+    return [one.request_id for one in others if one.effect != "named_with_others"]
+
+
+def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
+    """Add to the histories of erasures, by id, the requests that end with them and are not noted
+    yet.
+    """
+    with requests.changing(home):
+        changed = []
+        for request_id, others in ids.items():
+            request = requests.load(home, request_id)
+            noted = {
+                other
+                for event in request.events
+                if event["what"] == "ends_others"
+                for other in event["told"].split(", ")
+            }
+            if new := [one for one in others if one not in noted]:
+                changed.append(with_event(request, "ends_others", now, ", ".join(new)))
+        requests.save(home, *changed)
+
+
+def end(home: Home, erasures: Sequence[Request], now: datetime) -> list[str]:
+    """End the other requests of the registrants who are being erased, and return their ids.
+    Repeatable.
+
+    Noted first, in the history of the erasure; then messages and notices; the keys last. So a run
+    that was killed in between finds what is left to do.
+    """
+    request_inbox.take_in(home, now)
+    found = find(home, erasures)
+    ids = {erasure: _ending(others) for erasure, others in found.items()}
+    _note(home, ids, now)
+    ended = sorted({one for each in ids.values() for one in each})
+    people = [one for erasure in erasures for one in erasure.registrants]
+    identifiers = [one for erasure in erasures for one in erasure.resolved]
+    outgoing.destroy(home, [*ended, *(one.request_id for one in erasures)])
+    outgoing.destroy_to(home, identifiers, people)
+    notices.withdraw(home, people, ended)
+    _discard_set_aside(home, set(identifiers))
+    with requests.changing(home):
+        closing = [
+            replace(one, outcome="ended", why=ENDED)
+            for one in [requests.load(home, request_id) for request_id in ended]
+            if one.state not in ("closed", "erasing")
+        ]
+        requests.close_all(home, closing, now)
+    return ended
+
+
+def _discard_set_aside(home: Home, identifiers: set[str]) -> None:
+    """Destroy request files that were set aside and name one of these identifiers, in whatever
+    spelling.
+    """
+    with home.connect() as connection:
+        for refused_id in [one["refused_id"] for one in request_inbox.refused(home)]:
+            values = sorted(set(_values(request_inbox.text_of(home, refused_id))))
+            rows = connection.execute(
+                """SELECT DISTINCT kind || ':' || identifier_canonical(kind, value)
+                FROM (SELECT unnest($1::VARCHAR[]) AS value), (SELECT unnest($2::VARCHAR[]) AS kind)
+                WHERE value <> ''""",
+                [values, list(IDENTIFIERS)],
+            ).fetchall()
+            if identifiers & {identifier for (identifier,) in rows}:
+                request_inbox.discard(home, refused_id)
+
+
+def _values(text: str) -> Iterator[str]:
+    """What may be an identifier in the text: each string of a JSON document, each word, each quoted
+    part.
+    """
+    with suppress(ValueError, RecursionError):
+        yield from _strings(json.loads(text))
+    yield from _WORDS.split(text)
+    yield from _PARTS.split(text)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from _strings(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _strings(one)

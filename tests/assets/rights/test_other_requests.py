@@ -1,0 +1,195 @@
+"""An erasure ends the registrant's other requests, with their keys and whatever waits to be sent;
+nobody else's.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from assets import erasure
+from assets.home import Home
+from assets.rights import (
+    answering,
+    finding,
+    other_requests,
+    outgoing,
+    request_inbox,
+    requests,
+    sealed,
+    spoken,
+    withdrawal,
+)
+from assets.rights.other_requests import Other
+from assets.rights.requests import Request, RequestError
+from pipelines.command.request_steps import request
+from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
+from tests.conftest import typed
+
+LATER = NOW + timedelta(minutes=30)
+THEIRS = f"identity_code:{LEAVES.identity_code}"
+
+
+def received(home: Home, right: str, *given: str) -> str:
+    return requests.receive(home, right, "written", list(given), NOW)
+
+
+@pytest.fixture
+def home(known_home: Home) -> Home:
+    return known_home
+
+
+def erasing(home: Home) -> Request:
+    """An erasure of LEAVES that has begun."""
+    request_id = received(home, "erasure", THEIRS)
+    erasure.find(home, [request_id])
+    return requests.load(home, request_id)
+
+
+def in_state(home: Home, state: str, right: str, purpose: str = "") -> Request:
+    """A request of LEAVES as it is after it was delivered to the register."""
+    request_id = received(home, right, THEIRS)
+    found = finding.record(home, [request_id], NOW)[request_id]
+    requests.save(home, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
+    return requests.load(home, request_id)
+
+
+def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
+    ends = [
+        received(home, "access", f"customer_number:{LEAVES.customer_number}"),
+        received(home, "rectification", THEIRS, f"email:{LEAVES.email}"),
+        in_state(home, "in_force", "restriction").request_id,
+        in_state(home, "weighing", "objection", "legitimate_interest").request_id,
+        in_state(home, "applying", "withdrawal", "direct_marketing").request_id,
+    ]
+    only = received(home, "access", f"email:{LEAVES.email}")
+    finding.record(home, [only], NOW)
+    both = received(home, "access", THEIRS, f"identity_code:{STAYS.identity_code}")
+    others = [
+        received(home, "access", f"identity_code:{STAYS.identity_code}"),
+        received(home, "access", f"email:{SHARED}"),
+    ]
+    begun = erasing(home)
+    found = other_requests.find(home, [begun])[begun.request_id]
+    effects = {one.request_id: one.effect for one in found}
+    assert effects == {
+        **dict.fromkeys(ends, "ends"),
+        only: "only_candidate",
+        both: "named_with_others",
+    }
+    assert Other(only, "access", "unclear", "only_candidate") in found
+    noted = [one["told"] for one in begun.events if one["what"] == "ends_others"]
+    assert noted == [", ".join(sorted([*ends, only]))]
+
+    assert other_requests.end(home, [begun], LATER) == sorted([*ends, only])
+    for one in (requests.load(home, request_id) for request_id in [*ends, only]):
+        assert (one.state, one.outcome, one.why, one.given) == ("closed", "ended", "REQ-ERASED", ())
+        assert not sealed.key_path(home, one.request_id).exists()
+    assert {requests.load(home, one).state for one in [both, *others]} <= {"received", "unclear"}
+    assert all(sealed.key_path(home, one).exists() for one in [both, *others])
+    assert other_requests.end(home, [begun], LATER) == []
+
+
+def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> None:
+    theirs = in_state(home, "in_force", "restriction")
+    closed = in_state(home, "weighing", "objection")
+    spouse = replace(theirs, request_id=requests.new_id(NOW), registrants=("r-other",))
+
+    def wait(request: Request, channel: str, to: str) -> str:
+        reached = outgoing.Reached(channel, to, "fi")
+        return outgoing.write(home, request, reached, "lifting", NOW)
+
+    wait(theirs, "email", LEAVES.email)
+    wait(theirs, "letter", "")
+    # A closed request leaves its messages: found by the spelling, and by whom they are about.
+    wait(replace(spouse, registrants=()), "email", LEAVES.email.replace("aino", "AINO"))
+    wait(replace(spouse, registrants=()), "phone", "040 999 0111")
+    wait(closed, "email", SHARED)
+    requests.close(home, closed, NOW)
+    kept = wait(spouse, "email", SHARED)
+    (outgoing.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    other_requests.end(home, [erasing(home)], LATER)
+    assert [path.stem for path in outgoing.folder(home).iterdir()] == [kept]
+
+
+def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
+    files = {
+        "waits": {"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}},
+        "aside": {
+            "right": "no right",
+            "identifiers": {"identity_code": LEAVES.identity_code.lower()},
+        },
+        "spelled": {"right": "no right", "identifiers": {"phone": "040 999 0111"}},
+        "others": {"right": "no right", "identifiers": {"identity_code": STAYS.identity_code}},
+    }
+    for name, said in files.items():
+        if name != "waits":
+            (request_inbox.folder(home) / f"{name}.json").write_text(json.dumps(said))
+    request_inbox.take_in(home, NOW)
+    begun = erasing(home)
+    (request_inbox.folder(home) / "waits.json").write_text(json.dumps(files["waits"]))
+    assert len(other_requests.end(home, [begun], LATER)) == 1
+    [left] = request_inbox.refused(home)
+    assert STAYS.identity_code in request_inbox.opened(home, left["refused_id"])
+    assert list(request_inbox.folder(home).iterdir()) == []
+
+
+def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = received(home, "access", THEIRS)
+    begun = erasing(home)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "close_all", killed)
+        with pytest.raises(KeyboardInterrupt):
+            other_requests.end(home, [begun], LATER)
+    assert other_requests.end(home, [begun], LATER) == [theirs]
+    events = [
+        one["told"]
+        for one in requests.load(home, begun.request_id).events
+        if one["what"] == "ends_others"
+    ]
+    assert events == [theirs]
+
+
+def test_ending_an_old_right_of_somebody_erased_writes_nothing(home: Home) -> None:
+    restriction = in_state(home, "in_force", "restriction")
+    objection = in_state(home, "weighing", "objection", "legitimate_interest")
+    erasure.suppress(home, [erasing(home).request_id], TODAY)
+    steps = [
+        lambda: spoken.announce_lifting(home, restriction.request_id, LATER),
+        lambda: spoken.lift(home, restriction.request_id, LATER),
+        lambda: spoken.refuse(home, objection.request_id, "REQ-COMPELLING", LATER),
+        lambda: withdrawal.deliver(home, THEIRS, "direct_marketing", "all", LATER),
+    ]
+    for step in steps:
+        with pytest.raises(RequestError, match="REQ-ERASED") as refused:
+            step()
+        assert LEAVES.identity_code not in str(refused.value)
+    asked = requests.receive(home, "objection", "written", [f"email:{LEAVES.email}"], LATER)
+    [done] = spoken.apply(home, [asked], LATER)
+    assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
+    assert not list((home.inbox / "consents").rglob("*-*.csv"))
+    assert outgoing.waiting(home) == 0
+    assert answering.close(home, restriction.request_id, LATER).state == "closed"
+    assert registrant_of(home, STAYS.identity_code)
+
+
+def test_the_officer_is_shown_what_will_end(home: Home) -> None:
+    access = received(home, "access", THEIRS)
+    asked = received(home, "erasure", THEIRS)
+    shown = typed(home, request, "preview", asked)
+    assert f"Request {access} (access, received) ends with the erasure." in shown.output
+    told = json.loads(typed(home, request, "preview", asked, "--json").output)
+    assert [(one["request_id"], one["effect"]) for one in told["other_requests"]] == [
+        (access, "ends")
+    ]
+    [found] = json.loads(typed(home, request, "find", asked, "--json").output)
+    assert found["other_requests"] == told["other_requests"]
