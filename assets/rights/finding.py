@@ -22,13 +22,12 @@ import duckdb
 
 from assets.home import Home
 from assets.register.building import TABLES, read_register
-from assets.rights import grey_pairs, requests, unregistered
+from assets.rights import grey_pairs, in_doubt, requests, unregistered
 from assets.rights.requests import Request, RequestError, State, with_event
 from assets.suppression import OWN, PARTY, STRONG
-from schemas.look_alikes import ASCII_ALIKE, misleading
+from schemas.look_alikes import misleading
 from schemas.raw import Raw
 from schemas.requests import IDENTIFIERS
-from schemas.staged import CANONICAL
 
 CONTACTS = ("email", "phone")
 # A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
@@ -115,7 +114,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
                 if request_id in unknown
             }
         meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
-        meant |= _with_two_codes(home, connection, asked, meant)
+        meant |= in_doubt.with_two_codes(home, connection, asked, meant)
         _load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
@@ -128,12 +127,12 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             for one in asked
             if one.right == "erasure" and not one.registrants and not hits.get(one.request_id)
         }
-        alike = _alike(connection, nobody)
+        alike = in_doubt.alike(connection, nobody)
     found = {}
     for one in asked:
         registrants, unclear = meant[one.request_id]
         if one.request_id in nobody:
-            unclear = _nobody(one.request_id, alike.get(one.request_id, []))
+            unclear = in_doubt.nobody(one.request_id, alike.get(one.request_id, []))
         own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
         strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
         theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
@@ -163,9 +162,7 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
     ).fetchall()
     there = {registrant_id for (registrant_id,) in rows}
     there |= {one for one in wanted if unregistered.chosen([one])}
-    return [
-        one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked
-    ]
+    return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
@@ -236,77 +233,6 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
             }
         )
     return found
-
-
-def _alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, list[str]]:
-    """Per request the kinds of which one is known that differs from the one given in look-alike characters only."""
-    if not nobody:
-        return {}
-    read_as = f"translate(lower(value), '{ASCII_ALIKE[0]}', '{ASCII_ALIKE[1]}')"
-    rows = connection.execute(
-        f"""SELECT DISTINCT request_id, type
-        FROM (SELECT request_id, type, {read_as} AS read_as FROM asked
-            WHERE type = kind AND list_contains($1::VARCHAR[], request_id))
-        JOIN (SELECT type, {read_as} AS read_as FROM known) USING (type, read_as) ORDER BY ALL""",
-        [sorted(nobody)],
-    ).fetchall()
-    found: dict[str, list[str]] = {}
-    for request_id, kind in rows:
-        found.setdefault(request_id, []).append(kind)
-    return found
-
-
-def _nobody(request_id: str, alike: list[str]) -> str:
-    differs = "".join(
-        f"; a {kind.replace('_', ' ')} is known that differs from the one given only in characters that look alike, "
-        "such as O and 0"
-        for kind in alike
-    )
-    return (
-        f"request {request_id}: nobody in the register, raw or quarantine is known by what was given{differs}; correct it "
-        "with `register request correct`, or answer that nobody was found with `register request close`"
-    )
-
-
-def _with_two_codes(
-    home: Home,
-    connection: duckdb.DuckDBPyConnection,
-    asked: list[Request],
-    meant: dict[str, tuple[tuple[str, ...], str]],
-) -> dict[str, tuple[tuple[str, ...], str]]:
-    """The erasures that mean a registrant with two identity codes, neither a correction of the other, that nobody chose."""
-    erasures = [
-        (one.request_id, registrant_id)
-        for one in asked
-        for registrant_id in meant[one.request_id][0]
-        if one.right == "erasure" and not _decided(one)
-    ]
-    if not erasures:
-        return {}
-    home.staged(connection, CANONICAL["identifiers"])
-    rows = connection.execute(
-        """SELECT registrant_id, count(DISTINCT value) FROM identifiers
-        WHERE type = 'identity_code' AND list_contains($1::VARCHAR[], registrant_id)
-            AND identity_code_valid(value) AND value NOT IN (
-                SELECT value FROM staged_identifiers WHERE type = 'identity_code' AND replaced_by IS NOT NULL)
-        GROUP BY registrant_id HAVING count(DISTINCT value) > 1""",
-        [sorted({registrant_id for _, registrant_id in erasures})],
-    ).fetchall()
-    codes = dict(rows)
-    return {
-        request_id: (
-            (),
-            f"request {request_id}: the registrant {registrant_id} has {codes[registrant_id]} people's identity codes; "
-            "see `register review contradictions`, and if both are one person say so with `register request decide "
-            "--registrant`",
-        )
-        for request_id, registrant_id in erasures
-        if registrant_id in codes
-    }
-
-
-def _decided(request: Request) -> bool:
-    return any(one["what"] == "registrant_decided" for one in request.events)
 
 
 def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
