@@ -3,12 +3,12 @@
 A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain link. An e-mail address or a phone
 is a way to reach someone and no identity: it is certain only where the registrant is known by nothing stronger, where
 two that were given reach the same registrant alone. Identifiers that fit several registrants, or disagree, are certain of
-nobody; so is a registrant with two people's identity codes. Certain links act; the others are shown, and a person
-decides, or a one-time code that came back (`verification`).
+nobody; so is a registrant with two people's identity codes. Certain links act; the others are
+shown, and a person decides, or a one-time code that came back (`verification`).
 
-Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past and present) and
-`membership`, a fixed number of times whatever the number of requests. For erasures of whom the register knows nobody,
-raw and quarantine are searched, too (`unregistered`).
+Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
+and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
+of whom the register knows nobody, raw and quarantine are searched, too (`unregistered`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
                 )
             if misleading(kind, value):
                 raise RequestError(
-                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script that looks like an "
+                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script "
+                    "that looks like an "
                     "ordinary one: type it anew"
                 )
             text, valid = connection.execute(
@@ -154,7 +155,9 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
 
 
 def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
-    """The requests, without registrants that the register has no more: these are found again by what was given."""
+    """The requests, without registrants that the register has no more: these are found again by
+    what was given.
+    """
     wanted = sorted({registrant for one in asked for registrant in one.registrants})
     rows = connection.execute(
         "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
@@ -184,7 +187,8 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
     """`asked(request_id, kind, given, type, value)`: what was given, and as what it is looked for;
     `known(registrant_id, type, value)`: what registrants are known and reached by.
 
-    A website's account is looked for as the address or number that names it, too, and then counts as that.
+    A website's account is looked for as the address or number that names it, too, and then counts
+    as that.
     """
     given = [(one.request_id, said, *said.split(":", 1)) for one in asked for said in one.given]
     rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
@@ -276,8 +280,9 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
 def _load_meant(
     connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what these are known by;
-    `of_others(request_id, type, value)`: what of that others are known by, too."""
+    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what
+    these are known by; `of_others(request_id, type, value)`: what of that others are known by,
+    too."""
     pairs = [
         (request_id, registrant_id)
         for request_id, registrants in meant.items()
@@ -298,9 +303,11 @@ def _load_meant(
 
 
 def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Add to `of_others` the accounts that a record of somebody else names, also one that was never staged.
+    """Add to `of_others` the accounts that a record of somebody else names, also one that was never
+    staged.
 
-    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all requests.
+    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
+    requests.
     """
     home.view(connection, "raw", Raw, home.files("raw"))
     connection.execute(
@@ -329,10 +336,12 @@ def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], ...]:
     """Per request what its registrants are known by, in four parts.
 
-    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts of theirs that
-    others' records name, too; and all of theirs that others share. `_load_meant` comes first.
+    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts
+    of theirs that others' records name, too; and all of theirs that others share. `_load_meant`
+    comes first.
 
-    Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
+    Whose an e-mail address is, is the website's account of that name, too: a visit from before may
+    be delivered later, under a cookie that nobody knew.
     """
     own = connection.execute(
         """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
@@ -415,7 +424,9 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
 
 
 def set_aside(changed: Request, before: Request, why: str, now: datetime, count: int) -> Request:
-    """The request as one that waits for a person; in its history only if it did not wait for the same before."""
+    """The request as one that waits for a person; in its history only if it did not wait for the
+    same before.
+    """
     unclear = replace(changed, state="unclear", why=why)
     if before.state == "unclear" and before.why == why:
         return unclear

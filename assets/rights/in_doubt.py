@@ -1,4 +1,6 @@
-"""Why an erasure that seems to mean somebody, or nobody, needs a second look: look-alike characters, two people's codes."""
+"""Why an erasure that seems to mean somebody, or nobody, needs a second look: look-alike
+characters, two people's codes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from schemas.staged import CANONICAL
 
 
 def alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, list[str]]:
-    """Per request the kinds of which one is known that differs from the one given in look-alike characters only."""
+    """Per request the kinds of which one is known that differs from the one given in look-alike
+    characters only.
+    """
     if not nobody:
         return {}
     read_as = f"translate(lower(value), '{ASCII_ALIKE[0]}', '{ASCII_ALIKE[1]}')"
@@ -29,15 +33,20 @@ def alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, 
 
 
 def nobody(request_id: str, kinds: list[str]) -> str:
-    """Why a request waits that nobody is known by; `kinds` are those of which one that is known looks alike."""
+    """Why a request waits that nobody is known by; `kinds` are those of which one that is known
+    looks alike.
+    """
     differs = "".join(
-        f"; a {kind.replace('_', ' ')} is known that differs from the one given only in characters that look alike, "
+        f"; a {kind.replace('_', ' ')} is known that differs from the one given only in characters "
+        "that look alike, "
         "such as O and 0"
         for kind in kinds
     )
     return (
-        f"request {request_id}: nobody in the register, raw or quarantine is known by what was given{differs}; correct it "
-        "with `register request correct`, or answer that nobody was found with `register request close`"
+        f"request {request_id}: nobody in the register, raw or quarantine is known by what was "
+        f"given{differs}; correct it "
+        "with `register request correct`, or answer that nobody was found with `register request "
+        "close`"
     )
 
 
@@ -47,7 +56,9 @@ def with_two_codes(
     asked: list[Request],
     meant: dict[str, tuple[tuple[str, ...], str]],
 ) -> dict[str, tuple[tuple[str, ...], str]]:
-    """The erasures that mean a registrant with two identity codes, neither a correction of the other, that nobody chose."""
+    """The erasures that mean a registrant with two identity codes, neither a correction of the
+    other, that nobody chose.
+    """
     erasures = [
         (one.request_id, registrant_id)
         for one in asked
@@ -69,8 +80,10 @@ def with_two_codes(
     return {
         request_id: (
             (),
-            f"request {request_id}: the registrant {registrant_id} has {codes[registrant_id]} people's identity codes; "
-            "see `register review contradictions`, and if both are one person say so with `register request decide "
+            f"request {request_id}: the registrant {registrant_id} has {codes[registrant_id]} "
+            "people's identity codes; "
+            "see `register review contradictions`, and if both are one person say so with "
+            "`register request decide "
             "--registrant`",
         )
         for request_id, registrant_id in erasures
