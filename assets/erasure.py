@@ -36,8 +36,8 @@ from assets.staged import staged_folder
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
 
-    A request that does not certainly mean one registrant, or would take a record of somebody else, is set aside as
-    unclear and stops no other.
+    A request that does not certainly mean one registrant, or would take a record of somebody else,
+    is set aside as unclear and stops no other.
     """
     requests.destroy_leftover_keys(home)
     now = datetime.now(home.policy.zone)

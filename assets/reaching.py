@@ -23,10 +23,11 @@ SHORTEST = 5
 
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of today and of older files.
+    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of
+    today and of older files.
 
-    And `sought_records`, of the same shape: with the accounts that others' records name, too, as those of the records
-    whose own they are (`suppression.OWN`).
+    And `sought_records`, of the same shape: with the accounts that others' records name, too, as
+    those of the records whose own they are (`suppression.OWN`).
     """
     asked = list(sought)
     pairs = sorted(
@@ -40,7 +41,8 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
     own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
     for table, listed in (("sought", pairs), ("sought_records", pairs + own)):
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, unnest($2::VARCHAR[]) AS request_id",
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
+            "unnest($2::VARCHAR[]) AS request_id",
             [[identifier for identifier, _ in listed], [request_id for _, request_id in listed]],
         )
 

@@ -446,7 +446,8 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     return int(
         (
             connection.execute(
-                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE '{over}'"
+                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE "
+                f"'{over}'"
             ).fetchone()
             or (0,)
         )[0]

@@ -1,7 +1,7 @@
 """Characters that look like others: what must not pass for an identifier that it is not.
 
-A Cyrillic letter in a customer number names nobody, and a person who reads it cannot see why. Source: Unicode UTS 39
-(confusables), through `confusable_homoglyphs`.
+A Cyrillic letter in a customer number names nobody, and a person who reads it cannot see why.
+Source: Unicode UTS 39 (confusables), through `confusable_homoglyphs`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ _DIGITS = frozenset("0123456789")
 
 
 def misleading(kind: str, text: str) -> bool:
-    """Whether a text, given as an identifier of the kind, has a letter or digit that looks like one of ASCII and is not.
+    """Whether a text, given as an identifier of the kind, has a letter or digit that looks like one
+    of ASCII and is not.
 
-    An e-mail address may be in another script: there a part between `@` and dots misleads when it mixes scripts, or
-    when all of its letters look like ASCII.
+    An e-mail address may be in another script: there a part between `@` and dots misleads when it
+    mixes scripts, or when all of its letters look like ASCII.
     """
     parts = _PARTS.split(unicodedata.normalize("NFKC", text))
     if kind != "email" and "@" not in text:

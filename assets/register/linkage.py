@@ -494,9 +494,6 @@ class _Round:
             GROUP BY ALL ORDER BY ALL"""
         )
 
-    def _row(self, query: str) -> tuple[int, ...]:
-        row = self.connection.execute(query).fetchone()
-        return tuple(map(int, row)) if row else ()
-
     def _count(self, query: str) -> int:
-        return self._row(query)[0]
+        row = self.connection.execute(query).fetchone()
+        return int(row[0]) if row else 0

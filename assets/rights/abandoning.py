@@ -1,7 +1,8 @@
 """Ending an erasure that has begun and cannot be proven: refused, with what has gone by then.
 
-What was removed cannot come back and is counted; the suppressions of this request are lifted, unless another erasure
-needs them, so that what sources deliver from now on is taken in again. There is no certificate.
+What was removed cannot come back and is counted; the suppressions of this request are lifted,
+unless another erasure needs them, so that what sources deliver from now on is taken in again. There
+is no certificate.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ class Abandoned:
 
 
 def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned:
-    """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions, and close it.
+    """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions,
+    and close it.
 
-    Killed in between, it is still open and the same again has the same end. Under the writer's lock.
+    Killed in between, it is still open and the same again has the same end. Under the writer's
+    lock.
 
     Raises:
         RequestError: The erasure has not begun, or cannot be refused on this ground.

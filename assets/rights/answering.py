@@ -159,7 +159,8 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
         check_ground(request, ground)
         if request.state == "erasing":
             raise RequestError(
-                f"the erasure of request {request_id} has begun: it is ended with what has gone by then (`abandoning`)"
+                f"the erasure of request {request_id} has begun: it is ended with what has gone by "
+                "then (`abandoning`)"
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
@@ -174,7 +175,8 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
 def tell_of_refusal(
     home: Home, request: Request, ground: str, now: datetime, rows: int = 0
 ) -> None:
-    """Write the message that tells the registrant of the refusal, its ground, and where to complain (GDPR 12(4)).
+    """Write the message that tells the registrant of the refusal, its ground, and where to complain
+    (GDPR 12(4)).
 
     `rows`: how many had been erased before, and are not brought back.
     """
@@ -191,7 +193,8 @@ def tell_of_refusal(
 
 
 def close(home: Home, request_id: str, now: datetime) -> Request:
-    """Close a request that has been answered by other means than the pipeline's; or an erasure of whom nobody was found.
+    """Close a request that has been answered by other means than the pipeline's; or an erasure of
+    whom nobody was found.
 
     A request of somebody who has been erased since is closed in any state: nothing can be carried
     out or lifted for them.
@@ -230,7 +233,9 @@ def _nobody_found(home: Home, request: Request) -> bool:
 
 
 def _close_nobody_found(home: Home, request: Request, now: datetime) -> None:
-    """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was erased or certified."""
+    """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was
+    erased or certified.
+    """
     outgoing.destroy(home, [request.request_id])
     outgoing.write(home, request, _unknown(home), "nobody_found", now)
     requests.close(home, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")

@@ -1,4 +1,6 @@
-"""The last look before an erasure begins: nothing has been suppressed or removed yet, and what is in doubt waits."""
+"""The last look before an erasure begins: nothing has been suppressed or removed yet, and what is
+in doubt waits.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from assets.rights.requests import Request
 
 
 def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, Request]:
-    """Mark erasures as begun, but for those with bystanders: these become unclear. Return all as they are then.
+    """Mark erasures as begun, but for those with bystanders: these become unclear. Return all as
+    they are then.
 
     Args:
         home: The data root.
@@ -37,7 +40,10 @@ def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, R
 
 def _reason(request: Request, count: int) -> str:
     return (
-        f"request {request.request_id}: {count} records that would go are somebody else's own or name another registrant "
-        f"(`register request preview {request.request_id}`); leave out the identifier that is not theirs with `register "
-        "request correct --not-theirs`, let the records go with `register request decide --bystanders erase`, or refuse"
+        f"request {request.request_id}: {count} records that would go are somebody else's own or "
+        "name another registrant "
+        f"(`register request preview {request.request_id}`); leave out the identifier that is not "
+        "theirs with `register "
+        "request correct --not-theirs`, let the records go with `register request decide "
+        "--bystanders erase`, or refuse"
     )

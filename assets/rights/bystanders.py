@@ -1,8 +1,9 @@
 """Bystanders of an erasure: records that would go and are somebody else's own. There must be none.
 
-A record of the erased person that merely names somebody else is the erased person's own, and goes. Whose a record is:
-the person whose valid identity code it carries, else the one under whom it was staged or quarantined. A record of which
-neither is known and that names another registrant as well is counted, too: a person must look at it.
+A record of the erased person that merely names somebody else is the erased person's own, and goes.
+Whose a record is: the person whose valid identity code it carries, else the one under whom it was
+staged or quarantined. A record of which neither is known and that names another registrant as well
+is counted, too: a person must look at it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ CHOICE = "bystanders"
 def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
     """Return how many bystanders each erasure would touch; those without any are left out.
 
-    Changes nothing. Cost: one look at the identifiers of every delivery, and a closer one at those that match.
+    Changes nothing. Cost: one look at the identifiers of every delivery, and a closer one at those
+    that match.
     """
     found: Counter[str] = Counter()
     with home.connect() as connection:
@@ -45,7 +47,9 @@ def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]) -> None:
-    """Make `sought`, `sought_records`, `erased_persons(person_key)`, `erased_registrants(registrant_id)` and `of_registrants`."""
+    """Make `sought`, `sought_records`, `erased_persons(person_key)`,
+    `erased_registrants(registrant_id)` and `of_registrants`.
+    """
     load_sought(connection, erasures)
     for table in ("identifiers", "membership"):
         read_register(home, connection, table, TABLES[table])
@@ -55,7 +59,8 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
     )
     registrants = sorted({one for each in erasures for one in each.registrants})
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased_registrants AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
+        "CREATE OR REPLACE TEMP TABLE erased_registrants AS SELECT unnest($1::VARCHAR[]) AS "
+        "registrant_id",
         [registrants],
     )
     connection.execute(
@@ -66,12 +71,15 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
 
 
 def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, int]:
-    """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes first."""
+    """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes
+    first.
+    """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not _find_foreign(connection, raw):
         return {}
     owners = [
-        f"SELECT record_no, person_key FROM {parquet(path)} SEMI JOIN foreign_named USING (record_no)"
+        f"SELECT record_no, person_key FROM {parquet(path)} SEMI JOIN foreign_named USING "
+        "(record_no)"
         for path in (*staged_files(home, entry), quarantine_path(home, entry))
         if path.exists() and path.stem != "records"
     ]
@@ -96,7 +104,9 @@ def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) ->
 
 
 def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
-    """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name what nobody sought."""
+    """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name
+    what nobody sought.
+    """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS
         SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)} SEMI JOIN gone USING (record_no)"""

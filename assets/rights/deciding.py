@@ -1,7 +1,8 @@
-"""What a person decides of an open request: whom it means, what was given, what is not theirs, and whether it goes on.
+"""What a person decides of an open request: whom it means, what was given, what is not theirs, and
+whether it goes on.
 
-Before an erasure begins all of it may change. Once it has begun it can only be widened or narrowed: what has been
-removed cannot come back (docs/decisions/erasures-in-doubt.md).
+Before an erasure begins all of it may change. Once it has begun it can only be widened or narrowed:
+what has been removed cannot come back (docs/decisions/erasures-in-doubt.md).
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
             return widen(home, request, registrants=tuple(registrant_ids), now=now)
         if request.state not in ("received", "unclear"):
             raise RequestError(
-                f"request {request_id} is {request.state}: whom it means is decided before anything is done"
+                f"request {request_id} is {request.state}: whom it means is decided before "
+                "anything is done"
             )
         if len(registrant_ids) > 1 and request.right != "erasure":
             raise RequestError(f"a request of {request.right} means one registrant")
@@ -52,19 +54,23 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
 
 
 def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> None:
-    """Raise RequestError unless each is a registrant, or a person of raw among what was found for the request."""
+    """Raise RequestError unless each is a registrant, or a person of raw among what was found for
+    the request.
+    """
     found = {str(one["registrant_id"]) for one in request.candidates}
     with home.connect() as connection:
         read_register(home, connection, "registrants", TABLES["registrants"])
         rows = connection.execute(
-            "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
+            "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], "
+            "registrant_id)",
             [list(registrant_ids)],
         ).fetchall()
     known = {registrant_id for (registrant_id,) in rows}
     known |= {one for one in found if unregistered.chosen([one])}
     if set(registrant_ids) - known:
         raise RequestError(
-            "the register has no registrant of that id; `register request show` names those that were found"
+            "the register has no registrant of that id; `register request show` names those that "
+            "were found"
         )
 
 
@@ -76,7 +82,8 @@ def widen(
     registrants: tuple[str, ...] = (),
     given: tuple[str, ...] = (),
 ) -> Request:
-    """Add to an erasure that has begun what else is the registrant's; the next `register erase` carries it out.
+    """Add to an erasure that has begun what else is the registrant's; the next `register erase`
+    carries it out.
 
     Under the ledger's lock. What has been suppressed and removed before stays so.
 
@@ -88,7 +95,8 @@ def widen(
         given: Identifiers (`<type>:<value>`) that are the same person's.
 
     Raises:
-        RequestError: It is not certain whose the identifiers are, or records of somebody else would go.
+        RequestError: It is not certain whose the identifiers are, or records of somebody else would
+            go.
     """
     more = replace(
         request,
@@ -112,7 +120,8 @@ def widen(
     touched = bystanders.count(home, [wider])
     if touched and request.choices.get(bystanders.CHOICE) != bystanders.ERASED:
         raise RequestError(
-            f"request {request.request_id}: {touched[request.request_id]} records of somebody else would go: nothing was "
+            f"request {request.request_id}: {touched[request.request_id]} records of somebody else "
+            "would go: nothing was "
             "changed"
         )
     event = "registrant_decided" if registrants else "corrected"
@@ -122,7 +131,8 @@ def widen(
 
 
 def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) -> Request:
-    """Replace what was given, and find again whom the request means; of an erasure that has begun, add to it (`widen`).
+    """Replace what was given, and find again whom the request means; of an erasure that has begun,
+    add to it (`widen`).
 
     Raises:
         RequestError: The request is past that, or it is not certain whose the identifiers are.
@@ -133,7 +143,8 @@ def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) ->
             return widen(home, request, given=tuple(given), now=now)
         if request.state not in ("received", "unclear"):
             raise RequestError(
-                f"request {request_id} is {request.state}: what was given is corrected before anything is done"
+                f"request {request_id} is {request.state}: what was given is corrected before "
+                "anything is done"
             )
         corrected = replace(
             request,
@@ -151,7 +162,8 @@ def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) ->
 
 
 def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: datetime) -> Request:
-    """Record that identifiers are not the registrant's: nothing is erased by them, and what suppressed them is lifted.
+    """Record that identifiers are not the registrant's: nothing is erased by them, and what
+    suppressed them is lifted.
 
     Raises:
         RequestError: The request is past that, or does not name them.
@@ -184,7 +196,9 @@ def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: date
 
 
 def go_on(home: Home, request_id: str, choices: Mapping[str, str], now: datetime) -> Request:
-    """Record what a person decided before an erasure: of pairs (`pair:<id>`) and of bystanders; and find again."""
+    """Record what a person decided before an erasure: of pairs (`pair:<id>`) and of bystanders; and
+    find again.
+    """
     with requests.changing(home):
         request = requests.load(home, request_id)
         if request.right != "erasure" or request.state not in ("received", "unclear", "erasing"):

@@ -3,12 +3,12 @@
 A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain link. An e-mail address or a phone
 is a way to reach someone and no identity: it is certain only where the registrant is known by nothing stronger, where
 two that were given reach the same registrant alone. Identifiers that fit several registrants, or disagree, are certain of
-nobody; so is a registrant with two people's identity codes. Certain links act; the others are shown, and a person
-decides, or a one-time code that came back (`verification`).
+nobody; so is a registrant with two people's identity codes. Certain links act; the others are
+shown, and a person decides, or a one-time code that came back (`verification`).
 
-Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past and present) and
-`membership`, a fixed number of times whatever the number of requests. For erasures of whom the register knows nobody,
-raw and quarantine are searched, too (`unregistered`).
+Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
+and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
+of whom the register knows nobody, raw and quarantine are searched, too (`unregistered`).
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ import duckdb
 
 from assets.home import Home
 from assets.register.building import TABLES, read_register
-from assets.rights import browsers, grey_pairs, requests, unregistered
+from assets.rights import browsers, grey_pairs, in_doubt, requests, unregistered
 from assets.rights.requests import Request, RequestError, State, with_event
 from assets.suppression import OWN, PARTY, STRONG
-from schemas.look_alikes import ASCII_ALIKE, misleading
+from schemas.look_alikes import misleading
 from schemas.raw import Raw
 from schemas.requests import IDENTIFIERS
-from schemas.staged import CANONICAL
 
 CONTACTS = ("email", "phone")
 # A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
@@ -47,7 +46,8 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
                 )
             if misleading(kind, value):
                 raise RequestError(
-                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script that looks like an "
+                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script "
+                    "that looks like an "
                     "ordinary one: type it anew"
                 )
             text, valid = connection.execute(
@@ -115,7 +115,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
                 if request_id in unknown
             }
         meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
-        meant |= _with_two_codes(home, connection, asked, meant)
+        meant |= in_doubt.with_two_codes(home, connection, asked, meant)
         _load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
@@ -128,12 +128,12 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             for one in asked
             if one.right == "erasure" and not one.registrants and not hits.get(one.request_id)
         }
-        alike = _alike(connection, nobody)
+        alike = in_doubt.alike(connection, nobody)
     found = {}
     for one in asked:
         registrants, unclear = meant[one.request_id]
         if one.request_id in nobody:
-            unclear = _nobody(one.request_id, alike.get(one.request_id, []))
+            unclear = in_doubt.nobody(one.request_id, alike.get(one.request_id, []))
         own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
         strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
         theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
@@ -162,7 +162,9 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
 
 
 def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
-    """The requests, without registrants that the register has no more: these are found again by what was given."""
+    """The requests, without registrants that the register has no more: these are found again by
+    what was given.
+    """
     wanted = sorted({registrant for one in asked for registrant in one.registrants})
     rows = connection.execute(
         "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
@@ -192,7 +194,8 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
     """`asked(request_id, kind, given, type, value)`: what was given, and as what it is looked for;
     `known(registrant_id, type, value)`: what registrants are known and reached by.
 
-    A website's account is looked for as the address or number that names it, too, and then counts as that.
+    A website's account is looked for as the address or number that names it, too, and then counts
+    as that.
     """
     given = [(one.request_id, said, *said.split(":", 1)) for one in asked for said in one.given]
     rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
@@ -243,77 +246,6 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     return found
 
 
-def _alike(connection: duckdb.DuckDBPyConnection, nobody: set[str]) -> dict[str, list[str]]:
-    """Per request the kinds of which one is known that differs from the one given in look-alike characters only."""
-    if not nobody:
-        return {}
-    read_as = f"translate(lower(value), '{ASCII_ALIKE[0]}', '{ASCII_ALIKE[1]}')"
-    rows = connection.execute(
-        f"""SELECT DISTINCT request_id, type
-        FROM (SELECT request_id, type, {read_as} AS read_as FROM asked
-            WHERE type = kind AND list_contains($1::VARCHAR[], request_id))
-        JOIN (SELECT type, {read_as} AS read_as FROM known) USING (type, read_as) ORDER BY ALL""",
-        [sorted(nobody)],
-    ).fetchall()
-    found: dict[str, list[str]] = {}
-    for request_id, kind in rows:
-        found.setdefault(request_id, []).append(kind)
-    return found
-
-
-def _nobody(request_id: str, alike: list[str]) -> str:
-    differs = "".join(
-        f"; a {kind.replace('_', ' ')} is known that differs from the one given only in characters that look alike, "
-        "such as O and 0"
-        for kind in alike
-    )
-    return (
-        f"request {request_id}: nobody in the register, raw or quarantine is known by what was given{differs}; correct it "
-        "with `register request correct`, or answer that nobody was found with `register request close`"
-    )
-
-
-def _with_two_codes(
-    home: Home,
-    connection: duckdb.DuckDBPyConnection,
-    asked: list[Request],
-    meant: dict[str, tuple[tuple[str, ...], str]],
-) -> dict[str, tuple[tuple[str, ...], str]]:
-    """The erasures that mean a registrant with two identity codes, neither a correction of the other, that nobody chose."""
-    erasures = [
-        (one.request_id, registrant_id)
-        for one in asked
-        for registrant_id in meant[one.request_id][0]
-        if one.right == "erasure" and not _decided(one)
-    ]
-    if not erasures:
-        return {}
-    home.staged(connection, CANONICAL["identifiers"])
-    rows = connection.execute(
-        """SELECT registrant_id, count(DISTINCT value) FROM identifiers
-        WHERE type = 'identity_code' AND list_contains($1::VARCHAR[], registrant_id)
-            AND identity_code_valid(value) AND value NOT IN (
-                SELECT value FROM staged_identifiers WHERE type = 'identity_code' AND replaced_by IS NOT NULL)
-        GROUP BY registrant_id HAVING count(DISTINCT value) > 1""",
-        [sorted({registrant_id for _, registrant_id in erasures})],
-    ).fetchall()
-    codes = dict(rows)
-    return {
-        request_id: (
-            (),
-            f"request {request_id}: the registrant {registrant_id} has {codes[registrant_id]} people's identity codes; "
-            "see `register review contradictions`, and if both are one person say so with `register request decide "
-            "--registrant`",
-        )
-        for request_id, registrant_id in erasures
-        if registrant_id in codes
-    }
-
-
-def _decided(request: Request) -> bool:
-    return any(one["what"] == "registrant_decided" for one in request.events)
-
-
 def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
     """The registrant that is certainly meant, and why there is none."""
     if request.registrants:
@@ -355,8 +287,9 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
 def _load_meant(
     connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what these are known by;
-    `of_others(request_id, type, value)`: what of that others are known by, too."""
+    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what
+    these are known by; `of_others(request_id, type, value)`: what of that others are known by,
+    too."""
     pairs = [
         (request_id, registrant_id)
         for request_id, registrants in meant.items()
@@ -377,9 +310,11 @@ def _load_meant(
 
 
 def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Add to `of_others` the accounts that a record of somebody else names, also one that was never staged.
+    """Add to `of_others` the accounts that a record of somebody else names, also one that was never
+    staged.
 
-    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all requests.
+    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
+    requests.
     """
     home.view(connection, "raw", Raw, home.files("raw"))
     connection.execute(
@@ -408,10 +343,12 @@ def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], ...]:
     """Per request what its registrants are known by, in four parts.
 
-    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts of theirs that
-    others' records name, too; and all of theirs that others share. `_load_meant` comes first.
+    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts
+    of theirs that others' records name, too; and all of theirs that others share. `_load_meant`
+    comes first.
 
-    Whose an e-mail address is, is the website's account of that name, too: a visit from before may be delivered later, under a cookie that nobody knew.
+    Whose an e-mail address is, is the website's account of that name, too: a visit from before may
+    be delivered later, under a cookie that nobody knew.
     """
     own = connection.execute(
         """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
@@ -494,7 +431,9 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
 
 
 def set_aside(changed: Request, before: Request, why: str, now: datetime, count: int) -> Request:
-    """The request as one that waits for a person; in its history only if it did not wait for the same before."""
+    """The request as one that waits for a person; in its history only if it did not wait for the
+    same before.
+    """
     unclear = replace(changed, state="unclear", why=why)
     if before.state == "unclear" and before.why == why:
         return unclear

@@ -1,7 +1,9 @@
-"""Pairs of records that may be one person and wait for review, where an erasure means one half: a person decides before.
+"""Pairs of records that may be one person and wait for review, where an erasure means one half: a
+person decides before.
 
-A pair is decided with `register review` or `register request decide --pair`. That two records are two people counts at
-once; that they are one joins them in the next refresh, so the erasure waits for it.
+A pair is decided with `register review` or `register request decide --pair`. That two records are
+two people counts at once; that they are one joins them in the next refresh, so the erasure waits
+for it.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ LEFT = "left"
 
 
 def undecided(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, bool]]:
-    """Return, per request, the pairs of which it means one half, and whether each was decided to be one person.
+    """Return, per request, the pairs of which it means one half, and whether each was decided to be
+    one person.
 
-    Reads `meant(request_id, registrant_id)` and `membership`. One look at the pairs for all requests.
+    Reads `meant(request_id, registrant_id)` and `membership`. One look at the pairs for all
+    requests.
     """
     path = home.lake / review.GREY_PAIRS
     if not path.exists():
@@ -61,12 +65,14 @@ def reason(request_id: str, pairs: dict[str, bool]) -> str:
     parts = []
     if waiting:
         parts.append(
-            f"{len(waiting)} pairs of records that may be one person have one half in it ({', '.join(waiting)}): look at "
+            f"{len(waiting)} pairs of records that may be one person have one half in it "
+            f"({', '.join(waiting)}): look at "
             "each with `register review PAIR` and decide it with `register request decide --pair "
             "PAIR=same|different|left`"
         )
     if joined:
         parts.append(
-            f"{', '.join(joined)} was decided to be one person: run `register refresh` to join the halves first"
+            f"{', '.join(joined)} was decided to be one person: run `register refresh` to join the "
+            "halves first"
         )
     return f"request {request_id}: {'; '.join(parts)}"

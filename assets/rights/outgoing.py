@@ -55,21 +55,27 @@ WORDS = {
     },
     "refusal_begun": {
         "en": "We have not completed the erasure that you asked for on {received}: {reason}. {rows} rows of data about you had been erased "
-        "before and are not brought back. You may lodge a complaint with the data protection authority, or go to court. {controller}",
+        "before and are not brought back. You may lodge a complaint with the data protection "
+        "authority, or go to court. {controller}",
         "fi": "Emme ole saattaneet loppuun tietojesi poistamista, jota pyysit {received}: {reason}. Sitä ennen tiedoistasi oli "
-        "poistettu {rows} riviä, eikä niitä palauteta. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian "
+        "poistettu {rows} riviä, eikä niitä palauteta. Voit tehdä valituksen "
+        "tietosuojaviranomaiselle tai saattaa asian "
         "tuomioistuimeen. {controller}",
         "sv": "Vi har inte slutfört den radering som du begärde {received}: {reason}. Dessförinnan hade {rows} rader uppgifter om dig "
-        "raderats, och de återställs inte. Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+        "raderats, och de återställs inte. Du kan klaga hos dataskyddsmyndigheten eller gå till "
+        "domstol. {controller}",
     },
     "nobody_found": {
         "en": "We received your request on {received} and have found no data about you by what you gave. If you think that we have some, "
-        "tell us by what else we may know you. You may lodge a complaint with the data protection authority, or go to court. {controller}",
+        "tell us by what else we may know you. You may lodge a complaint with the data protection "
+        "authority, or go to court. {controller}",
         "fi": "Saimme pyyntösi {received}. Emme löytäneet sinua koskevia tietoja antamillasi tiedoilla. Jos arvelet, että meillä on "
-        "niitä, kerro, millä muulla tiedolla voimme tuntea sinut. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa "
+        "niitä, kerro, millä muulla tiedolla voimme tuntea sinut. Voit tehdä valituksen "
+        "tietosuojaviranomaiselle tai saattaa "
         "asian tuomioistuimeen. {controller}",
         "sv": "Vi tog emot din begäran {received} och har inte hittat några uppgifter om dig med det som du uppgav. Om du tror att vi "
-        "har sådana, berätta vad annat vi kan känna dig under. Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. "
+        "har sådana, berätta vad annat vi kan känna dig under. Du kan klaga hos "
+        "dataskyddsmyndigheten eller gå till domstol. "
         "{controller}",
     },
 }

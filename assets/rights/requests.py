@@ -45,11 +45,12 @@ class Request:
 
     `withheld`: what is decided of items that an access package withholds, by item; sealed, because with the lake an item leads to a record.
     `given` and `resolved` are identifiers as `<type>:<value>`, `registrants` the ids found or chosen, `candidates` what was found that is
-    not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the account's own records are the
-    registrant's. `left_out` are identifiers, given or found, that are (also) somebody else's: nothing is erased or
-    suppressed by them. `choices` is what somebody decided before an erasure: `pair:<id>`, `bystanders`.
-    `removed` counts rows per layer. `delivered` are keyed hashes of what was delivered to
-    the register for it (`deliveries.keyed_hash`; older ones are SHA-256).
+    not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the
+    account's own records are the registrant's. `left_out` are identifiers, given or found, that are
+    (also) somebody else's: nothing is erased or suppressed by them. `choices` is what somebody
+    decided before an erasure: `pair:<id>`, `bystanders`. `removed` counts rows per layer.
+    `delivered` are keyed hashes of what was delivered to the register for it
+    (`deliveries.keyed_hash`; older ones are SHA-256).
     `without_key`: what is sealed cannot be read here, because the key was not brought along.
     """
 
@@ -97,7 +98,9 @@ class Request:
         return tuple(sorted(name for name, choice in self.choices.items() if choice == "left"))
 
     def decided_before(self) -> list[dict[str, str | int]]:
-        """What a certificate says was left, or decided by a person, before the erasure: codes and counts."""
+        """What a certificate says was left, or decided by a person, before the erasure: codes and
+        counts.
+        """
         counts = {
             "REQ-PAIRS-LEFT": len(self.pairs_left),
             "REQ-LEFT-OUT": len({*self.left_out, *self.own}),

@@ -1,10 +1,12 @@
-"""Persons whom only raw and quarantine know: their records could not be staged, so the register has no registrant of them.
+"""Persons whom only raw and quarantine know: their records could not be staged, so the register has
+no registrant of them.
 
-For erasures of whom the register knows nobody, the identifiers given are searched in the identifiers of every record
-of raw (which has the quarantined ones, too) and in the text of those that could not be taken apart. A record found
-is a registrant's where it carries a strong identifier of theirs. The others make up persons, by the strong identifiers
-that they share; without any, by contact. Such a person has an id that begins with `U` and is derived from a place in
-the lake, not from a value.
+For erasures of whom the register knows nobody, the identifiers given are searched in the
+identifiers of every record of raw (which has the quarantined ones, too) and in the text of those
+that could not be taken apart. A record found is a registrant's where it carries a strong identifier
+of theirs. The others make up persons, by the strong identifiers that they share; without any, by
+contact. Such a person has an id that begins with `U` and is derived from a place in the lake, not
+from a value.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ def chosen(registrants: Iterable[str]) -> bool:
 def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]) -> None:
     """Make `elsewhere(registrant_id, type, value)`: whom raw knows by what these requests name.
 
-    Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers and one at the text of
-    unreadable records, for any number of requests; the records found are few and put together in Python.
+    Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers
+    and one at the text of unreadable records, for any number of requests; the records found are few
+    and put together in Python.
     """
     home.view(connection, "raw", Raw, home.files("raw"))
     connection.execute(
@@ -54,7 +57,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
         USING (identifier) GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE elsewhere (registrant_id VARCHAR, type VARCHAR, value VARCHAR)"
+        "CREATE OR REPLACE TEMP TABLE elsewhere (registrant_id VARCHAR, type VARCHAR, value "
+        "VARCHAR)"
     )
     pairs: set[tuple[str, str]] = set()
     nobodys: dict[Place, list[str]] = {}
@@ -76,8 +80,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
 
 
 def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
-    """`found_records(delivery_id, record_no, identifier)`: the records that carry what is unknown, and those that share
-    a strong identifier with them."""
+    """`found_records(delivery_id, record_no, identifier)`: the records that carry what is unknown,
+    and those that share a strong identifier with them."""
     named = "SELECT delivery_id, record_no, unnest(identifiers) AS identifier FROM raw"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE first_found AS
@@ -107,7 +111,9 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _persons(records: dict[Place, list[str]]) -> dict[str, set[str]]:
-    """Return the identifiers of each person, by id: records that share a strong identifier are of one."""
+    """Return the identifiers of each person, by id: records that share a strong identifier are of
+    one.
+    """
     ties: dict[str, set[Place]] = defaultdict(set)
     for place, identifiers in records.items():
         strong = [one for one in identifiers if one.split(":")[0] in STRONG]

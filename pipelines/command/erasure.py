@@ -74,7 +74,9 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
 
 
 def _find_again(home: Home, named: list[str]) -> None:
-    """Look again at the erasures that were unclear, all or those named: what was in doubt may have been decided."""
+    """Look again at the erasures that were unclear, all or those named: what was in doubt may have
+    been decided.
+    """
     unclear = [
         one.request_id
         for one in requests.every(home, opened=False)

@@ -1,4 +1,6 @@
-"""`register request correct`: what an open request names is put right, before its erasure or while it cannot be proven."""
+"""`register request correct`: what an open request names is put right, before its erasure or while
+it cannot be proven.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +41,10 @@ def _identifiers(command: Callable[..., None]) -> Callable[..., None]:
 def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any) -> None:
     """Correct what REQUEST_ID names.
 
-    Before anything is done, the identifiers replace all that was given, and it is found again whom they mean. An erasure
-    that has begun is widened by them: what has gone stays gone, and the next `register erase` takes the rest. With
-    --not-theirs nothing is erased or kept out by an identifier any more; what has gone by it cannot come back.
+    Before anything is done, the identifiers replace all that was given, and it is found again whom
+    they mean. An erasure that has begun is widened by them: what has gone stays gone, and the next
+    `register erase` takes the rest. With --not-theirs nothing is erased or kept out by an
+    identifier any more; what has gone by it cannot come back.
     """
     home = existing_home()
     now = datetime.now(home.policy.zone)

@@ -1,4 +1,6 @@
-"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close|correct`: what people do with a request until it is answered."""
+"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close|correct`: what
+people do with a request until it is answered.
+"""
 
 from __future__ import annotations
 
@@ -165,15 +167,18 @@ def show_preview(request_id: str, machine: bool) -> None:
         )
         if seen.left_out:
             click.echo(
-                f"Left out: {seen.left_out} identifiers that others are known by, too; their records stay."
+                f"Left out: {seen.left_out} identifiers that others are known by, too; their "
+                "records stay."
             )
         _echo_others(others)
     if found.state == "unclear":
         raise CommandError(found.why)
     if seen.bystanders:
         raise CommandError(
-            f"{seen.bystanders} records that would go are somebody else's own or name another registrant: `register request correct "
-            "--not-theirs` leaves the identifier out that leads to them, `register request decide --bystanders erase` lets them go"
+            f"{seen.bystanders} records that would go are somebody else's own or name another "
+            "registrant: `register request correct "
+            "--not-theirs` leaves the identifier out that leads to them, `register request decide "
+            "--bystanders erase` lets them go"
         )
 
 
@@ -297,7 +302,9 @@ def decide(
     uphold: bool,
     machine: bool,
 ) -> None:
-    """Decide whom a request means, what is done with each category, with what is withheld or in doubt, or that an objection stands."""
+    """Decide whom a request means, what is done with each category, with what is withheld or in
+    doubt, or that an objection stands.
+    """
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if not (registrants or pairs or bystanders_go or categories or items or uphold):
@@ -424,10 +431,12 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
 )
 @MACHINE
 def refuse(request_id: str, ground: str | None, machine: bool) -> None:
-    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection that is weighed, lift the suspension.
+    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection
+    that is weighed, lift the suspension.
 
-    An erasure that has begun ends with what has gone by then: that cannot come back, and is counted. Its suppressions are
-    lifted, but for those that another erasure needs, so that later deliveries are taken in again. It has no certificate.
+    An erasure that has begun ends with what has gone by then: that cannot come back, and is
+    counted. Its suppressions are lifted, but for those that another erasure needs, so that later
+    deliveries are taken in again. It has no certificate.
     """
     home = existing_home()
     now = datetime.now(home.policy.zone)
@@ -452,7 +461,8 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
             with writer(home):
                 left = abandoning.refuse(home, request_id, ground, now)
             told += (
-                f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes were taken from the "
+                f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes "
+                "were taken from the "
                 "suppression list"
             )
         else:
@@ -493,9 +503,11 @@ def _refresh(home: Home, now: datetime) -> None:
 @click.argument("request_id")
 @MACHINE
 def close(request_id: str, machine: bool) -> None:
-    """Close a request that has been answered, and destroy what identified the registrant; erasures close when they are proven.
+    """Close a request that has been answered, and destroy what identified the registrant; erasures
+    close when they are proven.
 
-    An erasure of whom nobody was found is answered and closed as that: outcome `nobody_found`, nothing erased or certified.
+    An erasure of whom nobody was found is answered and closed as that: outcome `nobody_found`,
+    nothing erased or certified.
     """
     home = existing_home()
     with _told():

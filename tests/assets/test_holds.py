@@ -86,7 +86,8 @@ def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: 
 
 
 def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home: Home) -> None:
-    """An order whose contact is one registrant and whose customer number another's, slipped into raw.
+    """An order whose contact is one registrant and whose customer number another's, slipped into
+    raw.
 
     It is the contact's own: the erasure of the contact takes it, and that of the other must not.
     """

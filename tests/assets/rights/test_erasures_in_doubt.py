@@ -1,4 +1,6 @@
-"""An erasure takes nobody else's records, waits where a person must decide, and says so where nobody was found."""
+"""An erasure takes nobody else's records, waits where a person must decide, and says so where
+nobody was found.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +147,9 @@ def test_either_of_two_people_at_one_contact_is_erased_without_the_other(
 
 
 def test_who_stays_is_not_kept_out_later_and_who_goes_is(home: Home) -> None:
-    """The next night's export has all of it again, and a new contract of Michael's at Alice's contact."""
+    """The next night's export has all of it again, and a new contract of Michael's at Alice's
+    contact.
+    """
     erased(home, asked(home, f"identity_code:{ALICE}").request_id)
     deliver(home, NEXT, "contacts", CONTACTS)
     deliver(home, NEXT, "contracts", [*CONTRACTS, contract("S5", CONTACT, "C1000002", MICHAEL)])
@@ -199,7 +203,9 @@ def test_an_account_that_only_a_quarantined_record_of_another_names_is_shared(ho
 
 
 def slip(home: Home, marker: str, identifier: str) -> None:
-    """Have the raw record with the marker name one more identifier: a record that the register does not know so."""
+    """Have the raw record with the marker name one more identifier: a record that the register does
+    not know so.
+    """
     for raw in home.files("raw", "crm"):
         with duckdb.connect() as connection:
             named = f"""CASE WHEN contains(payload, '{marker}')
