@@ -5,6 +5,7 @@ from __future__ import annotations
 CODES = {
     "PROOF-SUPPRESSED": "an identifier, or the key of a person, whose keyed hash is on the suppression list is still in a layer",
     "PROOF-BYTES": "while the request is open: an identifier of the registrant is in the bytes of a file",
+    "PROOF-SPELLING": "while the request is open: an identifier of the registrant is in a text, in another spelling",
     "PROOF-INBOX": "while the request is open: a delivery that waits names the registrant; its records are left out when it is taken in",
     "PROOF-UNREADABLE": "a file could not be opened and read to its end, so nothing is proven of it",
     "PROOF-STORED-ROWS": "a mart stores more rows than its tables have: deleted ones are still in the file",

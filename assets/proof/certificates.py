@@ -94,12 +94,8 @@ def content_of(
         "proof": [
             *proof.told(),
             {
-                "what": "identifiers searched in bytes",
+                "what": "identifiers searched in texts and bytes",
                 "examined": proof.searched[request.request_id],
-            },
-            {
-                "what": "identifiers too short or shared, searched as identifiers only",
-                "examined": proof.left_out[request.request_id],
             },
         ],
         "warnings": [
