@@ -22,6 +22,8 @@ CODES = {
     "CERT-INSERTED": "a certificate is not of this chain: it does not bear this register's seal",
     "CERT-CHAIN": "the note of how long the chain is has been changed or removed",
     "CERT-HEADS": "the signed log of the chain's heads, or a copy of it, was changed or cut",
+    "CERT-PEPPER": "the pepper is not the one under which the certificate was issued: nobody on the suppression list is known again",
+    "CERT-SUPPRESSION": "the suppression list has lost hashes that the certificate counted, before their review was due",
     "CERT-REQUEST": "a certificate stands beside a request that says it was refused",
 }
 

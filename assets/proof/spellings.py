@@ -105,9 +105,7 @@ def _digests(kind: str, value: str) -> set[str]:
 def _email(address: str) -> tuple[set[bytes], str]:
     local, _, domain = address.rpartition("@")
     domains = sorted({domain, email_in_letters(address).rpartition("@")[2]})
-    squeezed = {
-        squeeze(local + between + written) for written in domains for between in ("", "at")
-    }
+    squeezed = {squeeze(local + between + written) for written in domains for between in ("", "at")}
     either = "|".join(map(re.escape, domains))
     return squeezed, (
         rf"(?<![0-9a-z._%-]){re.escape(local)}{_AT}(?:{either})(?![0-9a-z-]|\.[0-9a-z])"
@@ -119,9 +117,7 @@ def _phone(number: str) -> tuple[set[bytes], str]:
     national = number[1 + len(calling) :]
     written, code = _SEPARATORS.join(national), _SEPARATORS.join(calling)
     abroad = rf"(?:\+|0{_SEPARATORS}0)?{_SEPARATORS}{code}{_SEPARATORS}0?"
-    return {national.encode()}, (
-        rf"(?<![0-9])(?:{abroad}|0)?{_SEPARATORS}{written}(?![0-9])"
-    )
+    return {national.encode()}, (rf"(?<![0-9])(?:{abroad}|0)?{_SEPARATORS}{written}(?![0-9])")
 
 
 def _identity_code(code: str) -> tuple[set[bytes], str]:

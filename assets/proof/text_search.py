@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import duckdb
@@ -29,11 +30,10 @@ from assets.proof.byte_search import PARQUET_ROWS, Windows, forms
 from assets.proof.spellings import SHORTEST, Spelling, spelling_of
 from assets.quoting import name
 
+
 def _zeros_to_nines() -> str:
     """The decimal digits of other scripts as the inside of a character class, for RE2."""
-    zeros = [
-        zero for zero in range(128, sys.maxunicode) if unicodedata.decimal(chr(zero), -1) == 0
-    ]
+    zeros = [zero for zero in range(128, sys.maxunicode) if unicodedata.decimal(chr(zero), -1) == 0]
     return "".join(f"\\x{{{zero:x}}}-\\x{{{zero + 9:x}}}" for zero in zeros)
 
 
@@ -50,6 +50,9 @@ _ESCAPES = (
 _ESCAPED = re.compile(_ESCAPES)
 _OTHER_DIGITS = re.compile(r"(?![0-9])\d")
 _SPECIAL = f"{_ESCAPES}|[{_zeros_to_nines()}]"
+
+
+Meaning = TypeVar("Meaning")
 
 
 def _letters_and_digits() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
@@ -81,6 +84,42 @@ class Hits:
         self.embedded |= other.embedded
 
 
+class Forms(Generic[Meaning]):
+    """Looks texts up for squeezed forms, each of at least eight letters and digits. Built once.
+
+    Args:
+        forms: each form with what it means, as often as it means something.
+    """
+
+    def __init__(self, forms: Iterable[tuple[bytes, Meaning]]) -> None:
+        self._by_window: dict[int, list[tuple[bytes, int, Meaning]]] = {}
+        for form, meaning in forms:
+            # Numbers are told apart by their ends, addresses and names by their beginnings.
+            at = len(form) - SHORTEST if form.isdigit() else 0
+            window = int.from_bytes(form[at : at + SHORTEST], "little")
+            self._by_window.setdefault(window, []).append((form, at, meaning))
+        self._windows = Windows(self._by_window)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_window)
+
+    def find(self, content: bytes) -> Iterator[tuple[int, int, Meaning]]:
+        """Yield beginning and end of each form in texts that are not escaped, and what it means."""
+        kept = _KEPT[np.frombuffer(content, np.uint8)]
+        squeezed = kept[kept != 0].tobytes()
+        places: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+        for at in self._windows.places(squeezed):
+            window = int.from_bytes(squeezed[at : at + SHORTEST], "little")
+            for form, back, meaning in self._by_window.get(window, ()):
+                start = at - back
+                if start < 0 or squeezed[start : start + len(form)] != form:
+                    continue
+                places = np.flatnonzero(kept) if places is None else places
+                first, last = int(places[start]), int(places[start + len(form) - 1])
+                if BETWEEN not in content[first:last]:
+                    yield first, last + 1, meaning
+
+
 class Texts:
     """Searches texts for identifiers. Built once, for any number of texts.
 
@@ -90,31 +129,18 @@ class Texts:
 
     def __init__(self, requests: Mapping[str, Iterable[str]]) -> None:
         self._requests = {identifier: sorted(set(ids)) for identifier, ids in requests.items()}
-        self.short = {one for one in self._requests if spelling_of(one) is None}
-        self._by_window: dict[int, list[tuple[bytes, int, Spelling]]] = {}
-        for identifier in sorted(self._requests):
-            spelling = spelling_of(identifier)
-            for form in spelling.squeezed if spelling else ():
-                # Numbers are told apart by their ends, addresses by their beginnings.
-                at = len(form) - SHORTEST if form.isdigit() else 0
-                window = int.from_bytes(form[at : at + SHORTEST], "little")
-                self._by_window.setdefault(window, []).append((form, at, spelling))
-        self._windows = Windows(self._by_window)
+        spellings = filter(None, map(spelling_of, sorted(self._requests)))
+        self._forms = Forms((form, one) for one in spellings for form in one.squeezed)
 
     def __bool__(self) -> bool:
-        return bool(self._by_window)
+        return bool(self._forms)
 
     def in_array(self, column: pa.Array) -> Hits:
         """Search every text of a column, also of those within lists and structures."""
         hits = Hits()
         for texts in _texts(column):
-            special, ascii_only = pc.match_substring_regex(texts, _SPECIAL), pc.string_is_ascii(texts)
-            for content in _joined(texts.filter(pc.and_not(ascii_only, special))):
+            for _, content in readable(texts):
                 hits.add(self.in_plain(content))
-            for content in _joined(texts.filter(pc.and_not(pc.invert(ascii_only), special))):
-                hits.add(self.in_plain(unicodedata.normalize("NFKC", content.decode()).encode()))
-            for content in _joined(texts.filter(special)):
-                hits.add(self.in_plain(_plain(content)))
         return hits
 
     def in_content(self, content: bytes) -> Hits:
@@ -126,23 +152,13 @@ class Texts:
     def in_plain(self, content: bytes) -> Hits:
         """Search texts that are not escaped, joined by zero bytes."""
         hits = Hits()
-        kept = _KEPT[np.frombuffer(content, np.uint8)]
-        squeezed = kept[kept != 0].tobytes()
-        places: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
-        for at in self._windows.places(squeezed):
-            window = int.from_bytes(squeezed[at : at + SHORTEST], "little")
-            for form, back, spelling in self._by_window.get(window, ()):
-                start = at - back
-                if start < 0 or squeezed[start : start + len(form)] != form:
-                    continue
-                places = np.flatnonzero(kept) if places is None else places
-                first, last = int(places[start]), int(places[start + len(form) - 1])
-                self._confirm(content, first, last + 1, spelling, hits)
+        for start, end, spelling in self._forms.find(content):
+            self._confirm(content, start, end, spelling, hits)
         return hits
 
-    def _confirm(self, content: bytes, start: int, end: int, spelling: Spelling, hits: Hits) -> None:
-        if BETWEEN in content[start:end]:
-            return
+    def _confirm(
+        self, content: bytes, start: int, end: int, spelling: Spelling, hits: Hits
+    ) -> None:
         before = content[max(0, start - _BEFORE) : start].rpartition(BETWEEN)[2]
         after = content[end : end + _AFTER].partition(BETWEEN)[0]
         around = (before + content[start:end] + after).decode("utf-8", "ignore")
@@ -152,6 +168,23 @@ class Texts:
             counted.update(self._requests[spelling.identifier])
         elif as_usual:
             hits.embedded.add(spelling.identifier)
+
+
+def readable(texts: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
+    """Yield texts without escapes, in NFKC, joined by zero bytes, with their places in the array.
+
+    Some megabytes at a time. Texts in plain ASCII, which most are, are joined as they are.
+    """
+    places = pa.array(np.arange(len(texts)))
+    special, ascii_only = pc.match_substring_regex(texts, _SPECIAL), pc.string_is_ascii(texts)
+    letters = pc.and_not(pc.invert(ascii_only), special)
+    for chosen, made_plain in (
+        (pc.and_not(ascii_only, special), bytes),
+        (letters, lambda content: unicodedata.normalize("NFKC", content.decode()).encode()),
+        (special, _plain),
+    ):
+        for where, content in _joined(texts.filter(chosen), places.filter(chosen)):
+            yield where, made_plain(content)
 
 
 def _is_unescaped(content: bytes) -> bool:
@@ -220,16 +253,15 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
         yield numbers.filter(long_enough).cast(pa.large_string())
 
 
-def _joined(texts: pa.Array) -> Iterator[bytes]:
-    """Yield the texts joined by zero bytes, some megabytes at a time."""
+def _joined(texts: pa.Array, places: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
+    """Yield the texts joined by zero bytes, some megabytes at a time, with their places."""
     if not len(texts):
         return
-    average = max(1, texts.nbytes // len(texts))
-    rows = max(1, CHUNK // average)
+    rows = max(1, CHUNK * len(texts) // max(1, texts.nbytes))
     for start in range(0, len(texts), rows):
         part = texts[start : start + rows].cast(pa.binary())
-        offsets = pa.array([0, len(part)], pa.int32())
-        yield pc.binary_join(pa.ListArray.from_arrays(offsets, part), BETWEEN)[0].as_py()
+        whole = pa.ListArray.from_arrays(pa.array([0, len(part)], pa.int32()), part)
+        yield places[start : start + rows], pc.binary_join(whole, BETWEEN)[0].as_py()
 
 
 def in_file(texts: Texts, path: Path) -> Hits:

@@ -21,7 +21,7 @@ from assets.backup.generations import SUFFIX
 from assets.durable import UNFINISHED
 from assets.home import Home
 from assets.marts.building import candidate_path, mart_path
-from assets.proof import byte_search, evidence, identifiers, mart_files, text_search
+from assets.proof import binding, byte_search, evidence, identifiers, mart_files, text_search
 from assets.proof.findings import Finding, failing
 from assets.proof.others import identifiers_of_others
 from assets.proof.spellings import spelling_of
@@ -95,6 +95,8 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     for where, path in _marts(home):
         proof.findings += mart_files.check(home, path, where)
         proof.examined["marts"] += 1
+    if request_ids is None:
+        proof.findings += binding.check(home)
     proof.findings += _leftovers(home)
     proof.examined["leftovers"] += 1
     for request in every.values():

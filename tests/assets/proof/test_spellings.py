@@ -57,7 +57,14 @@ THEIRS = {
     "user_id:aino.lahtija@example.fi": ["Aino.Lahtija@example.fi"],
 }
 OTHERS = {
-    CODE: ["140285A912A", "140285+912A", "1140285-912A", "140285-91234", "140285912B", "140285913A"],
+    CODE: [
+        "140285A912A",
+        "140285+912A",
+        "1140285-912A",
+        "140285-91234",
+        "140285912B",
+        "140285913A",
+    ],
     EMAIL: [
         "maino.lahtija@example.fi",
         "x.aino.lahtija@example.fi",
