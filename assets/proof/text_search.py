@@ -49,7 +49,12 @@ _ESCAPES = (
 )
 _ESCAPED = re.compile(_ESCAPES)
 _OTHER_DIGITS = re.compile(r"(?![0-9])\d")
-_SPECIAL = f"{_ESCAPES}|[{_zeros_to_nines()}]"
+_INVISIBLE = (
+    r"\p{Cf}|\x{34F}|\x{115F}|\x{1160}|\x{17B4}|\x{17B5}|\x{2800}|\x{3164}|\x{FFA0}"
+    r"|[\x{180B}-\x{180F}\x{FE00}-\x{FE0F}\x{E0100}-\x{E01EF}]"
+)
+_HYPHENS = r"\p{Pd}|[\x{2D7}\x{2043}\x{2212}]"
+SPECIAL = f"{_ESCAPES}|[{_zeros_to_nines()}]"
 
 
 Meaning = TypeVar("Meaning")
@@ -176,7 +181,7 @@ def readable(texts: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
     Some megabytes at a time. Texts in plain ASCII, which most are, are joined as they are.
     """
     places = pa.array(np.arange(len(texts)))
-    special, ascii_only = pc.match_substring_regex(texts, _SPECIAL), pc.string_is_ascii(texts)
+    special, ascii_only = pc.match_substring_regex(texts, SPECIAL), pc.string_is_ascii(texts)
     letters = pc.and_not(pc.invert(ascii_only), special)
     for chosen, made_plain in (
         (pc.and_not(ascii_only, special), bytes),
@@ -185,6 +190,18 @@ def readable(texts: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
     ):
         for where, content in _joined(texts.filter(chosen), places.filter(chosen)):
             yield where, made_plain(content)
+
+
+def plain_texts(texts: pa.ChunkedArray) -> pa.Array:
+    """Return texts without escapes, in NFKC, without invisible characters, with plain hyphens."""
+    whole = texts.combine_chunks()
+    special = pc.fill_null(pc.match_substring_regex(whole, SPECIAL), False)
+    unescaped = [_plain(text.encode()).decode() for text in whole.filter(special).to_pylist()]
+    whole = pc.replace_with_mask(whole, special, pa.array(unescaped, whole.type))
+    whole = pc.utf8_normalize(whole, "NFKC")
+    for pattern, plain in ((_INVISIBLE, ""), (_HYPHENS, "-"), (r"\s|\pZ", " ")):
+        whole = pc.replace_substring_regex(whole, pattern, plain)
+    return whole
 
 
 def _is_unescaped(content: bytes) -> bool:

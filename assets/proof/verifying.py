@@ -36,7 +36,7 @@ TOO_SHORT = "too short to be told from others"
 # The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
 SAMPLE_TRUTH = "truth"
 HOW = {
-    "identifiers": "every identifier in raw, quarantine, staged, register and marts, hashed with the key and held against the suppression list",
+    "identifiers": "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed with the key and held against the suppression list",
     "marts": "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header of each DuckDB file",
     "bytes": "the identifiers themselves, in the bytes of the files: DuckDB in an uncompressed copy, SQLite with what is packed in it",
     "texts": "the identifiers in any spelling, in every text of every layer, mart and other file; apart from the removal's search",
@@ -135,6 +135,8 @@ def _by_identifiers(
     identifiers.prepare(home, connection, request_ids)
     try:
         proof.findings += identifiers.in_lake(home, connection)
+        if request_ids is None:
+            proof.findings += identifiers.in_texts(home, connection, whole=True)
     except duckdb.Error:
         proof.findings.append(Finding("PROOF-UNREADABLE", "lake", 1))
     proof.examined["identifiers"] += sum(1 for _ in home.lake.rglob("*.parquet"))
