@@ -29,7 +29,9 @@ def identifiers_of_others(
     """
     asked = list(requests)
     known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
-    resolved = {one for request in asked for one in request.resolved}
+    # Before a request is resolved, nothing is known of whose its identifiers are.
+    named = {one for request in asked if request.resolved for one in request.given}
+    named -= {one for request in asked for one in request.resolved}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked_identifiers AS
         SELECT identifier, split_part(identifier, ':', 1) AS kind,
@@ -40,13 +42,11 @@ def identifiers_of_others(
     _load_register(home, connection)
     shared = _contacts(home, connection) | _devices(home, connection)
     accounts = {one.replace("email:", "user_id:", 1) for one in shared} & set(known)
-    named_only = {
-        identifier
-        for (identifier,) in connection.execute(
-            "SELECT identifier FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
-        ).fetchall()
-    } - resolved
-    return dict.fromkeys(named_only, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
+    registered = connection.execute(
+        "FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
+    ).fetchall()
+    anothers = named & {identifier for identifier, *_ in registered}
+    return dict.fromkeys(anothers, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
 
 
 def _load_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:

@@ -67,9 +67,12 @@ def find(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
     )
 
 
+# What an address may begin with is also what a URL or a sentence has before it.
 _EMAILS = r"""SELECT unnest(['email:' || address, 'user_id:' || address]) AS identifier
-    FROM (SELECT email_canonical(
-        regexp_replace(part, ' *(?:@|[(\[] *at *[)\]]| at ) *', '@')) AS address FROM emails)"""
+    FROM (SELECT email_canonical(unnest([
+            whole, regexp_extract(whole, '[\pL\pN.+_-]+@.*'), regexp_extract(whole, '[\pL\pN._-]+@.*')
+        ])) AS address
+        FROM (SELECT regexp_replace(part, ' *(?:@|[(\[] *at *[)\]]| at ) *', '@') AS whole FROM emails))"""
 _PHONES = """SELECT 'phone:' || phone_canonical(part) FROM phones
     UNION ALL
     SELECT unnest(['phone:+' || part, 'phone:' || calling_code() || part])
