@@ -173,9 +173,6 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
         return []
     tokens.prepare(home, connection)
     raw = parquet(*home.files("raw"), filename=True)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW named AS SELECT unnest(identifiers) AS identifier FROM {raw}"
-    )
     texts = {"raw.raw": f"SELECT payload AS text FROM {raw}"}
     if whole:
         texts |= {
@@ -192,12 +189,20 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
     findings = []
     for where, query in texts.items():
         tokens.find(connection, query)
-        rows = connection.execute(
-            """SELECT request_id, count(*)
+        counted = connection.execute(
+            """CREATE OR REPLACE TEMP TABLE named_in_texts AS
+            SELECT identifier, request_id
             FROM text_tokens JOIN erased ON token = suppression_token(identifier)
             WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
-                AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others)
-                AND identifier NOT IN (SELECT identifier FROM named WHERE identifier IS NOT NULL)
+                AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others)"""
+        ).fetchone()
+        if not counted or not counted[0]:
+            continue
+        rows = connection.execute(
+            f"""SELECT request_id, count(*) FROM named_in_texts
+            WHERE identifier NOT IN (
+                SELECT identifier FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
+                SEMI JOIN named_in_texts USING (identifier))
             GROUP BY request_id ORDER BY request_id"""
         ).fetchall()
         findings += [Finding("PROOF-SUPPRESSED", where, count, one) for one, count in rows]
