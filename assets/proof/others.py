@@ -46,6 +46,7 @@ def identifiers_of_others(
         "FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
     ).fetchall()
     anothers = named & {identifier for identifier, *_ in registered}
+    anothers |= {one for request in asked for one in request.left_out} & set(known)
     return dict.fromkeys(anothers, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
 
 
