@@ -64,16 +64,15 @@ BYSTANDERS = [f"m{EMAIL}", f"{PHONE}2", f"{LEAVES.customer_number}7"]
 
 def plant(home: Home) -> None:
     """Unreadable and quarantined records of theirs, mentions in others' records, and a record that is only near."""
-    near = contact("880001119999", "Aino", "Kaima", "", "1985-02-14")
     odd = contact("880001118888", "Aino", f"{MARKER}kaima", f"{EMAIL}; x@example.fi", "")
-    rows = csv([near, odd])
-    width = len(near)
+    rows, width = csv([odd]), len(odd)
+    near = '"x","Aino Kaima, s. 14.2.1985"' + ',"x"' * width + "\n"
     broken = "".join(
         f'"{MARKER}{number}","{text}"' + ',"x"' * width + "\n"
         for number, text in enumerate([*UNREADABLE, *BYSTANDERS])
     )
     count = 2 + len(UNREADABLE) + len(BYSTANDERS)
-    put(home, "crm", SECOND_DAY, "contacts", rows + broken.encode(), count)
+    put(home, "crm", SECOND_DAY, "contacts", rows + (near + broken).encode(), count)
     lines = [f'{{"socialSecurityNumber": "{text}", "{MARKER}": }}' for text in UNREADABLE[:5]]
     put(home, "credit_bureau", SECOND_DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
     visits = []

@@ -41,8 +41,9 @@ def removed(home: Home, *given: str) -> str:
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = Home(tmp_path_factory.mktemp("known") / "data")
     deliver(home.root, FIRST_DAY, SECOND_DAY)
-    near = csv([contact("880001110001", "Aino", "Kaima", "", "1985-02-14")])
-    put(home, "crm", SECOND_DAY, "contacts", near, 1)
+    rows = csv([contact("880001110001", "Someone", "Else", "", "1970-01-01")])
+    near = b'"x","Aino Kaima, s. 14.2.1985"' + b',"x"' * 30 + b"\n"
+    put(home, "crm", SECOND_DAY, "contacts", rows + near, 2)
     refresh(home, TODAY)
     return home.root
 
