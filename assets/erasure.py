@@ -14,10 +14,10 @@ from datetime import date, datetime
 
 import duckdb
 
-from assets import emptied, holds, removal, suppression
+from assets import deliveries, emptied, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
-from assets.proof import certificates, evidence
+from assets.proof import binding, certificates, evidence, near_matches
 from assets.proof.certificates import Issued
 from assets.proof.findings import Finding, failing
 from assets.proof.verifying import verify
@@ -41,7 +41,8 @@ def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """
     requests.destroy_leftover_keys(home)
     now = datetime.now(home.policy.zone)
-    found = finding.record(home, request_ids, now)
+    finding.record(home, request_ids, now)
+    found = near_matches.record(home, request_ids, now)
     found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
     erasing = [one for one in found.values() if one.state == "erasing"]
     notices.prepare(home, erasing, now)
@@ -73,18 +74,45 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     removal.mend(home)
     evidence.note_published(home)
     removed: Counter[str] = Counter()
+    asked = _loaded(home, request_ids)
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
-        load_sought(connection, _loaded(home, request_ids))
+        load_sought(connection, asked)
         for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
                 holds.find_held(home, connection, entry, today)
                 evidence.note(home, connection, entry)
                 _suppress_records(home, connection, entry, today)
                 removed[entry.source] += holds.remove_but_held(home, connection, entry)
+        _remove_decided(home, connection, asked, today, removed)
         holds.key_contents(home, connection)
     emptied.rename(home)
     return dict(sorted(removed.items()))
+
+
+def _remove_decided(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    asked: list[Request],
+    today: date,
+    removed: Counter[str],
+) -> None:
+    """Remove the near matches of which somebody decided that they are the registrant's."""
+    decided = near_matches.to_remove(asked)
+    for entry in deliveries.book(home) if decided else []:
+        pairs = decided.get((entry.source, entry.day, entry.delivery_id))
+        if pairs:
+            connection.execute(
+                """CREATE OR REPLACE TEMP TABLE whose AS
+                SELECT unnest($1::BIGINT[]) AS record_no, unnest($2::VARCHAR[]) AS request_id""",
+                [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
+            )
+            connection.execute(
+                "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM whose"
+            )
+            holds.find_held(home, connection, entry, today)
+            _suppress_records(home, connection, entry, today)
+            removed[entry.source] += holds.remove_but_held(home, connection, entry)
 
 
 def _suppress_records(
@@ -175,6 +203,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     with requests.changing(home):
         loaded = _loaded(home, proven)
         at = now.isoformat(timespec="seconds")
+        bound = binding.bind(home, loaded)
         contents = [
             certificates.content_of(
                 home.policy,
@@ -184,6 +213,8 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
                 proof,
                 at,
                 holds.told(home.policy, noted[one.request_id].held),
+                bound[one.request_id],
+                near_matches.left(home, one),
             )
             for one in loaded
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 CODES = {
     "PROOF-SUPPRESSED": "an identifier, or the key of a person, whose keyed hash is on the suppression list is still in a layer",
     "PROOF-BYTES": "while the request is open: an identifier of the registrant is in the bytes of a file",
+    "PROOF-SPELLING": "while the request is open: an identifier of the registrant is in a text, in another spelling",
     "PROOF-INBOX": "while the request is open: a delivery that waits names the registrant; its records are left out when it is taken in",
     "PROOF-UNREADABLE": "a file could not be opened and read to its end, so nothing is proven of it",
     "PROOF-STORED-ROWS": "a mart stores more rows than its tables have: deleted ones are still in the file",
@@ -21,6 +22,8 @@ CODES = {
     "CERT-INSERTED": "a certificate is not of this chain: it does not bear this register's seal",
     "CERT-CHAIN": "the note of how long the chain is has been changed or removed",
     "CERT-HEADS": "the signed log of the chain's heads, or a copy of it, was changed or cut",
+    "CERT-PEPPER": "the pepper is not the one under which the certificate was issued: nobody on the suppression list is known again",
+    "CERT-SUPPRESSION": "the suppression list has lost hashes that the certificate counted, before their review was due",
     "CERT-REQUEST": "a certificate stands beside a request that says it was refused",
 }
 

@@ -166,6 +166,7 @@ EVENTS = {
     "verified": "the identity was verified",
     "extended": "the time was extended, and the registrant told",
     "decided": "a category was decided on",
+    "near_matches_decided": "somebody decided whether records near the registrant are theirs",
     "reviewed": "somebody looked at what an access package withholds, and decided",
     "packed": "the package was written, to be handed out",
     "applied": "what was asked was delivered to the register",

@@ -27,6 +27,7 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
         ["software", f"{software['name']} {software['version']}, rules {software['rules']}"],
         ["policy", f"{policy['version']}, hash {policy['hash']}"],
         *_backups(said.get("backups")),
+        *_bound(said.get("suppression")),
     ]
     decisions = [
         [category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")]
@@ -39,6 +40,16 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
             "What was removed",
             ("layer", "rows"),
             [[layer, rows] for layer, rows in said["rows_removed"].items()],
+        ),
+        (
+            "What was redacted within records of others",
+            ("layer", "count"),
+            [[layer, count] for layer, count in said.get("redacted", {}).items()],
+        ),
+        (
+            "What may remain, and why",
+            ("what", "count", "reason"),
+            [[one["what"], one["count"], one["reason"]] for one in said.get("remains", ())],
         ),
         (
             "What was verified, and how",
@@ -66,6 +77,16 @@ def _backups(held: dict[str, Any] | None) -> list[list[object]]:
             if held["generations"]
             else "none",
         ]
+    ]
+
+
+def _bound(bound: dict[str, Any] | None) -> list[list[object]]:
+    """Older certificates are not bound."""
+    if not bound:
+        return []
+    return [
+        ["fingerprint of the pepper", bound["pepper"]],
+        ["hashes on the suppression list", bound["hashes"]],
     ]
 
 

@@ -26,7 +26,7 @@ from assets import suppression
 from assets.durable import UNFINISHED, write_all
 from assets.holds import Held
 from assets.home import Home
-from assets.proof import certificate_pages, heads
+from assets.proof import binding, certificate_pages, heads, remains
 from assets.proof.evidence import Evidence
 from assets.proof.findings import Finding
 from assets.proof.heads import Head, folder
@@ -41,7 +41,7 @@ from schemas.staged import CANONICAL
 
 FIRST = "0" * 64
 CHAIN = "chain.json"
-FORMAT = 1
+FORMAT = 2
 SOFTWARE = "customer-marketing-register"
 RISKS = (
     "A solid-state disk may keep the blocks of replaced files until it reuses them.",
@@ -50,7 +50,7 @@ RISKS = (
     "Copies that were taken out of the data root by other means than `register backup` are not known to the register.",
     "Backups in the data root were sealed anew without the registrant. Those that were made before in other folders hold them until their key is "
     "destroyed, on the day that stands above at the latest; a restore replays this erasure before anything is read.",
-    "Values of fewer than eight characters were searched as identifiers and not in bytes.",
+    "Values of fewer than eight letters and digits were searched as identifiers, and not in texts and bytes.",
 )
 
 
@@ -78,8 +78,10 @@ def content_of(
     proof: Proof,
     issued_at: str,
     held: dict[str, Held],
+    bound: Mapping[str, Any] | None = None,
+    near: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What the certificate says, the chain aside."""
+    """What the certificate says, the chain aside: format 2 says what remains, and what it is bound to."""
     return {
         "format": FORMAT,
         "request_id": request.request_id,
@@ -89,17 +91,16 @@ def content_of(
         "issued_at": issued_at,
         "decisions": _decisions(evidence, held),
         "rows_removed": dict(sorted(evidence.rows.items())),
+        "redacted": dict(sorted(evidence.redacted.items())),
+        "remains": remains.counted(request, proof, held, near or {}),
+        **({"suppression": bound} if bound else {}),
         "files": evidence.files,
         "published": published,
         "proof": [
             *proof.told(),
             {
-                "what": "identifiers searched in bytes",
+                "what": "identifiers searched in texts and bytes",
                 "examined": proof.searched[request.request_id],
-            },
-            {
-                "what": "identifiers too short or shared, searched as identifiers only",
-                "examined": proof.left_out[request.request_id],
             },
         ],
         "warnings": [
@@ -280,6 +281,7 @@ def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Findi
             *_check_requests(home),
             *_check_suppressions(home),
             *_check_strangers(home),
+            *binding.check(home),
         }
     )
 

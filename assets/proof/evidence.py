@@ -35,6 +35,7 @@ class Evidence:
     rows: Counter[str] = field(default_factory=Counter)
     files: list[dict[str, str | None]] = field(default_factory=list)
     held: dict[str, dict[str, object]] = field(default_factory=dict)
+    redacted: Counter[str] = field(default_factory=Counter)
 
 
 def folder(home: Home) -> Path:

@@ -14,10 +14,11 @@ import duckdb
 
 from assets import suppression
 from assets.home import Home
+from assets.proof import tokens
 from assets.proof.findings import Finding
 from assets.quoting import literal, parquet
 from assets.rights import requests
-from schemas.columns import TableModel, arrow_schema, table_name
+from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS
 from schemas.raw import Raw
@@ -163,6 +164,74 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     ]
 
 
+def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) -> list[Finding]:
+    """Erased registrants' identifiers within texts, in any spelling, by table and request.
+
+    `whole` takes every text of raw and staged apart; else the records of raw that were not taken
+    apart, or not staged: only there can an identifier stand that no column shows. `prepare` comes
+    first. What a record itself is known by is judged by `in_lake`.
+    """
+    if not home.files("raw"):
+        return []
+    tokens.prepare(home, connection)
+    raw = parquet(*home.files("raw"), filename=True)
+    texts = {"raw.raw": f"SELECT payload AS text FROM {raw}"}
+    if whole:
+        texts |= {
+            f"staged.{table_name(model)}": " UNION ALL ".join(
+                f'SELECT "{column}" AS text FROM {parquet(*files, union_by_name=True)}'
+                for column in columns
+            )
+            for model in LAYERS["staged"]
+            if (columns := free_texts(model))
+            and (files := _files(home, "staged", table_name(model)))
+        }
+    else:
+        texts["raw.raw"] += f" WHERE len(faults) > 0 OR {_quarantined(home)}"
+    findings = []
+    for where, query in texts.items():
+        tokens.find(connection, query)
+        counted = connection.execute(
+            """CREATE OR REPLACE TEMP TABLE named_in_texts AS
+            SELECT identifier, request_id
+            FROM text_tokens JOIN erased ON token = suppression_token(identifier)
+            WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
+                AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others)"""
+        ).fetchone()
+        if not counted or not counted[0]:
+            continue
+        rows = connection.execute(
+            f"""SELECT request_id, count(*) FROM named_in_texts
+            WHERE identifier NOT IN (
+                SELECT identifier FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
+                SEMI JOIN named_in_texts USING (identifier))
+            GROUP BY request_id ORDER BY request_id"""
+        ).fetchall()
+        findings += [Finding("PROOF-SUPPRESSED", where, count, one) for one, count in rows]
+    return findings
+
+
+def free_texts(model: type[TableModel]) -> list[str]:
+    """Columns of a staged table that hold texts, and neither identifiers nor keys."""
+    aside = {"record_key", "person_key", "type", "value", "replaced_by", *EXPRESSIONS}
+    return [
+        column
+        for column, kind in duckdb_types(model).items()
+        if kind == "VARCHAR" and column not in aside
+    ]
+
+
+def _quarantined(home: Home) -> str:
+    files = home.files("quarantine")
+    if not files:
+        return "false"
+    delivery = "regexp_extract(filename, '[^/]*/[^/]*/[^/]*$')"
+    return (
+        f"({delivery}, record_no) IN (SELECT ({delivery}, record_no)"
+        f" FROM {parquet(*files, filename=True)} WHERE scope = 'record')"
+    )
+
+
 def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
     """Erased registrants' identifiers in a mart's file, published or not, by table and request. `prepare` comes first."""
     findings = []
@@ -186,8 +255,9 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
 def found_in_register(home: Home) -> list[Finding]:
     """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
     with home.connect() as connection:
-        return (
-            in_lake(home, connection, ("quarantine", "staged", "register"))
-            if prepare(home, connection)
-            else []
-        )
+        if not prepare(home, connection):
+            return []
+        return [
+            *in_lake(home, connection, ("quarantine", "staged", "register")),
+            *in_texts(home, connection, whole=False),
+        ]

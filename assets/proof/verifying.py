@@ -14,24 +14,32 @@ from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from assets.backup import rotation
 from assets.backup.generations import SUFFIX
 from assets.durable import UNFINISHED
 from assets.home import Home
 from assets.marts.building import candidate_path, mart_path
-from assets.proof import byte_search, evidence, identifiers, mart_files
+from assets.proof import binding, byte_search, evidence, identifiers, mart_files, text_search
 from assets.proof.findings import Finding, failing
+from assets.proof.others import identifiers_of_others
+from assets.proof.spellings import spelling_of
+from assets.proof.text_search import Hits, Texts
+from assets.quoting import literal
 from assets.rights import requests, sealed
 from assets.rights.requests import Request
 from schemas.marts import MARTS
 
+TOO_SHORT = "too short to be told from others"
+
 # The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
 SAMPLE_TRUTH = "truth"
 HOW = {
-    "identifiers": "every identifier in raw, quarantine, staged, register and marts, hashed with the key and held against the suppression list",
+    "identifiers": "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed with the key and held against the suppression list",
     "marts": "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header of each DuckDB file",
-    "bytes": "the identifiers themselves, in the bytes of the files: Parquet decoded, DuckDB in an uncompressed copy, SQLite with what is packed in it",
+    "bytes": "the identifiers themselves, in the bytes of the files: DuckDB in an uncompressed copy, SQLite with what is packed in it",
+    "texts": "the identifiers in any spelling, in every text of every layer, mart and other file; apart from the removal's search",
     "leftovers": "no unfinished file and no spilled data of a process that has ended",
     "requests": "no closed request says what identified its registrant",
 }
@@ -39,7 +47,9 @@ HOW = {
 
 @dataclass
 class Proof:
-    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` and `left_out` identifiers, by request.
+    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` identifiers, by request.
+
+    `left_out`: identifiers that were not searched in texts and bytes, by request and reason.
 
     `backups`: the generations from before the erasures that can still be opened, and until when.
     """
@@ -47,7 +57,7 @@ class Proof:
     findings: list[Finding] = field(default_factory=list)
     examined: Counter[str] = field(default_factory=Counter)
     searched: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     backups: rotation.Holding = field(default_factory=rotation.Holding)
 
     def failing(self, request_id: str = "") -> list[Finding]:
@@ -85,6 +95,8 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     for where, path in _marts(home):
         proof.findings += mart_files.check(home, path, where)
         proof.examined["marts"] += 1
+    if request_ids is None:
+        proof.findings += binding.check(home)
     proof.findings += _leftovers(home)
     proof.examined["leftovers"] += 1
     for request in every.values():
@@ -123,6 +135,8 @@ def _by_identifiers(
     identifiers.prepare(home, connection, request_ids)
     try:
         proof.findings += identifiers.in_lake(home, connection)
+        if request_ids is None:
+            proof.findings += identifiers.in_texts(home, connection, whole=True)
     except duckdb.Error:
         proof.findings.append(Finding("PROOF-UNREADABLE", "lake", 1))
     proof.examined["identifiers"] += sum(1 for _ in home.lake.rglob("*.parquet"))
@@ -142,22 +156,74 @@ def _by_bytes(
     *,
     whole: bool,
 ) -> None:
-    sought = byte_search.Sought(
-        open_ones, byte_search.reached_by_others(home, connection, open_ones)
-    )
-    proof.searched, proof.left_out = sought.searched, sought.left_out
+    """Texts of every layer first: the proof does not stop where the removal stopped. Then bytes."""
+    others = identifiers_of_others(home, connection, open_ones)
+    sought: dict[str, list[str]] = {}
+    for request in open_ones:
+        for identifier in {*request.given, *request.resolved}:
+            reason = others.get(identifier) or (TOO_SHORT if not spelling_of(identifier) else "")
+            if reason:
+                proof.left_out[request.request_id, reason] += 1
+            else:
+                proof.searched[request.request_id] += 1
+                sought.setdefault(identifier, []).append(request.request_id)
     found: Counter[tuple[str, str, str]] = Counter()
-    for path in _files(
+    files = _files(
         home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
-    ):
+    )
+    embedded = _in_texts(home, connection, proof, Texts(sought), files, found)
+    bytes_sought = byte_search.Sought(open_ones, {*others, *embedded})
+    for path in files:
         proof.examined["bytes"] += 1
-        for one in byte_search.in_file(home, sought, path, _where(home, path)):
-            code = "PROOF-INBOX" if one.code == "PROOF-BYTES" and one.where == "inbox" else one.code
-            found[code, one.where, one.request_id] += one.count
+        for one in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
+            found[_code(one.code, one.where), one.where, one.request_id] += one.count
     proof.findings += [
         Finding(code, where, count, request_id)
         for (code, where, request_id), count in sorted(found.items())
     ]
+
+
+def _in_texts(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    texts: Texts,
+    files: Iterable[Path],
+    found: Counter[tuple[str, str, str]],
+) -> set[str]:
+    """Count in `found` what is in texts; return the identifiers that only stand within longer words of others."""
+    embedded: set[str] = set()
+    for path in sorted({*files, *home.lake.rglob("*.parquet")}):
+        proof.examined["texts"] += 1
+        where = _where(home, path)
+        try:
+            hits = _texts_of(connection, texts, path)
+        except (duckdb.Error, pa.ArrowException, OSError):
+            if path.exists():
+                found["PROOF-UNREADABLE", where, ""] += 1
+            continue
+        embedded |= hits.embedded
+        for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
+            for request_id, count in counted.items():
+                found[_code(code, where), where, request_id] += count
+    return embedded
+
+
+def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -> Hits:
+    if path.suffix == ".parquet":
+        return text_search.in_parquet(texts, path)
+    if path.suffix == ".duckdb":
+        connection.execute(f"ATTACH {literal(path)} AS searched (READ_ONLY)")
+        try:
+            return text_search.in_duckdb(texts, connection, "searched")
+        finally:
+            connection.execute("DETACH searched")
+    return text_search.in_file(texts, path)
+
+
+def _code(code: str, where: str) -> str:
+    """What waits in the inbox is left out when it is taken in."""
+    return "PROOF-INBOX" if where == "inbox" and code != "PROOF-UNREADABLE" else code
 
 
 def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:

@@ -32,6 +32,7 @@ State = Literal["received", "unclear", "erasing", "applying", "in_force", "weigh
 # What identifies people: only ever written sealed.
 SEALED = (
     "given", "resolved", "own", "left_out", "registrants", "candidates", "choices", "situation", "values", "withheld",
+    "near",
 )  # fmt: skip
 
 
@@ -48,7 +49,8 @@ class Request:
     not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the
     account's own records are the registrant's. `left_out` are identifiers, given or found, that are
     (also) somebody else's: nothing is erased or suppressed by them. `choices` is what somebody
-    decided before an erasure: `pair:<id>`, `bystanders`. `removed` counts rows per layer.
+    decided before an erasure: `pair:<id>`, `bystanders`. `near`: records that may be the
+    registrant's, by reference, and what was decided of each. `removed` counts rows per layer.
     `delivered` are keyed hashes of what was delivered to the register for it
     (`deliveries.keyed_hash`; older ones are SHA-256).
     `without_key`: what is sealed cannot be read here, because the key was not brought along.
@@ -72,6 +74,7 @@ class Request:
     situation: str = ""
     values: dict[str, str] = field(default_factory=dict)
     withheld: dict[str, dict[str, str]] = field(default_factory=dict)
+    near: tuple[dict[str, Any], ...] = ()
     purpose: str = ""
     by: str = "all"
     verification: dict[str, str] = field(default_factory=dict)

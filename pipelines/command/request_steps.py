@@ -14,6 +14,7 @@ import click
 
 from assets.access import gathering
 from assets.home import Home
+from assets.proof import near_matches
 from assets.register import review
 from assets.register.review import ReviewError
 from assets.rights import (
@@ -32,6 +33,7 @@ from assets.rights.preview import preview
 from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
+from pipelines.command.near_matches import near_matches_command
 from pipelines.command.request import carry_out, request, shown, today_of
 from pipelines.command.request_correction import correct
 from pipelines.command.root import existing_home
@@ -71,11 +73,14 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
             for one in requests.every(home, opened=False)
             if one.state in ("received", "unclear")
         ]
-        found = finding.record(home, asked, datetime.now(home.policy.zone))
+        now = datetime.now(home.policy.zone)
+        finding.record(home, asked, now)
+        found = near_matches.record(home, asked, now)
     told = [
         {
             "request_id": one.request_id, "state": one.state, "registrants": list(one.registrants), "identifiers": len(one.resolved),
             "candidates": [dict(candidate) for candidate in one.candidates], "why": one.why, "left_out": len(one.left_out),
+            "near_matches": len(one.near),
         }
         for one in found.values()
     ]  # fmt: skip
@@ -87,7 +92,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         return
     click.echo(
         table(
-            ["request", "state", "registrants", "identifiers", "left out"],
+            ["request", "state", "registrants", "identifiers", "left out", "near matches"],
             [
                 [
                     one.request_id,
@@ -95,6 +100,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
                     len(one.registrants),
                     len(one.resolved),
                     len(one.left_out),
+                    len(one.near),
                 ]
                 for one in found.values()
             ],
@@ -133,7 +139,9 @@ def show_preview(request_id: str, machine: bool) -> None:
     """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders, of whom there must be none. Changes nothing."""
     home = existing_home()
     with _told():
-        found = finding.record(home, [request_id], datetime.now(home.policy.zone))[request_id]
+        now = datetime.now(home.policy.zone)
+        finding.record(home, [request_id], now)
+        found = near_matches.record(home, [request_id], now)[request_id]
         if found.state == "unclear" and not found.resolved:
             raise RequestError(found.why)
         if found.state == "closed":
@@ -143,7 +151,7 @@ def show_preview(request_id: str, machine: bool) -> None:
     seen = preview(home, found, today_of(home))
     others = _other_requests(home, [found])
     if machine:
-        as_json({**seen.told(), "other_requests": others})
+        as_json({**seen.told(), "other_requests": others, "near_matches": len(found.near)})
     else:
         click.echo(
             table(
@@ -169,6 +177,12 @@ def show_preview(request_id: str, machine: bool) -> None:
             click.echo(
                 f"Left out: {seen.left_out} identifiers that others are known by, too; their "
                 "records stay."
+            )
+        if found.near:
+            click.echo(
+                f"Near matches: {len(found.near)} records have the name and the birth date or "
+                "address, and no identifier; "
+                f"`register request near-matches {request_id}` lists them for a decision."
             )
         _echo_others(others)
     if found.state == "unclear":
@@ -513,3 +527,6 @@ def close(request_id: str, machine: bool) -> None:
     with _told():
         answering.close(home, request_id, datetime.now(home.policy.zone))
     _show(home, request_id, machine, "closed")
+
+
+request.add_command(near_matches_command)

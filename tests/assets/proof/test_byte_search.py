@@ -8,8 +8,6 @@ import zlib
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -99,32 +97,6 @@ def test_it_is_found_across_the_pieces_that_a_file_is_read_in(
         assert byte_search.in_bytes(sought, path)["Q1"] >= 1
 
 
-COLUMNS = {
-    "text": pa.array(["somebody", f"about {CODE} here"]),
-    "list": pa.array([[], ["x", f"identity_code:{CODE}"]]),
-    "dictionary": pa.array(["somebody", CODE]).dictionary_encode(),
-    "structure": pa.array([{"a": None}, {"a": CODE}]),
-    "large text": pa.array([None, CODE], pa.large_string()),
-}
-
-
-@pytest.mark.parametrize("column", COLUMNS)
-def test_it_is_found_in_compressed_parquet_of_any_column(
-    sought: Sought, home: Home, column: str
-) -> None:
-    path = home.lake / "one.parquet"
-    pq.write_table(
-        pa.table({"value": COLUMNS[column]}), path, compression="zstd", write_statistics=False
-    )
-    assert [one.code for one in byte_search.in_file(home, sought, path, "raw")] == ["PROOF-BYTES"]
-
-
-def test_a_parquet_file_without_it_is_clean(sought: Sought, home: Home) -> None:
-    path = home.lake / "one.parquet"
-    pq.write_table(pa.table({"value": ["140285-", "912A", "aino.lahtija@example.com"]}), path)
-    assert byte_search.in_file(home, sought, path, "raw") == []
-
-
 def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
     sought: Sought, home: Home
 ) -> None:
@@ -162,13 +134,12 @@ def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
     ]
 
 
-@pytest.mark.parametrize("name", ["broken.parquet", "broken.duckdb", "broken.db"])
+@pytest.mark.parametrize("name", ["broken.duckdb", "broken.db"])
 def test_a_file_that_cannot_be_read_to_its_end_is_not_clean(
     sought: Sought, home: Home, name: str
 ) -> None:
     path = home.lake / name
     starts = {
-        ".parquet": b"PAR1",
         ".duckdb": b"\0" * 8 + b"DUCK" + b"\0" * 9000,
         ".db": b"SQLite format 3\0" + b"\1" * 200,
     }

@@ -1,0 +1,80 @@
+"""`register request near-matches`: records that may be about whoever is erased, for a person to decide."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from assets.proof import near_matches
+from assets.rights import finding
+from assets.rights.requests import Request, RequestError
+from pipelines.command.main import CommandError
+from pipelines.command.root import existing_home
+from pipelines.command.showing import as_json, harmless, table
+
+
+@click.command("near-matches")
+@click.argument("request_id")
+@click.option(
+    "--remove",
+    multiple=True,
+    metavar="REFERENCE",
+    help="The record is the registrant's: it is removed with the erasure. May be repeated.",
+)
+@click.option(
+    "--keep", multiple=True, metavar="REFERENCE", help="It is somebody else's. May be repeated."
+)
+@click.option(
+    "--private",
+    is_flag=True,
+    help="Also the records: for whoever is entitled to them, on their own screen.",
+)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def near_matches_command(
+    request_id: str, remove: tuple[str, ...], keep: tuple[str, ...], private: bool, machine: bool
+) -> None:
+    """List records with the name and the birth date or address of whoever is to be erased, and no identifier of theirs.
+
+    They are not erased unless somebody decides so before `register erase`; what is left is counted
+    on the certificate.
+    """
+    home = existing_home()
+    now = datetime.now(home.policy.zone)
+    if both := set(remove) & set(keep):
+        raise click.UsageError(f"{len(both)} references are both to be removed and to be kept")
+    try:
+        finding.record(home, [request_id], now)
+        request = near_matches.record(home, [request_id], now)[request_id]
+        if request.right != "erasure" or request.state in ("unclear", "closed"):
+            raise RequestError(
+                f"request {request_id}: {request.right}, {request.state}; near matches are found"
+                " for open erasures that mean one registrant"
+            )
+        for decision, references in (("remove", remove), ("keep", keep)):
+            if references:
+                request = near_matches.decide(home, request_id, references, decision, now)
+        texts = near_matches.texts(home, request) if private else {}
+    except RequestError as error:
+        raise CommandError(str(error)) from None
+    _show(request, texts, machine=machine)
+
+
+def _show(request: Request, texts: dict[str, str], *, machine: bool) -> None:
+    if machine:
+        as_json(
+            [
+                {**one, **({"record": texts.get(one["reference"])} if texts else {})}
+                for one in request.near
+            ]
+        )
+    elif not request.near:
+        click.echo("No record is near.")
+    else:
+        rows = [
+            [one["reference"], ", ".join(["name", *one["by"]]), one["decision"] or "-"]
+            for one in request.near
+        ]
+        click.echo(table(["record", "near by", "decision"], rows))
+        for reference, text in texts.items():
+            click.echo(harmless(f"\n{reference}\n{text}"))

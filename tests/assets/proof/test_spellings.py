@@ -1,0 +1,105 @@
+"""An identifier is recognised in every spelling that people and systems give it, and in nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.proof.spellings import spelling_of, squeeze
+
+CODE = "identity_code:140285-912A"
+EMAIL = "email:aino.lahtija@example.fi"
+FOREIGN = "email:aino.b@xn--ljy-rna.example"
+PHONE = "phone:+358409990111"
+
+THEIRS = {
+    CODE: [
+        "140285-912A",
+        "hetu 140285-912a.",
+        "140285 -912A",
+        "140285-912 A",
+        "1 4 0 2 8 5 - 9 1 2 A",
+        "140285912A",
+        "140285 912A",
+        "140285–912A",
+        "140285-912B",
+        "140285-912",
+        "１４０２８５-９１２A",
+        "14\u200b0285\u202e-912A",
+        "x140285-912Ay",
+    ],
+    EMAIL: [
+        "AINO.LAHTIJA@EXAMPLE.FI",
+        "mailto:aino.lahtija@example.fi?subject=x",
+        "Aino <aino.lahtija@example.fi>",
+        "aino.lahtija (at) example.fi",
+        "aino.lahtija at example.fi",
+        "aino.lahtija @ example.fi",
+        "else@example.fi;aino.lahtija@example.fi,third@example.fi",
+        "write to aino.lahtija@example.fi.",
+        "ａｉｎｏ.lahtija＠example.fi",
+        "aino\u00ad.lahtija@example.fi",
+    ],
+    FOREIGN: ["aino.b@öljy.example", "Aino.B@ÖLJY.example", "aino.b@XN--LJY-RNA.example"],
+    PHONE: [
+        "+358 40 999 0111",
+        "+358 (0)40 999 0111",
+        "+3580409990111",
+        "00358 40 9990111",
+        "358409990111",
+        "0409990111",
+        "(040) 999-0111",
+        "040.999.0111",
+        "409990111",
+        "tel:+358-40-999-0111",
+        "040 999 0111, 050 123 4567",
+    ],
+    "customer_number:C7000001": ["c7000001", "customer C7000001.", "?id=C7000001&x"],
+    "user_id:aino.lahtija@example.fi": ["Aino.Lahtija@example.fi"],
+}
+OTHERS = {
+    CODE: [
+        "140285A912A",
+        "140285+912A",
+        "1140285-912A",
+        "140285-91234",
+        "140285912B",
+        "140285913A",
+    ],
+    EMAIL: [
+        "maino.lahtija@example.fi",
+        "x.aino.lahtija@example.fi",
+        "aino.lahtija@example.fi.example",
+        "aino.lahtija@example.fit",
+        "ainolahtija@example.fi",
+    ],
+    FOREIGN: ["aino.b@oljy.example"],
+    PHONE: ["+46 40 999 0111", "0046409990111", "04099901112", "1409990111"],
+    "customer_number:C7000001": ["C70000012", "XC7000001"],
+}
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text"), [(one, text) for one, texts in THEIRS.items() for text in texts]
+)
+def test_it_is_recognised_as_it_is_written(identifier: str, text: str) -> None:
+    spelling = spelling_of(identifier)
+    assert spelling is not None
+    assert spelling.is_in(text)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text"), [(one, text) for one, texts in OTHERS.items() for text in texts]
+)
+def test_somebody_elses_is_not_taken_for_it(identifier: str, text: str) -> None:
+    spelling = spelling_of(identifier)
+    assert spelling is not None
+    assert not spelling.is_in(text)
+
+
+@pytest.mark.parametrize("identifier", ["customer_number:C12", "contact_id:500001", "email:a@b.fi"])
+def test_what_is_too_short_has_no_spelling(identifier: str) -> None:
+    assert spelling_of(identifier) is None
+
+
+def test_a_text_is_squeezed_to_its_letters_and_digits() -> None:
+    assert squeeze("Äino +358 (40) x") == b"ino35840x"
