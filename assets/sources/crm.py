@@ -240,6 +240,11 @@ def _day(field: str) -> str:
     return f"""given_day(payload ->> '$."{field}"')"""
 
 
+# What was agreed before an erasure and begins after it is no new agreement, nor is one that began before and changed since.
+_AGREED = f"""CASE WHEN {_day("starts_on")} IS NOT NULL
+        AND (filled(payload ->> '$.updated_at') IS NULL OR {_day("updated_at")} IS NOT NULL)
+    THEN least({_day("starts_on")}, {_day("updated_at")}) END"""
+
 SOURCE = Source(
     name="crm",
     description="Contacts (HubSpot), contracts and orders",
@@ -280,7 +285,7 @@ SOURCE = Source(
         Dataset(
             name="contracts",
             format="csv",
-            given=_day("starts_on"),
+            given=_AGREED,
             identify=_IDENTIFY.format(
                 number="contract_number",
                 type="contract_number",
