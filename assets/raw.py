@@ -25,9 +25,9 @@ from assets import deliveries, json_text, protection, readers, suppression
 from assets.deliveries import Entry, Waiting
 from assets.durable import remove
 from assets.home import Home, write_parquet
+from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.mentions import listed
 from assets.mentions.redaction import Redaction
-from assets.isolation import UNEXPECTED, isolate, of_the_machine
 from assets.quoting import parquet
 from assets.record_faults import find_faults, payloads
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source

@@ -123,12 +123,28 @@ def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry
     }
 
 
-def _align(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Give what is staged the keys of raw, where a redaction was killed between the two."""
+def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Bring what is staged in line with raw, where a removal was killed between the two.
+
+    Only raw could tell whose the records in quarantine are, and under which key a redacted record goes on.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(home, entry) / "records.parquet"
+    if not raw.exists() or not index.exists():
+        return
+    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)} WHERE outcome <> 'staged')
+        AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
+    stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
     keys = _keys_of_raw(home, connection, entry)
-    for path in (quarantine_path(home, entry), *staged_files(home, entry)) if keys else ():
+    for path in (quarantine_path(home, entry), *staged_files(home, entry)):
         if path.exists():
-            rewrite(connection, path, "true", keys=keys.get(path.stem, keys["staged"]))
+            without_person = path.parent.name == entry.day or path == index
+            rewrite(
+                connection,
+                path,
+                stays if without_person else "true",
+                keys=keys.get(path.stem, keys.get("staged", "*")),
+            )
 
 
 def staged_files(home: Home, entry: Entry) -> list[Path]:
@@ -203,14 +219,14 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
 def mend(home: Home) -> int:
     """Recount the deliveries that a killed removal left in the middle; answers how many.
 
-    What is staged of them gets the keys that a redaction has given their records in raw. And the removal of deliveries
-    that have been corrected is ended.
+    First, what is staged of them is brought in line with raw. And the removal of deliveries that have been corrected is
+    ended.
     """
     remove_mistaken(home)
     unfinished = [entry for entry in deliveries.book(home) if entry.removing]
     if unfinished:
         with home.connect() as connection:
             for entry in unfinished:
-                _align(home, connection, entry)
+                _end(home, connection, entry)
                 recount(home, connection, entry)
     return len(unfinished)

@@ -6,13 +6,14 @@ It is theirs when nothing in it is certainly somebody else's. Otherwise it stays
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
 
 from assets.home import Home
 from assets.mentions.redaction import Record, Redaction, own_values
-from assets.mentions.spellings import Spellings, tokens
+from assets.mentions.spellings import Mention, Spellings, tokens
 from assets.quoting import parquet
 from assets.suppression import STRONG
 
@@ -78,16 +79,7 @@ def attribute(
         records[number] = record
         matches += _stated_odd(number, row["identifiers"], spellings)
         redacted = set(redaction.find(text, record))
-        matches += [
-            {
-                "record_no": number,
-                "identifier": one.identifier,
-                "place": str(one.start),
-                "sure": one.sure,
-                "redact": one in redacted,
-            }  # fmt: skip
-            for one in found
-        ]
+        matches += [_match(number, one, one in redacted) for one in found]
         named += [
             {"record_no": number, "kind": kind, "token": token} for kind, token in tokens(text)
         ]
@@ -107,17 +99,21 @@ def _stated_odd(
 ) -> list[dict[str, object]]:
     """Of what a source declares an identifier of a type, the odd spellings: nothing else is meant by them, so they are sure."""
     return [
-        {
-            "record_no": number,
-            "identifier": one.identifier,
-            "place": f"stated {one.start}",
-            "sure": True,
-            "redact": False,
-        }  # fmt: skip
+        _match(number, replace(one, sure=True), redact=False)
         for kind, _, value in (identifier.partition(":") for identifier in identifiers)
         for one in spellings.find(value)
         if (one.start, one.end) == (0, len(value)) and one.identifier.startswith(f"{kind}:")
     ]
+
+
+def _match(number: int, mention: Mention, redact: bool) -> dict[str, object]:
+    return {
+        "record_no": number,
+        "identifier": mention.identifier,
+        "place": str(mention.start),
+        "sure": mention.sure,
+        "redact": redact,
+    }
 
 
 def _load(
@@ -157,12 +153,4 @@ def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
             FROM text_matches WHERE sure GROUP BY record_no)
         SELECT record_no FROM meant LEFT JOIN others USING (record_no)
         WHERE certain IS NULL OR (strong AND NOT certain)"""
-    )
-
-
-def spelled(connection: duckdb.DuckDBPyConnection, identifiers: Iterable[str]) -> None:
-    """Make `spelled(identifier)`."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE spelled AS SELECT unnest($1::VARCHAR[]) AS identifier",
-        [sorted(set(identifiers))],
     )

@@ -9,7 +9,7 @@ import duckdb
 
 from assets.deliveries import Entry
 from assets.home import Home
-from assets.mentions.attribution import attribute, know_others, spelled
+from assets.mentions.attribution import attribute, know_others
 from assets.mentions.redaction import Record, Redaction, own_values
 from assets.mentions.scanning import Prefilter, scan_lake, texts_of
 from assets.mentions.spellings import Spellings

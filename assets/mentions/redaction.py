@@ -50,8 +50,8 @@ class Redaction:
         for start, end in reversed(_merged(self.find(text, record))):
             if record.readable and _is_outside_strings(text, start):
                 number = _NUMBER.match(text, start)
-                end = max(end, number.end() if number else end)
-                text = f'{text[:start]}"{MARK}"{text[end:]}'
+                rest = max(end, number.end() if number else end)
+                text = f'{text[:start]}"{MARK}"{text[rest:]}'
             else:
                 text = f"{text[:start]}{MARK}{text[end:]}"
         return text
@@ -76,12 +76,7 @@ class Redaction:
         with suppress(duckdb.Error):
             connection.remove_function("redacted_text")
         connection.create_function(
-            "redacted_text",
-            redacted,
-            ["BIGINT", "VARCHAR"],
-            "VARCHAR",
-            type=ARROW,
-            null_handling="special",
+            "redacted_text", redacted, ["BIGINT", "VARCHAR"], "VARCHAR", type=ARROW
         )
 
 

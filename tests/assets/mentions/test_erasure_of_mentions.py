@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -153,7 +154,7 @@ def test_what_comes_again_is_kept_out_or_redacted_and_counted(
 ) -> None:
     home = Home(copied(erased[0].root, tmp_path / "again"))
     build(home, TODAY)
-    before = rows(home, "SELECT count(*) AS number FROM marketing_choices")
+    before = rows(home, "SELECT count(*) AS number FROM choices")
     deliver_unreadable(home, "2026-11-20", THEIRS | STAY_WHOLE | STAY_REDACTED)
     deliver_odd(home, "2026-11-20")
     entries = [entry for done in take_in(home, TODAY) for entry in done.entries]
@@ -167,11 +168,12 @@ def test_what_comes_again_is_kept_out_or_redacted_and_counted(
     assert not [marker for marker in THEIRS if marker in texts]
     assert not all_spellings(home).find(texts)
     # What was delivered before and is redacted in the same way is the same record.
-    assert {entry.dataset: entry.duplicates for entry in entries if entry.dataset != "credit_reports"} == {
-        "contacts": 4, "visits": 2, "consent_log": 1,
+    again = deliveries.book(home, day="2026-11-20")
+    assert {entry.dataset: entry.duplicates for entry in again if entry.delivered < 10} == {
+        "contacts": 4, "visits": 2, "consent_log": 1, "credit_reports": 1,
     }  # fmt: skip
     build(home, TODAY)
-    assert rows(home, "SELECT count(*) AS number FROM marketing_choices") == before
+    assert rows(home, "SELECT count(*) AS number FROM choices") == before
 
 
 def test_a_backup_from_before_is_renewed_without_the_mentions(
@@ -184,7 +186,7 @@ def test_a_backup_from_before_is_renewed_without_the_mentions(
     name = generations.every(home, None)[-1].name
     restored, _, _ = restoring.prepare(home, None, name, set())
     texts = texts_in_lake(restored)
-    assert [one for one in all_spellings(home).find(texts)] == []
+    assert not all_spellings(home).find(texts)
     assert "note0kept" in texts
 
 
@@ -196,7 +198,7 @@ def test_a_backup_that_was_kept_elsewhere_is_restored_without_them(
     removed(home)
     restored, _, _ = restoring.prepare(home, None, generation)
     texts = texts_in_lake(restored)
-    assert [one for one in all_spellings(home).find(texts)] == []
+    assert not all_spellings(home).find(texts)
     assert "note0kept" in texts
 
 
@@ -224,6 +226,7 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
         with pytest.raises(KilledError):
             erasure.remove(home, [request_id], TODAY)
     erasure.remove(home, [request_id], TODAY)
-    assert sorted(texts_in_lake(home).splitlines()) == sorted(erased[1].splitlines())
+    mine, theirs = (Counter(texts.splitlines()) for texts in (texts_in_lake(home), erased[1]))
+    assert (mine - theirs, theirs - mine) == ({}, {})
     assert evidence.gather(home, [request_id])[request_id].redacted == REDACTED
     assert staged.lost_by_key(home, deliveries.book(home)) == 0
