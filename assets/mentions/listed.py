@@ -86,12 +86,17 @@ def listed_in(
         f"CREATE OR REPLACE TEMP TABLE cut AS SELECT DISTINCT * FROM ({' UNION ALL '.join(cut)})"
     )
     connection.unregister("texts")
-    more = {pair for text in unreadable for pair in tokens(text)} | _parts_of_phones(connection)
+    more = {
+        ("id" if kind in OPAQUE else kind, token)
+        for text in unreadable
+        for kind, token in tokens(text)
+    }
     if more:
         connection.execute(
             "INSERT INTO cut SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])",
             [list(column) for column in zip(*sorted(more), strict=True)],
         )
+    _find_phones(connection)
     rows = connection.execute(
         f"""WITH codes AS (
             SELECT *, left(code, 6) || left(substr(code, if(signed, 8, 7)), 3) AS digits
@@ -106,14 +111,11 @@ def listed_in(
             SELECT unnest(['email:' || form, 'user_id:' || form]) AS identifier
             FROM (SELECT email_canonical(ltrim(token, '''.')) AS form FROM cut WHERE kind = 'email')
             UNION ALL
-            SELECT 'phone:' || phone_canonical(token) FROM cut WHERE kind = 'phone'
+            SELECT 'phone:' || form FROM phones
             UNION ALL
-            SELECT unnest(list_transform({list(OPAQUE)}, lambda type: type || ':' ||
-                identifier_canonical(type, token)))
-            FROM cut WHERE kind = 'id'
-            UNION ALL
-            SELECT kind || ':' || identifier_canonical(kind, token) FROM cut
-            WHERE kind IN {OPAQUE}
+            SELECT unnest(['customer_number:' || id, 'contact_id:' || id, 'user_id:' || id,
+                'visitor_id:' || if(regexp_full_match(id, '[0-9A-Fa-f]{{16}}'), lower(id), id)])
+            FROM (SELECT opaque_id(token) AS id FROM cut WHERE kind = 'id')
             UNION ALL
             SELECT 'identity_code:' || left(code, 7) || right(digits, 3) || {_CHECK}
             FROM codes WHERE signed
@@ -150,15 +152,24 @@ def listed_in_lake(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str
     return found
 
 
-def _parts_of_phones(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    """Of tokens that are no phone as a whole, the parts that may be one."""
+def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `phones(token, form)`: of a token that is no phone as a whole, the parts that may be one."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE phones AS
+        SELECT token, phone_canonical(token) AS form FROM cut WHERE kind = 'phone'"""
+    )
     rows = connection.execute(
-        """SELECT token FROM cut WHERE kind = 'phone' AND contains(token, ' ')
-            AND NOT coalesce(phone_valid(phone_canonical(token)), false)"""
+        "SELECT token FROM phones WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"
     ).fetchall()
-    return {
-        ("phone", token[start:end]) for (token,) in rows for start, end, _ in phone_tokens(token)
+    parts = {token[start:end] for (token,) in rows for start, end, _ in phone_tokens(token)} - {
+        token for (token,) in rows
     }
+    if parts:
+        connection.execute(
+            """INSERT INTO phones SELECT token, phone_canonical(token)
+            FROM (SELECT unnest($1::VARCHAR[]) AS token)""",
+            [sorted(parts)],
+        )
 
 
 def _decoded(texts: pa.Array) -> pa.Array:
