@@ -211,6 +211,7 @@ def _read(
 
     with home.connect(side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
+        connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{item.day}'")
         suppressing = suppression.prepare(home, connection)
         if suppressing:
             listed.prepare(home, connection)

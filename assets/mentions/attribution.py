@@ -137,7 +137,7 @@ def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT record_no, kind || ':' || identifier_canonical(kind, token), false FROM named),
         of_others AS (
             SELECT *, split_part(identifier, ':', 1) AS kind FROM of_anybody
-            WHERE lower(identifier) NOT IN (SELECT lower(identifier) FROM spelled)
+            WHERE identifier NOT IN (SELECT identifier FROM spelled)
                 AND CASE WHEN stated OR split_part(identifier, ':', 1) = 'identity_code'
                     THEN split_part(identifier, ':', 1) IN {_ABOUT_SOMEBODY}
                         AND identifier_valid(split_part(identifier, ':', 1),

@@ -134,8 +134,16 @@ class Spellings:
                 value = identifier.partition(":")[2].lower()
                 start = match.start() - value.index(match[0].lower())
                 end = start + len(value)
-                if start >= 0 and lower[start:end].lower() == value and _is_whole(text, start, end):
-                    yield start, end, identifier, _is_long(value)
+                if (
+                    start < 0
+                    or lower[start:end].lower() != value
+                    or not _is_whole(text, start, end)
+                ):
+                    continue
+                # Some systems tell ids apart by their case; cookies are hexadecimal.
+                kind, _, exact = identifier.partition(":")
+                alike = kind == "visitor_id" or text[start:end] == exact
+                yield start, end, identifier, alike and _is_long(value)
 
 
 def squeezed(text: str) -> bytes:
