@@ -12,12 +12,15 @@ import duckdb
 import pyarrow as pa
 
 from assets.home import Home
-from assets.mentions.redaction import Record, Redaction, own_values
+from assets.mentions.redaction import Record, Redaction, record_of
 from assets.mentions.spellings import Mention, Spellings, tokens
 from assets.quoting import parquet
 from assets.suppression import STRONG
 
 CONTACTS = ("email", "phone")
+# The place of a mention that a source declares as an identifier, in an odd spelling: beside it an id that nobody knows is no
+# evidence of somebody else, as beside a regular one (`suppression.find_matches`).
+DECLARED = "declared"
 # A visit is somebody's, even when nothing says whose.
 _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
 
@@ -72,7 +75,7 @@ def attribute(
     stated: list[dict[str, object]] = []
     for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
         number, text = row["record_no"], row["payload"]
-        record = Record(own_values(row["identifiers"]), not row["faults"])
+        record = record_of(row["identifiers"], row["faults"])
         found = spellings.find(text)
         if not found:
             continue
@@ -99,7 +102,7 @@ def _stated_odd(
 ) -> list[dict[str, object]]:
     """Of what a source declares an identifier of a type, the odd spellings: nothing else is meant by them, so they are sure."""
     return [
-        _match(number, replace(one, sure=True), redact=False)
+        {**_match(number, replace(one, sure=True), redact=False), "place": DECLARED}
         for kind, _, value in (identifier.partition(":") for identifier in identifiers)
         for one in spellings.find(value)
         if (one.start, one.end) == (0, len(value)) and one.identifier.startswith(f"{kind}:")
@@ -144,13 +147,16 @@ def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
                             substr(identifier, strpos(identifier, ':') + 1))
                     ELSE identifier IN (FROM registered_others) END),
         others AS (
-            SELECT record_no, bool_or(stated OR kind NOT IN {CONTACTS}) AS certain
+            SELECT record_no, bool_or(stated OR kind NOT IN {CONTACTS}) AS certain,
+                bool_or(kind = 'identity_code'
+                    OR kind IN {STRONG} AND identifier IN (FROM registered_others)) AS known
             FROM of_others GROUP BY record_no),
         meant AS (
             SELECT record_no,
                 bool_or(split_part(identifier, ':', 1) IN {STRONG} AND NOT contains(identifier, '@'))
-                    AS strong
+                    AS strong,
+                bool_or(place = '{DECLARED}') AS declared
             FROM text_matches WHERE sure GROUP BY record_no)
         SELECT record_no FROM meant LEFT JOIN others USING (record_no)
-        WHERE certain IS NULL OR (strong AND NOT certain)"""
+        WHERE certain IS NULL OR (strong AND NOT certain) OR (declared AND NOT known)"""
     )

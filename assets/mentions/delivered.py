@@ -10,7 +10,7 @@ import duckdb
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.mentions.attribution import attribute, know_others
-from assets.mentions.redaction import Record, Redaction, own_values
+from assets.mentions.redaction import Record, Redaction, record_of
 from assets.mentions.scanning import Prefilter, scan_lake, texts_of
 from assets.mentions.spellings import Spellings
 from assets.quoting import literal, name, parquet
@@ -61,7 +61,7 @@ def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entr
     found = connection.execute(rows).to_arrow_table()
     attribute(connection, found, spellings)
     records = {
-        number: Record(own_values(identifiers), not faults)
+        number: record_of(identifiers, faults)
         for number, identifiers, faults in zip(
             *(found[column].to_pylist() for column in ("record_no", "identifiers", "faults")),
             strict=True,

@@ -23,10 +23,17 @@ _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 
 @dataclass(frozen=True)
 class Record:
-    """What of a record decides which mentions in it are redacted: its own identifiers, and whether it is a readable object."""
+    """What of a record decides which mentions in it are redacted.
+
+    Attributes:
+        own: The values of its own identifiers. An identity code that is spelled oddly is none.
+        readable: Whether it is an object without faults.
+        codes: What it declares as identity codes, in whatever spelling.
+    """
 
     own: frozenset[str] = frozenset()
     readable: bool = True
+    codes: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -42,7 +49,11 @@ class Redaction:
             one
             for one in self.spellings.find(text)
             if not _is_own(one, text, record)
-            and (not record.readable or (one.sure and not _is_field_number(one, text)))
+            and (
+                not record.readable
+                or text[one.start : one.end] in record.codes
+                or (one.sure and not _is_field_number(one, text))
+            )
         ]
 
     def text(self, text: str, record: Record) -> str:
@@ -80,9 +91,14 @@ class Redaction:
         )
 
 
-def own_values(identifiers: Iterable[str]) -> frozenset[str]:
-    """The values of a record's own identifiers, whatever their type."""
-    return frozenset(one.partition(":")[2] for one in identifiers)
+def record_of(identifiers: Iterable[str], faults: Iterable[str]) -> Record:
+    """A record as raw has it."""
+    pairs = [one.partition(":") for one in identifiers]
+    return Record(
+        frozenset(value for kind, _, value in pairs if kind != "identity_code"),
+        not list(faults),
+        frozenset(value for kind, _, value in pairs if kind == "identity_code"),
+    )
 
 
 def _is_own(mention: Mention, text: str, record: Record) -> bool:

@@ -29,7 +29,7 @@ from tests.e2e.homes import copied
 from tests.e2e.test_erasure import LEAVES
 
 REDACTED = {
-    "raw": 16,
+    "raw": 17,
     "staged.credit_marks": 1,
     "staged.marketing_choices": 1,
     "staged.visit_actions": 2,
@@ -90,7 +90,13 @@ def erased(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ho
 
 @pytest.mark.parametrize(
     "marker",
-    [*THEIRS, "theirs0unsigned", "theirs0unknownkind", "theirs0unknownmail", "theirs0byphone"],
+    [
+        *THEIRS,
+        "theirs0unsigned",
+        "theirs0unknownkind",
+        "theirs0unknownmail",
+        "theirs0byphone",
+    ],
 )
 def test_a_record_of_theirs_goes_however_it_is_spelled(
     erased: tuple[Home, str, str], marker: str
@@ -111,6 +117,7 @@ def test_an_unreadable_record_that_happens_to_hold_the_characters_stays(
         *STAY_REDACTED,
         *("note0kept", "visit0kept", "search0kept", "url0kept", "remark0kept", "evidence0kept"),
         "several0kept",
+        "contract0kept",
     ],
 )
 def test_a_record_of_somebody_else_stays_without_the_mention(
@@ -174,7 +181,7 @@ def test_what_comes_again_is_kept_out_or_redacted_and_counted(
     # What was delivered before and is redacted in the same way is the same record.
     again = deliveries.book(home, day="2026-11-20")
     assert {entry.dataset: entry.duplicates for entry in again if entry.delivered < 10} == {
-        "contacts": 4, "visits": 2, "consent_log": 1, "credit_reports": 1,
+        "contacts": 4, "contracts": 1, "visits": 2, "consent_log": 1, "credit_reports": 1,
     }  # fmt: skip
     build(home, TODAY)
     assert rows(home, "SELECT count(*) AS number FROM choices") == before

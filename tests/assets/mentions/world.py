@@ -73,6 +73,13 @@ def deliver_odd(home: Home, day: str = ODD_DAY) -> None:
     put(home, "crm", day, "contacts", csv(_contacts()), len(_contacts()))
     put(home, "website", day, "visits", json.dumps(_visits()).encode(), 2)
     put(home, "consents", day, "consent_log", csv(_consents()), len(_consents()))
+    unsigned_contract = {
+        "contract_number": "K-700099", "contact_id": "880006660001", "customer_number": "",
+        "identity_code": CODE.replace("-", ""), "product": "contract0kept", "status": "active",
+        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
+        "updated_at": "2026-10-01T10:00:00Z",
+    }  # fmt: skip
+    put(home, "crm", day, "contracts", csv([unsigned_contract]), 1)
     report = {
         "socialSecurityNumber": STAYS.identity_code,
         "creditClass": 4,
