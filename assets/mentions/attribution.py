@@ -1,6 +1,8 @@
-"""Whose a record is that has somebody's identifiers in its text only: because it cannot be parsed, or is spelled otherwise.
+"""Whose a record is that has somebody's identifiers in its text only: because it cannot be parsed,
+or is spelled otherwise.
 
-It is theirs when nothing in it is certainly somebody else's. Otherwise it stays, and what mentions them is redacted.
+It is theirs when nothing in it is certainly somebody else's. Otherwise it stays, and what mentions
+them is redacted.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from assets.quoting import parquet
 from assets.suppression import STRONG
 
 CONTACTS = ("email", "phone")
-# The place of a mention that a source declares as an identifier, in an odd spelling: beside it an id that nobody knows is no
-# evidence of somebody else, as beside a regular one (`suppression.find_matches`).
+# The place of a mention that a source declares as an identifier, in an odd spelling: beside it an
+# id that nobody knows is no evidence of somebody else (as in `suppression.find_matches`).
 DECLARED = "declared"
 # A visit is somebody's, even when nothing says whose.
 _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
@@ -28,7 +30,8 @@ _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
 def know_others(
     home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
-    """Make `registered_others(identifier)`: what the register knows anybody by who is none of these registrants.
+    """Make `registered_others(identifier)`: what the register knows anybody by who is none of these
+    registrants.
 
     What one of these has, too, tells nobody apart from them.
     """
@@ -56,10 +59,12 @@ def know_others(
 def attribute(
     connection: duckdb.DuckDBPyConnection, rows: pa.Table, spellings: Spellings
 ) -> dict[int, Record]:
-    """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that is looked for.
+    """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that is
+    looked for.
 
-    `text_matches(record_no, identifier, place, sure, redact)` is one row per mention in a record's payload; `redact`
-    says whether it would be redacted if the record stays. `theirs(record_no)` are the records to attribute by them.
+    `text_matches(record_no, identifier, place, sure, redact)` is one row per mention in a record's
+    payload; `redact` says whether it would be redacted if the record stays. `theirs(record_no)` are
+    the records to attribute by them.
 
     Args:
         rows: `record_no`, `payload`, `identifiers` and `faults` as raw has them, of few records.
@@ -100,7 +105,9 @@ def attribute(
 def _stated_odd(
     number: int, identifiers: Iterable[str], spellings: Spellings
 ) -> list[dict[str, object]]:
-    """Of what a source declares an identifier of a type, the odd spellings: nothing else is meant by them, so they are sure."""
+    """Of what a source declares an identifier of a type, the odd spellings: nothing else is meant
+    by them, so they are sure.
+    """
     return [
         {**_match(number, replace(one, sure=True), redact=False), "place": DECLARED}
         for kind, _, value in (identifier.partition(":") for identifier in identifiers)
@@ -153,8 +160,8 @@ def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
             FROM of_others GROUP BY record_no),
         meant AS (
             SELECT record_no,
-                bool_or(split_part(identifier, ':', 1) IN {STRONG} AND NOT contains(identifier, '@'))
-                    AS strong,
+                bool_or(split_part(identifier, ':', 1) IN {STRONG}
+                    AND NOT contains(identifier, '@')) AS strong,
                 bool_or(place = '{DECLARED}') AS declared
             FROM text_matches WHERE sure GROUP BY record_no)
         SELECT record_no FROM meant LEFT JOIN others USING (record_no)

@@ -1,7 +1,7 @@
 """A text as a reader would see it, with the position in the original of each of its characters.
 
-URL encoding, JSON and HTML escapes are undone, several times over; then characters are replaced by their plain ones
-(NFKC, decimal digits, dashes), and invisible ones are dropped.
+URL encoding, JSON and HTML escapes are undone, several times over; then characters are replaced by
+their plain ones (NFKC, decimal digits, dashes), and invisible ones are dropped.
 """
 
 from __future__ import annotations

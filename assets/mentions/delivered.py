@@ -1,4 +1,6 @@
-"""Mentions of those who are being erased in one delivery's files: which records are theirs, and what is redacted in the others."""
+"""Mentions of those who are being erased in one delivery's files: which records are theirs, and
+what is redacted in the others.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def sought_spellings(home: Home, connection: duckdb.DuckDBPyConnection) -> Spell
 def scan(
     home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
-    """Make `worth_reading` for what is in `sought`, and know who else there is besides these registrants."""
+    """Make `worth_reading` for what is in `sought`, and know who else there is besides these
+    registrants.
+    """
     spellings = sought_spellings(home, connection)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE spelled AS SELECT DISTINCT identifier FROM sought"
@@ -44,17 +48,19 @@ def scan(
 
 
 def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Make `text_matches`, `theirs` (see `attribution`) and `staged_matches` of a delivery; `scan` comes first.
+    """Make `text_matches`, `theirs` (see `attribution`) and `staged_matches` of a delivery; `scan`
+    comes first.
 
-    `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts. Afterwards
-    `redacted_text(record_no, text)` redacts the texts of the delivery's records.
+    `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts.
+    Afterwards `redacted_text(record_no, text)` redacts the texts of the delivery's records.
     """
     spellings = sought_spellings(home, connection)
     numbers = (
         f"(SELECT record_no FROM worth_reading WHERE delivery_id = {literal(entry.delivery_id)}"
     )
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    rows = "SELECT 0::BIGINT AS record_no, '' AS payload, ['']  AS identifiers, [''] AS faults WHERE false"
+    rows = """SELECT 0::BIGINT AS record_no, '' AS payload, [''] AS identifiers, [''] AS faults
+        WHERE false"""
     if raw.exists():
         rows = f"""SELECT record_no, payload, identifiers, faults FROM {parquet(raw)}
             WHERE record_no IN {numbers})"""
@@ -77,7 +83,8 @@ def _find_staged(
 ) -> None:
     matches: list[tuple[str, int, str, str]] = []
     layers = connection.execute(
-        "SELECT DISTINCT layer FROM worth_reading WHERE delivery_id = ? AND layer <> 'raw' ORDER BY 1",
+        """SELECT DISTINCT layer FROM worth_reading
+        WHERE delivery_id = ? AND layer <> 'raw' ORDER BY layer""",
         [entry.delivery_id],
     ).fetchall()
     for (layer,) in layers:
@@ -112,7 +119,9 @@ def _find_staged(
 
 
 def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Make `redactions(layer, record_no, request_id, fields)` of the records that are not in `gone`; returns whether there are any."""
+    """Make `redactions(layer, record_no, request_id, fields)` of the records that are not in
+    `gone`; returns whether there are any.
+    """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE redactions AS
         SELECT layer, record_no, request_id, count(DISTINCT place) AS fields
@@ -126,7 +135,9 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def edits(connection: duckdb.DuckDBPyConnection) -> dict[str, Edit]:
-    """What changes in the delivery's files by the table `redactions`: by layer, as `removal.remove_records` takes it."""
+    """What changes in the delivery's files by the table `redactions`: by layer, as
+    `removal.remove_records` takes it.
+    """
     layers = connection.execute("SELECT DISTINCT layer FROM redactions ORDER BY 1").fetchall()
     changed = {}
     for (layer,) in layers:

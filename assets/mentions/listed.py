@@ -1,9 +1,11 @@
-"""Texts that mention somebody on the suppression list, of whom nothing but keyed hashes is left: at intake, and in a backup.
+"""Texts that mention somebody on the suppression list, of whom nothing but keyed hashes is left: at
+intake, and in a backup.
 
-What may be an identifier is cut out of the texts, made canonical, hashed and compared with the list. Of an unreadable
-record every token is tried. Of the others, which are nearly all: e-mail addresses, identity codes, phones with a
-plus, a trunk zero or a calling code, ids of letters and digits, and long numbers in running text. A number
-that is the whole of a field there is a number of that field's kind.
+What may be an identifier is cut out of the texts, made canonical, hashed and compared with the
+list. Of an unreadable record every token is tried. Of the others, which are nearly all: e-mail
+addresses, identity codes, phones with a plus, a trunk zero or a calling code, ids of letters and
+digits, and long numbers in running text. A number that is the whole of a field there is a number of
+that field's kind.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ _SIGNS = list("-+YXWVUABCDEF")
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make known to the connection who is in the register, and the country; `suppression.prepare` comes besides."""
+    """Make known to the connection who is in the register, and the country; `suppression.prepare`
+    comes besides.
+    """
     know_others(home, connection)
     connection.execute(
         f"CREATE OR REPLACE TEMP MACRO country_of_phones() AS '{home.policy.country}'"
@@ -46,7 +50,8 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def find_listed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> Redaction | None:
-    """Make `theirs(record_no)`, records to keep out; returns how to redact the others, or None when nobody is mentioned.
+    """Make `theirs(record_no)`, records to keep out; returns how to redact the others, or None when
+    nobody is mentioned.
 
     Args:
         rows: Records as raw has them.
@@ -75,10 +80,13 @@ def _country(connection: duckdb.DuckDBPyConnection) -> str:
 def listed_in(
     connection: duckdb.DuckDBPyConnection, texts: pa.Array, unreadable: Iterable[str] = ()
 ) -> set[str]:
-    """The identifiers in texts that are on the list and have not come back; every token of those that are `unreadable`."""
+    """The identifiers in texts that are on the list and have not come back; every token of those
+    that are `unreadable`.
+    """
     connection.register("texts", pa.table({"text": _decoded(texts)}))
     cut = [
-        f"SELECT '{kind}' AS kind, unnest(regexp_extract_all(text, '{pattern}')) AS token FROM texts WHERE {condition}"
+        f"""SELECT '{kind}' AS kind, unnest(regexp_extract_all(text, '{pattern}')) AS token
+        FROM texts WHERE {condition}"""
         for kind, (pattern, condition) in _TOKENS.items()
     ]
     cut.append(f"SELECT 'id', unnest(regexp_extract_all(text, '{_NUMBER_IN_TEXT}', 1)) FROM texts")
@@ -120,7 +128,8 @@ def listed_in(
             SELECT 'identity_code:' || left(code, 7) || right(digits, 3) || {_CHECK}
             FROM codes WHERE signed
             UNION ALL
-            SELECT 'identity_code:' || left(digits, 6) || unnest({_SIGNS}) || right(digits, 3) || {_CHECK}
+            SELECT 'identity_code:' || left(digits, 6) || unnest({_SIGNS}) || right(digits, 3)
+                || {_CHECK}
             FROM codes WHERE NOT signed AND right(code, 1) = {_CHECK})
         SELECT DISTINCT identifier
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
@@ -153,13 +162,16 @@ def listed_in_lake(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str
 
 
 def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `phones(token, form)`: of a token that is no phone as a whole, the parts that may be one."""
+    """Make `phones(token, form)`: of a token that is no phone as a whole, the parts that may be
+    one.
+    """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE phones AS
         SELECT token, phone_canonical(token) AS form FROM cut WHERE kind = 'phone'"""
     )
     rows = connection.execute(
-        "SELECT token FROM phones WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"
+        """SELECT token FROM phones
+        WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"""
     ).fetchall()
     parts = {token[start:end] for (token,) in rows for start, end, _ in phone_tokens(token)} - {
         token for (token,) in rows

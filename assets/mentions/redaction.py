@@ -1,7 +1,8 @@
-"""Replacing mentions of somebody in records that are about somebody else, wherever in a text they stand.
+"""Replacing mentions of somebody in records that are about somebody else, wherever in a text they
+stand.
 
-What a record states in a field of its own of whom it is about stays: its own identifiers, and a bare number that is a
-whole field, which is a number of that field's kind.
+What a record states in a field of its own of whom it is about stays: its own identifiers, and a
+bare number that is a whole field, which is a number of that field's kind.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ class Redaction:
         return text
 
     def identifiers(self, identifiers: list[str], record: Record) -> list[str]:
-        """A record's own identifiers without them: what is no identifier as a whole may hold several."""
+        """A record's own identifiers without them: what is no identifier as a whole may hold
+        several.
+        """
         return [self.text(one, record) for one in identifiers]
 
     def install(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -107,7 +110,9 @@ def _is_own(mention: Mention, text: str, record: Record) -> bool:
 
 
 def _is_field_number(mention: Mention, text: str) -> bool:
-    """Whether it is an opaque number that is all there is in its field: of a visit, an order, a device."""
+    """Whether it is an opaque number that is all there is in its field: of a visit, an order, a
+    device.
+    """
     kind, _, value = mention.identifier.partition(":")
     if kind not in OPAQUE or not (value.isdigit() or kind == "visitor_id"):
         return False

@@ -1,8 +1,10 @@
-"""Which of many texts are worth looking for spellings in: those that hold a fragment which every spelling has.
+"""Which of many texts are worth looking for spellings in: those that hold a fragment which every
+spelling has.
 
-A whole column is taken at once: what is neither a letter nor a digit is dropped, and eight bytes at a time are looked up
-in a table of how fragments begin, so the time does not depend on how many identifiers are sought. A text with
-escapes that may hide a letter or a digit is decoded first; there are few of those.
+A whole column is taken at once: what is neither a letter nor a digit is dropped, and eight bytes at
+a time are looked up in a table of how fragments begin, so the time does not depend on how many
+identifiers are sought. A text with escapes that may hide a letter or a digit is decoded first;
+there are few of those.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ HIDING = (
 
 
 class Prefilter:
-    """A set of fragments, of ASCII letters in lower case and digits. Built once, for any number of columns."""
+    """A set of fragments, of ASCII letters in lower case and digits. Built once, for any number of
+    columns.
+    """
 
     def __init__(self, fragments: Iterable[bytes]) -> None:
         given = {one for one in fragments if one}
@@ -109,7 +113,9 @@ class Prefilter:
 
 
 def _joined(texts: pa.Array) -> bytes:
-    """The letters and digits of all texts, in lower case, each text ended by a byte that no text has."""
+    """The letters and digits of all texts, in lower case, each text ended by a byte that no text
+    has.
+    """
     ended = pc.binary_join(
         pa.ListArray.from_arrays(
             pa.array([0, len(texts)], pa.int32()), texts.cast(pa.binary()).fill_null(b"")
@@ -159,7 +165,8 @@ def files_with_texts(home: Home) -> list[tuple[str, Path, list[str]]]:
 
 
 def scan_lake(home: Home, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter) -> None:
-    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts may hold what is sought.
+    """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts
+    may hold what is sought.
 
     One pass over all texts, a batch in memory per thread.
     """

@@ -1,12 +1,14 @@
-"""Finding known identifiers in a text by their spellings: whole tokens of their own kind, never a run of digits in another.
+"""Finding known identifiers in a text by their spellings: whole tokens of their own kind, never a
+run of digits in another.
 
-An e-mail address is compared by its canonical form. A phone is compared by the digits that people dial for it. An
-identity code may lack its sign or have a wrong check character, for its digits and the rest determine both or say
-whose it was meant to be; another sign is another person's. An opaque id is compared as a whole word, and is none when it is
-too short to be told from any other number.
+An e-mail address is compared by its canonical form. A phone is compared by the digits that people
+dial for it. An identity code may lack its sign or have a wrong check character, for its digits and
+the rest determine both or say whose it was meant to be; another sign is another person's. An opaque
+id is compared as a whole word, and is none when it is too short to be told from any other number.
 
-Some tokens only may be what they look like (`sure` is false): a phone or an identity code without anything that shows
-that it is one, a short number. Nothing is attributed to anybody by such a token alone.
+Some tokens only may be what they look like (`sure` is false): a phone or an identity code without
+anything that shows that it is one, a short number. Nothing is attributed to anybody by such a token
+alone.
 """
 
 from __future__ import annotations
@@ -147,7 +149,9 @@ class Spellings:
 
 
 def squeezed(text: str) -> bytes:
-    """The ASCII letters and digits of a text, in lower case: what separators and encodings leave alone."""
+    """The ASCII letters and digits of a text, in lower case: what separators and encodings leave
+    alone.
+    """
     return re.sub(rb"[^0-9a-z]", b"", text.lower().encode())
 
 
@@ -175,14 +179,18 @@ def _domain(text: str) -> str:
 
 
 def _continues(before: str) -> bool:
-    """Whether an address that seems to begin behind this text began before; in a query a plus sign is a blank."""
+    """Whether an address that seems to begin behind this text began before; in a query a plus sign
+    is a blank.
+    """
     if before[-1] == "+":
         return "=" not in before
     return before[-1].isalnum() or before[-1] in "._%-"
 
 
 def _dialled(phone: str, country: str) -> list[tuple[str, bool]]:
-    """The digits by which a number in E.164 is written, and whether they show that they are a phone's."""
+    """The digits by which a number in E.164 is written, and whether they show that they are a
+    phone's.
+    """
     import phonenumbers
 
     digits = phone.lstrip("+")
@@ -205,8 +213,8 @@ def _dialled(phone: str, country: str) -> list[tuple[str, bool]]:
 def phone_tokens(text: str) -> Iterator[tuple[int, int, str]]:
     """Groups of digits that may be one number: where they begin and end, and the digits.
 
-    A number begins and ends at a blank or at the end of all that belongs together, so that a decimal number or a date is
-    not cut in pieces.
+    A number begins and ends at a blank or at the end of all that belongs together, so that a
+    decimal number or a date is not cut in pieces.
     """
     for run in _NUMBERS.finditer(text):
         groups = list(_DIGITS.finditer(run[0]))
@@ -246,7 +254,9 @@ def _is_long(value: str) -> bool:
 
 
 def _is_whole(text: str, start: int, end: int) -> bool:
-    """Whether the span is a word of its own: behind or before a dash, dot or underscore there may be a name, not a number."""
+    """Whether the span is a word of its own: behind or before a dash, dot or underscore there may
+    be a name, not a number.
+    """
     before = re.search(r"([0-9A-Za-z]*)([-_.]?)\Z", text[max(0, start - 40) : start])
     after = re.match(r"([-_.]?)([0-9A-Za-z]*)", text[end : end + 40])
     adjoining = [
@@ -257,7 +267,9 @@ def _is_whole(text: str, start: int, end: int) -> bool:
 
 
 def tokens(text: str) -> set[tuple[str, str]]:
-    """Everything in a text that may be an identifier, as pairs of a type and the token as it stands."""
+    """Everything in a text that may be an identifier, as pairs of a type and the token as it
+    stands.
+    """
     plain = decode(text).text
     found = {("email", plain[begin:end]) for begin, _, end in _addresses(plain)}
     found |= {("identity_code", match[0]) for match in _CODE.finditer(plain)}

@@ -163,9 +163,7 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
     ).fetchall()
     there = {registrant_id for (registrant_id,) in rows}
     there |= {one for one in wanted if unregistered.chosen([one])}
-    return [
-        one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked
-    ]
+    return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:

@@ -1,4 +1,6 @@
-"""Whoever is erased is erased from odd records too: theirs go, in others' they are redacted, and bystanders' stay."""
+"""Whoever is erased is erased from odd records too: theirs go, in others' they are redacted, and
+bystanders' stay.
+"""
 
 from __future__ import annotations
 

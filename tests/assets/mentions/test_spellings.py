@@ -1,4 +1,6 @@
-"""Known identifiers are found in every spelling, as whole tokens, at their place in the original text."""
+"""Known identifiers are found in every spelling, as whole tokens, at their place in the original
+text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The known registrants with odd records besides: of the one who leaves, and of others whose texts mention her.
+"""The known registrants with odd records besides: of the one who leaves, and of others whose texts
+mention her.
 
 Each record has a marker, a word that stands nowhere else, by which a test says what became of it.
 """
