@@ -17,6 +17,7 @@ import duckdb
 from assets import deliveries, emptied, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.mentions import delivered
 from assets.proof import binding, certificates, evidence, near_matches
 from assets.proof.certificates import Issued
 from assets.proof.findings import Finding, failing
@@ -68,7 +69,10 @@ def _loaded(home: Home, request_ids: list[str]) -> list[Request]:
 def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
 
-    One pass for all requests. Cost: one look at the identifiers of every delivery, and the rewriting of those that match.
+    Records of others that mention them stay, without what mentions them.
+
+    One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and the rewriting of those
+    that match.
     What a statute keeps stays without its person (`holds`).
     """
     removal.mend(home)
@@ -83,7 +87,9 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
                 holds.find_held(home, connection, entry, today)
                 evidence.note(home, connection, entry)
                 _suppress_records(home, connection, entry, today)
-                removed[entry.source] += holds.remove_but_held(home, connection, entry)
+                removed[entry.source] += holds.remove_but_held(
+                    home, connection, entry, delivered.edits(connection)
+                )
         _remove_decided(home, connection, asked, today, removed)
         holds.key_contents(home, connection)
     emptied.rename(home)
@@ -150,7 +156,8 @@ def remaining(home: Home, request_ids: list[str]) -> int:
         load_sought(connection, _loaded(home, request_ids))
         for entry in concerned(home, connection):
             if find_gone(home, connection, entry):
-                left += (connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0]
+                query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
+                left += (connection.execute(query).fetchone() or (0,))[0]
         read_register(home, connection, "identifiers", TABLES["identifiers"])
         left += (
             connection.execute(

@@ -11,7 +11,7 @@ What is not taken apart cannot be stripped. So whoever removes registrants first
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import duckdb
@@ -22,7 +22,7 @@ from assets.failing import PlainError
 from assets.home import Home
 from assets.quoting import parquet
 from assets.register.clocks import accounts_hold
-from assets.removal import Edit
+from assets.removal import NOTHING, Edit
 from assets.sources import SOURCES
 from assets.sources.source import Source
 from assets.staged import quarantine_path, staged_folder
@@ -107,20 +107,30 @@ def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, t
     )
 
 
-def remove_but_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
-    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers rows removed."""
+def remove_but_held(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    redacted: Mapping[str, Edit] = NOTHING,
+) -> int:
+    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers rows removed.
+
+    `redacted` are the edits of the records that stay because they are about somebody else.
+    """
     # Before anything goes, for what is held is not counted as suppressed, and not found again after
     # a kill.
     entry = deliveries.with_keyed_hash(home, entry)
     if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
-        return removal.remove_records(home, connection, entry, "suppressed")
+        return removal.remove_records(home, connection, entry, "suppressed", redacted)
     connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
-    edits = {table: Edit(keep=f"NOT {_HELD}") for table in CANONICAL}
+    edits = dict(redacted)
+    for table in CANONICAL:
+        edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_HELD}")
     bare = ", ".join(
         f"CASE WHEN NOT {_HELD} THEN {name} END AS {name}"
         for name in ("customer_number", "person_key")
     )
-    edits["orders"] = Edit(columns=f"* REPLACE ({bare})")
+    edits["orders"] = replace(redacted.get("orders", Edit()), columns=f"* REPLACE ({bare})")
     removed = removal.remove_records(
         home, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
     )

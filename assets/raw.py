@@ -26,6 +26,8 @@ from assets.deliveries import Entry, Waiting
 from assets.durable import remove, sync
 from assets.home import Home, write_parquet
 from assets.isolation import UNEXPECTED, isolate, of_the_machine
+from assets.mentions import listed
+from assets.mentions.redaction import Redaction
 from assets.quoting import parquet
 from assets.record_faults import find_faults, payloads
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
@@ -213,7 +215,10 @@ def _read(
 
     with home.connect(side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
+        connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{item.day}'")
         suppressing = suppression.prepare(home, connection)
+        if suppressing:
+            listed.prepare(home, connection)
         protecting = item.source != TELLS_OF_PROTECTION and protection.prepare(home, connection)
         left = _still_held(home, connection, before)
         path = raw_path(home, item.source, item.day, identity)
@@ -373,18 +378,52 @@ def store(
         FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)"""
     ).to_arrow_table()
     if suppressing:
-        rows = _without_suppressed(connection, rows)
+        rows = _without_suppressed(connection, source, dataset, rows)
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
 
 
-def _without_suppressed(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+def _without_suppressed(
+    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
+) -> pa.Table:
+    """The rows that are not about anybody on the list, without what mentions them."""
     connection.register("stored", rows)
     suppression.find_kept_out(connection, "stored")
-    suppressed = connection.execute("FROM kept_out").to_arrow_table()["record_no"]
-    return rows.filter(
-        pc.invert(pc.is_in(rows["record_no"], value_set=suppressed.combine_chunks()))
+    rows = _without(rows, connection, "kept_out")
+    redaction = listed.find_listed(connection, rows)
+    return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
+
+
+def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str) -> pa.Table:
+    numbers = connection.execute(f"SELECT record_no FROM {records}").to_arrow_table()["record_no"]
+    return rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=numbers.combine_chunks())))
+
+
+def _redacted(
+    source: str, dataset: Dataset, rows: pa.Table, redaction: Redaction | None
+) -> pa.Table:
+    """The rows with redacted texts, and the hashes of those: delivered again, they are the same."""
+    if redaction is None:
+        return rows
+    mentions = pc.is_in(rows["record_no"], value_set=pa.array(list(redaction.records), pa.int64()))
+    changed = []
+    for row in rows.filter(mentions).to_pylist():
+        record = redaction.records[row["record_no"]]
+        text = redaction.text(row["payload"], record)
+        row["identifiers"] = redaction.identifiers(row["identifiers"], record)
+        if text != row["payload"]:
+            content = _md5(text)
+            if row["record_key"] == _md5(f"{source}|{dataset.name}|{row['content']}"):
+                row["record_key"] = _md5(f"{source}|{dataset.name}|{content}")
+            row |= {"payload": text, "content": content}
+        changed.append(row)
+    return pa.concat_tables(
+        [rows.filter(pc.invert(mentions)), pa.Table.from_pylist(changed, rows.schema)]
     )
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 NOBODY = "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
@@ -416,7 +455,7 @@ def store_isolated(
                 if of_the_machine(error):
                     raise
         bare = _marked(_emptied(source, dataset, rows), place)
-        return _without_suppressed(connection, bare) if suppressing else bare
+        return _without_suppressed(connection, source, dataset, bare) if suppressing else bare
 
     pieces = isolate(partial(made, dataset), faulty, batch)
     schema = arrow_schema(Raw)
@@ -429,14 +468,8 @@ def store_isolated(
 
 def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
     """Records without their text, known by its hash alone: delivered again, they are the same."""
-    contents = [
-        md5(text.encode(), usedforsecurity=False).hexdigest()
-        for text in batch["payload"].to_pylist()
-    ]
-    keys = [
-        md5(f"{source}|{dataset.name}|{content}".encode(), usedforsecurity=False).hexdigest()
-        for content in contents
-    ]
+    contents = [_md5(text) for text in batch["payload"].to_pylist()]
+    keys = [_md5(f"{source}|{dataset.name}|{content}") for content in contents]
     rows = [
         {
             "record_no": number, "record_key": key, "content": content, "payload": "{}",

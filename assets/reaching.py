@@ -9,6 +9,7 @@ import duckdb
 from assets import deliveries, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.mentions import delivered
 from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.rights.requests import Request
@@ -18,18 +19,20 @@ from schemas.raw import Raw
 from schemas.staged import CANONICAL
 from schemas.unusual_spellings import former_forms
 
-# A shorter value stands in other people's texts by chance.
-SHORTEST = 5
-
 
 def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
     """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of
     today and of older files.
 
     And `sought_records`, of the same shape: with the accounts that others' records name, too, as
-    those of the records whose own they are (`suppression.OWN`).
+    those of the records whose own they are (`suppression.OWN`); and
+    `sought_registrants(registrant_id)`, whom they mean.
     """
     asked = list(sought)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought_registrants AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
+        [sorted({registrant for request in asked for registrant in request.registrants})],
+    )
     pairs = sorted(
         {
             (form, request.request_id)
@@ -48,7 +51,12 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
 
 
 def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
-    """The deliveries that may hold records about the registrants sought: one scan of the identifiers and keys of every layer."""
+    """The deliveries that may hold records about the registrants sought, or mention them.
+
+    One scan of the identifiers and keys of every layer, and one of all texts in raw and staged.
+    """
+    registrants = connection.execute("FROM sought_registrants").fetchall()
+    delivered.scan(home, connection, [registrant for (registrant,) in registrants])
     home.view(connection, "raw", Raw, home.files("raw"))
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
     for model in CANONICAL.values():
@@ -57,7 +65,7 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
         "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
         """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier FROM raw)
         SEMI JOIN sought_records USING (identifier)""",
-        "SELECT delivery_id FROM raw WHERE len(faults) > 0",
+        "SELECT delivery_id FROM worth_reading",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
     queries += [
@@ -71,30 +79,25 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
 
 
 def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`: the delivery's records about the registrants sought; answers whether there are any.
+    """Make `gone(record_no)`: the delivery's records about the registrants sought; and `redactions`, where others mention them.
 
-    A record is theirs by the rule of the suppression list (`suppression.find_matches`); one that could not be taken apart,
-    when its text holds one of their identifiers.
+    A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its text
+    (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    queries = []
+    delivered.find_mentions(home, connection, entry)
+    queries = ["FROM theirs"]
     if raw.exists():
         suppression.know_register(home, connection)
         suppression.find_matches(connection, parquet(raw), "sought_records")
         queries.append("SELECT record_no FROM matches")
-        queries.append(
-            f"""SELECT record_no FROM (SELECT record_no, payload FROM {parquet(raw)} WHERE len(faults) > 0)
-            JOIN (SELECT DISTINCT substr(identifier, strpos(identifier, ':') + 1) AS value FROM sought)
-            ON strlen(value) >= {SHORTEST} AND contains(payload, value)"""
-        )
     for path in (*removal.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
             )
-    if not queries:
-        return False
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})"
     )
-    return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])
+    mentioned = delivered.find_redactions(connection)
+    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None

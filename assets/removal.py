@@ -17,7 +17,7 @@ from assets import deliveries
 from assets.deliveries import Entry
 from assets.failing import PlainError
 from assets.home import Home, copy_parquet
-from assets.quoting import parquet
+from assets.quoting import literal, parquet
 from assets.raw import raw_path, remove_mistaken
 from assets.staged import quarantine_path, staged_folder
 
@@ -28,10 +28,14 @@ class RemovalError(PlainError):
 
 @dataclass(frozen=True)
 class Edit:
-    """What changes in one staged table besides the records that go: rows to `keep`, and what the kept ones say (`columns`)."""
+    """What changes in one staged table, or in raw, besides the records that go: rows to `keep`, and what the kept ones say.
+
+    `texts` selects the columns with what is redacted in them, `columns` selects from those.
+    """
 
     keep: str = "true"
     columns: str = "*"
+    texts: str = "*"
 
 
 NOTHING: Mapping[str, Edit] = {}
@@ -47,26 +51,100 @@ def remove_records(
 ) -> int:
     """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
 
-    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes staged tables beyond
-    that; `only_raw` selects records that go from raw alone. Each file is rewritten once. Answers the rows removed, over all files.
+    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes staged tables, and
+    `raw`, beyond that; `only_raw` selects records that go from raw alone. Each file is rewritten once. Answers the rows
+    removed, over all files.
     """
     deliveries.enter(home, replace(entry, removing=counted_as))
     stays = "record_no NOT IN (SELECT record_no FROM gone)"
     removed = 0
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
+        texts = edits.get("raw", Edit()).texts
         removed += rewrite(
-            connection, raw, f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays
+            connection,
+            raw,
+            f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays,
+            "*" if texts == "*" else _rehashed(entry),
+            texts=texts,
         )
+    keys = _keys_of_raw(home, connection, entry) if "raw" in edits else {}
     if (quarantine := quarantine_path(home, entry)).exists():
-        removed += rewrite(connection, quarantine, stays)
+        removed += rewrite(connection, quarantine, stays, keys=keys.get("staged", "*"))
     for path in staged_files(home, entry):
         edit = edits.get(path.stem, Edit())
         removed += rewrite(
-            connection, path, f"{stays} AND coalesce({edit.keep}, true)", edit.columns
+            connection,
+            path,
+            f"{stays} AND coalesce({edit.keep}, true)",
+            edit.columns,
+            texts=edit.texts,
+            keys=keys.get(path.stem, keys.get("staged", "*")),
         )
     recount(home, connection, replace(entry, removing=counted_as))
     return removed
+
+
+def _rehashed(entry: Entry) -> str:
+    """The columns of raw after a redaction: the hashes of a text are of the text that stays.
+
+    The old ones would confirm, to anyone who tries all identifiers, what the text was.
+    """
+    prefix = literal(f"{entry.source}|{entry.dataset}|")
+    changed = "record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"
+    return f"""* REPLACE (
+        CASE WHEN {changed} THEN md5(payload) ELSE content END AS content,
+        CASE WHEN {changed} AND record_key = md5({prefix} || content)
+            THEN md5({prefix} || md5(payload)) ELSE record_key END AS record_key)"""
+
+
+def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, str]:
+    """The columns of the other layers' files with the keys and hashes that raw has of the same records; empty when they agree."""
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(home, entry) / "records.parquet"
+    if not raw.exists() or not index.exists():
+        return {}
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE rekeyed AS
+        SELECT record_no, now.record_key, now.content FROM {parquet(raw)} AS now
+        JOIN {parquet(index)} AS before USING (record_no)
+        WHERE now.record_key <> before.record_key OR now.content <> before.content"""
+    )
+    if not connection.execute("SELECT 1 FROM rekeyed LIMIT 1").fetchone():
+        return {}
+    now = "(SELECT rekeyed.{0} FROM rekeyed WHERE rekeyed.record_no = rows_before.record_no)"
+    of = {
+        column: f"coalesce({now.format(column)}, {column}) AS {column}"
+        for column in ("record_key", "content")
+    }
+    return {
+        "staged": f"* REPLACE ({of['record_key']})",
+        "records": f"* REPLACE ({of['record_key']}, {of['content']})",
+    }
+
+
+def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Bring what is staged in line with raw, where a removal was killed between the two.
+
+    Only raw could tell whose the records in quarantine are, and under which key a redacted record goes on.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(home, entry) / "records.parquet"
+    if not raw.exists() or not index.exists():
+        return
+    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)} WHERE outcome <> 'staged')
+        AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
+    stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
+    keys = _keys_of_raw(home, connection, entry)
+    for path in (quarantine_path(home, entry), *staged_files(home, entry)):
+        if path.exists():
+            without_person = path.parent.name == entry.day or path == index
+            rewrite(
+                connection,
+                path,
+                stays if without_person else "true",
+                keys=keys.get(path.stem, keys.get("staged", "*")),
+            )
 
 
 def staged_files(home: Home, entry: Entry) -> list[Path]:
@@ -78,18 +156,26 @@ def staged_files(home: Home, entry: Entry) -> list[Path]:
 
 
 def rewrite(
-    connection: duckdb.DuckDBPyConnection, path: Path, keep: str, columns: str = "*"
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    keep: str,
+    columns: str = "*",
+    *,
+    texts: str = "*",
+    keys: str = "*",
 ) -> int:
     """Write the file anew with the rows for which `keep` holds; answers how many went. A file that keeps all is left alone.
 
-    `columns` may change what the kept rows say. Raises RemovalError when the counts do not add up.
+    `keys`, `texts` and `columns`, in this order, may change what the kept rows say. Raises RemovalError when the counts
+    do not add up.
     """
     before, kept = connection.execute(
         f"SELECT count(*), count(*) FILTER ({keep}) FROM {parquet(path)}"
     ).fetchone() or (0, 0)
-    if kept == before and columns == "*":
+    if kept == before and {columns, texts, keys} == {"*"}:
         return 0
-    written = copy_parquet(connection, f"SELECT {columns} FROM {parquet(path)} WHERE {keep}", path)
+    changed = f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before))"
+    written = copy_parquet(connection, f"SELECT {columns} FROM {changed} WHERE {keep}", path)
     if written != kept:
         raise RemovalError(f"{path.parts[-4]}: {kept} rows were to stay, {written} did")
     return int(before - kept)
@@ -133,12 +219,14 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
 def mend(home: Home) -> int:
     """Recount the deliveries that a killed removal left in the middle; answers how many.
 
-    And end the removal of deliveries that have been corrected.
+    First, what is staged of them is brought in line with raw. And the removal of deliveries that have been corrected is
+    ended.
     """
     remove_mistaken(home)
     unfinished = [entry for entry in deliveries.book(home) if entry.removing]
     if unfinished:
         with home.connect() as connection:
             for entry in unfinished:
+                _end(home, connection, entry)
                 recount(home, connection, entry)
     return len(unfinished)

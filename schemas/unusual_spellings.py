@@ -56,10 +56,11 @@ def plain(text: str) -> str:
 
 
 def _visible(text: str) -> str:
-    return "".join(map(_visible_character, text))
+    return "".join(map(visible_character, text))
 
 
-def _visible_character(character: str) -> str:
+def visible_character(character: str) -> str:
+    """Return the character as it is read: nothing when it is invisible, a plain blank or hyphen."""
     if character.isspace():
         return " "
     category = unicodedata.category(character)

@@ -13,13 +13,20 @@ from datetime import date
 from assets.backup import generations, restoring
 from assets.home import Home
 from assets.register import building as register
+from assets.rights import requests
 
 
 def renew(home: Home, today: date) -> int:
     """Renew every whole generation in `backups/`; answers how many. Only while the writer's lock is held; repeating changes nothing."""
+    erasing = {
+        identifier
+        for request in requests.every(home)
+        if request.state == "erasing"
+        for identifier in request.resolved
+    }
     there = [one.name for one in generations.every(home, None) if one.has_file and one.has_key]
     for name in there:
-        new, _, _ = restoring.prepare(home, None, name)
+        new, _, _ = restoring.prepare(home, None, name, erasing)
         register.build(new, today)
         generations.replace(home, None, name, new)
         shutil.rmtree(new.root)

@@ -8,6 +8,7 @@ have under a listed person's key.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from datetime import date
 
 import duckdb
@@ -15,14 +16,22 @@ import duckdb
 from assets import deliveries, emptied, holds, removal, suppression
 from assets.deliveries import Entry
 from assets.home import Home
+from assets.mentions import delivered
+from assets.mentions.listed import listed_in_lake
 from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.sources.source import STATEMENT_MACROS
 from assets.staged import quarantine_path
 
 
-def replay(home: Home) -> dict[str, int]:
-    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source. Repeating changes nothing."""
+def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
+    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source. Repeating changes nothing.
+
+    Args:
+        home: The data root.
+        known: The identifiers of those who are being erased, where nobody else was erased since: mentions of them are
+            redacted. None: all texts are searched for mentions of anybody on the list.
+    """
     removal.mend(home)
     removed: Counter[str] = Counter()
     with home.connect() as connection:
@@ -30,19 +39,28 @@ def replay(home: Home) -> dict[str, int]:
         if not suppression.prepare(home, connection):
             return {}
         holds.stage_waiting(home)
+        mentioned = listed_in_lake(home, connection) if known is None else known
+        connection.execute(
+            "CREATE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, '' AS request_id",
+            [sorted(mentioned)],
+        )
+        delivered.scan(home, connection)
         for entry in deliveries.book(home):
             if _find_gone(home, connection, entry):
                 # What a statute keeps stays, as in the erasure; whether its time is over by now is decided when the register is built.
                 holds.find_held(home, connection, entry, date.min)
-                removed[entry.source] += holds.remove_but_held(home, connection, entry)
+                removed[entry.source] += holds.remove_but_held(
+                    home, connection, entry, delivered.edits(connection)
+                )
         holds.key_contents(home, connection)
     emptied.rename(home)
     return dict(sorted(removed.items()))
 
 
 def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`; answers whether there are any."""
-    queries = []
+    """Make `gone(record_no)` and `redactions`; returns whether there are any of either."""
+    delivered.find_mentions(home, connection, entry)
+    queries = ["FROM theirs"]
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     known = ""
     if raw.exists():
@@ -58,9 +76,8 @@ def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) 
                 SELECT person_key FROM (SELECT DISTINCT person_key FROM {parquet(path)})
                 WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed)) {known}"""
             )
-    if not queries:
-        return False
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(f'({one})' for one in queries)})"
     )
-    return bool((connection.execute("SELECT count(*) FROM gone").fetchone() or (0,))[0])
+    mentioned = delivered.find_redactions(connection)
+    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None

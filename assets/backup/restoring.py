@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -84,16 +84,18 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     return Restored(generation, removed, built.rows["registrants"], requests_from)
 
 
-def prepare(home: Home, folder: Path | None, generation: str) -> tuple[Home, str, dict[str, int]]:
+def prepare(
+    home: Home, folder: Path | None, generation: str, known: Collection[str] | None = None
+) -> tuple[Home, str, dict[str, int]]:
     """Unpack the generation into `.restored/`, without those who have been erased and as was corrected since: that data root, where its requests come from,
-    and the rows removed per source. The register in it is still the old one.
+    and the rows removed per source. The register in it is still the old one. `known`: see `replaying.replay`.
     """
     new = Home(home.root / exchange.NEW, home.policy)
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
     requests_from = _unpack_all(home, folder, generation, new)
     _bring_corrections(home, new)
-    return new, requests_from, replay(new)
+    return new, requests_from, replay(new, known)
 
 
 def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> str:

@@ -30,7 +30,10 @@ PUBLISHED = "published"
 
 @dataclass
 class Evidence:
-    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that held them, and what is held, by rule."""
+    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that held them, and what is held, by rule.
+
+    `redacted` counts by layer what was redacted in records that are about somebody else.
+    """
 
     rows: Counter[str] = field(default_factory=Counter)
     files: list[dict[str, str | None]] = field(default_factory=list)
@@ -68,13 +71,16 @@ def _published(home: Home) -> list[Path]:
 
 
 def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Note what goes of a delivery, and what is held; the connection has `gone(record_no)`, `held(record_no, rule, until)` and
-    `sought(identifier, request_id)`."""
+    """Note what goes of a delivery, what is held and what is redacted.
+
+    The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and `sought(identifier, request_id)`.
+    """
     path = folder(home) / f"{entry.delivery_id}.json"
     known = {
         "files": {},
         "rows": {},
         "held": {},
+        "redacted": {},
         **(json.loads(path.read_text()) if path.exists() else {}),
     }
     files = _files(home, entry)
@@ -85,6 +91,14 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     )
     for request_id, layer, count in connection.execute(_counted(files)).fetchall():
         rows.setdefault(request_id, {})[layer] = count
+        changed.add(layer)
+    redacted: dict[str, dict[str, int]] = {}
+    for request_id, layer, count in connection.execute(
+        "SELECT request_id, layer, sum(fields)::BIGINT FROM redactions GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        redacted.setdefault(request_id, {})[layer] = count
+        # Whoever asks which requests a delivery concerns looks at the rows.
+        rows.setdefault(request_id, {})
         changed.add(layer)
     for layer, file in files.items():
         if layer in changed:
@@ -97,7 +111,13 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     ).fetchall():
         held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
     _write(
-        path, {"files": known["files"], "rows": rows | known["rows"], "held": held | known["held"]}
+        path,
+        {
+            "files": known["files"],
+            "rows": rows | known["rows"],
+            "held": held | known["held"],
+            "redacted": redacted | known["redacted"],
+        },
     )
 
 
@@ -132,8 +152,8 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
             suppression.find_matches(connection, f"(FROM {rows})", "sought_records")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
-                f"""SELECT record_no, request_id FROM (SELECT record_no, payload FROM {rows} WHERE len(faults) > 0)
-                JOIN sought ON contains(payload, substr(identifier, strpos(identifier, ':') + 1))"""
+                """SELECT record_no, request_id FROM text_matches JOIN sought USING (identifier)
+                SEMI JOIN theirs USING (record_no) WHERE sure"""
             )
         elif layer != "staged.records":
             queries.append(
@@ -167,7 +187,10 @@ def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
         )
         for request_id in concerned:
             found[request_id].rows.update(noted["rows"][request_id])
-            found[request_id].files += [files[layer] for layer in noted["rows"][request_id]]
+            redacted = noted.get("redacted", {}).get(request_id, {})
+            found[request_id].redacted.update(redacted)
+            layers = sorted({*noted["rows"][request_id], *redacted})
+            found[request_id].files += [files[layer] for layer in layers]
             for rule, one in noted.get("held", {}).get(request_id, {}).items():
                 whole = found[request_id].held.setdefault(rule, {"rows": 0, "until": ""})
                 whole |= {

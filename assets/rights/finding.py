@@ -302,10 +302,12 @@ def _load_meant(
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, type, value FROM known JOIN meant USING (registrant_id)"
     )
+    _find_only_reached(connection)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE of_others AS
         SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
-        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id AND meant.registrant_id = other.registrant_id)"""
+        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id AND meant.registrant_id = other.registrant_id)
+            AND (mine.request_id, other.registrant_id) NOT IN (FROM only_reached)"""
     )
 
 
@@ -369,6 +371,24 @@ def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], 
     ).fetchall()
     shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()
     return tuple(map(_by_request, (own, others, accounts, shared)))
+
+
+def _find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of the one who is meant.
+
+    A consent by a phone makes such a registrant, when another record tells whose the phone is. `mine` comes first.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE only_reached AS
+        WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known JOIN mine USING (type, value)),
+        nameless AS (SELECT registrant_id FROM registrants
+            WHERE coalesce(given_names, family_name, birth_date::VARCHAR) IS NULL)
+        SELECT near.request_id, near.registrant_id
+        FROM near SEMI JOIN nameless USING (registrant_id) JOIN known USING (registrant_id)
+        LEFT JOIN (SELECT DISTINCT request_id, type, value FROM mine) AS same
+            ON (same.request_id, same.type, same.value) = (near.request_id, known.type, known.value)
+        GROUP BY ALL HAVING bool_and(same.value IS NOT NULL AND known.type IN {CONTACTS})"""
+    )
 
 
 def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:

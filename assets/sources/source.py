@@ -94,5 +94,7 @@ CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
     + """
 -- The day, in the policy's time zone, on which a record was given: of a moment, or of an export's time.
 CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
+-- The day of the delivery that is being taken in; `assets.raw` says which.
+CREATE OR REPLACE MACRO delivered_on() AS NULL::DATE;
 """
 )

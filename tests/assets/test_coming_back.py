@@ -77,6 +77,31 @@ def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(gone: Home, star
     assert sign(gone, contract("K-990001", starts_on)) == [1]
 
 
+@pytest.mark.parametrize(
+    ("updated_at", "kept_out"),
+    [
+        ("2026-11-19T08:00:00Z", [1]),
+        ("2026-11-20T08:00:00Z", [1]),
+        ("2026-11-21T08:00:00Z", [0]),
+        ("", [0]),
+        ("lately", [1]),
+    ],
+)
+def test_a_contract_that_was_agreed_before_and_starts_after_the_erasure_stays_out(
+    gone: Home, updated_at: str, kept_out: list[int]
+) -> None:
+    agreed = {**contract("K-990001", "2026-12-09"), "updated_at": updated_at}
+    assert sign(gone, agreed) == kept_out
+
+
+@pytest.mark.parametrize("starts_on", ["2026-12-11", "2027-06-01"])
+def test_a_start_that_is_still_to_come_does_not_show_when_a_contract_was_agreed(
+    gone: Home, starts_on: str
+) -> None:
+    assert sign(gone, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
+    assert sign(gone, contract("K-990002", starts_on), day="2026-12-09") == [0]
+
+
 def test_a_contract_that_was_there_before_is_not_given_anew_whatever_its_date(gone: Home) -> None:
     assert sign(gone, contract(LEAVES.contract_number, "2026-12-09")) == [1]
 

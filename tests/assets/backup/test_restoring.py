@@ -129,7 +129,7 @@ def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: st
 def test_a_restore_that_would_bring_someone_back_changes_nothing(
     made: Made, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(restoring, "replay", lambda _: {})
+    monkeypatch.setattr(restoring, "replay", lambda _, known: {})
     held = contents(home.root)
     with pytest.raises(BackupError, match="BACKUP-REPLAY"):
         restoring.restore(home, None, made.generation, TODAY)

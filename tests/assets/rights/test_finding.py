@@ -16,7 +16,8 @@ from assets.rights.requests import Request, RequestError
 from assets.rights.withdrawal import Word, deliver_words
 from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, registrant_of
 from tests.assets.sources.population_register_messages import code, day, name, part, person
-from tests.conftest import basic_data, refresh
+from tests.conftest import basic_data, csv, put, refresh
+from tests.e2e.test_erasure import contact
 
 
 @pytest.fixture
@@ -241,6 +242,25 @@ def test_many_requests_cost_as_many_queries_as_few(home: Home, counted: list[str
     assert len(counted) == of_few
     assert len(found) == 302
     assert [len(found[request_id].registrants) for request_id in many[-2:]] == [1, 1]
+
+
+def test_a_registrant_who_is_nothing_but_their_phone_is_no_other(home: Home) -> None:
+    """A consent by the phone that only her contact has makes one."""
+    consent = Word(f"phone:{LEAVES.phone}", "direct_marketing", "sms", "granted")
+    deliver_words(home, [consent], NOW, "call")
+    refresh(home, TODAY)
+    found = asked(home, f"identity_code:{LEAVES.identity_code}")
+    assert f"phone:{LEAVES.phone}" in found.resolved
+
+
+def test_a_phone_that_somebody_else_has_too_is_not_theirs_alone(home: Home) -> None:
+    consent = Word(f"phone:{LEAVES.phone}", "direct_marketing", "sms", "granted")
+    deliver_words(home, [consent], NOW, "call")
+    spouse = contact(*SPOUSES[0][:3], SHARED, SPOUSES[0][3], **{"Phone Number": LEAVES.phone})
+    put(home, "crm", str(TODAY), "contacts", csv([spouse]), 1)
+    refresh(home, TODAY)
+    found = asked(home, f"identity_code:{LEAVES.identity_code}")
+    assert f"phone:{LEAVES.phone}" not in found.resolved
 
 
 def test_one_that_is_unclear_stops_no_other(home: Home) -> None:

@@ -1,0 +1,138 @@
+"""Replacing mentions of somebody in records that are about somebody else, wherever in a text they
+stand.
+
+What a record states in a field of its own of whom it is about stays: its own identifiers, and a
+bare number that is a whole field, which is a number of that field's kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import duckdb
+import pyarrow as pa
+from duckdb.func import ARROW
+
+from assets.mentions.spellings import OPAQUE, Mention, Spellings
+
+MARK = "[redacted]"
+_NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What of a record decides which mentions in it are redacted.
+
+    Attributes:
+        own: The values of its own identifiers. An identity code that is spelled oddly is none.
+        readable: Whether it is an object without faults.
+        codes: What it declares as identity codes, in whatever spelling.
+    """
+
+    own: frozenset[str] = frozenset()
+    readable: bool = True
+    codes: frozenset[str] = frozenset()
+
+
+@dataclass
+class Redaction:
+    """Redacts the texts of `records`, by number; `install` makes it a function of SQL."""
+
+    spellings: Spellings
+    records: Mapping[int, Record] = field(default_factory=dict)
+
+    def find(self, text: str, record: Record) -> list[Mention]:
+        """The mentions in a text that are to be redacted in a record that is not theirs."""
+        return [
+            one
+            for one in self.spellings.find(text)
+            if not _is_own(one, text, record)
+            and (
+                not record.readable
+                or text[one.start : one.end] in record.codes
+                or (one.sure and not _is_field_number(one, text))
+            )
+        ]
+
+    def text(self, text: str, record: Record) -> str:
+        """The text without them."""
+        for start, end in reversed(_merged(self.find(text, record))):
+            if record.readable and _is_outside_strings(text, start):
+                number = _NUMBER.match(text, start)
+                rest = max(end, number.end() if number else end)
+                text = f'{text[:start]}"{MARK}"{text[rest:]}'
+            else:
+                text = f"{text[:start]}{MARK}{text[end:]}"
+        return text
+
+    def identifiers(self, identifiers: list[str], record: Record) -> list[str]:
+        """A record's own identifiers without them: what is no identifier as a whole may hold
+        several.
+        """
+        return [self.text(one, record) for one in identifiers]
+
+    def install(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make `redacted_text(record_no, text)` of this redaction; it replaces an earlier one's."""
+
+        def redacted(numbers: pa.ChunkedArray, texts: pa.ChunkedArray) -> pa.Array:
+            pairs = zip(numbers.to_pylist(), texts.to_pylist(), strict=True)
+            return pa.array(
+                [
+                    text if text is None else self.text(text, self.records.get(number, Record()))
+                    for number, text in pairs
+                ],
+                pa.string(),
+            )
+
+        with suppress(duckdb.Error):
+            connection.remove_function("redacted_text")
+        connection.create_function(
+            "redacted_text", redacted, ["BIGINT", "VARCHAR"], "VARCHAR", type=ARROW
+        )
+
+
+def record_of(identifiers: Iterable[str], faults: Iterable[str]) -> Record:
+    """A record as raw has it."""
+    pairs = [one.partition(":") for one in identifiers]
+    return Record(
+        frozenset(value for kind, _, value in pairs if kind != "identity_code"),
+        not list(faults),
+        frozenset(value for kind, _, value in pairs if kind == "identity_code"),
+    )
+
+
+def _is_own(mention: Mention, text: str, record: Record) -> bool:
+    own = record.own
+    return mention.identifier.partition(":")[2] in own or text[mention.start : mention.end] in own
+
+
+def _is_field_number(mention: Mention, text: str) -> bool:
+    """Whether it is an opaque number that is all there is in its field: of a visit, an order, a
+    device.
+    """
+    kind, _, value = mention.identifier.partition(":")
+    if kind not in OPAQUE or not (value.isdigit() or kind == "visitor_id"):
+        return False
+    before, after = text[: mention.start].rstrip(" "), text[mention.end :].lstrip(" ")
+    return (before[-1:], after[:1]) in {("", ""), ('"', '"')} or (
+        before[-1:] in {":", ",", "["} and after[:1] in {",", "}", "]"}
+    )
+
+
+def _is_outside_strings(text: str, at: int) -> bool:
+    """Whether a place in JSON is in none of its strings; a text that is not JSON has no such place."""
+    before = text[:at]
+    return text.startswith("{") and re.sub(r"\\.", "", before).count('"') % 2 == 0
+
+
+def _merged(mentions: Iterable[Mention]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    for one in sorted(mentions):
+        if spans and one.start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], one.end))
+        else:
+            spans.append((one.start, one.end))
+    return spans
