@@ -223,12 +223,12 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
         asked(home, "customer_number:C2000002").request_id,
         asked(home, f"identity_code:{ALICE}").request_id,
     ]
-    slip(home, '"S2"', "visitor_id:aaaa1111bbbb2222")
+    slip(home, '"S2"', "customer_number:C2000002")
     requests.save(
         home,
         replace(
             requests.load(home, ids[0]),
-            resolved=("visitor_id:aaaa1111bbbb2222",),
+            resolved=("customer_number:C2000002",),
             registrants=(registrant_of(home, "C2000002"),),
         ),
     )
