@@ -386,11 +386,12 @@ def store(
 def _without_suppressed(
     connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
 ) -> pa.Table:
-    """The rows that are not about anybody on the list, without what mentions them."""
+    """The rows that are not about anybody on the list, without what mentions them. What is about
+    them and given anew stays as it is."""
     connection.register("stored", rows)
     suppression.find_kept_out(connection, "stored")
     rows = _without(rows, connection, "kept_out")
-    redaction = listed.find_listed(connection, rows)
+    redaction = listed.find_listed(connection, _without(rows, connection, "matches"))
     return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
 
 

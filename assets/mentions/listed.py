@@ -121,9 +121,8 @@ def listed_in(
             UNION ALL
             SELECT 'phone:' || form FROM phones
             UNION ALL
-            SELECT unnest(['customer_number:' || id, 'contact_id:' || id, 'user_id:' || id,
-                'visitor_id:' || if(regexp_full_match(id, '[0-9A-Fa-f]{{16}}'), lower(id), id)])
-            FROM (SELECT opaque_id(token) AS id FROM cut WHERE kind = 'id')
+            SELECT type || ':' || identifier_canonical(type, token)
+            FROM cut CROSS JOIN (SELECT unnest({list(OPAQUE)!r}) AS type) WHERE kind = 'id'
             UNION ALL
             SELECT 'identity_code:' || left(code, 7) || right(digits, 3) || {_CHECK}
             FROM codes WHERE signed

@@ -142,9 +142,9 @@ class Spellings:
                     or not _is_whole(text, start, end)
                 ):
                     continue
-                # Some systems tell ids apart by their case; cookies are hexadecimal.
+                # A CRM may tell its contacts apart by the case of their ids.
                 kind, _, exact = identifier.partition(":")
-                alike = kind == "visitor_id" or text[start:end] == exact
+                alike = kind != "contact_id" or text[start:end] == exact
                 yield start, end, identifier, alike and _is_long(value)
 
 

@@ -36,6 +36,7 @@ THEIRS = {
     "theirs0check": WRONG_CHECK,
     "theirs0contact": LEAVES.contact_id,
     "theirs0customer": LEAVES.customer_number,
+    "theirs0case": LEAVES.customer_number.lower(),
     "theirs0cookie": LEAVES.visitor_id.upper(),
     "theirs0code": CODE,
 }
@@ -54,7 +55,6 @@ STAY_REDACTED = {
     "redacted0mail": f"{STAYS.identity_code} {EMAIL}",
     "redacted0contact": f"{STAYS.contact_id} 040 999 0111",
     "redacted0reach": f"{STAYS.email} {EMAIL}",
-    "redacted0case": LEAVES.customer_number.lower(),
     "redacted0bare": PHONE.removeprefix("+358"),
 }
 NOTE = f"note0kept asked for {EMAIL.upper()}, {LEAVES.customer_number}, 040 999 0111, {CODE.lower()} today"

@@ -121,8 +121,10 @@ def test_another_spelling_that_was_left_in_raw_is_found(
 
 @pytest.mark.parametrize("place", PLACES)
 def test_it_is_found_wherever_it_was_left_and_nothing_is_certified(
-    home: Home, unproven: tuple[Path, str], place: str
+    home: Home, unproven: tuple[Path, str], place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also when the removal does not see that anything is left."""
+    monkeypatch.setattr(erasure, "remaining", lambda home, request_ids: 0)
     PLACES[place](home, SPELLINGS["address in capitals"])
     closing = erasure.close(home, [unproven[1]], NOW)
     assert closing.unproven == [unproven[1]]
