@@ -174,6 +174,8 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
     if not home.files("raw"):
         return []
     tokens.prepare(home, connection)
+    # A word may be an identifier of several types and spellings; the record states it as one.
+    value = "lower(substr(identifier, strpos(identifier, ':') + 1))"
     raw = parquet(*home.files("raw"), filename=True)
     texts = {"raw.raw": f"SELECT payload AS text FROM {raw}"}
     if whole:
@@ -202,9 +204,9 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
             continue
         rows = connection.execute(
             f"""SELECT request_id, count(*) FROM named_in_texts
-            WHERE identifier NOT IN (
-                SELECT identifier FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
-                SEMI JOIN named_in_texts USING (identifier))
+            WHERE {value} NOT IN (
+                SELECT {value} FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
+                WHERE {value} IN (SELECT {value} FROM named_in_texts))
             GROUP BY request_id ORDER BY request_id"""
         ).fetchall()
         findings += [Finding("PROOF-SUPPRESSED", where, count, one) for one, count in rows]
