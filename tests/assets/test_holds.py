@@ -112,7 +112,9 @@ def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home:
     found = finding.record(home, [other], NOW)[other]
     assert f"customer_number:{STAYS.customer_number}" in found.left_out
     assert preview(home, found, TODAY).bystanders == 0
-    shared = replace(found, own=(), resolved=(*found.resolved, f"customer_number:{STAYS.customer_number}"))
+    shared = replace(
+        found, own=(), resolved=(*found.resolved, f"customer_number:{STAYS.customer_number}")
+    )
     assert preview(home, shared, TODAY).bystanders == 1
 
 
