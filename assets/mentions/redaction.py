@@ -16,9 +16,10 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
-from assets.mentions.spellings import OPAQUE, Mention, Spellings
+from assets.mentions.spellings import LONG_NUMBER, OPAQUE, Mention, Spellings
 
 MARK = "[redacted]"
+_SEVERAL = re.compile(r"[\s,;]")
 _NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
 
 
@@ -53,7 +54,7 @@ class Redaction:
             and (
                 not record.readable
                 or text[one.start : one.end] in record.codes
-                or (one.sure and not _is_field_number(one, text))
+                or ((one.sure or _is_long_phone(one)) and not _is_field_number(one, text))
             )
         ]
 
@@ -105,16 +106,38 @@ def record_of(identifiers: Iterable[str], faults: Iterable[str]) -> Record:
 
 
 def _is_own(mention: Mention, text: str, record: Record) -> bool:
+    """Whether it is an identifier of the record's own, or lies within one."""
     own = record.own
-    return mention.identifier.partition(":")[2] in own or text[mention.start : mention.end] in own
+    if mention.identifier.partition(":")[2] in own or text[mention.start : mention.end] in own:
+        return True
+    inside = text[mention.start : mention.end].lower()
+    return any(
+        inside in longer and _covers(text, longer, mention)
+        for longer in map(str.lower, own)
+        if longer.count("@") < 2 and not _SEVERAL.search(longer)
+    )
+
+
+def _covers(text: str, longer: str, mention: Mention) -> bool:
+    around = max(0, mention.start - len(longer))
+    at = text.lower().find(longer, around, mention.end + len(longer))
+    return 0 <= at <= mention.start and mention.end <= at + len(longer)
+
+
+def _is_long_phone(mention: Mention) -> bool:
+    """Whether it is a phone without its zero, as spreadsheets write it, that is hardly a number of
+    something else.
+    """
+    return mention.identifier.startswith("phone:") and mention.end - mention.start >= LONG_NUMBER
 
 
 def _is_field_number(mention: Mention, text: str) -> bool:
     """Whether it is an opaque number that is all there is in its field: of a visit, an order, a
-    device.
+    device. A phone without anything that shows that it is one may be such a number.
     """
     kind, _, value = mention.identifier.partition(":")
-    if kind not in OPAQUE or not (value.isdigit() or kind == "visitor_id"):
+    opaque = kind in OPAQUE and (value.isdigit() or kind == "visitor_id")
+    if not opaque and not (kind == "phone" and not mention.sure):
         return False
     before, after = text[: mention.start].rstrip(" "), text[mention.end :].lstrip(" ")
     return (before[-1:], after[:1]) in {("", ""), ('"', '"')} or (

@@ -179,12 +179,15 @@ def _domain(text: str) -> str:
 
 
 def _continues(before: str) -> bool:
-    """Whether an address that seems to begin behind this text began before; in a query a plus sign
-    is a blank.
+    """Whether an address that seems to begin behind this text began before.
+
+    Signs that may stand within an address continue it behind a letter or digit, and are a list's
+    or a quotation's without one; in a query a plus sign is a blank, and other signs separate.
     """
+    stem = before.rstrip("._-'’!#$*^~{}|")
     if before[-1] == "+":
-        return "=" not in before
-    return before[-1].isalnum() or before[-1] in "._%-"
+        return "=" not in before and before[:-1] != "" and before[-2].isalnum()
+    return stem != "" and (stem[-1].isalnum() or stem[-1] == "%")
 
 
 def _dialled(phone: str, country: str) -> list[tuple[str, bool]]:

@@ -34,6 +34,8 @@ _BLANKS = r"[ +_]*"
 _SEPARATORS = r"[ ()./+_~-]*"
 _AT = r" *(?:@|[(\[{<] *(?:at|ät|@) *[)\]}>]| (?:at|ät) ) *"
 _NO_WORD_BEFORE, _NO_WORD_AFTER = "(?<![0-9a-z])", "(?![0-9a-z])"
+# A number behind a dash is a part of the id: of a customer's second order, of somebody else's.
+_NO_NUMBER_AFTER = "(?![-_.][0-9a-z]*[0-9])"
 _OTHER_CALLING_CODE = re.compile(r"(?:\+|00) ?[0-9]{1,3}[ ()./0-]*$")
 
 
@@ -64,6 +66,10 @@ class Spelling:
         return self.identifier.startswith("phone:")
 
 
+# Behind a letter or digit some signs continue an address; without one they are a list's or a quote's.
+_NO_ADDRESS_BEFORE = r"(?<![^\W_])(?<!%)(?<![^\W_][-+._'’!#$*^~{}|])"
+
+
 def squeeze(text: str) -> bytes:
     """Return the lower-case ASCII letters and digits of a text."""
     return re.sub(rb"[^0-9a-z]", b"", text.lower().encode())
@@ -81,7 +87,8 @@ def spelling_of(identifier: str) -> Spelling | None:
         squeezed, pattern = _identity_code(value)
     else:
         squeezed = {squeeze(value)}
-        pattern = f"{_NO_WORD_BEFORE}{re.escape(plain(value).lower())}{_NO_WORD_AFTER}"
+        word = re.escape(plain(value).lower())
+        pattern = f"{_NO_WORD_BEFORE}(?<![0-9][-_.]){word}{_NO_WORD_AFTER}{_NO_NUMBER_AFTER}"
     long_enough = {form for form in squeezed if len(form) >= SHORTEST}
     if not long_enough:
         return None
@@ -108,7 +115,7 @@ def _email(address: str) -> tuple[set[bytes], str]:
     squeezed = {squeeze(local + between + written) for written in domains for between in ("", "at")}
     either = "|".join(map(re.escape, domains))
     return squeezed, (
-        rf"(?<![0-9a-z._%-]){re.escape(local)}{_AT}(?:{either})(?![0-9a-z-]|\.[0-9a-z])"
+        rf"{_NO_ADDRESS_BEFORE}{re.escape(local)}{_AT}(?:{either})(?![0-9a-z-]|\.[0-9a-z])"
     )
 
 
@@ -117,7 +124,7 @@ def _phone(number: str) -> tuple[set[bytes], str]:
     national = number[1 + len(calling) :]
     written, code = _SEPARATORS.join(national), _SEPARATORS.join(calling)
     abroad = rf"(?:\+|0{_SEPARATORS}0)?{_SEPARATORS}{code}{_SEPARATORS}0?"
-    return {national.encode()}, (rf"(?<![0-9])(?:{abroad}|0)?{_SEPARATORS}{written}(?![0-9])")
+    return {national.encode()}, (rf"(?<![0-9])(?:{abroad}|0){_SEPARATORS}{written}(?![0-9])")
 
 
 def _identity_code(code: str) -> tuple[set[bytes], str]:

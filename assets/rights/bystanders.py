@@ -51,7 +51,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
     `erased_registrants(registrant_id)` and `of_registrants`.
     """
     load_sought(connection, erasures)
-    for table in ("identifiers", "membership"):
+    for table in ("identifiers", "membership", "contact_points"):
         read_register(home, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_persons AS
@@ -66,7 +66,12 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE of_registrants AS
         SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
-        ANTI JOIN erased_registrants USING (registrant_id) WHERE type IN {STRONG}"""
+        ANTI JOIN erased_registrants USING (registrant_id) WHERE type IN {STRONG}
+        UNION (
+            SELECT kind || ':' || match_key FROM contact_points
+            ANTI JOIN erased_registrants USING (registrant_id)
+            EXCEPT SELECT kind || ':' || match_key FROM contact_points
+            SEMI JOIN erased_registrants USING (registrant_id))"""
     )
 
 
@@ -124,7 +129,7 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
             bool_or(list_contains(party, wanted.identifier)) AS code_sought,
             bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL) AS names_registrant
         FROM named LEFT JOIN wanted USING (identifier) LEFT JOIN of_registrants USING (identifier)
-        WHERE split_part(identifier, ':', 1) IN {STRONG}
+        WHERE split_part(identifier, ':', 1) IN {(*STRONG, "email", "phone")}
         GROUP BY record_no HAVING bool_or(wanted.identifier IS NULL)"""
     )
     found = connection.execute("SELECT count(*) FROM foreign_named").fetchone()
