@@ -8,7 +8,6 @@ one is hashed once, and the hashes are compared with the suppression list.
 from __future__ import annotations
 
 import duckdb
-import phonenumbers
 import pyarrow as pa
 from duckdb.func import ARROW
 
@@ -31,8 +30,6 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         CASE WHEN regexp_full_match(text, '[ -~]*') AND NOT regexp_matches(text, '{SPECIAL}')
             THEN text ELSE unescaped_text(text) END"""
     )
-    calling = phonenumbers.country_code_for_region(home.policy.country)
-    connection.execute(f"""CREATE OR REPLACE TEMP MACRO calling_code() AS '+{calling}'""")
 
 
 def _unescaped(texts: pa.ChunkedArray) -> pa.Array:
@@ -67,15 +64,17 @@ def find(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
     )
 
 
-# What an address may begin with is also what a URL or a sentence has before it.
+# What an address may begin with is also what a URL, a list or a quotation has before it; behind a
+# letter or digit it is a part of the address, which is then somebody else's.
 _EMAILS = r"""SELECT unnest(['email:' || address, 'user_id:' || address]) AS identifier
-    FROM (SELECT email_canonical(unnest([
-            whole, regexp_extract(whole, '[\pL\pN.+_-]+@.*'), regexp_extract(whole, '[\pL\pN._-]+@.*')
-        ])) AS address
+    FROM (SELECT email_canonical(regexp_replace(unnest([
+            whole, regexp_extract(whole, '[^=&/?@]+@.*'),
+            CASE WHEN contains(whole, '=') THEN regexp_extract(whole, '[^=&/?+@]+@.*') END
+        ]), '^[^\pL\pN]+', '')) AS address
         FROM (SELECT regexp_replace(part, ' *(?:@|[(\[] *at *[)\]]| at ) *', '@') AS whole FROM emails))"""
 _PHONES = """SELECT 'phone:' || phone_canonical(part) FROM phones
     UNION ALL
-    SELECT unnest(['phone:+' || part, 'phone:' || calling_code() || part])
+    SELECT 'phone:+' || part
     FROM words WHERE regexp_full_match(part, '[1-9][0-9]{6,14}')"""
 # A wrong or missing check character is mended, where the century sign makes it an identity code.
 _CODES = f"""SELECT 'identity_code:' || left(digits, 6) || century || right(digits, 3) || proper
@@ -95,6 +94,7 @@ _WORDS = f"""SELECT DISTINCT type || ':' || written
         SELECT unnest(list_distinct([word, upper(word), lower(word)])) AS written
         FROM (
             SELECT part AS word FROM words
-            UNION SELECT unnest(regexp_extract_all(part, '[0-9A-Za-z]+')) FROM words)
+            UNION SELECT unnest(regexp_extract_all(part, '[0-9A-Za-z]+')) FROM words
+            WHERE NOT regexp_matches(part, '[0-9][A-Za-z]*[_:-][A-Za-z]*[0-9]'))
         WHERE strlen(word) BETWEEN 5 AND 64 AND regexp_matches(word, '[0-9].*[0-9].*[0-9]')),
         (SELECT unnest({list(_OPAQUE)}) AS type)"""
