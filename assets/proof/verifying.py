@@ -31,7 +31,8 @@ from assets.rights import requests, sealed
 from assets.rights.requests import Request
 from schemas.marts import MARTS
 
-TOO_SHORT = "too short to be told from others"
+TOO_SHORT = "too short to be distinguished from others"
+EMBEDDED = "part of a longer word of others: searched in texts, and not in bytes"
 
 # The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
 SAMPLE_TRUTH = "truth"
@@ -47,7 +48,8 @@ HOW = {
 
 @dataclass
 class Proof:
-    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched` identifiers, by request.
+    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched`
+    identifiers, by request.
 
     `left_out`: identifiers that were not searched in texts and bytes, by request and reason.
 
@@ -172,6 +174,9 @@ def _by_bytes(
         home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
     )
     embedded = _in_texts(home, connection, proof, Texts(sought), files, found)
+    for identifier in embedded:
+        for request_id in sought[identifier]:
+            proof.left_out[request_id, EMBEDDED] += 1
     bytes_sought = byte_search.Sought(open_ones, {*others, *embedded})
     for path in files:
         proof.examined["bytes"] += 1
@@ -191,7 +196,9 @@ def _in_texts(
     files: Iterable[Path],
     found: Counter[tuple[str, str, str]],
 ) -> set[str]:
-    """Count in `found` what is in texts; return the identifiers that only stand within longer words of others."""
+    """Count in `found` what is in texts; return the identifiers that only stand within longer words
+    of others.
+    """
     embedded: set[str] = set()
     for path in sorted({*files, *home.lake.rglob("*.parquet")}):
         proof.examined["texts"] += 1

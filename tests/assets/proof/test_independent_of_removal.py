@@ -1,4 +1,6 @@
-"""What a removal misses is found by the proof, in any spelling and any place, and nothing is certified."""
+"""What a removal misses is found by the proof, in any spelling and any place, and nothing is
+certified.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from assets import erasure
 from assets.home import Home
 from assets.proof import certificates
 from assets.proof.others import ANOTHERS, SHARED
-from assets.proof.verifying import TOO_SHORT, verify
+from assets.proof.verifying import EMBEDDED, TOO_SHORT, verify
 from assets.rights import requests
 from tests.assets.backup.test_restoring import NOW, TODAY
 from tests.conftest import build, csv, put, refresh
@@ -159,3 +161,11 @@ def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_pat
     page = certificates.path_of(home, request_id, "md").read_text()
     assert ANOTHERS in page
     assert STAYS.customer_number not in page
+
+
+def test_what_stands_within_a_longer_word_is_counted_as_not_searched_in_bytes(
+    home: Home, unproven: tuple[Path, str]
+) -> None:
+    in_raw(home, f"order {LEAVES.customer_number}-2")
+    proof = verify(home, [unproven[1]], whole=False)
+    assert proof.left_out[unproven[1], EMBEDDED] == 1
