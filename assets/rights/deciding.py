@@ -39,18 +39,17 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
             )
         if len(registrant_ids) > 1 and request.right != "erasure":
             raise RequestError(f"a request of {request.right} means one registrant")
-        chosen = replace(
-            request,
-            registrants=tuple(registrant_ids),
-            resolved=(),
-            own=(),
-            left_out=(),
-            state="received",
-            why="",
-            candidates=(),
-        )
+        chosen = _unresolved(request, registrants=tuple(registrant_ids))
         requests.save(home, with_event(chosen, "registrant_decided", now))
     return record(home, [request_id], now)[request_id]
+
+
+def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
+    """The changed request, without what was found for it as it was before."""
+    nothing: dict[str, tuple[str, ...]] = dict.fromkeys(
+        ("resolved", "own", "left_out", "candidates"), ()
+    )
+    return replace(request, state="received", why="", **{**nothing, **changed})  # type: ignore[arg-type]
 
 
 def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> None:
@@ -146,17 +145,7 @@ def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) ->
                 f"request {request_id} is {request.state}: what was given is corrected before "
                 "anything is done"
             )
-        corrected = replace(
-            request,
-            given=tuple(sorted(given)),
-            registrants=(),
-            resolved=(),
-            own=(),
-            left_out=(),
-            candidates=(),
-            state="received",
-            why="",
-        )
+        corrected = _unresolved(request, given=tuple(sorted(given)), registrants=())
         requests.save(home, with_event(corrected, "corrected", now, str(len(given))))
     return record(home, [request_id], now)[request_id]
 

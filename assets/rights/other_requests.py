@@ -98,7 +98,7 @@ MEANING: dict[Effect, str] = {
 }
 
 
-def told(erasure: Request, others: Iterable[Other]) -> list[dict[str, str]]:
+def described(erasure: Request, others: Iterable[Other]) -> list[dict[str, str]]:
     """Return what an officer is shown of the requests that an erasure concerns: ids and codes."""
     return [{"erasure": erasure.request_id, **asdict(one)} for one in others]
 

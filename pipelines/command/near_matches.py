@@ -1,4 +1,6 @@
-"""`register request near-matches`: records that may be about whoever is erased, for a person to decide."""
+"""`register request near-matches`: records that may be about the person who is erased, for a
+decision.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ import click
 from assets.proof import near_matches
 from assets.rights import finding
 from assets.rights.requests import Request, RequestError
-from pipelines.command.main import CommandError
+from pipelines.command.options import MACHINE
+from pipelines.command.request import refusals
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table
 
@@ -28,13 +31,14 @@ from pipelines.command.showing import as_json, harmless, table
 @click.option(
     "--private",
     is_flag=True,
-    help="Also the records: for whoever is entitled to them, on their own screen.",
+    help="Also the records: for a person entitled to them, on their own screen.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def near_matches_command(
     request_id: str, remove: tuple[str, ...], keep: tuple[str, ...], private: bool, machine: bool
 ) -> None:
-    """List records with the name and the birth date or address of whoever is to be erased, and no identifier of theirs.
+    """List records with the name and the birth date or address of the person to be erased, and no
+    identifier of theirs.
 
     They are not erased unless somebody decides so before `register erase`; what is left is counted
     on the certificate.
@@ -43,7 +47,7 @@ def near_matches_command(
     now = datetime.now(home.policy.zone)
     if both := set(remove) & set(keep):
         raise click.UsageError(f"{len(both)} references are both to be removed and to be kept")
-    try:
+    with refusals():
         finding.record(home, [request_id], now)
         request = near_matches.record(home, [request_id], now)[request_id]
         if request.right != "erasure" or request.state in ("unclear", "closed"):
@@ -55,8 +59,6 @@ def near_matches_command(
             if references:
                 request = near_matches.decide(home, request_id, references, decision, now)
         texts = near_matches.texts(home, request) if private else {}
-    except RequestError as error:
-        raise CommandError(str(error)) from None
     _show(request, texts, machine=machine)
 
 

@@ -28,3 +28,4 @@ class _Day(click.DateTime):
 
 
 DAY = _Day()
+MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from typing import Any
 
@@ -42,6 +43,15 @@ def opened_home() -> Home:
     home = Home(home_path())
     home.create()
     return home
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Report what the ledger refuses as the command's error."""
+    try:
+        yield
+    except RequestError as error:
+        raise CommandError(str(error)) from None
 
 
 def _options(right: str) -> list[Callable[[Any], Any]]:

@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from assets.rights import deciding, finding, requests
-from assets.rights.requests import RequestError
-from pipelines.command.main import CommandError
-from pipelines.command.request import HELP, shown
+from pipelines.command.options import MACHINE
+from pipelines.command.request import HELP, refusals, shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
 from pipelines.resources import writer
@@ -37,7 +36,7 @@ def _identifiers(command: Callable[..., None]) -> Callable[..., None]:
     metavar="TYPE:VALUE",
     help="An identifier that is somebody else's, such as email:-; may be repeated. `-` asks for it.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any) -> None:
     """Correct what REQUEST_ID names.
 
@@ -55,17 +54,15 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any)
     }
     if not (given or aside):
         raise click.UsageError("give what is right, such as --customer-number, or --not-theirs")
-    try:
+    with refusals():
         named = finding.canonical(home, given)
-        others = [one for told in aside for one in finding.canonical(home, _typed(told))]
+        others = [one for value in aside for one in finding.canonical(home, _typed(value))]
         with writer(home):
             if others:
                 deciding.leave_out(home, request_id, others, now)
             if named:
                 deciding.correct(home, request_id, named, now)
         found = requests.load(home, request_id)
-    except RequestError as error:
-        raise CommandError(str(error)) from None
     if machine:
         as_json(shown(home, found))
     else:
@@ -74,8 +71,8 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any)
         click.echo(found.why, file=sys.stderr)
 
 
-def _typed(told: str) -> dict[str, str]:
-    kind, colon, value = told.partition(":")
+def _typed(text: str) -> dict[str, str]:
+    kind, colon, value = text.partition(":")
     if not colon or kind not in IDENTIFIERS:
         raise click.UsageError(
             f"--not-theirs takes TYPE:VALUE, the type one of {', '.join(IDENTIFIERS)}"

@@ -4,8 +4,6 @@ changes anything but the requests' own records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import click
@@ -16,28 +14,21 @@ from assets.rights import finding, other_requests, requests
 from assets.rights.preview import preview
 from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
-from pipelines.command.request import today_of
+from pipelines.command.options import MACHINE
+from pipelines.command.request import refusals, today_of
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-
-MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except RequestError as error:
-        raise CommandError(str(error)) from None
 
 
 @click.command("find")
 @click.argument("request_ids", nargs=-1)
 @MACHINE
 def find(request_ids: tuple[str, ...], machine: bool) -> None:
-    """Find whom the named requests mean, or all that are open; in one pass. What is not certain is listed for a decision."""
+    """Find whom the named requests mean, or all that are open; in one pass. What is not certain is
+    listed for a decision.
+    """
     home = existing_home()
-    with _refusals():
+    with refusals():
         asked = list(request_ids) or [
             one.request_id
             for one in requests.every(home, opened=False)
@@ -46,7 +37,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         now = datetime.now(home.policy.zone)
         finding.record(home, asked, now)
         found = near_matches.record(home, asked, now)
-    told = [
+    listed = [
         {
             "request_id": one.request_id, "state": one.state, "registrants": list(one.registrants), "identifiers": len(one.resolved),
             "candidates": [dict(candidate) for candidate in one.candidates], "why": one.why, "left_out": len(one.left_out),
@@ -55,10 +46,10 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         for one in found.values()
     ]  # fmt: skip
     others = _other_requests(home, list(found.values()))
-    for each in told:
+    for each in listed:
         each["other_requests"] = [one for one in others if one["erasure"] == each["request_id"]]
     if machine:
-        as_json(told)
+        as_json(listed)
         return
     click.echo(
         table(
@@ -92,7 +83,9 @@ def _other_requests(home: Home, asked: list[requests.Request]) -> list[dict[str,
     erasures = [one for one in asked if one.right == "erasure" and one.resolved]
     concerned = other_requests.find(home, erasures) if erasures else {}
     return [
-        other for one in erasures for other in other_requests.told(one, concerned[one.request_id])
+        other
+        for one in erasures
+        for other in other_requests.described(one, concerned[one.request_id])
     ]
 
 
@@ -106,9 +99,11 @@ def _echo_others(others: list[dict[str, str]]) -> None:
 @click.argument("request_id")
 @MACHINE
 def show_preview(request_id: str, machine: bool) -> None:
-    """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders, of whom there must be none. Changes nothing."""
+    """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders,
+    which must be none. Changes nothing.
+    """
     home = existing_home()
-    with _refusals():
+    with refusals():
         now = datetime.now(home.policy.zone)
         finding.record(home, [request_id], now)
         found = near_matches.record(home, [request_id], now)[request_id]

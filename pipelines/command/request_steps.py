@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 
 import click
@@ -27,11 +25,11 @@ from assets.rights import (
     spoken,
     verification,
 )
-from assets.rights.requests import RequestError
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.near_matches import near_matches_command
-from pipelines.command.request import carry_out, request, shown
+from pipelines.command.options import MACHINE
+from pipelines.command.request import carry_out, refusals, request, shown
 from pipelines.command.request_correction import correct
 from pipelines.command.request_lookup import find, show_preview
 from pipelines.command.root import existing_home
@@ -39,18 +37,9 @@ from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
-MACHINE = click.option("--json", "machine", is_flag=True, help="For machines.")
 request.add_command(find)
 request.add_command(show_preview)
 request.add_command(correct)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    try:
-        yield
-    except RequestError as error:
-        raise CommandError(str(error)) from None
 
 
 def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
@@ -85,7 +74,7 @@ def verify(
         if not sys.stdin.isatty() or means or send or code:
             raise click.UsageError("give one of --means, --send and --code")
         means = click.prompt("how was the identity verified", type=click.Choice(list(MEANS)))
-    with _told():
+    with refusals():
         if send:
             if not requests.load(home, request_id).registrants:
                 finding.record(home, [request_id], now)
@@ -124,7 +113,7 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
         reason = click.prompt(
             "why is one month too short", type=click.Choice(list(EXTENSION_REASONS))
         )
-    with _told():
+    with refusals():
         _, channel = answering.extend(home, request_id, reason, datetime.now(home.policy.zone))
     _show(
         home,
@@ -192,7 +181,7 @@ def decide(
                 "give --registrant, --pair, --bystanders, --category, --withheld or --uphold"
             )
         registrants = (click.prompt("which registrant does the request mean"),)
-    with _told():
+    with refusals():
         if categories:
             answering.decide(
                 home,
@@ -263,7 +252,7 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
     """
     home = existing_home()
-    with _told():
+    with refusals():
         found = _withheld(home, request_id)
         decided = requests.load(home, request_id).withheld
     told = []
@@ -325,13 +314,13 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
                 "Missing option '--ground': a refusal needs a recorded ground. Choose from: "
                 + ", ".join(GROUNDS)
             )
-        with _told():
+        with refusals():
             asked_of = requests.load(home, request_id)
         ground = click.prompt(
             "on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose))
         )
     told = f"refused ({ground}); the answer waits in outbox/messages"
-    with _told():
+    with refusals():
         state = requests.load(home, request_id).state
         if state == "weighing":
             spoken.refuse(home, request_id, ground, now)
@@ -361,7 +350,7 @@ def lift(request_id: str, announce: bool, machine: bool) -> None:
     """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""
     home = existing_home()
     now = datetime.now(home.policy.zone)
-    with _told():
+    with refusals():
         if announce:
             told = f"the announcement waits in outbox/messages, to go by {spoken.announce_lifting(home, request_id, now)}"
         else:
@@ -389,7 +378,7 @@ def close(request_id: str, machine: bool) -> None:
     nothing erased or certified.
     """
     home = existing_home()
-    with _told():
+    with refusals():
         answering.close(home, request_id, datetime.now(home.policy.zone))
     _show(home, request_id, machine, "closed")
 
