@@ -2,7 +2,7 @@
 bytes.
 
 A delivery's id is made of its source, day and bytes, so that every data root gives it the same. Of
-a file that held only whoever is erased it would confirm whose it was. Nothing of anybody is left
+a file that held only the erased it would confirm whose it was. Nothing of anybody is left
 that the id could matter to, so the delivery takes a keyed one (`deliveries.keyed_id`). A delivery
 with records of others keeps its id: docs/decisions/keyed-hashes.md.
 """

@@ -71,9 +71,8 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
 
     Records of others that mention them stay, without what mentions them.
 
-    One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and the rewriting of those
-    that match.
-    What a statute keeps stays without its person (`holds`).
+    One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
+    the rewriting of those that match. What a statute keeps stays without its person (`holds`).
     """
     removal.mend(home)
     evidence.note_published(home)

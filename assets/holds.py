@@ -113,7 +113,8 @@ def remove_but_held(
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
 ) -> int:
-    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers rows removed.
+    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers
+    rows removed.
 
     `redacted` are the edits of the records that stay because they are about somebody else.
     """
@@ -149,7 +150,7 @@ def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Replace the hash of the text of every order that has lost its person, and is not in raw, by a
     keyed one.
 
-    The text told whose the order is, and a plain hash of it would confirm that in some million
+    The text says whose the order is, and a plain hash of it would confirm that in some million
     tries. Repeatable, so that what a killed run has left is done by the next.
     """
     home.keyed_hash(connection)
@@ -157,24 +158,24 @@ def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     for model in (Orders, Outcome):
         home.staged(connection, model)
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE told_by_content AS
+        f"""CREATE OR REPLACE TEMP TABLE named_by_content AS
         SELECT delivery_id, record_no FROM staged_records
         SEMI JOIN (FROM staged_orders WHERE person_key IS NULL AND customer_number IS NULL)
             AS stripped USING (delivery_id, record_no)
         ANTI JOIN raw USING (delivery_id, record_no)
         WHERE strlen(content) < {KEYED}"""
     )
-    rows = connection.execute("SELECT DISTINCT delivery_id FROM told_by_content").fetchall()
+    rows = connection.execute("SELECT DISTINCT delivery_id FROM named_by_content").fetchall()
     concerned = {delivery_id for (delivery_id,) in rows}
     for entry in deliveries.book(home) if concerned else ():
         if entry.delivery_id in concerned:
-            told = f"""record_no IN (
-                SELECT record_no FROM told_by_content WHERE delivery_id = '{entry.delivery_id}')"""
+            named = f"""record_no IN (
+                SELECT record_no FROM named_by_content WHERE delivery_id = '{entry.delivery_id}')"""
             removal.rewrite(
                 connection,
                 staged_folder(home, entry) / "records.parquet",
                 "true",
-                f"""* REPLACE (CASE WHEN {told} THEN keyed_hash('content|' || content)
+                f"""* REPLACE (CASE WHEN {named} THEN keyed_hash('content|' || content)
                     ELSE content END AS content)""",
             )
             deliveries.enter(home, deliveries.with_keyed_hash(home, entry))

@@ -387,7 +387,8 @@ def _without_suppressed(
     connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
 ) -> pa.Table:
     """The rows that are not about anybody on the list, without what mentions them. What is about
-    them and given anew stays as it is."""
+    them and was given after the erasure stays as it is.
+    """
     connection.register("stored", rows)
     suppression.find_kept_out(connection, "stored")
     rows = _without(rows, connection, "kept_out")

@@ -63,7 +63,8 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
         home.staged(connection, model)
     queries = [
         "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
-        """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier FROM raw)
+        """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
+            FROM raw)
         SEMI JOIN sought_records USING (identifier)""",
         "SELECT delivery_id FROM worth_reading",
     ]
@@ -79,10 +80,11 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
 
 
 def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)`: the delivery's records about the registrants sought; and `redactions`, where others mention them.
+    """Make `gone(record_no)`: the delivery's records about the registrants sought; and
+    `redactions`, where others mention them.
 
-    A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its text
-    (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
+    A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its
+    text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     delivered.find_mentions(home, connection, entry)

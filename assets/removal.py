@@ -28,7 +28,8 @@ class RemovalError(PlainError):
 
 @dataclass(frozen=True)
 class Edit:
-    """What changes in one staged table, or in raw, besides the records that go: rows to `keep`, and what the kept ones say.
+    """What changes in one staged table, or in raw, besides the records that go: rows to `keep`, and
+    what the kept ones say.
 
     `texts` selects the columns with what is redacted in them, `columns` selects from those.
     """
@@ -51,9 +52,9 @@ def remove_records(
 ) -> int:
     """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
 
-    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes staged tables, and
-    `raw`, beyond that; `only_raw` selects records that go from raw alone. Each file is rewritten once. Answers the rows
-    removed, over all files.
+    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes
+    staged tables, and `raw`, beyond that; `only_raw` selects records that go from raw alone. Each
+    file is rewritten once. Returns the number of rows removed, over all files.
     """
     deliveries.enter(home, replace(entry, removing=counted_as))
     stays = "record_no NOT IN (SELECT record_no FROM gone)"
@@ -99,7 +100,9 @@ def _rehashed(entry: Entry) -> str:
 
 
 def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, str]:
-    """The columns of the other layers' files with the keys and hashes that raw has of the same records; empty when they agree."""
+    """The columns of the other layers' files with the keys and hashes that raw has of the same
+    records; empty when they agree.
+    """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     index = staged_folder(home, entry) / "records.parquet"
     if not raw.exists() or not index.exists():
@@ -126,13 +129,15 @@ def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry
 def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Bring what is staged in line with raw, where a removal was killed between the two.
 
-    Only raw could tell whose the records in quarantine are, and under which key a redacted record goes on.
+    Only raw could tell whose the records in quarantine are, and under which key a redacted record
+    goes on.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     index = staged_folder(home, entry) / "records.parquet"
     if not raw.exists() or not index.exists():
         return
-    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)} WHERE outcome <> 'staged')
+    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)}
+        WHERE outcome <> 'staged')
         AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
     stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
     keys = _keys_of_raw(home, connection, entry)
@@ -166,8 +171,8 @@ def rewrite(
 ) -> int:
     """Write the file anew with the rows for which `keep` holds; answers how many went. A file that keeps all is left alone.
 
-    `keys`, `texts` and `columns`, in this order, may change what the kept rows say. Raises RemovalError when the counts
-    do not add up.
+    `keys`, `texts` and `columns`, in this order, may change what the kept rows say. Raises
+    RemovalError when the counts do not add up.
     """
     before, kept = connection.execute(
         f"SELECT count(*), count(*) FILTER ({keep}) FROM {parquet(path)}"
@@ -219,8 +224,8 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
 def mend(home: Home) -> int:
     """Recount the deliveries that a killed removal left in the middle; answers how many.
 
-    First, what is staged of them is brought in line with raw. And the removal of deliveries that have been corrected is
-    ended.
+    First, what is staged of them is brought in line with raw. And the removal of deliveries that
+    have been corrected is ended.
     """
     remove_mistaken(home)
     unfinished = [entry for entry in deliveries.book(home) if entry.removing]

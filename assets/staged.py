@@ -146,9 +146,11 @@ def _stage_delivery(
 def _find_duplicates(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
 ) -> None:
-    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of the same key before them.
+    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of
+    the same key before them.
 
-    One that was quarantined for the other records of its id is no such record: it may stand alone now.
+    One that was quarantined for the other records of its id is no such record: it may stand alone
+    now.
     """
     before = [
         (number, one, path)
@@ -172,7 +174,8 @@ def _find_duplicates(
         WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
         latest AS (
             SELECT record_key, arg_max_null(content, (delivery, record_no)) AS content
-            FROM ({" UNION ALL ".join(history)}) SEMI JOIN mine USING (record_key) GROUP BY record_key)
+            FROM ({" UNION ALL ".join(history)})
+                SEMI JOIN mine USING (record_key) GROUP BY record_key)
         SELECT record_no FROM (
             SELECT record_no, mine.content,
                 coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no), latest.content) AS previous
@@ -334,8 +337,8 @@ def _canonical(
 
 
 def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
-    """What quarantined records refuse for an e-mail address or phone, of no person: whoever is
-    reached by it, the refusal holds, though nothing else of the record is used."""
+    """What quarantined records refuse for an e-mail address or phone, of no person: the refusal
+    holds for everybody reached by it, though nothing else of the record is used."""
     connection.register("refused", rows)
     refused = connection.execute(
         f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused

@@ -37,8 +37,9 @@ STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_
 # several people.
 DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
 
-# A CRM record is of the party whose valid identity code it carries, else of the contact, else of the customer number.
-# A number that several people's records name is one person's own where it is the party of the record.
+# A CRM record is of the party whose valid identity code it carries, else of the contact, else of
+# the customer number. A number that several people's records name is one person's own where it is
+# the party of the record.
 OWN = ("own_contact_id", "own_customer_number")
 _OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
 _CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
@@ -50,7 +51,9 @@ PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
 WITH_OWN = f"""list_concat(identifiers, CASE
     WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
     ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
-"""The identifiers of a record, and its account where that is the party: SQL over the column `identifiers`."""
+"""The identifiers of a record, and its account where that is the party: SQL over the column
+`identifiers`.
+"""
 
 CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
             AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
@@ -253,7 +256,7 @@ def note_known_again(
     """Note what a file that was just taken in shows of identifiers on the list. `prepare` comes
     first.
 
-    Whoever gave a record anew is known again by what it names (`returned_on`). A contact or cookie
+    Who gave a record after the erasure is known again by what it names (`returned_on`). A contact or cookie
     in a record that is certainly about somebody else is theirs, too (`shared_on`); but not while an
     erasure is going on, for the register may still have the registrant.
     """
@@ -303,7 +306,7 @@ def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
     """Return those of the identifiers (`<type>:<canonical value>`) that are of somebody erased and
     of nobody else.
 
-    Whoever has come back is not erased; nor is an identifier by which the register knows or reaches
+    Who has come back is not erased; nor is an identifier by which the register knows or reaches
     a registrant, unless an erasure is going on and the register may still have who is being erased.
     """
     with home.connect() as connection:
@@ -370,7 +373,7 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
 
     `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
     nothing, but no consent from before is read from it (`find_consents_of_erased`). The keys and
-    hashes that layers have in its stead are listed too: the proof finds them by that. Adding what
+    hashes that layers have in place of it are listed too: the proof finds them by that. Adding what
     is already there changes nothing, unless the registrant had come back: then they are erased
     anew. `review_on` is when the policy's period for suppressions is over.
     """
@@ -410,7 +413,8 @@ def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) 
         prepare(home, connection)
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE lifted AS
-            SELECT token FROM {listed(home)} WHERE request_id = $request_id AND ($everything OR token IN (
+            SELECT token FROM {listed(home)} WHERE request_id = $request_id
+                AND ($everything OR token IN (
                 SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
                     SELECT identifier, split_part(identifier, ':', 1) AS kind
                     FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",

@@ -50,7 +50,7 @@ CHOICES = (
     "lifted",
 )
 REFUSALS = ("withdrawn", "prohibited", "objected", "restricted")
-"""The choices that protect: they hold for a contact point whoever is reached by it."""
+"""The choices that protect: they hold for everybody reached by a contact point."""
 # What a registrant can speak of: a purpose of the policy, profiling alone, or all that rests on legitimate interest.
 SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
 # The population register's flags: what they forbid is not a purpose of ours.

@@ -25,12 +25,14 @@ from assets.staged import quarantine_path
 
 
 def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
-    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source. Repeating changes nothing.
+    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source.
+    Repeating changes nothing.
 
     Args:
         home: The data root.
-        known: The identifiers of those who are being erased, where nobody else was erased since: mentions of them are
-            redacted. None: all texts are searched for mentions of anybody on the list.
+        known: The identifiers of those who are being erased, where nobody else was erased since:
+            mentions of them are redacted. None: all texts are searched for mentions of anybody on
+            the list.
     """
     removal.mend(home)
     removed: Counter[str] = Counter()

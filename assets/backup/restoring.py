@@ -87,8 +87,9 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
 def prepare(
     home: Home, folder: Path | None, generation: str, known: Collection[str] | None = None
 ) -> tuple[Home, str, dict[str, int]]:
-    """Unpack the generation into `.restored/`, without those who have been erased and as was corrected since: that data root, where its requests come from,
-    and the rows removed per source. The register in it is still the old one. `known`: see `replaying.replay`.
+    """Unpack the generation into `.restored/`, without those who have been erased and as was
+    corrected since: that data root, where its requests come from, and the rows removed per source.
+    The register in it is still the old one. `known`: see `replaying.replay`.
     """
     new = Home(home.root / exchange.NEW, home.policy)
     shutil.rmtree(new.root, ignore_errors=True)

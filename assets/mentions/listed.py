@@ -1,4 +1,4 @@
-"""Texts that mention somebody on the suppression list, of whom nothing but keyed hashes is left: at
+"""Texts that mention somebody on the suppression list, known by nothing but keyed hashes: at
 intake, and in a backup.
 
 What may be an identifier is cut out of the texts, made canonical, hashed and compared with the

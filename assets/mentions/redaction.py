@@ -1,7 +1,7 @@
 """Replacing mentions of somebody in records that are about somebody else, wherever in a text they
 stand.
 
-What a record states in a field of its own of whom it is about stays: its own identifiers, and a
+What a record states of its own person in a field for it stays: its own identifiers, and a
 bare number that is a whole field, which is a number of that field's kind.
 """
 

@@ -36,7 +36,8 @@ _END = 0xFF
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _DROPPED = bytes(set(range(255)) - {*_LETTERS, *_LETTERS.upper()})
 _LOWER = bytes(range(256)).lower()
-# An escape of an ASCII letter, digit, dot, at or percent sign; digits and letters of other alphabets' blocks.
+# An escape of an ASCII letter, digit, dot, at or percent sign; digits and letters of other
+# alphabets' blocks.
 HIDING = (
     r"%(?:25|2[dDeE]|3\d|4[0-9A-Fa-f]|5[0-9AaFf]|6[0-9A-Fa-f]|7[0-9Aa]|[eEfF][0-9A-Fa-f]%)"
     r"|\\u(?:00[2-7]|[fF][fF]|2[01]|06|1[dD])|\\x[2-7]|&(?:#|amp|commat|period|lowbar|plus|hyphen)"
@@ -130,7 +131,8 @@ def _slots(windows: np.ndarray) -> np.ndarray:
         return (windows * _SPREAD) >> np.uint64(64 - _BITS)
 
 
-# What tells what a row is and whom it is about, and what a person's own record states of them in a field for it.
+# What tells what a row is and whom it is about, and what a person's own record states of them in a
+# field for it.
 STRUCTURED = frozenset(
     {
         "record_key", "person_key", "subject", "match_key", "fingerprint", "replaces", "replaced_by", "request",

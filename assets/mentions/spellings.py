@@ -4,7 +4,7 @@ run of digits in another.
 An e-mail address is compared by its canonical form. A phone is compared by the digits that people
 dial for it. An identity code may lack its sign or have a wrong check character, for its digits and
 the rest determine both or say whose it was meant to be; another sign is another person's. An opaque
-id is compared as a whole word, and is none when it is too short to be told from any other number.
+id is compared as a whole word, and is none when it is too short to be distinguished from any other number.
 
 Some tokens only may be what they look like (`sure` is false): a phone or an identity code without
 anything that shows that it is one, a short number. Nothing is attributed to anybody by such a token

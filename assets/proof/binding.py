@@ -2,8 +2,9 @@
 
 A certificate holds a fingerprint of the pepper and a tag of each hash that the list had for its
 request, both keyed with the pepper. The list may grow, its rows may be replaced when somebody comes
-back, and leave when their review is due; what shows is a hash that was lost before, and a pepper that
-was exchanged. A tag tells nobody anything without the pepper. Older certificates are not bound.
+back, and leave when their review is due; what shows is a hash that was lost before, and a pepper
+that was exchanged. A tag tells nobody anything without the pepper. Older certificates are not
+bound.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
         suppression.prepare(home, connection)
         rows = (
             connection.execute(
-                f"""WITH listed AS (SELECT token, request_id FROM {parquet(suppression.path(home))}),
+                f"""WITH listed AS (SELECT token, request_id
+                    FROM {parquet(suppression.path(home))}),
             resolved AS (
                 SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier)
             SELECT DISTINCT request_id, token FROM (

@@ -81,7 +81,9 @@ def content_of(
     bound: Mapping[str, Any] | None = None,
     near: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
-    """What the certificate says, the chain aside: format 2 says what remains, and what it is bound to."""
+    """What the certificate says, the chain aside: format 2 says what remains, and what it is bound
+    to.
+    """
     return {
         "format": FORMAT,
         "request_id": request.request_id,

@@ -30,7 +30,8 @@ PUBLISHED = "published"
 
 @dataclass
 class Evidence:
-    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that held them, and what is held, by rule.
+    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that
+    held them, and what is held, by rule.
 
     `redacted` counts by layer what was redacted in records that are about somebody else.
     """
@@ -56,7 +57,7 @@ def note_published(home: Home) -> None:
 
 
 def _before(home: Home, path: Path) -> str:
-    """The keyed hash of a file that still holds who is erased: whoever could build it again could
+    """The keyed hash of a file that still holds who is erased: anybody who could build it again could
     confirm a plain one.
     """
     return keyed_hash(home, sha256(path))
@@ -73,7 +74,8 @@ def _published(home: Home) -> list[Path]:
 def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Note what goes of a delivery, what is held and what is redacted.
 
-    The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and `sought(identifier, request_id)`.
+    The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and
+    `sought(identifier, request_id)`.
     """
     path = folder(home) / f"{entry.delivery_id}.json"
     known = {
@@ -97,7 +99,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
         "SELECT request_id, layer, sum(fields)::BIGINT FROM redactions GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         redacted.setdefault(request_id, {})[layer] = count
-        # Whoever asks which requests a delivery concerns looks at the rows.
+        # Who asks which requests a delivery concerns looks at the rows.
         rows.setdefault(request_id, {})
         changed.add(layer)
     for layer, file in files.items():

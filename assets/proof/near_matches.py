@@ -1,8 +1,9 @@
-"""Records that may be about the erased and carry no identifier of theirs: their name with their birth date or address.
+"""Records that may be about the erased and carry no identifier of theirs: their name with their
+birth date or address.
 
 Nobody can tell by rule whose these are: a namesake lives next door. So they are found while the
-register still knows the name, kept sealed with the request, shown to a person, and removed only when
-somebody decides so. What is left is counted on the certificate and never called gone.
+register still knows the name, kept sealed with the request, shown to a person, and removed only
+when somebody decides so. What is left is counted on the certificate and never called gone.
 
 Every text of raw is searched once, for any number of requests, for birth dates, streets and full
 names reduced to letters and digits (`text_search.Forms`); what is found is confirmed on the record.
@@ -97,8 +98,8 @@ def _words(text: str) -> set[str]:
 def gather(home: Home, asked: Iterable[Request]) -> dict[str, list[dict[str, Any]]]:
     """Return per request the records of raw that are near its registrants, by reference.
 
-    Left out are records with an identifier of theirs, which are erased, and those that are certainly
-    about somebody with another identity code.
+    Left out are records with an identifier of theirs, which are erased, and those that are
+    certainly about somebody with another identity code.
     """
     meant = [one for one in asked if one.registrants]
     with home.connect() as connection:
@@ -155,7 +156,9 @@ def _known(
 
 
 def _load_certain(connection: duckdb.DuckDBPyConnection, meant: list[Request]) -> None:
-    """Make `theirs(identifier)` and `certainly_others(identifier)`: of registrants with an identity code."""
+    """Make `theirs(identifier)` and `certainly_others(identifier)`: of registrants with an identity
+    code.
+    """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE theirs AS SELECT unnest($1::VARCHAR[]) AS identifier",
         [sorted({one for request in meant for one in (*request.given, *request.resolved)})],

@@ -1,4 +1,5 @@
-"""Identifiers among those of open requests that are somebody else's too: these stay, and are counted.
+"""Identifiers among those of open requests that are somebody else's too: these stay, and are
+counted.
 
 It takes evidence of another person: a record with a valid identity code, or with an identifier by
 which the register still knows a registrant, that is none of the requests'. A contact point alone is
@@ -25,7 +26,7 @@ def identifiers_of_others(
 ) -> dict[str, str]:
     """Return the identifiers that other people have too, each with the reason why it stays.
 
-    To be called when the register has been rebuilt without whoever is erased.
+    To be called when the register has been rebuilt without the erased.
     """
     asked = list(requests)
     known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
@@ -87,7 +88,9 @@ def _contacts(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def _devices(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Visitor ids that visits of others carry as their device's id: a website without cookies tells visitors by that."""
+    """Visitor ids that visits of others carry as their device's id: a website without cookies tells
+    visitors by that.
+    """
     files = home.files("staged", name="*/visits")
     wanted = "SELECT identifier, value FROM asked_identifiers WHERE kind = 'visitor_id'"
     if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():

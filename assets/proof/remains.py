@@ -1,4 +1,6 @@
-"""What may remain of somebody erased: counted on the certificate with the reason, never called gone."""
+"""What may remain of somebody erased: counted on the certificate with the reason, never called
+gone.
+"""
 
 from __future__ import annotations
 

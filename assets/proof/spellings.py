@@ -1,4 +1,5 @@
-"""How an identifier may be written in a text: its letters and digits, and the pattern that confirms it.
+"""How an identifier may be written in a text: its letters and digits, and the pattern that confirms
+it.
 
 Written apart from the removal on purpose: the proof shares no search with what it proves, so that a
 spelling which the removal does not know is found here. Only the canonical forms are common to both
@@ -10,10 +11,12 @@ must match `pattern`. What the pattern allows per kind of identifier:
 
 - identity code: lower case, blanks, a missing or wrong check character, a missing century sign; not
   the sign of another century, which makes it another person's.
-- e-mail address: capitals, blanks around the sign, `(at)`, the domain in letters or as A-labels; not
-  as the end or the beginning of a longer address.
-- telephone: national, with 00, without plus, with any separators; not with another calling code.
-- any other: capitals; not within a longer word or number.
+- e-mail address: capitals, blanks around the sign, `(at)`, the domain in letters or as A-labels;
+  not as the end or the beginning of a longer address.
+- telephone: national, with 00, without plus, with any separators; not with another calling code,
+  and not without both zero and calling code, when it may be any number.
+- any other: capitals; not within a longer word or number, and not before or behind a number and a
+  dash.
 """
 
 from __future__ import annotations
@@ -66,7 +69,8 @@ class Spelling:
         return self.identifier.startswith("phone:")
 
 
-# Behind a letter or digit some signs continue an address; without one they are a list's or a quote's.
+# Behind a letter or digit some signs continue an address; without one they are a list's or a
+# quote's.
 _NO_ADDRESS_BEFORE = r"(?<![^\W_])(?<!%)(?<![^\W_][-+._'’!#$*^~{}|])"
 
 
@@ -77,7 +81,8 @@ def squeeze(text: str) -> bytes:
 
 @cache
 def spelling_of(identifier: str) -> Spelling | None:
-    """Return how an identifier may be written; None when it is too short to be told from others."""
+    """Return how an identifier may be written; None when it is too short to be
+    distinguished from others."""
     kind, _, value = identifier.partition(":")
     if kind in ("email", "user_id") and "@" in value:
         squeezed, pattern = _email(value)

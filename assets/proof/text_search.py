@@ -1,4 +1,5 @@
-"""The identifiers of open requests in texts, in any spelling: the proof's own search, apart from the removal's.
+"""The identifiers of open requests in texts, in any spelling: the proof's own search, apart from
+the removal's.
 
 Every text of a table is reduced once to lower-case ASCII letters and digits, and eight of them at a
 time are looked up in a table of the sought spellings; what is found there is confirmed on the text
@@ -99,7 +100,7 @@ class Forms(Generic[Meaning]):
     def __init__(self, forms: Iterable[tuple[bytes, Meaning]]) -> None:
         self._by_window: dict[int, list[tuple[bytes, int, Meaning]]] = {}
         for form, meaning in forms:
-            # Numbers are told apart by their ends, addresses and names by their beginnings.
+            # Numbers differ in their ends, addresses and names by their beginnings.
             at = len(form) - SHORTEST if form.isdigit() else 0
             window = int.from_bytes(form[at : at + SHORTEST], "little")
             self._by_window.setdefault(window, []).append((form, at, meaning))
@@ -149,7 +150,7 @@ class Texts:
         return hits
 
     def in_content(self, content: bytes) -> Hits:
-        """Search the content of a file. Texts that are told from binary data are unescaped first."""
+        """Search the content of a file. What is text, and not binary data, is unescaped first."""
         if b"\0" not in content and not (content.isascii() and _is_unescaped(content)):
             content = _plain(content)
         return self.in_plain(content)

@@ -37,7 +37,8 @@ def _unescaped(texts: pa.ChunkedArray) -> pa.Array:
 
 
 def find(connection: duckdb.DuckDBPyConnection, texts: str) -> None:
-    """Make `text_tokens(identifier)`: what may be an identifier in the query `texts` (column `text`).
+    """Make `text_tokens(identifier)`: what may be an identifier in the query `texts` (column
+    `text`).
 
     Each distinct text is taken apart once. `prepare` comes first.
     """
@@ -71,7 +72,8 @@ _EMAILS = r"""SELECT unnest(['email:' || address, 'user_id:' || address]) AS ide
             whole, regexp_extract(whole, '[^=&/?@]+@.*'),
             CASE WHEN contains(whole, '=') THEN regexp_extract(whole, '[^=&/?+@]+@.*') END
         ]), '^[^\pL\pN]+', '')) AS address
-        FROM (SELECT regexp_replace(part, ' *(?:@|[(\[] *at *[)\]]| at ) *', '@') AS whole FROM emails))"""
+        FROM (SELECT regexp_replace(part, ' *(?:@|[(\[] *at *[)\]]| at ) *', '@') AS whole
+            FROM emails))"""
 _PHONES = """SELECT 'phone:' || phone_canonical(part) FROM phones
     UNION ALL
     SELECT 'phone:+' || part
@@ -86,7 +88,8 @@ _CODES = f"""SELECT 'identity_code:' || left(digits, 6) || century || right(digi
             SELECT regexp_replace(left(code, length(code) - strlen(given)), '[^0-9]', '', 'g')
                     AS digits,
                 regexp_extract(code, '^[0-9]{{6}}([-+A-FU-Y]?)', 1) AS sign, given
-            FROM (SELECT code, regexp_extract(code, '^[0-9]{{6}}[-+A-FU-Y]?[0-9]{{3}}(.?)', 1) AS given
+            FROM (SELECT code, regexp_extract(code, '^[0-9]{{6}}[-+A-FU-Y]?[0-9]{{3}}(.?)', 1)
+                    AS given
                 FROM (SELECT replace(part, ' ', '') AS code FROM codes))))
     WHERE length(digits) = 9 AND (sign <> '' OR given = proper)"""
 _WORDS = f"""SELECT DISTINCT type || ':' || written

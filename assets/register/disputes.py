@@ -26,8 +26,8 @@ _CROWDS = f"""
 
 def begin(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `disputed_identifiers` of source persons that cannot be one person, by what they state:
-    the codes of those with several (`two_coded`), and the numbers of those of whom nothing but
-    several numbers of one type is known, as of two customers' orders that name one contact."""
+    the codes of those with several (`two_coded`), and the numbers of those known by nothing but
+    several numbers of one type, as of two customers' orders that name one contact."""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
         SELECT DISTINCT type, value, person_key, 'two_codes' AS reason

@@ -12,7 +12,7 @@ Works on tables of one DuckDB connection, knows no files and no clock, and gives
     disputed_identifiers(type, value, person_key, reason)  what was not followed, by whom:
         `identity_codes` (of two codes), `people_differ` (of people who differ, or of too many);
         and `two_codes`, each of the codes of a source person that has several;
-        `two_numbers`, each of the numbers of one of whom nothing else is known
+        `two_numbers`, each of the numbers of one known by nothing else
 
 In order: strong identifiers; decisions; likeness of all that is known, which the linkage engine weighs
 (assets/linkage/standing.py); records that only have an e-mail; visitors. Each step sees the clusters of the steps before. Two

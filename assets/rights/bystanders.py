@@ -55,7 +55,8 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
         read_register(home, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_persons AS
-        SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key FROM sought_records"""
+        SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
+            FROM sought_records"""
     )
     registrants = sorted({one for each in erasures for one in each.registrants})
     connection.execute(
@@ -102,7 +103,8 @@ def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) ->
                 WHEN theirs THEN false
                 WHEN of_somebody THEN true
                 ELSE names_registrant END)
-        SELECT request_id, count(DISTINCT record_no) FROM matched SEMI JOIN bystanders USING (record_no)
+        SELECT request_id, count(DISTINCT record_no) FROM matched
+            SEMI JOIN bystanders USING (record_no)
         GROUP BY request_id"""
     ).fetchall()
     return dict(rows)
@@ -114,20 +116,24 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE going AS
-        SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)} SEMI JOIN gone USING (record_no)"""
+        SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)}
+            SEMI JOIN gone USING (record_no)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE matched AS
         SELECT DISTINCT record_no, request_id
-        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going) JOIN sought_records USING (identifier)"""
+        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going)
+            JOIN sought_records USING (identifier)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE foreign_named AS
         WITH named AS (SELECT record_no, party, unnest(identifiers) AS identifier FROM going),
-        wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier FROM sought_records)
+        wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier
+            FROM sought_records)
         SELECT record_no, bool_or(starts_with(party[1], 'identity_code:')) AS by_code,
             bool_or(list_contains(party, wanted.identifier)) AS code_sought,
-            bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL) AS names_registrant
+            bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL)
+                AS names_registrant
         FROM named LEFT JOIN wanted USING (identifier) LEFT JOIN of_registrants USING (identifier)
         WHERE split_part(identifier, ':', 1) IN {(*STRONG, "email", "phone")}
         GROUP BY record_no HAVING bool_or(wanted.identifier IS NULL)"""

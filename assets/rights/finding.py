@@ -48,7 +48,7 @@ def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
                 raise RequestError(
                     f"the {kind.replace('_', ' ')} given has a letter or digit of another script "
                     "that looks like an "
-                    "ordinary one: type it anew"
+                    "ordinary one: type it again"
                 )
             text, valid = connection.execute(
                 """SELECT form, identifier_valid($1, form)
@@ -227,7 +227,8 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     rows = connection.execute(
         f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
         shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
-        strong AS (SELECT DISTINCT registrant_id FROM known SEMI JOIN hit USING (registrant_id) WHERE type IN {STRONG})
+        strong AS (SELECT DISTINCT registrant_id FROM known SEMI JOIN hit USING (registrant_id)
+            WHERE type IN {STRONG})
         SELECT request_id, registrant_id, list_sort(list(DISTINCT kind)) AS kinds,
             list_sort(coalesce(list(kind) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
         FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
@@ -306,7 +307,8 @@ def _load_meant(
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE of_others AS
         SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
-        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id AND meant.registrant_id = other.registrant_id)
+        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id
+            AND meant.registrant_id = other.registrant_id)
             AND (mine.request_id, other.registrant_id) NOT IN (FROM only_reached)"""
     )
 
@@ -330,12 +332,14 @@ def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             SEMI JOIN accounts USING (identifier)),
         parties AS (
             SELECT DISTINCT request_id, type, value, identifier, unnest(party) AS party
-            FROM carrying JOIN accounts USING (identifier) WHERE NOT list_contains(party, identifier)),
+            FROM carrying JOIN accounts USING (identifier)
+                WHERE NOT list_contains(party, identifier)),
         others AS (SELECT registrant_id, type || ':' || value AS party FROM known),
         judged AS (
             SELECT request_id, parties.type, parties.value, party,
                 bool_or(meant.registrant_id IS NOT NULL) AS theirs,
-                bool_or(others.registrant_id IS NOT NULL OR starts_with(party, 'identity_code:')) AS known
+                bool_or(others.registrant_id IS NOT NULL OR starts_with(party, 'identity_code:'))
+                    AS known
             FROM parties LEFT JOIN others USING (party)
             LEFT JOIN meant USING (request_id, registrant_id) GROUP BY ALL)
         SELECT DISTINCT request_id, type, value FROM judged WHERE known AND NOT theirs"""
@@ -374,13 +378,16 @@ def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], 
 
 
 def _find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of the one who is meant.
+    """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of
+    the one who is meant.
 
-    A consent by a phone makes such a registrant, when another record tells whose the phone is. `mine` comes first.
+    A consent by a phone makes such a registrant, when another record tells whose the phone is.
+    `mine` comes first.
     """
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE only_reached AS
-        WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known JOIN mine USING (type, value)),
+        WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known
+            JOIN mine USING (type, value)),
         nameless AS (SELECT registrant_id FROM registrants
             WHERE coalesce(given_names, family_name, birth_date::VARCHAR) IS NULL)
         SELECT near.request_id, near.registrant_id

@@ -47,7 +47,8 @@ def undecided(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, di
         halves AS (
             SELECT pair, a AS registrant_id, b AS other, same FROM pairs
             UNION ALL SELECT pair, b, a, same FROM pairs)
-        SELECT request_id, pair, bool_or(coalesce(same, false)) FROM halves JOIN meant USING (registrant_id)
+        SELECT request_id, pair, bool_or(coalesce(same, false)) FROM halves
+            JOIN meant USING (registrant_id)
         WHERE NOT EXISTS (FROM meant AS halved
             WHERE halved.request_id = meant.request_id AND halved.registrant_id = halves.other)
         GROUP BY ALL ORDER BY ALL"""

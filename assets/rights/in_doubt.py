@@ -72,7 +72,8 @@ def with_two_codes(
         """SELECT registrant_id, count(DISTINCT value) FROM identifiers
         WHERE type = 'identity_code' AND list_contains($1::VARCHAR[], registrant_id)
             AND identity_code_valid(value) AND value NOT IN (
-                SELECT value FROM staged_identifiers WHERE type = 'identity_code' AND replaced_by IS NOT NULL)
+                SELECT value FROM staged_identifiers WHERE type = 'identity_code'
+                    AND replaced_by IS NOT NULL)
         GROUP BY registrant_id HAVING count(DISTINCT value) > 1""",
         [sorted({registrant_id for _, registrant_id in erasures})],
     ).fetchall()

@@ -1,7 +1,7 @@
 """What registrants who are to be erased have together with others: mailboxes, telephones, browsers,
 customer numbers.
 
-It is no part of what they are erased by, and it suppresses nothing. But whoever is left would be
+It is no part of what they are erased by, and it suppresses nothing. But those who remain would be
 its only owner, and what the other consented to under it would become theirs: so it is remembered
 (`suppression.find_consents_of_erased`).
 """

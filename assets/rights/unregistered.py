@@ -1,7 +1,7 @@
 """Persons whom only raw and quarantine know: their records could not be staged, so the register has
 no registrant of them.
 
-For erasures of whom the register knows nobody, the identifiers given are searched in the
+For erasures of persons unknown to the register, the identifiers given are searched in the
 identifiers of every record of raw (which has the quarantined ones, too) and in the text of those
 that could not be taken apart. A record found is a registrant's where it carries a strong identifier
 of theirs. The others make up persons, by the strong identifiers that they share; without any, by
@@ -44,7 +44,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
     home.view(connection, "raw", Raw, home.files("raw"))
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE unknown AS
-        SELECT type || ':' || value AS identifier, value, bool_or(type = kind) AS as_given FROM asked
+        SELECT type || ':' || value AS identifier, value, bool_or(type = kind) AS as_given
+            FROM asked
         WHERE list_contains($1::VARCHAR[], request_id) GROUP BY ALL""",
         [sorted(request_ids)],
     )
@@ -53,7 +54,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
         f"""SELECT delivery_id, record_no, list(DISTINCT identifier ORDER BY identifier),
             list(DISTINCT registrant_id ORDER BY registrant_id) FILTER (registrant_id IS NOT NULL)
         FROM found_records LEFT JOIN (
-            SELECT registrant_id, type || ':' || value AS identifier FROM known WHERE type IN {STRONG}) AS strong
+            SELECT registrant_id, type || ':' || value AS identifier FROM known
+                WHERE type IN {STRONG}) AS strong
         USING (identifier) GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
     connection.execute(
@@ -86,8 +88,10 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE first_found AS
         WITH named AS ({named}),
-        carrying AS (SELECT DISTINCT delivery_id, record_no FROM named SEMI JOIN unknown USING (identifier))
-        SELECT delivery_id, record_no, identifier FROM named SEMI JOIN carrying USING (delivery_id, record_no)
+        carrying AS (SELECT DISTINCT delivery_id, record_no FROM named
+            SEMI JOIN unknown USING (identifier))
+        SELECT delivery_id, record_no, identifier FROM named
+            SEMI JOIN carrying USING (delivery_id, record_no)
         UNION
         SELECT delivery_id, record_no, identifier
         FROM (SELECT delivery_id, record_no, payload FROM raw WHERE len(faults) > 0)
@@ -97,12 +101,15 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
         f"""CREATE OR REPLACE TEMP TABLE found_records AS
         WITH named AS ({named}),
         links AS (
-            SELECT DISTINCT identifier FROM first_found WHERE split_part(identifier, ':', 1) IN {STRONG}
+            SELECT DISTINCT identifier FROM first_found
+                WHERE split_part(identifier, ':', 1) IN {STRONG}
             EXCEPT SELECT type || ':' || value FROM known),
-        linked AS (SELECT DISTINCT delivery_id, record_no FROM named SEMI JOIN links USING (identifier))
+        linked AS (SELECT DISTINCT delivery_id, record_no FROM named
+            SEMI JOIN links USING (identifier))
         FROM first_found
         UNION
-        SELECT delivery_id, record_no, identifier FROM named SEMI JOIN linked USING (delivery_id, record_no)"""
+        SELECT delivery_id, record_no, identifier FROM named
+            SEMI JOIN linked USING (delivery_id, record_no)"""
     )
     kinds = (*STRONG, "email", "phone")
     connection.execute(

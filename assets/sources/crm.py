@@ -247,8 +247,8 @@ def _day(field: str) -> str:
     return f"""given_day(payload ->> '$."{field}"')"""
 
 
-# What was agreed before an erasure and begins after it is no new agreement, nor is one that began before and changed
-# since. One that says nothing of when it was changed is new when it has begun.
+# What was agreed before an erasure and begins after it is no new agreement, nor is one that began
+# before and changed since. One that says nothing of when it was changed is new when it has begun.
 _AGREED = f"""CASE WHEN filled(payload ->> '$.updated_at') IS NULL
         THEN CASE WHEN {_day("starts_on")} <= delivered_on() THEN {_day("starts_on")} END
     WHEN {_day("starts_on")} IS NOT NULL AND {_day("updated_at")} IS NOT NULL

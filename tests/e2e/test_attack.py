@@ -1,7 +1,9 @@
-"""An attack on an erasure: odd records in odd spellings, and then every byte of the data root searched by other means.
+"""An attack on an erasure: odd records in odd spellings, and then every byte of the data root
+searched by other means.
 
-What was planted is gone, redacted within records of others, or counted on the certificate. The search here is plain
-Python and shares nothing with the product: every text is unescaped and reduced to letters and digits.
+What was planted is gone, redacted within records of others, or counted on the certificate. The
+search here is plain Python and shares nothing with the product: every text is unescaped and reduced
+to letters and digits.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ from tests.e2e.test_erasure import (
 EMAIL, PHONE, CODE = LEAVES.email, LEAVES.phone, LEAVES.identity_code
 WIDE = "".join(chr(ord(one) + 0xFEE0) if one.isalnum() else one for one in EMAIL)
 MARKER = "zqmarker"
-"""In every planted record, with a number: records that are theirs must be gone with all that is in them."""
+"""In every planted record, with a number: records that are theirs must be gone with all that is in
+them.
+"""
 
 UNREADABLE = [
     EMAIL.upper(),
@@ -63,7 +67,9 @@ BYSTANDERS = [f"m{EMAIL}", f"{PHONE}2", f"{LEAVES.customer_number}7"]
 
 
 def plant(home: Home) -> None:
-    """Unreadable and quarantined records of theirs, mentions in others' records, and a record that is only near."""
+    """Unreadable and quarantined records of theirs, mentions in others' records, and a record that
+    is only near.
+    """
     odd = contact("880001118888", "Aino", f"{MARKER}kaima", f"{EMAIL}; x@example.fi", "")
     rows, width = csv([odd]), len(odd)
     near = '"x","Aino Kaima, s. 14.2.1985"' + ',"x"' * width + "\n"
@@ -134,7 +140,9 @@ def texts(path: Path) -> Iterator[str]:
 
 
 def squeezed(text: str) -> str:
-    """A text without escapes, marks and everything but letters and digits; zero bytes and line ends are kept apart."""
+    """A text without escapes, marks and everything but letters and digits; zero bytes and line ends
+    are kept apart.
+    """
     for _ in range(3):
         text = re.sub(r"\\u([0-9a-f]{4})", lambda unit: chr(int(unit[1], 16)), html.unescape(text))
         text = unquote(text)
@@ -156,7 +164,9 @@ OF_BYSTANDERS = [re.sub(r"[^a-z0-9]", "", one.lower()) for one in BYSTANDERS]
 
 
 def reduced(root: Path) -> dict[str, str]:
-    """Every file but the inbox's in letters and digits, without what is longer than theirs and a bystander's."""
+    """Every file but the inbox's in letters and digits, without what is longer than theirs and a
+    bystander's.
+    """
     files = {}
     for path in sorted(root.rglob("*")):
         if path.is_file() and "inbox" not in path.relative_to(root).parts:
@@ -181,7 +191,9 @@ def test_no_spelling_of_any_identifier_is_left_in_any_byte(attacked: Attacked) -
 
 
 def test_of_their_odd_records_nothing_else_is_left_either(attacked: Attacked) -> None:
-    """A code without its sign, or a number in small letters, may be another's: that is redacted, and its record stays."""
+    """A code without its sign, or a number in small letters, may be another's: that is redacted,
+    and its record stays.
+    """
     unsure = (CODE.replace("-", ""), LEAVES.customer_number.lower())
     sure = [number for number, text in enumerate(UNREADABLE) if text not in unsure]
     gone = {f"{MARKER}{number}" for number in sure if number > 9}

@@ -1,4 +1,6 @@
-"""A certificate tells when hashes of the suppression list were lost, and when the pepper was exchanged."""
+"""A certificate tells when hashes of the suppression list were lost, and when the pepper was
+exchanged.
+"""
 
 from __future__ import annotations
 

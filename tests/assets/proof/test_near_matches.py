@@ -1,4 +1,6 @@
-"""Records with a registrant's name and birth date or address, and no identifier, are found for a person to decide."""
+"""Records with a registrant's name and birth date or address, and no identifier, are found for a
+person to decide.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An identifier is recognised in every spelling that people and systems give it, and in nobody else's."""
+"""An identifier is recognised in every spelling that people and systems give it, and in nobody
+else's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An identifier is found in every text of every column, in any spelling, however often it is escaped."""
+"""An identifier is found in every text of every column, in any spelling, however often it is
+escaped.
+"""
 
 from __future__ import annotations
 
