@@ -80,6 +80,21 @@ def test_what_is_not_the_graph_does_not_import_it() -> None:
     assert wrong == []
 
 
+def test_what_tests_share_is_in_their_support_package() -> None:
+    """No test imports from another test, nor from a `conftest`, nor from what runs real processes."""
+    wrong = [
+        f"{name_of(path)} imports {name}"
+        for path in (HOUSE / "tests").rglob("*.py")
+        for name in imported(path)
+        if name.startswith("tests.")
+        and (
+            name.startswith("tests.e2e")
+            or any(part == "conftest" or part.startswith("test_") for part in name.split("."))
+        )
+    ]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_module_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 500

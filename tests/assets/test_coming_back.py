@@ -14,10 +14,11 @@ from assets.home import Home
 from assets.proof import identifiers
 from assets.proof.verifying import verify
 from assets.rights.withdrawal import Word, deliver_words
-from tests.assets.backup.test_restoring import NOW, TODAY, erased
-from tests.conftest import build, csv, put, refresh, rows, take_in
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, deliver, found_anywhere, visit
+from tests.support.data_roots import copied, found_anywhere
+from tests.support.deliveries import csv, put
+from tests.support.erasing import NOW, TODAY, erased
+from tests.support.namesakes import FIRST_DAY, LEAVES, deliver, visit
+from tests.support.registers import build, refresh, rows, take_in
 
 LATER = date(2026, 12, 10)
 

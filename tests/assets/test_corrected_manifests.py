@@ -15,7 +15,8 @@ from assets import deliveries, raw, removal, staged
 from assets.deliveries import Entry
 from assets.home import Home
 from assets.sources import crm
-from tests.conftest import TODAY, csv, put, refresh, rows, take_in
+from tests.support.deliveries import csv, put
+from tests.support.registers import TODAY, refresh, rows, take_in
 
 DAY = "2026-11-17"
 LATER = "2026-11-18"

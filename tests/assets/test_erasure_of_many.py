@@ -16,8 +16,8 @@ from assets import erasure
 from assets.home import Home
 from assets.proof import certificates
 from assets.rights import requests, sealed
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
-from tests.conftest import build
+from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
+from tests.support.registers import build
 
 MANY = 120
 

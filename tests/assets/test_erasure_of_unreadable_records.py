@@ -10,10 +10,11 @@ import pytest
 from assets.backup import generations, restoring
 from assets.home import Home
 from assets.proof import identifiers
-from tests.assets.backup.test_restoring import NOW, TODAY, erased
-from tests.conftest import build, csv, put, refresh, take_in
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver, found_anywhere
+from tests.support.data_roots import copied, found_anywhere
+from tests.support.deliveries import csv, put
+from tests.support.erasing import NOW, TODAY, erased
+from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver
+from tests.support.registers import build, refresh, take_in
 
 
 def deliver_unreadable(home: Home, day: str) -> None:

@@ -16,10 +16,11 @@ from assets.proof import certificates
 from assets.rights import finding, requests
 from assets.rights.preview import preview
 from assets.sources import crm
-from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
-from tests.conftest import build, csv, put, rows, take_in
-from tests.e2e.homes import book, copied, parquet_rows
-from tests.e2e.test_erasure import Known, found_anywhere
+from tests.support.data_roots import book, copied, found_anywhere, parquet_rows
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
+from tests.support.namesakes import Known
+from tests.support.registers import build, rows, take_in
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ from assets import erasure, informing
 from assets.home import Home
 from assets.informing import InformingError
 from assets.rights import requests
-from tests.assets.sources.population_register_messages import (
+from tests.support.data_roots import copied
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import (
     code,
     death,
     home_address,
@@ -23,8 +25,7 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
-from tests.conftest import basic_data, build, csv, put, refresh, registrant, rows, settle, take_in
-from tests.e2e.homes import copied
+from tests.support.registers import build, refresh, registrant, rows, settle, take_in
 
 OBTAINED = date(2026, 10, 31)
 # 31 October + 1 month is 30 November.

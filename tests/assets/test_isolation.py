@@ -16,7 +16,8 @@ from assets.home import Home
 from assets.isolation import isolate
 from assets.sources import crm
 from assets.sources.source import Dataset, Source
-from tests.conftest import TODAY, csv, put
+from tests.support.deliveries import csv, put
+from tests.support.registers import TODAY
 
 DAY = "2026-11-17"
 ORDERS = crm.SOURCE.datasets[2]

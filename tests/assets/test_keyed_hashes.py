@@ -14,9 +14,10 @@ from assets import deliveries, emptied, erasure, raw
 from assets.home import Home
 from assets.rights import requests
 from assets.sources import consents, crm
-from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
-from tests.conftest import csv, put, take_in
-from tests.e2e.homes import texts_of_parquet
+from tests.support.data_roots import texts_of_parquet
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
+from tests.support.registers import take_in
 
 DAY = "2026-11-19"
 

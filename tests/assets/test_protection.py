@@ -16,7 +16,10 @@ from assets.home import Home
 from assets.register import protected
 from assets.sources import SOURCES
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import (
+from tests.support.data_roots import copied
+from tests.support.dated_records import visit
+from tests.support.deliveries import basic_data, changes, csv, put
+from tests.support.population_register_messages import (
     code,
     day,
     home_address,
@@ -27,20 +30,7 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
-from tests.assets.test_retention import visit
-from tests.conftest import (
-    TODAY,
-    basic_data,
-    build,
-    changes,
-    csv,
-    put,
-    registrant,
-    rows,
-    settle,
-    take_in,
-)
-from tests.e2e.homes import copied
+from tests.support.registers import TODAY, build, registrant, rows, settle, take_in
 
 AINO, EERO = code("010190-900"), code("020290-901")
 # Whatever tells where Aino is, or was, wherever it came from.

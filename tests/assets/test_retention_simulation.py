@@ -17,9 +17,10 @@ from assets.register import building
 from schemas.marts import MARTS
 from schemas.policy import Policy, load_policy
 from schemas.supposing import SupposedError, supposing
-from tests.assets.register.test_population_register_state import BASE
-from tests.assets.test_retention import contact, contract, deliver, order, visit
-from tests.conftest import basic_data, build, csv, put, rows, settle, take_in
+from tests.support.dated_records import contact, contract, deliver, order, visit
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import BASE
+from tests.support.registers import build, rows, settle, take_in
 
 DATES = [
     "2026-11-20",

@@ -8,7 +8,8 @@ import pytest
 
 from assets import deliveries
 from assets.home import Home
-from tests.conftest import csv, put, rows, settle, take_in
+from tests.support.deliveries import csv, put
+from tests.support.registers import rows, settle, take_in
 
 DAY = "2026-11-19"
 AINO = {"Record ID": "7", "First Name": "Aino", "Last Name": "Testi", "Email": "aino@example.fi"}

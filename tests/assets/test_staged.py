@@ -7,7 +7,8 @@ import pytest
 from assets import staged
 from assets.home import Home
 from assets.sources import crm
-from tests.conftest import csv, put, take_in
+from tests.support.deliveries import csv, put
+from tests.support.registers import take_in
 
 DAY = "2026-11-17"
 

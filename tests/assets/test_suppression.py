@@ -12,8 +12,8 @@ from assets.home import Home, copy_parquet
 from assets.rights import requests
 from assets.sources import consents
 from assets.sources.source import STATEMENT_MACROS
-from tests.assets.known_registrants import NOW
-from tests.conftest import csv, put
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import NOW
 
 ERASED = [
     "contact_id:1",

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from assets.home import Home
-from tests.e2e.homes import LAST_DAY, Ended, contents, copied, refresh, register
-
-
-@dataclass(frozen=True)
-class Refreshed:
-    """A data root after its first refresh, which nothing disturbed."""
-
-    root: Path
-    ended: Ended
-    contents: dict[str, list[tuple[Any, ...]]]
+from tests.support.commands import LAST_DAY, Refreshed, refresh, register
+from tests.support.data_roots import contents, copied
 
 
 @pytest.fixture(scope="session")

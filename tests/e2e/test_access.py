@@ -11,8 +11,8 @@ import pytest
 
 from assets.home import Home
 from assets.rights import requests, verification
-from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import Ended, copied, mart_tables, parquet_rows, register
+from tests.support.commands import Ended, Refreshed, register
+from tests.support.data_roots import copied, mart_tables, parquet_rows
 
 CODE = re.compile(r"[0-9]{6}[-+A-FU-Y]9[0-9]{2}[0-9A-Y]")
 

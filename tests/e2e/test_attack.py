@@ -22,10 +22,11 @@ from urllib.parse import quote, unquote
 import pytest
 
 from assets.home import Home
-from tests.assets.backup.test_restoring import TODAY
-from tests.conftest import csv, put, refresh
-from tests.e2e.homes import Ended, mart_tables, parquet_rows, register
-from tests.e2e.test_erasure import (
+from tests.support.commands import Ended, register
+from tests.support.data_roots import mart_tables, parquet_rows
+from tests.support.deliveries import csv, put
+from tests.support.erasing import TODAY
+from tests.support.namesakes import (
     AGAIN,
     FIRST_DAY,
     LEAVES,
@@ -35,6 +36,7 @@ from tests.e2e.test_erasure import (
     deliver,
     visit,
 )
+from tests.support.registers import refresh
 
 EMAIL, PHONE, CODE = LEAVES.email, LEAVES.phone, LEAVES.identity_code
 WIDE = "".join(chr(ord(one) + 0xFEE0) if one.isalnum() else one for one in EMAIL)

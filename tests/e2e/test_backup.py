@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.homes import contents, copied, refresh, register
-from tests.e2e.killing import killed_at
-from tests.e2e.test_erasure import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, deliver, found_anywhere
+from tests.support.commands import refresh, register
+from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.killing import killed_at
+from tests.support.namesakes import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, deliver
 
 
 @pytest.fixture(scope="module")

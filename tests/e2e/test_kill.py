@@ -9,21 +9,17 @@ import pytest
 
 from assets.home import Home
 from pipelines.resources import writer
-from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import (
-    AS_OF,
+from tests.support.commands import AS_OF, Refreshed, refresh, register, start
+from tests.support.data_roots import (
     book,
     contents,
     copied,
     differing,
     inbox_files,
     leftovers,
-    refresh,
-    register,
-    start,
     unfinished_runs,
 )
-from tests.e2e.killing import kill, killed_after, killed_at
+from tests.support.killing import kill, killed_after, killed_at
 
 # Files that are just written, renamed to their names or removed: moments between two steps.
 MOMENTS = {

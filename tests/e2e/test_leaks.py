@@ -19,7 +19,10 @@ from assets.register import building
 from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import (
+from tests.support.commands import Ended, refresh
+from tests.support.data_roots import copied, mart_tables, texts_of_parquet
+from tests.support.deliveries import basic_data, changes, csv, put
+from tests.support.population_register_messages import (
     code,
     day,
     home_address,
@@ -30,8 +33,6 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
-from tests.conftest import basic_data, changes, csv, put
-from tests.e2e.homes import Ended, copied, mart_tables, refresh, texts_of_parquet
 
 # Every text that a source may fill freely begins with this word, in whatever case it is written later.
 MARK = "qzmark"

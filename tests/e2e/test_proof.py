@@ -11,17 +11,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tests.e2e.homes import Ended, copied, parquet_rows, refresh, register
-from tests.e2e.killing import killed_at
-from tests.e2e.test_erasure import (
-    AGAIN,
-    FIRST_DAY,
-    LEAVES,
-    SECOND_DAY,
-    STAYS,
-    deliver,
-    found_anywhere,
-)
+from tests.support.commands import Ended, refresh, register
+from tests.support.data_roots import copied, found_anywhere, parquet_rows
+from tests.support.killing import killed_at
+from tests.support.namesakes import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver
 
 
 @dataclass(frozen=True)

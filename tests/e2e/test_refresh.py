@@ -13,10 +13,8 @@ from assets.home import Home
 from pipelines.resources import NOT_IN_PATHS
 from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import code, name, person
-from tests.conftest import basic_data, put
-from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import (
+from tests.support.commands import Refreshed, refresh, register
+from tests.support.data_roots import (
     book,
     contents,
     copied,
@@ -24,10 +22,10 @@ from tests.e2e.homes import (
     differing,
     inbox_files,
     leftovers,
-    refresh,
-    register,
     unfinished_runs,
 )
+from tests.support.deliveries import basic_data, put
+from tests.support.population_register_messages import code, name, person
 
 
 def test_the_first_refresh_ends_well_with_a_table_of_everything(refreshed: Refreshed) -> None:
@@ -219,7 +217,7 @@ def test_a_bad_delivery_is_refused_with_its_code_and_stays(case: str, tmp_path: 
     """Each alone, through the steps of a refresh without Dagster; the whole command is tried below with all of them."""
     from assets import raw
     from assets.sources import population_register
-    from tests.conftest import TODAY
+    from tests.support.registers import TODAY
 
     home = Home(tmp_path / "data")
     home.create()

@@ -7,21 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.e2e.conftest import Refreshed
-from tests.e2e.homes import (
-    AS_OF,
-    LONGEST,
+from tests.support.commands import AS_OF, LONGEST, Refreshed, environment, refresh, start
+from tests.support.data_roots import (
     book,
     contents,
     copied,
     delivery_days,
     differing,
-    environment,
     inbox_files,
     leftovers,
     mart_tables,
-    refresh,
-    start,
     unfinished_runs,
 )
 

@@ -33,9 +33,9 @@ from assets.register import building, quality
 from assets.sources import SOURCES
 from assets.sources.source import Dataset, Source
 from schemas.marts import MARTS
-from tests.conftest import put
 from tests.fuzz.mutations import CSV, Mutation, as_json, row
 from tests.fuzz.whole_records import DAY, KINDS, SECRET, contact, person, perustiedot
+from tests.support.deliveries import put
 
 TODAY = date(2026, 11, 20)
 EARLIER = "2026-11-18"

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
-from tests.assets.sources.population_register_messages import code, day, part
+from tests.support.population_register_messages import code, day, part
 
 DAY = "2026-11-19"
 SECRET = "salainen"  # noqa: S105

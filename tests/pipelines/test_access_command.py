@@ -14,8 +14,8 @@ from assets.register import building
 from assets.rights import requests, verification
 from pipelines.command import access, backup, rectification
 from schemas.policy import load_policy
-from tests.assets.access.world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
-from tests.conftest import TODAY, take_in, typed
+from tests.support.access_world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
+from tests.support.registers import TODAY, take_in, typed
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 

@@ -20,8 +20,9 @@ from assets.home import Home
 from pipelines.command.notice import notice
 from pipelines.command.report import inform, report
 from schemas.policy import load_policy
-from tests.assets.sources.population_register_messages import code, home_address, name, person
-from tests.conftest import basic_data, refresh, registrant
+from tests.support.deliveries import basic_data
+from tests.support.population_register_messages import code, home_address, name, person
+from tests.support.registers import refresh, registrant
 
 MAIJA = code("010190-905")
 

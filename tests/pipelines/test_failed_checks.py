@@ -15,8 +15,9 @@ from pipelines.command.refresh import failures, refresh
 from pipelines.definitions import build_definitions
 from pipelines.event_log import forget_checks_not_run
 from schemas.marts import MARTS
-from tests.assets.sources.population_register_messages import code, name, person
-from tests.conftest import basic_data, typed
+from tests.support.deliveries import basic_data
+from tests.support.population_register_messages import code, name, person
+from tests.support.registers import typed
 
 GUIDE = Path(__file__).parents[2] / "docs" / "operators-guide.md"
 KEY = dg.AssetKey(["register", "registrants"])

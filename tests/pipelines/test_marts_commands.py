@@ -16,8 +16,8 @@ from assets.marts.building import mart_path
 from pipelines.command.marts import export, why
 from pipelines.command.profile import profile
 from pipelines.command.withdrawal import withdraw
-from tests.assets.marts.test_signals import contact, deliver_all, event, of
-from tests.conftest import refresh, rows, typed
+from tests.support.marketing import contact, deliver_all, event, of
+from tests.support.registers import refresh, rows, typed
 
 PERSONAL = ("Nimi1", "Aaltonen", "Bergström", "n1@example.fi", "n2@example.fi")
 

@@ -18,7 +18,7 @@ from pipelines.command import request as recording
 from pipelines.command import request_steps
 from pipelines.command.notices import notices_command
 from schemas.requests import RIGHTS
-from tests.assets.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
+from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from click.testing import Result
 
 from assets.home import Home
 from pipelines.command.retention import command
-from tests.assets.test_retention import deliver
-from tests.conftest import TODAY, take_in, typed
+from tests.support.dated_records import deliver
+from tests.support.registers import TODAY, take_in, typed
 
 
 @pytest.fixture(scope="module")

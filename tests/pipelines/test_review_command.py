@@ -10,8 +10,8 @@ from click.testing import Result
 
 from assets.home import Home
 from pipelines.command.review import review_command
-from tests.assets.register.crm_people import AINO, NAMESAKE, deliver
-from tests.conftest import refresh, typed
+from tests.support.crm_people import AINO, NAMESAKE, deliver
+from tests.support.registers import refresh, typed
 
 
 @pytest.fixture(scope="module")

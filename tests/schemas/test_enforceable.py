@@ -10,7 +10,7 @@ import pytest
 from schemas.enforceable import ENFORCED, without_data
 from schemas.policy import load_policy
 from schemas.vocabulary import AppliesTo
-from tests.schemas.test_policy import changed, refused
+from tests.support.changed_policy import changed, refused
 
 
 def test_everything_that_a_rule_may_apply_to_is_declared() -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import re
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -21,18 +18,9 @@ from schemas.declarations import declared
 from schemas.marts import PurposeError
 from schemas.policy import POLICY_FILE, Period, Policy, load_policy
 from schemas.policy_text import PolicyError
+from tests.support.changed_policy import changed, refused, written
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
-
-
-@functools.cache
-def _written() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
-    return found
-
-
-def written() -> dict[str, Any]:
-    return copy.deepcopy(_written())
 
 
 def slowly_before(count: int, unit: str, day: date) -> date:
@@ -103,27 +91,6 @@ class TestPeriod:
     def test_what_is_no_period_is_refused_by_its_text(self, text: object) -> None:
         with pytest.raises(ValueError, match="a period is"):
             Period.parse(text)
-
-
-def refused(tmp_path: Path, told: dict[str, Any]) -> PolicyError:
-    """What is said of a policy file with this content."""
-    path = tmp_path / "policy.yaml"
-    path.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    load_policy.cache_clear()
-    with pytest.raises(PolicyError) as refusal:
-        load_policy(path)
-    return refusal.value
-
-
-def changed(where: tuple[str, ...], value: object) -> dict[str, Any]:
-    """The shipped policy with one part put otherwise; None takes it out."""
-    told = written()
-    inner = functools.reduce(lambda part, key: part[key], where[:-1], told)
-    if value is None:
-        del inner[where[-1]]
-    else:
-        inner[where[-1]] = value
-    return told
 
 
 MUTATIONS: list[tuple[tuple[str, ...], object, str]] = [

@@ -6,11 +6,9 @@ import csv
 import io
 import json
 import stat
-import zipfile
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,7 +18,7 @@ from assets.home import Home
 from assets.marts import explained
 from schemas.marts import MARTS
 from schemas.policy import load_policy
-from tests.assets.access.world import (
+from tests.support.access_world import (
     MARK,
     NEXT,
     OTHERS,
@@ -29,7 +27,8 @@ from tests.assets.access.world import (
     SPOUSE_CODE,
     register_of_them,
 )
-from tests.conftest import TODAY, registrant
+from tests.support.packages import content, unzipped
+from tests.support.registers import TODAY, registrant
 
 NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 REQUEST = "Q0000000000000001"
@@ -50,16 +49,6 @@ def written(home: Home, registrant_id: str, tmp_path_factory: pytest.TempPathFac
     out = tmp_path_factory.mktemp("out") / "package.zip"
     package.access(home, registrant_id, REQUEST, out, NOW)
     return out
-
-
-def unzipped(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def content(path: Path, name: str = "access.json") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(unzipped(path)[name])
-    return found
 
 
 @pytest.mark.clause("P9.1")

@@ -15,8 +15,8 @@ from assets.access.gathering import Gathered, Row
 from assets.access.portable import portable
 from assets.home import Home
 from schemas.policy import POLICY_FILE, load_policy
-from tests.assets.access.world import OTHERS, SELF_CODE, register_of_them
-from tests.conftest import registrant
+from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
+from tests.support.registers import registrant
 
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 POLICY = load_policy()

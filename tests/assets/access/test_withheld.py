@@ -15,8 +15,7 @@ from assets.access import gathering
 from assets.home import Home
 from assets.rights import requests, verification
 from pipelines.command import access, request_steps
-from tests.assets.access.test_package import content, unzipped
-from tests.assets.access.world import (
+from tests.support.access_world import (
     MARK,
     SELF_CODE,
     SELF_NUMBER,
@@ -24,7 +23,8 @@ from tests.assets.access.world import (
     SPOUSE_PHONE,
     register_of_them,
 )
-from tests.conftest import registrant, typed
+from tests.support.packages import content, unzipped
+from tests.support.registers import registrant, typed
 
 NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 

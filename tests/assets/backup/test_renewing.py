@@ -14,9 +14,9 @@ from assets.backup import generations, renewing, restoring
 from assets.backup.sealing import SealError, Unsealing
 from assets.home import Home
 from assets.rights import requests
-from tests.assets.backup.test_restoring import NOW, TODAY
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import LEAVES, STAYS, found_anywhere
+from tests.support.data_roots import copied, found_anywhere
+from tests.support.erasing import NOW, TODAY
+from tests.support.namesakes import LEAVES, STAYS
 
 
 def backup_file(home: Home, generation: str) -> Path:

@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from assets import erasure
 from assets.backup import exchange, generations, restoring
 from assets.backup.generations import BackupError
 from assets.backup.sealing import SealError
 from assets.home import Home
 from assets.proof.verifying import verify
 from assets.rights import requests
-from tests.conftest import build, refresh
-from tests.e2e.homes import contents, copied
-from tests.e2e.test_erasure import LEAVES, found_anywhere
-
-TODAY = date(2026, 11, 20)
-NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-
-
-def erased(home: Home, given: str = f"identity_code:{LEAVES.identity_code}") -> str:
-    """Erase the person, as the backfill does."""
-    request_id = requests.receive(home, "erasure", "written", [given], NOW)
-    erasure.find(home, [request_id])
-    erasure.suppress(home, [request_id], TODAY)
-    erasure.remove(home, [request_id], TODAY)
-    build(home, TODAY)
-    closing = erasure.close(home, [request_id], NOW)
-    assert (closing.findings, len(closing.certificates)) == ([], 1)
-    return request_id
+from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.erasing import NOW, TODAY, erased
+from tests.support.namesakes import LEAVES
+from tests.support.registers import refresh
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,9 @@ import pytest
 from assets.backup import generations, restoring
 from assets.home import Home
 from assets.rights import rectification
-from tests.assets.rights.test_rectification import (
-    FIRST,
-    NEW_MAIL,
-    OLD_MAIL,
-    OVER,
-    REQUEST,
-    aino,
-    crm,
-)
-from tests.conftest import TODAY, refresh, rows
-from tests.e2e.homes import contents, copied
-from tests.e2e.test_erasure import found_anywhere
+from tests.support.corrections import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
+from tests.support.data_roots import contents, copied, found_anywhere
+from tests.support.registers import TODAY, refresh, rows
 
 NOW = datetime(2026, 11, 19, 3, 0, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from assets.rights import finding, requests
 from pipelines import notifier
 from pipelines.definitions import build_definitions
 from pipelines.sensors import deadline_sensor, request_sensor, rights_sensor
-from tests.assets.known_registrants import LEAVES
+from tests.support.known_registrants import LEAVES
 
 GIVEN = f"identity_code:{LEAVES.identity_code}"
 

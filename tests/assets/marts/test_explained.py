@@ -24,7 +24,8 @@ from pipelines.command.profile import profile
 from schemas.policy import load_policy
 from schemas.profiles import CODES
 from tests.assets.marts.profile_world import VALUE_TABLES
-from tests.conftest import TODAY, csv, put, rows, take_in
+from tests.support.deliveries import csv, put
+from tests.support.registers import TODAY, rows, take_in
 
 pytestmark = pytest.mark.clause("P4.4")
 

@@ -19,26 +19,11 @@ from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
 from schemas.admission import NOTHING_LETS_IN
 from schemas.policy import Policy
-from tests.assets.sources.population_register_messages import code, part, person
-from tests.conftest import TODAY, basic_data, csv, put, rows, take_in
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.marketing import FAMILIES, Event, contact, deliver_all, event, of
+from tests.support.population_register_messages import code, part, person
+from tests.support.registers import TODAY, rows, take_in
 
-# Unlike enough that nobody is taken for another.
-FAMILIES = (
-    "Aaltonen",
-    "Bergström",
-    "Cederberg",
-    "Dahl",
-    "Eerola",
-    "Forsman",
-    "Grönroos",
-    "Hakala",
-    "Iivonen",
-    "Jokinen",
-    "Karppi",
-    "Lund",
-    "Mäkelä",
-    "Niemi",
-)
 FAMILIES += (
     "Oksanen",
     "Penttilä",
@@ -54,7 +39,6 @@ FAMILIES += (
     "Ågren",
     "Östman",
 )
-Event = dict[str, str]
 
 
 def refresh(home: Home, today: date = TODAY, *purposes: str) -> None:
@@ -66,49 +50,10 @@ def refresh(home: Home, today: date = TODAY, *purposes: str) -> None:
         marts.publish(home, purpose)
 
 
-def contact(number: str, **fields: str) -> Event:
-    nth = int(number)
-    return {
-        "Record ID": number, "First Name": f"Nimi{number}", "Last Name": FAMILIES[nth % len(FAMILIES)], "Email": f"n{number}@example.fi",
-        "Phone Number": "", "Create Date": "2026-01-01 10:00", "Last Activity Date": "2026-10-01 10:00",
-        "Date of birth": f"{1940 + nth}-{nth % 12 + 1:02}-0{nth % 9 + 1}", "Associated Company": "", "Job Title": "",
-        "Unsubscribed from all email": "", "Global bounce": "", "Street Address": "", **{name.replace("_", " "): value for name, value in fields.items()},
-    }  # fmt: skip
-
-
-def event(
-    number: str,
-    status: str = "granted",
-    channel: str = "email",
-    at: str = "2026-10-03T08:00:00Z",
-    **fields: str,
-) -> Event:
-    return {
-        "event_ts": at, "subject_key_type": "contact_id", "subject_key": number, "purpose": "direct_marketing", "channel": channel, "status": status,
-        "source": "web-form", "evidence": "", "text_version": "1", "language": "fi", **fields,
-    }  # fmt: skip
-
-
-def deliver_all(
-    home: Home, contacts: list[Event], events: list[Event], day: str = "2026-11-18"
-) -> None:
-    put(home, "crm", day, "contacts", csv(contacts), len(contacts))
-    if events:
-        put(home, "consents", day, "consent_log", csv(events), len(events))
-
-
 def reached(home: Home, table: str = "by_email", mart: str = "direct_marketing") -> set[str]:
     """First names in a table of a mart."""
     with duckdb.connect(str(mart_path(home, mart)), read_only=True) as connection:
         return {row[0] for row in connection.execute(f"SELECT given_names FROM {table}").fetchall()}
-
-
-def of(home: Home, given_names: str) -> str:
-    return str(
-        rows(home, f"SELECT registrant_id FROM registrants WHERE given_names = '{given_names}'")[0][
-            "registrant_id"
-        ]
-    )
 
 
 HISTORIES: dict[str, tuple[list[Event], bool]] = {

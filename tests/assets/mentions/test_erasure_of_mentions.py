@@ -16,8 +16,9 @@ from assets.home import Home
 from assets.mentions.spellings import Spellings
 from assets.proof import evidence
 from assets.rights import requests
-from tests.assets.backup.test_restoring import NOW, TODAY
-from tests.assets.mentions.world import (
+from tests.support.data_roots import copied
+from tests.support.erasing import NOW, TODAY
+from tests.support.mentions_world import (
     ODD_DAY,
     STAY_REDACTED,
     STAY_WHOLE,
@@ -26,9 +27,8 @@ from tests.assets.mentions.world import (
     deliver_unreadable,
     texts_in_lake,
 )
-from tests.conftest import build, refresh, rows, take_in
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import LEAVES
+from tests.support.namesakes import LEAVES
+from tests.support.registers import build, refresh, rows, take_in
 
 REDACTED = {
     "raw": 16,

@@ -9,15 +9,16 @@ import duckdb
 import pytest
 
 from assets import suppression
-from assets.home import Home, copy_parquet
+from assets.home import Home
 from assets.proof import identifiers
 from assets.register.building import TABLES
-from schemas.columns import arrow_schema, categories, duckdb_columns, table_name
+from schemas.columns import categories, duckdb_columns, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 from schemas.staged import CANONICAL
+from tests.support.proof_texts import put
 
 ERASED = (
     "identity_code:140285-912A",
@@ -42,19 +43,6 @@ def home(tmp_path: Path) -> Home:
             home, connection, "SELECT identifier, 'Q1' AS request_id FROM gone", date(2026, 11, 23)
         )
     return home
-
-
-def put(home: Home, model: type, path: Path, **values: str) -> None:
-    """A table with one row, of the values as SQL; other columns are empty."""
-    names = arrow_schema(model).names
-    with home.connect() as connection:
-        connection.execute(
-            f"CREATE TEMP TABLE one ({duckdb_columns(model).replace(' NOT NULL', '')})"
-        )
-        connection.execute(
-            f"INSERT INTO one BY NAME SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())}"
-        )
-        copy_parquet(connection, f"SELECT {', '.join(names)} FROM one", path)
 
 
 def found(home: Home) -> list[tuple[str, int, str]]:

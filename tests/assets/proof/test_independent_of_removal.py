@@ -19,11 +19,12 @@ from assets.proof import certificates
 from assets.proof.others import ANOTHERS, SHARED
 from assets.proof.verifying import EMBEDDED, TOO_SHORT, verify
 from assets.rights import requests
-from tests.assets.backup.test_restoring import NOW, TODAY
-from tests.conftest import build, csv, put, refresh
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
-from tests.e2e.test_erasure import SHARED as MAILBOX
+from tests.support.data_roots import copied
+from tests.support.deliveries import csv, put
+from tests.support.erasing import NOW, TODAY
+from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
+from tests.support.namesakes import SHARED as MAILBOX
+from tests.support.registers import build, refresh
 
 
 def removed(home: Home, *given: str) -> str:

@@ -16,10 +16,11 @@ from assets.home import Home
 from assets.proof import near_matches
 from assets.rights import finding, requests
 from assets.rights.requests import RequestError
-from tests.assets.backup.test_restoring import NOW, TODAY
-from tests.conftest import csv, put, refresh
-from tests.e2e.homes import copied
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
+from tests.support.data_roots import copied
+from tests.support.deliveries import csv, put
+from tests.support.erasing import NOW, TODAY
+from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, STAYS, contact, deliver
+from tests.support.registers import refresh
 
 ADDRESS = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
 NEAR = {

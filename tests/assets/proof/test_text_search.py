@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from assets.proof import text_search
 from assets.proof.text_search import Hits, Texts
-from tests.assets.proof.test_spellings import OTHERS, THEIRS
+from tests.support.spellings import OTHERS, THEIRS
 
 CODE, EMAIL, PHONE = "140285-912A", "aino.lahtija@example.fi", "+358409990111"
 SOUGHT = {f"identity_code:{CODE}": ["Q1"], f"email:{EMAIL}": ["Q1"], f"phone:{PHONE}": ["Q2"]}

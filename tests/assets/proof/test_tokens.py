@@ -13,7 +13,7 @@ from assets.proof import identifiers, tokens
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 from schemas.staged import CANONICAL
-from tests.assets.proof.test_identifiers import put
+from tests.support.proof_texts import put
 
 ERASED = (
     "identity_code:140285-9120",

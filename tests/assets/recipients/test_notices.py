@@ -19,8 +19,8 @@ from assets.recipients.notices import NoticeError
 from assets.rights import finding, requests
 from assets.rights.withdrawal import Word, deliver_words
 from schemas.policy import Policy, load_policy
-from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
-from tests.conftest import build, refresh
+from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY, registrant_of
+from tests.support.registers import build, refresh
 
 IN_TWO_WEEKS = date(2026, 12, 4)
 

@@ -11,8 +11,9 @@ from assets import erasure
 from assets.home import Home
 from assets.marts.building import mart_path
 from assets.rights import requests
-from tests.assets.known_registrants import NOW, SHARED, SPOUSES, TODAY, registrant_of
-from tests.conftest import build, csv, put, refresh, rows
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import NOW, SHARED, SPOUSES, TODAY, registrant_of
+from tests.support.registers import build, refresh, rows
 
 LATER = date(2026, 11, 24)
 

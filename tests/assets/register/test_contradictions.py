@@ -10,8 +10,9 @@ import pytest
 from assets.home import Home
 from assets.register import building, contradictions, golden, quality
 from schemas.register import CONTRADICTIONS
-from tests.assets.sources.population_register_messages import code, day, name, part, person
-from tests.conftest import TODAY, basic_data, csv, put, rows, settle, take_in
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import code, day, name, part, person
+from tests.support.registers import TODAY, rows, settle, take_in
 
 VEIKKO, AINO = code("140870-941"), code("110967-917")
 CONTACT = {

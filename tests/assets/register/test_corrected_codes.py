@@ -13,14 +13,9 @@ from hypothesis import strategies as st
 
 from assets.register import corrected_codes
 from schemas.policy import load_policy
-from tests.assets.sources.population_register_messages import (
-    code,
-    message,
-    name,
-    part,
-    person,
-)
-from tests.conftest import basic_data, changes, registrant, rows, settle, take_in
+from tests.support.deliveries import basic_data, changes
+from tests.support.population_register_messages import code, message, name, part, person
+from tests.support.registers import registrant, rows, settle, take_in
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from assets.home import Home
-from tests.assets.sources.population_register_messages import (
+from tests.support.data_roots import copied
+from tests.support.deliveries import basic_data, changes
+from tests.support.population_register_messages import (
+    BASE,
+    MAIJA,
     code,
     day,
     death,
@@ -19,20 +23,9 @@ from tests.assets.sources.population_register_messages import (
     municipality,
     name,
     part,
-    person,
     protection,
 )
-from tests.conftest import basic_data, changes, registrant, rows, settle, take_in
-from tests.e2e.homes import copied
-
-MAIJA = code("010190-900")
-BASE = person(
-    MAIJA,
-    name("Maija", "Esimerkki"),
-    part("SYNTYMAPAIVA", syntymapv=day("1990-01-01")),
-    home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01"),
-    municipality("091", "2010-05-01"),
-)
+from tests.support.registers import registrant, rows, settle, take_in
 
 
 @pytest.fixture(scope="module")

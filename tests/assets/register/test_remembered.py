@@ -11,9 +11,9 @@ from assets.home import Home
 from assets.register import building, remembered, review, state
 from assets.register.remembered import Decision
 from assets.register.review import ReviewError
-from tests.assets.register.crm_people import AINO, NAMESAKE, deliver, key
-from tests.conftest import TODAY, rows, settle, take_in
-from tests.e2e.homes import copied
+from tests.support.crm_people import AINO, NAMESAKE, deliver, key
+from tests.support.data_roots import copied
+from tests.support.registers import TODAY, rows, settle, take_in
 
 DAY = date(2026, 11, 18)
 

@@ -7,7 +7,8 @@ import pytest
 
 from assets import deliveries, staged
 from assets.home import Home
-from tests.conftest import csv, put, rows, settle, take_in
+from tests.support.deliveries import csv, put
+from tests.support.registers import rows, settle, take_in
 
 OPT_OUT, BOUNCE = "Unsubscribed from all email", "Global bounce"
 DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from assets.home import Home
-from tests.assets.register.crm_people import deliver
-from tests.assets.sources.population_register_messages import code, home_address, name, person
-from tests.conftest import basic_data, csv, put, refresh, registrant, rows
+from tests.support.crm_people import deliver
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import code, home_address, name, person
+from tests.support.registers import refresh, registrant, rows
 
 CODE = code("010190-900")
 

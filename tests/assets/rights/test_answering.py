@@ -11,7 +11,7 @@ from assets.home import Home
 from assets.rights import answering, finding, outgoing, requests, sealed, verification
 from assets.rights.requests import RequestError
 from schemas.requests import GROUNDS, RIGHTS, refusable
-from tests.assets.known_registrants import LEAVES, NOW
+from tests.support.known_registrants import LEAVES, NOW
 
 
 @pytest.fixture

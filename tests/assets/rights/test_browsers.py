@@ -12,10 +12,11 @@ from assets import deliveries, erasure, raw
 from assets.home import Home
 from assets.rights import finding, requests
 from assets.sources import website
-from tests.assets.known_registrants import LEAVES, NOW, STAYS, TODAY
-from tests.conftest import csv, put, take_in
-from tests.e2e.homes import texts_of_parquet
-from tests.e2e.test_erasure import visit
+from tests.support.data_roots import texts_of_parquet
+from tests.support.deliveries import csv, put
+from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
+from tests.support.namesakes import visit
+from tests.support.registers import take_in
 
 DAY = "2026-11-19"
 # As trackers write them: in capitals, of another length, with hyphens.

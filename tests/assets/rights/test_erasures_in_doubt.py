@@ -21,9 +21,10 @@ from assets.register.remembered import Decision
 from assets.rights import abandoning, answering, beginning, bystanders, deciding, finding, requests
 from assets.rights.preview import preview
 from assets.rights.requests import Request, RequestError
-from tests.assets.known_registrants import NOW, TODAY, registrant_of
-from tests.assets.sources.population_register_messages import code, day, name, part, person
-from tests.conftest import basic_data, build, csv, put, refresh, rows
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.known_registrants import NOW, TODAY, registrant_of
+from tests.support.population_register_messages import code, day, name, part, person
+from tests.support.registers import build, refresh, rows
 
 ALICE, MICHAEL, THIRD = code("140870-941"), code("110967-917"), code("010180-921")
 CONTACT, BARE = "500001234", "500005678"

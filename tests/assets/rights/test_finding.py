@@ -14,10 +14,19 @@ from assets.home import Home
 from assets.rights import deciding, finding, requests
 from assets.rights.requests import Request, RequestError
 from assets.rights.withdrawal import Word, deliver_words
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, SPOUSES, STAYS, TODAY, registrant_of
-from tests.assets.sources.population_register_messages import code, day, name, part, person
-from tests.conftest import basic_data, csv, put, refresh
-from tests.e2e.test_erasure import contact
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.known_registrants import (
+    LEAVES,
+    NOW,
+    SHARED,
+    SPOUSES,
+    STAYS,
+    TODAY,
+    registrant_of,
+)
+from tests.support.namesakes import contact
+from tests.support.population_register_messages import code, day, name, part, person
+from tests.support.registers import refresh
 
 
 @pytest.fixture

@@ -26,8 +26,8 @@ from assets.rights import (
 from assets.rights.other_requests import Other
 from assets.rights.requests import Request, RequestError
 from pipelines.command.request_steps import request
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
-from tests.conftest import typed
+from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
+from tests.support.registers import typed
 
 LATER = NOW + timedelta(minutes=30)
 THEIRS = f"identity_code:{LEAVES.identity_code}"

@@ -12,7 +12,20 @@ from assets.home import Home
 from assets.register import rectified
 from assets.rights import rectification, requests
 from assets.rights.rectification import RectificationError
-from tests.assets.sources.population_register_messages import (
+from tests.support.corrections import (
+    CONTACT,
+    FIRST,
+    NEW_MAIL,
+    NUMBER,
+    OLD_MAIL,
+    OVER,
+    REQUEST,
+    aino,
+    crm,
+)
+from tests.support.data_roots import copied, found_anywhere, mart_tables
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import (
     code,
     day,
     home_address,
@@ -21,14 +34,9 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
-from tests.conftest import TODAY, basic_data, build, csv, put, rows, settle, take_in
-from tests.e2e.homes import copied, mart_tables
-from tests.e2e.test_erasure import contact, found_anywhere
+from tests.support.registers import TODAY, build, rows, settle, take_in
 
 CODE = code("140285-912")
-CONTACT, NUMBER, REQUEST = "880001112223", "C7000001", "Q0123456789ABCDEFG"
-OLD_MAIL, NEW_MAIL = "vaara@example.fi", "oikea@example.fi"
-FIRST, OVER = date(2026, 11, 10), date(2026, 12, 20)
 
 
 def refresh(home: Home, today: date = TODAY) -> None:
@@ -37,39 +45,10 @@ def refresh(home: Home, today: date = TODAY) -> None:
     settle(home, today)
 
 
-def crm(home: Home, on: date, **changed: str) -> None:
-    own = contact(
-        CONTACT,
-        "Aino",
-        "Vaaranimi",
-        OLD_MAIL,
-        "1985-02-14",
-        **{"Customer number": NUMBER, "Street Address": "Vaarakatu 4", "City": "Espoo"},
-    )
-    own |= {
-        "Postal Code": "02100",
-        "Unsubscribed from all email": "true",
-        "Day": str(on) if changed else "",
-    }
-    other = contact("880009990000", "Bertta", "Muu", "bertta@example.fi", "1970-01-01")
-    put(
-        home,
-        "crm",
-        str(on),
-        "contacts",
-        csv([{**own, **changed}, {**other, "Unsubscribed from all email": "", "Day": ""}]),
-        2,
-    )
-
-
 def rectify(home: Home, on: date = TODAY, **values: str) -> None:
     now = datetime(on.year, on.month, on.day, 9, 0, tzinfo=UTC)
     rectification.deliver(home, aino(home)["registrant_id"], REQUEST, values, now)
     refresh(home, on)
-
-
-def aino(home: Home) -> dict[str, str]:
-    return rows(home, f"SELECT * FROM registrants WHERE customer_number = '{NUMBER}'")[0]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from assets.home import Home
 from assets.rights import request_inbox, requests
-from tests.assets.rights.test_requests import NOW, every_byte
+from tests.support.request_files import NOW, every_byte
 
 SAID = {
     "right": "objection", "channel": "other", "received": "2026-11-18", "identifiers": {"email": "Maija.Esimerkki@Example.fi"},

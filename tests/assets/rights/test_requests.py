@@ -13,8 +13,8 @@ from assets.home import Home
 from assets.rights import requests, sealed
 from assets.rights.requests import RequestError
 from schemas.requests import RIGHTS
+from tests.support.request_files import NOW, every_byte
 
-NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 GIVEN = ["identity_code:140285-912X", "email:maija.esimerkki@example.fi"]
 SECRETS = (b"140285-912X", b"maija.esimerkki", b"my neighbour reads my mail", b"Esimerkki-Uusi")
 
@@ -29,10 +29,6 @@ def received(home: Home, right: str = "rectification") -> str:
         situation="my neighbour reads my mail",
         values={"family_name": "Esimerkki-Uusi"},
     )
-
-
-def every_byte(home: Home) -> bytes:
-    return b"\n".join(path.read_bytes() for path in sorted(home.root.rglob("*")) if path.is_file())
 
 
 @pytest.mark.parametrize("right", RIGHTS)

@@ -15,8 +15,16 @@ from assets.rights import answering, requests, spoken
 from assets.rights.requests import Request, RequestError
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, deliver, registrant_of
-from tests.conftest import refresh
+from tests.support.known_registrants import (
+    LEAVES,
+    NOW,
+    SHARED,
+    STAYS,
+    TODAY,
+    deliver,
+    registrant_of,
+)
+from tests.support.registers import refresh
 
 LATER = NOW + timedelta(hours=1)
 

@@ -11,7 +11,7 @@ import pytest
 from assets.home import Home
 from assets.rights import finding, requests, verification
 from assets.rights.requests import RequestError
-from tests.assets.known_registrants import LEAVES, NOW, SHARED, registrant_of
+from tests.support.known_registrants import LEAVES, NOW, SHARED, registrant_of
 
 
 def messages(home: Home) -> list[dict[str, str]]:

@@ -14,7 +14,7 @@ from assets.sample.consents import tcf_string
 from assets.sources.consents import SOURCE
 from schemas.sources.consents import TCF_PURPOSES
 from schemas.staged import CHOICES, SPOKEN_OF
-from tests.assets.sources.conftest import codes, keep, stage
+from tests.support.source_batches import codes, keep, stage
 
 LOG = SOURCE.datasets[0]
 # Made in December 2020; consents to purposes 1 and 7 to 10.

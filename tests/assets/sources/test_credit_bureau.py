@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.credit_bureau import SOURCE
-from tests.assets.sources.conftest import codes, keep, stage, text
+from tests.support.source_batches import codes, keep, stage, text
 
 REPORTS = SOURCE.datasets[0]
 CODE = "020180-999Y"

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from assets import raw
 from assets.home import Home
 from assets.sources.crm import SOURCE
-from tests.assets.sources.conftest import codes, keep, stage
-from tests.conftest import TODAY, csv, put
+from tests.support.deliveries import csv, put
+from tests.support.registers import TODAY
+from tests.support.source_batches import codes, keep, stage
 
 CONTACTS, CONTRACTS, ORDERS = SOURCE.datasets
 CODE = "020180-999Y"

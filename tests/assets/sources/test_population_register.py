@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from assets.sources.population_register import SOURCE
-from tests.assets.sources.conftest import codes, stage
-from tests.assets.sources.population_register_messages import (
+from tests.support.population_register_messages import (
     code,
     day,
     death,
@@ -20,6 +19,7 @@ from tests.assets.sources.population_register_messages import (
     person,
     protection,
 )
+from tests.support.source_batches import codes, stage
 
 BASIC, CHANGES = SOURCE.datasets
 MAIJA = code("010190-900")

@@ -11,7 +11,8 @@ import pytest
 
 from assets import deliveries
 from assets.home import Home
-from tests.conftest import basic_data, build, changes, put, registrant, rows, take_in
+from tests.support.deliveries import basic_data, changes, put
+from tests.support.registers import build, registrant, rows, take_in
 
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples" / "vtj"
 pytestmark = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from assets.sources.self_service import SOURCE
 from schemas.staged import RECTIFIABLE
-from tests.assets.sources.conftest import codes, keep, stage
+from tests.support.source_batches import codes, keep, stage
 
 EDITS, CORRECTIONS = SOURCE.datasets
 REQUEST, HASH = "Q0123456789ABCDEFG", "ab" * 32

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.website import SOURCE
-from tests.assets.sources.conftest import codes, keep, stage, text
+from tests.support.source_batches import codes, keep, stage, text
 
 VISITS = SOURCE.datasets[0]
 STARTED = 1_788_250_000

@@ -11,7 +11,7 @@ import pytest
 from schemas.identifiers import VALIDITY
 from tests.bench.peers.invented import write_people
 from tests.bench.peers.sampled import COLUMNS
-from tests.bench.peers.test_sampled import one
+from tests.support.queries import one
 
 RECORDS = 20_000
 

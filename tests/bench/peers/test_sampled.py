@@ -12,6 +12,7 @@ import pytest
 from assets.sample import write_sample
 from tests.bench.peers.sampled import COLUMNS, write_people
 from tests.bench.peers.sets import SAMPLED
+from tests.support.queries import one
 
 REGISTRANTS = 300
 
@@ -35,12 +36,6 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         connection.execute(f"CREATE VIEW true_people AS FROM '{home / 'truth' / 'people.parquet'}'")
         assert one(connection, "SELECT count(*) FROM people") == rows
         yield connection
-
-
-def one(connection: duckdb.DuckDBPyConnection, query: str) -> object:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_every_row_has_a_number_of_its_own_and_hardly_any_lacks_a_truth(people):

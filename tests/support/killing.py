@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.e2e.homes import LONGEST, start
+from tests.support.commands import LONGEST, start
 
 AT_START = Path(__file__).with_name("at_start")
 

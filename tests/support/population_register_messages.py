@@ -94,3 +94,13 @@ def check_character(body: str) -> str:
 def code(body: str) -> str:
     """A valid identity code of the test series from its first ten characters."""
     return body + check_character(body)
+
+
+MAIJA = code("010190-900")
+BASE = person(
+    MAIJA,
+    name("Maija", "Esimerkki"),
+    part("SYNTYMAPAIVA", syntymapv=day("1990-01-01")),
+    home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01"),
+    municipality("091", "2010-05-01"),
+)

@@ -10,8 +10,8 @@ import json
 
 from assets.home import Home
 from assets.quoting import parquet
-from tests.conftest import csv, put
-from tests.e2e.test_erasure import LEAVES, SHARED, SPOUSES, STAYS, contact, visit
+from tests.support.deliveries import csv, put
+from tests.support.namesakes import LEAVES, SHARED, SPOUSES, STAYS, contact, visit
 
 ODD_DAY = "2026-11-19"
 CODE, PHONE, EMAIL = LEAVES.identity_code, LEAVES.phone, LEAVES.email

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from assets.home import Home
-from tests.assets.sources.population_register_messages import (
+from tests.support.deliveries import basic_data, changes, csv, put
+from tests.support.population_register_messages import (
     code,
     day,
     home_address,
@@ -17,7 +18,7 @@ from tests.assets.sources.population_register_messages import (
     part,
     person,
 )
-from tests.conftest import basic_data, changes, csv, put, refresh
+from tests.support.registers import refresh
 
 DAY, NEXT = "2026-11-17", "2026-11-18"
 # In every field of anybody else that has no form of its own.

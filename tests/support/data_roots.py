@@ -1,15 +1,10 @@
-"""Data roots and the `register` command as an operator has them: real processes on real folders."""
+"""What is in a data root, read as a person with a shell would; and copies of it."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,61 +13,6 @@ import duckdb
 
 from assets.deliveries import Entry
 from assets.quoting import parquet
-
-COMMAND = str(Path(sys.executable).with_name("register"))
-LAST_DAY = "2026-11-20"
-AS_OF = ("--as-of", LAST_DAY)
-LONGEST = 240
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A command that has ended."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What it printed for machines."""
-        found: dict[str, Any] = json.loads(self.out)
-        return found
-
-
-def environment(root: Path) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("DAGSTER_", "REGISTER_"))
-    }
-    return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
-
-
-def start(root: Path, *arguments: str, **told: str) -> subprocess.Popen[str]:
-    """Start the command, in a process group of its own so that it can be killed as a whole."""
-    return subprocess.Popen(
-        [COMMAND, *arguments],
-        env={**environment(root), **told},
-        cwd=root.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def register(root: Path, *arguments: str) -> Ended:
-    """Run the command to its end."""
-    started = time.monotonic()
-    process = start(root, *arguments)
-    out, err = process.communicate(timeout=LONGEST)
-    return Ended(process.returncode, out, err, time.monotonic() - started)
-
-
-def refresh(root: Path, *arguments: str) -> Ended:
-    return register(root, "refresh", *AS_OF, *arguments)
 
 
 def copied(root: Path, to: Path) -> Path:
@@ -160,3 +100,41 @@ def texts_of_parquet(root: Path) -> Iterator[tuple[Path, list[str]]]:
     """Every Parquet file under the root with every value of every column as text."""
     for path in sorted(root.rglob("*.parquet")):
         yield path, [str(value) for row in parquet_rows(path) for value in row if value is not None]
+
+
+def found_anywhere(root: Path, values: list[str]) -> list[str]:
+    """Which files under the root, the inbox aside, hold one of the values: tables read as text, all else as bytes."""
+    found = set()
+    for path, texts in texts_of_parquet(root):
+        found |= {
+            str(path.relative_to(root)) for value in values if any(value in text for text in texts)
+        }
+    for path in (root / "marts").glob("*.duckdb"):
+        told = [str(value) for rows in mart_tables(path).values() for row in rows for value in row]
+        found |= {
+            str(path.relative_to(root)) for value in values if any(value in text for text in told)
+        }
+    for path in root.rglob("*"):
+        if path.is_file() and path.relative_to(root).parts[0] != "inbox":
+            bytes_ = path.read_bytes()
+            found |= {str(path.relative_to(root)) for value in values if value.encode() in bytes_}
+    return sorted(found)
+
+
+def rows_of(root: Path, registrant_id: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of register and marts that is under one registrant."""
+    found = {
+        table: [row for row in rows if registrant_id in row]
+        for table, rows in contents(root).items()
+    }
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def registrant_of(root: Path, identity_code: str) -> str:
+    ids = {
+        row[0]
+        for row in parquet_rows(root / "lake/register/identifiers.parquet")
+        if identity_code in row
+    }
+    assert len(ids) == 1, f"{len(ids)} registrants"
+    return str(ids.pop())

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from assets.home import Home
-from tests.conftest import rows
-from tests.e2e.test_erasure import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSES, STAYS, deliver
+from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSES, STAYS, deliver
+from tests.support.registers import rows
 
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=ZoneInfo("Europe/Helsinki"))

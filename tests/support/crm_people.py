@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assets.home import Home
-from tests.conftest import csv, put
+from tests.support.deliveries import csv, put
 
 AINO = {
     "First Name": "Aino",

@@ -1,0 +1,45 @@
+"""The policy with a change, and why it is refused."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas.policy import POLICY_FILE, load_policy
+from schemas.policy_text import PolicyError
+
+
+@functools.cache
+def _written() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    return found
+
+
+def written() -> dict[str, Any]:
+    return copy.deepcopy(_written())
+
+
+def refused(tmp_path: Path, told: dict[str, Any]) -> PolicyError:
+    """What is said of a policy file with this content."""
+    path = tmp_path / "policy.yaml"
+    path.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    load_policy.cache_clear()
+    with pytest.raises(PolicyError) as refusal:
+        load_policy(path)
+    return refusal.value
+
+
+def changed(where: tuple[str, ...], value: object) -> dict[str, Any]:
+    """The shipped policy with one part put otherwise; None takes it out."""
+    told = written()
+    inner = functools.reduce(lambda part, key: part[key], where[:-1], told)
+    if value is None:
+        del inner[where[-1]]
+    else:
+        inner[where[-1]] = value
+    return told

@@ -1,0 +1,76 @@
+"""The command `register` as an operator has it: real processes on real folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = str(Path(sys.executable).with_name("register"))
+LAST_DAY = "2026-11-20"
+AS_OF = ("--as-of", LAST_DAY)
+LONGEST = 240
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it printed for machines."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+def environment(root: Path) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("DAGSTER_", "REGISTER_"))
+    }
+    return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
+
+
+def start(root: Path, *arguments: str, **told: str) -> subprocess.Popen[str]:
+    """Start the command, in a process group of its own so that it can be killed as a whole."""
+    return subprocess.Popen(
+        [COMMAND, *arguments],
+        env={**environment(root), **told},
+        cwd=root.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def register(root: Path, *arguments: str) -> Ended:
+    """Run the command to its end."""
+    started = time.monotonic()
+    process = start(root, *arguments)
+    out, err = process.communicate(timeout=LONGEST)
+    return Ended(process.returncode, out, err, time.monotonic() - started)
+
+
+def refresh(root: Path, *arguments: str) -> Ended:
+    return register(root, "refresh", *AS_OF, *arguments)
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A data root after its first refresh, which nothing disturbed."""
+
+    root: Path
+    ended: Ended
+    contents: dict[str, list[tuple[Any, ...]]]

@@ -1,0 +1,21 @@
+"""Files in which the proof looks for identifiers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assets.home import Home, copy_parquet
+from schemas.columns import arrow_schema, duckdb_columns
+
+
+def put(home: Home, model: type, path: Path, **values: str) -> None:
+    """A table with one row, of the values as SQL; other columns are empty."""
+    names = arrow_schema(model).names
+    with home.connect() as connection:
+        connection.execute(
+            f"CREATE TEMP TABLE one ({duckdb_columns(model).replace(' NOT NULL', '')})"
+        )
+        connection.execute(
+            f"INSERT INTO one BY NAME SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())}"
+        )
+        copy_parquet(connection, f"SELECT {', '.join(names)} FROM one", path)

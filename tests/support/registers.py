@@ -1,0 +1,76 @@
+"""The way of the data without Dagster: inbox, staged records, register, marts; and what is then in the register."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import click
+import duckdb
+from click.testing import CliRunner, Result
+
+from assets import raw, retention, staged
+from assets.home import Home
+from assets.marts import building as marts
+from assets.register import building
+from assets.sources import SOURCES
+from schemas.marts import MARTS
+
+TODAY = date(2026, 11, 20)
+
+
+def typed(home: Home, command: click.Command, *words: str, given: str | None = None) -> Result:
+    """What a command of `register` answers to these words, and to what is then typed in."""
+    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(
+        command, list(words), input=given
+    )
+
+
+def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
+    """Inbox -> raw -> staged, for every source, as a refresh does it."""
+    done = []
+    for source in SOURCES:
+        ingested = raw.ingest(home, source, None, today)
+        again = staged.staged_again(home, source, ingested.entries)
+        staged.stage(home, source, {entry.day for entry in ingested.entries} | again)
+        done.append(ingested)
+    return done
+
+
+def settle(home: Home, today: date = TODAY) -> building.Built:
+    """The register, and the sweep behind it, without the marts: where they are built again afterwards, or nothing is said of them."""
+    built = building.build(home, today)
+    retention.sweep(home, today)
+    return built
+
+
+def build(home: Home, today: date = TODAY) -> building.Built:
+    """The register and every mart, and the sweep behind them."""
+    built = settle(home, today)
+    for purpose in MARTS:
+        marts.build(home, purpose, today)
+        marts.publish(home, purpose)
+    return built
+
+
+def refresh(home: Home, today: date = TODAY) -> building.Built:
+    take_in(home, today)
+    return build(home, today)
+
+
+def rows(home: Home, query: str, *tables: str) -> list[dict[str, Any]]:
+    """Rows of a query over the register's tables, as dictionaries."""
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for path in (home.lake / "register").glob("*.parquet"):
+            connection.execute(f"CREATE VIEW {path.stem} AS SELECT * FROM read_parquet('{path}')")
+        answer = connection.execute(query)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def registrant(home: Home, identity_code: str) -> dict[str, Any]:
+    """The golden row that holds an identity code."""
+    found = rows(home, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
+    assert len(found) == 1, f"{len(found)} golden rows"
+    return found[0]

@@ -1,0 +1,13 @@
+"""What is on disk of requests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from assets.home import Home
+
+NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+
+
+def every_byte(home: Home) -> bytes:
+    return b"\n".join(path.read_bytes() for path in sorted(home.root.rglob("*")) if path.is_file())
