@@ -96,7 +96,6 @@ def code(body: str) -> str:
     return body + check_character(body)
 
 
-MAIJA = code("010190-900")
 BASE = person(
     MAIJA,
     name("Maija", "Esimerkki"),
