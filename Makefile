@@ -3,14 +3,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A file's tests stay in one process; files begin in the order that tests/support/seconds.py gives.
+ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test bench ui lint documents lock clean
+.PHONY: run check test thorough seconds bench ui lint documents lock clean
 
 run: $(READY)
 	@$(BIN)/register run
 
+# The daily loop: lint, types, and every test file that takes few seconds.
+check: lint
+	$(BIN)/pytest $(ON_TWO) --quick
+
 test: $(READY)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest $(ON_TWO)
+
+# Properties on twenty times as many examples.
+thorough: $(READY)
+	THOROUGH=1 $(BIN)/pytest $(ON_TWO)
+
+# After a change of how long tests take: tests/seconds.json, by which the slowest begin first.
+seconds: $(READY)
+	$(BIN)/pytest $(ON_TWO) --measure
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import shutil
 from pathlib import Path
 
@@ -9,11 +11,25 @@ import pytest
 from hypothesis import settings
 
 from assets.home import Home
+from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
+from tests.support.made_once import made_once
 from tests.support.registers import TODAY, refresh
 
+pytest_plugins = ["tests.support.seconds"]
 # The same examples in every run: a change that breaks a property is the change of that run.
 settings.register_profile("house", derandomize=True, deadline=None)
 settings.load_profile("house")
+
+MEMORY = Path("/dev/shm")  # noqa: S108  (what is in memory needs no waiting for a disk)
+ROOM = 4_000_000_000
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """What the imports and the collection made stays: the collector need not visit it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -29,12 +45,12 @@ def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Only copies of it are changed.
     """
-    from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 
-    root = tmp_path_factory.mktemp("known") / "data"
-    deliver(root, FIRST_DAY, SECOND_DAY)
-    refresh(Home(root), TODAY)
-    return root
+    def make(folder: Path) -> None:
+        deliver(folder / "data", FIRST_DAY, SECOND_DAY)
+        refresh(Home(folder / "data"), TODAY)
+
+    return made_once(tmp_path_factory, "known", make) / "data"
 
 
 @pytest.fixture

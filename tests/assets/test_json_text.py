@@ -16,6 +16,7 @@ from assets.readers import DEEPEST_RECORD
 from assets.sources import credit_bureau
 from assets.sources.source import STATEMENT_MACROS
 from schemas.identifiers import install
+from tests.support.examples import examples
 
 DUCKDB = duckdb.connect()
 install(DUCKDB)
@@ -99,8 +100,8 @@ def _numbers(value: Any) -> list[float]:
     return [value] if isinstance(value, int | float) else []
 
 
-@settings(max_examples=400)
-@given(records=st.lists(NEARLY_JSON, min_size=1, max_size=4))
+@settings(max_examples=examples(60))
+@given(records=st.lists(NEARLY_JSON, min_size=1, max_size=40))
 @example(
     records=['{"a":1,}', '{"a":[1 , ]}', '{"a":nan}', '{"a":1e999}', '{"a":' + "1" * 5000 + "}"]
 )

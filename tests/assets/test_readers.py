@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from assets import readers
 from schemas.delivery import RefusedDeliveryError
+from tests.support.examples import examples
 
 AWKWARD = st.text(
     st.one_of(
@@ -40,7 +41,9 @@ CHUNKS = st.integers(1, 40)
 CODECS = st.sampled_from(["utf-8-sig", "utf-16-le"])
 STYLE = st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}, {"ensure_ascii": False}])
 SEVERAL = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(150),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from assets.home import Home
 from assets.rights import requests, verification
-from tests.support.commands import Ended, Refreshed, register
+from tests.support.commands import Ended, Refreshed, console_script, register
 from tests.support.data_roots import copied, mart_tables, parquet_rows
 
 CODE = re.compile(r"[0-9]{6}[-+A-FU-Y]9[0-9]{2}[0-9A-Y]")
@@ -122,7 +122,7 @@ def test_nothing_personal_is_printed_or_left_in_the_data_root(root: Path, tmp_pa
     before = files(root)
     written(root, "access", one["identity_code"], tmp_path / "one.zip")
     assert files(root) == before
-    inside = register(
+    inside = console_script(
         root,
         "access",
         ask(root, "access", f"identity_code:{one['identity_code']}"),
@@ -149,11 +149,15 @@ def test_a_correction_is_in_the_marts_when_the_command_ends(root: Path) -> None:
     refused = register(root, "rectify", request_id, "--set", "email=puuttuu")
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert "puuttuu" not in refused.err + refused.out
-    ended = register(root, "rectify", request_id, "--set", "email=oikaistu@example.fi", "--json")
+    ended = console_script(
+        root, "rectify", request_id, "--set", "email=oikaistu@example.fi", "--json"
+    )
     assert (ended.code, ended.err) == (0, "")
     assert (ended.told["request_id"], ended.told["corrected"]) == (request_id, ["email"])
     assert (
-        ended.told["notices"] == len(register(root, "notices", "list", "--open", "--json").told) > 0
+        ended.told["notices"]
+        == len(console_script(root, "notices", "list", "--open", "--json").told)
+        > 0
     )
     care = [
         row

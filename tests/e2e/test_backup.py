@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import refresh, register
+from tests.support.commands import console_script, register
 from tests.support.data_roots import contents, copied, found_anywhere
 from tests.support.killing import killed_at
-from tests.support.namesakes import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, deliver
+from tests.support.namesakes import AGAIN, LEAVES
 
 
 @pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def erased(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A data root with a generation from before the erasure, and the generation's name."""
-    root = tmp_path_factory.mktemp("erased") / "data"
-    deliver(root, FIRST_DAY, SECOND_DAY)
-    assert refresh(root).code == 0
-    made = register(root, "backup", "--json")
+    root = copied(namesakes_root, tmp_path_factory.mktemp("erased") / "data")
+    made = console_script(root, "backup", "--json")
     assert (made.code, made.err) == (0, "")
     assert (
         register(
@@ -52,7 +50,7 @@ def test_a_restore_killed_again_and_again_brings_nobody_back(
     for moment, pattern in MOMENTS.items():
         assert killed_at(root, pattern, "restore", generation, "--as-of", AGAIN), moment
         assert found_anywhere(root / "lake", LEAVES.identifiers) == []
-    ended = register(root, "restore", generation, "--as-of", AGAIN)
+    ended = console_script(root, "restore", generation, "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert register(root, "refresh", "--as-of", AGAIN).code == 0
     assert contents(root) == held

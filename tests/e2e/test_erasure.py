@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import Ended, refresh, register
+from tests.support.commands import Ended, console_script, refresh, register
 from tests.support.data_roots import (
     book,
     contents,
@@ -21,9 +21,7 @@ from tests.support.data_roots import (
 )
 from tests.support.namesakes import (
     AGAIN,
-    FIRST_DAY,
     LEAVES,
-    SECOND_DAY,
     SHARED,
     STAYS,
     deliver,
@@ -44,21 +42,17 @@ class Erased:
 
 
 @pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("known") / "data"
-    deliver(root, FIRST_DAY, SECOND_DAY)
-    ended = refresh(root)
-    assert (ended.code, ended.err) == (0, "")
-    return root
+def before(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(namesakes_root, tmp_path_factory.mktemp("before") / "data")
 
 
 @pytest.fixture(scope="module")
 def erased(before: Path, tmp_path_factory: pytest.TempPathFactory) -> Erased:
     after = copied(before, tmp_path_factory.mktemp("erased") / "data")
-    requested = register(
+    requested = console_script(
         after, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
     )
-    done = register(after, "erase", "--as-of", AGAIN)
+    done = console_script(after, "erase", "--as-of", AGAIN)
     again = copied(after, tmp_path_factory.mktemp("again") / "data")
     deliver(again, AGAIN, AGAIN)
     return Erased(before, after, again, requested, requested.out.strip(), done, refresh(again))

@@ -11,10 +11,10 @@ import dagster as dg
 import duckdb
 import pytest
 
-from tests.support.commands import Ended, refresh, register
+from tests.support.commands import Ended, console_script, register
 from tests.support.data_roots import copied, found_anywhere, parquet_rows
 from tests.support.killing import killed_at
-from tests.support.namesakes import AGAIN, FIRST_DAY, LEAVES, SECOND_DAY, STAYS, deliver
+from tests.support.namesakes import AGAIN, LEAVES, STAYS
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,12 @@ class Proven:
 
 
 @pytest.fixture(scope="module")
-def proven(tmp_path_factory: pytest.TempPathFactory) -> Proven:
-    asked = tmp_path_factory.mktemp("asked") / "data"
-    deliver(asked, FIRST_DAY, SECOND_DAY)
-    assert refresh(asked).code == 0
+def proven(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Proven:
+    asked = copied(namesakes_root, tmp_path_factory.mktemp("asked") / "data")
     request_id = register(
         asked, "request", "erasure", "--channel", "written", "--identity-code", LEAVES.identity_code
     ).out.strip()
-    looked = register(asked, "verify", request_id, "--json")
+    looked = console_script(asked, "verify", request_id, "--json")
     closed = copied(asked, tmp_path_factory.mktemp("closed") / "data")
     return Proven(asked, closed, request_id, looked, register(closed, "erase", "--as-of", AGAIN))
 

@@ -66,16 +66,19 @@ def test_only_the_owner_may_read_the_data_root(refreshed: Refreshed) -> None:
     assert [str(path.relative_to(refreshed.root)) for path in open_to_others] == []
 
 
-def test_a_second_refresh_finds_nothing_new_and_is_quick(refreshed: Refreshed) -> None:
-    again = refresh(refreshed.root)
+def test_a_second_refresh_finds_nothing_new_and_is_quick(
+    refreshed: Refreshed, tmp_path: Path
+) -> None:
+    root = copied(refreshed.root, tmp_path / "data")
+    again = refresh(root)
     assert (again.code, again.err) == (0, "")
     assert again.out.startswith("Nothing new")
     assert again.seconds < refreshed.ended.seconds / 2
-    assert differing(contents(refreshed.root), refreshed.contents) == []
+    assert differing(contents(root), refreshed.contents) == []
 
 
-def test_a_refresh_tells_machines_the_same(refreshed: Refreshed) -> None:
-    told = refresh(refreshed.root, "--json").told
+def test_a_refresh_tells_machines_the_same(refreshed: Refreshed, tmp_path: Path) -> None:
+    told = refresh(copied(refreshed.root, tmp_path / "data"), "--json").told
     entries = book(refreshed.root)
     assert told["new"] is False
     assert sum(source["delivered"] for source in told["sources"].values()) == sum(

@@ -7,7 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.commands import AS_OF, LONGEST, Refreshed, environment, refresh, start
+from tests.support.commands import (
+    AS_OF,
+    LONGEST,
+    Refreshed,
+    console_script,
+    environment,
+    refresh,
+    start,
+)
 from tests.support.data_roots import (
     book,
     contents,
@@ -79,10 +87,9 @@ def test_a_reader_that_holds_a_mart_open_keeps_reading_the_old_rows(
 def test_a_mart_cannot_be_written_by_its_reader(refreshed: Refreshed, tmp_path: Path) -> None:
     root = tmp_path / "data"
     shutil.copytree(refreshed.root / "marts", root / "marts")
-    asked = start(root, "sql", "customer_care", "DELETE FROM registrants")
-    _, err = asked.communicate(timeout=LONGEST)
-    assert asked.returncode == 1
-    assert err.count("\n") == 1
+    asked = console_script(root, "sql", "customer_care", "DELETE FROM registrants")
+    assert asked.code == 1
+    assert asked.err.count("\n") == 1
     assert mart_tables(root / "marts" / "customer_care.duckdb") == mart_tables(
         refreshed.root / "marts" / "customer_care.duckdb"
     )

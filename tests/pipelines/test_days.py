@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.days import ranges
+from tests.support.examples import examples
 
 DAYS = st.sets(st.dates(date(2026, 1, 1), date(2026, 6, 30)).map(str), max_size=20)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(DAYS)
 def test_every_day_is_in_one_stretch_and_stretches_are_more_than_a_week_apart(
     days: set[str],

@@ -17,6 +17,7 @@ from stdnum.fi import hetu, ytunnus
 from schemas import unusual_spellings
 from schemas.checking import check
 from schemas.identifiers import install
+from tests.support.examples import examples
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=14)
 ASCII = st.characters(max_codepoint=126)
@@ -67,7 +68,7 @@ def identity_codes(draw: st.DrawFn) -> str:
 
 
 class TestIdentityCode:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30), deadline=None)
     @given(st.lists(identity_codes() | CANONICAL_TEXT, min_size=1, max_size=60))
     def test_it_is_valid_exactly_when_the_peer_says_so(self, codes: list[str]) -> None:
         assert valid("identity_code_valid", codes) == [
@@ -120,7 +121,7 @@ class TestIdentityCode:
 
 
 class TestBusinessId:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30), deadline=None)
     @given(
         st.lists(st.tuples(st.integers(1, 9_999_999), st.integers(0, 9)), min_size=1, max_size=60)
     )
@@ -210,7 +211,7 @@ class TestEmail:
     def test_what_is_no_single_address_stays_none_in_canonical_form(self, address: str) -> None:
         assert valid("email_valid", canonical("email_canonical", [address])) == [False]
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(
         st.from_regex(
             r"[A-Za-z0-9.+_'-]{1,8}@[A-Za-z0-9.-]{0,8}[A-Za-z]", fullmatch=True, alphabet=ASCII
@@ -234,7 +235,7 @@ def written(number: str) -> list[str]:
 
 
 class TestPhone:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30), deadline=None)
     @given(
         st.sampled_from(["40", "41", "44", "45", "46", "50", "9", "2", "3", "8", "13", "14"]),
         st.integers(1_000_000, 9_999_999),
@@ -296,7 +297,7 @@ class TestPhone:
     def test_what_is_no_number_stays_none_in_canonical_form(self, number: str) -> None:
         assert valid("phone_valid", canonical("phone_canonical", [number])) == [False]
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=examples(40), deadline=None)
     @given(
         st.sampled_from(["FI", "SE"]),
         st.sampled_from(["+358", "+3580", "00358", "003580", "0", "+46", "+460", "0046"]),
@@ -309,7 +310,7 @@ class TestPhone:
             form = connection.execute("SELECT phone_canonical(?)", [prefix + rest]).fetchone()
         assert form == (unusual_spellings.phone(prefix + rest, country),)
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=examples(30), deadline=None)
     @given(st.sampled_from(["SE", "EE", "DE", "GB", "US"]))
     def test_a_foreign_number_keeps_its_country(self, country: str) -> None:
         number = phonenumbers.example_number_for_type(country, phonenumbers.PhoneNumberType.MOBILE)
@@ -411,7 +412,7 @@ def finnish(codes: list[str]) -> list[tuple[str | None, bool]]:
         return [connection.execute(query, [code]).fetchone() or (None, False) for code in codes]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(TEXT | st.from_regex(r"\A[+0-9 ()@.<>a-z-]{1,20}\Z"), min_size=1, max_size=20))
 @pytest.mark.parametrize(
     "kind",
@@ -435,7 +436,7 @@ def test_nothing_is_null_safe(macro: str) -> None:
     assert valid(macro, [None]) == [True]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(values=st.lists(TEXT | st.none(), min_size=1, max_size=40))
 @pytest.mark.parametrize("macro", MACRO_NAMES)
 def test_no_text_whatever_stops_a_rule(macro: str, values: list[str | None]) -> None:

@@ -19,6 +19,7 @@ from schemas.marts import PurposeError
 from schemas.policy import POLICY_FILE, Period, Policy, load_policy
 from schemas.policy_text import PolicyError
 from tests.support.changed_policy import changed, refused, written
+from tests.support.examples import examples
 
 DAYS = st.dates(date(1990, 1, 1), date(2100, 12, 31))
 
@@ -32,12 +33,12 @@ def slowly_before(count: int, unit: str, day: date) -> date:
 
 
 class TestPeriod:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=examples(60), deadline=None)
     @given(st.integers(0, 40), st.sampled_from(["days", "months"]), DAYS)
     def test_it_ends_when_a_calendar_says_so(self, count: int, unit: str, day: date) -> None:
         assert Period.parse(f"{count} {unit}").before(day) == slowly_before(count, unit, day)
 
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=examples(15), deadline=None)
     @given(st.integers(0, 6), DAYS)
     def test_years_too(self, count: int, day: date) -> None:
         assert Period.parse(f"{count} years").before(day) == slowly_before(count, "years", day)

@@ -6,8 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from assets.home import Home
+from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes, csv, put
+from tests.support.made_once import made_once
 from tests.support.population_register_messages import (
     code,
     day,
@@ -63,13 +67,17 @@ OWN = [
 ]
 
 
-def register_of_them(folder: Path) -> Home:
-    """A data root in which all of it is taken in and built."""
-    made = Home(folder / "data")
-    made.create()
-    deliver(made)
-    refresh(made)
-    return made
+def register_of_them(temporary: pytest.TempPathFactory) -> Home:
+    """A data root in which all of it is taken in and built, for the tests of one module."""
+
+    def make(folder: Path) -> None:
+        home = Home(folder / "data")
+        home.create()
+        deliver(home)
+        refresh(home)
+
+    made = made_once(temporary, "access", make) / "data"
+    return Home(copied(made, temporary.mktemp("access") / "data"))
 
 
 def deliver(home: Home) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.forked import Forked
+
 COMMAND = str(Path(sys.executable).with_name("register"))
 LAST_DAY = "2026-11-20"
 AS_OF = ("--as-of", LAST_DAY)
@@ -42,23 +44,36 @@ def environment(root: Path) -> dict[str, str]:
     return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
 
 
-def start(root: Path, *arguments: str, **told: str) -> subprocess.Popen[str]:
+def start(root: Path, *arguments: str, **told: str) -> Forked:
     """Start the command, in a process group of its own so that it can be killed as a whole."""
-    return subprocess.Popen(
+    return Forked([COMMAND, *arguments], {**environment(root), **told}, root.parent)
+
+
+def register(root: Path, *arguments: str) -> Ended:
+    """Run the command to its end."""
+    return ended(start(root, *arguments))
+
+
+def console_script(root: Path, *arguments: str) -> Ended:
+    """Run the command to its end by the console script, imports and all.
+
+    Seconds slower than `register`: once for each command is enough.
+    """
+    process = subprocess.Popen(
         [COMMAND, *arguments],
-        env={**environment(root), **told},
+        env=environment(root),
         cwd=root.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    return ended(process)
 
 
-def register(root: Path, *arguments: str) -> Ended:
-    """Run the command to its end."""
+def ended(process: Forked | subprocess.Popen[str]) -> Ended:
+    """Wait for the end of the command."""
     started = time.monotonic()
-    process = start(root, *arguments)
     out, err = process.communicate(timeout=LONGEST)
     return Ended(process.returncode, out, err, time.monotonic() - started)
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 from tests.support.commands import LONGEST, start
+from tests.support.forked import Forked
 
 AT_START = Path(__file__).with_name("at_start")
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill(process: Forked) -> None:
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 

@@ -36,7 +36,7 @@ REQUEST = "Q0000000000000001"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return register_of_them(tmp_path_factory.mktemp("access"))
+    return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ POLICY = load_policy()
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return register_of_them(tmp_path_factory.mktemp("portable"))
+    return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from assets.access import redaction
 from assets.access.belonging import Own
 from assets.access.redaction import REDACTED, Redaction
 from assets.sources import SOURCES
+from tests.support.examples import examples
 from tests.support.population_register_messages import code
 
 OWN_CODE, OTHER_CODE = code("140285-912"), code("150386-914")
@@ -63,7 +64,7 @@ def test_what_is_ones_own_stays(text: str) -> None:
     assert KEEPING.text(f"ks. {text} heti") == f"ks. {text} heti"
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.lists(st.tuples(AROUND, st.sampled_from([*OTHERS, *OWNS])), max_size=6))
 def test_in_any_mixture_of_both_nobody_else_is_left(parts: list[tuple[str, str]]) -> None:
     kept = KEEPING.text(" ".join(before + " " + text for before, text in parts)).lower()
@@ -101,7 +102,7 @@ NESTED = st.recursive(
 def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> None:
     """Every dataset says what it tells of the registrant; a field that it does not name is never handed out."""
 
-    @settings(max_examples=30)
+    @settings(max_examples=examples(30))
     @given(st.text(min_size=1, max_size=8).filter(lambda name: name not in dataset.told), NESTED)
     def withheld(name: str, value: object) -> None:
         kept, fields = redaction.told(

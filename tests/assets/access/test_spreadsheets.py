@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from assets.access import spreadsheets
+from tests.support.examples import examples
 
 SIGNS = "=+-@＝＋－＠"
 DANGEROUS = st.text(
@@ -38,7 +39,7 @@ def read(data: bytes, delimiter: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.lists(st.dictionaries(st.sampled_from(["a", "b", "=c"]), DANGEROUS), max_size=4))
 @example([{"a": " \t=cmd|' /C calc'!A0"}, {"a": "x;=1+1", "b": '"=1+1', "=c": "\n@SUM(1)"}])
 @example([{"a": "\u200b=1", "b": "\xa0-1", "=c": "＝1"}])
@@ -50,7 +51,7 @@ def test_no_cell_begins_a_formula_whatever_the_separator(rows: list[dict[str, st
         ] == []
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(DANGEROUS)
 @example(" =1")
 @example("\t -x;\n=1")

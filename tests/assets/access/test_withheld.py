@@ -31,7 +31,7 @@ NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    return register_of_them(tmp_path_factory.mktemp("withheld"))
+    return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture

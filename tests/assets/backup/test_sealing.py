@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assets.backup import sealing
 from assets.backup.sealing import KEY_BYTES, TAG, SealError, Sealing, Unsealing
+from tests.support.examples import examples
 
 KEY = bytes(range(32))
 PIECE = 100
@@ -52,7 +53,7 @@ def test_the_same_content_is_never_sealed_alike() -> None:
     assert sealed(b"content" * 50) != sealed(b"content" * 50)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(at=st.integers(0, HEADER + 3 * (PIECE + TAG) - 1), bit=st.integers(0, 7))
 def test_any_changed_bit_shows(at: int, bit: int) -> None:
     stream = bytearray(sealed(b"x" * 3 * PIECE))
@@ -61,7 +62,7 @@ def test_any_changed_bit_shows(at: int, bit: int) -> None:
         opened(bytes(stream))
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(length=st.integers(0, HEADER + 3 * (PIECE + TAG) - 1))
 def test_a_stream_that_was_cut_off_anywhere_shows(length: int) -> None:
     with pytest.raises(SealError):

@@ -19,6 +19,7 @@ from assets.linkage.kept import KeptError
 from assets.linkage.names import name_clusters
 from assets.linkage.roles import Roles, RolesError
 from tests.assets.linkage.invented import ROLES, Row, Table, identity_code, population
+from tests.support.examples import examples
 
 HOME = {"street": "Koivukuja 5 A 3", "postcode": "33100", "town": "TAMPERE"}
 BORN = "1971-06-24"
@@ -252,7 +253,7 @@ class TestNames:
         assert not together(clusters, "x", "y")
         assert len(clusters) == len(town) + 2
 
-    @settings(max_examples=25, deadline=None, derandomize=True)
+    @settings(max_examples=examples(25), deadline=None, derandomize=True)
     @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
     def test_names_are_members_and_tell_clusters_apart(self, said):
         """Each record: its cluster before (below 2: it is new) and its cluster now."""

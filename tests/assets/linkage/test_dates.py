@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assets.linkage import dates, habits
 from assets.linkage.dates import First
+from tests.support.examples import examples
 
 LIVING = st.dates(date(1930, 1, 1), date(2029, 12, 31))
 ENGLISH = (
@@ -114,7 +115,7 @@ def test_what_is_no_date_is_none(connection, said):
 
 
 @given(LIVING)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_every_day_is_read_back(born):
     day, month = born.day, born.month
     forms = {

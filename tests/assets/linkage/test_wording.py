@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.linkage import wording
+from tests.support.examples import examples
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_words(connection, said, words):
 
 
 @given(st.text(alphabet="ab' -.", max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_words_are_the_same_the_short_way_and_the_long(said):
     with duckdb.connect() as connection:
         long = r"regexp_extract_all(replace(said, '''', ''), '[\pL\d]+')"

@@ -24,6 +24,7 @@ from schemas.marts import MARTS
 from schemas.policy import POLICY_FILE, Policy, load_policy
 from tests.assets.marts.random_register import World, random_world
 from tests.assets.marts.reference import Person, allowed
+from tests.support.examples import examples
 
 POLICY = load_policy()
 DAYS = [
@@ -117,7 +118,7 @@ POLICIES = [
 
 
 # A world is one seed: there is nothing to shrink.
-@settings(max_examples=10, deadline=None, phases=[Phase.generate])
+@settings(max_examples=examples(6), deadline=None, phases=[Phase.generate])
 @given(
     seed=st.integers(0, 2**32), today=st.sampled_from(DAYS), which=st.integers(0, len(POLICIES) - 1)
 )

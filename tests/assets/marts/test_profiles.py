@@ -26,6 +26,7 @@ from schemas.profiles import CODES, VALUES
 from tests.assets.marts import profile_reference as reference
 from tests.assets.marts.profile_reference import Order, Person, Visit
 from tests.assets.marts.profile_world import VALUE_TABLES, told, value_of, values
+from tests.support.examples import examples
 
 pytestmark = pytest.mark.clause("P4.4", "P5.6")
 
@@ -391,7 +392,7 @@ def worlds(draw: st.DrawFn) -> list[Person]:
 
 
 class TestAgainstTheReference:
-    @settings(max_examples=30, deadline=None, derandomize=True)
+    @settings(max_examples=examples(30), deadline=None, derandomize=True)
     @given(worlds(), st.integers(2, 4))
     def test_the_tables_hold_what_the_rules_say_in_words(
         self, people: list[Person], floor: int
@@ -403,7 +404,7 @@ class TestAgainstTheReference:
             (row["attribute"], row["value"]): row["registrants"] for row in found["segments"]
         } == sizes
 
-    @settings(max_examples=10, deadline=None, derandomize=True)
+    @settings(max_examples=examples(10), deadline=None, derandomize=True)
     @given(worlds())
     def test_every_value_explains_itself_and_stands_once(self, people: list[Person]) -> None:
         found = told(people, TODAY, 2)
@@ -414,7 +415,7 @@ class TestAgainstTheReference:
         ]
         assert len(set(single)) == len(single)
 
-    @settings(max_examples=10, deadline=None, derandomize=True)
+    @settings(max_examples=examples(10), deadline=None, derandomize=True)
     @given(worlds())
     def test_who_is_not_admitted_is_in_no_table_and_no_segment(self, people: list[Person]) -> None:
         out = {one.registrant_id for one in people if not one.admitted}

@@ -16,6 +16,7 @@ from assets.home import Home
 from assets.proof import byte_search
 from assets.proof.byte_search import Sought, forms
 from assets.rights.requests import Request
+from tests.support.examples import examples
 
 CODE = "140285-912A"
 EMAIL = "aino.lahtija@example.fi"
@@ -44,7 +45,7 @@ def home(tmp_path: Path) -> Home:
     return home
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
+@settings(deadline=None, max_examples=examples(30), derandomize=True)
 @given(before=st.binary(max_size=40), after=st.binary(max_size=40))
 def test_it_is_found_at_any_place_among_any_bytes(before: bytes, after: bytes) -> None:
     one = Sought([request(f"identity_code:{CODE}")])

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from assets.proof import text_search
 from assets.proof.text_search import Hits, Texts
+from tests.support.examples import examples
 from tests.support.spellings import OTHERS, THEIRS
 
 CODE, EMAIL, PHONE = "140285-912A", "aino.lahtija@example.fi", "+358409990111"
@@ -127,7 +128,7 @@ def test_two_texts_are_not_read_as_one(texts: Texts) -> None:
     assert found(texts.in_array(pa.array(["140285", "-912A", "aino.lahtija@", "example.fi"]))) == {}
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(before=st.text(max_size=40), after=st.text(max_size=40), rows=st.integers(0, 3))
 def test_it_is_found_among_any_texts(before: str, after: str, rows: int) -> None:
     texts = Texts(SOUGHT)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from assets.register import choices
 from assets.register.facts import SAID
 from schemas.policy import load_policy
+from tests.support.examples import examples
 
 TODAY = date(2026, 11, 20)
 ZONE = ZoneInfo("Europe/Helsinki")
@@ -175,7 +176,7 @@ def holds(word: Row, mine: list[Row], whose: str) -> bool:
     ]
 
 
-@settings(max_examples=15, deadline=None, phases=[Phase.generate])
+@settings(max_examples=examples(15), deadline=None, phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 14))
 def test_what_holds_is_what_a_slow_fold_finds(seed: int, count: int) -> None:
     rng = random.Random(seed)

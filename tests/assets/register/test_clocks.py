@@ -14,6 +14,7 @@ from assets.register import clocks
 from schemas.policy import Period, Policy, load_policy
 from schemas.values import FIRST_DAY, LAST_DAY
 from schemas.vocabulary import AppliesTo
+from tests.support.examples import examples
 
 POLICY = load_policy()
 
@@ -83,7 +84,7 @@ def test_a_period_ends_by_the_calendar(started: str, applies_to: AppliesTo, over
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.dates(date(1995, 1, 1), date(2060, 12, 31)),
     st.integers(0, 130),

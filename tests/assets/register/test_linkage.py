@@ -18,6 +18,7 @@ from assets.register.likeness import usual_model
 from assets.register.link_report import LinkReport
 from assets.register.linkage import PASSES, Linkage, link
 from tests.assets.register.linkage_world import World, population, quality, told
+from tests.support.examples import examples
 
 HOME = {"street": "Koulukatu 5 A 3", "postcode": "33100", "town": "TAMPERE"}
 BORN = date(1971, 6, 24)
@@ -758,7 +759,7 @@ HELD = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.lists(PERSON, max_size=12), HELD, st.randoms(use_true_random=False))
 def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order):
     world = World()

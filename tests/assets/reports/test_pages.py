@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.reports import pages
+from tests.support.examples import examples
 
 ANYTHING = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=30)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(ANYTHING, ANYTHING)
 def test_what_is_in_a_cell_comes_out_as_it_is(first: str, second: str) -> None:
     page = pages.html(

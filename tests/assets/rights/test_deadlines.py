@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from assets.rights.deadlines import due_on, working_day
 from schemas.policy import load_policy
+from tests.support.examples import examples
 
 POLICY = load_policy()
 
@@ -53,13 +54,13 @@ def expected(received: date, months: int) -> date:
     return day
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.dates(date(2018, 5, 25), date(2045, 12, 31)), st.booleans())
 def test_the_day_is_that_of_the_regulation(received: date, extended: bool) -> None:
     assert due_on(POLICY, received, extended=extended) == expected(received, 3 if extended else 1)
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(st.dates(date(2018, 5, 25), date(2045, 12, 31)))
 def test_it_never_ends_on_a_day_off_and_never_before_the_month_is_over(received: date) -> None:
     due = due_on(POLICY, received)

@@ -14,6 +14,7 @@ from assets.sample.consents import tcf_string
 from assets.sources.consents import SOURCE
 from schemas.sources.consents import TCF_PURPOSES
 from schemas.staged import CHOICES, SPOKEN_OF
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 LOG = SOURCE.datasets[0]
@@ -242,7 +243,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(
         st.dictionaries(st.sampled_from([*event()]), TEXTS, max_size=5), min_size=10, max_size=30

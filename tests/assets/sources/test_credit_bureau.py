@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.credit_bureau import SOURCE
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage, text
 
 REPORTS = SOURCE.datasets[0]
@@ -236,7 +237,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     st.lists(
         st.dictionaries(

@@ -17,6 +17,7 @@ from assets import raw
 from assets.home import Home
 from assets.sources.crm import SOURCE
 from tests.support.deliveries import csv, put
+from tests.support.examples import examples
 from tests.support.registers import TODAY
 from tests.support.source_batches import codes, keep, stage
 
@@ -504,7 +505,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize(
     ("dataset", "whole", "table"),

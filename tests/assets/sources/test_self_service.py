@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from assets.sources.self_service import SOURCE
 from schemas.staged import RECTIFIABLE
+from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 
 EDITS, CORRECTIONS = SOURCE.datasets
@@ -147,7 +148,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -164,7 +165,7 @@ def test_every_edit_is_staged_or_has_a_code(records: list[dict[str, Any]]) -> No
     } == set(range(len(records)))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=examples(15))
 @given(
     st.lists(
         st.fixed_dictionaries(
