@@ -11,7 +11,7 @@ ON_TWO := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 run: $(READY)
 	@$(BIN)/register run
 
-# The daily loop: lint, types, and every test file that takes few seconds.
+# The daily loop: lint, types, and the quickest test files.
 check: lint
 	$(BIN)/pytest $(ON_TWO) --quick
 

@@ -21,6 +21,7 @@ from schemas.policy import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import BUILT_IN, FLAGGED
+from tests.support.seconds import seconds
 
 HOUSE = Path(__file__).parents[1]
 LAYERS = ("schemas", "assets", "pipelines")
@@ -93,6 +94,10 @@ def test_what_tests_share_is_in_their_support_package() -> None:
         )
     ]
     assert wrong == []
+
+
+def test_a_file_whose_seconds_are_known_is_there() -> None:
+    assert [file for file in seconds() if not (HOUSE / file).is_file()] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

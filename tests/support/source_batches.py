@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,12 +53,24 @@ def text(payload: Payload) -> str:
     )
 
 
-def _connect() -> duckdb.DuckDBPyConnection:
+@functools.cache
+def _database() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
     install(connection)
     connection.execute(STATEMENT_MACROS)
     return connection
+
+
+@contextmanager
+def _connect() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the macros and nothing else: what is made in it is rolled back."""
+    with _database().cursor() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.begin()
+        try:
+            yield connection
+        finally:
+            connection.rollback()
 
 
 def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
