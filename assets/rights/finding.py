@@ -107,8 +107,10 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         if unknown:
             unregistered.gather(home, connection, unknown)
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} UNION FROM elsewhere"
+                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
+                "UNION SELECT registrant_id, type, value FROM elsewhere"
             )
+            asked = _without_vanished(connection, asked)
             hits |= {
                 request_id: found
                 for request_id, found in _hits(connection).items()
@@ -175,6 +177,18 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
     return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
 
 
+def _without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without chosen persons of raw whose records are no more, or others by now."""
+    rows = connection.execute("SELECT DISTINCT registrant_id FROM elsewhere").fetchall()
+    there = {person for (person,) in rows}
+    return [
+        one
+        if all(person in there or not unregistered.chosen([person]) for person in one.registrants)
+        else replace(one, registrants=())
+        for one in asked
+    ]
+
+
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
     """The pairs that an erasure waits for: those that nobody said it goes on without."""
     if request.right != "erasure":
@@ -219,6 +233,7 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
         [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
     )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
+    unregistered.know_nobody(connection)
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
@@ -371,6 +386,9 @@ def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], 
     accounts = connection.execute(
         f"""SELECT request_id, type || ':' || value FROM of_others
         JOIN membership ON person_key = md5(type || ':' || value)
+        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}
+        UNION SELECT request_id, type || ':' || value FROM of_others
+        JOIN (FROM elsewhere WHERE own) USING (type, value)
         JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}"""
     ).fetchall()
     shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()
