@@ -247,6 +247,18 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
     )
 
 
+def test_an_erasure_that_waited_for_a_bystander_goes_on_without_what_is_not_theirs(
+    home: Home,
+) -> None:
+    found = asked(home, f"identity_code:{ALICE}")
+    waits = replace(found, state="unclear", why="1 records that would go are somebody else's own")
+    requests.save(home, waits)
+    left = deciding.leave_out(home, found.request_id, ["email:alice.testi@example.fi"], NOW)
+    assert (left.state, left.why) == ("received", "")
+    assert "email:alice.testi@example.fi" in left.left_out
+    assert "email:alice.testi@example.fi" not in left.resolved
+
+
 def test_a_record_of_their_own_that_names_somebody_else_is_no_bystander(home: Home) -> None:
     slip(home, '"S1"', "contact_id:500002")
     assert preview(home, asked(home, f"identity_code:{ALICE}"), TODAY).bystanders == 0
