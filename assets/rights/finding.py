@@ -110,7 +110,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
                 f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
                 "UNION SELECT registrant_id, type, value FROM elsewhere"
             )
-            asked = _without_vanished(connection, asked)
+            asked = unregistered.without_vanished(connection, asked)
             hits |= {
                 request_id: found
                 for request_id, found in _hits(connection).items()
@@ -175,18 +175,6 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
     there = {registrant_id for (registrant_id,) in rows}
     there |= {one for one in wanted if unregistered.chosen([one])}
     return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
-
-
-def _without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
-    """The requests, without chosen persons of raw whose records are no more, or others by now."""
-    rows = connection.execute("SELECT DISTINCT registrant_id FROM elsewhere").fetchall()
-    there = {person for (person,) in rows}
-    return [
-        one
-        if all(person in there or not unregistered.chosen([person]) for person in one.registrants)
-        else replace(one, registrants=())
-        for one in asked
-    ]
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:

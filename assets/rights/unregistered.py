@@ -15,11 +15,12 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from assets.home import Home
+from assets.rights.requests import Request
 from assets.suppression import PARTY, STRONG
 from schemas.raw import Raw
 
@@ -124,6 +125,18 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
                 unnest($3::VARCHAR[]), unnest($4::BOOLEAN[])""",
             [list(column) for column in zip(*split, strict=True)],
         )
+
+
+def without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without chosen persons of raw whose records are no more, or others by now."""
+    rows = connection.execute("SELECT DISTINCT registrant_id FROM elsewhere").fetchall()
+    there = {person for (person,) in rows}
+    return [
+        one
+        if all(person in there or not chosen([person]) for person in one.registrants)
+        else replace(one, registrants=())
+        for one in asked
+    ]
 
 
 def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
