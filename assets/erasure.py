@@ -200,7 +200,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     left = remaining(home, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
-    other_requests.end(home, asked, now)
+    ending = other_requests.hold(home, asked, now)
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
     unproven = {one.request_id for one in proof.failing()}
@@ -225,8 +225,10 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
             for one in loaded
         ]
         issued = certificates.issue_all(home, contents)
+    other_requests.end(home, loaded, ending, now)
+    with requests.changing(home):
         notices.release(home, proven, now)
-        certified = zip(loaded, issued, strict=True)
+        certified = zip(_loaded(home, proven), issued, strict=True)
         requests.close_all(
             home,
             [

@@ -11,6 +11,8 @@ from assets.proof.verifying import Proof
 from assets.rights.requests import Request
 
 NEAR = "records near the registrant: their name with their birth date or address, no identifier"
+LEFT_OUT = "identifiers left out of the erasure"
+LEFT_OUT_REASON = "also somebody else's: records of others that name them stay as they are"
 NEAR_REASONS = {
     "": "not decided: nobody has said whether they are the registrant's",
     "keep": "a person decided that they are somebody else's",
@@ -31,6 +33,8 @@ def counted(
         for (request_id, reason), count in sorted(proof.left_out.items())
         if request_id == request.request_id
     ]
+    left_out = {*request.left_out, *request.own} - {*request.given, *request.resolved}
+    kinds.append((LEFT_OUT, len(left_out), LEFT_OUT_REASON))
     kinds += [(NEAR, near[decision], NEAR_REASONS[decision]) for decision in sorted(near)]
     return [
         {"what": what, "count": count, "reason": reason} for what, count, reason in kinds if count

@@ -29,6 +29,7 @@ from assets.register import (
     facts,
     golden,
     interests,
+    kept_ids,
     membership,
     outlook,
     protected,
@@ -127,6 +128,7 @@ def build(home: Home, today: date) -> Built:
             "succession": succession.note(home, connection, today),
             "drift": remembered.keep(home, connection),
         }
+        kept_ids.keep(home, connection)
         built.links["to_review"] = review.keep(home, connection)
         built.timed("write", lambda: _write(home, connection, built))
         foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))

@@ -3,7 +3,8 @@
 The id names the record that first spoke of any of the registrant's source persons (day, delivery, place): it does not
 depend on the path by which the register was built, it tells nothing about the person, and it stays when more records
 join. Deliveries of one day stand in the order of their periods and numbers, as they are made one after the other. What was first is
-remembered even when that record itself is past its time. When two registrants turn out to be one, the id that was first stays.
+remembered even when that record itself is past its time. When two registrants turn out to be one, the id that was first stays;
+when an erasure makes them one, the id of the one who is known by more (`kept_ids`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import duckdb
 
 from assets.home import Home
 from assets.quoting import parquet
-from assets.register import remembered
+from assets.register import kept_ids, remembered
 from assets.register.linkage import Linkage
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
@@ -131,15 +132,26 @@ def people(connection: duckdb.DuckDBPyConnection) -> None:
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> Linkage:
     """What linkage needs of `people` and `identifiers` however often it is done; with what it remembers."""
     remembered.load(home, connection)
+    kept_ids.load(home, connection)
     return Linkage(connection)
 
 
 def resolve(connection: duckdb.DuckDBPyConnection, linkage: Linkage) -> None:
     """Link, and make `membership(person_key, registrant_id, first_seen, last_contact_on)`; a line per source person."""
     linkage.link()
+    _number(connection)
+    if kept_ids.find(connection, REGISTRANT_ID):
+        _number(connection)
+
+
+def _number(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `membership`: the id of a cluster comes from what was first in it."""
+    first = """min(coalesce(seed, first_seen))
+        OVER (PARTITION BY coalesce(cluster, person_key))"""
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE membership AS
-        SELECT person_key, {REGISTRANT_ID.format("min(first_seen) OVER (PARTITION BY coalesce(cluster, person_key))")} AS registrant_id,
+        SELECT person_key, {REGISTRANT_ID.format(first)} AS registrant_id,
             first_seen, last_contact_on
-        FROM source_persons LEFT JOIN clusters USING (person_key)"""
+        FROM source_persons LEFT JOIN clusters USING (person_key)
+        LEFT JOIN kept_seeds USING (person_key)"""
     )

@@ -1,8 +1,9 @@
 """Ending an erasure that has begun and cannot be proven: refused, with what has gone by then.
 
 What was removed cannot come back and is counted; the suppressions of this request are lifted,
-unless another erasure needs them, so that what sources deliver from now on is taken in again. There
-is no certificate.
+unless another erasure needs them, so that what sources deliver from now on is taken in again.
+Other requests of the registrant have not ended: messages that waited are put back into the outbox,
+and a restriction in force is delivered to the register again. There is no certificate.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from datetime import datetime
 
 from assets import suppression
 from assets.home import Home
-from assets.proof import evidence
+from assets.proof import certificates, evidence
 from assets.recipients import notices
-from assets.rights import answering, requests
+from assets.rights import answering, other_requests, requests
 from assets.rights.requests import RequestError, with_event
 
 
@@ -34,17 +35,23 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned
     lock.
 
     Raises:
-        RequestError: The erasure has not begun, or cannot be refused on this ground.
+        RequestError: The erasure has not begun, is certified, or cannot be refused on this ground.
     """
     with requests.changing(home):
         request = requests.load(home, request_id)
         if request.right != "erasure" or request.state != "erasing":
             raise RequestError(f"request {request_id} is no erasure that has begun")
+        if request_id in certificates.issued(home):
+            raise RequestError(
+                f"the erasure of request {request_id} is proven and certified: `register erase "
+                f"{request_id}` closes it"
+            )
         answering.check_ground(request, ground)
         rows = dict(sorted(evidence.gather(home, [request_id])[request_id].rows.items()))
         removed = sum(rows.values())
-        answering.tell_of_refusal(home, request, ground, now, removed)
         lifted = suppression.lift(home, request_id)
+        other_requests.restore(home, request, removed, now)
+        answering.tell_of_refusal(home, request, ground, now, removed)
         notices.discard(home, [request_id])
         request = with_event(replace(request, removed=rows), "removed_before", now, str(removed))
         request = with_event(request, "suppression_lifted", now, str(lifted))

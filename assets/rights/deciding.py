@@ -152,7 +152,7 @@ def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) ->
 
 def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: datetime) -> Request:
     """Record that identifiers are not the registrant's: nothing is erased by them, and what
-    suppressed them is lifted.
+    suppressed them is lifted. A request that waited for it goes on.
 
     Raises:
         RequestError: The request is past that, or does not name them.
@@ -181,7 +181,7 @@ def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: date
             lifted = suppression.lift(home, request_id, [*aside, *(f"own_{one}" for one in aside)])
             left = with_event(left, "suppression_lifted", now, str(lifted))
         requests.save(home, left)
-    return left
+    return left if left.state == "erasing" else record(home, [request_id], now)[request_id]
 
 
 def go_on(home: Home, request_id: str, choices: Mapping[str, str], now: datetime) -> Request:

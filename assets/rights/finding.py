@@ -107,8 +107,10 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         if unknown:
             unregistered.gather(home, connection, unknown)
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} UNION FROM elsewhere"
+                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
+                "UNION SELECT registrant_id, type, value FROM elsewhere"
             )
+            asked = unregistered.without_vanished(connection, asked)
             hits |= {
                 request_id: found
                 for request_id, found in _hits(connection).items()
@@ -219,6 +221,7 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
         [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
     )
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
+    unregistered.know_nobody(connection)
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
@@ -371,6 +374,9 @@ def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], 
     accounts = connection.execute(
         f"""SELECT request_id, type || ':' || value FROM of_others
         JOIN membership ON person_key = md5(type || ':' || value)
+        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}
+        UNION SELECT request_id, type || ':' || value FROM of_others
+        JOIN (FROM elsewhere WHERE own) USING (type, value)
         JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}"""
     ).fetchall()
     shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()

@@ -2,16 +2,16 @@
 is shown them before.
 
 Once somebody is erased, none of their rights has anything left to act on, and what an open request
-seals identifies them. So at the end of the erasure each is closed (`REQ-ERASED`), its key
-destroyed, and so are messages and notices about it. Which requests are the same person's, and what
-is only shown: docs/decisions/requests-of-the-erased.md.
+seals identifies them. So when the erasure is certified each is closed (`REQ-ERASED`), its key
+destroyed, and so are messages and notices about it; an erasure that is refused ends nothing. Which
+requests are the same person's, and what is only shown: docs/decisions/requests-of-the-erased.md.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from typing import Any, Literal
 from assets.home import Home
 from assets.quoting import parquet
 from assets.recipients import notices
-from assets.rights import finding, outgoing, request_inbox, requests
+from assets.rights import finding, held_messages, outgoing, request_inbox, requests, spoken
 from assets.rights.requests import Request, with_event
 from schemas.requests import IDENTIFIERS
 
@@ -167,40 +167,83 @@ def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
         requests.save(home, *changed)
 
 
-def end(home: Home, erasures: Sequence[Request], now: datetime) -> list[str]:
-    """End the other requests of the registrants who are being erased, and return their ids.
+def hold(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, list[str]]:
+    """Take out of the outbox what waits for the registrants who are being erased; end nothing yet.
     Repeatable.
 
-    Noted first, in the history of the erasure; then messages and notices; the keys last. So a run
-    that was killed in between finds what is left to do.
+    To be called before the proof, which searches the outbox. Noted first, in the history of each
+    erasure, is which requests will end with it.
+
+    Returns:
+        The ids of these requests, by id of the erasure.
     """
     request_inbox.take_in(home, now)
-    found = find(home, erasures)
-    ids = {erasure: _ending(others) for erasure, others in found.items()}
+    ids = {erasure: _ending(others) for erasure, others in find(home, erasures).items()}
     _note(home, ids, now)
-    ended = sorted({one for each in ids.values() for one in each})
-    people = [one for erasure in erasures for one in erasure.registrants]
-    identifiers = [one for erasure in erasures for one in erasure.resolved]
-    outgoing.destroy(home, [*ended, *(one.request_id for one in erasures)])
-    outgoing.destroy_to(home, identifiers, people)
-    notices.withdraw(home, people, ended)
-    _discard_set_aside(home, set(identifiers))
+    messages = outgoing.concerned(home, erasures)
+    for erasure, others in ids.items():
+        for path in outgoing.of_requests(home, [erasure, *others]):
+            messages.setdefault(path, set()).add(erasure)
+    held_messages.hold(home, messages)
+    _discard_set_aside(home, erasures, as_it_came=True)
+    return ids
+
+
+def restore(home: Home, erasure: Request, removed: int, now: datetime) -> None:
+    """Restore what a refused erasure held back: messages, and what requests in effect told the
+    register, if records were removed. Its suppressions are lifted before.
+
+    Repeatable until the erasure is closed. The caller holds the ledger (`requests.changing`).
+    """
+    held_messages.put_back(home, erasure.request_id)
+    if removed:
+        others = find(home, [erasure])[erasure.request_id]
+        spoken.deliver_again(home, _ending(others), now)
+
+
+def end(
+    home: Home, erasures: Sequence[Request], ending: Mapping[str, Iterable[str]], now: datetime
+) -> list[str]:
+    """End the other requests of the registrants who have been erased, and return their ids.
+    Repeatable.
+
+    To be called when the erasures are certified, and not before: an erasure that cannot be proven
+    may be refused. Messages and notices first, the keys last: a run that was killed in between
+    finds what is left to do.
+
+    Args:
+        home: The data root.
+        erasures: Requests that are certified, and not closed yet.
+        ending: What `hold` returned.
+        now: When.
+    """
+    ids = {other for one in erasures for other in ending[one.request_id]}
+    held_messages.destroy(home, [one.request_id for one in erasures])
+    notices.withdraw(home, [one for each in erasures for one in each.registrants], ids)
+    _discard_set_aside(home, erasures)
     with requests.changing(home):
         closing = [
             replace(one, outcome="ended", why=ENDED)
-            for one in [requests.load(home, request_id) for request_id in ended]
+            for one in [requests.load(home, request_id) for request_id in sorted(ids)]
             if one.state not in ("closed", "erasing")
         ]
         requests.close_all(home, closing, now)
-    return ended
+    return sorted(ids)
 
 
-def _discard_set_aside(home: Home, identifiers: set[str]) -> None:
-    """Destroy request files that were set aside and name one of these identifiers, in whatever
+def _discard_set_aside(
+    home: Home, erasures: Sequence[Request], *, as_it_came: bool = False
+) -> None:
+    """Destroy request files that were set aside and name an identifier of the erasures, in whatever
     spelling.
+
+    `as_it_came`: only those that could not be encrypted, which the proof would find.
     """
+    identifiers = {one for erasure in erasures for one in erasure.resolved}
     with home.connect() as connection:
         for refused_id in [one["refused_id"] for one in request_inbox.refused(home)]:
+            if as_it_came and not (request_inbox.refused_folder(home) / refused_id).exists():
+                continue
             values = sorted(set(_values(request_inbox.text_of(home, refused_id))))
             rows = connection.execute(
                 """SELECT DISTINCT kind || ':' || identifier_canonical(kind, value)

@@ -172,31 +172,50 @@ def _about(home: Home, registrant_id: str) -> str:
     return hmac.new(home.pepper, f"message|{registrant_id}".encode(), hashlib.sha256).hexdigest()
 
 
-def destroy_to(home: Home, contacts: Iterable[str], registrants: Iterable[str] = ()) -> None:
-    """Remove whatever waits to be sent to these contacts (`<type>:<value>`) or is about these
-    registrants.
+def concerned(home: Home, erasures: Iterable[Request]) -> dict[Path, set[str]]:
+    """Return the messages that wait to be sent to a contact of an erasure or are about its
+    registrants, each with the ids of those erasures.
 
-    Whichever request it belongs to: they have been erased. A file that is no message goes when a
-    contact is written in it.
+    Whichever request a message belongs to. A file that is no message is among them when a contact
+    is written in it.
     """
-    values = {one.split(":", 1)[1] for one in contacts if one.startswith(("email:", "phone:"))}
-    about = {_about(home, one) for one in registrants}
-    paths = sorted(folder(home).glob("*"))
+    contacts: dict[str, set[str]] = {}
+    about: dict[str, set[str]] = {}
+    for erasure in erasures:
+        for identifier in erasure.resolved:
+            if identifier.startswith(("email:", "phone:")):
+                value = identifier.split(":", 1)[1]
+                contacts.setdefault(value, set()).add(erasure.request_id)
+        for registrant in erasure.registrants:
+            about.setdefault(_about(home, registrant), set()).add(erasure.request_id)
+    concerned: dict[Path, set[str]] = {}
     with home.connect() as connection:
-        for path in paths if values or about else ():
+        for path in sorted(folder(home).glob("*")) if contacts or about else ():
             text = path.read_text(errors="replace") if path.is_file() else ""
             try:
                 message = json.loads(text)
                 to, named = str(message["to"]), set(message.get("about", ()))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-                if any(value in text.lower() for value in values):
-                    remove(path)
-                continue
-            forms = connection.execute(
-                "SELECT email_canonical($1), phone_canonical($1)", [to]
-            ).fetchone()
-            if {to, *(forms or ())} & values or named & about:
-                remove(path)
+                reached = {value for value in contacts if value in text.lower()}
+                named = set()
+            else:
+                forms = connection.execute(
+                    "SELECT email_canonical($1), phone_canonical($1)", [to]
+                ).fetchone()
+                reached = {to, *(forms or ())} & set(contacts)
+            ids = [contacts[value] for value in reached]
+            ids += [about[one] for one in named & set(about)]
+            if ids:
+                concerned[path] = set().union(*ids)
+    return concerned
+
+
+def of_requests(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """Return the messages of requests that have not been taken away yet."""
+    wanted = set(request_ids)
+    return [
+        path for path in sorted(folder(home).glob("Q*.json")) if path.stem.split("-")[0] in wanted
+    ]
 
 
 def waiting(home: Home) -> int:
@@ -219,9 +238,6 @@ def expire(home: Home, today: date) -> int:
 
 def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
-    wanted = set(request_ids)
-    for path in sorted(folder(home).glob("Q*.json")):
-        if path.stem.split("-")[0] in wanted and (
-            not kind or json.loads(path.read_text())["kind"] == kind
-        ):
+    for path in of_requests(home, request_ids):
+        if not kind or json.loads(path.read_text())["kind"] == kind:
             remove(path)

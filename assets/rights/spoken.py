@@ -199,6 +199,32 @@ def _published(home: Home, entry: deliveries.Entry | None) -> bool:
     return staged_at <= moments[0] <= min(moments[1:])
 
 
+def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list[str]:
+    """Deliver again what the register was told for requests that are in effect, and return their
+    ids: an erasure that was then refused has taken the records of it away.
+
+    Their states stay. The caller holds the ledger (`requests.changing`). Of somebody who is being
+    erased by another request nothing is delivered.
+    """
+    in_effect = [
+        one
+        for one in (requests.load(home, request_id) for request_id in request_ids)
+        if one.state in ("applying", "in_force", "weighing") and not one.without_key
+    ]
+    words = [word for one in in_effect for word in _words(one, SPOKEN_RIGHTS[one.right])]
+    if not words or suppression.erased_among(home, {word.identifier for word in words}):
+        return []
+    token = deliveries.keyed_hash(home, deliver_words(home, words, now, ORIGIN))
+    requests.save(
+        home,
+        *(
+            with_event(replace(one, delivered=(*one.delivered, token)), "applied", now)
+            for one in in_effect
+        ),
+    )
+    return [one.request_id for one in in_effect]
+
+
 def uphold(home: Home, request_id: str, now: datetime) -> Request:
     """Grant an objection that was weighed: it stands, and the request is closed."""
     with requests.changing(home):

@@ -3,22 +3,25 @@ no registrant of them.
 
 For erasures of persons unknown to the register, the identifiers given are searched in the
 identifiers of every record of raw (which has the quarantined ones, too) and in the text of those
-that could not be taken apart. A record found is a registrant's where it carries a strong identifier
-of theirs. The others make up persons, by the strong identifiers that they share; without any, by
-contact. Such a person has an id that begins with `U` and is derived from a place in the lake, not
-from a value.
+that could not be taken apart. A record found is a registrant's where it carries their identity
+code, or no valid code and another strong identifier of theirs. The others make up persons, by the
+strong identifiers that they share and the register does not know; without any, by contact. Two
+valid identity codes are never one person. Such a person has an id that begins with `U` and is
+derived from a place in the lake, not from a value.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from assets.home import Home
-from assets.suppression import STRONG
+from assets.rights.requests import Request
+from assets.suppression import PARTY, STRONG
 from schemas.raw import Raw
 
 PREFIX = "U"
@@ -29,13 +32,44 @@ SHORTEST = 5
 Place = tuple[str, int]
 
 
+@dataclass(frozen=True)
+class Found:
+    """A record of no registrant: its identifiers, of these the party (`suppression.PARTY`), and
+    those by which the register knows somebody else.
+    """
+
+    identifiers: frozenset[str]
+    party: frozenset[str]
+    registered: frozenset[str]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The valid identity codes that say whose it is."""
+        return frozenset(one for one in self.party if one.startswith("identity_code:"))
+
+    @property
+    def ties(self) -> frozenset[str]:
+        """By what it is of one person with other records."""
+        unknown = self.identifiers - self.registered
+        return frozenset(one for one in unknown if one.split(":")[0] in STRONG) or unknown
+
+
 def chosen(registrants: Iterable[str]) -> bool:
     """Whether one of the ids is that of a person whom the register does not know."""
     return any(one.startswith(PREFIX) for one in registrants)
 
 
+def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `elsewhere` empty, for requests of persons whom the register knows."""
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE elsewhere (
+            registrant_id VARCHAR, type VARCHAR, value VARCHAR, own BOOLEAN)"""
+    )
+
+
 def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]) -> None:
-    """Make `elsewhere(registrant_id, type, value)`: whom raw knows by what these requests name.
+    """Make `elsewhere(registrant_id, type, value, own)`: whom raw knows by what these requests
+    name; `own` are the accounts that say whose a record of theirs is.
 
     Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers
     and one at the text of unreadable records, for any number of requests; the records found are few
@@ -51,34 +85,58 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
     )
     _find_records(connection)
     rows = connection.execute(
-        f"""SELECT delivery_id, record_no, list(DISTINCT identifier ORDER BY identifier),
-            list(DISTINCT registrant_id ORDER BY registrant_id) FILTER (registrant_id IS NOT NULL)
-        FROM found_records LEFT JOIN (
-            SELECT registrant_id, type || ':' || value AS identifier FROM known
-                WHERE type IN {STRONG}) AS strong
-        USING (identifier) GROUP BY ALL ORDER BY ALL"""
+        f"""WITH strong AS (SELECT registrant_id, type || ':' || value AS identifier FROM known
+            WHERE type IN {STRONG}),
+        records AS (
+            SELECT delivery_id, record_no,
+                list(DISTINCT identifier ORDER BY identifier) AS identifiers
+            FROM found_records GROUP BY ALL),
+        judged AS (SELECT *, {PARTY} AS party FROM records),
+        strongly AS (
+            SELECT delivery_id, record_no, identifier, registrant_id,
+                coalesce(NOT starts_with(party[1], 'identity_code:'), true)
+                    OR list_contains(party, identifier) AS owning
+            FROM (SELECT *, unnest(identifiers) AS identifier FROM judged)
+            JOIN strong USING (identifier)),
+        owned AS (
+            SELECT delivery_id, record_no, list(DISTINCT identifier) AS registered,
+                list(DISTINCT registrant_id) FILTER (owning) AS registrants
+            FROM strongly GROUP BY ALL)
+        SELECT delivery_id, record_no, identifiers, party, coalesce(registered, []), registrants
+        FROM judged LEFT JOIN owned USING (delivery_id, record_no) ORDER BY ALL"""
     ).fetchall()
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE elsewhere (registrant_id VARCHAR, type VARCHAR, value "
-        "VARCHAR)"
-    )
-    pairs: set[tuple[str, str]] = set()
-    nobodys: dict[Place, list[str]] = {}
-    for delivery_id, record_no, identifiers, registrants in rows:
+    pairs: set[tuple[str, str, bool]] = set()
+    nobodys: dict[Place, Found] = {}
+    for delivery_id, record_no, identifiers, party, registered, registrants in rows:
         if registrants:
             contacts = {one for one in identifiers if one.split(":")[0] not in STRONG}
-            pairs |= {(owner, one) for owner in registrants for one in contacts}
+            pairs |= {(owner, one, False) for owner in registrants for one in contacts}
         else:
-            nobodys[delivery_id, record_no] = identifiers
-    for person, identifiers in _persons(nobodys).items():
-        pairs |= {(person, one) for one in identifiers}
+            found = Found(frozenset(identifiers), frozenset(party), frozenset(registered))
+            nobodys[delivery_id, record_no] = found
+    for person, records in _persons(nobodys).items():
+        own = {one for record in records for one in record.party - record.registered}
+        pairs |= {(person, one, one in own) for record in records for one in record.identifiers}
+    know_nobody(connection)
     if pairs:
-        split = [(person, *one.split(":", 1)) for person, one in sorted(pairs)]
+        split = [(person, *one.split(":", 1), own) for person, one, own in sorted(pairs)]
         connection.execute(
-            """INSERT INTO elsewhere
-            SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]), unnest($3::VARCHAR[])""",
+            """INSERT INTO elsewhere SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[]),
+                unnest($3::VARCHAR[]), unnest($4::BOOLEAN[])""",
             [list(column) for column in zip(*split, strict=True)],
         )
+
+
+def without_vanished(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without chosen persons of raw whose records are no more, or others by now."""
+    rows = connection.execute("SELECT DISTINCT registrant_id FROM elsewhere").fetchall()
+    there = {person for (person,) in rows}
+    return [
+        one
+        if all(person in there or not chosen([person]) for person in one.registrants)
+        else replace(one, registrants=())
+        for one in asked
+    ]
 
 
 def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
@@ -117,16 +175,55 @@ def _find_records(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _persons(records: dict[Place, list[str]]) -> dict[str, set[str]]:
-    """Return the identifiers of each person, by id: records that share a strong identifier are of
-    one.
+def _persons(records: Mapping[Place, Found]) -> dict[str, list[Found]]:
+    """Return the records of each person, by id.
+
+    What names two valid identity codes by one account is of two people: the records of each code
+    are one person, those without a code are none of theirs.
     """
-    ties: dict[str, set[Place]] = defaultdict(set)
-    for place, identifiers in records.items():
-        strong = [one for one in identifiers if one.split(":")[0] in STRONG]
-        for one in strong or identifiers:
-            ties[one].add(place)
-    persons: dict[str, set[str]] = {}
+    persons: dict[str, list[Found]] = {}
+    for places in _components(records):
+        codes = sorted({code for place in places for code in records[place].codes})
+        parts = [places]
+        if len(codes) > 1:
+            parts = [{one for one in places if code in records[one].codes} for code in codes]
+            rest = {one: records[one] for one in places if not records[one].codes}
+            parts += _components(rest)
+        for part in parts:
+            first = hashlib.sha256(repr(min(part)).encode()).hexdigest()[:15].upper()
+            persons[PREFIX + first] = [records[place] for place in sorted(part)]
+    return _with_contacts_alone(persons)
+
+
+def _with_contacts_alone(persons: dict[str, list[Found]]) -> dict[str, list[Found]]:
+    """Join who is nothing but a contact to the only other person who has it."""
+    known_by = {
+        person: {one for record in records for one in record.identifiers}
+        for person, records in persons.items()
+    }
+    contacts_alone = {
+        person
+        for person, identifiers in known_by.items()
+        if not any(one.split(":")[0] in STRONG for one in identifiers)
+    }
+    for person in sorted(contacts_alone):
+        owners = [
+            other
+            for other in persons
+            if other not in contacts_alone and known_by[person] <= known_by[other]
+        ]
+        if len(owners) == 1:
+            persons[owners[0]] += persons.pop(person)
+    return persons
+
+
+def _components(records: Mapping[Place, Found]) -> list[set[Place]]:
+    """Return the places of records that are tied by what they share."""
+    tied: dict[str, set[Place]] = defaultdict(set)
+    for place, record in records.items():
+        for one in record.ties:
+            tied[one].add(place)
+    components: list[set[Place]] = []
     left = set(records)
     while left:
         reached, to_visit = set[Place](), [min(left)]
@@ -135,10 +232,7 @@ def _persons(records: dict[Place, list[str]]) -> dict[str, set[str]]:
             if place in reached:
                 continue
             reached.add(place)
-            to_visit += [
-                other for one in records[place] if one in ties for other in ties[one] - reached
-            ]
+            to_visit += [other for one in records[place].ties for other in tied[one] - reached]
         left -= reached
-        first = hashlib.sha256(repr(min(reached)).encode()).hexdigest()[:15].upper()
-        persons[PREFIX + first] = {one for place in reached for one in records[place]}
-    return persons
+        components.append(reached)
+    return components

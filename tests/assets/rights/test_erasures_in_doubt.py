@@ -15,7 +15,7 @@ import pytest
 
 from assets import erasure
 from assets.home import Home
-from assets.proof import certificates
+from assets.proof import certificates, remains
 from assets.register import remembered, review
 from assets.register.remembered import Decision
 from assets.rights import abandoning, answering, beginning, bystanders, deciding, finding, requests
@@ -248,6 +248,18 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
     )
 
 
+def test_an_erasure_that_waited_for_a_bystander_goes_on_without_what_is_not_theirs(
+    home: Home,
+) -> None:
+    found = asked(home, f"identity_code:{ALICE}")
+    waits = replace(found, state="unclear", why="1 records that would go are somebody else's own")
+    requests.save(home, waits)
+    left = deciding.leave_out(home, found.request_id, ["email:alice.testi@example.fi"], NOW)
+    assert (left.state, left.why) == ("received", "")
+    assert "email:alice.testi@example.fi" in left.left_out
+    assert "email:alice.testi@example.fi" not in left.resolved
+
+
 def test_a_record_of_their_own_that_names_somebody_else_is_no_bystander(home: Home) -> None:
     slip(home, '"S1"', "contact_id:500002")
     assert preview(home, asked(home, f"identity_code:{ALICE}"), TODAY).bystanders == 0
@@ -313,6 +325,113 @@ def test_who_is_in_a_record_that_could_not_be_taken_apart_is_found(home: Home) -
         "received",
         ("email:rikki.testi@example.fi", "user_id:rikki.testi@example.fi"),
     )
+
+
+DORA = code("140260-931")
+DORAS = contact("N/A", "Dora", "dora.quar@example.fi", "C9900001", phone="+358401239900")
+QUARANTINED_CONTRACT = {"starts_on": "someday"}
+
+
+@pytest.fixture
+def known_to_nobody(home: Home) -> Home:
+    """Dora, in quarantine only: a contact without an id, and contracts that name others' contacts."""
+    deliver(home, NEXT, "contacts", [DORAS, contact("", "Dora", "dora.quar@example.fi")])
+    deliver(
+        home,
+        NEXT,
+        "contracts",
+        [
+            contract("D1", CONTACT, "C9900001", DORA, **QUARANTINED_CONTRACT),
+            contract("D2", "500002", "", DORA, **QUARANTINED_CONTRACT),
+            contract("D3", "", "C9900001", "", **QUARANTINED_CONTRACT),
+            contract("O1", "500002", "C2000002", "", **QUARANTINED_CONTRACT),
+        ],
+    )
+    refresh(home, TODAY)
+    return home
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("email:dora.quar@example.fi", "phone:+358401239900"),
+        ("customer_number:C9900001",),
+        (f"identity_code:{DORA}",),
+    ],
+    ids=["by address and phone", "by customer number", "by code"],
+)
+def test_what_is_theirs_goes_although_it_names_a_contact_of_somebody_else(
+    known_to_nobody: Home, given: tuple[str, ...]
+) -> None:
+    home = known_to_nobody
+    found = asked(home, *given)
+    assert (found.state, len(found.registrants)) == ("received", 1)
+    assert {f"identity_code:{DORA}", "customer_number:C9900001"} <= set(found.resolved)
+    assert not {f"contact_id:{CONTACT}", "contact_id:500002"} & {*found.resolved, *found.own}
+    assert preview(home, found, TODAY).bystanders == 0
+    [certificate] = erased(home, found.request_id).certificates
+    left = payloads(home)
+    assert [one for one in ("dora.quar", DORA, "C9900001", '"D1"', '"D3"') if one in left] == []
+    assert [one for one in ('"O1"', '"S1"', "other.testi") if one not in left] == []
+    assert left_out(home, certificate.request_id) == len(found.left_out) > 0
+
+
+def left_out(home: Home, request_id: str) -> int:
+    said = json.loads(certificates.path_of(home, request_id).read_bytes())["certificate"]
+    counts = {one["what"]: one["count"] for one in said["remains"]}
+    return int(counts.get(remains.LEFT_OUT, 0))
+
+
+def test_an_account_that_a_registrants_record_names_is_theirs_where_it_is_the_party(
+    home: Home,
+) -> None:
+    """A contract of another contact names the customer number: it stays and is counted."""
+    deliver(home, NEXT, "contacts", [DORAS])
+    deliver(
+        home,
+        NEXT,
+        "contracts",
+        [contract("O2", "500002", "C9900001", "", **QUARANTINED_CONTRACT),
+         contract("D3", "", "C9900001", "", **QUARANTINED_CONTRACT)],
+    )  # fmt: skip
+    refresh(home, TODAY)
+    found = asked(home, "email:dora.quar@example.fi", "phone:+358401239900")
+    assert (found.state, found.own) == ("received", ("customer_number:C9900001",))
+    [certificate] = erased(home, found.request_id).certificates
+    left = payloads(home)
+    assert ["dora.quar" in left, '"D3"' in left, '"O2"' in left] == [False, False, True]
+    assert left_out(home, certificate.request_id) == len({*found.left_out, *found.own})
+
+
+def test_two_codes_in_quarantine_are_two_people_whatever_they_share(home: Home) -> None:
+    other = code("140262-933")
+    deliver(
+        home,
+        NEXT,
+        "contracts",
+        [
+            contract("D1", "", "C9900001", DORA, **QUARANTINED_CONTRACT),
+            contract("D4", "", "C9900001", other, **QUARANTINED_CONTRACT),
+        ],
+    )
+    refresh(home, TODAY)
+    shared = asked(home, "customer_number:C9900001")
+    assert (shared.state, len(shared.candidates)) == ("unclear", 2)
+    found = asked(home, f"identity_code:{DORA}")
+    assert found.state == "received"
+    erased(home, found.request_id)
+    left = payloads(home)
+    assert ['"D1"' in left, '"D4"' in left, other in left] == [False, True, True]
+
+
+def test_a_chosen_person_of_raw_whose_records_are_gone_is_found_again(
+    known_to_nobody: Home,
+) -> None:
+    home = known_to_nobody
+    found = asked(home, "customer_number:C9900001")
+    requests.save(home, replace(found, registrants=("U0000000000000000",)))
+    again = finding.record(home, [found.request_id], NOW)[found.request_id]
+    assert again.registrants == found.registrants
 
 
 # Nobody

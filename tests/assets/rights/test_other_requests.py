@@ -12,9 +12,12 @@ import pytest
 
 from assets import erasure
 from assets.home import Home
+from assets.proof import certificates
 from assets.rights import (
+    abandoning,
     answering,
     finding,
+    held_messages,
     other_requests,
     outgoing,
     request_inbox,
@@ -27,7 +30,7 @@ from assets.rights.other_requests import Other
 from assets.rights.requests import Request, RequestError
 from pipelines.command.request_steps import request
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
-from tests.support.registers import typed
+from tests.support.registers import build, refresh, rows, typed
 
 LATER = NOW + timedelta(minutes=30)
 THEIRS = f"identity_code:{LEAVES.identity_code}"
@@ -47,6 +50,11 @@ def erasing(home: Home) -> Request:
     request_id = received(home, "erasure", THEIRS)
     erasure.find(home, [request_id])
     return requests.load(home, request_id)
+
+
+def ended(home: Home, begun: Request) -> list[str]:
+    """End the other requests, as closing does around the proof."""
+    return other_requests.end(home, [begun], other_requests.hold(home, [begun], LATER), LATER)
 
 
 def in_state(home: Home, state: str, right: str, purpose: str = "") -> Request:
@@ -84,13 +92,13 @@ def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
     noted = [one["told"] for one in begun.events if one["what"] == "ends_others"]
     assert noted == [", ".join(sorted([*ends, only]))]
 
-    assert other_requests.end(home, [begun], LATER) == sorted([*ends, only])
+    assert ended(home, begun) == sorted([*ends, only])
     for one in (requests.load(home, request_id) for request_id in [*ends, only]):
         assert (one.state, one.outcome, one.why, one.given) == ("closed", "ended", "REQ-ERASED", ())
         assert not sealed.key_path(home, one.request_id).exists()
     assert {requests.load(home, one).state for one in [both, *others]} <= {"received", "unclear"}
     assert all(sealed.key_path(home, one).exists() for one in [both, *others])
-    assert other_requests.end(home, [begun], LATER) == []
+    assert ended(home, begun) == []
 
 
 def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> None:
@@ -111,8 +119,98 @@ def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> N
     requests.close(home, closed, NOW)
     kept = wait(spouse, "email", SHARED)
     (outgoing.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
-    other_requests.end(home, [erasing(home)], LATER)
+    ended(home, erasing(home))
     assert [path.stem for path in outgoing.folder(home).iterdir()] == [kept]
+
+
+def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(home: Home) -> None:
+    """What two erasures concern goes out when both are refused, and never when one is certified."""
+    theirs = in_state(home, "in_force", "restriction")
+    open_one = received(home, "access", THEIRS)
+    first = erasing(home)
+    second = replace(first, request_id=requests.new_id(LATER))
+    requests.save(home, second)
+    both = {first.request_id, second.request_id}
+    for told, to in ((theirs, LEAVES.email), (theirs, ""), (first, LEAVES.email)):
+        channel = "email" if to else "letter"
+        outgoing.write(home, told, outgoing.Reached(channel, to, "fi"), "lifting", NOW)
+    (outgoing.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    waited = {path.name: path.read_bytes() for path in outgoing.folder(home).iterdir()}
+
+    other_requests.hold(home, [first, second], LATER)
+    assert list(outgoing.folder(home).iterdir()) == []
+    assert LEAVES.email not in "".join(
+        path.read_text() for path in held_messages.folder(home).iterdir()
+    )
+    other_requests.hold(home, [first, second], LATER)
+    abandoning.refuse(home, second.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    abandoning.refuse(home, first.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    back = {path.name: path.read_bytes() for path in outgoing.folder(home).iterdir()}
+    own = {name for name in {*waited, *back} if name.split("-")[0] in both}
+    assert {name: text for name, text in back.items() if name not in own} == {
+        name: text for name, text in waited.items() if name not in own
+    }
+    # The erasures' own messages are replaced by those of their refusals.
+    assert {json.loads(back[name])["kind"] for name in own if name in back} == {"refusal"}
+    assert list(held_messages.folder(home).iterdir()) == []
+    assert requests.load(home, theirs.request_id) == theirs
+    assert requests.load(home, open_one).state == "received"
+
+
+def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(home: Home) -> None:
+    access = received(home, "access", THEIRS)
+    begun = erasing(home)
+    outgoing.write(home, begun, outgoing.Reached("email", LEAVES.email, "fi"), "lifting", NOW)
+    steps = [begun.request_id]
+    erasure.suppress(home, steps, TODAY)
+    erasure.remove(home, steps, TODAY)
+    build(home, TODAY)
+    left_behind = home.root / "notes.txt"
+    left_behind.write_text(LEAVES.identity_code)
+    assert erasure.close(home, steps, LATER).unproven == steps
+    assert requests.load(home, access).state == "received"
+    assert len(list(held_messages.folder(home).iterdir())) == 1
+    left_behind.unlink()
+    assert erasure.close(home, steps, LATER).unproven == []
+    assert requests.load(home, access).why == "REQ-ERASED"
+    assert list(held_messages.folder(home).iterdir()) == []
+
+
+def test_an_erasure_that_is_certified_is_not_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = erasing(home)
+    monkeypatch.setattr(certificates, "issued", lambda _: {begun.request_id})
+    with pytest.raises(RequestError, match="proven and certified"):
+        abandoning.refuse(home, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
+
+
+def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(home: Home) -> None:
+    """The erasure had removed the record of it from the lake."""
+    asked = received(home, "restriction", THEIRS)
+    spoken.apply(home, [asked], NOW)
+    refresh(home, TODAY)
+    spoken.settle(home, LATER)
+    begun = erasing(home)
+    erasure.suppress(home, [begun.request_id], TODAY)
+    erasure.remove(home, [begun.request_id], TODAY)
+    abandoning.refuse(home, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    assert requests.load(home, asked).state == "in_force"
+    [again] = (home.inbox / "consents").rglob("request-*.csv")
+    assert "restricted" in again.read_text()
+    refresh(home, TODAY)
+    assert rows(home, f"FROM choice_log WHERE registrant_id = '{registrant_of(home, LEAVES.identity_code)}' AND choice = 'restricted'")  # fmt: skip
+
+
+def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(home: Home) -> None:
+    first = erasing(home)
+    second = replace(first, request_id=requests.new_id(LATER))
+    requests.save(home, second)
+    outgoing.write(home, first, outgoing.Reached("letter", "", "fi"), "lifting", NOW)
+    ending = other_requests.hold(home, [first, second], LATER)
+    other_requests.end(home, [first], ending, LATER)
+    assert held_messages.put_back(home, second.request_id) == 0
+    assert list(outgoing.folder(home).iterdir()) == []
 
 
 def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
@@ -131,7 +229,7 @@ def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
     request_inbox.take_in(home, NOW)
     begun = erasing(home)
     (request_inbox.folder(home) / "waits.json").write_text(json.dumps(files["waits"]))
-    assert len(other_requests.end(home, [begun], LATER)) == 1
+    assert len(ended(home, begun)) == 1
     [left] = request_inbox.refused(home)
     assert STAYS.identity_code in request_inbox.opened(home, left["refused_id"])
     assert list(request_inbox.folder(home).iterdir()) == []
@@ -149,8 +247,8 @@ def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
     with monkeypatch.context() as patched:
         patched.setattr(requests, "close_all", killed)
         with pytest.raises(KeyboardInterrupt):
-            other_requests.end(home, [begun], LATER)
-    assert other_requests.end(home, [begun], LATER) == [theirs]
+            ended(home, begun)
+    assert ended(home, begun) == [theirs]
     events = [
         one["told"]
         for one in requests.load(home, begun.request_id).events

@@ -1,0 +1,175 @@
+"""An erasure changes nobody else's registrant id: not of those who shared a mailbox, a browser, a
+home or a birthday with the erased.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets import erasure
+from assets.home import Home
+from assets.quoting import parquet
+from assets.register import kept_ids
+from assets.rights import requests
+from tests.support.data_roots import mart_tables
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.known_registrants import NOW, TODAY, registrant_of
+from tests.support.namesakes import contact, visit
+from tests.support.population_register_messages import code, day, home_address, name, part, person
+from tests.support.registers import build, refresh, rows
+
+FIRST, SECOND, LATER = "2026-11-16", "2026-11-17", "2026-11-19"
+MAILBOX, PHONE, BROWSER = "perhe.pari@example.fi", "+358401234500", "c0c0c0c0c0c0c0c0"
+# Identity code, contact, customer number, first name, day of birth, account.
+AUNE = (code("140250-921"), "77001", "C8800001", "Aune", "1950-02-14", "AUNE-A")
+BRUNO = (code("150351-922"), "77002", "C8800002", "Bruno", "1951-03-15", "BRUNO-B")
+EEVA = (code("100480-924"), "77003", "C8800003", "Eeva", "1980-04-10", "EEVA-C")
+OONA = (code("100480-926"), "77004", "C8800004", "Oona", "1980-04-10", "OONA-D")
+FAMILY = (AUNE, BRUNO, EEVA, OONA)
+
+
+def granted(kind: str, value: str) -> dict[str, str]:
+    return {
+        "event_ts": "2026-11-10T10:00:00Z", "subject_key_type": kind, "subject_key": value,
+        "purpose": "direct_marketing", "channel": "all", "status": "granted", "source": "web-form",
+        "evidence": "", "text_version": "v1", "language": "fi",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A couple and twins: one mailbox, one phone, one browser, one home. The mailbox came first."""
+    home = Home(tmp_path_factory.mktemp("family") / "data")
+    home.create()
+    consents = [granted("email", MAILBOX), granted("phone", PHONE), granted("cookie", BROWSER)]
+    put(home, "consents", FIRST, "consent_log", csv(consents), len(consents))
+    quiet = [visit(1, BROWSER, None, 0)]
+    put(home, "website", FIRST, "visits", json.dumps(quiet).encode(), 1)
+    refresh(home, TODAY)
+    people = [
+        person(
+            one[0],
+            name(one[3], "Pari"),
+            part("SYNTYMAPAIVA", syntymapv=day(one[4])),
+            home_address("Yhteiskatu", "4", "00100", "HELSINKI", "2015-05-01"),
+        )
+        for one in FAMILY
+    ]
+    basic_data(home, SECOND, people)
+    address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
+    more = {**address, "Phone Number": PHONE}
+    contacts = [
+        contact(one[1], one[3], "Pari", MAILBOX, one[4], **more, **{"Customer number": one[2]})
+        for one in FAMILY
+    ]
+    put(home, "crm", SECOND, "contacts", csv(contacts), len(contacts))
+    contracts = [
+        {
+            "contract_number": f"K{one[1]}", "contact_id": one[1], "customer_number": one[2],
+            "identity_code": one[0], "product": "p", "status": "active",
+            "starts_on": "2026-01-01", "monthly_fee": "10.00", "currency": "EUR",
+        }
+        for one in FAMILY
+    ]  # fmt: skip
+    put(home, "crm", SECOND, "contracts", csv(contracts), len(contracts))
+    visits = [visit(10 + at, BROWSER, one[5], 100 + at) for at, one in enumerate(FAMILY)]
+    put(home, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
+    refresh(home, TODAY)
+    return home.root
+
+
+@pytest.fixture
+def home(family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    made = Home(Path(shutil.copytree(family, tmp_path / "data")))
+    monkeypatch.setenv("REGISTER_HOME", str(made.root))
+    return made
+
+
+def erase(home: Home, *people: tuple[str, ...]) -> None:
+    ids = [
+        requests.receive(home, "erasure", "written", given, NOW)
+        for one in people
+        for given in ([f"identity_code:{one[0]}"], [f"user_id:{one[5]}"])
+    ]
+    erasure.find(home, ids)
+    assert {requests.load(home, one).state for one in ids} == {"erasing"}
+    erasure.suppress(home, ids, TODAY)
+    erasure.remove(home, ids, TODAY)
+    build(home, TODAY)
+    assert erasure.close(home, ids, NOW).unproven == []
+
+
+def ids_of(home: Home, *people: tuple[str, ...]) -> dict[str, str]:
+    """The registrant's id by each strong identifier of these people."""
+    values = {value for one in people for value in (one[0], one[1], one[2], one[5])}
+    return {
+        row["value"]: row["registrant_id"]
+        for row in rows(home, "FROM identifiers")
+        if row["value"] in values
+    }
+
+
+def mart_rows(home: Home, ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of a mart that has one of these registrants."""
+    found = {
+        f"{path.stem}.{table}": [row for row in listed if ids & {*row}]
+        for path in sorted(home.marts.glob("*.duckdb"))
+        for table, listed in mart_tables(path).items()
+    }
+    return {table: listed for table, listed in found.items() if listed}
+
+
+@pytest.mark.parametrize(
+    ("erased", "stay"),
+    [
+        pytest.param((AUNE,), (BRUNO, EEVA, OONA), id="one of a family"),
+        pytest.param((EEVA,), (AUNE, BRUNO, OONA), id="one twin"),
+        pytest.param((AUNE, EEVA, OONA), (BRUNO,), id="all but one, who has the mailbox alone"),
+    ],
+)
+def test_everybody_else_keeps_their_id_and_their_rows_in_the_marts(
+    home: Home, erased: tuple[tuple[str, ...], ...], stay: tuple[tuple[str, ...], ...]
+) -> None:
+    before = ids_of(home, *stay)
+    identified = {before[one[0]] for one in stay}
+    published = mart_rows(home, identified)
+    assert published
+    erase(home, *erased)
+    assert ids_of(home, *stay) == before
+    after = mart_rows(home, identified)
+    lost = {
+        table: [row for row in listed if row not in after.get(table, [])]
+        for table, listed in published.items()
+    }
+    assert {table: listed for table, listed in lost.items() if listed} == {}
+
+
+def test_the_id_stays_in_later_builds_and_with_what_comes_later(home: Home) -> None:
+    bruno = registrant_of(home, BRUNO[0])
+    erase(home, AUNE, EEVA, OONA)
+    assert registrant_of(home, BRUNO[0]) == bruno
+    changed = [contact(BRUNO[1], "Bruno", "Pari", MAILBOX, BRUNO[4], City="Turku")]
+    put(home, "crm", LATER, "contacts", csv(changed), 1)
+    refresh(home, TODAY)
+    assert registrant_of(home, BRUNO[0]) == bruno
+    with home.connect() as connection:
+        kept = connection.execute(f"FROM {parquet(home.lake / kept_ids.FILE)}").fetchall()
+    assert len({seed for _, seed in kept}) == len(kept)
+
+
+def test_who_parts_from_somebody_later_has_an_id_of_their_own(home: Home) -> None:
+    """The mailbox of one is again a mailbox of two: it goes back to nobody, under its own id."""
+    erase(home, AUNE, EEVA, OONA)
+    bruno = registrant_of(home, BRUNO[0])
+    new = [contact("77009", "Doris", "Uusi", MAILBOX, "1990-03-15", **{"Customer number": "C99"})]
+    put(home, "crm", LATER, "contacts", csv(new), 1)
+    refresh(home, TODAY)
+    assert registrant_of(home, BRUNO[0]) == bruno
+    assert registrant_of(home, "C99") != bruno
+    people = rows(home, "SELECT registrant_id, count(DISTINCT identity_code) AS codes FROM registrants GROUP BY 1")  # fmt: skip
+    assert {row["codes"] for row in people} <= {0, 1}

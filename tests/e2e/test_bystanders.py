@@ -1,0 +1,80 @@
+"""A quarantined record with somebody else's own contact stops the one erasure, and no other, until
+a person has decided.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from assets.home import Home
+from tests.support.commands import register
+from tests.support.data_roots import parquet_rows
+from tests.support.deliveries import csv, put
+from tests.support.namesakes import (
+    AGAIN,
+    FIRST_DAY,
+    LEAVES,
+    SECOND_DAY,
+    SPOUSES,
+    STAYS,
+    contact,
+    deliver,
+)
+from tests.support.registers import TODAY
+from tests.support.registers import refresh as refreshed
+
+MARKER = "Karanteenissa"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A contact without an id: the address of one who stays, the phone of one who leaves."""
+    made = tmp_path_factory.mktemp("bystanders") / "data"
+    deliver(made, FIRST_DAY, SECOND_DAY)
+    odd = contact("", MARKER, "Kaima", STAYS.email, "1985-02-14", **{"Phone Number": LEAVES.phone})
+    put(Home(made), "crm", SECOND_DAY, "contacts", csv([odd]), 1)
+    refreshed(Home(made), TODAY)
+    return made
+
+
+def asked(root: Path, *given: str) -> str:
+    return register(root, "request", "erasure", "--channel", "written", *given).out.strip()
+
+
+def quarantined(root: Path) -> bool:
+    """Whether the record of the bystander is still in raw."""
+    return any(
+        MARKER in str(row)
+        for path in (root / "lake" / "raw" / "crm").rglob("*.parquet")
+        for row in parquet_rows(path)
+    )
+
+
+def test_it_waits_for_a_decision_and_the_record_of_the_bystander_stays(root: Path) -> None:
+    waits = asked(root, "--identity-code", LEAVES.identity_code)
+    clear = asked(root, "--contact-id", SPOUSES[0][0])
+    register(root, "erase", "--as-of", AGAIN)
+    told = register(root, "request", "list", "--json").told
+    states = {one["request_id"]: one["state"] for one in _listed(told)}
+    assert states == {waits: "unclear", clear: "closed"}
+    assert quarantined(root)
+    shown = register(root, "request", "show", waits).out
+    assert "1 records that would go are somebody else's own" in shown
+    assert STAYS.email not in shown
+
+    corrected = register(root, "request", "correct", waits, "--not-theirs", f"phone:{LEAVES.phone}")
+    assert (corrected.code, corrected.err) == (0, "")
+    erased = register(root, "erase", waits, "--as-of", AGAIN)
+    assert (erased.code, erased.err) == (0, "")
+    assert quarantined(root)
+    path = root / "requests" / "certificates" / f"{waits}.json"
+    remains = json.loads(path.read_bytes())["certificate"]["remains"]
+    assert sum(one["count"] for one in remains if one["what"].startswith("identifiers")) >= 1
+    assert register(root, "verify").code == 0
+
+
+def _listed(told: object) -> list[dict[str, str]]:
+    return told if isinstance(told, list) else told["requests"]  # type: ignore[index,no-any-return]
