@@ -20,7 +20,6 @@ from assets.graph import (
     retention,
 )
 from assets.sources import check_sources
-from pipelines import event_log
 from pipelines.jobs import JOBS
 from pipelines.resources import home_resource
 from pipelines.schedules import morning_requests, nightly_refresh, nightly_rotation, weekly_janitor
@@ -68,6 +67,5 @@ def build_definitions(**resources: object) -> dg.Definitions:
 # Dagster redacts what user code raises from its event log, and logs the original here; nobody may keep that. A filter,
 # because Dagster's own set-up of logging enables a logger that was disabled.
 logging.getLogger("dagster.redacted_errors").addFilter(lambda record: False)
-event_log.write_faster()
 
 defs = build_definitions()

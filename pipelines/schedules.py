@@ -10,7 +10,7 @@ from assets.graph.deliveries import POLICY
 from assets.home import Home
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
-from pipelines.resources import home_path
+from pipelines.writer_lock import home_path
 
 
 @dg.schedule(

@@ -20,7 +20,7 @@ from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifier import Failure, notifier
-from pipelines.resources import home_path, report_died
+from pipelines.writer_lock import home_path, report_died
 
 
 @dg.sensor(

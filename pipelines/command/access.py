@@ -16,7 +16,7 @@ from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from schemas.policy import load_policy
 
 OUT = click.Path(dir_okay=False, path_type=Path)

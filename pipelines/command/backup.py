@@ -13,7 +13,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
+from pipelines.writer_lock import home_path, writer
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 

@@ -17,7 +17,7 @@ from pipelines.command.request import shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.days import range_tags
-from pipelines.resources import report_died, writer
+from pipelines.writer_lock import report_died, writer
 
 
 @click.command()

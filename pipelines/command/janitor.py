@@ -9,7 +9,7 @@ import click
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 
 
 @click.command()

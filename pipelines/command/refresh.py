@@ -23,7 +23,7 @@ from pipelines.command.options import DAY
 from pipelines.command.showing import as_json, table
 from pipelines.dagster_home import prepare_dagster
 from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
-from pipelines.resources import HEADLESS, home_path, writer
+from pipelines.writer_lock import HEADLESS, home_path, writer
 from schemas.marts import MARTS
 
 

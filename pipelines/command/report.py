@@ -17,7 +17,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from schemas.policy import load_policy
 from schemas.vocabulary import Language
 

@@ -17,7 +17,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
-from pipelines.resources import home_path
+from pipelines.writer_lock import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
 from schemas.staged import CHANNELS as BY
 from schemas.staged import SPOKEN_OF

@@ -16,7 +16,7 @@ from pipelines.command.options import MACHINE
 from pipelines.command.request import HELP, refusals, shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from schemas.requests import IDENTIFIERS
 
 

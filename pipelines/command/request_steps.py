@@ -34,7 +34,7 @@ from pipelines.command.request_correction import correct
 from pipelines.command.request_lookup import find, show_preview
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
 
 request.add_command(find)

@@ -13,7 +13,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from schemas.enforceable import without_data
 from schemas.policy import Policy, load_policy
 from schemas.supposing import SupposedError, supposing

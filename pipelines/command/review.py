@@ -18,7 +18,7 @@ from assets.register.waterfall import svg
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 
 # In the place of a pair's name, which is hexadecimal.
 CONTRADICTIONS = "contradictions"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from assets.home import Home
 from pipelines.command.main import CommandError
-from pipelines.resources import home_path
+from pipelines.writer_lock import home_path
 from schemas.policy import Policy
 
 

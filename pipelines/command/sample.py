@@ -10,7 +10,7 @@ import click
 from assets.home import Home
 from pipelines.command.options import DAY
 from pipelines.command.showing import as_json
-from pipelines.resources import home_path
+from pipelines.writer_lock import home_path
 from schemas.policy import load_policy
 
 

@@ -12,7 +12,7 @@ import click
 
 from assets.home import Home
 from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import home_path, report_died
+from pipelines.writer_lock import home_path, report_died
 
 
 @click.command()

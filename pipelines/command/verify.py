@@ -18,7 +18,7 @@ from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 
 
 @click.command("verify")

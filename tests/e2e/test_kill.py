@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.home import Home
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from tests.e2e.conftest import Refreshed
 from tests.e2e.homes import (
     AS_OF,
