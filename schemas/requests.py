@@ -12,8 +12,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.staged import CHANNELS as BY
-from schemas.staged import SPOKEN_OF
+from schemas.vocabulary import CHANNELS as BY
+from schemas.vocabulary import SPOKEN_OF
 
 Right = Literal[
     "access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"

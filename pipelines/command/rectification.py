@@ -12,7 +12,7 @@ from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from schemas.staged import RECTIFIABLE
+from schemas.vocabulary import RECTIFIABLE
 
 
 @click.command()

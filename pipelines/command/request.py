@@ -19,8 +19,8 @@ from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
 from pipelines.writer_lock import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
-from schemas.staged import CHANNELS as BY
-from schemas.staged import SPOKEN_OF
+from schemas.vocabulary import CHANNELS as BY
+from schemas.vocabulary import SPOKEN_OF
 
 TOLD = {
     "access": "asks for a copy of everything that we hold of them",

@@ -13,7 +13,7 @@ from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from schemas.staged import CHANNELS, SPOKEN_OF
+from schemas.vocabulary import CHANNELS, SPOKEN_OF
 
 
 @click.command()
