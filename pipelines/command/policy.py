@@ -28,7 +28,7 @@ def _in_force() -> Path:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def check(file: Path, machine: bool) -> None:
     """Say whether FILE (default: the policy in force) holds; every fault with its line, clause and mending."""
-    from assets.sources import check_sources
+    from assets.sources.all_sources import check_sources
     from schemas import declarations
     from schemas.marts import PurposeError
     from schemas.policy import load_policy

@@ -76,7 +76,7 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
     from assets import deliveries
     from assets.marts.building import mart_path
     from assets.register.building import up_to_date
-    from assets.sources import SOURCES
+    from assets.sources.all_sources import SOURCES
     from pipelines.days import range_tags, ranges, unstaged_days
     from pipelines.writer_lock import writer
     from schemas.marts import MARTS
@@ -121,7 +121,7 @@ def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
 
 def _refusals(home: Home) -> list[tuple[str, str]]:
     from assets import deliveries
-    from assets.sources import SOURCES
+    from assets.sources.all_sources import SOURCES
     from pipelines.days import last_day
 
     return deliveries.refusals(home, [source.name for source in SOURCES], last_day(home))

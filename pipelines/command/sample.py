@@ -50,7 +50,7 @@ def sample(
 ) -> None:
     """Write synthetic deliveries of every source into the inbox, and who is who beside it (truth/)."""
     from assets.home import Home
-    from assets.sample import write_sample
+    from assets.sample.assembly import write_sample
     from pipelines.writer_lock import home_path
 
     home = Home(home_path())

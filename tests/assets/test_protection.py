@@ -14,7 +14,7 @@ import pytest
 from assets import deliveries, retention, staged
 from assets.home import Home
 from assets.register import protected
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas.marts import MARTS
 from tests.assets.sources.population_register_messages import (
     code,

@@ -13,7 +13,7 @@ import pytest
 from assets import deliveries, raw, retention, staged
 from assets.home import Home
 from assets.register import building
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from tests.assets.sources.population_register_messages import code
 from tests.conftest import TODAY, csv, put, rows, take_in
 
