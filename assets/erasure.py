@@ -29,7 +29,7 @@ from assets.recipients import notices
 from assets.register.building import TABLES, read_register
 from assets.rights import beginning, finding, other_requests, requests, sharing
 from assets.rights.requests import Request, RequestError
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
 from assets.staged import staged_folder
 

@@ -13,8 +13,6 @@ import re
 import traceback
 from pathlib import Path
 
-import duckdb
-
 HERE = Path(__file__).parents[1]
 
 _OURS = re.compile(
@@ -69,6 +67,8 @@ def told(error: BaseException) -> str:
 
 def _of_the_system(error: BaseException) -> str | None:
     """What the operating system says, where, and what to do; None when it is another kind of error."""
+    import duckdb  # here, because the command line needs this module before it needs DuckDB
+
     if isinstance(error, OSError):
         number, path = error.errno, error.filename
     elif isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
@@ -85,6 +85,8 @@ def _of_the_system(error: BaseException) -> str | None:
 
 
 def _out_of_memory(error: BaseException) -> str | None:
+    import duckdb
+
     if isinstance(error, duckdb.OutOfMemoryException):
         return (
             "out of memory, or of space to spill to: raise REGISTER_MEMORY or free space in the "

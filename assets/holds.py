@@ -23,7 +23,7 @@ from assets.home import Home
 from assets.quoting import parquet
 from assets.register.clocks import accounts_hold
 from assets.removal import NOTHING, Edit
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
 from assets.staged import quarantine_path, staged_folder
 from schemas.policy import Policy

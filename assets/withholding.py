@@ -18,7 +18,7 @@ from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.protected import WITHHELD
 from assets.register.rectified import LOCATION
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS
 
 _WITHOUT_LOCATION = {

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from assets import deliveries
 from assets.home import Home
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"

@@ -19,11 +19,10 @@ from assets.graph import (
     requests,
     retention,
 )
-from assets.sources import check_sources
-from pipelines import event_log
-from pipelines.jobs import JOBS
+from assets.sources.all_sources import check_sources
+from pipelines.jobs import jobs
 from pipelines.resources import home_resource
-from pipelines.schedules import morning_requests, nightly_refresh, nightly_rotation, weekly_janitor
+from pipelines.schedules import schedules
 from pipelines.sensors import SENSORS
 from schemas import declarations
 from schemas.policy import load_policy
@@ -34,12 +33,14 @@ def build_definitions(**resources: object) -> dg.Definitions:
 
     The pipeline does not start with a policy that does not hold, or with a column or source that the policy does not cover.
     """
-    declarations.check(load_policy())
-    check_sources(load_policy())
+    policy = load_policy()
+    declarations.check(policy)
+    check_sources(policy)
+    logging.getLogger("dagster.redacted_errors").addFilter(_nothing)
     assets: list[Any] = [
-        *deliveries.ASSETS,
-        *register.ASSETS,
-        *marts.ASSETS,
+        *deliveries.assets(policy),
+        register.register(),
+        *marts.assets(policy),
         *retention.ASSETS,
         *erasure.ASSETS,
         *accounts.ASSETS,
@@ -50,24 +51,29 @@ def build_definitions(**resources: object) -> dg.Definitions:
     return dg.Definitions(
         assets=assets,
         asset_checks=[
-            *deliveries.CHECKS,
+            *deliveries.checks(),
             *register.CHECKS,
             *retention.CHECKS,
             *accounts.CHECKS,
             *proof.CHECKS,
             *backups.CHECKS,
         ],
-        jobs=JOBS,
-        schedules=[nightly_refresh, nightly_rotation, morning_requests, weekly_janitor],
+        jobs=jobs(policy),
+        schedules=schedules(policy),
         sensors=SENSORS,
         resources={"home": home_resource, "today": deliveries.Today(), **resources},
         executor=dg.in_process_executor,
     )
 
 
-# Dagster redacts what user code raises from its event log, and logs the original here; nobody may keep that. A filter,
-# because Dagster's own set-up of logging enables a logger that was disabled.
-logging.getLogger("dagster.redacted_errors").addFilter(lambda record: False)
-event_log.write_faster()
+def _nothing(_record: logging.LogRecord) -> bool:
+    """Filter out every message of a logger.
+
+    Dagster redacts what user code raises from its event log, and logs the original to a logger of
+    its own; nobody may keep that. A filter, because Dagster's set-up of logging enables a logger
+    that was disabled.
+    """
+    return False
+
 
 defs = build_definitions()

@@ -1,25 +1,32 @@
-"""Dagster's event log in SQLite: fewer syncs of the disk, fewer set-ups, and the events of many partitions written together.
+"""Dagster's event log in SQLite, with fewer syncs and connections, and events written in batches.
 
-Dagster opens and closes a file for every event; SQLite syncs at each commit and, as the last connection closes, moves the
-write-ahead log into the file and syncs that too. A refresh of a small register writes some 600 events and would mostly wait for the disk. So the
-process holds each file open, and SQLite syncs when it moves the log only. After a power cut the last events may be missing; a file is never
-torn (https://sqlite.org/pragma.html#pragma_synchronous), and what is true of the data stands in the book of deliveries, not here.
+`EventLogStorage` is named in `dagster.yaml`, Dagster's extension point for storage; an instance
+with another storage (PostgreSQL, Dagster's own SQLite) works the same and is only slower or faster.
 
-Dagster also makes an engine of SQLAlchemy for every connection, which compiles each statement anew, and stores the events of an asset with many
-partitions one by one: of 500 requests, longer than half of their erasure. So the process keeps an engine per file, and what Dagster hands over
-together (`DAGSTER_EVENT_BATCH_SIZE`) is written in two transactions, the run's and the index's. Nothing waits for these events: what they tell of is
-durable before the first of them is made.
+Dagster opens and closes a file for every event; SQLite syncs at each commit and, as the last
+connection closes, moves the write-ahead log into the file and syncs that too. A refresh of a small
+register writes some 600 events and would mostly wait for the disk. So each file stays open, and
+SQLite syncs when it moves the log only. After a power cut the last events may be missing; a file is
+never torn (https://sqlite.org/pragma.html#pragma_synchronous), and the data do not depend on them.
+
+Dagster also stores the events of an asset with many partitions one by one: of 500 requests, longer
+than half of their erasure. A batch that it hands over (`DAGSTER_EVENT_BATCH_SIZE`) is written in
+two transactions, the run's and the index's.
+
+This is the one module that imports or calls what Dagster does not document: `PRIVATE` lists it, and
+a test holds the installed Dagster to the list.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any, cast
 
-from dagster import DagsterInstance
+from dagster import DagsterInstance, Field, StringSource
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
@@ -27,38 +34,158 @@ from dagster._core.storage.event_log.schema import (
     AssetCheckExecutionsTable,
     SqlEventLogStorageTable,
 )
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import QueuePool
 
-# Events in one transaction, and engines of files kept, at most.
-TOGETHER = 1000
-KEPT = 16
-_held: dict[str, sqlite3.Connection] = {}
-_engines: dict[str, Engine] = {}
-_keeping = threading.Lock()
+# Files of runs that stay open at the same time, at most; the index stays open besides.
+OPEN_FILES = 16
+INDEX = "index"
+# Methods of Dagster's storage that are overridden or called, with their parameters.
+PRIVATE: Mapping[str, tuple[str, ...]] = {
+    "from_config_value": ("inst_data", "config_value"),
+    "conn_string_for_shard": ("shard_name",),
+    "run_connection": ("run_id",),
+    "index_connection": (),
+    "index_transaction": (),
+    "store_event": ("event",),
+    "store_event_batch": ("events",),
+    "wipe": (),
+    "dispose": (),
+    "_event_to_row": ("event",),
+    "_store_asset_event_tags": ("conn", "events", "event_ids"),
+    "_store_asset_event": ("conn", "event", "event_id"),
+}
 
 
-def write_faster() -> None:
-    """From now on, in this process, for every file with a write-ahead log."""
-    if not event.contains(Engine, "connect", _opened):
-        event.listen(Engine, "connect", _opened)
-        sqlite_event_log.create_engine = _engine  # type: ignore[attr-defined, assignment]
-        SqliteEventLogStorage.store_event_batch = _store_together  # type: ignore[method-assign, assignment]
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(TOGETHER))
+class EventLogStorage(SqliteEventLogStorage):
+    """Dagster's SQLite event log with files that stay open and batches written in two transactions.
+
+    The files and their content are those of Dagster's own SQLite event log, which can take over.
+
+    Args:
+        base_dir: The folder of the files; default: where Dagster's own has them in DAGSTER_HOME,
+            so that a data root can be moved.
+    """
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._turn = threading.Lock()
+        self._made: set[str] = set()
+        self._engines: dict[str, Engine] = {}
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def config_type(cls) -> Any:
+        return {"base_dir": Field(StringSource, is_required=False)}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> EventLogStorage:
+        return cls(config_value.get("base_dir") or default_folder(), inst_data)
+
+    @contextmanager
+    def run_connection(self, run_id: str | None = None) -> Iterator[Connection]:
+        shard = str(run_id)
+        with self._connected(shard, super().run_connection(run_id)) as connection:
+            yield connection
+
+    @contextmanager
+    def index_connection(self) -> Iterator[Connection]:
+        with self._connected(INDEX, super().index_connection()) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(
+        self, shard: str, dagsters: AbstractContextManager[Connection]
+    ) -> Iterator[Connection]:
+        """Yield a connection within a transaction, one at a time as Dagster has it.
+
+        Args:
+            shard: The file's name, without its ending.
+            dagsters: Dagster's own connection to it, which makes the file or brings it up to date.
+        """
+        with self._turn:
+            if shard not in self._made:
+                with dagsters:
+                    self._made.add(shard)
+            with self._engine(shard).begin() as connection:
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        """Return the file's engine, which keeps its connection; the one longest unused is closed."""
+        engine = self._engines.pop(shard, None) or _engine(self.conn_string_for_shard(shard))
+        self._engines[shard] = engine
+        runs = [name for name in self._engines if name != INDEX]
+        for name in runs[:-OPEN_FILES]:
+            self._engines.pop(name).dispose()
+        return engine
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Do what `store_event` does with each event of a run; of each asset, the index holds the last.
+
+        Those of assets come first: should one of the others fail, Dagster stores all once more one
+        by one, and an asset's check must not be planned twice.
+        """
+        of_assets = [entry for entry in events if entry.dagster_event_type in ASSET_EVENTS]
+        if of_assets:
+            rows = [self._event_to_row(entry) for entry in of_assets]
+            with self.run_connection(of_assets[0].run_id) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+            with self.index_transaction() as connection:
+                ids = [
+                    connection.execute(SqlEventLogStorageTable.insert(), row).lastrowid
+                    for row in rows
+                ]
+                self._store_asset_event_tags(connection, of_assets, ids)
+                last = {
+                    row["asset_key"]: (entry, number)
+                    for row, entry, number in zip(rows, of_assets, ids, strict=True)
+                }
+                for entry, number in last.values():
+                    self._store_asset_event(connection, entry, number)
+        for entry in events:
+            if entry.dagster_event_type not in ASSET_EVENTS:
+                self.store_event(entry)
+
+    def wipe(self) -> None:
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
+        with self._turn:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+            self._made.clear()
+
+
+def default_folder() -> str:
+    """Return where Dagster's own SQLite storage keeps the event log of DAGSTER_HOME.
+
+    Raises:
+        KeyError: DAGSTER_HOME is not set.
+    """
+    return str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs")
 
 
 def forget_checks_not_run(instance: DagsterInstance, run_id: str) -> None:
     """Let a run that failed leave no trace of the checks that it did not come to.
 
     Dagster plans every check as a run begins, and shows those that a failed run never evaluated as
-    failed. Without the plan each shows its last result.
+    failed. Without the plan each shows its last result. A storage that is not in SQL keeps it.
     """
-    storage = cast(SqlEventLogStorage, instance.event_log_storage)
+    index_connection = getattr(instance.event_log_storage, "index_connection", None)
+    if index_connection is None:
+        return
     planned = AssetCheckExecutionRecordStatus.PLANNED.value
-    with storage.index_connection() as connection:
+    with cast(AbstractContextManager[Connection], index_connection()) as connection:
         connection.execute(
             AssetCheckExecutionsTable.delete().where(
                 AssetCheckExecutionsTable.c.run_id == run_id,
@@ -67,49 +194,19 @@ def forget_checks_not_run(instance: DagsterInstance, run_id: str) -> None:
         )
 
 
-def _opened(connection: Any, _record: Any) -> None:
-    if not isinstance(connection, sqlite3.Connection) or connection.execute(
-        "PRAGMA journal_mode"
-    ).fetchone() != ("wal",):
-        return
-    connection.execute("PRAGMA synchronous = NORMAL")
-    path = connection.execute("PRAGMA database_list").fetchone()[2]
-    if path not in _held:
-        _held[path] = sqlite3.connect(path, check_same_thread=False)
-        _held[path].execute("PRAGMA schema_version").fetchone()
+def _engine(address: str) -> Engine:
+    """An engine of one connection, which is used by one thread at a time and stays open."""
+    engine = create_engine(
+        address,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _sync_less)
+    return engine
 
 
-def _engine(address: str, **how: Any) -> Engine:
-    """The engine of a file; it opens a connection whenever asked, as one of Dagster's would, but knows the statements it has compiled."""
-    with _keeping:
-        if address not in _engines:
-            for oldest in list(_engines)[: 1 - KEPT]:
-                del _engines[oldest]
-            _engines[address] = create_engine(address, **how)
-        return _engines[address]
-
-
-def _store_together(storage: SqliteEventLogStorage, events: Sequence[EventLogEntry]) -> None:
-    """What `store_event` does with each of a run's events. The index has of each asset what its last event says.
-
-    The others last: should something fail, Dagster stores all once more one by one, and an asset's check must not be planned twice.
-    """
-    of_assets = [one for one in events if one.dagster_event_type in ASSET_EVENTS]
-    if of_assets:
-        rows = [storage._event_to_row(one) for one in of_assets]
-        with storage.run_connection(of_assets[0].run_id) as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), rows)
-        with storage.index_transaction() as connection:
-            ids = [
-                connection.execute(SqlEventLogStorageTable.insert(), row).lastrowid for row in rows
-            ]
-            storage._store_asset_event_tags(connection, of_assets, ids)
-            last = {
-                row["asset_key"]: (one, number)
-                for row, one, number in zip(rows, of_assets, ids, strict=True)
-            }
-            for one, number in last.values():
-                storage._store_asset_event(connection, one, number)
-    for one in events:
-        if one.dagster_event_type not in ASSET_EVENTS:
-            storage.store_event(one)
+def _sync_less(connection: Any, _record: Any) -> None:
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        connection.execute("PRAGMA synchronous = NORMAL")

@@ -1,13 +1,12 @@
-"""The jobs: refresh (the main one), ingest, retention, erasure_backfill, janitor, rotation, requests."""
+"""The jobs, which schedules and sensors name: refresh (the main one), ingest, retention, erasure_backfill, janitor, rotation, requests."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import dagster as dg
 
-from schemas.policy import load_policy
-
-# On every run: the policy by which it was made.
-POLICY_TAGS = {"policy/version": load_policy().version, "policy/hash": load_policy().fingerprint}
+from schemas.policy import Policy
 
 _DELIVERED = dg.AssetSelection.groups("raw", "staged")
 _PUBLISHED = dg.AssetSelection.groups("register", "built", "marts")
@@ -19,49 +18,57 @@ REFRESH = dg.define_asset_job(
     "refresh",
     selection=_DELIVERED | _PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, build the register and publish the marts.",
 )
 INGEST = dg.define_asset_job(
     "ingest",
     selection=_DELIVERED,
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Take in the deliveries of the chosen days, without building anything from them yet.",
 )
 RETENTION = dg.define_asset_job(
     "retention",
     selection=_PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
 )
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
     selection=dg.AssetSelection.groups("erasure", "erased") | _PUBLISHED,
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
 )
 JANITOR = dg.define_asset_job(
     "janitor",
     selection=dg.AssetSelection.assets(["upkeep", "dagster_storage"]),
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
 )
 REQUESTS = dg.define_asset_job(
     "requests",
     selection=_REQUESTS,
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Look at the ledger of requests: what is past its day or near it, and which recipients have not acknowledged.",
 )
 ROTATION = dg.define_asset_job(
     "rotation",
     selection=dg.AssetSelection.assets(["upkeep", "backups"]),
     executor_def=dg.in_process_executor,
-    tags=POLICY_TAGS,
     description="Destroy the backups that are older than the policy's period for backups.",
 )
 JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUESTS]
+
+
+def jobs(policy: Policy) -> list[Any]:
+    """Return the jobs whose runs are tagged with the policy by which they were made."""
+    tags = {"policy/version": policy.version, "policy/hash": policy.fingerprint}
+    return [
+        dg.define_asset_job(
+            job.name,
+            selection=job.selection,
+            executor_def=job.executor_def,
+            tags=tags,
+            description=job.description,
+        )
+        for job in JOBS
+    ]

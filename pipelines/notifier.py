@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from pipelines.resources import home_path
+from pipelines.writer_lock import home_path
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from assets.graph.erasure import REQUESTS
 from assets.graph.showing import without_values
 from assets.home import Home
 from assets.rights import answering, request_inbox, requests, spoken
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from pipelines import attempts
 from pipelines.attempts import Ask
 from pipelines.days import days_with_work, ranges
@@ -20,11 +20,11 @@ from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifier import Failure, notifier
-from pipelines.resources import home_path, report_died
+from pipelines.writer_lock import home_path, report_died
 
 
 @dg.sensor(
-    job=REFRESH,
+    job_name=REFRESH.name,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Start a refresh when deliveries have come, instead of waiting for the night. Switch it on if you want that.",
@@ -78,7 +78,7 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.sensor(
-    job=REFRESH,
+    job_name=REFRESH.name,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Carries out restrictions, objections and withdrawals that came as files: delivers them, and starts a refresh, so that marts follow.",
@@ -98,7 +98,7 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 @dg.sensor(
-    job=REQUESTS_JOB,
+    job_name=REQUESTS_JOB.name,
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Tells the notifier (REGISTER_NOTIFIER) once a day while a request is past its day, or a recipient had to be told again; starts nothing.",

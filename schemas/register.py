@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from schemas.admission import RULES, STATUSES
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
-from schemas.staged import RECTIFIABLE
-from schemas.vocabulary import PURPOSES
+from schemas.vocabulary import PURPOSES, RECTIFIABLE
 
 CODES = {
     "LINK-IDENTITY-CODE": "the same identity code in force",

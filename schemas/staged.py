@@ -25,7 +25,7 @@ from schemas.columns import (
     rule,
 )
 from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
-from schemas.vocabulary import PURPOSES
+from schemas.vocabulary import CHANNELS, RECTIFIABLE, SPOKEN_OF
 
 CODES = {
     "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
@@ -39,7 +39,6 @@ CODES = {
 }
 
 OPS = ("state", "retract", "reset", "censor")
-CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 CHOICES = (
     "granted",
     "withdrawn",
@@ -51,8 +50,6 @@ CHOICES = (
 )
 REFUSALS = ("withdrawn", "prohibited", "objected", "restricted")
 """The choices that protect: they hold for everybody reached by a contact point."""
-# What a registrant can speak of: a purpose of the policy, profiling alone, or all that rests on legitimate interest.
-SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
 # The population register's flags: what they forbid is not a purpose of ours.
 REGISTER_FLAGS = (
     "contact_disclosure",
@@ -217,24 +214,6 @@ class MarketingChoices(Statement):
 
     class Config:
         name = "marketing_choices"
-
-
-# What a registrant can have corrected; an identifier is corrected by whoever issues it.
-RECTIFIABLE = (
-    "given_names",
-    "call_name",
-    "family_name",
-    "birth_date",
-    "language",
-    "email",
-    "phone",
-    "street",
-    "postcode",
-    "town",
-    "country",
-    "company_name",
-    "job_title",
-)
 
 
 class Corrections(Statement):

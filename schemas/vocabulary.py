@@ -1,4 +1,7 @@
-"""The words that a policy file may use, each known to the pipeline by this name."""
+"""The words of the policy file and of requests, each known to the pipeline by this name.
+
+Strings only: the command line imports them to offer choices, without the models of the tables.
+"""
 
 from __future__ import annotations
 
@@ -73,4 +76,25 @@ PURPOSES = (
     "targeted_advertising",
     "credit_decision",
     "legal_claims",
+)
+# By which a registrant is contacted, or forbids it.
+CHANNELS = ("email", "sms", "phone", "post", "web", "all")
+# What a consent, an objection or a withdrawal can be about: a purpose of the policy, profiling
+# alone, or everything that rests on legitimate interest.
+SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
+# What a registrant can have corrected; an identifier is corrected by whoever issues it.
+RECTIFIABLE = (
+    "given_names",
+    "call_name",
+    "family_name",
+    "birth_date",
+    "language",
+    "email",
+    "phone",
+    "street",
+    "postcode",
+    "town",
+    "country",
+    "company_name",
+    "job_title",
 )

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from dateutil.relativedelta import relativedelta
 
-from assets.marts import QUERIES
+from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas import delivery, marts, raw
 from schemas.columns import TableModel, categories, column, table_name
 from schemas.marts import MARTS, About, PurposeError, check_purposes

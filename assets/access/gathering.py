@@ -28,7 +28,7 @@ from assets.marts import explained, why
 from assets.quoting import parquet
 from assets.raw import raw_path
 from assets.register.building import TABLES, read_register
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.staged import quarantine_path, staged_folder
 from schemas.columns import arrow_schema
 from schemas.marts import MARTS

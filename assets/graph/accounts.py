@@ -3,11 +3,12 @@
 import dagster as dg
 
 from assets import informing
-from assets.graph.deliveries import POLICY, Today
+from assets.graph.deliveries import Today
 from assets.graph.showing import counts_table, numbers, without_values
 from assets.home import Home
 from assets.reports import conflicts
 from schemas.citations import cited
+from schemas.policy import load_policy
 
 KEY = dg.AssetKey(["policy", "conflicts"])
 
@@ -29,7 +30,8 @@ KEY = dg.AssetKey(["policy", "conflicts"])
 @without_values
 def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Compute the conflicts on the day; the check warns and stops nothing."""
-    found = conflicts.conflicts(POLICY, today.date)
+    policy = load_policy()
+    found = conflicts.conflicts(policy, today.date)
     counts = conflicts.counted(found)
     listed = counts_table(
         ["code", "severity", "clause", "about", "law or data say", "article"],
@@ -45,7 +47,7 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
             for one in found
         ],
     )
-    metadata = {**numbers(counts), "conflicts": listed, "policy_version": POLICY.version}
+    metadata = {**numbers(counts), "conflicts": listed, "policy_version": policy.version}
     check = dg.AssetCheckResult(
         asset_key=KEY,
         check_name="nothing_disagrees",

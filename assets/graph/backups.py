@@ -5,7 +5,7 @@ from datetime import datetime
 import dagster as dg
 
 from assets.backup import rotation
-from assets.graph.deliveries import POLICY, WRITER, Today
+from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import without_values
 from assets.home import Home
 
@@ -21,9 +21,9 @@ from assets.home import Home
 @without_values
 def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Rotate the generations in the data root, and all keys."""
-    done = rotation.rotate(home, None, datetime.now(POLICY.zone))
+    done = rotation.rotate(home, None, datetime.now(home.policy.zone))
     left = rotation.holding(home)
-    code, rule = POLICY.rule("backups")
+    code, rule = home.policy.rule("backups")
     return dg.MaterializeResult(
         metadata={
             "destroyed": len(done.destroyed),

@@ -10,16 +10,12 @@ from assets.deliveries import Entry
 from assets.graph.showing import column_schema, counts_table, numbers, stops, without_values
 from assets.home import Home
 from assets.isolation import UNEXPECTED
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
 from schemas.columns import TableModel, table_name
-from schemas.policy import load_policy
+from schemas.policy import Policy, load_policy
 from schemas.raw import Raw
 
-POLICY = load_policy()
-DAYS = dg.DailyPartitionsDefinition(
-    str(deliveries.FIRST_DAY), timezone=POLICY.time_zone, end_offset=1
-)
 ONE_RUN = dg.BackfillPolicy.single_run()
 WRITER = "lake"
 COLUMNS_CHECK = "no_column_lost"
@@ -34,14 +30,25 @@ class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def last_delivery_day(self) -> date:
         """No delivery is of a later day: a run that counts from a day that has gone takes in what has come since."""
-        return max(self.date, datetime.now(POLICY.zone).date())
+        return max(self.date, datetime.now(load_policy().zone).date())
 
     @property
     def date(self) -> date:
-        return date.fromisoformat(self.as_of) if self.as_of else datetime.now(POLICY.zone).date()
+        return (
+            date.fromisoformat(self.as_of)
+            if self.as_of
+            else datetime.now(load_policy().zone).date()
+        )
 
 
-def raw_asset(source: Source) -> dg.AssetsDefinition:
+def days(policy: Policy) -> dg.DailyPartitionsDefinition:
+    """The partitions: a day of delivery each, in the policy's time zone, today's too."""
+    return dg.DailyPartitionsDefinition(
+        str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1
+    )
+
+
+def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     """The asset that takes in what a source has delivered."""
 
     @dg.asset(
@@ -50,8 +57,8 @@ def raw_asset(source: Source) -> dg.AssetsDefinition:
         group_name="raw",
         description=f"{source.description}: every record as it was delivered, minimised, one Parquet file per delivery.",
         kinds={"parquet"},
-        owners=[POLICY.sources[source.name].owner],
-        partitions_def=DAYS,
+        owners=[policy.sources[source.name].owner],
+        partitions_def=days(policy),
         backfill_policy=ONE_RUN,
         pool=WRITER,
         metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
@@ -113,7 +120,7 @@ def _columns_result(lost: list[tuple[Entry, list[str]]]) -> dg.AssetCheckResult:
     )
 
 
-def staged_asset(source: Source) -> dg.AssetsDefinition:
+def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     """The asset that turns a source's raw records into canonical frames, with its checks."""
     models: dict[str, type[TableModel]] = {
         table_name(frame.model): frame.model
@@ -133,7 +140,7 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
                 group_name="staged",
                 kinds={"parquet", "pandera"},
                 description=f"Canonical frames of {source.name} that passed their Pandera models.",
-                owners=[POLICY.sources[source.name].owner],
+                owners=[policy.sources[source.name].owner],
                 metadata={"dagster/column_schema": schema, "dagster/column_lineage": lineage},
             ),
         ],
@@ -155,7 +162,7 @@ def staged_asset(source: Source) -> dg.AssetsDefinition:
                 description="our own code failed on no record of these days (REC-UNEXPECTED)",
             ),
         ],
-        partitions_def=DAYS,
+        partitions_def=days(policy),
         backfill_policy=ONE_RUN,
         pool=WRITER,
     )
@@ -264,19 +271,22 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     return nobody_suppressed
 
 
-INBOX = [
-    dg.AssetSpec(
+def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
+    """The asset that a source itself makes: what it delivers."""
+    return dg.AssetSpec(
         ["inbox", source.name],
         group_name="inbox",
         description=f"What {source.name} delivers: data files with manifests.",
         kinds={"csv" if any(dataset.format == "csv" for dataset in source.datasets) else "json"},
-        owners=[POLICY.sources[source.name].owner],
+        owners=[policy.sources[source.name].owner],
     )
-    for source in SOURCES
-]
-ASSETS = [
-    *INBOX,
-    *(raw_asset(source) for source in SOURCES),
-    *(staged_asset(source) for source in SOURCES),
-]
-CHECKS = [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]
+
+
+def assets(policy: Policy) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    """Return every source's inbox, raw and staged asset."""
+    return [make(source, policy) for make in (inbox, raw_asset, staged_asset) for source in SOURCES]
+
+
+def checks() -> list[dg.AssetChecksDefinition]:
+    """Return every source's checks that are not made by an asset itself."""
+    return [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets import erasure, holds
 from assets.backup import renewing
-from assets.graph.deliveries import ONE_RUN, POLICY, WRITER, Today
+from assets.graph.deliveries import ONE_RUN, WRITER, Today
 from assets.graph.showing import counts_table, stops, without_values
 from assets.home import Home
 from assets.proof import certificates
@@ -169,7 +169,7 @@ PROVEN = dg.AssetCheckSpec(
 @without_values
 def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
     """Prove that nothing is left, certify, and close the requests."""
-    closing = erasure.close(home, _open(context, home), datetime.now(POLICY.zone))
+    closing = erasure.close(home, _open(context, home), datetime.now(home.policy.zone))
     found = counts_table(
         ["rule", "where", "count", "request"],
         [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)],

@@ -16,14 +16,14 @@ from assets.graph.showing import (
     without_values,
 )
 from assets.home import Home
-from assets.marts import QUERIES, building, explained
+from assets.marts import building, explained
 from assets.marts.admitted import VIEWS
+from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
-from schemas.policy import load_policy
+from schemas.policy import Policy
 
-POLICY = load_policy()
 KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
 # More segments, such as every municipality, are in the mart's own table.
 _SHOWN = 100
@@ -96,8 +96,8 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                 **numbers(rows, "rows_"),
                 **numbers(building.per_rule(home, purpose)),
                 **profiles,
-                "policy_version": POLICY.version,
-                "policy_hash": POLICY.fingerprint,
+                "policy_version": home.policy.version,
+                "policy_hash": home.policy.fingerprint,
             },
         )
         yield dg.AssetCheckResult(
@@ -114,9 +114,9 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
     return build
 
 
-def mart_asset(purpose: str) -> dg.AssetsDefinition:
+def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
     """The asset that publishes a purpose's mart."""
-    told = POLICY.purposes[purpose]
+    told = policy.purposes[purpose]
 
     @dg.asset(
         key=["marts", purpose],
@@ -147,4 +147,9 @@ def mart_asset(purpose: str) -> dg.AssetsDefinition:
     return publish
 
 
-ASSETS = [*(built_asset(purpose) for purpose in MARTS), *(mart_asset(purpose) for purpose in MARTS)]
+def assets(policy: Policy) -> list[dg.AssetsDefinition]:
+    """Return the asset that builds and the asset that publishes each purpose's mart."""
+    return [
+        *(built_asset(purpose) for purpose in MARTS),
+        *(mart_asset(purpose, policy) for purpose in MARTS),
+    ]

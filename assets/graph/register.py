@@ -10,8 +10,8 @@ from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import column_schema, counts_table, numbers, stops, without_values
 from assets.home import Home
 from assets.register import building, contradictions, quality, state
-from assets.register.golden import COMES_FROM
-from assets.sources import SOURCES
+from assets.register.golden import comes_from
+from assets.sources.all_sources import SOURCES
 from schemas.columns import arrow_schema
 from schemas.register import CONTRADICTIONS
 
@@ -35,7 +35,7 @@ def _lineage(table: str) -> dg.TableColumnLineage:
     for column in arrow_schema(building.TABLES[table]).names:
         deps = [
             dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
-            for staged_table, staged_column in COMES_FROM.get(table, {}).get(column, ())
+            for staged_table, staged_column in comes_from().get(table, {}).get(column, ())
             for source, tables in STAGED_TABLES.items()
             if staged_table in tables
         ]
@@ -44,32 +44,8 @@ def _lineage(table: str) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(found)
 
 
-@dg.multi_asset(
-    name="register",
-    specs=[
-        dg.AssetSpec(
-            ["register", table],
-            deps=UPSTREAM,
-            group_name="register",
-            kinds={"parquet"},
-            owners=["team:data"],
-            description=(model.__doc__ or f"{table} under their registrant.").strip(),
-            freshness_policy=FRESH,
-            metadata={
-                "dagster/column_schema": column_schema({"": model}, "register"),
-                "dagster/column_lineage": _lineage(table),
-            },
-        )
-        for table, model in building.TABLES.items()
-    ],
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=["register", "registrants"], blocking=True, description=told)
-        for name, told in quality.CHECKS.items()
-    ],
-    pool=WRITER,
-)
 @without_values
-def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def _build(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Build the register, and check what no mart may be built without."""
     built = building.build(home, today.date)
     for table in building.TABLES:
@@ -104,6 +80,36 @@ def register(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], to
         )
 
 
+def register() -> dg.AssetsDefinition:
+    """The asset of all tables of the register, with the checks that no mart is built without."""
+    return dg.multi_asset(
+        name="register",
+        specs=[
+            dg.AssetSpec(
+                ["register", table],
+                deps=UPSTREAM,
+                group_name="register",
+                kinds={"parquet"},
+                owners=["team:data"],
+                description=(model.__doc__ or f"{table} under their registrant.").strip(),
+                freshness_policy=FRESH,
+                metadata={
+                    "dagster/column_schema": column_schema({"": model}, "register"),
+                    "dagster/column_lineage": _lineage(table),
+                },
+            )
+            for table, model in building.TABLES.items()
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                name, asset=["register", "registrants"], blocking=True, description=told
+            )
+            for name, told in quality.CHECKS.items()
+        ],
+        pool=WRITER,
+    )(_build)
+
+
 @dg.asset_check(
     asset=["register", "registrants"],
     name="nothing_contradicts",
@@ -127,5 +133,4 @@ def nothing_contradicts(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
     )
 
 
-ASSETS = [register]
 CHECKS = [nothing_contradicts]

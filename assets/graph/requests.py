@@ -4,7 +4,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets.graph.deliveries import POLICY, WRITER, Today
+from assets.graph.deliveries import WRITER, Today
 from assets.graph.showing import counts_table, numbers, without_values
 from assets.home import Home
 from assets.recipients import notices
@@ -34,7 +34,7 @@ CHECKS = {
 @without_values
 def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Note what the marts follow by now, tell recipients again that have not answered, and look at what is owed."""
-    now = datetime.now(POLICY.zone)
+    now = datetime.now(home.policy.zone)
     settled = spoken.settle(home, now)
     notices.retry(home, now)
     expired = outgoing.expire(home, today.date)

@@ -1,27 +1,6 @@
 """Register -> marts: one published DuckDB file per purpose, holding only what the purpose may use.
 
-One module per purpose says which columns of the admitted its mart has; `admitted` says who they are; `building` builds,
-checks and publishes any.
+One module per purpose has the queries of its mart's tables, and `queries` lists them; `admitted`
+decides who is in which; `building` builds, checks and publishes any. Which columns a mart may have
+is declared in `schemas.marts`, not here; nothing here writes to the register.
 """
-
-from assets.marts import (
-    analytics,
-    contracts,
-    credit_decision,
-    customer_care,
-    direct_marketing,
-    legal_claims,
-    products_and_services,
-    targeted_advertising,
-)
-
-QUERIES: dict[str, dict[str, str]] = {
-    "products_and_services": products_and_services.QUERIES,
-    "customer_care": customer_care.QUERIES,
-    "contracts": contracts.QUERIES,
-    "direct_marketing": direct_marketing.QUERIES,
-    "analytics": analytics.QUERIES,
-    "targeted_advertising": targeted_advertising.QUERIES,
-    "credit_decision": credit_decision.QUERIES,
-    "legal_claims": legal_claims.QUERIES,
-}

@@ -16,8 +16,9 @@ import pyarrow as pa
 from assets.durable import sync, writing
 from assets.failing import PlainError
 from assets.home import Home
-from assets.marts import QUERIES, admitted
+from assets.marts import admitted
 from assets.marts.profiles import under_floor
+from assets.marts.queries import QUERIES
 from assets.quoting import literal
 from assets.register import state
 from assets.register.building import TABLES as REGISTER

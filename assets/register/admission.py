@@ -14,7 +14,8 @@ import duckdb
 
 from schemas.admission import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
 from schemas.policy import Policy
-from schemas.staged import CHANNELS, CHOICE_PURPOSES
+from schemas.staged import CHOICE_PURPOSES
+from schemas.vocabulary import CHANNELS
 
 
 class Predicate(NamedTuple):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
 import duckdb
-import sqlglot
-from sqlglot import exp
 
 from schemas.columns import categories
 from schemas.policy import Policy
 from schemas.staged import CANONICAL
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 # A permanent home before a postal address before a temporary one; abroad after home.
 _ADDRESS_ORDER = (
@@ -55,11 +59,17 @@ _STAGED_AS = {
 
 def _selected(columns: str) -> list[exp.Expr]:
     """The expressions of a column list."""
+    import sqlglot  # here, because only the lineage that the UI shows needs it
+    from sqlglot import exp
+
     return list(sqlglot.parse_one(f"SELECT {columns}", dialect="duckdb", into=exp.Select).selects)
 
 
-def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
+@cache
+def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     """Register table -> column -> the staged (table, column) pairs that it is picked from, read off the picks above."""
+    from sqlglot import exp
+
     golden = {}
     for filled, origin, _ in _PICKS.values():
         table = _STAGED_AS[origin.split(" ")[0]]
@@ -106,9 +116,6 @@ def _comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
         "interests": interests,
         **same,
     }
-
-
-COMES_FROM = _comes_from()
 
 
 def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:

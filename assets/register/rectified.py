@@ -21,7 +21,7 @@ from assets.register.clocks import due, local_day
 from schemas.columns import duckdb_columns
 from schemas.policy import Policy
 from schemas.register import Rectified
-from schemas.staged import RECTIFIABLE
+from schemas.vocabulary import RECTIFIABLE
 
 # Where the records lie that hold a value whose time is over: for the sweep. Ids and hashes only.
 WRONG = "rectified.parquet"

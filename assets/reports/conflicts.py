@@ -17,7 +17,7 @@ from dateutil.relativedelta import relativedelta
 from assets.reports import held
 from assets.reports.pages import code as named
 from assets.reports.pages import table, text
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas import law
 from schemas.citations import cited
 from schemas.conflicts import KINDS, SEVERITIES, Kind

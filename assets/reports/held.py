@@ -9,7 +9,7 @@ from typing import NamedTuple
 import sqlglot
 from sqlglot import exp
 
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import Frame
 from schemas import declarations
 from schemas.columns import TableModel, categories, table_name

@@ -35,7 +35,7 @@ SECURITY = {
     "Passwords are dropped and IP addresses shortened before anything is stored": "assets/sources",
     "Runs, logs, metadata and error messages hold ids, counts and rule codes, and no personal data": "assets/graph/showing.py",
     "Deliveries are taken in only when SHA-256, size and number of records are those of their manifest": "assets/deliveries.py",
-    "Every file is synced and put in place by one rename; one process writes at a time": "pipelines/resources.py",
+    "Every file is synced and put in place by one rename; one process writes at a time": "pipelines/writer_lock.py",
     "Erasure rewrites every file that holds the person, keeps a keyed hash so that they do not come back, and proves that nothing is left": "assets/erasure.py",
     "What is past its time is removed from every layer at each refresh": "assets/retention.py",
     "Dependencies are locked by their hashes": "requirements.lock",

@@ -11,8 +11,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from functools import lru_cache
 
-import holidays
-
 from schemas.policy import Policy
 
 SATURDAY = 5
@@ -37,6 +35,8 @@ def working_day(country: str, day: date) -> date:
 @lru_cache
 def _holidays(country: str, year: int) -> frozenset[date]:
     """The country's public holidays; none for a country that the package does not know."""
+    import holidays  # here, because it costs more to import than most commands do
+
     try:
         return frozenset(holidays.country_holidays(country, years=year))
     except NotImplementedError:

@@ -30,7 +30,7 @@ from assets.sources.self_service import SUBJECTS
 from assets.staged import staged_folder
 from schemas.requests import OF_THE_ERASED
 from schemas.sources.self_service import CODES
-from schemas.staged import RECTIFIABLE
+from schemas.vocabulary import RECTIFIABLE
 
 ORIGIN = "rectification"
 

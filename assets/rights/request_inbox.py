@@ -25,7 +25,7 @@ from assets.durable import UNFINISHED, remove, write_all
 from assets.home import Home
 from assets.rights import finding, requests, sealed
 from assets.rights.requests import RequestError
-from schemas.requests import InboxRequest
+from schemas.inbox_request import InboxRequest
 
 LARGEST = 64 * 1024
 # So much of a larger file is kept, for whoever must find out who wrote.

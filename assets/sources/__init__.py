@@ -1,25 +1,5 @@
-"""One module per source; `SOURCES` is the list of them.
+"""One module per source: its reader and what its records state, as canonical frames.
 
-Adding one: docs/adding-a-source.md.
+`all_sources` lists them. Adding one: docs/adding-a-source.md. What is done with every source alike
+(ingestion, staging, resolution) does not belong here.
 """
-
-from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
-from schemas.declarations import DeclarationError
-from schemas.policy import Policy
-
-SOURCES = (
-    population_register.SOURCE,
-    credit_bureau.SOURCE,
-    website.SOURCE,
-    crm.SOURCE,
-    consents.SOURCE,
-    self_service.SOURCE,
-)
-
-
-def check_sources(policy: Policy) -> None:
-    """Raise DeclarationError when a source would be read of which the policy says nothing (P6)."""
-    if unknown := [source.name for source in SOURCES if source.name not in policy.sources]:
-        raise DeclarationError(
-            f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, or stop reading it"
-        )

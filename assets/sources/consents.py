@@ -11,7 +11,8 @@ import json
 from assets.sources.source import Dataset, Frame, Source
 from schemas.admission import REFUSED, STANDING
 from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
-from schemas.staged import CHANNELS, CHOICES, SPOKEN_OF, Identifiers, MarketingChoices
+from schemas.staged import CHOICES, Identifiers, MarketingChoices
+from schemas.vocabulary import CHANNELS, SPOKEN_OF
 
 _FIELDS = (
     "event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source", "evidence", "text_version", "language",

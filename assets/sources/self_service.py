@@ -11,7 +11,6 @@ import json
 from assets.sources.source import Dataset, Frame, Source
 from schemas.sources.self_service import CorrectionRecord, EditRecord
 from schemas.staged import (
-    RECTIFIABLE,
     Addresses,
     CompanyContacts,
     ContactPoints,
@@ -20,6 +19,7 @@ from schemas.staged import (
     Names,
     Persons,
 )
+from schemas.vocabulary import RECTIFIABLE
 
 SUBJECTS = ("identity_code", "customer_number", "contact_id", "email", "phone")
 _EDIT = {

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from assets.access import package
-from assets.home import Home
-from assets.rights import finding, requests
-from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json
-from pipelines.resources import writer
-from schemas.policy import load_policy
+from schemas.vocabulary import Language
+
+if TYPE_CHECKING:
+    from assets.access import package
+    from assets.home import Home
+    from assets.rights.requests import Request
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -27,13 +27,19 @@ OUT = click.Path(dir_okay=False, path_type=Path)
 @click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
 @click.option(
     "--lang",
-    type=click.Choice(load_policy().languages),
+    type=click.Choice(get_args(Language)),
     help="Default: the registrant's own, as the register knows it.",
 )
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     """Write everything that the register holds about the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
+    from assets.access import package
+    from assets.rights import requests
+    from pipelines.writer_lock import writer
+
     home = existing_home()
+    if lang and lang not in home.policy.languages:
+        raise click.BadParameter(f"the policy is not in {lang!r}", param_hint="--lang")
     with writer(home):
         request = asked(home, request_id, "access")
         released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
@@ -58,6 +64,10 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def portability(request_id: str, out: Path, machine: bool) -> None:
     """Write what the registrant of REQUEST_ID provided, processed on consent or contract (GDPR 20)."""
+    from assets.access import package
+    from assets.rights import requests
+    from pipelines.writer_lock import writer
+
     home = existing_home()
     with writer(home):
         request = asked(home, request_id, "portability")
@@ -87,9 +97,11 @@ def _tell(done: package.Packed, machine: bool) -> None:
 
 def asked(home: Home, request_id: str, right: str) -> Request:
     """The open request of that right, of whom it is known who asks (GDPR 12(6)). Raises CommandError for any other."""
+    from assets.rights import requests
+
     try:
         request = requests.load(home, request_id)
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     if request.right != right:
         raise CommandError(f"the request is one of {request.right}, not of {right}")
@@ -106,6 +118,8 @@ def asked(home: Home, request_id: str, right: str) -> Request:
 
 def registrant_of(home: Home, request: Request) -> str:
     """The one registrant whom the request certainly means. Raises CommandError when it fits nobody or several, or is in doubt."""
+    from assets.rights import finding
+
     found = finding.find(home, [request])[request.request_id]
     if len(found.registrants) != 1:
         raise CommandError(

@@ -7,13 +7,10 @@ from pathlib import Path
 
 import click
 
-from assets.backup import generations, rotation
-from assets.home import Home
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import home_path, writer
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -50,6 +47,9 @@ def backup(
     Then those that are older than the policy's period for backups are destroyed. Keep the keys apart from the backups: a
     generation whose key is gone can never be opened again.
     """
+    from assets.backup import generations, rotation
+    from pipelines.writer_lock import writer
+
     if only_list + only_rotate + bool(generation) + bool(number) > 1:
         raise click.UsageError("--list, --rotate, --destroy and --keep do not go together")
     home = existing_home()
@@ -119,6 +119,8 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     The key must be in secrets/backup-keys/. What is there is only touched when the restored state is whole and proven.
     """
     from assets.backup.restoring import restore as put_back
+    from assets.home import Home
+    from pipelines.writer_lock import home_path, writer
 
     home = Home(home_path())
     home.create()

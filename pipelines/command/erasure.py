@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import Home
-from assets.rights import finding, request_inbox, requests
-from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.request import shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.days import range_tags
-from pipelines.resources import report_died, writer
+
+if TYPE_CHECKING:
+    from assets.home import Home
 
 
 @click.command()
@@ -30,6 +28,10 @@ from pipelines.resources import report_died, writer
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -> None:
     """Run the erasure backfill for the named requests, or all pending ones, through Dagster."""
+    from assets.rights import request_inbox, requests
+    from pipelines.days import range_tags
+    from pipelines.writer_lock import report_died, writer
+
     home = existing_home()
     home.create()
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
@@ -37,7 +39,7 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     try:
         named = [requests.load(home, request_id).request_id for request_id in request_ids]
         _find_again(home, named)
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     pending = requests.pending(home)
     asked = named or pending
@@ -77,6 +79,8 @@ def _find_again(home: Home, named: list[str]) -> None:
     """Look again at the erasures that were unclear, all or those named: what was in doubt may have
     been decided.
     """
+    from assets.rights import finding, requests
+
     unclear = [
         one.request_id
         for one in requests.every(home, opened=False)

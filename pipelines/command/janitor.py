@@ -9,7 +9,6 @@ import click
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
 
 
 @click.command()
@@ -23,6 +22,8 @@ from pipelines.resources import writer
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""
+    from pipelines.writer_lock import writer
+
     home = existing_home()
     home.create()
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()

@@ -7,23 +7,21 @@ from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 import click
-import duckdb
-import yaml
 
-from assets.durable import writing
-from assets.linkage.arrivals import Arrived, link_arrivals
-from assets.linkage.engine import Linked, link_table
-from assets.linkage.kept import KeptError
-from assets.linkage.model import Model, ModelError
-from assets.linkage.names import Drift
-from assets.linkage.roles import Role, Roles, RolesError, role_of
-from assets.quoting import file as csv_file
-from assets.quoting import literal, parquet
-from assets.quoting import name as identifier
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json, table
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from assets.linkage.arrivals import Arrived
+    from assets.linkage.engine import Linked
+    from assets.linkage.model import Model
+    from assets.linkage.names import Drift
+    from assets.linkage.roles import Roles
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 DECIDED = {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN"}
@@ -93,6 +91,14 @@ def link_command(
     Roles: given_name, family_name, full_name, other_name, birth_date, birth_year, birth_month, birth_day, street, house_number,
     postcode, town, email, phone, identity_number, organisation, free_text, source (link only across sources), key.
     """
+    import duckdb
+
+    from assets.durable import writing
+    from assets.linkage.arrivals import link_arrivals
+    from assets.linkage.kept import KeptError
+    from assets.linkage.model import ModelError
+    from assets.linkage.roles import Role, RolesError
+
     started = time.monotonic()
     if onto and (stages or model_file or learn or explain):
         raise click.UsageError(
@@ -151,6 +157,11 @@ def _link(
     decisions: str | None,
 ) -> Linked:
     """Link all of `said`; stages, if wanted, are written under another name and put in place when they are whole."""
+    from assets.durable import writing
+    from assets.linkage.engine import link_table
+    from assets.linkage.roles import Role
+    from assets.quoting import literal
+
     if stages is None:
         return link_table(
             connection,
@@ -198,6 +209,10 @@ def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    import duckdb
+
+    from assets.quoting import literal
+
     if not path.is_file():
         raise CommandError(f"there is no file {path}; make it with `register link ... --stages`")
     try:
@@ -209,6 +224,10 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
 
 
 def _roles(path: Path) -> Roles:
+    import yaml
+
+    from assets.linkage.roles import Roles, RolesError
+
     try:
         return Roles.of(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -222,6 +241,8 @@ def _roles(path: Path) -> Roles:
 
 
 def _model(path: Path) -> Model | None:
+    from assets.linkage.model import Model, ModelError
+
     if not path.exists():
         return None
     try:
@@ -236,6 +257,12 @@ def _read(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None
 ) -> None:
     """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
+    import duckdb
+
+    from assets.quoting import file as csv_file
+    from assets.quoting import name as identifier
+    from assets.quoting import parquet
+
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
     reader = (
@@ -269,6 +296,8 @@ def _read_as(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, columns: dict[str, str]
 ) -> None:
     """Make a table of these columns of a file, all of them filled in every row."""
+    import duckdb
+
     _read(connection, path, f"{name}_said")
     try:
         cast = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
@@ -288,6 +317,8 @@ def _read_as(
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
     """Roles with a key: where none is named, a column by one of the usual names that tells all rows apart."""
+    from assets.linkage.roles import Role, Roles, role_of
+
     if roles.has(Role.KEY):
         return roles
     taken = {column for columns in roles.columns.values() for column in columns}
@@ -302,6 +333,9 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
 
 
 def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
+    from assets.linkage.roles import Role
+    from assets.quoting import name as identifier
+
     key = roles.one(Role.KEY)
     named = (
         f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, "
@@ -312,6 +346,9 @@ def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Pa
 
 
 def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    from assets.durable import writing
+    from assets.quoting import literal
+
     try:
         with writing(path.absolute()) as unfinished:
             connection.execute(

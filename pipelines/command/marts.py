@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
-from assets.marts import exporting
-from assets.marts import why as reasons
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from schemas.marts import MARTS
+from schemas.vocabulary import PURPOSES
 
 
 @click.command()
 @click.argument("registrant_id")
-@click.argument("mart", type=click.Choice(list(MARTS)))
+@click.argument("mart", type=click.Choice(PURPOSES))
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def why(registrant_id: str, mart: str, machine: bool) -> None:
     """Say which rules let a registrant into a mart, per channel, and which keep them out; by the last built register."""
+    from assets.marts import why as reasons
+
     home = existing_home()
     home.create()
     try:
@@ -69,6 +69,8 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def export(mart: str, recipient: str, out: Path, machine: bool) -> None:
     """Write a mart's audiences for RECIPIENT, a processor that policy.yaml names; refused where no transfer mechanism holds today."""
+    from assets.marts import exporting
+
     home = existing_home()
     home.create()
     try:

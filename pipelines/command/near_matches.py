@@ -5,16 +5,17 @@ decision.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.proof import near_matches
-from assets.rights import finding
-from assets.rights.requests import Request, RequestError
 from pipelines.command.options import MACHINE
 from pipelines.command.request import refusals
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table
+
+if TYPE_CHECKING:
+    from assets.rights.requests import Request
 
 
 @click.command("near-matches")
@@ -43,6 +44,9 @@ def near_matches_command(
     They are not erased unless somebody decides so before `register erase`; what is left is counted
     on the certificate.
     """
+    from assets.proof import near_matches
+    from assets.rights import finding, requests
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if both := set(remove) & set(keep):
@@ -51,7 +55,7 @@ def near_matches_command(
         finding.record(home, [request_id], now)
         request = near_matches.record(home, [request_id], now)[request_id]
         if request.right != "erasure" or request.state in ("unclear", "closed"):
-            raise RequestError(
+            raise requests.RequestError(
                 f"request {request_id}: {request.right}, {request.state}; near matches are found"
                 " for open erasures that mean one registrant"
             )

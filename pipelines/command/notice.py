@@ -8,12 +8,9 @@ from typing import get_args
 
 import click
 
-from assets.notices import notice as notices
-from assets.reports.pages import html
 from pipelines.command.documents import give
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
-from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
 
@@ -39,6 +36,10 @@ from schemas.vocabulary import Language
 )
 def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) -> None:
     """Write the privacy notice in ten sections, from the policy in force and what the system holds."""
+    from assets.notices import notice as notices
+    from assets.reports.pages import html
+    from schemas.policy import load_policy
+
     policy = load_policy()
     if lang not in policy.languages:
         raise CommandError(

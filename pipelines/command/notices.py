@@ -6,16 +6,16 @@ import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.durable import write_all
-from assets.home import Home
-from assets.recipients import notices
-from assets.recipients.notices import NoticeError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
+
+if TYPE_CHECKING:
+    from assets.home import Home
 
 
 @click.group("notices")
@@ -32,6 +32,8 @@ def _now(home: Home) -> datetime:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def list_notices(only_open: bool, machine: bool) -> None:
     """All notices that went out; those past their day are written again first."""
+    from assets.recipients import notices
+
     home = existing_home()
     notices.retry(home, _now(home))
     found = [one for one in notices.every(home) if not only_open or one.state != "acknowledged"]
@@ -66,6 +68,10 @@ def list_notices(only_open: bool, machine: bool) -> None:
 )
 def open_notice(notice_id: str, out: Path | None) -> None:
     """The notice in clear, to hand over to the recipient: the keys of the rows that they have, and what is asked of them."""
+    from assets.durable import write_all
+    from assets.recipients import notices
+    from assets.recipients.notices import NoticeError
+
     try:
         said = json.dumps(notices.opened(existing_home(), notice_id), indent=1, sort_keys=True)
     except NoticeError as error:
@@ -81,6 +87,9 @@ def open_notice(notice_id: str, out: Path | None) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
     """Note that the recipient has acknowledged, and destroy what the notice said."""
+    from assets.recipients import notices
+    from assets.recipients.notices import NoticeError
+
     home = existing_home()
     try:
         done = [notices.acknowledge(home, notice_id, _now(home)) for notice_id in notice_ids]

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import click
 
-from assets.sources import check_sources
 from pipelines.command.main import CommandError
 from pipelines.command.showing import as_json
-from schemas import declarations
-from schemas.marts import PurposeError
-from schemas.policy import POLICY_FILE, load_policy
-from schemas.policy_text import PolicyError
 
 
 @click.group()
@@ -20,13 +15,25 @@ def policy() -> None:
     """The privacy policy that the pipeline keeps."""
 
 
+def _in_force() -> Path:
+    from schemas.policy import POLICY_FILE
+
+    return POLICY_FILE
+
+
 @policy.command()
 @click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=POLICY_FILE
+    "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=_in_force
 )
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def check(file: Path, machine: bool) -> None:
     """Say whether FILE (default: the policy in force) holds; every fault with its line, clause and mending."""
+    from assets.sources.all_sources import check_sources
+    from schemas import declarations
+    from schemas.marts import PurposeError
+    from schemas.policy import load_policy
+    from schemas.policy_text import PolicyError
+
     try:
         found = load_policy(file)
         declarations.check(found)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 import click
 
-from assets.marts import explained
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
 
@@ -16,6 +15,8 @@ from pipelines.command.showing import as_json, table
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def profile(registrant_id: str, machine: bool) -> None:
     """Print the profile values of REGISTRANT_ID that are in use, each with its rule, what the rule looked at, and the day."""
+    from assets.marts import explained
+
     found = explained.profile(existing_home(), registrant_id)
     if machine:
         as_json(

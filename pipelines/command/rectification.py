@@ -6,13 +6,11 @@ from datetime import datetime
 
 import click
 
-from assets.recipients import notices
-from assets.rights import finding, rectification, requests
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from schemas.staged import RECTIFIABLE
+from schemas.vocabulary import RECTIFIABLE
 
 
 @click.command()
@@ -32,6 +30,8 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     The correction stands above every source until the one that was wrong delivers the corrected value. `attribute=-` asks
     for the value at the terminal, so that it stays out of the shell's history.
     """
+    from assets.recipients import notices
+    from assets.rights import finding, rectification, requests
     from pipelines.command.refresh import run_refresh
 
     values = _values(changes)

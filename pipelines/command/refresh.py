@@ -7,24 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets import deliveries
-from assets.home import Home
-from assets.marts.building import mart_path, rows
-from assets.register import remembered
-from assets.register.building import up_to_date
-from assets.register.state import STATE
-from assets.sources import SOURCES
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.showing import as_json, table
-from pipelines.dagster_home import prepare_dagster
-from pipelines.days import days_with_work, last_day, range_tags, ranges, unstaged_days, waiting_days
-from pipelines.resources import HEADLESS, home_path, writer
-from schemas.marts import MARTS
+
+if TYPE_CHECKING:
+    from assets.home import Home
 
 
 @click.command()
@@ -36,6 +28,9 @@ from schemas.marts import MARTS
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
     """Take in what has been delivered, build the register, publish the marts."""
+    from assets.home import Home
+    from pipelines.writer_lock import home_path, writer
+
     home = Home(home_path())
     today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
     started = time.monotonic()
@@ -61,7 +56,11 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 @click.pass_context
 def run(context: click.Context, registrants: int) -> None:
     """What `make run` does: write sample deliveries if there is nothing yet, refresh, say how to open the UI."""
+    from assets import deliveries
+    from assets.home import Home
     from pipelines.command.sample import sample
+    from pipelines.days import waiting_days
+    from pipelines.writer_lock import home_path
 
     home = Home(home_path())
     if not waiting_days(home) and not deliveries.book(home):
@@ -74,6 +73,14 @@ def run(context: click.Context, registrants: int) -> None:
 
 def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
     """Run the jobs that are needed until nothing is left to do; answers the refusals, or None when there was nothing new."""
+    from assets import deliveries
+    from assets.marts.building import mart_path
+    from assets.register.building import up_to_date
+    from assets.sources.all_sources import SOURCES
+    from pipelines.days import range_tags, ranges, unstaged_days
+    from pipelines.writer_lock import writer
+    from schemas.marts import MARTS
+
     with writer(home):
         for source in SOURCES:
             deliveries.tidy(home, source.name)
@@ -98,22 +105,33 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
 
 def forget_links(home: Home) -> None:
     """Let the next build link everything anew. Under the writer's lock."""
+    from assets.register import remembered
+    from assets.register.state import STATE
+
     remembered.forget(home)
     (home.lake / "register" / STATE).unlink(missing_ok=True)
 
 
 def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
+    from pipelines.days import days_with_work, unstaged_days
+
     days = days_with_work(home)
     return days if only is None else days & (only | unstaged_days(home))
 
 
 def _refusals(home: Home) -> list[tuple[str, str]]:
+    from assets import deliveries
+    from assets.sources.all_sources import SOURCES
+    from pipelines.days import last_day
+
     return deliveries.refusals(home, [source.name for source in SOURCES], last_day(home))
 
 
 def dagster() -> tuple[Any, Any]:
     """The data root's Dagster instance, and how to get a job by name. Only while the writer's lock is held."""
     import warnings
+
+    from pipelines.dagster_home import prepare_dagster
 
     prepare_dagster()
 
@@ -128,6 +146,8 @@ def dagster() -> tuple[Any, Any]:
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
     """Run one job in this process; raises CommandError naming the step and the kind of error when it fails."""
+    from pipelines.writer_lock import HEADLESS
+
     result = job.execute_in_process(
         instance=instance,
         tags={**HEADLESS, **tags},
@@ -202,6 +222,11 @@ def _kind(events: list[Any], step: str | None) -> str:
 
 def summary(home: Home) -> dict[str, Any]:
     """What the register holds and how it came about, by count."""
+    from assets import deliveries
+    from assets.marts.building import mart_path, rows
+    from assets.register.state import STATE
+    from schemas.marts import MARTS
+
     book = deliveries.book(home)
     per_source: dict[str, Counter[str]] = {}
     codes: Counter[str] = Counter()

@@ -10,15 +10,11 @@ from typing import TextIO, get_args
 
 import click
 
-from assets import informing
-from assets.reports import conflicts, fides, pages, processing, traceability
 from pipelines.command.documents import give
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
-from schemas.policy import load_policy
 from schemas.vocabulary import Language
 
 OUT = click.option(
@@ -30,6 +26,8 @@ AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: to
 
 
 def _today(as_of: datetime | None) -> date:
+    from schemas.policy import load_policy
+
     return (as_of or datetime.now(load_policy().zone)).date()
 
 
@@ -51,6 +49,9 @@ def report() -> None:
 @OUT
 def report_processing(form: str, as_of: datetime | None, out: Path | None) -> None:
     """The record of processing activities (GDPR Art. 30)."""
+    from assets.reports import fides, pages, processing
+    from schemas.policy import load_policy
+
     policy, today = load_policy(), _today(as_of)
     if form == "json":
         give(json.dumps(processing.record(policy, today), ensure_ascii=False, indent=1), out)
@@ -76,6 +77,9 @@ def report_processing(form: str, as_of: datetime | None, out: Path | None) -> No
 @OUT
 def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Path | None) -> None:
     """Where the policy, the law and the data disagree, with severity, article and proposed text."""
+    from assets.reports import conflicts, pages
+    from schemas.policy import load_policy
+
     policy, today = load_policy(), _today(as_of)
     found = conflicts.conflicts(policy, today)
     if form == "json":
@@ -91,16 +95,25 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
         give(pages.html(told, "en") if form == "html" else told, out)
 
 
+def _tests() -> Path:
+    from assets.reports import traceability
+
+    return traceability.TESTS
+
+
 @report.command("traceability")
 @click.option(
     "--tests",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=traceability.TESTS,
+    default=_tests,
     help="Where the tests are.",
 )
 @OUT
 def report_traceability(tests: Path, out: Path | None) -> None:
     """Each clause of the policy, with the columns, rules, assets and tests that it comes to."""
+    from assets.reports import traceability
+    from schemas.policy import load_policy
+
     give(traceability.markdown(load_policy(), traceability.marked(tests)), out)
 
 
@@ -109,6 +122,8 @@ def report_traceability(tests: Path, out: Path | None) -> None:
 @AS_OF
 def report_informing(machine: bool, as_of: datetime | None) -> None:
     """Who must be told that we have their data from others, and by when (GDPR Art. 14); ids only."""
+    from assets import informing
+
     home, today = existing_home(), _today(as_of)
     home.create()
     found, counts = informing.due(home, today), informing.counts(home, today)
@@ -148,6 +163,9 @@ def inform(
     registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetime, machine: bool
 ) -> None:
     """Record that registrants have been told that we have their data from others (GDPR Art. 14)."""
+    from assets import informing
+    from pipelines.writer_lock import writer
+
     lines = [line.strip() for line in listed] if listed else []
     wanted = [*registrant_ids, *(line for line in lines if line)]
     if not wanted:

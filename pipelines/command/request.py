@@ -6,21 +6,21 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.home import Home
-from assets.rights import finding, request_inbox, requests, spoken
-from assets.rights.requests import Request, RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
-from pipelines.resources import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
-from schemas.staged import CHANNELS as BY
-from schemas.staged import SPOKEN_OF
+from schemas.vocabulary import CHANNELS as BY
+from schemas.vocabulary import SPOKEN_OF
+
+if TYPE_CHECKING:
+    from assets.home import Home
+    from assets.rights.requests import Request
 
 TOLD = {
     "access": "asks for a copy of everything that we hold of them",
@@ -40,6 +40,9 @@ def request() -> None:
 
 def opened_home() -> Home:
     """The data root, made when missing."""
+    from assets.home import Home
+    from pipelines.writer_lock import home_path
+
     home = Home(home_path())
     home.create()
     return home
@@ -48,9 +51,11 @@ def opened_home() -> Home:
 @contextmanager
 def refusals() -> Iterator[None]:
     """Report what the ledger refuses as the command's error."""
+    from assets.rights import requests
+
     try:
         yield
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
 
 
@@ -124,6 +129,8 @@ HELP = {
 
 def _command(right: str) -> click.Command:
     def receive(channel: str | None, received: datetime | None, machine: bool, **said: Any) -> None:
+        from assets.rights import finding, requests
+
         home = opened_home()
         given, channel = _asked({kind: said.get(kind) for kind in IDENTIFIERS}, channel)
         weighed = right == "objection" and said.get("purpose") not in UNCONDITIONAL
@@ -138,7 +145,7 @@ def _command(right: str) -> click.Command:
                 received=received.date() if received else None, purpose=said.get("purpose") or "", by=said.get("by") or "all",
                 situation=situation, values=_values(said.get("values") or ()),
             )  # fmt: skip
-        except RequestError as error:
+        except requests.RequestError as error:
             raise CommandError(str(error)) from None
         if not machine:
             click.echo(request_id)
@@ -189,6 +196,7 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
 
     Raises CommandError when it did not get so far; what was delivered waits, and the next refresh heeds it.
     """
+    from assets.rights import requests, spoken
     from pipelines.command.refresh import run_refresh
 
     try:
@@ -197,7 +205,7 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
         if delivered:
             run_refresh(home, now.date(), {str(now.date())})
             spoken.settle(home, datetime.now(home.policy.zone))
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     unclear = [one for one in done if one.state == "unclear"]
     if unclear:
@@ -222,6 +230,8 @@ for _right in RIGHTS:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def list_requests(only_open: bool, machine: bool) -> None:
     """All requests, oldest first, without what identifies the registrant."""
+    from assets.rights import requests
+
     home = existing_home()
     found = [
         shown(home, one)
@@ -250,10 +260,12 @@ def list_requests(only_open: bool, machine: bool) -> None:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def show_request(request_id: str, private: bool, machine: bool) -> None:
     """One request with its history, without what identifies the registrant; of an unclear one, which registrants it may mean."""
+    from assets.rights import requests
+
     home = existing_home()
     try:
         found = requests.load(home, request_id)
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     told = {
         **shown(home, found),
@@ -316,6 +328,8 @@ def shown(home: Home, one: Request) -> dict[str, object]:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> None:
     """Take in the request files of requests/inbox, and list those that were set aside."""
+    from assets.rights import request_inbox, requests
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     try:
@@ -324,7 +338,7 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
             return
         if discarded_id:
             request_inbox.discard(home, discarded_id)
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     taken = request_inbox.take_in(home, now)
     aside = request_inbox.refused(home)

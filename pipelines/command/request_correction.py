@@ -11,12 +11,10 @@ from typing import Any
 
 import click
 
-from assets.rights import deciding, finding, requests
 from pipelines.command.options import MACHINE
 from pipelines.command.request import HELP, refusals, shown
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from pipelines.resources import writer
 from schemas.requests import IDENTIFIERS
 
 
@@ -45,6 +43,9 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any)
     `register erase` takes the rest. With --not-theirs nothing is erased or kept out by an
     identifier any more; what has gone by it cannot come back.
     """
+    from assets.rights import deciding, finding, requests
+    from pipelines.writer_lock import writer
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     given = {

@@ -5,19 +5,19 @@ changes anything but the requests' own records.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.home import Home
-from assets.proof import near_matches
-from assets.rights import finding, other_requests, requests
-from assets.rights.preview import preview
-from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.options import MACHINE
 from pipelines.command.request import refusals, today_of
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
+
+if TYPE_CHECKING:
+    from assets.home import Home
+    from assets.rights import requests
 
 
 @click.command("find")
@@ -27,6 +27,9 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
     """Find whom the named requests mean, or all that are open; in one pass. What is not certain is
     listed for a decision.
     """
+    from assets.proof import near_matches
+    from assets.rights import finding, requests
+
     home = existing_home()
     with refusals():
         asked = list(request_ids) or [
@@ -80,6 +83,8 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
 
 def _other_requests(home: Home, asked: list[requests.Request]) -> list[dict[str, str]]:
     """The open requests that resolved erasures concern besides their own."""
+    from assets.rights import other_requests
+
     erasures = [one for one in asked if one.right == "erasure" and one.resolved]
     concerned = other_requests.find(home, erasures) if erasures else {}
     return [
@@ -90,6 +95,8 @@ def _other_requests(home: Home, asked: list[requests.Request]) -> list[dict[str,
 
 
 def _echo_others(others: list[dict[str, str]]) -> None:
+    from assets.rights import other_requests
+
     for one in others:
         meaning = other_requests.MEANING[one["effect"]]  # type: ignore[index]
         click.echo(f"Request {one['request_id']} ({one['right']}, {one['state']}) {meaning}.")
@@ -102,15 +109,19 @@ def show_preview(request_id: str, machine: bool) -> None:
     """What erasing the registrant would do: rows per layer, holds, recipients, and bystanders,
     which must be none. Changes nothing.
     """
+    from assets.proof import near_matches
+    from assets.rights import finding
+    from assets.rights.preview import preview
+
     home = existing_home()
     with refusals():
         now = datetime.now(home.policy.zone)
         finding.record(home, [request_id], now)
         found = near_matches.record(home, [request_id], now)[request_id]
         if found.state == "unclear" and not found.resolved:
-            raise RequestError(found.why)
+            raise requests.RequestError(found.why)
         if found.state == "closed":
-            raise RequestError(
+            raise requests.RequestError(
                 f"request {request_id} is closed: nobody knows any more whom it meant"
             )
     seen = preview(home, found, today_of(home))

@@ -7,24 +7,10 @@ from __future__ import annotations
 import json
 import sys
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.access import gathering
-from assets.home import Home
-from assets.register import review
-from assets.register.review import ReviewError
-from assets.rights import (
-    abandoning,
-    answering,
-    bystanders,
-    deciding,
-    finding,
-    grey_pairs,
-    requests,
-    spoken,
-    verification,
-)
 from pipelines.command.access import asked, registrant_of
 from pipelines.command.main import CommandError
 from pipelines.command.near_matches import near_matches_command
@@ -34,8 +20,11 @@ from pipelines.command.request_correction import correct
 from pipelines.command.request_lookup import find, show_preview
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, harmless, table, unseen
-from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
+
+if TYPE_CHECKING:
+    from assets.access import gathering
+    from assets.home import Home
 
 request.add_command(find)
 request.add_command(show_preview)
@@ -43,6 +32,8 @@ request.add_command(correct)
 
 
 def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
+    from assets.rights import requests
+
     found = shown(home, requests.load(home, request_id))
     if machine:
         as_json(found)
@@ -68,6 +59,8 @@ def verify(
     request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool
 ) -> None:
     """Record how the identity of whoever asks was verified, or verify it by a one-time code to a contact on file."""
+    from assets.rights import finding, requests, verification
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if sum((bool(means), send, bool(code))) != 1:
@@ -104,6 +97,8 @@ def verify(
 @MACHINE
 def extend(request_id: str, reason: str | None, machine: bool) -> None:
     """Extend the time to answer by two months, and write the notice to the registrant; only within the first month (GDPR 12(3))."""
+    from assets.rights import answering
+
     home = existing_home()
     if reason is None:
         if not sys.stdin.isatty():
@@ -141,7 +136,7 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
 @click.option(
     "--bystanders",
     "bystanders_go",
-    type=click.Choice([bystanders.ERASED]),
+    type=click.Choice(["erase"]),
     help="The records that are somebody else's own, or name another registrant, go as well.",
 )
 @click.option(
@@ -173,6 +168,8 @@ def decide(
     """Decide whom a request means, what is done with each category, with what is withheld or in
     doubt, or that an objection stands.
     """
+    from assets.rights import answering, deciding, spoken
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if not (registrants or pairs or bystanders_go or categories or items or uphold):
@@ -207,6 +204,11 @@ def decide(
 def _go_on(
     home: Home, request_id: str, pairs: tuple[str, ...], bystanders_go: str | None, now: datetime
 ) -> None:
+    from assets.register import review
+    from assets.register.review import ReviewError
+    from assets.rights import bystanders, deciding, grey_pairs
+    from pipelines.writer_lock import writer
+
     choices = {}
     for told in pairs:
         pair, _, choice = told.partition("=")
@@ -233,6 +235,9 @@ def _decision(told: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
 
 
 def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
+    from assets.access import gathering
+    from pipelines.writer_lock import writer
+
     with writer(home):
         return gathering.withheld(home, registrant_of(home, asked(home, request_id, "access")))
 
@@ -251,6 +256,8 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     With --private as it would be handed out: the identifiers and full names of others that are recognised are redacted; look for what is not.
     `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
     """
+    from assets.rights import requests
+
     home = existing_home()
     with refusals():
         found = _withheld(home, request_id)
@@ -306,6 +313,9 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     counted. Its suppressions are lifted, but for those that another erasure needs, so that later
     deliveries are taken in again. It has no certificate.
     """
+    from assets.rights import abandoning, answering, requests, spoken
+    from pipelines.writer_lock import writer
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     if ground is None:
@@ -348,6 +358,8 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
 @MACHINE
 def lift(request_id: str, announce: bool, machine: bool) -> None:
     """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""
+    from assets.rights import spoken
+
     home = existing_home()
     now = datetime.now(home.policy.zone)
     with refusals():
@@ -377,6 +389,8 @@ def close(request_id: str, machine: bool) -> None:
     An erasure of whom nobody was found is answered and closed as that: outcome `nobody_found`,
     nothing erased or certified.
     """
+    from assets.rights import answering
+
     home = existing_home()
     with refusals():
         answering.close(home, request_id, datetime.now(home.policy.zone))

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from assets import forecast, retention
-from assets.home import Home
 from pipelines.command.main import CommandError
 from pipelines.command.options import DAY
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
-from schemas.enforceable import without_data
-from schemas.policy import Policy, load_policy
-from schemas.supposing import SupposedError, supposing
+
+if TYPE_CHECKING:
+    from assets import retention
+    from assets.home import Home
+    from schemas.policy import Policy
 
 
 @click.command(name="retention")
@@ -41,6 +41,10 @@ def command(
     as_of: datetime | None, supposed: tuple[str, ...], *, dry_run: bool, ahead: bool, machine: bool
 ) -> None:
     """Remove what is past its time on a day, from every layer, through Dagster; or say what would go."""
+    from assets import retention
+    from schemas.enforceable import without_data
+    from schemas.policy import load_policy
+
     simulated = dry_run or ahead
     if supposed and not simulated:
         raise click.UsageError("--what-if changes nothing: use it with --dry-run or --forecast")
@@ -75,7 +79,9 @@ def command(
 
 
 def _run(home: Home, today: date) -> list[retention.Gone]:
+    from assets import retention
     from pipelines.command.refresh import dagster, execute
+    from pipelines.writer_lock import writer
 
     with writer(home):
         instance, job = dagster()
@@ -84,6 +90,8 @@ def _run(home: Home, today: date) -> list[retention.Gone]:
 
 
 def _foretell(home: Home, today: date, *, machine: bool) -> None:
+    from assets import forecast
+
     due = forecast.simulate(home, today)
     if machine:
         as_json(forecast.as_data(today, due))
@@ -103,6 +111,8 @@ def _foretell(home: Home, today: date, *, machine: bool) -> None:
 
 
 def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:
+    from schemas.supposing import SupposedError, supposing
+
     try:
         return supposing(policy, dict(_pair(one) for one in supposed)) if supposed else policy
     except SupposedError as refusal:

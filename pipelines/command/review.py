@@ -6,19 +6,17 @@ from dataclasses import asdict, astuple
 from datetime import datetime
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.durable import writing
-from assets.home import Home
-from assets.register import contradictions
-from assets.register import review as pairs
-from assets.register.review import GreyPair, ReviewError
-from assets.register.waterfall import svg
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.resources import writer
+
+if TYPE_CHECKING:
+    from assets.home import Home
+    from assets.register.review import GreyPair
 
 # In the place of a pair's name, which is hexadecimal.
 CONTRADICTIONS = "contradictions"
@@ -52,6 +50,10 @@ def review_command(
     The list holds levels and weights only. PAIR side by side is personal data. `register review contradictions` lists, by
     ids, the statements about who somebody is that cannot all be true.
     """
+    from assets.durable import writing
+    from assets.register import review as pairs
+    from assets.register.review import ReviewError
+
     home = existing_home()
     if pair == CONTRADICTIONS:
         if decide or out:
@@ -80,6 +82,8 @@ def review_command(
 
 
 def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
+    from assets.register import contradictions
+
     found = contradictions.listed(home, limit)
     if machine:
         as_json([asdict(one) for one in found])
@@ -93,6 +97,9 @@ def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
 
 
 def _decide(home: Home, pair: str | None, *, same: bool, machine: bool) -> None:
+    from assets.register import review as pairs
+    from pipelines.writer_lock import writer
+
     if not pair:
         raise click.UsageError("say which PAIR is decided; `register review` lists them")
     with writer(home):
@@ -139,6 +146,8 @@ def _list(found: list[GreyPair], *, machine: bool) -> None:
 
 
 def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
+    from assets.register import review as pairs
+
     said = pairs.side_by_side(home, pair)
     if machine:
         as_json(
@@ -159,6 +168,9 @@ def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
 
 
 def _page(home: Home, found: list[GreyPair]) -> str:
+    from assets.register import review as pairs
+    from assets.register.waterfall import svg
+
     parts = []
     for one in found:
         rows = "".join(

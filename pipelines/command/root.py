@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from assets.home import Home
+from typing import TYPE_CHECKING
+
 from pipelines.command.main import CommandError
-from pipelines.resources import home_path
-from schemas.policy import Policy
+
+if TYPE_CHECKING:
+    from assets.home import Home
+    from schemas.policy import Policy
 
 
 def existing_home(policy: Policy | None = None) -> Home:
@@ -14,6 +17,9 @@ def existing_home(policy: Policy | None = None) -> Home:
     Raises:
         CommandError: REGISTER_HOME, or ./data, is no data root: it has no folder `lake`.
     """
+    from assets.home import Home
+    from pipelines.writer_lock import home_path
+
     home = Home(home_path(), policy)
     if not home.lake.is_dir():
         raise CommandError(f"no data root at {home.root}: set REGISTER_HOME")

@@ -7,15 +7,14 @@ from datetime import date, datetime, timedelta
 
 import click
 
-from assets.home import Home
 from pipelines.command.options import DAY
 from pipelines.command.showing import as_json
-from pipelines.resources import home_path
-from schemas.policy import load_policy
 
 
 def yesterday() -> date:
     """The last whole day, in the policy's time zone."""
+    from schemas.policy import load_policy
+
     return datetime.now(load_policy().zone).date() - timedelta(days=1)
 
 
@@ -50,7 +49,9 @@ def sample(
     registrants: int, seed: int, days: int, last_day: datetime | None, machine: bool
 ) -> None:
     """Write synthetic deliveries of every source into the inbox, and who is who beside it (truth/)."""
-    from assets.sample import write_sample
+    from assets.home import Home
+    from assets.sample.assembly import write_sample
+    from pipelines.writer_lock import home_path
 
     home = Home(home_path())
     home.create()

@@ -5,21 +5,23 @@ from __future__ import annotations
 import sys
 
 import click
-import duckdb
 
-from assets.marts.building import mart_path
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from schemas.marts import MARTS
+from schemas.vocabulary import PURPOSES
 
 
 @click.command()
-@click.argument("mart", type=click.Choice(list(MARTS)))
+@click.argument("mart", type=click.Choice(PURPOSES))
 @click.argument("query", required=False)
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def sql(mart: str, query: str | None, machine: bool) -> None:
     """Open a mart read-only and run QUERY; without one, read it from standard input, or list the tables."""
+    import duckdb
+
+    from assets.marts.building import mart_path
+
     path = mart_path(existing_home(), mart)
     if not path.exists():
         raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from assets.home import Home
-from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import home_path, report_died
-
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
 def ui(port: int) -> None:
     """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
+    from assets.home import Home
+    from pipelines.dagster_home import prepare_dagster
+    from pipelines.writer_lock import home_path, report_died
+
     home = Home(home_path())
     home.create()
     os.environ["REGISTER_HOME"] = str(home_path())

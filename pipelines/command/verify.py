@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.backup.rotation import Holding
-from assets.home import Home
-from assets.proof import certificates, heads
-from assets.proof.findings import Finding, failing
-from assets.proof.heads import Head
-from assets.proof.verifying import HOW, verify
-from assets.rights import requests
-from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, table
-from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import writer
+
+if TYPE_CHECKING:
+    from assets.backup.rotation import Holding
+    from assets.home import Home
+    from assets.proof.findings import Finding
+    from assets.proof.heads import Head
 
 
 @click.command("verify")
@@ -36,6 +33,11 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
     their keyed hashes are held against every identifier in every layer.
     """
+    from assets.proof import certificates
+    from assets.proof.verifying import HOW, verify
+    from assets.rights import requests
+    from pipelines.writer_lock import writer
+
     home = existing_home()
     home.create()
     if is_empty(home):
@@ -65,7 +67,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         return
     try:
         chosen = [requests.load(home, request_id).request_id] if request_id else None
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     with writer(home):
         proof = verify(home, chosen)
@@ -78,11 +80,16 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
 
 
 def _backed_up(home: Home) -> int:
+    from assets.proof import heads
+
     return int((home.root / "backups" / heads.COPY).exists())
 
 
 def _head_in_dagster(home: Home) -> dict[str, Head]:
     """The head of the chain that the last erasure's run left in Dagster's storage, if it is there."""
+    from assets.proof.heads import Head
+    from pipelines.dagster_home import prepare_dagster
+
     if not (home.dagster / "dagster.yaml").exists():
         return {}
     prepare_dagster()
@@ -104,6 +111,8 @@ def _head_in_dagster(home: Home) -> dict[str, Head]:
 
 def is_empty(home: Home) -> bool:
     """Whether nothing has come in, and nothing has run yet: a proof would look at nothing."""
+    from assets.rights import requests
+
     began = (home.dagster / "dagster.yaml", home.root / "backups")
     return (
         not any(path.exists() for path in began)
@@ -119,6 +128,8 @@ def _tell(
     machine: bool,
     backups: Holding | None = None,
 ) -> None:
+    from assets.proof.findings import failing
+
     found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
     if machine:
         as_json(

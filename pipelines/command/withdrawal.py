@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.home import Home
-from assets.rights import withdrawal
-from assets.rights.finding import canonical
-from assets.rights.requests import RequestError
 from pipelines.command.main import CommandError
 from pipelines.command.root import existing_home
 from pipelines.command.showing import as_json, unseen
-from schemas.staged import CHANNELS, SPOKEN_OF
+from schemas.vocabulary import CHANNELS, SPOKEN_OF
+
+if TYPE_CHECKING:
+    from assets.home import Home
 
 
 @click.command()
@@ -36,6 +36,7 @@ def withdraw(
     IDENTIFIER is any of the identifiers below, or a registrant's id; `-` asks for it at the terminal, so that it stays out
     of the shell's history.
     """
+    from assets.rights import requests, withdrawal
     from pipelines.command.refresh import run_refresh
 
     home = existing_home()
@@ -44,7 +45,7 @@ def withdraw(
         meant = _meant(home, {"identifier": identifier, **given})
         now = datetime.now(home.policy.zone)
         digest = withdrawal.deliver(home, meant, purpose, channel, now)
-    except RequestError as error:
+    except requests.RequestError as error:
         raise CommandError(str(error)) from None
     # What else waits for the day may be refused; that says nothing of the withdrawal.
     run_refresh(home, now.date(), {str(now.date())})
@@ -63,13 +64,16 @@ def withdraw(
 
 def _meant(home: Home, given: dict[str, str | None]) -> str:
     """The one identifier that was given, as the register writes it; raises RequestError when it is none or several."""
+    from assets.rights import requests, withdrawal
+    from assets.rights.finding import canonical
+
     asked = {
         name: unseen(name.replace("_", " ")) if value == "-" else value
         for name, value in given.items()
         if value
     }
     if len(asked) != 1:
-        raise RequestError(
+        raise requests.RequestError(
             "give one identifier: the value itself, or an option such as --email or --customer-number"
         )
     name, value = next(iter(asked.items()))

@@ -14,7 +14,7 @@ import pytest
 from assets import deliveries, retention, staged
 from assets.home import Home
 from assets.register import protected
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas.marts import MARTS
 from tests.support.data_roots import copied
 from tests.support.dated_records import visit

@@ -12,7 +12,7 @@ import pytest
 from assets import deliveries, raw, retention, staged
 from assets.home import Home
 from assets.register import building
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from tests.support.dated_records import contact, contract, deliver
 from tests.support.deliveries import csv, put
 from tests.support.registers import TODAY, rows, take_in

@@ -44,7 +44,7 @@ def plan(inbox: Path, scratch: Path) -> dict[str, str]:
 
 def _query(name: str, encoding: str, files: list[Path]) -> str:
     """How one would load the files by hand, as DuckDB guesses their columns; an envelope's array becomes rows of JSON."""
-    from assets.sources import SOURCES
+    from assets.sources.all_sources import SOURCES
 
     dataset = next(one for source in SOURCES for one in source.datasets if one.name == name)
     paths = [str(path) for path in files]

@@ -20,7 +20,8 @@ import sqlglot
 from sqlglot import exp
 
 from assets.home import Home
-from assets.marts import QUERIES, building
+from assets.marts import building
+from assets.marts.queries import QUERIES
 from assets.marts.why import as_of
 from assets.register.building import TABLES, Built, admit
 from pipelines.command.showing import table

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from assets.home import Home
-from pipelines.resources import writer
+from pipelines.writer_lock import writer
 from tests.support.commands import AS_OF, Refreshed, refresh, register, start
 from tests.support.data_roots import (
     book,

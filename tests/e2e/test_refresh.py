@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from assets.home import Home
-from pipelines.resources import NOT_IN_PATHS
+from pipelines.writer_lock import NOT_IN_PATHS
 from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
 from tests.support.commands import Refreshed, refresh, register

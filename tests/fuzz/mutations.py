@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from tests.fuzz.values import Odd, catalogue, random_values
 from tests.fuzz.whole_records import KINDS, Make, Record
 

@@ -30,7 +30,7 @@ from assets.access import package, redaction
 from assets.home import Home
 from assets.marts import building as marts
 from assets.register import building, quality
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from assets.sources.source import Dataset, Source
 from schemas.marts import MARTS
 from tests.fuzz.mutations import CSV, Mutation, as_json, row

@@ -16,7 +16,6 @@ from assets.home import Home
 from assets.rights import requests
 from pipelines import notifier
 from pipelines.definitions import build_definitions
-from pipelines.schedules import nightly_refresh
 from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
 from schemas.delivery import RefusedDeliveryError
 from schemas.policy import load_policy
@@ -209,7 +208,10 @@ class TestAssets:
 
 
 class TestSchedule:
-    def test_it_is_every_night_at_half_past_two_in_helsinki(self) -> None:
+    def test_it_is_every_night_at_half_past_two_in_helsinki(
+        self, definitions: dg.Definitions
+    ) -> None:
+        nightly_refresh = definitions.resolve_schedule_def("nightly_refresh")
         told = (
             nightly_refresh.cron_schedule,
             nightly_refresh.execution_timezone,
@@ -232,6 +234,7 @@ class TestSchedule:
             scheduled_execution_time=night,
             repository_def=definitions.get_repository_def(),
         )
+        nightly_refresh = definitions.resolve_schedule_def("nightly_refresh")
         asked = nightly_refresh.evaluate_tick(context).run_requests or []
         return [
             (

@@ -12,8 +12,8 @@ from dagster._core.utils import make_new_run_id
 
 from assets.home import Home
 from pipelines.dagster_home import prepare_dagster
-from pipelines.resources import COMMAND, HEADLESS, report_died, writer
 from pipelines.sensors import request_sensor
+from pipelines.writer_lock import COMMAND, HEADLESS, report_died, writer
 
 STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 

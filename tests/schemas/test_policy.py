@@ -12,7 +12,7 @@ from dateutil.relativedelta import relativedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.sources import check_sources
+from assets.sources.all_sources import check_sources
 from schemas import declarations, law
 from schemas.declarations import declared
 from schemas.marts import PurposeError

@@ -13,7 +13,7 @@ from assets import raw, retention, staged
 from assets.home import Home
 from assets.marts import building as marts
 from assets.register import building
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas.marts import MARTS
 
 TODAY = date(2026, 11, 20)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from assets.access import redaction
 from assets.access.belonging import Own
 from assets.access.redaction import REDACTED, Redaction
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from tests.support.examples import examples
 from tests.support.population_register_messages import code
 

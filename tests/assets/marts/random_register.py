@@ -14,7 +14,8 @@ from assets.home import Home, write_parquet
 from assets.register.building import TABLES
 from schemas.admission import STATUSES
 from schemas.columns import arrow_schema
-from schemas.staged import CHANNELS, REGISTER_FLAGS, SPOKEN_OF
+from schemas.staged import REGISTER_FLAGS
+from schemas.vocabulary import CHANNELS, SPOKEN_OF
 
 Row = dict[str, Any]
 TITLES = (

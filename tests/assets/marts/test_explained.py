@@ -19,7 +19,7 @@ from assets.home import Home
 from assets.marts import building as marts
 from assets.marts import explained
 from assets.register import building
-from assets.sample import write_sample
+from assets.sample.assembly import write_sample
 from pipelines.command.profile import profile
 from schemas.policy import load_policy
 from schemas.profiles import CODES

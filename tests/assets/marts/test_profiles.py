@@ -17,7 +17,8 @@ from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import traverse_scope
 
-from assets.marts import QUERIES, profiles
+from assets.marts import profiles
+from assets.marts.queries import QUERIES
 from assets.register.building import TABLES
 from schemas.columns import categories, duckdb_types, table_name
 from schemas.marts import MARTS

@@ -10,7 +10,7 @@ import pytest
 
 from assets.reports import conflicts
 from assets.reports.pages import html
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas.citations import CITATIONS
 from schemas.conflicts import CODES, KINDS
 from schemas.policy import load_policy

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from stdnum.fi import hetu, ytunnus
 
-from assets.sample import SampleSummary, write_sample
+from assets.sample.assembly import SampleSummary, write_sample
 from assets.sample.cases import CASES, LATER_DAY_CASES, PLANTED
 from assets.sample.names import read_reference
 

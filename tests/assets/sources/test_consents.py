@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from assets.sample.consents import tcf_string
 from assets.sources.consents import SOURCE
 from schemas.sources.consents import TCF_PURPOSES
-from schemas.staged import CHOICES, SPOKEN_OF
+from schemas.staged import CHOICES
+from schemas.vocabulary import SPOKEN_OF
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.sources.self_service import SOURCE
-from schemas.staged import RECTIFIABLE
+from schemas.vocabulary import RECTIFIABLE
 from tests.support.examples import examples
 from tests.support.source_batches import codes, keep, stage
 

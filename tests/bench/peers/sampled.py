@@ -21,7 +21,7 @@ import pyarrow as pa
 from assets.deliveries import MANIFEST
 from assets.raw import read_records
 from assets.readers import ElementSplitter
-from assets.sources import SOURCES
+from assets.sources.all_sources import SOURCES
 from schemas.delivery import Manifest
 
 COLUMNS = (

@@ -1,0 +1,24 @@
+"""The list of the sources, `SOURCES`, and the check that the policy names each."""
+
+from __future__ import annotations
+
+from assets.sources import consents, credit_bureau, crm, population_register, self_service, website
+from schemas.declarations import DeclarationError
+from schemas.policy import Policy
+
+SOURCES = (
+    population_register.SOURCE,
+    credit_bureau.SOURCE,
+    website.SOURCE,
+    crm.SOURCE,
+    consents.SOURCE,
+    self_service.SOURCE,
+)
+
+
+def check_sources(policy: Policy) -> None:
+    """Raise DeclarationError when a source would be read of which the policy says nothing (P6)."""
+    if unknown := [source.name for source in SOURCES if source.name not in policy.sources]:
+        raise DeclarationError(
+            f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, or stop reading it"
+        )
