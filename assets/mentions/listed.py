@@ -22,15 +22,16 @@ from assets.mentions.attribution import attribute, know_others
 from assets.mentions.decoding import decode
 from assets.mentions.redaction import Redaction
 from assets.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
-from assets.mentions.spellings import OPAQUE, Spellings, phone_tokens, tokens
+from assets.mentions.spellings import OPAQUE, Spellings, tokens
+from assets.mentions.tokens import phone_tokens
 
-_LETTER = r"A-Za-z0-9\x{80}-\x{10ffff}"
 # By type: what a token looks like, and what its text must contain so that the expression is tried.
 _TOKENS = {
-    "email": (rf"[{_LETTER}._%+''-]+ ?@ ?[{_LETTER}][{_LETTER}.-]+", "contains(text, '@')"),
-    "identity_code": (r"\b[0-9]{6} ?[-+A-FU-Ya-fu-y]? ?[0-9]{3} ?[0-9A-Za-z]\b", "true"),
-    "phone": (r"(?:\+|\b00|\b0|\b358|\b46)[1-9(][0-9 ()./+-]{4,22}[0-9]\b", "true"),
+    "email": (EMAIL_TOKEN.replace("'", "''"), f"regexp_matches(text, '{AT}')"),
+    "identity_code": (CODE_TOKEN.replace("'", "''"), "true"),
+    "phone": (PHONE_TOKEN.replace("'", "''"), "true"),
     "id": (r"\b(?:[A-Za-z]+[-_]?[0-9]|[0-9]+[-_]?[A-Za-z])[0-9A-Za-z_-]{3,}\b", "true"),
+    "parted": (PARTED_ID, "true"),
 }
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"
 _CHECK = (
@@ -172,9 +173,9 @@ def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
         """SELECT token FROM phones
         WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"""
     ).fetchall()
-    parts = {token[start:end] for (token,) in rows for start, end, _ in phone_tokens(token)} - {
-        token for (token,) in rows
-    }
+    parts = {
+        token[number.begin : number.end] for (token,) in rows for number in phone_tokens(token)
+    } - {token for (token,) in rows}
     if parts:
         connection.execute(
             """INSERT INTO phones SELECT token, phone_canonical(token)
