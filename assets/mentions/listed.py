@@ -19,20 +19,22 @@ import pyarrow.parquet as pq
 
 from assets.home import Home
 from assets.mentions.attribution import attribute, know_others
-from assets.mentions.decoding import decode
+from assets.mentions.decoding import readings
 from assets.mentions.redaction import Redaction
 from assets.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
 from assets.mentions.spellings import OPAQUE, Spellings, tokens
 from assets.mentions.tokens import phone_tokens
+from schemas.token_rules import AT_IN_WORDS, QUOTED_SIGN
 
+_LETTER = r"A-Za-z0-9\x{80}-\x{10ffff}"
 # By type: what a token looks like, and what its text must contain so that the expression is tried.
 _TOKENS = {
-    "email": (EMAIL_TOKEN.replace("'", "''"), f"regexp_matches(text, '{AT}')"),
-    "identity_code": (CODE_TOKEN.replace("'", "''"), "true"),
-    "phone": (PHONE_TOKEN.replace("'", "''"), "true"),
+    "email": (rf"[{_LETTER}._%+''-]+ ?@ ?[{_LETTER}][{_LETTER}.-]+", "contains(text, '@')"),
+    "identity_code": (r"\b[0-9]{6} ?[-+A-FU-Ya-fu-y]? ?[0-9]{3} ?[0-9A-Za-z]\b", "true"),
+    "phone": (r"(?:\+|\b00|\b0|\b358|\b46)[1-9(][0-9 ()./+-]{4,22}[0-9]\b", "true"),
     "id": (r"\b(?:[A-Za-z]+[-_]?[0-9]|[0-9]+[-_]?[A-Za-z])[0-9A-Za-z_-]{3,}\b", "true"),
-    "parted": (PARTED_ID, "true"),
 }
+_READ_OTHERWISE = f"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|。|｡"
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"
 _CHECK = (
     "substr('0123456789ABCDEFHJKLMNPRSTUVWXY', (TRY_CAST(digits AS BIGINT) % 31)::INTEGER + 1, 1)"
@@ -185,6 +187,9 @@ def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _decoded(texts: pa.Array) -> pa.Array:
-    hiding = pc.match_substring_regex(texts, HIDING)
-    plain = [decode(text).text for text in texts.filter(hiding).to_pylist()]
+    hiding = pc.match_substring_regex(texts, _READ_OTHERWISE)
+    plain = [
+        "\n".join(reading.text for reading in readings(text))
+        for text in texts.filter(hiding).to_pylist()
+    ]
     return pc.replace_with_mask(texts, hiding, pa.array(plain, texts.type)) if plain else texts

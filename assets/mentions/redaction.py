@@ -31,12 +31,14 @@ class Record:
     Attributes:
         own: The values of its own identifiers. An identity code that is spelled oddly is none.
         readable: Whether it is an object without faults.
+        decided: Whether somebody decided that all mentions in it are redacted.
         codes: What it declares as identity codes, in whatever spelling.
     """
 
     own: frozenset[str] = frozenset()
     readable: bool = True
     codes: frozenset[str] = frozenset()
+    decided: bool = False
 
 
 @dataclass
@@ -50,10 +52,11 @@ class Redaction:
         """The mentions in a text that are to be redacted in a record that is not theirs."""
         return [
             one
-            for one in self.spellings.find(text)
+            for one in self.spellings.find(text, wide=record.decided)
             if not _is_own(one, text, record)
             and (
-                not record.readable
+                record.decided
+                or not record.readable
                 or text[one.start : one.end] in record.codes
                 or ((one.sure or _is_long_number(one)) and not _is_field_number(one, text))
             )

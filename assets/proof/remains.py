@@ -7,11 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assets.holds import Held
+from assets.proof.near_matches import KEPT_MENTION
 from assets.proof.verifying import Proof
 from assets.rights.requests import Request
 
 NEAR = "records near the registrant: their name with their birth date or address, no identifier"
+MENTIONED = "records whose text has what may be an identifier of the registrant"
 NEAR_REASONS = {
+    KEPT_MENTION: "a person decided that it is none, or stays",
     "": "not decided: nobody has said whether they are the registrant's",
     "keep": "a person decided that they are somebody else's",
     "remove": "a person decided that they are the registrant's; they are still there",
@@ -31,7 +34,10 @@ def counted(
         for (request_id, reason), count in sorted(proof.left_out.items())
         if request_id == request.request_id
     ]
-    kinds += [(NEAR, near[decision], NEAR_REASONS[decision]) for decision in sorted(near)]
+    kinds += [
+        (MENTIONED if decision == KEPT_MENTION else NEAR, near[decision], NEAR_REASONS[decision])
+        for decision in sorted(near)
+    ]
     return [
         {"what": what, "count": count, "reason": reason} for what, count, reason in kinds if count
     ]

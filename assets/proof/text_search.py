@@ -83,18 +83,21 @@ _KEPT = _letters_and_digits()
 class Hits:
     """What was found, by request: written as usual (`usual`), and in another spelling (`unusual`).
 
-    `embedded` are identifiers that only stand within a longer word of somebody else's.
+    `embedded` are identifiers that only stand within a longer word of somebody else's;
+    `identifiers` those that were found.
     """
 
     usual: Counter[str] = field(default_factory=Counter)
     unusual: Counter[str] = field(default_factory=Counter)
     embedded: set[str] = field(default_factory=set)
+    identifiers: set[str] = field(default_factory=set)
 
     def add(self, other: Hits) -> None:
         """Add what was found elsewhere."""
         self.usual.update(other.usual)
         self.unusual.update(other.unusual)
         self.embedded |= other.embedded
+        self.identifiers |= other.identifiers
 
 
 class Forms(Generic[Meaning]):
@@ -191,6 +194,7 @@ class Texts:
         if spelling.is_in(around):
             counted = hits.usual if as_usual else hits.unusual
             counted.update(self._requests[spelling.identifier])
+            hits.identifiers.add(spelling.identifier)
         elif as_usual:
             hits.embedded.add(spelling.identifier)
 
@@ -358,6 +362,31 @@ def in_parquet(texts: Texts, path: Path) -> Hits:
             for column in batch.columns:
                 hits.add(texts.in_array(column))
     return hits
+
+
+def by_record(texts: Texts, path: Path) -> dict[int, Hits]:
+    """Return what each record of a Parquet file with `record_no` has, of those that have any.
+
+    To be called for files that have some: halves that have none are left aside.
+    """
+    found: dict[int, Hits] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(PARQUET_ROWS):
+            pending = [batch]
+            while pending:
+                part = pending.pop()
+                hits = Hits()
+                for column in part.columns:
+                    hits.add(texts.in_array(column))
+                if not hits.identifiers:
+                    continue
+                if part.num_rows > 1:
+                    half = part.num_rows // 2
+                    pending += [part.slice(0, half), part.slice(half)]
+                else:
+                    number = part.column("record_no")[0].as_py()
+                    found.setdefault(number, Hits()).add(hits)
+    return found
 
 
 def in_duckdb(texts: Texts, connection: duckdb.DuckDBPyConnection, database: str) -> Hits:
