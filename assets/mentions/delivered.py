@@ -46,6 +46,10 @@ def scan(
     )
     know_others(home, connection, registrants)
     scan_lake(home, connection, Prefilter(spellings.fragments))
+    connection.execute(
+        """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
+            (delivery_id VARCHAR, record_no BIGINT)"""
+    )
     layers = ["raw", *(f"staged.{table}" for table in CANONICAL)]
     connection.execute(
         """INSERT INTO worth_reading

@@ -61,11 +61,13 @@ class Prefilter:
     def __init__(self, fragments: Iterable[bytes]) -> None:
         given = {one for one in fragments if one}
         self._short = sorted(one for one in given if len(one) < _WINDOW)
-        self._by_start: dict[int, list[bytes]] = {}
+        # By how they begin, and how long they are: an address has many forms that begin alike.
+        self._by_start: dict[int, dict[int, set[bytes]]] = {}
         for one in given:
             if len(one) >= _WINDOW:
                 start = int.from_bytes(one[:_WINDOW], "little")
-                self._by_start.setdefault(start, []).append(one)
+                alike = self._by_start.setdefault(start, {})
+                alike.setdefault(len(one), set()).add(one)
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(self._by_start), dtype=np.uint64))] = True
 
@@ -117,10 +119,10 @@ class Prefilter:
                 at
                 for at in hits.tolist()
                 if any(
-                    content.startswith(one, at)
-                    for one in self._by_start.get(
-                        int.from_bytes(content[at : at + _WINDOW], "little"), ()
-                    )
+                    content[at : at + length] in forms
+                    for length, forms in self._by_start.get(
+                        int.from_bytes(content[at : at + _WINDOW], "little"), {}
+                    ).items()
                 )
             ]
         return places

@@ -316,4 +316,4 @@ def _whole_codes(plain: str) -> Iterator[str]:
     for code in codes(plain):
         check = _CHECKED.match(plain, code.end)
         if check and len(code.digits) == 9:
-            yield code.digits[:6] + code.sign + code.digits[6:] + check[1]
+            yield code.digits[:6] + code.sign + code.digits[6:] + (check[1] or "")
