@@ -26,6 +26,8 @@ JOINTS = ".,-~'’"
 """Between digits these make one number of two, unless there is a blank as well."""
 DECIMALS = r"[.,][0-9]{1,2}(?![0-9.,])"
 """Behind a number (Python): it is an amount."""
+CALLING_CODE = r"(?:\+|00) ?[0-9]{1,3}[ ()./0-]*$"
+"""Before a national number (Python): it is another country's."""
 
 AT_WORDS = ("at", "ät", "a", "miuku", "miukumauku", "ät-merkki", "at-merkki", "snabel-a", "snabela")
 DOT_WORDS = ("dot", "piste", "punkt", "pkt")

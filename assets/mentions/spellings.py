@@ -22,7 +22,7 @@ from itertools import pairwise
 
 from assets.mentions.decoding import readings
 from assets.mentions.tokens import addresses, code_end, codes, phone_tokens
-from schemas.token_rules import ADDRESS_SIGNS, AT_WORDS, DOT_WORDS, LONG, WORD
+from schemas.token_rules import ADDRESS_SIGNS, AT_WORDS, CALLING_CODE, DOT_WORDS, LONG, WORD
 from schemas.unusual_spellings import email as email_canonical
 from schemas.unusual_spellings import email_in_letters
 
@@ -31,6 +31,7 @@ OPAQUE = ("customer_number", "contact_id", "visitor_id", "user_id")
 
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _OPAQUE = re.compile(WORD)
+_CALLING_CODE = re.compile(CALLING_CODE)
 _COOKIE_TIME = re.compile(r"\.[0-9]+")
 _CHECKED = re.compile(r" ?([0-9A-Za-z])?(?![0-9A-Za-z])")
 _PARTS = re.compile(r"[0-9A-Za-z]+(?:[ ._/#-]{1,2}[0-9A-Za-z]+)+")
@@ -138,7 +139,8 @@ class Spellings:
     def _find_phones(self, text: str, wide: bool) -> Iterator[tuple[int, int, str, bool]]:
         for number in phone_tokens(text, wide=wide):
             for identifier, sure in self._phones.get(number.digits, ()):
-                if sure or not number.glued:
+                abroad = _CALLING_CODE.search(text[max(0, number.begin - 12) : number.begin])
+                if sure or not (number.glued or abroad):
                     yield number.begin, number.end, identifier, sure
 
     def _find_words(self, text: str) -> Iterator[tuple[int, int, str, bool]]:

@@ -35,6 +35,7 @@ from schemas.token_rules import (
     ADDRESS_SIGNS,
     AT,
     AT_WORDS,
+    CALLING_CODE,
     DECIMALS,
     DOMAIN_ENDS,
     DOT,
@@ -53,7 +54,7 @@ _BLANKS = r"[ +_]*"
 _NO_WORD_BEFORE, _NO_WORD_AFTER = "(?<![0-9a-z])", "(?![0-9a-z])"
 # A number behind a dash is a part of the id: of a customer's second order, of somebody else's.
 _NO_NUMBER_AFTER = "(?![-_.][0-9a-z]*[0-9])"
-_OTHER_CALLING_CODE = re.compile(r"(?:\+|00) ?[0-9]{1,3}[ ()./0-]*$")
+_OTHER_CALLING_CODE = re.compile(CALLING_CODE)
 
 
 @dataclass(frozen=True)
