@@ -161,11 +161,12 @@ def _email(address: str) -> tuple[set[bytes], str]:
         for sign in ("", *AT_WORDS)
         for dot in ("", *DOT_WORDS)
     ]
-    # The first label of a domain is enough to find it by, unless all of it is short.
-    labels = {squeeze(before + written.split(".")[0]) for before, written in parts}
-    squeezed = {form for form in labels if len(form) >= SHORTEST}
-    if not squeezed and len(squeeze(address)) >= SHORTEST:
-        squeezed = {squeeze(before + written) for before, written in parts}
+    squeezed = {squeeze(address)}
+    if len(squeeze(address)) >= SHORTEST:
+        for before, written in parts:
+            # The first label of a domain is enough to find it by, unless that is short.
+            label = squeeze(before + written.split(".")[0])
+            squeezed.add(label if len(label) >= SHORTEST else squeeze(before + written))
     either = "|".join(map(_dotted, domains))
     return squeezed, rf"{_NO_ADDRESS_BEFORE}{_dotted(local)}{AT}(?:{either}){DOMAIN_ENDS}"
 
