@@ -161,8 +161,8 @@ def _email(address: str) -> tuple[set[bytes], str]:
         for sign in ("", *AT_WORDS)
         for dot in ("", *DOT_WORDS)
     ]
-    squeezed = {squeeze(address)}
-    if len(squeeze(address)) >= SHORTEST:
+    squeezed = set() if len(squeeze(address)) >= SHORTEST else {squeeze(address)}
+    if not squeezed:
         for before, written in parts:
             # The first label of a domain is enough to find it by, unless that is short.
             label = squeeze(before + written.split(".")[0])

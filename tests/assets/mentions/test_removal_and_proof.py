@@ -31,7 +31,7 @@ KNOWN = (
 )
 REDACTION = Redaction(Spellings(KNOWN, "FI"))
 PREFILTER = Prefilter(REDACTION.spellings.fragments)
-PROOF = Texts(dict.fromkeys(KNOWN, ["Q1"]))
+PROOF = Texts({identifier: ["Q1"] for identifier in KNOWN})
 
 PHONES = [
     "40.999.0111", "0 4 0 9 9 9 0 1 1 1", "040_999_0111", "040/999/0111", "040·999·0111",
