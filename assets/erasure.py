@@ -33,6 +33,9 @@ from assets.sources.all_sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
 from assets.staged import staged_folder
 
+SHOWN_PLACES = 20
+"""So many records a message names; the rest is in the list of near matches."""
+
 
 def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
@@ -176,11 +179,26 @@ class Closing:
     unproven: list[str]
 
     def told(self) -> str:
-        """Why requests are not closed: how many, codes, places and counts."""
+        """Why requests are not closed: how many, codes, places and counts; and what to do."""
         found = ", ".join(
             sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)})
         )
-        return f"{len(self.unproven)} of {len(self.unproven) + len(self.certificates)} erasures are not proven: {found}"
+        places = {
+            f"{finding.where} {place}"
+            for finding in failing(self.findings)
+            for place in finding.places
+        }
+        shown = ", ".join(sorted(places)[:SHOWN_PLACES])
+        more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
+        way_out = (
+            f"; in records {shown}{more}: `register request near-matches ID --private` shows them,"
+            " decide with --redact, --remove or --keep, and launch the erasure again"
+        )
+        total = len(self.unproven) + len(self.certificates)
+        return (
+            f"{len(self.unproven)} of {total} erasures are not proven: {found}"
+            f"{way_out if places else ''}"
+        )
 
 
 def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
@@ -203,6 +221,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     ending = other_requests.hold(home, asked, now)
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
+    near_matches.add_mentions(home, proof.places)
     unproven = {one.request_id for one in proof.failing()}
     proven = [one for one in request_ids if one in done or not unproven & {"", one}]
     noted, published = evidence.gather(home, proven), evidence.published(home)

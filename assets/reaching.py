@@ -41,6 +41,20 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
             for form in (identifier, *former_forms(identifier))
         }
     )
+    # `decided_redactions(delivery_id, record_no)`: records of others that somebody decided to redact.
+    decided = sorted(
+        {
+            (near["reference"].split("/")[2], int(near["reference"].split("/")[3]))
+            for request in asked
+            for near in request.near
+            if near["decision"] == "redact"
+        }
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE decided_redactions AS SELECT
+            unnest($1::VARCHAR[]) AS delivery_id, unnest($2::BIGINT[]) AS record_no""",
+        [[delivery for delivery, _ in decided], [number for _, number in decided]],
+    )
     own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
     for table, listed in (("sought", pairs), ("sought_records", pairs + own)):
         connection.execute(

@@ -7,7 +7,7 @@ them is redacted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 import duckdb
@@ -57,7 +57,10 @@ def know_others(
 
 
 def attribute(
-    connection: duckdb.DuckDBPyConnection, rows: pa.Table, spellings: Spellings
+    connection: duckdb.DuckDBPyConnection,
+    rows: pa.Table,
+    spellings: Spellings,
+    decided: Collection[int] = (),
 ) -> dict[int, Record]:
     """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that is
     looked for.
@@ -69,6 +72,7 @@ def attribute(
     Args:
         rows: `record_no`, `payload`, `identifiers` and `faults` as raw has them, of few records.
         spellings: Of the identifiers in `spelled`.
+        decided: Records that somebody decided to redact, however they mention them.
 
     Returns:
         The records that have any mention, by number.
@@ -80,8 +84,8 @@ def attribute(
     stated: list[dict[str, object]] = []
     for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
         number, text = row["record_no"], row["payload"]
-        record = record_of(row["identifiers"], row["faults"])
-        found = spellings.find(text)
+        record = replace(record_of(row["identifiers"], row["faults"]), decided=number in decided)
+        found = spellings.find(text, wide=record.decided)
         if not found:
             continue
         records[number] = record

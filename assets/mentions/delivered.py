@@ -5,6 +5,7 @@ what is redacted in the others.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 import duckdb
@@ -45,6 +46,17 @@ def scan(
     )
     know_others(home, connection, registrants)
     scan_lake(home, connection, Prefilter(spellings.fragments))
+    connection.execute(
+        """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
+            (delivery_id VARCHAR, record_no BIGINT)"""
+    )
+    layers = ["raw", *(f"staged.{table}" for table in CANONICAL)]
+    connection.execute(
+        """INSERT INTO worth_reading
+        SELECT delivery_id, layer, record_no
+        FROM decided_redactions, (SELECT unnest($1::VARCHAR[]) AS layer)""",
+        [layers],
+    )
 
 
 def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
@@ -65,9 +77,15 @@ def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entr
         rows = f"""SELECT record_no, payload, identifiers, faults FROM {parquet(raw)}
             WHERE record_no IN {numbers})"""
     found = connection.execute(rows).to_arrow_table()
-    attribute(connection, found, spellings)
+    decided = {
+        number
+        for (number,) in connection.execute(
+            "SELECT record_no FROM decided_redactions WHERE delivery_id = ?", [entry.delivery_id]
+        ).fetchall()
+    }
+    attribute(connection, found, spellings, decided)
     records = {
-        number: record_of(identifiers, faults)
+        number: replace(record_of(identifiers, faults), decided=number in decided)
         for number, identifiers, faults in zip(
             *(found[column].to_pylist() for column in ("record_no", "identifiers", "faults")),
             strict=True,

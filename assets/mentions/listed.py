@@ -19,10 +19,12 @@ import pyarrow.parquet as pq
 
 from assets.home import Home
 from assets.mentions.attribution import attribute, know_others
-from assets.mentions.decoding import decode
+from assets.mentions.decoding import readings
 from assets.mentions.redaction import Redaction
 from assets.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
-from assets.mentions.spellings import OPAQUE, Spellings, phone_tokens, tokens
+from assets.mentions.spellings import OPAQUE, Spellings, tokens
+from assets.mentions.tokens import phone_tokens
+from schemas.token_rules import AT_IN_WORDS, QUOTED_SIGN
 
 _LETTER = r"A-Za-z0-9\x{80}-\x{10ffff}"
 # By type: what a token looks like, and what its text must contain so that the expression is tried.
@@ -32,6 +34,7 @@ _TOKENS = {
     "phone": (r"(?:\+|\b00|\b0|\b358|\b46)[1-9(][0-9 ()./+-]{4,22}[0-9]\b", "true"),
     "id": (r"\b(?:[A-Za-z]+[-_]?[0-9]|[0-9]+[-_]?[A-Za-z])[0-9A-Za-z_-]{3,}\b", "true"),
 }
+_READ_OTHERWISE = f"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|。|｡"
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"
 _CHECK = (
     "substr('0123456789ABCDEFHJKLMNPRSTUVWXY', (TRY_CAST(digits AS BIGINT) % 31)::INTEGER + 1, 1)"
@@ -172,9 +175,9 @@ def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
         """SELECT token FROM phones
         WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"""
     ).fetchall()
-    parts = {token[start:end] for (token,) in rows for start, end, _ in phone_tokens(token)} - {
-        token for (token,) in rows
-    }
+    parts = {
+        token[number.begin : number.end] for (token,) in rows for number in phone_tokens(token)
+    } - {token for (token,) in rows}
     if parts:
         connection.execute(
             """INSERT INTO phones SELECT token, phone_canonical(token)
@@ -184,6 +187,9 @@ def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _decoded(texts: pa.Array) -> pa.Array:
-    hiding = pc.match_substring_regex(texts, HIDING)
-    plain = [decode(text).text for text in texts.filter(hiding).to_pylist()]
+    hiding = pc.match_substring_regex(texts, _READ_OTHERWISE)
+    plain = [
+        "\n".join(reading.text for reading in readings(text))
+        for text in texts.filter(hiding).to_pylist()
+    ]
     return pc.replace_with_mask(texts, hiding, pa.array(plain, texts.type)) if plain else texts

@@ -16,7 +16,8 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import ARROW
 
-from assets.mentions.spellings import LONG_NUMBER, OPAQUE, Mention, Spellings
+from assets.mentions.spellings import OPAQUE, Mention, Spellings
+from schemas.token_rules import LONG, is_whole_field
 
 MARK = "[redacted]"
 _SEVERAL = re.compile(r"[\s,;]")
@@ -30,12 +31,14 @@ class Record:
     Attributes:
         own: The values of its own identifiers. An identity code that is spelled oddly is none.
         readable: Whether it is an object without faults.
+        decided: Whether somebody decided that all mentions in it are redacted.
         codes: What it declares as identity codes, in whatever spelling.
     """
 
     own: frozenset[str] = frozenset()
     readable: bool = True
     codes: frozenset[str] = frozenset()
+    decided: bool = False
 
 
 @dataclass
@@ -49,12 +52,13 @@ class Redaction:
         """The mentions in a text that are to be redacted in a record that is not theirs."""
         return [
             one
-            for one in self.spellings.find(text)
+            for one in self.spellings.find(text, wide=record.decided)
             if not _is_own(one, text, record)
             and (
-                not record.readable
+                record.decided
+                or not record.readable
                 or text[one.start : one.end] in record.codes
-                or ((one.sure or _is_long_phone(one)) and not _is_field_number(one, text))
+                or ((one.sure or _is_long_number(one)) and not _is_field_number(one, text))
             )
         ]
 
@@ -124,25 +128,24 @@ def _covers(text: str, longer: str, mention: Mention) -> bool:
     return 0 <= at <= mention.start and mention.end <= at + len(longer)
 
 
-def _is_long_phone(mention: Mention) -> bool:
-    """Whether it is a phone without its zero, as spreadsheets write it, that is hardly a number of
-    something else.
+def _is_long_number(mention: Mention) -> bool:
+    """Whether it is a phone without its zero, as spreadsheets write it, or an identity code without
+    its sign, that is hardly a number of something else.
     """
-    return mention.identifier.startswith("phone:") and mention.end - mention.start >= LONG_NUMBER
+    kind = mention.identifier.partition(":")[0]
+    return kind in ("phone", "identity_code") and mention.end - mention.start >= LONG
 
 
 def _is_field_number(mention: Mention, text: str) -> bool:
     """Whether it is an opaque number that is all there is in its field: of a visit, an order, a
-    device. A phone without anything that shows that it is one may be such a number.
+    device. A phone or code without anything that shows that it is one may be such a number.
     """
     kind, _, value = mention.identifier.partition(":")
     opaque = kind in OPAQUE and (value.isdigit() or kind == "visitor_id")
-    if not opaque and not (kind == "phone" and not mention.sure):
+    if not opaque and (kind not in ("phone", "identity_code") or mention.sure):
         return False
-    before, after = text[: mention.start].rstrip(" "), text[mention.end :].lstrip(" ")
-    return (before[-1:], after[:1]) in {("", ""), ('"', '"')} or (
-        before[-1:] in {":", ",", "["} and after[:1] in {",", "}", "]"}
-    )
+    bare = text[mention.start : mention.end].isalnum()
+    return bare and is_whole_field(text[: mention.start], text[mention.end :])
 
 
 def _is_outside_strings(text: str, at: int) -> bool:

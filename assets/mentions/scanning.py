@@ -21,10 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.home import Home
-from assets.mentions.decoding import decode
+from assets.mentions.decoding import readings
 from assets.mentions.spellings import squeezed
 from schemas.columns import TableModel, arrow_schema
 from schemas.staged import CANONICAL, ContactPoints, Identifiers
+from schemas.token_rules import ALIKE_BLOCKS
 
 BATCH_ROWS = 16_384
 
@@ -32,16 +33,23 @@ _WINDOW = 6
 _MASK = np.uint64((1 << 8 * _WINDOW) - 1)
 _BITS = 20
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
-_END = 0xFF
+_END, _BETWEEN = 0xFF, b"\xfe"
 _LETTERS = b"0123456789abcdefghijklmnopqrstuvwxyz"
 _DROPPED = bytes(set(range(255)) - {*_LETTERS, *_LETTERS.upper()})
 _LOWER = bytes(range(256)).lower()
-# An escape of an ASCII letter, digit, dot, at or percent sign; digits and letters of other
-# alphabets' blocks.
+# What may hide a letter or digit: escapes of one, and other alphabets' digits and letters, where
+# they look like ASCII and stand beside it.
 HIDING = (
-    r"%(?:25|2[dDeE]|3\d|4[0-9A-Fa-f]|5[0-9AaFf]|6[0-9A-Fa-f]|7[0-9Aa]|[eEfF][0-9A-Fa-f]%)"
-    r"|\\u(?:00[2-7]|[fF][fF]|2[01]|06|1[dD])|\\x[2-7]|&(?:#|amp|commat|period|lowbar|plus|hyphen)"
+    r"%(?:25)*(?:3\d|4[1-9A-Fa-f]|5[0-9Aa]|6[1-9A-Fa-f]|7[0-9Aa]|[eEfF][0-9A-Fa-f]%|[dD][0-5]%)"
+    r"|\\u(?:00[3-7]|0[346]|1[dD]|2[14]|[fF][fF])|\\x[3-7]|&(?:amp;)*#"
+    r"|(?:=[2-7][0-9A-Fa-f]){2}|=[C-Fc-f][0-9A-Fa-f]=|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)"
+    rf"|[0-9A-Za-z@._-][{ALIKE_BLOCKS}]|[{ALIKE_BLOCKS}][0-9A-Za-z@._-]"
     r"|[\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{2460}-\x{24ff}\x{ff10}-\x{ff5a}\x{1d400}-\x{1d7ff}]"
+)
+# Escapes of anything else: their letters and digits are no part of the text.
+_ESCAPES = (
+    r"\\+(?:[nrtbf]|u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|%(?:25)*[0-9A-Fa-f]{2}|=[0-9A-Fa-f]{2}"
+    r"|&(?:amp;)*(?:[A-Za-z]{2,10}|#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6});"
 )
 
 
@@ -53,11 +61,13 @@ class Prefilter:
     def __init__(self, fragments: Iterable[bytes]) -> None:
         given = {one for one in fragments if one}
         self._short = sorted(one for one in given if len(one) < _WINDOW)
-        self._by_start: dict[int, list[bytes]] = {}
+        # By how they begin, and how long they are: an address has many forms that begin alike.
+        self._by_start: dict[int, dict[int, set[bytes]]] = {}
         for one in given:
             if len(one) >= _WINDOW:
                 start = int.from_bytes(one[:_WINDOW], "little")
-                self._by_start.setdefault(start, []).append(one)
+                alike = self._by_start.setdefault(start, {})
+                alike.setdefault(len(one), set()).add(one)
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(self._by_start), dtype=np.uint64))] = True
 
@@ -70,10 +80,15 @@ class Prefilter:
             return np.array([], np.int64)
         texts = texts.cast(pa.string())
         found = self._among(_joined(texts))
-        hiding = np.flatnonzero(
-            pc.match_substring_regex(texts, HIDING).fill_null(False).to_numpy(zero_copy_only=False)
-        )
-        decoded = [squeezed(decode(texts[index].as_py()).text) for index in hiding.tolist()]
+        escaped = np.flatnonzero(_matching(texts, _ESCAPES))
+        if len(escaped):
+            unescaped = pc.replace_substring_regex(texts.take(pa.array(escaped)), _ESCAPES, "")
+            found = np.union1d(found, escaped[self._among(_joined(unescaped))])
+        hiding = np.flatnonzero(_matching(texts, HIDING))
+        decoded = [
+            _BETWEEN.join(squeezed(reading.text) for reading in readings(texts[index].as_py()))
+            for index in hiding.tolist()
+        ]
         if decoded:
             also = self._among(b"".join(one + bytes([_END]) for one in decoded))
             found = np.union1d(found, hiding[also])
@@ -104,13 +119,18 @@ class Prefilter:
                 at
                 for at in hits.tolist()
                 if any(
-                    content.startswith(one, at)
-                    for one in self._by_start.get(
-                        int.from_bytes(content[at : at + _WINDOW], "little"), ()
-                    )
+                    content[at : at + length] in forms
+                    for length, forms in self._by_start.get(
+                        int.from_bytes(content[at : at + _WINDOW], "little"), {}
+                    ).items()
                 )
             ]
         return places
+
+
+def _matching(texts: pa.Array, pattern: str) -> np.ndarray:
+    matching = pc.match_substring_regex(texts, pattern).fill_null(False)
+    return np.asarray(matching.to_numpy(zero_copy_only=False))
 
 
 def _joined(texts: pa.Array) -> bytes:

@@ -4,7 +4,8 @@ run of digits in another.
 An e-mail address is compared by its canonical form. A phone is compared by the digits that people
 dial for it. An identity code may lack its sign or have a wrong check character, for its digits and
 the rest determine both or say whose it was meant to be; another sign is another person's. An opaque
-id is compared as a whole word, and is none when it is too short to be distinguished from any other number.
+id is compared as a whole word, or in the groups in which people write it, and is none when it is
+too short to be distinguished from any other number.
 
 Some tokens only may be what they look like (`sure` is false): a phone or an identity code without
 anything that shows that it is one, a short number. Nothing is attributed to anybody by such a token
@@ -17,29 +18,27 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
-from assets.mentions.decoding import decode
+from assets.mentions.decoding import readings
+from assets.mentions.tokens import addresses, code_end, codes, phone_tokens
+from schemas.token_rules import ADDRESS_SIGNS, AT_WORDS, CALLING_CODE, DOT_WORDS, LONG, WORD
 from schemas.unusual_spellings import email as email_canonical
 from schemas.unusual_spellings import email_in_letters
 
 SHORTEST = 5
-# From so many digits on a number is hardly equal to another one by chance.
-LONG_NUMBER = 8
 OPAQUE = ("customer_number", "contact_id", "visitor_id", "user_id")
 
-_CODE = re.compile(
-    r"(?<![0-9A-Za-z])((?:[0-9] ?){6})([-+A-Fa-fU-Yu-y]?) ?((?:[0-9] ?){2}[0-9])(?: ?([0-9A-Za-z]))?"
-    r"(?![0-9A-Za-z])"
-)
-_AT = re.compile(r" *@ *")
-_LOCAL = re.compile(r"[^\s@,;:<>\"()\[\]\\|]{1,64}\Z")
-_DOMAIN = re.compile(r"[\w.-]{3,253}")
-_NUMBERS = re.compile(r"(?<!\w)[+(]*[0-9][0-9 ()./+~-]{5,}[0-9](?!\w)")
-_DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[0-9A-Za-z]+")
-_OPAQUE = re.compile(r"[0-9A-Za-z]+(?:[-_:][0-9A-Za-z]+)*")
-# A phone in more groups of digits than this is a list of something else.
-_GROUPS = 9
+_OPAQUE = re.compile(WORD)
+_CALLING_CODE = re.compile(CALLING_CODE)
+_COOKIE_TIME = re.compile(r"\.[0-9]+")
+_CHECKED = re.compile(r" ?([0-9A-Za-z])?(?![0-9A-Za-z])")
+_PARTS = re.compile(r"[0-9A-Za-z]+(?:[ ._/#-]{1,2}[0-9A-Za-z]+)+")
+_NUMBER_BEFORE = re.compile(r"[0-9][ ._/#-]{1,2}\Z")
+_NUMBER_AFTER = re.compile(r"[ ._/#-]{1,2}[0-9]")
+# An id of letters and a number has few letters; a name before a year is no id.
+_LETTERS = re.compile(r"[A-Za-z]{0,3}[0-9]+")
 
 
 @dataclass(frozen=True, order=True)
@@ -66,15 +65,18 @@ class Spellings:
         self._codes: dict[str, list[str]] = {}
         self._phones: dict[str, list[tuple[str, bool]]] = {}
         self._words: dict[str, list[str]] = {}
+        self._parted: dict[str, list[str]] = {}
+        self._longest = 0
         for identifier in sorted(set(identifiers)):
             kind, _, value = identifier.partition(":")
             if "@" in value and kind in ("email", "user_id"):
                 self._emails.setdefault(value.lower(), []).append(identifier)
                 self.fragments |= _address_fragments(value)
             elif kind == "identity_code" and len(value) == 11:
-                digits = value[:6] + value[7:10]
-                self._codes.setdefault(digits, []).append(identifier)
-                self.fragments |= {squeezed(digits), squeezed(value[:10])}
+                for day in _days(value):
+                    self._codes.setdefault(day + value[7:10], []).append(identifier)
+                for day in (*_days(value), *_short_days(value)):
+                    self.fragments |= {squeezed(day + value[7:10]), squeezed(day + value[6:10])}
             elif kind == "phone":
                 for form, sure in _dialled(value, country):
                     self._phones.setdefault(form, []).append((identifier, sure))
@@ -83,51 +85,63 @@ class Spellings:
                 longest = max(_WORD.findall(value), key=len)
                 self._words.setdefault(longest.lower(), []).append(identifier)
                 self.fragments.add(squeezed(longest))
+                joined = squeezed(value).decode()
+                self._parted.setdefault(joined, []).append(identifier)
+                self._longest = max(self._longest, len(joined))
 
-    def find(self, text: str) -> list[Mention]:
-        """Where the text has one of the identifiers, in order; spans are of the text as it is."""
-        decoded = decode(text)
+    def find(self, text: str, *, wide: bool = False) -> list[Mention]:
+        """Return where the text has one of the identifiers, in order; spans are of the text as it is.
+
+        Args:
+            wide: Also digits with anything between them, and within longer numbers: for texts of
+                which a person decided that they mention somebody.
+        """
         seen = {
-            (*decoded.original(start, end), identifier, sure)
-            for start, end, identifier, sure in self._in_plain(decoded.text)
+            (*reading.original(start, end), identifier, sure)
+            for reading in readings(text)
+            for start, end, identifier, sure in self._in_plain(reading.text, wide)
         }
-        return sorted(Mention(*one) for one in seen)
+        return sorted(Mention(*mention) for mention in seen)
 
-    def _in_plain(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
+    def _in_plain(self, text: str, wide: bool) -> Iterator[tuple[int, int, str, bool]]:
         if self._emails:
             yield from self._find_addresses(text)
         if self._codes:
-            yield from self._find_codes(text)
+            yield from self._find_codes(text, wide)
         if self._phones:
-            yield from self._find_phones(text)
+            yield from self._find_phones(text, wide)
         if self._words:
             yield from self._find_words(text)
+            yield from self._find_parted(text)
 
     def _find_addresses(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
-        for begin, at, end in _addresses(text):
-            domain = _domain(text[at:end])
-            local = text[begin : begin + len(text[begin:at].rstrip(" @"))].lower()
+        for address in addresses(text):
+            domain, local = _domain(address.domain), address.local.lower()
             for offset in range(len(local)):
                 if offset and _continues(local[:offset]):
                     continue
                 for identifier in self._emails.get(f"{local[offset:]}@{domain}", ()):
-                    yield begin + offset, end, identifier, True
+                    yield address.begin + offset, address.end, identifier, True
 
-    def _find_codes(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
-        for match in _CODE.finditer(text):
-            digits = (match[1] + match[3]).replace(" ", "")
-            sign, check = match[2].upper(), (match[4] or "").upper()
-            for identifier in self._codes.get(digits, ()):
+    def _find_codes(self, text: str, wide: bool) -> Iterator[tuple[int, int, str, bool]]:
+        for token in codes(text, wide=wide):
+            for identifier in self._codes.get(token.digits, ()):
                 code = identifier.partition(":")[2]
-                if sign == code[6]:
-                    yield *match.span(), identifier, True
-                elif not sign and check == code[10]:
-                    yield *match.span(), identifier, check.isalpha()
+                ended = code_end(text, token.end, code[10], wide=wide)
+                if not ended or (token.sign and token.sign != code[6]):
+                    continue
+                end, right = ended
+                if right:
+                    yield token.begin, end, identifier, bool(token.sign) or code[10].isalpha()
+                elif token.sign and token.compact and not text[: token.begin][-1:].isalnum():
+                    yield token.begin, end, identifier, True
 
-    def _find_phones(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
-        for start, end, digits in phone_tokens(text):
-            for identifier, sure in self._phones.get(digits, ()):
-                yield start, end, identifier, sure
+    def _find_phones(self, text: str, wide: bool) -> Iterator[tuple[int, int, str, bool]]:
+        for number in phone_tokens(text, wide=wide):
+            for identifier, sure in self._phones.get(number.digits, ()):
+                abroad = _CALLING_CODE.search(text[max(0, number.begin - 12) : number.begin])
+                if sure or not (number.glued or abroad):
+                    yield number.begin, number.end, identifier, sure
 
     def _find_words(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
         lower = text.lower() if text.isascii() else text
@@ -139,13 +153,40 @@ class Spellings:
                 if (
                     start < 0
                     or lower[start:end].lower() != value
-                    or not _is_whole(text, start, end)
+                    or not _is_whole(text, start, end, identifier)
                 ):
                     continue
                 # A CRM may tell its contacts apart by the case of their ids.
                 kind, _, exact = identifier.partition(":")
                 alike = kind != "contact_id" or text[start:end] == exact
                 yield start, end, identifier, alike and _is_long(value)
+
+    def _find_parted(self, text: str) -> Iterator[tuple[int, int, str, bool]]:
+        """Ids in groups, or with another sign between their parts."""
+        for run in _PARTS.finditer(text):
+            words = list(_WORD.finditer(text, *run.span()))
+            for first, word in enumerate(words):
+                joined = word[0].lower()
+                for last in range(first + 1, len(words)):
+                    joined += words[last][0].lower()
+                    if len(joined) > self._longest:
+                        break
+                    for identifier in self._parted.get(joined, ()):
+                        parts = words[first : last + 1]
+                        if _is_parted(identifier, text, parts):
+                            yield parts[0].start(), parts[-1].end(), identifier, True
+
+
+def _days(code: str) -> tuple[str, ...]:
+    """The date of an identity code as people write it: with the century, too, or that first."""
+    day, month, year = code[:2], code[2:4], code[4:6]
+    century = {"+": "18", "-": "19"}.get(code[6], "19" if code[6] in "UVWXY" else "20")
+    return (code[:6], f"{day}{month}{century}{year}", f"{century}{year}{month}{day}")
+
+
+def _short_days(code: str) -> list[str]:
+    """The date without the zeros of day and month."""
+    return [day[:2].lstrip("0") + day[2:4].lstrip("0") + day[4:] for day in _days(code)[:2]]
 
 
 def squeezed(text: str) -> bytes:
@@ -159,18 +200,16 @@ def _address_fragments(address: str) -> set[bytes]:
     """The beginning of a domain tells nothing where it may be written in letters or as A-labels."""
     local, _, domain = address.rpartition("@")
     label = domain.split(".")[0]
-    forms = {email_in_letters(address).rpartition("@")[2].split(".")[0], label}
-    return {squeezed(local) + squeezed(form)[:1] for form in forms}
-
-
-def _addresses(text: str) -> Iterator[tuple[int, int, int]]:
-    """Where what may be an address begins, where its domain begins, and where it ends."""
-    for sign in _AT.finditer(text):
-        local = _LOCAL.search(text[max(0, sign.start() - 64) : sign.start()])
-        domain = _DOMAIN.match(text, sign.end())
-        if local and domain:
-            kept = len(domain[0].rstrip("._-"))
-            yield sign.start() - len(local[0]), sign.end(), sign.end() + kept
+    firsts = {squeezed(form)[:1] for form in (email_in_letters(address).rpartition("@")[2], label)}
+    # As it is and in quoted-printable; in letters of which some are not in ASCII.
+    signs = {b"", b"40", *map(squeezed, AT_WORDS)}
+    dots = {"", "2e", *DOT_WORDS} if "." in local else {""}
+    return {
+        squeezed(local.replace(".", f".{dot}.")) + sign + first
+        for dot in dots
+        for sign in signs
+        for first in firsts
+    }
 
 
 @lru_cache(4096)
@@ -184,7 +223,7 @@ def _continues(before: str) -> bool:
     Signs that may stand within an address continue it behind a letter or digit, and are a list's
     or a quotation's without one; in a query a plus sign is a blank, and other signs separate.
     """
-    stem = before.rstrip("._-'’!#$*^~{}|")
+    stem = before.rstrip(ADDRESS_SIGNS)
     if before[-1] == "+":
         return "=" not in before and before[:-1] != "" and before[-2].isalnum()
     return stem != "" and (stem[-1].isalnum() or stem[-1] == "%")
@@ -203,7 +242,7 @@ def _dialled(phone: str, country: str) -> list[tuple[str, bool]]:
         return [(digits, False)]
     national = digits.removeprefix(calling)
     forms = [
-        (digits, len(digits) > LONG_NUMBER),
+        (digits, len(digits) > LONG),
         ("00" + digits, True),
         (calling + "0" + national, True),
         ("00" + calling + "0" + national, True),
@@ -213,53 +252,24 @@ def _dialled(phone: str, country: str) -> list[tuple[str, bool]]:
     return [(form, sure) for form, sure in forms if len(form) >= SHORTEST + 1]
 
 
-def phone_tokens(text: str) -> Iterator[tuple[int, int, str]]:
-    """Groups of digits that may be one number: where they begin and end, and the digits.
-
-    A number begins and ends at a blank or at the end of all that belongs together, so that a
-    decimal number or a date is not cut in pieces.
-    """
-    for run in _NUMBERS.finditer(text):
-        groups = list(_DIGITS.finditer(run[0]))
-        for first, group in enumerate(groups):
-            if first and not _separates(run[0][groups[first - 1].end() : group.start()]):
-                continue
-            for last in range(first, min(first + _GROUPS, len(groups))):
-                after = run[0][
-                    groups[last].end() : groups[last + 1].start()
-                    if last + 1 < len(groups)
-                    else None
-                ]
-                if last + 1 < len(groups) and not _separates(after):
-                    continue
-                digits = "".join(one[0] for one in groups[first : last + 1])
-                if len(digits) > SHORTEST:
-                    begin = group.start()
-                    while begin and run[0][begin - 1] in "+(":
-                        begin -= 1
-                    yield run.start() + begin, run.start() + groups[last].end(), digits
-
-
-def _separates(between: str) -> bool:
-    return any(one in between for one in " +(")
-
-
 def _is_distinctive(value: str) -> bool:
     """Whether a word of this form is an id wherever it stands."""
     words = _WORD.findall(value)
     if not words or sum(map(len, words)) < SHORTEST or not value.isascii():
         return False
-    return any(one.isdigit() for one in value) or len(value) >= LONG_NUMBER
+    return any(one.isdigit() for one in value) or len(value) >= LONG
 
 
 def _is_long(value: str) -> bool:
-    return not value.isdigit() or len(value) >= LONG_NUMBER
+    return not value.isdigit() or len(value) >= LONG
 
 
-def _is_whole(text: str, start: int, end: int) -> bool:
+def _is_whole(text: str, start: int, end: int, identifier: str) -> bool:
     """Whether the span is a word of its own: behind or before a dash, dot or underscore there may
-    be a name, not a number.
+    be a name, not a number. A cookie has the time of the first visit behind the visitor id.
     """
+    if identifier.startswith("visitor_id:") and (time := _COOKIE_TIME.match(text, end)):
+        end = time.end()
     before = re.search(r"([0-9A-Za-z]*)([-_.]?)\Z", text[max(0, start - 40) : start])
     after = re.match(r"([-_.]?)([0-9A-Za-z]*)", text[end : end + 40])
     adjoining = [
@@ -269,13 +279,43 @@ def _is_whole(text: str, start: int, end: int) -> bool:
     return all(not word or (joint != "" and word.isalpha()) for joint, word in adjoining)
 
 
+def _is_parted(identifier: str, text: str, parts: list[re.Match[str]]) -> bool:
+    """Whether words are the parts of an id: at its own joints, or in groups as of a long number."""
+    kind, _, value = identifier.partition(":")
+    start, end = parts[0].start(), parts[-1].end()
+    gaps = [text[left.end() : right.start()] for left, right in pairwise(parts)]
+    as_it_is = text[start:end].lower() == value.lower()
+    if as_it_is or len(set(gaps)) > 1 or not _is_whole(text, start, end, identifier):
+        return False
+    own = [word.lower() for word in _WORD.findall(value)]
+    if len(own) > 1:
+        at_joints = own == [part[0].lower() for part in parts]
+        return at_joints and not (kind == "user_id" and " " in gaps[0])
+    if len(value) < LONG + value.isdigit() or kind == "user_id":
+        return False
+    goes_on = (
+        parts[0][0].isdigit() and _NUMBER_BEFORE.search(text[max(0, start - 3) : start])
+    ) or (parts[-2][0][-1].isdigit() and _NUMBER_AFTER.match(text, end))
+    return not goes_on and (kind == "visitor_id" or _LETTERS.fullmatch(value) is not None)
+
+
 def tokens(text: str) -> set[tuple[str, str]]:
     """Everything in a text that may be an identifier, as pairs of a type and the token as it
     stands.
     """
-    plain = decode(text).text
-    found = {("email", plain[begin:end]) for begin, _, end in _addresses(plain)}
-    found |= {("identity_code", match[0]) for match in _CODE.finditer(plain)}
-    found |= {("phone", plain[start:end]) for start, end, _ in phone_tokens(plain)}
-    words = {match[0] for match in _OPAQUE.finditer(plain) if _is_distinctive(match[0])}
-    return found | {(kind, word) for word in words for kind in OPAQUE}
+    found: set[tuple[str, str]] = set()
+    for plain in (reading.text for reading in readings(text)):
+        found |= {("email", f"{one.local}@{one.domain}") for one in addresses(plain)}
+        found |= {("identity_code", token) for token in _whole_codes(plain)}
+        found |= {("phone", plain[one.begin : one.end]) for one in phone_tokens(plain)}
+        words = {match[0] for match in _OPAQUE.finditer(plain) if _is_distinctive(match[0])}
+        found |= {(kind, word) for word in words for kind in OPAQUE}
+    return found
+
+
+def _whole_codes(plain: str) -> Iterator[str]:
+    """What may be identity codes, in their usual form, with their own check character or another."""
+    for code in codes(plain):
+        check = _CHECKED.match(plain, code.end)
+        if check and len(code.digits) == 9:
+            yield code.digits[:6] + code.sign + code.digits[6:] + (check[1] or "")

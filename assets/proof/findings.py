@@ -10,12 +10,17 @@ from schemas.proof import WARNINGS
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """`where` is a layer, table or kind of file; `request_id` is empty for what concerns all erasures alike."""
+    """What was found, and where: a layer, table or kind of file.
+
+    `request_id` is empty for what concerns all erasures alike. `places` are the records of a layer
+    as `source/day/delivery/record`.
+    """
 
     code: str
     where: str
     count: int
     request_id: str = ""
+    places: tuple[str, ...] = ()
 
     @property
     def fails(self) -> bool:

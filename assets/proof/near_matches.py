@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
@@ -37,7 +37,9 @@ from assets.rights import requests
 from assets.rights.requests import Request, RequestError
 from schemas.unusual_spellings import plain
 
-DECISIONS = ("remove", "keep")
+DECISIONS = ("remove", "redact", "keep")
+MENTION = "identifier in its text"
+KEPT_MENTION = "kept with a mention"
 _IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
 
@@ -234,16 +236,42 @@ def record(home: Home, request_ids: Iterable[str], now: datetime) -> dict[str, R
 
 
 def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
-    decided = {one["reference"]: one for one in request.near if one["decision"]}
-    fresh = {one["reference"]: one for one in found}
-    merged = {**fresh, **decided}
+    # When the erasure has begun the register may know no name any more to find them by.
+    stays = {
+        near["reference"]: near
+        for near in request.near
+        if near["decision"] or request.state == "erasing"
+    }
+    fresh = {near["reference"]: near for near in found}
+    merged = {**fresh, **stays}
     return replace(request, near=tuple(merged[reference] for reference in sorted(merged)))
+
+
+def add_mentions(home: Home, places: Mapping[str, Iterable[str]]) -> None:
+    """Record with open requests the records in which the proof found an identifier of theirs, for a
+    decision: the removal could not tell that it is one.
+    """
+    with requests.changing(home):
+        for request_id, references in sorted(places.items()):
+            request = requests.load(home, request_id)
+            near = {entry["reference"]: entry for entry in request.near}
+            for reference in references:
+                known = near.get(reference, {"by": []})["by"]
+                near[reference] = {
+                    "reference": reference,
+                    "by": sorted({*known, MENTION}),
+                    "decision": "",
+                }
+            sorted_near = tuple(near[reference] for reference in sorted(near))
+            if request.state != "closed" and sorted_near != request.near:
+                requests.save(home, replace(request, near=sorted_near))
 
 
 def decide(
     home: Home, request_id: str, references: Iterable[str], decision: str, now: datetime
 ) -> Request:
-    """Record whether near matches are the registrant's (`remove`) or somebody else's (`keep`).
+    """Record whether near matches are the registrant's (`remove`), mention them (`redact`) or stay
+    as they are (`keep`).
 
     Raises:
         RequestError: The request is closed, or has no near match of such a reference.
@@ -288,8 +316,11 @@ def left(home: Home, request: Request) -> Counter[str]:
     """Return how many near matches of a request raw still has, by decision (empty: undecided)."""
     with home.connect() as connection:
         return Counter(
-            one["decision"] for one in request.near if _payload(home, connection, one) is not None
-        )
+            KEPT_MENTION if MENTION in near["by"] and near["decision"] == "keep"
+            else near["decision"]
+            for near in request.near
+            if near["decision"] != "redact" and _payload(home, connection, near) is not None
+        )  # fmt: skip
 
 
 def texts(home: Home, request: Request) -> dict[str, str]:

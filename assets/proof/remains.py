@@ -7,13 +7,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from assets.holds import Held
+from assets.proof.near_matches import KEPT_MENTION
 from assets.proof.verifying import Proof
 from assets.rights.requests import Request
 
 NEAR = "records near the registrant: their name with their birth date or address, no identifier"
 LEFT_OUT = "identifiers left out of the erasure"
 LEFT_OUT_REASON = "also somebody else's: records of others that name them stay as they are"
+MENTIONED = "records whose text has what may be an identifier of the registrant"
 NEAR_REASONS = {
+    KEPT_MENTION: "a person decided that it is none, or stays",
     "": "not decided: nobody has said whether they are the registrant's",
     "keep": "a person decided that they are somebody else's",
     "remove": "a person decided that they are the registrant's; they are still there",
@@ -35,7 +38,10 @@ def counted(
     ]
     left_out = {*request.left_out, *request.own} - {*request.given, *request.resolved}
     kinds.append((LEFT_OUT, len(left_out), LEFT_OUT_REASON))
-    kinds += [(NEAR, near[decision], NEAR_REASONS[decision]) for decision in sorted(near)]
+    kinds += [
+        (MENTIONED if decision == KEPT_MENTION else NEAR, near[decision], NEAR_REASONS[decision])
+        for decision in sorted(near)
+    ]
     return [
         {"what": what, "count": count, "reason": reason} for what, count, reason in kinds if count
     ]

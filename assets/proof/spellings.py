@@ -9,14 +9,17 @@ A text is compared in two steps. Reduced to its lower-case ASCII letters and dig
 for one of `squeezed`; where one is found, the text around it, in NFKC without invisible characters,
 must match `pattern`. What the pattern allows per kind of identifier:
 
-- identity code: lower case, blanks, a missing or wrong check character, a missing century sign; not
-  the sign of another century, which makes it another person's.
-- e-mail address: capitals, blanks around the sign, `(at)`, the domain in letters or as A-labels;
-  not as the end or the beginning of a longer address.
-- telephone: national, with 00, without plus, with any separators; not with another calling code,
-  and not without both zero and calling code, when it may be any number.
-- any other: capitals; not within a longer word or number, and not before or behind a number and a
-  dash.
+- identity code: lower case, anything but letters and digits between its digits, the date with its
+  century, a word directly beside it, a missing or wrong check character, a missing sign; not the
+  sign of another century, which makes it another person's.
+- e-mail address: capitals, words for its signs, blanks around them, the domain in letters or as
+  A-labels; not as the end or the beginning of a longer address.
+- telephone: national, with 00, without plus, with any separators; not with another calling code.
+  Without both zero and calling code only within a text: alone it may be any number.
+- any other: capitals, in groups; not within a longer word or number, and not before or behind a
+  number and a dash.
+
+Letters that look like ASCII are read as such in all of them.
 """
 
 from __future__ import annotations
@@ -28,18 +31,30 @@ from functools import cache
 
 import phonenumbers
 
+from schemas.token_rules import (
+    ADDRESS_SIGNS,
+    AT,
+    AT_WORDS,
+    CALLING_CODE,
+    DECIMALS,
+    DOMAIN_ENDS,
+    DOT,
+    DOT_WORDS,
+    LONG,
+    WIDE_GAP,
+    ascii_alike,
+    is_whole_field,
+)
 from schemas.unusual_spellings import email_in_letters, plain
 
-SHORTEST = 8
+SHORTEST = LONG
 """Fewer letters and digits than these stand in other people's texts by chance."""
 
 _BLANKS = r"[ +_]*"
-_SEPARATORS = r"[ ()./+_~-]*"
-_AT = r" *(?:@|[(\[{<] *(?:at|ät|@) *[)\]}>]| (?:at|ät) ) *"
 _NO_WORD_BEFORE, _NO_WORD_AFTER = "(?<![0-9a-z])", "(?![0-9a-z])"
 # A number behind a dash is a part of the id: of a customer's second order, of somebody else's.
 _NO_NUMBER_AFTER = "(?![-_.][0-9a-z]*[0-9])"
-_OTHER_CALLING_CODE = re.compile(r"(?:\+|00) ?[0-9]{1,3}[ ()./0-]*$")
+_OTHER_CALLING_CODE = re.compile(CALLING_CODE)
 
 
 @dataclass(frozen=True)
@@ -58,20 +73,33 @@ class Spelling:
 
     def is_in(self, text: str) -> bool:
         """Whether a text as it is written has the identifier."""
-        written = plain(text).lower()
+        written = plain(alike(text)).lower()
         return any(
-            not (self._is_phone and _OTHER_CALLING_CODE.search(written[: match.start()]))
+            self._is_meant(written[: match.start()], match[0], written[match.end() :])
             for match in self.pattern.finditer(written)
         )
 
-    @property
-    def _is_phone(self) -> bool:
-        return self.identifier.startswith("phone:")
+    def _is_meant(self, before: str, token: str, after: str) -> bool:
+        """Whether a number is theirs, and neither another country's nor a field's own number."""
+        kind, _, value = self.identifier.partition(":")
+        if kind == "phone" and _OTHER_CALLING_CODE.search(before):
+            return False
+        bare = token.isdigit() and (kind == "identity_code" or (kind == "phone" and token in value))
+        # With its calling code or a zero a phone shows what it is.
+        bare = bare and not (kind == "phone" and token == value[1:])
+        return not (bare and is_whole_field(before, after))
+
+
+def alike(text: str) -> str:
+    """Return a text with ASCII for the letters that look like it."""
+    if text.isascii():
+        return text
+    return text.translate({ord(letter): ascii_alike(letter) for letter in set(text)})
 
 
 # Behind a letter or digit some signs continue an address; without one they are a list's or a
 # quote's.
-_NO_ADDRESS_BEFORE = r"(?<![^\W_])(?<!%)(?<![^\W_][-+._'’!#$*^~{}|])"
+_NO_ADDRESS_BEFORE = rf"(?<![^\W_])(?<!%)(?<![^\W_][+{re.escape(ADDRESS_SIGNS)}])"
 
 
 def squeeze(text: str) -> bytes:
@@ -92,8 +120,9 @@ def spelling_of(identifier: str) -> Spelling | None:
         squeezed, pattern = _identity_code(value)
     else:
         squeezed = {squeeze(value)}
-        word = re.escape(plain(value).lower())
-        pattern = f"{_NO_WORD_BEFORE}(?<![0-9][-_.]){word}{_NO_WORD_AFTER}{_NO_NUMBER_AFTER}"
+        after = "" if kind == "visitor_id" else _NO_NUMBER_AFTER
+        word = _word(kind, plain(value).lower())
+        pattern = f"{_NO_WORD_BEFORE}(?<![0-9][-_.]){word}{_NO_WORD_AFTER}{after}"
     long_enough = {form for form in squeezed if len(form) >= SHORTEST}
     if not long_enough:
         return None
@@ -114,30 +143,67 @@ def _digests(kind: str, value: str) -> set[str]:
     return found
 
 
+def _word(kind: str, value: str) -> str:
+    """An id in groups, if it is a number of some length or has few letters, or with other joints."""
+    if re.search("[^0-9a-z]", value):
+        return WIDE_GAP.join(re.escape(part) for part in re.split("[^0-9a-z]+", value) if part)
+    in_groups = kind == "visitor_id" or re.fullmatch("[a-z]{1,3}[0-9]+|[0-9]{9,}", value)
+    return WIDE_GAP.join(value) if in_groups and kind != "user_id" else re.escape(value)
+
+
 def _email(address: str) -> tuple[set[bytes], str]:
     local, _, domain = address.rpartition("@")
+    local = alike(local)
     domains = sorted({domain, email_in_letters(address).rpartition("@")[2]})
-    squeezed = {squeeze(local + between + written) for written in domains for between in ("", "at")}
-    either = "|".join(map(re.escape, domains))
-    return squeezed, (
-        rf"{_NO_ADDRESS_BEFORE}{re.escape(local)}{_AT}(?:{either})(?![0-9a-z-]|\.[0-9a-z])"
-    )
+    parts = [
+        (f"{local}{sign}".replace(".", f" {dot} "), written)
+        for written in map(alike, domains)
+        for sign in ("", *AT_WORDS)
+        for dot in ("", *DOT_WORDS)
+    ]
+    squeezed = set() if len(squeeze(address)) >= SHORTEST else {squeeze(address)}
+    if not squeezed:
+        for before, written in parts:
+            # The first label of a domain is enough to find it by, unless that is short.
+            label = squeeze(before + written.split(".")[0])
+            squeezed.add(label if len(label) >= SHORTEST else squeeze(before + written))
+    either = "|".join(map(_dotted, domains))
+    return squeezed, rf"{_NO_ADDRESS_BEFORE}{_dotted(local)}{AT}(?:{either}){DOMAIN_ENDS}"
+
+
+def _dotted(written: str) -> str:
+    return DOT.join(map(re.escape, alike(written).split(".")))
 
 
 def _phone(number: str) -> tuple[set[bytes], str]:
     calling = str(phonenumbers.parse(number).country_code)
     national = number[1 + len(calling) :]
-    written, code = _SEPARATORS.join(national), _SEPARATORS.join(calling)
-    abroad = rf"(?:\+|0{_SEPARATORS}0)?{_SEPARATORS}{code}{_SEPARATORS}0?"
-    return {national.encode()}, (rf"(?<![0-9])(?:{abroad}|0){_SEPARATORS}{written}(?![0-9])")
+    written, code = WIDE_GAP.join(national), WIDE_GAP.join(calling)
+    abroad = rf"(?:\+|0{WIDE_GAP}0)?{WIDE_GAP}{code}{WIDE_GAP}(?:0{WIDE_GAP})?"
+    bare = rf"(?<![^\W_])(?<![0-9][-.,~'’]){written}(?![^\W_]|[-.,~'’][0-9])"
+    shown = rf"(?<![0-9])(?:{abroad}|0{WIDE_GAP}){written}(?![0-9]|{DECIMALS})"
+    return {national.encode()}, f"(?:{shown}|{bare})"
 
 
 def _identity_code(code: str) -> tuple[set[bytes], str]:
     born, sign, number, check = code[:6], code[6].lower(), code[7:10], code[10].lower()
-    day, individual = _BLANKS.join(born), _BLANKS.join(number)
-    written = f"{_BLANKS}{re.escape(sign)}{_BLANKS}{individual}{_BLANKS}"
-    unsigned = f"[ ./_]*{individual}{_BLANKS}{check}"
-    any_check = f"(?:{check}|[0-9a-z]?{_NO_WORD_AFTER})"
-    return {squeeze(born + number), squeeze(born + sign + number)}, (
-        f"(?<![0-9]){day}(?:{written}{any_check}|{unsigned}{_NO_WORD_AFTER})"
-    )
+    century = {"+": "18", "-": "19"}.get(sign, "19" if sign in "uvwxy" else "20")
+    day, month, year = born[:2], born[2:4], born[4:]
+    days = (born, f"{day}{month}{century}{year}", f"{century}{year}{month}{day}")
+    written = "|".join(WIDE_GAP.join(one) for one in days)
+    short = rf"{day.lstrip('0')}[./ -]{{1,2}}{month.lstrip('0')}[./ -]{{1,2}}(?:{century})?{year}"
+    individual, mark = WIDE_GAP.join(number), re.escape(sign)
+    # Another century's sign makes it another person's.
+    between = r"(?:[^\w\x00+]|_)" if sign == "-" else r"(?:[^\w\x00+-]|_)"
+    right = rf"(?:{WIDE_GAP}{mark}{WIDE_GAP}|{between}{{0,4}}){individual}{WIDE_GAP}{check}"
+    checked = rf"{right}(?:(?<=[0-9a-z]{check})|{_NO_WORD_AFTER})(?![0-9])"
+    compact = rf"{_BLANKS.join(born)}{_BLANKS}{mark}{_BLANKS}"
+    unchecked = rf"(?:{compact}|(?:{written}|{short}){mark}){individual}[0-9a-z]?{_NO_WORD_AFTER}"
+    squeezed = {squeeze(one + middle + number) for one in days for middle in ("", sign)}
+    short_day = day.lstrip("0") + month.lstrip("0")
+    squeezed |= {
+        squeeze(f"{short_day}{before}{year}{middle}{number}")
+        for before in ("", century)
+        for middle in ("", sign)
+    }
+    return squeezed, f"(?<![0-9])(?:(?:{written}|{short}){checked}|{unchecked})"

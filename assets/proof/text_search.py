@@ -28,8 +28,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.proof.byte_search import PARQUET_ROWS, Windows, forms
-from assets.proof.spellings import SHORTEST, Spelling, spelling_of
+from assets.proof.spellings import SHORTEST, Spelling, alike, spelling_of
 from assets.quoting import name
+from schemas.token_rules import QUOTED, TAG
 
 
 def _zeros_to_nines() -> str:
@@ -42,7 +43,8 @@ BETWEEN = b"\0"
 CHUNK = 8 * 1024 * 1024
 LONGEST = 1024
 """Bytes that the longest spelling may take, escapes included."""
-_BEFORE, _AFTER = 32, 12
+_BEFORE, _AFTER = 64, 96
+_ADJOINING_BEFORE, _ADJOINING_AFTER = 32, 12
 _ROUNDS = 4
 _ESCAPES = (
     r"\\\\|(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|\\x[0-9A-Fa-f]{2}|\\[nrtbf]"
@@ -56,6 +58,11 @@ _INVISIBLE = (
 )
 _HYPHENS = r"\p{Pd}|[\x{2D7}\x{2043}\x{2212}]"
 SPECIAL = f"{_ESCAPES}|[{_zeros_to_nines()}]"
+READ_OTHERWISE = rf"{QUOTED}|[0-9A-Za-z.@-]= [0-9A-Za-z.@-]|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)"
+"""Texts that people do not read as they are written: quoted-printable, or with tags of HTML."""
+_LINE_BREAK = re.compile(r"=(?:\r?\n|(?:\\+[rn])+| )")
+_QUOTED_RUN = re.compile(r"(?:=[0-9A-Fa-f]{2})+")
+_TAG = re.compile(TAG)
 
 
 Meaning = TypeVar("Meaning")
@@ -76,18 +83,21 @@ _KEPT = _letters_and_digits()
 class Hits:
     """What was found, by request: written as usual (`usual`), and in another spelling (`unusual`).
 
-    `embedded` are identifiers that only stand within a longer word of somebody else's.
+    `embedded` are identifiers that only stand within a longer word of somebody else's;
+    `identifiers` those that were found.
     """
 
     usual: Counter[str] = field(default_factory=Counter)
     unusual: Counter[str] = field(default_factory=Counter)
     embedded: set[str] = field(default_factory=set)
+    identifiers: set[str] = field(default_factory=set)
 
     def add(self, other: Hits) -> None:
         """Add what was found elsewhere."""
         self.usual.update(other.usual)
         self.unusual.update(other.unusual)
         self.embedded |= other.embedded
+        self.identifiers |= other.identifiers
 
 
 class Forms(Generic[Meaning]):
@@ -151,9 +161,16 @@ class Texts:
 
     def in_content(self, content: bytes) -> Hits:
         """Search the content of a file. What is text, and not binary data, is unescaped first."""
-        if b"\0" not in content and not (content.isascii() and _is_unescaped(content)):
+        if b"\0" in content:
+            return self.in_plain(content)
+        if not (content.isascii() and _is_unescaped(content)):
             content = _plain(content)
-        return self.in_plain(content)
+        hits = self.in_plain(content)
+        if b"=" in content or b"<" in content:
+            otherwise = _as_read(content)
+            if otherwise != content:
+                hits.add(self.in_plain(otherwise))
+        return hits
 
     def in_plain(self, content: bytes) -> Hits:
         """Search texts that are not escaped, joined by zero bytes."""
@@ -168,10 +185,16 @@ class Texts:
         before = content[max(0, start - _BEFORE) : start].rpartition(BETWEEN)[2]
         after = content[end : end + _AFTER].partition(BETWEEN)[0]
         around = (before + content[start:end] + after).decode("utf-8", "ignore")
-        as_usual = any(form in around.lower().encode() for form in forms(spelling.identifier))
+        near = (before[-_ADJOINING_BEFORE:] + content[start:end] + after).lower()
+        begins = min(len(before), _ADJOINING_BEFORE)
+        as_usual = any(
+            form in near[: begins + max(len(form), end - start) + _ADJOINING_AFTER]
+            for form in forms(spelling.identifier)
+        )
         if spelling.is_in(around):
             counted = hits.usual if as_usual else hits.unusual
             counted.update(self._requests[spelling.identifier])
+            hits.identifiers.add(spelling.identifier)
         elif as_usual:
             hits.embedded.add(spelling.identifier)
 
@@ -186,19 +209,57 @@ def readable(texts: pa.Array) -> Iterator[tuple[pa.Array, bytes]]:
     letters = pc.and_not(pc.invert(ascii_only), special)
     for chosen, made_plain in (
         (pc.and_not(ascii_only, special), bytes),
-        (letters, lambda content: unicodedata.normalize("NFKC", content.decode()).encode()),
+        (letters, _normal),
         (special, _plain),
     ):
         for where, content in _joined(texts.filter(chosen), places.filter(chosen)):
-            yield where, made_plain(content)
+            written = made_plain(content)
+            yield where, written
+            yield from _read_otherwise(where, written)
+
+
+def _read_otherwise(where: pa.Array, content: bytes) -> Iterator[tuple[pa.Array, bytes]]:
+    """Yield the texts that people read otherwise than they are written, as they read them."""
+    if b"=" not in content and b"<" not in content:
+        return
+    texts = pa.array(content.decode("utf-8", "replace").split("\0"), pa.large_string())
+    chosen = pc.match_substring_regex(texts, READ_OTHERWISE)
+    if len(texts) == len(where):
+        for part, found in _joined(texts.filter(chosen), where.filter(chosen)):
+            yield part, _as_read(found)
+
+
+def _as_read(content: bytes) -> bytes:
+    """Return texts without quoted-printable and HTML's tags; what prints nothing stays as it is."""
+    text = _TAG.sub("", _LINE_BREAK.sub("", content.decode("utf-8", "replace")))
+    return _QUOTED_RUN.sub(_printed, text).encode("utf-8", "replace")
+
+
+def _printed(run: re.Match[str]) -> str:
+    text = _decoded(bytes.fromhex(run[0].replace("=", "")))
+    return text if text.isprintable() else run[0]
+
+
+def _normal(content: bytes) -> bytes:
+    return alike(unicodedata.normalize("NFKC", content.decode())).encode()
 
 
 def plain_texts(texts: pa.ChunkedArray) -> pa.Array:
-    """Return texts without escapes, in NFKC, without invisible characters, with plain hyphens."""
+    """Return texts without escapes, in NFKC, without invisible characters, with plain hyphens.
+
+    Behind a text that people read otherwise than it is written stands what they read.
+    """
     whole = texts.combine_chunks()
     special = pc.fill_null(pc.match_substring_regex(whole, SPECIAL), False)
+    special = pc.or_(special, pc.invert(pc.fill_null(pc.string_is_ascii(whole), True)))
     unescaped = [_plain(text.encode()).decode() for text in whole.filter(special).to_pylist()]
     whole = pc.replace_with_mask(whole, special, pa.array(unescaped, whole.type))
+    otherwise = pc.fill_null(pc.match_substring_regex(whole, READ_OTHERWISE), False)
+    both = [
+        f"{text}\n{_as_read(text.encode()).decode()}"
+        for text in whole.filter(otherwise).to_pylist()
+    ]
+    whole = pc.replace_with_mask(whole, otherwise, pa.array(both, whole.type))
     whole = pc.utf8_normalize(whole, "NFKC")
     for pattern, plain in ((_INVISIBLE, ""), (_HYPHENS, "-"), (r"\s|\pZ", " ")):
         whole = pc.replace_substring_regex(whole, pattern, plain)
@@ -216,7 +277,7 @@ def _plain(content: bytes) -> bytes:
         before, text = text, _ESCAPED.sub(_character, text)
         if text == before:
             break
-    text = unicodedata.normalize("NFKC", text)
+    text = alike(unicodedata.normalize("NFKC", text))
     return _OTHER_DIGITS.sub(lambda digit: str(int(digit[0])), text).encode("utf-8", "replace")
 
 
@@ -301,6 +362,31 @@ def in_parquet(texts: Texts, path: Path) -> Hits:
             for column in batch.columns:
                 hits.add(texts.in_array(column))
     return hits
+
+
+def by_record(texts: Texts, path: Path) -> dict[int, Hits]:
+    """Return what each record of a Parquet file with `record_no` has, of those that have any.
+
+    To be called for files that have some: halves that have none are left aside.
+    """
+    found: dict[int, Hits] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(PARQUET_ROWS):
+            pending = [batch]
+            while pending:
+                part = pending.pop()
+                hits = Hits()
+                for column in part.columns:
+                    hits.add(texts.in_array(column))
+                if not hits.identifiers:
+                    continue
+                if part.num_rows > 1:
+                    half = part.num_rows // 2
+                    pending += [part.slice(0, half), part.slice(half)]
+                else:
+                    number = part.column("record_no")[0].as_py()
+                    found.setdefault(number, Hits()).add(hits)
+    return found
 
 
 def in_duckdb(texts: Texts, connection: duckdb.DuckDBPyConnection, database: str) -> Hits:

@@ -51,6 +51,8 @@ class Proof:
     """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched`
     identifiers, by request.
 
+    `places`: by request, the records of the lake whose texts have its identifiers.
+
     `left_out`: identifiers that were not searched in texts and bytes, by request and reason.
 
     `backups`: the generations from before the erasures that can still be opened, and until when.
@@ -60,6 +62,7 @@ class Proof:
     examined: Counter[str] = field(default_factory=Counter)
     searched: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    places: dict[str, set[str]] = field(default_factory=dict)
     backups: rotation.Holding = field(default_factory=rotation.Holding)
 
     def failing(self, request_id: str = "") -> list[Finding]:
@@ -173,7 +176,14 @@ def _by_bytes(
     files = _files(
         home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
     )
-    embedded = _in_texts(home, connection, proof, Texts(sought), files, found)
+    kept = {
+        (request.request_id, near["reference"])
+        for request in open_ones
+        for near in request.near
+        if near["decision"] == "keep"
+    }
+    places: dict[tuple[str, str, str], set[str]] = {}
+    embedded = _in_texts(home, connection, proof, Texts(sought), files, found, kept, places)
     for identifier in embedded:
         for request_id in sought[identifier]:
             proof.left_out[request_id, EMBEDDED] += 1
@@ -183,9 +193,12 @@ def _by_bytes(
         for one in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
             found[_code(one.code, one.where), one.where, one.request_id] += one.count
     proof.findings += [
-        Finding(code, where, count, request_id)
+        Finding(
+            code, where, count, request_id,
+            tuple(sorted(places.get((code, where, request_id), ()))),
+        )
         for (code, where, request_id), count in sorted(found.items())
-    ]
+    ]  # fmt: skip
 
 
 def _in_texts(
@@ -195,9 +208,11 @@ def _in_texts(
     texts: Texts,
     files: Iterable[Path],
     found: Counter[tuple[str, str, str]],
+    kept: set[tuple[str, str]],
+    places: dict[tuple[str, str, str], set[str]],
 ) -> set[str]:
-    """Count in `found` what is in texts; return the identifiers that only stand within longer words
-    of others.
+    """Count in `found` what is in texts, with the records in `places`; return the identifiers that
+    only stand within longer words of others, or in records of which somebody decided that they stay.
     """
     embedded: set[str] = set()
     for path in sorted({*files, *home.lake.rglob("*.parquet")}):
@@ -210,10 +225,40 @@ def _in_texts(
                 found["PROOF-UNREADABLE", where, ""] += 1
             continue
         embedded |= hits.embedded
+        if hits.identifiers and where in ("raw", "staged", "quarantine"):
+            embedded |= _by_record(proof, texts, path, where, kept, found, places)
+            continue
         for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
             for request_id, count in counted.items():
                 found[_code(code, where), where, request_id] += count
     return embedded
+
+
+def _by_record(
+    proof: Proof,
+    texts: Texts,
+    path: Path,
+    where: str,
+    kept: set[tuple[str, str]],
+    found: Counter[tuple[str, str, str]],
+    places: dict[tuple[str, str, str], set[str]],
+) -> set[str]:
+    """Count what is in a file of the lake record by record; return what only kept records have."""
+    left: set[str] = set()
+    # raw/<source>/<day>/<delivery>.parquet, and a folder per delivery in staged.
+    parts = path.with_suffix("").parts
+    delivery = "/".join(parts[-4:-1] if where == "staged" else parts[-3:])
+    for record_no, hits in text_search.by_record(texts, path).items():
+        reference = f"{delivery}/{record_no}"
+        for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
+            for request_id, count in counted.items():
+                if (request_id, reference) in kept:
+                    left |= hits.identifiers
+                    continue
+                found[code, where, request_id] += count
+                places.setdefault((code, where, request_id), set()).add(reference)
+                proof.places.setdefault(request_id, set()).add(reference)
+    return left
 
 
 def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -> Hits:

@@ -4,6 +4,7 @@ decision.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     help="The record is the registrant's: it is removed with the erasure. May be repeated.",
 )
 @click.option(
+    "--redact",
+    multiple=True,
+    metavar="REFERENCE",
+    help="It is somebody else's and mentions the registrant: that is redacted. May be repeated.",
+)
+@click.option(
     "--keep", multiple=True, metavar="REFERENCE", help="It is somebody else's. May be repeated."
 )
 @click.option(
@@ -36,10 +43,15 @@ if TYPE_CHECKING:
 )
 @MACHINE
 def near_matches_command(
-    request_id: str, remove: tuple[str, ...], keep: tuple[str, ...], private: bool, machine: bool
+    request_id: str,
+    remove: tuple[str, ...],
+    redact: tuple[str, ...],
+    keep: tuple[str, ...],
+    private: bool,
+    machine: bool,
 ) -> None:
     """List records with the name and the birth date or address of the person to be erased, and no
-    identifier of theirs.
+    identifier of theirs; and those in which the proof found what may be an identifier.
 
     They are not erased unless somebody decides so before `register erase`; what is left is counted
     on the certificate.
@@ -49,8 +61,9 @@ def near_matches_command(
 
     home = existing_home()
     now = datetime.now(home.policy.zone)
-    if both := set(remove) & set(keep):
-        raise click.UsageError(f"{len(both)} references are both to be removed and to be kept")
+    chosen = Counter([*set(remove), *set(redact), *set(keep)])
+    if several := sum(count > 1 for count in chosen.values()):
+        raise click.UsageError(f"{several} references have more than one decision")
     with refusals():
         finding.record(home, [request_id], now)
         request = near_matches.record(home, [request_id], now)[request_id]
@@ -59,11 +72,16 @@ def near_matches_command(
                 f"request {request_id}: {request.right}, {request.state}; near matches are found"
                 " for open erasures that mean one registrant"
             )
-        for decision, references in (("remove", remove), ("keep", keep)):
+        for decision, references in (("remove", remove), ("redact", redact), ("keep", keep)):
             if references:
                 request = near_matches.decide(home, request_id, references, decision, now)
         texts = near_matches.texts(home, request) if private else {}
     _show(request, texts, machine=machine)
+
+
+def _by(by: list[str]) -> str:
+    mentioned = near_matches.MENTION in by
+    return ", ".join(by if mentioned and len(by) == 1 else ["name", *by])
 
 
 def _show(request: Request, texts: dict[str, str], *, machine: bool) -> None:
@@ -77,10 +95,7 @@ def _show(request: Request, texts: dict[str, str], *, machine: bool) -> None:
     elif not request.near:
         click.echo("No record is near.")
     else:
-        rows = [
-            [one["reference"], ", ".join(["name", *one["by"]]), one["decision"] or "-"]
-            for one in request.near
-        ]
+        rows = [[one["reference"], _by(one["by"]), one["decision"] or "-"] for one in request.near]
         click.echo(table(["record", "near by", "decision"], rows))
         for reference, text in texts.items():
             click.echo(harmless(f"\n{reference}\n{text}"))

@@ -62,9 +62,30 @@ UNREADABLE = [
     CODE.replace("-", " -"),
     CODE.replace("-", ""),
     CODE[:-1] + "Y",
+    "0 4 0 9 9 9 0 1 1 1",
+    "040_999_0111",
+    EMAIL.replace("@", " [at] "),
+    EMAIL.replace("@", "=40"),
+    f"hetu{CODE}",
+    CODE.replace("-", "--"),
+    f"{CODE[:2]}.{CODE[2:4]}.19{CODE[4:]}",
     LEAVES.customer_number.lower(),
 ]
-MENTIONS = [EMAIL, EMAIL.upper(), quote(EMAIL, safe=""), "040 999 0111", CODE]
+MENTIONS = [
+    EMAIL,
+    EMAIL.upper(),
+    quote(EMAIL, safe=""),
+    "040 999 0111",
+    CODE,
+    "40.999.0111",
+    "040_999_0111",
+    EMAIL.replace("@", "(at)"),
+    EMAIL.replace("@", "=40"),
+    EMAIL.replace(".fi", "。fi"),
+    f"hetu{CODE}",
+    CODE.replace("-", "//"),
+    f"{LEAVES.customer_number[:1]}-{LEAVES.customer_number[1:]}",
+]
 BYSTANDERS = [f"m{EMAIL}", f"{PHONE}2", f"{LEAVES.customer_number}7"]
 
 
