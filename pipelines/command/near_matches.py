@@ -80,7 +80,9 @@ def near_matches_command(
 
 
 def _by(by: list[str]) -> str:
-    mentioned = near_matches.MENTION in by
+    from assets.proof.near_matches import MENTION
+
+    mentioned = MENTION in by
     return ", ".join(by if mentioned and len(by) == 1 else ["name", *by])
 
 
