@@ -7,7 +7,7 @@ import os
 from importlib.resources import files
 from pathlib import Path
 
-from assets.durable import writing
+from assets.storage.atomic_files import writing
 from pipelines.writer_lock import home_path
 
 # SHA-256 of the `dagster.yaml` files that were shipped before. A data root that still has one of

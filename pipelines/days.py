@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
-from assets import deliveries
-from assets.home import Home
+from assets.ingest import deliveries
 from assets.sources.all_sources import SOURCES
+from assets.storage.data_root import Home
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"

@@ -7,19 +7,19 @@ from typing import Any
 
 import dagster as dg
 
-from assets.graph import (
-    accounts,
-    backups,
-    deliveries,
-    erasure,
-    janitor,
-    marts,
-    proof,
-    register,
-    requests,
-    retention,
-)
+from assets.backup import assets as backup_assets
+from assets.dagster_support.runs import Today
+from assets.documents import assets as documents_assets
+from assets.erasure import assets as erasure_assets
+from assets.erasure.proof import assets as proof_assets
+from assets.ingest import assets as ingest_assets
+from assets.marts import assets as marts_assets
+from assets.register import assets as register_assets
+from assets.retention import assets as retention_assets
+from assets.rights import assets as rights_assets
 from assets.sources.all_sources import check_sources
+from assets.staging import assets as staging_assets
+from pipelines import janitor
 from pipelines.jobs import jobs
 from pipelines.resources import home_resource
 from pipelines.schedules import schedules
@@ -38,30 +38,31 @@ def build_definitions(**resources: object) -> dg.Definitions:
     check_sources(policy)
     logging.getLogger("dagster.redacted_errors").addFilter(_nothing)
     assets: list[Any] = [
-        *deliveries.assets(policy),
-        register.register(),
-        *marts.assets(policy),
-        *retention.ASSETS,
-        *erasure.ASSETS,
-        *accounts.ASSETS,
+        *ingest_assets.assets(policy),
+        *staging_assets.assets(policy),
+        register_assets.register(),
+        *marts_assets.assets(policy),
+        *retention_assets.ASSETS,
+        *erasure_assets.ASSETS,
+        *documents_assets.ASSETS,
         *janitor.ASSETS,
-        *requests.ASSETS,
-        *backups.ASSETS,
+        *rights_assets.ASSETS,
+        *backup_assets.ASSETS,
     ]
     return dg.Definitions(
         assets=assets,
         asset_checks=[
-            *deliveries.checks(),
-            *register.CHECKS,
-            *retention.CHECKS,
-            *accounts.CHECKS,
-            *proof.CHECKS,
-            *backups.CHECKS,
+            *ingest_assets.checks(),
+            *register_assets.CHECKS,
+            *retention_assets.CHECKS,
+            *documents_assets.CHECKS,
+            *proof_assets.CHECKS,
+            *backup_assets.CHECKS,
         ],
         jobs=jobs(policy),
         schedules=schedules(policy),
         sensors=SENSORS,
-        resources={"home": home_resource, "today": deliveries.Today(), **resources},
+        resources={"home": home_resource, "today": Today(), **resources},
         executor=dg.in_process_executor,
     )
 

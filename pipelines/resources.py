@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from pipelines.writer_lock import home_path, writer
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import dagster as dg
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
 from pipelines.writer_lock import home_path

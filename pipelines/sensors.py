@@ -7,19 +7,20 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets import deliveries
-from assets.graph.erasure import REQUESTS
-from assets.graph.showing import without_values
-from assets.home import Home
-from assets.rights import answering, request_inbox, requests, spoken
+from assets.dagster_support.metadata import without_values
+from assets.erasure.assets import REQUESTS
+from assets.ingest import deliveries
+from assets.requests import ledger
+from assets.rights import request_inbox, restriction_and_objection, workflow
 from assets.sources.all_sources import SOURCES
+from assets.storage.data_root import Home
 from pipelines import attempts
 from pipelines.attempts import Ask
 from pipelines.days import days_with_work, ranges
 from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
-from pipelines.notifier import Failure, notifier
+from pipelines.notifications import Failure, notifier
 from pipelines.writer_lock import home_path, report_died
 
 
@@ -71,7 +72,7 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     report_died(home, context.instance)
     request_inbox.take_in(home, datetime.now(home.policy.zone))
     known = set(context.instance.get_dynamic_partitions("requests"))
-    new = [request_id for request_id in requests.pending(home) if request_id not in known]
+    new = [request_id for request_id in ledger.pending(home) if request_id not in known]
     return dg.SensorResult(
         dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else []
     )
@@ -88,9 +89,15 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One run for all that were delivered since the last look; and note which the marts follow by now."""
     home = Home(home_path())
     now = datetime.now(home.policy.zone)
-    spoken.settle(home, now)
+    restriction_and_objection.settle(home, now)
     delivered = sorted(
-        {one for done in spoken.apply(home, spoken.waiting(home), now) for one in done.delivered}
+        {
+            one
+            for done in restriction_and_objection.apply(
+                home, restriction_and_objection.waiting(home), now
+            )
+            for one in done.delivered
+        }
     )
     key = hashlib.sha256(repr(delivered).encode()).hexdigest()[:16]
     today = str(now.date())
@@ -108,7 +115,7 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """The cursor holds the day and the checks that were told."""
     home = Home(home_path())
     today = datetime.now(home.policy.zone).date()
-    owed = answering.owed(home, today)
+    owed = workflow.owed(home, today)
     failing = {
         "nothing_overdue": owed.overdue,
         "nothing_due_soon": owed.due_soon,

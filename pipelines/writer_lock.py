@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.backup import exchange
-from assets.failing import PlainError
-from assets.home import Home
-from assets.rights import requests
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from assets.storage.safe_errors import PlainError
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -77,7 +77,7 @@ def writer(
         os.pwrite(descriptor, (run_id or COMMAND).encode(), 0)
         exchange.finish(home)
         home.sweep()
-        requests.destroy_leftover_keys(home)
+        ledger.destroy_leftover_keys(home)
         _HELD.add(home.root)
         try:
             yield

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas import informed, marts, quarantine, raw, register, staged
+from schemas import information_duty, marts, quarantine, raw, register, staged
 from schemas.columns import TableModel, categories, table_name
 from schemas.policy import Policy
 from schemas.vocabulary import WITH_ROW, AppliesTo
@@ -56,7 +56,7 @@ LAYERS: dict[str, tuple[type[TableModel], ...]] = {
     "raw": (raw.Raw,),
     "staged": (*staged.CANONICAL.values(), quarantine.Outcome),
     "quarantine": (quarantine.Quarantine,),
-    "register": (*_register_tables(), informed.Informed),
+    "register": (*_register_tables(), information_duty.Informed),
     **{f"marts.{purpose}": (*models, marts.About) for purpose, models in marts.MARTS.items()},
 }
 # Tables whose rows end by a rule of their own, whatever is in them.

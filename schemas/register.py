@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from schemas.admission import RULES, STATUSES
 from schemas.columns import Amount, Count, Day, Flag, Moment, TableModel, Text, column
+from schemas.eligibility import RULES, STATUSES
 from schemas.vocabulary import PURPOSES, RECTIFIABLE
 
 CODES = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 from tests.support.made_once import made_once
 from tests.support.registers import TODAY, refresh

@@ -21,7 +21,6 @@ from schemas.policy import POLICY_FILE, load_policy
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL
 from schemas.validation import BUILT_IN, FLAGGED
-from tests.support.seconds import seconds
 
 HOUSE = Path(__file__).parents[1]
 LAYERS = ("schemas", "assets", "pipelines")
@@ -59,45 +58,80 @@ def test_imports_go_from_pipelines_to_assets_to_schemas() -> None:
     assert wrong == []
 
 
-def test_only_the_graph_and_the_pipelines_know_dagster() -> None:
-    wrong = [
-        name_of(path)
+def test_only_assets_py_their_support_and_the_pipelines_know_dagster() -> None:
+    """The logic beside an asset runs without Dagster."""
+    knows = {
+        path
         for path in MODULES
         if any(name.split(".")[0].startswith("dagster") for name in imported(path))
-        and not name_of(path).startswith(("assets/graph/", "pipelines/"))
-    ]
-    assert wrong == []
+        or any(name.startswith("assets.dagster_support") for name in imported(path))
+    }
+    assert [
+        name_of(path)
+        for path in knows
+        if path.name != "assets.py"
+        and not name_of(path).startswith(("assets/dagster_support/", "pipelines/"))
+    ] == []
 
 
-def test_what_is_not_the_graph_does_not_import_it() -> None:
-    """What imports the graph knows Dagster by it."""
+def test_no_logic_imports_an_assets_py() -> None:
     wrong = [
         name_of(path)
         for path in MODULES
         if name_of(path).startswith("assets/")
-        and not name_of(path).startswith("assets/graph/")
-        and any(name.startswith("assets.graph") for name in imported(path))
+        and path.name != "assets.py"
+        and any(name.endswith(".assets") for name in imported(path))
     ]
     assert wrong == []
 
 
-def test_what_tests_share_is_in_their_support_package() -> None:
-    """No test imports from another test, nor from a `conftest`, nor from what runs real processes."""
+# The order in which data flows; a folder imports those before it (docs/decisions/layout.md).
+STAGES = (
+    "storage",
+    "dagster_support",
+    "requests",
+    "sources",
+    "ingest",
+    "staging",
+    "record_linkage",
+    "register",
+    "retention",
+    "marts",
+    "documents",
+    "rights",
+    "erasure",
+    "backup",
+)
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Every module of ours that is imported anywhere in the file, `from x import module` included."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_stage_imports_a_later_one() -> None:
+    assert {path.name for path in (HOUSE / "assets").iterdir() if path.is_dir()} - {
+        "__pycache__"
+    } == set(STAGES)
     wrong = [
         f"{name_of(path)} imports {name}"
-        for path in (HOUSE / "tests").rglob("*.py")
-        for name in imported(path)
-        if name.startswith("tests.")
-        and (
-            name.startswith("tests.e2e")
-            or any(part == "conftest" or part.startswith("test_") for part in name.split("."))
-        )
+        for stage in STAGES
+        for path in (HOUSE / "assets" / stage).rglob("*.py")
+        for name in imported_modules(path)
+        if (later := re.match(r"assets\.(\w+)", name))
+        and later[1] in STAGES
+        and STAGES.index(later[1]) > STAGES.index(stage)
     ]
     assert wrong == []
 
 
-def test_a_file_whose_seconds_are_known_is_there() -> None:
-    assert [file for file in seconds() if not (HOUSE / file).is_file()] == []
+def test_packages_import_nothing() -> None:
+    """So that the command line loads a module, not a stage."""
+    packages = [path for path in MODULES if path.name == "__init__.py"]
+    assert [name_of(path) for path in packages if list(imported(path))] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
@@ -153,7 +187,7 @@ def catalogue() -> set[str]:
 def test_every_rule_code_in_the_code_is_in_a_catalogue() -> None:
     used: dict[str, str] = {}
     for path in MODULES:
-        if name_of(path).startswith("assets/sample/"):
+        if name_of(path).startswith("pipelines/synthetic/"):
             continue
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -10,8 +10,8 @@ import json
 import shutil
 from pathlib import Path
 
-from assets.durable import remove, sync, writing
-from assets.home import Home
+from assets.storage.atomic_files import remove, sync, writing
+from assets.storage.data_root import Home
 
 NEW, OLD, NOTE = ".restored", ".replaced", "restore.json"
 

@@ -20,11 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from assets.backup.sealing import KEY_BYTES, SealError, Sealing, Unsealing
-from assets.durable import UNFINISHED, remove, sync, writing
-from assets.failing import PlainError
-from assets.home import Home
-from assets.proof import heads
+from assets.backup.encryption import KEY_BYTES, SealError, Sealing, Unsealing
+from assets.erasure.proof import chain_heads
+from assets.storage.atomic_files import UNFINISHED, remove, sync, writing
+from assets.storage.data_root import Home
+from assets.storage.safe_errors import PlainError
 
 SUFFIX = ".backup"
 # What of the data root a generation holds, as names in it.
@@ -71,7 +71,7 @@ def make(home: Home, folder: Path | None, now: datetime) -> Generation:
     with writing(path) as unfinished:
         _seal(home, unfinished, key, name)
         _write_keys(home, name, key)
-    heads.copy_to(home, path.parent)
+    chain_heads.copy_to(home, path.parent)
     return Generation(name, path.stat().st_size, has_file=True, has_key=True)
 
 

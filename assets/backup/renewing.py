@@ -11,16 +11,16 @@ import shutil
 from datetime import date
 
 from assets.backup import generations, restoring
-from assets.home import Home
 from assets.register import building as register
-from assets.rights import requests
+from assets.requests import ledger
+from assets.storage.data_root import Home
 
 
 def renew(home: Home, today: date) -> int:
     """Renew every whole generation in `backups/`; answers how many. Only while the writer's lock is held; repeating changes nothing."""
     erasing = {
         identifier
-        for request in requests.every(home)
+        for request in ledger.every(home)
         if request.state == "erasing"
         for identifier in request.resolved
     }

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from assets import retention, suppression
 from assets.backup import exchange
+from assets.backup.erasure_replay import replay
 from assets.backup.generations import (
     SUFFIX,
     BackupError,
@@ -28,13 +28,14 @@ from assets.backup.generations import (
     opened,
     sync_tree,
 )
-from assets.backup.replaying import replay
-from assets.durable import writing
-from assets.home import Home
+from assets.erasure.proof import identifiers, mart_files
+from assets.ingest import suppression
 from assets.marts import building as marts
-from assets.proof import identifiers, mart_files
 from assets.register import building as register
-from assets.register.rectified import LET_GO
+from assets.register.corrections import LET_GO
+from assets.retention import sweep
+from assets.storage.atomic_files import writing
+from assets.storage.data_root import Home
 from schemas.marts import MARTS
 
 # All of what registrants say of themselves, and which records raw has let go of because of it.
@@ -71,7 +72,7 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     new, requests_from, removed = prepare(home, folder, generation)
     built = register.build(new, today)
     # What was wrong and past its time, or what else has come to its end since, is in the generation's files still.
-    retention.sweep(new, today)
+    sweep.sweep(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)
         marts.publish(new, purpose)

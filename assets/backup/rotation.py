@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from assets.backup.generations import Generation, destroy, every, make
-from assets.home import Home
+from assets.storage.data_root import Home
 
 _MOMENT = "%Y%m%dT%H%M%SZ"
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.durable import sync, writing
-from assets.failing import PlainError
-from assets.home import Home
-from assets.marts import admitted
+from assets.marts import eligible
 from assets.marts.profiles import under_floor
 from assets.marts.queries import QUERIES
-from assets.quoting import literal
-from assets.register import state
+from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
+from assets.storage.atomic_files import sync, writing
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal
+from assets.storage.safe_errors import PlainError
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
 from schemas.validation import failures
@@ -59,7 +59,7 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
             )
         _describe(home, connection, purpose, today)
         connection.execute("DETACH mart")
-    state.note_mart_made(home, purpose)
+    build_state.note_mart_made(home, purpose)
     return filled
 
 
@@ -72,7 +72,7 @@ def over_register(
     connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
     for table, model in REGISTER.items():
         read_register(home, connection, table, model)
-    admitted.provide(connection, purpose)
+    eligible.provide(connection, purpose)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -154,7 +154,7 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
     os.replace(candidate, published)
     sync(published.parent)
     sync(candidate.parent)
-    state.note_published(home, purpose)
+    build_state.note_published(home, purpose)
     return rows(home, purpose)
 
 

@@ -12,9 +12,9 @@ from datetime import date
 
 import duckdb
 
-from assets.home import Home
-from assets.quoting import parquet
 from assets.register.clocks import local_day, over, visits_are_over
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 from schemas.columns import duckdb_columns
 from schemas.register import VisitsPerMonth
 

@@ -16,31 +16,32 @@ from datetime import date
 
 import duckdb
 
-from assets import deliveries, informing
-from assets.durable import writing
-from assets.home import Answer, Home, copy_parquet
-from assets.quoting import parquet
+from assets.ingest import deliveries
 from assets.register import (
-    admission,
     aggregates,
+    build_state,
     choices,
     contradictions,
-    expiry,
-    facts,
-    golden,
+    corrections,
+    eligibility,
+    expired_registrants,
+    forecast_counts,
+    identity_events,
+    information_duty,
     interests,
     kept_ids,
     membership,
-    outlook,
-    protected,
-    rectified,
+    pair_cache,
+    protected_identity,
     relationships,
-    remembered,
     review,
-    segregation,
-    state,
-    succession,
+    source_statements,
+    statutory_segregation,
+    survivorship,
 )
+from assets.storage.atomic_files import writing
+from assets.storage.data_root import Answer, Home, copy_parquet
+from assets.storage.quoting import parquet
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
@@ -108,12 +109,12 @@ def build(home: Home, today: date) -> Built:
     with home.connect() as connection:
         resolve(home, connection, today, built)
         built.timed("relationships", lambda: relationships.gather(connection))
-        built.timed("segregation", lambda: segregation.set_apart(connection, home.policy))
+        built.timed("segregation", lambda: statutory_segregation.set_apart(connection, home.policy))
         built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
-        built.timed("golden", lambda: golden.pick(connection, home.policy))
-        built.timed("golden", lambda: protected.name_first_delivery(connection))
+        built.timed("golden", lambda: survivorship.pick(connection, home.policy))
+        built.timed("golden", lambda: protected_identity.name_first_delivery(connection))
         built.timed(
-            "rectification", lambda: rectified.overlay(home, connection, home.policy, today)
+            "rectification", lambda: corrections.overlay(home, connection, home.policy, today)
         )
         rows = connection.execute(
             "SELECT attribute, registrants, between_sources FROM conflicts ORDER BY attribute"
@@ -125,20 +126,20 @@ def build(home: Home, today: date) -> Built:
         built.timed("choices", lambda: choices.gather(connection, home.policy, today))
         built.timed("interests", lambda: interests.gather(connection, home.policy, today))
         built.links |= {
-            "succession": succession.note(home, connection, today),
-            "drift": remembered.keep(home, connection),
+            "succession": identity_events.note(home, connection, today),
+            "drift": pair_cache.keep(home, connection),
         }
         kept_ids.keep(home, connection)
         built.links["to_review"] = review.keep(home, connection)
         built.timed("write", lambda: _write(home, connection, built))
-        foreseen = built.timed("forecast", lambda: outlook.foresee(home, connection, today))
+        foreseen = built.timed("forecast", lambda: forecast_counts.foresee(home, connection, today))
         built.held_back = _count(connection, "SELECT count(*) FROM held_back")
     built.timed("admission", lambda: admit(home, today, built))
     with writing(home.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "due": [asdict(one) for one in foreseen]})
         )
-    state.note_built(home, inputs=inputs(home, today), as_of=str(today), counts=asdict(built))
+    build_state.note_built(home, inputs=inputs(home, today), as_of=str(today), counts=asdict(built))
     return built
 
 
@@ -149,7 +150,7 @@ def admit(home: Home, today: date, built: Built) -> None:
         for table, read in TABLES.items():
             if read is not model:
                 read_register(home, connection, table, read)
-        admission.evaluate(connection, home.policy, today)
+        eligibility.evaluate(connection, home.policy, today)
         _put(home, connection, built, model, "SELECT * FROM admission")
         built.admission = dict(
             connection.execute(
@@ -178,7 +179,7 @@ def resolve(
     Each round makes only what decides who leaves. Who has left is taken out of the tables that were made before the first.
     """
     built = built or Built()
-    built.timed("facts", lambda: facts.gather(home, connection, today))
+    built.timed("facts", lambda: source_statements.gather(home, connection, today))
     built.timed("source persons", lambda: membership.source_persons(home, connection, today))
     built.timed("people", lambda: membership.people(connection))
     linkage = built.timed("linkage", lambda: membership.prepare(home, connection))
@@ -187,8 +188,10 @@ def resolve(
     while leaving:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.contracts(connection))
-        built.timed("golden", lambda: golden.whole(connection))
-        leaving = built.timed("expiry", lambda: expiry.depart(connection, home.policy, today))
+        built.timed("golden", lambda: survivorship.whole(connection))
+        leaving = built.timed(
+            "expiry", lambda: expired_registrants.depart(connection, home.policy, today)
+        )
     built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
     built.expired = dict(
         connection.execute(
@@ -202,19 +205,19 @@ def inputs(home: Home, today: date) -> str:
     """A hash of what the register depends on: the book of deliveries, the policy, the day, and decisions about who is who."""
     book = json.dumps([asdict(entry) for entry in deliveries.book(home)], sort_keys=True)
     return hashlib.sha256(
-        f"{book}{home.policy.fingerprint}{today}{remembered.fingerprint(home)}".encode()
+        f"{book}{home.policy.fingerprint}{today}{pair_cache.fingerprint(home)}".encode()
     ).hexdigest()
 
 
 def up_to_date(home: Home, today: date) -> bool:
     """Whether what is staged now, as of `today`, is built, checked, and published in every mart."""
-    current = state.read(home).get("inputs") == inputs(home, today)
-    return current and state.is_published(home, MARTS)
+    current = build_state.read(home).get("inputs") == inputs(home, today)
+    return current and build_state.is_published(home, MARTS)
 
 
 def still_up_to_date(home: Home, today: date) -> None:
     """Note that the register holds what is staged now; for the sweep, which removes only what the register has left out."""
-    state.change(home, inputs=inputs(home, today))
+    build_state.change(home, inputs=inputs(home, today))
 
 
 def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
@@ -231,9 +234,9 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
     _put(home, connection, built, tables.Contradictions, "SELECT * FROM contradictions")
-    expiry.keep_cookies(home, connection)
-    informing.forget_who_left(home, connection)
-    protected.note(home, connection)
+    expired_registrants.keep_cookies(home, connection)
+    information_duty.forget_who_left(home, connection)
+    protected_identity.note(home, connection)
 
 
 def _put(

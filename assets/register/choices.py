@@ -20,7 +20,7 @@ from datetime import date
 
 import duckdb
 
-from schemas.admission import LIST_ORIGIN, LIST_YEARS, STATUSES
+from schemas.eligibility import LIST_ORIGIN, LIST_YEARS, STATUSES
 from schemas.policy import Policy
 
 

@@ -11,9 +11,9 @@ from datetime import date
 
 import duckdb
 
-from assets.home import Home
-from assets.quoting import parquet
-from assets.register.protected import TELLS_OF_IT
+from assets.register.protected_identity import TELLS_OF_IT
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 from schemas.register import CONTRADICTIONS, Contradictions
 
 _DISPUTED = {

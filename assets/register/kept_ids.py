@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import duckdb
 
-from assets.home import Home, copy_parquet
-from assets.quoting import parquet
-from assets.rights import requests
+from assets.requests import ledger
+from assets.storage.data_root import Home, copy_parquet
+from assets.storage.quoting import parquet
 
 FILE = "kept_ids.parquet"
 
@@ -62,10 +62,8 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _erasing(home: Home) -> list[str]:
     """The ids of the registrants who are being erased."""
-    ids = [one.request_id for one in requests.every(home, opened=False) if one.state == "erasing"]
-    return sorted(
-        {registrant for one in ids for registrant in requests.load(home, one).registrants}
-    )
+    ids = [one.request_id for one in ledger.every(home, opened=False) if one.state == "erasing"]
+    return sorted({registrant for one in ids for registrant in ledger.load(home, one).registrants})
 
 
 def find(connection: duckdb.DuckDBPyConnection, registrant_id: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from assets.linkage.standing import GREY, SURE, Weighed
+from assets.record_linkage.register_linker import GREY, SURE, Weighed
 
 
 @dataclass(frozen=True)

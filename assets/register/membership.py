@@ -13,10 +13,10 @@ from datetime import date
 
 import duckdb
 
-from assets.home import Home
-from assets.quoting import parquet
-from assets.register import kept_ids, remembered
-from assets.register.linkage import Linkage
+from assets.register import kept_ids, pair_cache
+from assets.register.entity_resolution import Linkage
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
 FIRST_SEEN = "concat_ws('/', one.day, period_last, lpad(sequence::VARCHAR, 12, '0'), one.delivery_id, lpad(one.record_no::VARCHAR, 12, '0'))"
@@ -131,7 +131,7 @@ def people(connection: duckdb.DuckDBPyConnection) -> None:
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> Linkage:
     """What linkage needs of `people` and `identifiers` however often it is done; with what it remembers."""
-    remembered.load(home, connection)
+    pair_cache.load(home, connection)
     kept_ids.load(home, connection)
     return Linkage(connection)
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 
-from assets.failing import PlainError
-from assets.home import Home, copy_parquet
-from assets.quoting import parquet
-from assets.register import remembered
+from assets.register import pair_cache
 from assets.register.link_report import steps
-from assets.register.remembered import Decision
+from assets.register.pair_cache import Decision
+from assets.storage.data_root import Home, copy_parquet
+from assets.storage.quoting import parquet
+from assets.storage.safe_errors import PlainError
 from schemas.columns import TableModel, duckdb_columns, table_name
 from schemas.register import Membership, Registrants
 from schemas.staged import CANONICAL
@@ -133,7 +133,7 @@ def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
 def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
     """Record that each pair is one person, or two; answers how many. Under the writer's lock. Raises ReviewError."""
     meant = [listed(home, pair=pair)[0] for pair in pairs]
-    remembered.decide(home, [Decision(one.one, one.other, same, today) for one in meant])
+    pair_cache.decide(home, [Decision(one.one, one.other, same, today) for one in meant])
     return len(meant)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from schemas.raw import Raw
 from schemas.staged import Visits
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import duckdb
 
-from assets.home import Home
-from assets.quoting import parquet
-from assets.register import remembered, review
+from assets.register import pair_cache, review
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 
 PREFIX = "pair:"
 LEFT = "left"
@@ -28,7 +28,7 @@ def undecided(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, di
     path = home.lake / review.GREY_PAIRS
     if not path.exists():
         return {}
-    decisions = home.lake / remembered.DECISIONS
+    decisions = home.lake / pair_cache.DECISIONS
     decided = (
         f"SELECT one, other, same FROM {parquet(decisions)}"
         if decisions.exists()

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import duckdb
 
-from assets.home import Home
-from assets.rights.requests import Request
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
 from schemas.look_alikes import ASCII_ALIKE
 from schemas.staged import CANONICAL
 

@@ -17,11 +17,18 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from assets.home import Home
-from assets.quoting import parquet
-from assets.recipients import notices
-from assets.rights import finding, held_messages, outgoing, request_inbox, requests, spoken
-from assets.rights.requests import Request, with_event
+from assets.requests import ledger
+from assets.requests.ledger import Request, with_event
+from assets.rights import (
+    lookup,
+    outbound_messages,
+    recipient_notices,
+    request_inbox,
+    restriction_and_objection,
+    withheld_messages,
+)
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 from schemas.requests import IDENTIFIERS
 
 ENDED = "REQ-ERASED"
@@ -55,7 +62,7 @@ def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
     asked = {one.request_id for one in erasures}
     candidates = [
         one
-        for one in requests.every(home)
+        for one in ledger.every(home)
         if one.state not in ("closed", "erasing")
         and one.request_id not in asked
         and not one.without_key
@@ -80,7 +87,7 @@ def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
 
 def _seen(home: Home, unresolved: list[Request]) -> dict[str, Request]:
     """Return the requests with whom they mean by the register as it is, by id; changes nothing."""
-    found = finding.find(home, unresolved) if unresolved else {}
+    found = lookup.find(home, unresolved) if unresolved else {}
     return {
         one.request_id: replace(
             one,
@@ -152,10 +159,10 @@ def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
     """Add to the histories of erasures, by id, the requests that end with them and are not noted
     yet.
     """
-    with requests.changing(home):
+    with ledger.changing(home):
         changed = []
         for request_id, others in ids.items():
-            request = requests.load(home, request_id)
+            request = ledger.load(home, request_id)
             noted = {
                 other
                 for event in request.events
@@ -164,7 +171,7 @@ def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
             }
             if new := [one for one in others if one not in noted]:
                 changed.append(with_event(request, "ends_others", now, ", ".join(new)))
-        requests.save(home, *changed)
+        ledger.save(home, *changed)
 
 
 def hold(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, list[str]]:
@@ -180,11 +187,11 @@ def hold(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, li
     request_inbox.take_in(home, now)
     ids = {erasure: _ending(others) for erasure, others in find(home, erasures).items()}
     _note(home, ids, now)
-    messages = outgoing.concerned(home, erasures)
+    messages = outbound_messages.concerned(home, erasures)
     for erasure, others in ids.items():
-        for path in outgoing.of_requests(home, [erasure, *others]):
+        for path in outbound_messages.of_requests(home, [erasure, *others]):
             messages.setdefault(path, set()).add(erasure)
-    held_messages.hold(home, messages)
+    withheld_messages.hold(home, messages)
     _discard_set_aside(home, erasures, as_it_came=True)
     return ids
 
@@ -195,10 +202,10 @@ def restore(home: Home, erasure: Request, removed: int, now: datetime) -> None:
 
     Repeatable until the erasure is closed. The caller holds the ledger (`requests.changing`).
     """
-    held_messages.put_back(home, erasure.request_id)
+    withheld_messages.put_back(home, erasure.request_id)
     if removed:
         others = find(home, [erasure])[erasure.request_id]
-        spoken.deliver_again(home, _ending(others), now)
+        restriction_and_objection.deliver_again(home, _ending(others), now)
 
 
 def end(
@@ -218,16 +225,16 @@ def end(
         now: When.
     """
     ids = {other for one in erasures for other in ending[one.request_id]}
-    held_messages.destroy(home, [one.request_id for one in erasures])
-    notices.withdraw(home, [one for each in erasures for one in each.registrants], ids)
+    withheld_messages.destroy(home, [one.request_id for one in erasures])
+    recipient_notices.withdraw(home, [one for each in erasures for one in each.registrants], ids)
     _discard_set_aside(home, erasures)
-    with requests.changing(home):
+    with ledger.changing(home):
         closing = [
             replace(one, outcome="ended", why=ENDED)
-            for one in [requests.load(home, request_id) for request_id in sorted(ids)]
+            for one in [ledger.load(home, request_id) for request_id in sorted(ids)]
             if one.state not in ("closed", "erasing")
         ]
-        requests.close_all(home, closing, now)
+        ledger.close_all(home, closing, now)
     return sorted(ids)
 
 

@@ -16,18 +16,19 @@ from datetime import datetime
 
 import duckdb
 
-from assets import deliveries, removal, suppression
-from assets.deliveries import Entry
-from assets.durable import writing
-from assets.failing import PlainError
-from assets.home import Home, copy_parquet
-from assets.quoting import parquet
-from assets.raw import raw_path
+from assets.ingest import deliveries, suppression
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
 from assets.register.building import TABLES, read_register
-from assets.register.rectified import FORM, LET_GO, PLACES, TOKEN, WRONG
-from assets.removal import Edit
+from assets.register.corrections import FORM, LET_GO, PLACES, TOKEN, WRONG
 from assets.sources.self_service import SUBJECTS
-from assets.staged import staged_folder
+from assets.staging import lake_rewrite
+from assets.staging.lake_rewrite import Edit
+from assets.staging.staged import staged_folder
+from assets.storage.atomic_files import writing
+from assets.storage.data_root import Home, copy_parquet
+from assets.storage.quoting import parquet
+from assets.storage.safe_errors import PlainError
 from schemas.requests import OF_THE_ERASED
 from schemas.sources.self_service import CODES
 from schemas.vocabulary import RECTIFIABLE
@@ -231,14 +232,14 @@ def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Rewrite the delivery's staged tables without the values."""
-    for path in removal.staged_files(home, entry):
+    for path in lake_rewrite.staged_files(home, entry):
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM wrong WHERE delivery_id = ? AND in_table = ?",
             [entry.delivery_id, path.stem],
         )
         if connection.execute("SELECT 1 FROM here LIMIT 1").fetchone():
             edit = _edit(path.stem)
-            removal.rewrite(connection, path, edit.keep, edit.columns)
+            lake_rewrite.rewrite(connection, path, edit.keep, edit.columns)
 
 
 def _edit(table: str) -> Edit:
@@ -265,4 +266,4 @@ def _let_go(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     if not raw.exists():
         return 0
     gone = f"(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '{entry.source}')"
-    return removal.rewrite(connection, raw, f"NOT coalesce({gone}, false)")
+    return lake_rewrite.rewrite(connection, raw, f"NOT coalesce({gone}, false)")

@@ -21,10 +21,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from assets.durable import UNFINISHED, remove, write_all
-from assets.home import Home
-from assets.rights import finding, requests, sealed
-from assets.rights.requests import RequestError
+from assets.requests import encrypted_identity, ledger
+from assets.requests.ledger import RequestError
+from assets.rights import lookup
+from assets.storage.atomic_files import UNFINISHED, remove, write_all
+from assets.storage.data_root import Home
 from schemas.inbox_request import InboxRequest
 
 LARGEST = 64 * 1024
@@ -99,15 +100,15 @@ def _take(home: Home, content: bytes | None, now: datetime) -> str:
         raise RefusedRequestError("REQ-INBOX-SIZE")
     said = parsed(content)
     intake = hmac.new(home.pepper, b"intake|" + content, hashlib.sha256).hexdigest()
-    with requests.changing(home):
-        if any(one.intake == intake for one in requests.every(home, opened=False)):
+    with ledger.changing(home):
+        if any(one.intake == intake for one in ledger.every(home, opened=False)):
             return ""
         try:
-            given = finding.canonical(home, said.identifiers)
+            given = lookup.canonical(home, said.identifiers)
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
         try:
-            return requests.receive(
+            return ledger.receive(
                 home, said.right, said.channel, given, now,
                 received=said.received, purpose=said.purpose or "", by=said.by, situation=said.situation, values=dict(said.values), intake=intake,
             )  # fmt: skip
@@ -145,12 +146,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _set_aside(
     home: Home, path: Path, content: bytes | None, refusal: RefusedRequestError, now: datetime
 ) -> str:
-    refused_id = "X" + requests.new_id(now)[1:]
+    refused_id = "X" + ledger.new_id(now)[1:]
     if content is None and not path.is_symlink() and (path.is_dir() or path.is_file()):
         refused_folder(home).mkdir(mode=0o700, exist_ok=True)
         path.rename(refused_folder(home) / refused_id)
     locked = (
-        sealed.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id]
+        encrypted_identity.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id]
         if content
         else ""
     )
@@ -180,7 +181,7 @@ def opened(home: Home, refused_id: str) -> str:
         raise RequestError(
             f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
         )
-    return str(sealed.unseal(home, refused_id, locked) or "") if locked else ""
+    return str(encrypted_identity.unseal(home, refused_id, locked) or "") if locked else ""
 
 
 def text_of(home: Home, refused_id: str) -> str:
@@ -203,7 +204,7 @@ def text_of(home: Home, refused_id: str) -> str:
 def discard(home: Home, refused_id: str) -> None:
     """Destroy what was set aside. Raises RequestError when there is nothing of that id."""
     note, moved = _note(home, refused_id), refused_folder(home) / refused_id
-    sealed.destroy(home, [refused_id])
+    encrypted_identity.destroy(home, [refused_id])
     if moved.is_dir():
         shutil.rmtree(moved)
     else:

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from assets.home import Home
-from assets.rights.requests import Request
-from assets.suppression import PARTY, STRONG
+from assets.ingest.suppression import PARTY, STRONG
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
 from schemas.raw import Raw
 
 PREFIX = "U"

@@ -12,9 +12,10 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from assets.home import Home
-from assets.rights import outgoing, requests
-from assets.rights.requests import Request, RequestError, with_event
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError, with_event
+from assets.rights import outbound_messages
+from assets.storage.data_root import Home
 from schemas.requests import MEANS
 
 DIGITS = 6
@@ -27,13 +28,13 @@ def verified(home: Home, request_id: str, means: str, now: datetime) -> Request:
     """Record by which of `schemas.requests.MEANS` somebody made sure; the level follows from it."""
     if means not in MEANS:
         raise RequestError(f"the means of verification are {', '.join(MEANS)}")
-    with requests.changing(home):
+    with ledger.changing(home):
         request = _open(home, request_id)
         return _record(home, request, means, now)
 
 
 def _open(home: Home, request_id: str) -> Request:
-    request = requests.load(home, request_id)
+    request = ledger.load(home, request_id)
     if request.state == "closed":
         raise RequestError(f"request {request_id} is closed")
     return request
@@ -44,7 +45,7 @@ def _record(home: Home, request: Request, means: str, now: datetime) -> Request:
     done = with_event(
         replace(request, verification=verification, code={}), "verified", now, MEANS[means]
     )
-    requests.save(home, done)
+    ledger.save(home, done)
     return done
 
 
@@ -53,7 +54,7 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
 
     Raises RequestError when it is not known whom the request means, nothing is on file, or too many codes were sent.
     """
-    with requests.changing(home):
+    with ledger.changing(home):
         request = _open(home, request_id)
         registrant_id = _registrant(request)
         sent = int(request.code.get("sent", 0))
@@ -61,7 +62,7 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
             raise RequestError(
                 f"{CODES_IN_ALL} codes have been sent for this request: verify in another way"
             )
-        reached = outgoing.on_file(home, request, registrant_id, wanted)
+        reached = outbound_messages.on_file(home, request, registrant_id, wanted)
         if reached.channel == "letter":
             raise RequestError(
                 "the registrant has no e-mail address or phone that was on file before the request came: verify in another way"
@@ -73,8 +74,8 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
             "tries": TRIES,
             "sent": sent + 1,
         }
-        outgoing.destroy(home, [request_id], "code")
-        requests.save(
+        outbound_messages.destroy(home, [request_id], "code")
+        ledger.save(
             home,
             with_event(
                 replace(request, code={"hash": _hash(home, request_id, code), **expires}),
@@ -83,7 +84,7 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
                 reached.channel,
             ),
         )
-        outgoing.write(
+        outbound_messages.write(
             home,
             request,
             reached,
@@ -114,7 +115,7 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
 
     Raises RequestError when it is wrong, late, or tried too often; each wrong one costs a try.
     """
-    with requests.changing(home):
+    with ledger.changing(home):
         request = _open(home, request_id)
         if not request.code.get("hash"):
             raise RequestError(
@@ -131,17 +132,17 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
                 if late or left <= 1
                 else {**request.code, "tries": left - 1}
             )
-            requests.save(
+            ledger.save(
                 home,
                 with_event(
                     replace(request, code=spent), "code_refused", now, "late" if late else "wrong"
                 ),
             )
             if "hash" not in spent:
-                outgoing.destroy(home, [request_id], "code")
+                outbound_messages.destroy(home, [request_id], "code")
             told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
             raise RequestError(f"the code does not verify the request: {told}")
-        outgoing.destroy(home, [request_id], "code")
+        outbound_messages.destroy(home, [request_id], "code")
         meant = replace(
             request,
             registrants=(_registrant(request),),

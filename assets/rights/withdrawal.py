@@ -17,11 +17,11 @@ from datetime import datetime
 
 import duckdb
 
-from assets import deliveries, suppression
-from assets.durable import writing
-from assets.home import Home
+from assets.ingest import deliveries, suppression
 from assets.register.building import TABLES, read_register
-from assets.rights.requests import RequestError
+from assets.requests.ledger import RequestError
+from assets.storage.atomic_files import writing
+from assets.storage.data_root import Home
 from schemas.identifiers import TOLD_BY_FORM
 from schemas.requests import CODES
 

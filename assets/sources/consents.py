@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from assets.sources.source import Dataset, Frame, Source
-from schemas.admission import REFUSED, STANDING
+from schemas.eligibility import REFUSED, STANDING
 from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
 from schemas.staged import CHOICES, Identifiers, MarketingChoices
 from schemas.vocabulary import CHANNELS, SPOKEN_OF

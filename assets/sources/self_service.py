@@ -1,7 +1,7 @@
 """`self`: what registrants say of themselves: edits in a self-service channel, and corrections made on a request.
 
 An edit is a statement like any other, believed by the policy's trust in the source. A correction stands above every
-source until the one that it corrects agrees (`assets.register.rectified`), so it goes into a table of its own. Source: docs/deliveries.md.
+source until the one that it corrects agrees (`assets.register.corrections`), so it goes into a table of its own. Source: docs/deliveries.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a source module declares: its datasets, and how one batch of vendor records becomes canonical frames.
 
 All of it is DuckDB SQL over a batch, so that a source is data and not control flow. The steps that run it are in
-`assets.raw` (per delivery, once) and `assets.staged` (again after any change of a rule).
+`assets.ingest.raw` (per delivery, once) and `assets.staging.staged` (again after any change of a rule).
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class Dataset:
     `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
     `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
     `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
-    the start of a contract: of who has been erased, only what they give anew is taken in (`assets.suppression`). Null where
+    the start of a contract: of who has been erased, only what they give anew is taken in (`assets.ingest.suppression`). Null where
     others tell it, and where it cannot be read.
     `ends` is an expression over `payload`: the record does nothing but end what the registrant has
     said before, so it is given anew only by someone who has come back already.
     `identity` are expressions over `payload` that tell one person or party from another: two records of one key in one
-    delivery that agree in none of them are about two, and neither is used (`assets.shared_keys`). Empty: a key cannot be shared.
+    delivery that agree in none of them are about two, and neither is used (`assets.staging.shared_keys`). Empty: a key cannot be shared.
     `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
     `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
     elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
@@ -94,7 +94,7 @@ CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
     + """
 -- The day, in the policy's time zone, on which a record was given: of a moment, or of an export's time.
 CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
--- The day of the delivery that is being taken in; `assets.raw` says which.
+-- The day of the delivery that is being taken in; `assets.ingest.raw` says which.
 CREATE OR REPLACE MACRO delivered_on() AS NULL::DATE;
 """
 )

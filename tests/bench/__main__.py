@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
-from pipelines.command.showing import table
+from pipelines.cli.output import table
 from tests.bench import floor
 from tests.bench.measuring import BenchError, Measured, machine, measure, warm
 from tests.bench.steps import register_seconds, step_seconds

@@ -19,9 +19,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
-from assets.home import Home
 from assets.register.building import TABLES, read_register
-from pipelines.command.showing import table
+from assets.storage.data_root import Home
+from pipelines.cli.output import table
 from schemas.staged import CANONICAL
 from tests.bench.__main__ import REGISTER
 from tests.bench.measuring import BenchError, Measured, machine, measure

@@ -23,7 +23,7 @@ ENCODINGS = {"utf-8": "utf-8", "iso-8859-1": "latin-1", "utf-16le": "utf-16"}
 
 def plan(inbox: Path, scratch: Path) -> dict[str, str]:
     """Table -> query that loads it, by what the manifests say. A delivery that came twice is loaded twice, as it is read twice."""
-    from assets.deliveries import MANIFEST
+    from assets.ingest.deliveries import MANIFEST
 
     found: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for number, manifest in enumerate(sorted(inbox.rglob(f"*{MANIFEST}"))):

@@ -10,15 +10,15 @@ from datetime import date
 from pathlib import Path
 
 import assets.register
-from assets.home import Home
-from assets.register import facts, membership
+from assets.register import membership, source_statements
+from assets.storage.data_root import Home
 
 
 def learn(root: Path, today: date) -> str:
     """The model that the people of a data root teach, as JSON."""
     home = Home(root)
     with home.connect() as connection:
-        facts.gather(home, connection, today)
+        source_statements.gather(home, connection, today)
         membership.source_persons(home, connection, today)
         membership.people(connection)
         return membership.prepare(home, connection).learn().to_json()

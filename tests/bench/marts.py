@@ -19,12 +19,12 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from assets.home import Home
 from assets.marts import building
+from assets.marts.eligibility_explanation import as_of
 from assets.marts.queries import QUERIES
-from assets.marts.why import as_of
 from assets.register.building import TABLES, Built, admit
-from pipelines.command.showing import table
+from assets.storage.data_root import Home
+from pipelines.cli.output import table
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.commands import AS_OF, LAST_DAY, Refreshed, console_script, refresh
 from tests.support.data_roots import contents, copied
 from tests.support.made_once import made_once

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.home import Home
-from assets.rights import requests, verification
+from assets.requests import ledger
+from assets.rights import verification
+from assets.storage.data_root import Home
 from tests.support.commands import Ended, Refreshed, console_script, register
 from tests.support.data_roots import copied, mart_tables, parquet_rows
 
@@ -19,7 +20,7 @@ CODE = re.compile(r"[0-9]{6}[-+A-FU-Y]9[0-9]{2}[0-9A-Y]")
 
 def ask(root: Path, right: str, identifier: str) -> str:
     now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-    request_id = requests.receive(Home(root), right, "written", [identifier], now)
+    request_id = ledger.receive(Home(root), right, "written", [identifier], now)
     verification.verified(Home(root), request_id, "identity_document", now)
     return request_id
 

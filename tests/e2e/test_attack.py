@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.commands import Ended, register
 from tests.support.data_roots import mart_tables, parquet_rows
 from tests.support.deliveries import csv, put

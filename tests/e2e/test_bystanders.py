@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.commands import register
 from tests.support.data_roots import parquet_rows
 from tests.support.deliveries import csv, put

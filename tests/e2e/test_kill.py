@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from pipelines.writer_lock import writer
 from tests.support.commands import AS_OF, Refreshed, refresh, register, start
 from tests.support.data_roots import (

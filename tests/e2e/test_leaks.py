@@ -14,8 +14,8 @@ import dagster as dg
 import duckdb
 import pytest
 
-from assets.home import Home
 from assets.register import building
+from assets.storage.data_root import Home
 from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from pipelines.writer_lock import NOT_IN_PATHS
 from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
@@ -218,7 +218,7 @@ REFUSED: dict[str, tuple[str, Callable[[Home], Path]]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_bad_delivery_is_refused_with_its_code_and_stays(case: str, tmp_path: Path) -> None:
     """Each alone, through the steps of a refresh without Dagster; the whole command is tried below with all of them."""
-    from assets import raw
+    from assets.ingest import raw
     from assets.sources import population_register
     from tests.support.registers import TODAY
 

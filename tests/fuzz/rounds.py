@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.fuzz.culprits import Probe, culprits
 from tests.fuzz.findings import Findings
 from tests.fuzz.mutations import Mutation

@@ -25,13 +25,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets import deliveries, failing, raw, retention, staged
-from assets.access import package, redaction
-from assets.home import Home
+from assets.ingest import deliveries, raw
+from assets.ingest.restaging import staged_again
 from assets.marts import building as marts
-from assets.register import building, quality
+from assets.register import building, integrity_checks
+from assets.retention import sweep
+from assets.rights.access import package, redaction
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import Dataset, Source
+from assets.staging import staged
+from assets.storage import safe_errors
+from assets.storage.data_root import Home
 from schemas.marts import MARTS
 from tests.fuzz.mutations import CSV, Mutation, as_json, row
 from tests.fuzz.whole_records import DAY, KINDS, SECRET, contact, person, perustiedot
@@ -81,10 +85,10 @@ def step(name: str, items: Iterable[Mutation] = ()) -> Iterator[None]:
     except Stopped:
         raise
     except Exception as error:
-        where = failing.places(error)
-        shown = failing.told(error)
+        where = safe_errors.places(error)
+        shown = safe_errors.told(error)
         kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-        told = f": {shown}" if isinstance(error, failing.PlainError) else _first_words(error)
+        told = f": {shown}" if isinstance(error, safe_errors.PlainError) else _first_words(error)
         detail = f"{kind} at {where[-1] if where else '?'}{told}"
         if leaked(shown, items):
             detail += " (and the message that is shown holds a value of the record)"
@@ -195,7 +199,7 @@ def _ingest_and_stage(
 ) -> list[Failure]:
     with step("ingest", items):
         done = raw.ingest(home, source, None, TODAY)
-        again = staged.staged_again(home, source, done.entries)
+        again = staged_again(home, source, done.entries)
     with step("stage", items):
         staged.stage(home, source, {entry.day for entry in done.entries} | again)
     book = {entry.sha256: entry for entry in deliveries.book(home, source.name)}
@@ -368,7 +372,7 @@ def refresh(
             else:
                 marts.publish(home, purpose)
         with step("the retention sweep", items):
-            retention.sweep(home, TODAY)
+            sweep.sweep(home, TODAY)
     except Stopped as stopped:
         return [*failures, stopped.failure]
     return failures + _handed_out(home, folder, numbers, access)
@@ -390,8 +394,8 @@ def _deliver_all(home: Home, items: list[Mutation], numbers: list[int]) -> None:
 
 def _checked_register(home: Home, built: building.Built, items: list[Mutation]) -> list[Failure]:
     with step("the register's quality checks", items):
-        found = quality.check(home)
-    if "two_identity_codes" in quality.CHECKS:
+        found = integrity_checks.check(home)
+    if "two_identity_codes" in integrity_checks.CHECKS:
         found["two_identity_codes"] = int(str(built.links.get("two_code_clusters", 0)))
     failures = [
         Failure(

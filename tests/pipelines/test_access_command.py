@@ -9,10 +9,11 @@ import click
 import pytest
 
 from assets.backup import generations
-from assets.home import Home
 from assets.register import building
-from assets.rights import requests, verification
-from pipelines.command import access, backup, rectification
+from assets.requests import ledger
+from assets.rights import verification
+from assets.storage.data_root import Home
+from pipelines.cli import access, backup, rectification
 from schemas.policy import load_policy
 from tests.support.access_world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
 from tests.support.registers import TODAY, take_in, typed
@@ -32,7 +33,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 def ask(home: Home, right: str, identifier: str) -> str:
     """A request of somebody whose identity has been verified."""
-    request_id = requests.receive(home, right, "written", [identifier], NOW)
+    request_id = ledger.receive(home, right, "written", [identifier], NOW)
     verification.verified(home, request_id, "identity_document", NOW)
     return request_id
 
@@ -47,7 +48,7 @@ def test_counts_are_printed_and_nothing_else(
     answer = typed(known, command, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 0, answer.output
     assert answer.output.startswith("Written: ")
-    assert requests.load(known, request_id).events[-1]["what"] == "packed"
+    assert ledger.load(known, request_id).events[-1]["what"] == "packed"
     assert not any(one in answer.output for one in ("Aino", SELF_CODE, SELF_NUMBER, "@"))
     assert (tmp_path / "one.zip").exists()
 
@@ -73,7 +74,7 @@ def test_a_request_that_does_not_fit_is_refused(
 
 
 def test_nothing_is_handed_to_somebody_who_is_not_verified(known: Home, tmp_path: Path) -> None:
-    request_id = requests.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
+    request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 1
     assert "register request verify" in answer.output
@@ -82,7 +83,7 @@ def test_nothing_is_handed_to_somebody_who_is_not_verified(known: Home, tmp_path
 
 def test_a_closed_request_means_nobody_any_more(known: Home, tmp_path: Path) -> None:
     request_id = ask(known, "access", f"identity_code:{SELF_CODE}")
-    requests.close(known, requests.load(known, request_id), NOW)
+    ledger.close(known, ledger.load(known, request_id), NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
     assert (answer.exit_code, "closed" in answer.output) == (1, True)
 

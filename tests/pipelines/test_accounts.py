@@ -13,12 +13,12 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from assets import informing
-from assets.graph import accounts
-from assets.graph.deliveries import Today
-from assets.home import Home
-from pipelines.command.notice import notice
-from pipelines.command.report import inform, report
+from assets.dagster_support.runs import Today
+from assets.documents import assets as documents_assets
+from assets.register import information_duty
+from assets.storage.data_root import Home
+from pipelines.cli.notice import notice
+from pipelines.cli.report import inform, report
 from schemas.policy import load_policy
 from tests.support.deliveries import basic_data
 from tests.support.population_register_messages import code, home_address, name, person
@@ -168,7 +168,7 @@ class TestInforming:
 
 class TestChecks:
     def check(self, home: Home, day: str) -> dg.AssetCheckResult:
-        found = accounts.nobody_overdue(home=home, today=Today(as_of=day))
+        found = documents_assets.nobody_overdue(home=home, today=Today(as_of=day))
         assert isinstance(found, dg.AssetCheckResult)
         return found
 
@@ -179,15 +179,15 @@ class TestChecks:
         assert self.check(home, "2026-12-01").passed
         late = self.check(home, "2026-12-02")
         assert (late.passed, late.severity) == (False, dg.AssetCheckSeverity.WARN)
-        assert {name: value.value for name, value in late.metadata.items()} == informing.counts(
-            home, date(2026, 12, 2)
-        )
-        informing.record(home, [known], date(2026, 11, 21), date(2026, 11, 21))
+        assert {
+            name: value.value for name, value in late.metadata.items()
+        } == information_duty.counts(home, date(2026, 12, 2))
+        information_duty.record(home, [known], date(2026, 11, 21), date(2026, 11, 21))
         assert self.check(home, "2026-12-02").passed
 
     def test_conflicts_are_a_warning_with_counts_and_a_table(self, home: Home) -> None:
         result = dg.materialize(
-            accounts.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home}
+            documents_assets.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home}
         )
         [check] = result.get_asset_check_evaluations()
         assert (check.check_name, check.passed, check.severity, check.blocking) == (

@@ -11,10 +11,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.deliveries import refuse, waiting
-from assets.home import Home
-from assets.rights import requests
-from pipelines import notifier
+from assets.ingest.deliveries import refuse, waiting
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from pipelines import notifications
 from pipelines.definitions import build_definitions
 from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
 from schemas.delivery import RefusedDeliveryError
@@ -324,11 +324,11 @@ class TestSensors:
         self, definitions: dg.Definitions, home: Home
     ) -> None:
         now = datetime.now(UTC)
-        request_id = requests.receive(home, "erasure", "written", ["customer_number:C0000001"], now)
-        closed = requests.receive(
+        request_id = ledger.receive(home, "erasure", "written", ["customer_number:C0000001"], now)
+        closed = ledger.receive(
             home, "erasure", "written", ["customer_number:C0000002"], now + timedelta(seconds=1)
         )
-        requests.close(home, requests.load(home, closed), now)
+        ledger.close(home, ledger.load(home, closed), now)
         with dg.instance_for_test() as instance:
             context = dg.build_sensor_context(
                 instance=instance, repository_def=definitions.get_repository_def()
@@ -415,7 +415,7 @@ class TestNotifier:
     def test_another_is_named_in_the_environment(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        heard: list[notifier.Failure] = []
+        heard: list[notifications.Failure] = []
         module = types.ModuleType("our_pager")
         module.page = heard.append  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "our_pager", module)
@@ -430,4 +430,4 @@ class TestNotifier:
     ) -> None:
         monkeypatch.setenv("REGISTER_NOTIFIER", named)
         with pytest.raises((ImportError, AttributeError)):
-            notifier.notifier()
+            notifications.notifier()

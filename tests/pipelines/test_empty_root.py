@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from assets.home import Home
-from pipelines.command.main import COMMANDS, register
+from assets.storage.data_root import Home
+from pipelines.cli.main import COMMANDS, register
 
 READING = [
     ["verify"],

@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.command.erasure import made_neighbours
+from pipelines.cli.erasure import made_neighbours
 
 CLOSED, FIRST, UNWANTED, SECOND, NEW = "Q1", "Q2", "Q3", "Q4", "Q5"
 

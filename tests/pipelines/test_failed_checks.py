@@ -8,10 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.graph.showing import stops, without_values
-from assets.home import Home
-from assets.register import quality
-from pipelines.command.refresh import failures, refresh
+from assets.dagster_support.metadata import stops, without_values
+from assets.register import integrity_checks
+from assets.storage.data_root import Home
+from pipelines.cli.refresh import failures, refresh
 from pipelines.definitions import build_definitions
 from pipelines.event_log import forget_checks_not_run
 from schemas.marts import MARTS
@@ -120,8 +120,8 @@ class TestRefresh:
     def test_a_failed_build_never_looks_done_and_heals(
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        checked = quality.check
-        monkeypatch.setattr(quality, "check", lambda home: {"one_identity_code": 2})
+        checked = integrity_checks.check
+        monkeypatch.setattr(integrity_checks, "check", lambda home: {"one_identity_code": 2})
         for _ in range(2):
             ended = typed(home, refresh, "--as-of", "2026-11-20")
             assert ended.exit_code == 1
@@ -130,7 +130,7 @@ class TestRefresh:
             assert "Nothing new" not in ended.output
             assert not list(home.marts.iterdir())
             assert not (home.lake / "register" / "swept.json").exists()
-        monkeypatch.setattr(quality, "check", checked)
+        monkeypatch.setattr(integrity_checks, "check", checked)
         healed = typed(home, refresh, "--as-of", "2026-11-20")
         assert (healed.exit_code, healed.output.startswith("Nothing new")) == (0, False)
         assert {path.stem for path in home.marts.iterdir()} == set(MARTS)

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.utils import make_new_run_id
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from pipelines.dagster_home import prepare_dagster
 from pipelines.sensors import request_sensor
 from pipelines.writer_lock import COMMAND, HEADLESS, report_died, writer

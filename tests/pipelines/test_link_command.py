@@ -8,8 +8,8 @@ import sys
 import duckdb
 import pytest
 
-from pipelines.command.main import main
-from tests.assets.linkage.invented import ROLES, population
+from pipelines.cli.main import main
+from tests.assets.record_linkage.invented import ROLES, population
 
 
 @pytest.fixture

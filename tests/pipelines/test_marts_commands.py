@@ -11,11 +11,11 @@ import pytest
 from click import Command
 from click.testing import Result
 
-from assets.home import Home
 from assets.marts.building import mart_path
-from pipelines.command.marts import export, why
-from pipelines.command.profile import profile
-from pipelines.command.withdrawal import withdraw
+from assets.storage.data_root import Home
+from pipelines.cli.marts import export, why
+from pipelines.cli.profile import profile
+from pipelines.cli.withdrawal import withdraw
 from tests.support.marketing import contact, deliver_all, event, of
 from tests.support.registers import refresh, rows, typed
 

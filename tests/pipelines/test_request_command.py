@@ -11,12 +11,13 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from assets import erasure
-from assets.home import Home
-from assets.rights import request_inbox, requests
-from pipelines.command import request as recording
-from pipelines.command import request_steps
-from pipelines.command.notices import notices_command
+from assets.erasure import erasing
+from assets.requests import ledger
+from assets.rights import request_inbox
+from assets.storage.data_root import Home
+from pipelines.cli import request as recording
+from pipelines.cli import request_steps
+from pipelines.cli.notices import notices_command
 from schemas.requests import RIGHTS
 from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, registrant_of
 
@@ -25,9 +26,7 @@ from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, regi
 def home(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
     """With the refresh that follows left out: what it does is tested where it is."""
     refreshed: list[object] = []
-    monkeypatch.setattr(
-        "pipelines.command.refresh.run_refresh", lambda *given: refreshed.append(given)
-    )
+    monkeypatch.setattr("pipelines.cli.refresh.run_refresh", lambda *given: refreshed.append(given))
     return known_home
 
 
@@ -58,7 +57,7 @@ def asked(right: str = "access", *more: str) -> str:
 def test_every_right_is_recorded_with_an_opaque_id(home: Home, right: str) -> None:
     answer = typed(right, "--channel", "other", "--customer-number", LEAVES.customer_number)
     assert answer.exit_code == 0
-    one = requests.load(home, answer.output.strip())
+    one = ledger.load(home, answer.output.strip())
     assert (one.right, one.channel, one.state) == (right, "other", "received")
 
 
@@ -69,7 +68,7 @@ def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not
     answer = typed(right, "--channel", "written", "--identity-code", LEAVES.identity_code)
     assert answer.exit_code == 1
     assert "the marts do not follow it yet" in answer.output
-    [one] = requests.every(home)
+    [one] = ledger.every(home)
     assert (one.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == (
         "applying",
         1,
@@ -108,7 +107,7 @@ def test_whoever_types_is_asked_for_what_is_missing(
     monkeypatch.setattr(request_steps, "sys", Terminal)
     answer = typed("access", answers=f"in-person\ncustomer_number\n{LEAVES.customer_number}\n")
     assert answer.exit_code == 0
-    [one] = requests.every(home)
+    [one] = ledger.every(home)
     assert (one.channel, one.given) == ("in-person", (f"customer_number:{LEAVES.customer_number}",))
     assert typed("extend", one.request_id, answers="complexity\n").exit_code == 0
     assert typed("verify", one.request_id, answers="identity_document\n").exit_code == 0
@@ -125,7 +124,7 @@ def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(home: Ho
         answers=f"{LEAVES.identity_code}\n",
     )
     assert answer.exit_code == 0
-    assert requests.every(home)[0].given == (f"identity_code:{LEAVES.identity_code}",)
+    assert ledger.every(home)[0].given == (f"identity_code:{LEAVES.identity_code}",)
 
 
 def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
@@ -172,7 +171,7 @@ def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(home: Home) ->
     chosen = registrant_of(home, SPOUSES[0][0])
     assert chosen in typed("find", request_id).output
     assert told("decide", request_id, "--registrant", chosen)["state"] == "received"
-    assert requests.pending(home) == [request_id]
+    assert ledger.pending(home) == [request_id]
 
 
 def test_a_preview_tells_counts(home: Home) -> None:
@@ -197,7 +196,7 @@ def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
     request_id = asked("erasure")
     told("find", request_id)
     told("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
-    assert f"phone:{LEAVES.phone}" in requests.load(home, request_id).left_out
+    assert f"phone:{LEAVES.phone}" in ledger.load(home, request_id).left_out
     [found] = told("find", request_id)
     assert found["left_out"] == 1
     assert "Left out: 1" in typed("preview", request_id).output
@@ -208,21 +207,21 @@ def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
 def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(home: Home) -> None:
     request_id = asked("erasure")
     told("find", request_id)
-    erasure.find(home, [request_id])
-    erasure.suppress(home, [request_id], TODAY)
+    erasing.find(home, [request_id])
+    erasing.suppress(home, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
     assert "0 rows had gone before and cannot come back" in answer.output
-    assert requests.load(home, request_id).outcome == "refused"
+    assert ledger.load(home, request_id).outcome == "refused"
 
 
 def test_decisions_of_an_erasure_in_doubt_are_recorded(home: Home) -> None:
     request_id = asked("erasure")
     assert told("decide", request_id, "--bystanders", "erase")["state"] == "received"
     assert told("decide", request_id, "--pair", "0123456789=left")["state"] == "received"
-    assert requests.load(home, request_id).pairs_left == ("pair:0123456789",)
+    assert ledger.load(home, request_id).pairs_left == ("pair:0123456789",)
     assert typed("decide", request_id, "--pair", "0123456789=same").exit_code == 1
     assert typed("decide", request_id, "--pair", "0123456789=perhaps").exit_code == 2
-    what = [one["what"] for one in requests.load(home, request_id).events]
+    what = [one["what"] for one in ledger.load(home, request_id).events]
     assert "bystanders_decided" in what
     assert "pair_decided" in what
 
@@ -282,15 +281,16 @@ def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> N
 
 
 def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) -> None:
-    from assets.recipients import notices
-    from assets.rights import finding
+    from assets.rights import lookup, recipient_notices
 
     request_id = asked("erasure")
     now = datetime.now(home.policy.zone)
-    notices.prepare(home, list(finding.record(home, [request_id], now).values()), now)
-    notices.release(home, [request_id], now)
+    recipient_notices.prepare(home, list(lookup.record(home, [request_id], now).values()), now)
+    recipient_notices.release(home, [request_id], now)
     listed = typed("list", command=notices_command).output
-    [notice_id] = [one.notice_id for one in notices.every(home) if one.recipient == "it_operations"]
+    [notice_id] = [
+        one.notice_id for one in recipient_notices.every(home) if one.recipient == "it_operations"
+    ]
     assert notice_id in listed
     assert (
         typed(

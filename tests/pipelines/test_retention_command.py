@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from assets.home import Home
-from pipelines.command.retention import command
+from assets.storage.data_root import Home
+from pipelines.cli.retention import command
 from tests.support.dated_records import deliver
 from tests.support.registers import TODAY, take_in, typed
 

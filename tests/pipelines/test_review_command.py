@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from assets.home import Home
-from pipelines.command.review import review_command
+from assets.storage.data_root import Home
+from pipelines.cli.review import review_command
 from tests.support.crm_people import AINO, NAMESAKE, deliver
 from tests.support.registers import refresh, typed
 

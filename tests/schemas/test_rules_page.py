@@ -12,8 +12,8 @@ from types import ModuleType
 import pytest
 
 import schemas.sources
-from assets.register.linkage import PASSES
-from schemas import admission, backup, conflicts, profiles, proof, requests, staged
+from assets.register.entity_resolution import PASSES
+from schemas import backup, conflicts, eligibility, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
 from schemas.policy import load_policy
@@ -32,7 +32,7 @@ CATALOGUES: dict[str, Mapping[str, object]] = {
     "faults": FAULTS,
     "links": dict.fromkeys(PASSES, ""),
     "retention": load_policy().retention,
-    "admission": admission.CODES,
+    "admission": eligibility.CODES,
     "profiles": profiles.CODES,
     "conflicts": conflicts.CODES,
     "proof": proof.CODES,
@@ -104,7 +104,7 @@ def test_the_page_says_of_a_source_s_rules_what_the_catalogue_says() -> None:
         for catalogue in (
             REFUSALS,
             FAULTS,
-            admission.CODES,
+            eligibility.CODES,
             profiles.CODES,
             conflicts.CODES,
             requests.CODES,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.made_once import made_once

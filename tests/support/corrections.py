@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 from tests.support.namesakes import contact
 from tests.support.registers import rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 
 AINO = {

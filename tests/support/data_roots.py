@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from assets.deliveries import Entry
-from assets.quoting import parquet
+from assets.ingest.deliveries import Entry
+from assets.storage.quoting import parquet
 
 
 def copied(root: Path, to: Path) -> Path:

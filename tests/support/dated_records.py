@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 from tests.support.population_register_messages import code
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from assets.home import Home
+from assets.storage.data_root import Home
 
 
 def put(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-from assets import erasure
-from assets.home import Home
-from assets.rights import requests
+from assets.erasure import erasing
+from assets.requests import ledger
+from assets.storage.data_root import Home
 from tests.support.namesakes import LEAVES
 from tests.support.registers import build
 
@@ -16,11 +16,11 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 def erased(home: Home, given: str = f"identity_code:{LEAVES.identity_code}") -> str:
     """Erase the person, as the backfill does."""
-    request_id = requests.receive(home, "erasure", "written", [given], NOW)
-    erasure.find(home, [request_id])
-    erasure.suppress(home, [request_id], TODAY)
-    erasure.remove(home, [request_id], TODAY)
+    request_id = ledger.receive(home, "erasure", "written", [given], NOW)
+    erasing.find(home, [request_id])
+    erasing.suppress(home, [request_id], TODAY)
+    erasing.remove(home, [request_id], TODAY)
     build(home, TODAY)
-    closing = erasure.close(home, [request_id], NOW)
+    closing = erasing.close(home, [request_id], NOW)
     assert (closing.findings, len(closing.certificates)) == ([], 1)
     return request_id

@@ -34,10 +34,10 @@ def import_everything() -> None:
     """Import what any command imports."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        main = importlib.import_module("pipelines.command.main")
+        main = importlib.import_module("pipelines.cli.main")
         importlib.import_module("pipelines.definitions")
         for place in main.COMMANDS.values():
-            importlib.import_module(f"pipelines.command.{place.split(':')[0]}")
+            importlib.import_module(f"pipelines.cli.{place.split(':')[0]}")
     if threading.active_count() != 1:
         raise RuntimeError(f"imports started threads: {threading.enumerate()}")
     gc.freeze()
@@ -60,7 +60,7 @@ def run(request: dict[str, Any], streams: list[int]) -> None:
             runpy.run_path(str(at_start))
     code = 1
     try:
-        importlib.import_module("pipelines.command.main").main()
+        importlib.import_module("pipelines.cli.main").main()
         code = 0
     except SystemExit as ending:
         code = int(ending.code or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSES, STAYS, deliver
 from tests.support.registers import rows
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from assets.home import Home
-from assets.quoting import parquet
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 from tests.support.deliveries import csv, put
 from tests.support.namesakes import LEAVES, SHARED, SPOUSES, STAYS, contact, visit
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.population_register_messages import (
     code,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assets.home import Home, copy_parquet
+from assets.storage.data_root import Home, copy_parquet
 from schemas.columns import arrow_schema, duckdb_columns
 
 

@@ -9,11 +9,14 @@ import click
 import duckdb
 from click.testing import CliRunner, Result
 
-from assets import raw, retention, staged
-from assets.home import Home
+from assets.ingest import raw
+from assets.ingest.restaging import staged_again
 from assets.marts import building as marts
 from assets.register import building
+from assets.retention import sweep
 from assets.sources.all_sources import SOURCES
+from assets.staging import staged
+from assets.storage.data_root import Home
 from schemas.marts import MARTS
 
 TODAY = date(2026, 11, 20)
@@ -31,7 +34,7 @@ def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
     done = []
     for source in SOURCES:
         ingested = raw.ingest(home, source, None, today)
-        again = staged.staged_again(home, source, ingested.entries)
+        again = staged_again(home, source, ingested.entries)
         staged.stage(home, source, {entry.day for entry in ingested.entries} | again)
         done.append(ingested)
     return done
@@ -40,7 +43,7 @@ def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
 def settle(home: Home, today: date = TODAY) -> building.Built:
     """The register, and the sweep behind it, without the marts: where they are built again afterwards, or nothing is said of them."""
     built = building.build(home, today)
-    retention.sweep(home, today)
+    sweep.sweep(home, today)
     return built
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from assets.home import Home
+from assets.storage.data_root import Home
 
 NOW = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 

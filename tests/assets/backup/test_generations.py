@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from assets import informing, suppression
 from assets.backup import generations
+from assets.backup.encryption import Unsealing
 from assets.backup.generations import BackupError, destroy, every, keep, key_path, make
-from assets.backup.sealing import Unsealing
-from assets.home import Home
-from assets.register.expiry import EXPIRED_COOKIES
-from assets.register.protected import WITHHELD
+from assets.ingest import suppression
+from assets.register import information_duty
+from assets.register.expired_registrants import EXPIRED_COOKIES
+from assets.register.protected_identity import WITHHELD
+from assets.storage.data_root import Home
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SECRET = b"AINO-LAHTIJA-MARKER"
@@ -46,7 +47,7 @@ def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
         home.register("segregated_orders"),
         home.register("segregated_consents"),
         home.register("visits_per_month"),
-        informing.path(home),
+        information_duty.path(home),
     ]
     kept += [home.lake / WITHHELD, home.lake / EXPIRED_COOKIES, suppression.path(home)]
     for path in kept:

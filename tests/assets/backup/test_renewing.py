@@ -9,11 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets import erasure
 from assets.backup import generations, renewing, restoring
-from assets.backup.sealing import SealError, Unsealing
-from assets.home import Home
-from assets.rights import requests
+from assets.backup.encryption import SealError, Unsealing
+from assets.erasure import erasing
+from assets.requests import ledger
+from assets.storage.data_root import Home
 from tests.support.data_roots import copied, found_anywhere
 from tests.support.erasing import NOW, TODAY
 from tests.support.namesakes import LEAVES, STAYS
@@ -37,12 +37,12 @@ def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """Backed up; then the person is being erased: found, suppressed, removed; not yet closed."""
     known = Home(copied(known_root, tmp_path_factory.mktemp("removed") / "data"))
     generations.make(known, None, NOW)
-    request_id = requests.receive(
+    request_id = ledger.receive(
         known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasure.find(known, [request_id])
-    erasure.suppress(known, [request_id], TODAY)
-    erasure.remove(known, [request_id], TODAY)
+    erasing.find(known, [request_id])
+    erasing.suppress(known, [request_id], TODAY)
+    erasing.remove(known, [request_id], TODAY)
     return known.root
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from assets.backup import exchange, generations, restoring
+from assets.backup.encryption import SealError
 from assets.backup.generations import BackupError
-from assets.backup.sealing import SealError
-from assets.home import Home
-from assets.proof.verifying import verify
-from assets.rights import requests
+from assets.erasure.proof.verification import verify
+from assets.requests import ledger
+from assets.storage.data_root import Home
 from tests.support.data_roots import contents, copied, found_anywhere
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import LEAVES
@@ -74,7 +74,7 @@ def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_aske
     assert found_anywhere(empty.root, LEAVES.identifiers) == []
     assert contents(empty.root) == contents(home.root)
     assert empty.pepper == home.pepper
-    assert [one.state for one in requests.every(empty)] == ["closed"]
+    assert [one.state for one in ledger.every(empty)] == ["closed"]
 
 
 def test_what_was_lost_comes_back(made: Made, home: Home, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from assets.backup import generations, restoring
-from assets.home import Home
 from assets.rights import rectification
+from assets.storage.data_root import Home
 from tests.support.corrections import FIRST, NEW_MAIL, OLD_MAIL, OVER, REQUEST, aino, crm
 from tests.support.data_roots import contents, copied, found_anywhere
 from tests.support.registers import TODAY, refresh, rows

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from assets.backup import generations, rotation
-from assets.home import Home
-from assets.proof import certificate_pages, certificates
-from assets.proof.evidence import Evidence
-from assets.proof.verifying import verify
-from assets.rights import requests
+from assets.erasure.proof import certificate_pages, certificates
+from assets.erasure.proof.evidence import Evidence
+from assets.erasure.proof.verification import verify
+from assets.requests import ledger
+from assets.storage.data_root import Home
 from schemas.policy import load_policy
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -87,8 +87,8 @@ def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(home:
 
 
 def closed(home: Home, at: datetime) -> str:
-    request_id = requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
-    requests.close(home, requests.load(home, request_id), at)
+    request_id = ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    ledger.close(home, ledger.load(home, request_id), at)
     return request_id
 
 
@@ -106,8 +106,8 @@ def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None
 
 def test_the_certificate_says_it_too(home: Home) -> None:
     generations.make(home, home.root.parent / "tape", NOW)
-    request = requests.load(
-        home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    request = ledger.load(
+        home, ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
     )
     content = certificates.content_of(
         home.policy,
@@ -130,8 +130,8 @@ def test_the_certificate_says_it_too(home: Home) -> None:
 
 
 def test_a_certificate_from_before_is_still_shown(home: Home) -> None:
-    request = requests.load(
-        home, requests.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+    request = ledger.load(
+        home, ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
     )
     content = certificates.content_of(
         home.policy,

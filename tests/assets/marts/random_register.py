@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from assets.home import Home, write_parquet
 from assets.register.building import TABLES
-from schemas.admission import STATUSES
+from assets.storage.data_root import Home, write_parquet
 from schemas.columns import arrow_schema
+from schemas.eligibility import STATUSES
 from schemas.staged import REGISTER_FLAGS
 from schemas.vocabulary import CHANNELS, SPOKEN_OF
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from schemas.admission import channels
+from schemas.eligibility import channels
 from schemas.policy import Policy
 
 Row = dict[str, Any]

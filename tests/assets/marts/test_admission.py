@@ -15,11 +15,11 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from assets.home import Home
 from assets.marts import building as marts
-from assets.register import admission, building
-from schemas.admission import RULES, channels
+from assets.register import building, eligibility
+from assets.storage.data_root import Home
 from schemas.columns import arrow_schema, table_name
+from schemas.eligibility import RULES, channels
 from schemas.marts import MARTS
 from schemas.policy import POLICY_FILE, Policy, load_policy
 from tests.assets.marts.random_register import World, random_world
@@ -199,7 +199,7 @@ def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
 
 
 def test_every_rule_has_a_predicate_and_speaks_of_somebody(large: tuple[Home, World, Any]) -> None:
-    assert set(admission.PREDICATES) == set(RULES)
+    assert set(eligibility.PREDICATES) == set(RULES)
     told = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
     assert told == set(RULES)
 

@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from assets.home import Home
+from assets.marts import audience_export
 from assets.marts import building as marts
-from assets.marts import exporting
 from assets.marts.building import mart_path
-from assets.marts.why import UnknownRegistrantError, why
+from assets.marts.eligibility_explanation import UnknownRegistrantError, why
 from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
-from schemas.admission import NOTHING_LETS_IN
+from assets.storage.data_root import Home
+from schemas.eligibility import NOTHING_LETS_IN
 from schemas.policy import Policy
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.marketing import FAMILIES, Event, contact, deliver_all, event, of
@@ -370,8 +370,8 @@ class TestExport:
     def test_the_shipped_policy_relies_on_what_is_void(
         self, published: Home, tmp_path: Path
     ) -> None:
-        with pytest.raises(exporting.ExportError) as refused:
-            exporting.export(
+        with pytest.raises(audience_export.ExportError) as refused:
+            audience_export.export(
                 published,
                 "targeted_advertising",
                 "marketing_automation",
@@ -395,7 +395,7 @@ class TestExport:
             published, mechanisms=("privacy_shield", "scc_2021"), checked=date(2026, 1, 1)
         )
         assert (
-            exporting.export(
+            audience_export.export(
                 home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
             )
             == 2
@@ -412,7 +412,7 @@ class TestExport:
     def test_in_the_eea_no_mechanism_is_needed(self, published: Home, tmp_path: Path) -> None:
         home = self.accepting(published, country="SE", mechanisms=())
         assert (
-            exporting.export(
+            audience_export.export(
                 home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
             )
             == 2
@@ -428,14 +428,14 @@ class TestExport:
     def test_who_is_not_named_for_it_gets_nothing(
         self, published: Home, tmp_path: Path, recipient: str, told: str
     ) -> None:
-        with pytest.raises(exporting.ExportError, match=told):
-            exporting.export(
+        with pytest.raises(audience_export.ExportError, match=told):
+            audience_export.export(
                 published, "targeted_advertising", recipient, tmp_path / "out.csv", TODAY
             )
 
     @pytest.mark.parametrize("cell", ["=1+1", "+358", "-1", "@x", "\tx", "\rx"])
     def test_no_cell_is_a_formula(self, cell: str) -> None:
-        assert exporting.plain(cell) == f"'{cell}"
+        assert audience_export.plain(cell) == f"'{cell}"
 
 
 def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(home: Home) -> None:

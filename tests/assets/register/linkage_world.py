@@ -12,7 +12,8 @@ from itertools import accumulate
 import duckdb
 import pyarrow as pa
 
-from assets.sample.names import misspelt, plain_letters, read_reference
+from pipelines.synthetic.names import misspelt, plain_letters
+from schemas.reference.tables import read_reference
 
 PEOPLE = pa.schema(
     [

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.register import choices
-from assets.register.facts import SAID
+from assets.register.source_statements import SAID
 from schemas.policy import load_policy
 from tests.support.examples import examples
 

@@ -7,10 +7,10 @@ from datetime import date
 import duckdb
 import pytest
 
-from assets import erasure
-from assets.home import Home
+from assets.erasure import erasing
 from assets.marts.building import mart_path
-from assets.rights import requests
+from assets.requests import ledger
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import NOW, SHARED, SPOUSES, TODAY, registrant_of
 from tests.support.registers import build, refresh, rows
@@ -42,10 +42,10 @@ def test_the_erasure_of_one_makes_nobody_else_a_recipient_of_marketing(known_hom
     refresh(home, TODAY)
     before = marketed(home)
     assert spouse not in before
-    request_id = requests.receive(home, "erasure", "written", [leaving], NOW)
-    erasure.find(home, [request_id])
-    erasure.suppress(home, [request_id], TODAY)
-    erasure.remove(home, [request_id], TODAY)
+    request_id = ledger.receive(home, "erasure", "written", [leaving], NOW)
+    erasing.find(home, [request_id])
+    erasing.suppress(home, [request_id], TODAY)
+    erasing.remove(home, [request_id], TODAY)
     build(home, TODAY)
     assert [
         row["registrant_id"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.home import Home
-from assets.register import building, contradictions, golden, quality
+from assets.register import building, contradictions, integrity_checks, survivorship
+from assets.storage.data_root import Home
 from schemas.register import CONTRADICTIONS
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import code, day, name, part, person
@@ -66,7 +66,7 @@ def test_each_contract_is_of_the_person_whose_code_it_carries(spouses: Home) -> 
 
 
 def test_every_blocking_check_passes(spouses: Home) -> None:
-    assert not any(quality.check(spouses).values())
+    assert not any(integrity_checks.check(spouses).values())
 
 
 def test_a_contract_without_a_valid_code_is_of_its_contact(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_account_keeps_its_old_contracts_while_one_of_them_goes_on(tmp_path: 
 
 
 def resolved(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    golden._codes(connection)
+    survivorship._codes(connection)
     return dict(connection.execute("FROM registrant_codes").fetchall())
 
 

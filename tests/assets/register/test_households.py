@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import duckdb
 import pytest
 
-from assets.register.linkage import Linkage
+from assets.register.entity_resolution import Linkage
 from tests.assets.register.linkage_world import World
 
 TWINS = [

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from assets import erasure
-from assets.home import Home
-from assets.quoting import parquet
+from assets.erasure import erasing
 from assets.register import kept_ids
-from assets.rights import requests
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
 from tests.support.data_roots import mart_tables
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.known_registrants import NOW, TODAY, registrant_of
@@ -92,16 +92,16 @@ def home(family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 def erase(home: Home, *people: tuple[str, ...]) -> None:
     ids = [
-        requests.receive(home, "erasure", "written", given, NOW)
+        ledger.receive(home, "erasure", "written", given, NOW)
         for one in people
         for given in ([f"identity_code:{one[0]}"], [f"user_id:{one[5]}"])
     ]
-    erasure.find(home, ids)
-    assert {requests.load(home, one).state for one in ids} == {"erasing"}
-    erasure.suppress(home, ids, TODAY)
-    erasure.remove(home, ids, TODAY)
+    erasing.find(home, ids)
+    assert {ledger.load(home, one).state for one in ids} == {"erasing"}
+    erasing.suppress(home, ids, TODAY)
+    erasing.remove(home, ids, TODAY)
     build(home, TODAY)
-    assert erasure.close(home, ids, NOW).unproven == []
+    assert erasing.close(home, ids, NOW).unproven == []
 
 
 def ids_of(home: Home, *people: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import (

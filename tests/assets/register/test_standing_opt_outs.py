@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from assets import deliveries, staged
-from assets.home import Home
+from assets.ingest import deliveries
+from assets.staging import staged
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 from tests.support.registers import rows, settle, take_in
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets.home import Home
+from assets.storage.data_root import Home
 from tests.support.crm_people import deliver
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import code, home_address, name, person

@@ -8,10 +8,12 @@ import json
 
 import pytest
 
-from assets import deliveries, erasure, raw
-from assets.home import Home
-from assets.rights import finding, requests
+from assets.erasure import erasing
+from assets.ingest import deliveries, raw
+from assets.requests import ledger
+from assets.rights import lookup
 from assets.sources import website
+from assets.storage.data_root import Home
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
@@ -24,10 +26,10 @@ COOKIE, SHARED = "C0FFEE00C0FFEE01", "3F2504E0-4F89-11D3-9A0C-0305E82C3301"
 
 
 def erased(home: Home, *given: str) -> None:
-    request_id = requests.receive(home, "erasure", "written", list(given), NOW)
-    erasure.find(home, [request_id])
-    erasure.suppress(home, [request_id], TODAY)
-    erasure.remove(home, [request_id], TODAY)
+    request_id = ledger.receive(home, "erasure", "written", list(given), NOW)
+    erasing.find(home, [request_id])
+    erasing.suppress(home, [request_id], TODAY)
+    erasing.remove(home, [request_id], TODAY)
 
 
 def visits_in(home: Home) -> set[int]:
@@ -86,7 +88,7 @@ def test_customer_numbers_and_plus_addresses_are_treated_alike_at_every_step(
     data = csv(events)
     put(known_home, "consents", DAY, "consent_log", data, 2)
     take_in(known_home)
-    given = finding.canonical(known_home, {"customer_number": LEAVES.customer_number.lower()})
+    given = lookup.canonical(known_home, {"customer_number": LEAVES.customer_number.lower()})
     erased(known_home, *given)
     [entry] = [one for one in deliveries.book(known_home, "consents") if one.day == DAY]
     assert (entry.suppressed, entry.staged) == (1, 1)

@@ -10,25 +10,24 @@ from datetime import timedelta
 
 import pytest
 
-from assets import erasure
-from assets.home import Home
-from assets.proof import certificates
+from assets.erasure import abandoning
+from assets.erasure import erasing as erasing_module
+from assets.erasure.proof import certificates
+from assets.requests import encrypted_identity, ledger
+from assets.requests.ledger import Request, RequestError
 from assets.rights import (
-    abandoning,
-    answering,
-    finding,
-    held_messages,
+    lookup,
     other_requests,
-    outgoing,
+    outbound_messages,
     request_inbox,
-    requests,
-    sealed,
-    spoken,
+    restriction_and_objection,
     withdrawal,
+    withheld_messages,
+    workflow,
 )
 from assets.rights.other_requests import Other
-from assets.rights.requests import Request, RequestError
-from pipelines.command.request_steps import request
+from assets.storage.data_root import Home
+from pipelines.cli.request_steps import request
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh, rows, typed
 
@@ -37,7 +36,7 @@ THEIRS = f"identity_code:{LEAVES.identity_code}"
 
 
 def received(home: Home, right: str, *given: str) -> str:
-    return requests.receive(home, right, "written", list(given), NOW)
+    return ledger.receive(home, right, "written", list(given), NOW)
 
 
 @pytest.fixture
@@ -48,8 +47,8 @@ def home(known_home: Home) -> Home:
 def erasing(home: Home) -> Request:
     """An erasure of LEAVES that has begun."""
     request_id = received(home, "erasure", THEIRS)
-    erasure.find(home, [request_id])
-    return requests.load(home, request_id)
+    erasing_module.find(home, [request_id])
+    return ledger.load(home, request_id)
 
 
 def ended(home: Home, begun: Request) -> list[str]:
@@ -60,9 +59,9 @@ def ended(home: Home, begun: Request) -> list[str]:
 def in_state(home: Home, state: str, right: str, purpose: str = "") -> Request:
     """A request of LEAVES as it is after it was delivered to the register."""
     request_id = received(home, right, THEIRS)
-    found = finding.record(home, [request_id], NOW)[request_id]
-    requests.save(home, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
-    return requests.load(home, request_id)
+    found = lookup.record(home, [request_id], NOW)[request_id]
+    ledger.save(home, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
+    return ledger.load(home, request_id)
 
 
 def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
@@ -74,7 +73,7 @@ def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
         in_state(home, "applying", "withdrawal", "direct_marketing").request_id,
     ]
     only = received(home, "access", f"email:{LEAVES.email}")
-    finding.record(home, [only], NOW)
+    lookup.record(home, [only], NOW)
     both = received(home, "access", THEIRS, f"identity_code:{STAYS.identity_code}")
     others = [
         received(home, "access", f"identity_code:{STAYS.identity_code}"),
@@ -93,22 +92,22 @@ def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
     assert noted == [", ".join(sorted([*ends, only]))]
 
     assert ended(home, begun) == sorted([*ends, only])
-    for one in (requests.load(home, request_id) for request_id in [*ends, only]):
+    for one in (ledger.load(home, request_id) for request_id in [*ends, only]):
         assert (one.state, one.outcome, one.why, one.given) == ("closed", "ended", "REQ-ERASED", ())
-        assert not sealed.key_path(home, one.request_id).exists()
-    assert {requests.load(home, one).state for one in [both, *others]} <= {"received", "unclear"}
-    assert all(sealed.key_path(home, one).exists() for one in [both, *others])
+        assert not encrypted_identity.key_path(home, one.request_id).exists()
+    assert {ledger.load(home, one).state for one in [both, *others]} <= {"received", "unclear"}
+    assert all(encrypted_identity.key_path(home, one).exists() for one in [both, *others])
     assert ended(home, begun) == []
 
 
 def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> None:
     theirs = in_state(home, "in_force", "restriction")
     closed = in_state(home, "weighing", "objection")
-    spouse = replace(theirs, request_id=requests.new_id(NOW), registrants=("r-other",))
+    spouse = replace(theirs, request_id=ledger.new_id(NOW), registrants=("r-other",))
 
     def wait(request: Request, channel: str, to: str) -> str:
-        reached = outgoing.Reached(channel, to, "fi")
-        return outgoing.write(home, request, reached, "lifting", NOW)
+        reached = outbound_messages.Reached(channel, to, "fi")
+        return outbound_messages.write(home, request, reached, "lifting", NOW)
 
     wait(theirs, "email", LEAVES.email)
     wait(theirs, "letter", "")
@@ -116,11 +115,11 @@ def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> N
     wait(replace(spouse, registrants=()), "email", LEAVES.email.replace("aino", "AINO"))
     wait(replace(spouse, registrants=()), "phone", "040 999 0111")
     wait(closed, "email", SHARED)
-    requests.close(home, closed, NOW)
+    ledger.close(home, closed, NOW)
     kept = wait(spouse, "email", SHARED)
-    (outgoing.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    (outbound_messages.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
     ended(home, erasing(home))
-    assert [path.stem for path in outgoing.folder(home).iterdir()] == [kept]
+    assert [path.stem for path in outbound_messages.folder(home).iterdir()] == [kept]
 
 
 def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(home: Home) -> None:
@@ -128,52 +127,56 @@ def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(home: Ho
     theirs = in_state(home, "in_force", "restriction")
     open_one = received(home, "access", THEIRS)
     first = erasing(home)
-    second = replace(first, request_id=requests.new_id(LATER))
-    requests.save(home, second)
+    second = replace(first, request_id=ledger.new_id(LATER))
+    ledger.save(home, second)
     both = {first.request_id, second.request_id}
     for told, to in ((theirs, LEAVES.email), (theirs, ""), (first, LEAVES.email)):
         channel = "email" if to else "letter"
-        outgoing.write(home, told, outgoing.Reached(channel, to, "fi"), "lifting", NOW)
-    (outgoing.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
-    waited = {path.name: path.read_bytes() for path in outgoing.folder(home).iterdir()}
+        outbound_messages.write(
+            home, told, outbound_messages.Reached(channel, to, "fi"), "lifting", NOW
+        )
+    (outbound_messages.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    waited = {path.name: path.read_bytes() for path in outbound_messages.folder(home).iterdir()}
 
     other_requests.hold(home, [first, second], LATER)
-    assert list(outgoing.folder(home).iterdir()) == []
+    assert list(outbound_messages.folder(home).iterdir()) == []
     assert LEAVES.email not in "".join(
-        path.read_text() for path in held_messages.folder(home).iterdir()
+        path.read_text() for path in withheld_messages.folder(home).iterdir()
     )
     other_requests.hold(home, [first, second], LATER)
     abandoning.refuse(home, second.request_id, "REQ-LEGAL-CLAIMS", LATER)
     abandoning.refuse(home, first.request_id, "REQ-LEGAL-CLAIMS", LATER)
-    back = {path.name: path.read_bytes() for path in outgoing.folder(home).iterdir()}
+    back = {path.name: path.read_bytes() for path in outbound_messages.folder(home).iterdir()}
     own = {name for name in {*waited, *back} if name.split("-")[0] in both}
     assert {name: text for name, text in back.items() if name not in own} == {
         name: text for name, text in waited.items() if name not in own
     }
     # The erasures' own messages are replaced by those of their refusals.
     assert {json.loads(back[name])["kind"] for name in own if name in back} == {"refusal"}
-    assert list(held_messages.folder(home).iterdir()) == []
-    assert requests.load(home, theirs.request_id) == theirs
-    assert requests.load(home, open_one).state == "received"
+    assert list(withheld_messages.folder(home).iterdir()) == []
+    assert ledger.load(home, theirs.request_id) == theirs
+    assert ledger.load(home, open_one).state == "received"
 
 
 def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(home: Home) -> None:
     access = received(home, "access", THEIRS)
     begun = erasing(home)
-    outgoing.write(home, begun, outgoing.Reached("email", LEAVES.email, "fi"), "lifting", NOW)
+    outbound_messages.write(
+        home, begun, outbound_messages.Reached("email", LEAVES.email, "fi"), "lifting", NOW
+    )
     steps = [begun.request_id]
-    erasure.suppress(home, steps, TODAY)
-    erasure.remove(home, steps, TODAY)
+    erasing_module.suppress(home, steps, TODAY)
+    erasing_module.remove(home, steps, TODAY)
     build(home, TODAY)
     left_behind = home.root / "notes.txt"
     left_behind.write_text(LEAVES.identity_code)
-    assert erasure.close(home, steps, LATER).unproven == steps
-    assert requests.load(home, access).state == "received"
-    assert len(list(held_messages.folder(home).iterdir())) == 1
+    assert erasing_module.close(home, steps, LATER).unproven == steps
+    assert ledger.load(home, access).state == "received"
+    assert len(list(withheld_messages.folder(home).iterdir())) == 1
     left_behind.unlink()
-    assert erasure.close(home, steps, LATER).unproven == []
-    assert requests.load(home, access).why == "REQ-ERASED"
-    assert list(held_messages.folder(home).iterdir()) == []
+    assert erasing_module.close(home, steps, LATER).unproven == []
+    assert ledger.load(home, access).why == "REQ-ERASED"
+    assert list(withheld_messages.folder(home).iterdir()) == []
 
 
 def test_an_erasure_that_is_certified_is_not_refused(
@@ -188,14 +191,14 @@ def test_an_erasure_that_is_certified_is_not_refused(
 def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(home: Home) -> None:
     """The erasure had removed the record of it from the lake."""
     asked = received(home, "restriction", THEIRS)
-    spoken.apply(home, [asked], NOW)
+    restriction_and_objection.apply(home, [asked], NOW)
     refresh(home, TODAY)
-    spoken.settle(home, LATER)
+    restriction_and_objection.settle(home, LATER)
     begun = erasing(home)
-    erasure.suppress(home, [begun.request_id], TODAY)
-    erasure.remove(home, [begun.request_id], TODAY)
+    erasing_module.suppress(home, [begun.request_id], TODAY)
+    erasing_module.remove(home, [begun.request_id], TODAY)
     abandoning.refuse(home, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
-    assert requests.load(home, asked).state == "in_force"
+    assert ledger.load(home, asked).state == "in_force"
     [again] = (home.inbox / "consents").rglob("request-*.csv")
     assert "restricted" in again.read_text()
     refresh(home, TODAY)
@@ -204,13 +207,15 @@ def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(h
 
 def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(home: Home) -> None:
     first = erasing(home)
-    second = replace(first, request_id=requests.new_id(LATER))
-    requests.save(home, second)
-    outgoing.write(home, first, outgoing.Reached("letter", "", "fi"), "lifting", NOW)
+    second = replace(first, request_id=ledger.new_id(LATER))
+    ledger.save(home, second)
+    outbound_messages.write(
+        home, first, outbound_messages.Reached("letter", "", "fi"), "lifting", NOW
+    )
     ending = other_requests.hold(home, [first, second], LATER)
     other_requests.end(home, [first], ending, LATER)
-    assert held_messages.put_back(home, second.request_id) == 0
-    assert list(outgoing.folder(home).iterdir()) == []
+    assert withheld_messages.put_back(home, second.request_id) == 0
+    assert list(outbound_messages.folder(home).iterdir()) == []
 
 
 def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
@@ -245,13 +250,13 @@ def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(requests, "close_all", killed)
+        patched.setattr(ledger, "close_all", killed)
         with pytest.raises(KeyboardInterrupt):
             ended(home, begun)
     assert ended(home, begun) == [theirs]
     events = [
         one["told"]
-        for one in requests.load(home, begun.request_id).events
+        for one in ledger.load(home, begun.request_id).events
         if one["what"] == "ends_others"
     ]
     assert events == [theirs]
@@ -260,23 +265,25 @@ def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
 def test_ending_an_old_right_of_somebody_erased_writes_nothing(home: Home) -> None:
     restriction = in_state(home, "in_force", "restriction")
     objection = in_state(home, "weighing", "objection", "legitimate_interest")
-    erasure.suppress(home, [erasing(home).request_id], TODAY)
+    erasing_module.suppress(home, [erasing(home).request_id], TODAY)
     steps = [
-        lambda: spoken.announce_lifting(home, restriction.request_id, LATER),
-        lambda: spoken.lift(home, restriction.request_id, LATER),
-        lambda: spoken.refuse(home, objection.request_id, "REQ-COMPELLING", LATER),
+        lambda: restriction_and_objection.announce_lifting(home, restriction.request_id, LATER),
+        lambda: restriction_and_objection.lift(home, restriction.request_id, LATER),
+        lambda: restriction_and_objection.refuse(
+            home, objection.request_id, "REQ-COMPELLING", LATER
+        ),
         lambda: withdrawal.deliver(home, THEIRS, "direct_marketing", "all", LATER),
     ]
     for step in steps:
         with pytest.raises(RequestError, match="REQ-ERASED") as refused:
             step()
         assert LEAVES.identity_code not in str(refused.value)
-    asked = requests.receive(home, "objection", "written", [f"email:{LEAVES.email}"], LATER)
-    [done] = spoken.apply(home, [asked], LATER)
+    asked = ledger.receive(home, "objection", "written", [f"email:{LEAVES.email}"], LATER)
+    [done] = restriction_and_objection.apply(home, [asked], LATER)
     assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
     assert not list((home.inbox / "consents").rglob("*-*.csv"))
-    assert outgoing.waiting(home) == 0
-    assert answering.close(home, restriction.request_id, LATER).state == "closed"
+    assert outbound_messages.waiting(home) == 0
+    assert workflow.close(home, restriction.request_id, LATER).state == "closed"
     assert registrant_of(home, STAYS.identity_code)
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from assets import deliveries, erasure, staged
-from assets.home import Home
-from assets.register import rectified
-from assets.rights import rectification, requests
+from assets.erasure import erasing
+from assets.ingest import deliveries
+from assets.register import corrections as corrections_module
+from assets.requests import ledger
+from assets.rights import rectification
 from assets.rights.rectification import RectificationError
+from assets.staging import staged
+from assets.storage.data_root import Home
 from tests.support.corrections import (
     CONTACT,
     FIRST,
@@ -281,21 +284,21 @@ def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> No
 def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
     build(known, OVER)
-    request_id = requests.receive(
+    request_id = ledger.receive(
         known,
         "erasure",
         "written",
         [f"customer_number:{NUMBER}"],
         datetime(2026, 12, 21, tzinfo=UTC),
     )
-    erasure.find(known, [request_id])
-    erasure.suppress(known, [request_id], OVER)
-    erasure.remove(known, [request_id], OVER)
+    erasing.find(known, [request_id])
+    erasing.suppress(known, [request_id], OVER)
+    erasing.remove(known, [request_id], OVER)
     build(known, OVER)
-    assert erasure.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
+    assert erasing.close(known, [request_id], datetime(2026, 12, 21, tzinfo=UTC)).findings == []
     assert found_anywhere(known.root, [NEW_MAIL, "Oikeanimi", NUMBER, CONTACT]) == []
     assert rows(known, "SELECT * FROM corrections") == []
-    assert not (known.lake / rectified.LET_GO).exists()
+    assert not (known.lake / corrections_module.LET_GO).exists()
     crm(known, OVER)
     refresh(known, OVER)
     assert rows(known, "SELECT * FROM registrants WHERE family_name <> 'Muu'") == []

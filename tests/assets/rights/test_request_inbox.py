@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from assets.home import Home
-from assets.rights import request_inbox, requests
+from assets.requests import ledger
+from assets.rights import request_inbox
+from assets.storage.data_root import Home
 from tests.support.request_files import NOW, every_byte
 
 SAID = {
@@ -31,7 +32,7 @@ def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
     path = drop(home, SAID)
     taken = request_inbox.take_in(home, NOW)
     assert (len(taken.received), taken.refused, path.exists()) == (1, (), False)
-    request = requests.load(home, taken.received[0])
+    request = ledger.load(home, taken.received[0])
     assert (request.right, request.purpose, request.given) == (
         "objection",
         "legitimate_interest",
@@ -79,7 +80,7 @@ def test_a_bad_file_is_set_aside_with_a_code_and_no_value(
     [aside] = request_inbox.refused(home)
     assert (aside["code"], aside["fields"]) == (code, fields)
     assert b"maija.esimerkki" not in every_byte(home)
-    assert requests.every(home) == []
+    assert ledger.every(home) == []
 
 
 def test_what_was_set_aside_can_be_mended_and_goes_with_its_time(home: Home) -> None:
@@ -116,7 +117,7 @@ def test_a_folder_is_moved_aside_whole_and_stops_no_other_request(home: Home) ->
     taken = request_inbox.take_in(home, NOW)
     assert (len(taken.received), len(taken.refused), path.exists()) == (1, 1, False)
     assert (request_inbox.refused_folder(home) / taken.refused[0] / "letter.txt").exists()
-    with pytest.raises(requests.RequestError, match="as it came"):
+    with pytest.raises(ledger.RequestError, match="as it came"):
         request_inbox.opened(home, taken.refused[0])
     request_inbox.take_in(home, NOW + timedelta(days=31))
     assert not (request_inbox.refused_folder(home) / taken.refused[0]).exists()
@@ -137,4 +138,4 @@ def test_a_file_taken_in_just_before_a_kill_is_no_second_request(home: Home) -> 
     request_inbox.take_in(home, NOW)
     drop(home, SAID)
     assert request_inbox.take_in(home, NOW).received == ()
-    assert len(requests.every(home)) == 1
+    assert len(ledger.every(home)) == 1

@@ -8,9 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from assets.home import Home
-from assets.rights import finding, requests, verification
-from assets.rights.requests import RequestError
+from assets.requests import ledger
+from assets.requests.ledger import RequestError
+from assets.rights import lookup, verification
+from assets.storage.data_root import Home
 from tests.support.known_registrants import LEAVES, NOW, SHARED, registrant_of
 
 
@@ -31,10 +32,10 @@ def code_in(home: Home) -> str:
 
 @pytest.fixture
 def asked(home: Home) -> str:
-    request_id = requests.receive(
+    request_id = ledger.receive(
         home, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    finding.record(home, [request_id], NOW)
+    lookup.record(home, [request_id], NOW)
     return request_id
 
 
@@ -57,35 +58,35 @@ def test_a_code_goes_to_the_contact_on_file_and_verifies(
 
 
 def test_whoever_names_another_address_gets_no_code_there(home: Home) -> None:
-    request_id = requests.receive(
+    request_id = ledger.receive(
         home,
         "access",
         "other",
         [f"identity_code:{LEAVES.identity_code}", "email:attacker@example.fi"],
         NOW,
     )
-    finding.record(home, [request_id], NOW)
+    lookup.record(home, [request_id], NOW)
     verification.send_code(home, request_id, NOW)
     assert [one["to"] for one in messages(home)] == [LEAVES.email]
 
 
 def test_an_address_that_came_after_the_request_is_not_on_file(home: Home) -> None:
-    request_id = requests.receive(
+    request_id = ledger.receive(
         home,
         "access",
         "other",
         [f"identity_code:{LEAVES.identity_code}"],
         NOW - timedelta(days=3000),
     )
-    finding.record(home, [request_id], NOW)
+    lookup.record(home, [request_id], NOW)
     with pytest.raises(RequestError, match="on file before the request came"):
         verification.send_code(home, request_id, NOW)
     assert messages(home) == []
 
 
 def test_a_code_that_came_back_says_whom_a_contact_meant(home: Home) -> None:
-    request_id = requests.receive(home, "erasure", "other", [f"email:{LEAVES.email}"], NOW)
-    assert finding.record(home, [request_id], NOW)[request_id].state == "unclear"
+    request_id = ledger.receive(home, "erasure", "other", [f"email:{LEAVES.email}"], NOW)
+    assert lookup.record(home, [request_id], NOW)[request_id].state == "unclear"
     verification.send_code(home, request_id, NOW)
     verified = verification.check_code(home, request_id, code_in(home), NOW)
     assert (verified.state, verified.registrants) == (
@@ -94,13 +95,13 @@ def test_a_code_that_came_back_says_whom_a_contact_meant(home: Home) -> None:
     )
     assert (
         f"identity_code:{LEAVES.identity_code}"
-        in finding.record(home, [request_id], NOW)[request_id].resolved
+        in lookup.record(home, [request_id], NOW)[request_id].resolved
     )
 
 
 def test_of_several_registrants_none_is_sent_a_code(home: Home) -> None:
-    request_id = requests.receive(home, "erasure", "other", [f"email:{SHARED}"], NOW)
-    finding.record(home, [request_id], NOW)
+    request_id = ledger.receive(home, "erasure", "other", [f"email:{SHARED}"], NOW)
+    lookup.record(home, [request_id], NOW)
     with pytest.raises(RequestError, match="which registrant"):
         verification.send_code(home, request_id, NOW)
     assert messages(home) == []
@@ -116,7 +117,7 @@ def test_it_can_be_tried_five_times(home: Home, asked: str) -> None:
     with pytest.raises(RequestError, match="no code is valid"):
         verification.check_code(home, asked, code, NOW)
     assert messages(home) == []
-    assert requests.load(home, asked).verification == {}
+    assert ledger.load(home, asked).verification == {}
 
 
 def test_it_is_valid_for_an_hour(home: Home, asked: str) -> None:
@@ -144,6 +145,6 @@ def test_other_means_are_recorded_with_their_level(home: Home, asked: str) -> No
     }  # fmt: skip
     with pytest.raises(RequestError, match="means of verification"):
         verification.verified(home, asked, "a good feeling", NOW)
-    requests.close(home, requests.load(home, asked), NOW)
+    ledger.close(home, ledger.load(home, asked), NOW)
     with pytest.raises(RequestError, match="closed"):
         verification.verified(home, asked, "identity_document", NOW)

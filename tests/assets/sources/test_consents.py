@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.sample.consents import tcf_string
 from assets.sources.consents import SOURCE
+from pipelines.synthetic.consents import tcf_string
 from schemas.sources.consents import TCF_PURPOSES
 from schemas.staged import CHOICES
 from schemas.vocabulary import SPOKEN_OF

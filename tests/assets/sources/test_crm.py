@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets import raw
-from assets.home import Home
+from assets.ingest import raw
 from assets.sources.crm import SOURCE
+from assets.storage.data_root import Home
 from tests.support.deliveries import csv, put
 from tests.support.examples import examples
 from tests.support.registers import TODAY

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from assets import deliveries
-from assets.home import Home
+from assets.ingest import deliveries
+from assets.storage.data_root import Home
 from tests.support.deliveries import basic_data, changes, put
 from tests.support.population_register_messages import (
     code,

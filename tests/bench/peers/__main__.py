@@ -19,7 +19,7 @@ from statistics import median
 
 import yaml
 
-from pipelines.command.showing import table
+from pipelines.cli.output import table
 from tests.bench.measuring import BenchError, Measured, machine, measure
 from tests.bench.peers.quality import Quality
 from tests.bench.peers.sets import BESIDE_THE_HOUSE, HOUSE, PUBLIC, SAMPLED, PeopleSet

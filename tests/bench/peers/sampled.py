@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.deliveries import MANIFEST
-from assets.raw import read_records
-from assets.readers import ElementSplitter
+from assets.ingest.deliveries import MANIFEST
+from assets.ingest.file_readers import ElementSplitter
+from assets.ingest.raw import read_records
 from assets.sources.all_sources import SOURCES
 from schemas.delivery import Manifest
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.assets.linkage.invented import identity_code
+from tests.assets.record_linkage.invented import identity_code
 from tests.bench.peers.quality import Quality, of_files, quality
 
 RECORDS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=25)

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.sample.assembly import write_sample
+from pipelines.synthetic.assembly import write_sample
 from tests.bench.peers.sampled import COLUMNS, write_people
 from tests.bench.peers.sets import SAMPLED
 from tests.support.queries import one

@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.linkage.roles import Roles
-from tests.assets.linkage.invented import population
+from assets.record_linkage.roles import Roles
+from tests.assets.record_linkage.invented import population
 from tests.bench.peers.quality import of_files
 from tests.bench.peers.sets import HOUSE, PUBLIC, SAMPLED
 

@@ -1,0 +1,61 @@
+"""Ending an erasure that has begun and cannot be proven: refused, with what has gone by then.
+
+What was removed cannot come back and is counted; the suppressions of this request are lifted,
+unless another erasure needs them, so that what sources deliver from now on is taken in again.
+Other requests of the registrant have not ended: messages that waited are put back into the outbox,
+and a restriction in force is delivered to the register again. There is no certificate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from assets.erasure.proof import certificates, evidence
+from assets.ingest import suppression
+from assets.requests import ledger
+from assets.requests.ledger import RequestError, with_event
+from assets.rights import other_requests, recipient_notices, workflow
+from assets.storage.data_root import Home
+
+
+@dataclass(frozen=True)
+class Abandoned:
+    """What a refusal left: hashes taken off the suppression list, and rows that had gone before."""
+
+    lifted: int
+    removed: int
+
+
+def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned:
+    """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions,
+    and close it.
+
+    Killed in between, it is still open and the same again has the same end. Under the writer's
+    lock.
+
+    Raises:
+        RequestError: The erasure has not begun, is certified, or cannot be refused on this ground.
+    """
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        if request.right != "erasure" or request.state != "erasing":
+            raise RequestError(f"request {request_id} is no erasure that has begun")
+        if request_id in certificates.issued(home):
+            raise RequestError(
+                f"the erasure of request {request_id} is proven and certified: `register erase "
+                f"{request_id}` closes it"
+            )
+        workflow.check_ground(request, ground)
+        rows = dict(sorted(evidence.gather(home, [request_id])[request_id].rows.items()))
+        removed = sum(rows.values())
+        lifted = suppression.lift(home, request_id)
+        other_requests.restore(home, request, removed, now)
+        workflow.tell_of_refusal(home, request, ground, now, removed)
+        recipient_notices.discard(home, [request_id])
+        request = with_event(replace(request, removed=rows), "removed_before", now, str(removed))
+        request = with_event(request, "suppression_lifted", now, str(lifted))
+        request = with_event(request, "refused", now, ground)
+        ledger.close(home, request, now, "refused", ground)
+    evidence.forget(home, ledger.closed_ids(home))
+    return Abandoned(lifted, removed)

@@ -1,0 +1,209 @@
+"""The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from assets.dagster_support.metadata import counts_table, stops, without_values
+from assets.dagster_support.runs import ONE_RUN, WRITER, Today
+from assets.erasure import erasing, legal_holds
+from assets.erasure.proof import certificates
+from assets.erasure.proof.certificates import Issued
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+
+# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions anew for each: of 500 that would take
+# some three seconds; `register request show` and the certificates themselves tell the rest.
+SHOWN = 50
+REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
+
+
+def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
+    """The run's requests that can be carried out: not closed, and clear as to whom they mean.
+
+    Only `closed` has a partition per request: Dagster writes several events per partition and asset, which would cost more than
+    the erasure of hundreds. So the run's tags say which they are.
+    """
+    known, tags = list(context.instance.get_dynamic_partitions("requests")), context.run.tags
+    first, last = (
+        tags.get(f"dagster/asset_partition_range_{end}") or tags.get("dagster/partition")
+        for end in ("start", "end")
+    )
+    asked = (
+        known[known.index(first) : known.index(last) + 1]
+        if first in known and last in known
+        else []
+    )
+    waiting = set(ledger.pending(home))
+    return [key for key in asked if key in waiting]
+
+
+def erasure_asset(
+    name: str,
+    kind: str,
+    after: list[list[str]],
+    description: str,
+    group: str = "erasure",
+    **more: Any,
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Return the decorator of an asset of the erasure backfill."""
+    return dg.asset(
+        key=["erasure", name],
+        deps=after,
+        group_name=group,
+        kinds={kind},
+        owners=["team:privacy"],
+        description=description,
+        pool=WRITER,
+        **more,
+    )
+
+
+@erasure_asset(
+    "found",
+    "json",
+    [],
+    "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged.",
+)
+@without_values
+def found(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Take in what a statute may hold, and find whom the requests mean."""
+    asked = _open(context, home)
+    staged = legal_holds.take_in(home, today.last_delivery_day) if asked else []
+    for source, day in sorted({(entry.source, entry.day) for entry in staged}):
+        for layer in ("raw", "staged"):
+            context.log_event(
+                dg.AssetMaterialization(
+                    [layer, source],
+                    partition=day,
+                    description="taken in by an erasure, for the orders in it",
+                )
+            )
+    counts = erasing.find(home, asked)
+    identifiers = counts_table(["request", "identifiers"], counts.items())
+    return dg.MaterializeResult(
+        metadata={
+            "requests": len(counts),
+            "identifiers": identifiers,
+            "deliveries_staged_first": len(staged),
+        }
+    )
+
+
+@erasure_asset(
+    "suppressed",
+    "parquet",
+    [["erasure", "found"]],
+    "Keyed hashes of the registrants' identifiers: no delivery brings them back.",
+)
+@without_values
+def suppressed(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Suppress them."""
+    return dg.MaterializeResult(
+        metadata={"on_the_list": erasing.suppress(home, _open(context, home), today.date)}
+    )
+
+
+@erasure_asset(
+    "removed",
+    "parquet",
+    [["erasure", "suppressed"]],
+    "Raw, quarantine and staged, rewritten without the registrants.",
+)
+@without_values
+def removed(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Remove them from the lake."""
+    rows = erasing.remove(home, _open(context, home), today.date)
+    return dg.MaterializeResult(
+        metadata={
+            "rows_removed": sum(rows.values()),
+            "per_source": counts_table(["source", "rows removed"], rows.items()),
+        }
+    )
+
+
+PROVEN = dg.AssetCheckSpec(
+    "proven",
+    asset=["erasure", "closed"],
+    blocking=True,
+    description="nothing of the registrants is left, by identifiers, in bytes, and in how the files are built (rules PROOF-*)",
+)
+
+
+@erasure_asset(
+    "closed",
+    "json",
+    [
+        ["erasure", "removed"],
+        ["erasure", "backups"],
+        ["register", "identifiers"],
+        *(["marts", purpose] for purpose in MARTS),
+    ],
+    "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
+    group="erased",
+    check_specs=[PROVEN],
+    partitions_def=REQUESTS,
+    backfill_policy=ONE_RUN,
+)
+@without_values
+def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Prove that nothing is left, certify, and close the requests."""
+    closing = erasing.close(home, _open(context, home), datetime.now(home.policy.zone))
+    found = counts_table(
+        ["rule", "where", "count", "request"],
+        [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)],
+    )
+    metadata: dict[str, Any] = {
+        "certified": len(closing.certificates),
+        "unproven": len(closing.unproven),
+        "findings": found,
+    }
+    yield dg.AssetCheckResult(
+        asset_key=["erasure", "closed"],
+        check_name="proven",
+        passed=not closing.unproven,
+        description=stops("proven", len(closing.unproven)),
+        metadata=metadata,
+    )
+    if closing.unproven:
+        raise dg.Failure(closing.told(), metadata=metadata, allow_retries=False)
+    for one in closing.certificates if len(closing.certificates) <= SHOWN else []:
+        context.add_asset_metadata(_certificate(one), partition_key=one.request_id)
+    rows = sum(sum(one.rows.values()) for one in closing.certificates)
+    yield dg.MaterializeResult(
+        metadata={
+            "closed": len(closing.certificates),
+            "rows_removed": rows,
+            "certificates": "requests/certificates",
+            **_chain(home),
+        }
+    )
+
+
+def _chain(home: Home) -> dict[str, Any]:
+    """The head of the chain: Dagster's copy, by which a chain that is rolled back is noticed."""
+    head = certificates.head(home)
+    return {f"chain_{name}": value for name, value in asdict(head).items()} if head else {}
+
+
+def _certificate(one: Issued) -> dict[str, Any]:
+    """Summary of a certificate, for the partition of its request alone: Dagster writes what all have in common once for each."""
+    return {
+        "certificate": one.sequence,
+        "certificate_hash": one.hash,
+        "rows": counts_table(["layer", "rows removed"], one.rows.items()),
+        "decisions": counts_table(["category", "decision"], one.decisions.items()),
+    }
+
+
+ASSETS = [found, suppressed, removed, closed]

@@ -1,0 +1,51 @@
+"""The last look before an erasure begins: nothing has been suppressed or removed yet, and what is
+in doubt waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from assets.erasure import bystanders
+from assets.requests import ledger
+from assets.requests.ledger import Request
+from assets.rights import lookup
+from assets.storage.data_root import Home
+
+
+def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, Request]:
+    """Mark erasures as begun, but for those with bystanders: these become unclear. Return all as
+    they are then.
+
+    Args:
+        home: The data root.
+        erasures: Requests that were resolved (`finding.record`) and are to be carried out.
+        now: When.
+    """
+    ready = [one for one in erasures if one.right == "erasure"]
+    if not ready:
+        return {}
+    touched = bystanders.count(home, ready)
+    with ledger.changing(home):
+        done = [
+            lookup.set_aside(
+                one, one, _reason(one, touched[one.request_id]), now, touched[one.request_id]
+            )
+            if one.request_id in touched and one.choices.get(bystanders.CHOICE) != bystanders.ERASED
+            else lookup.begun(one, now)
+            for one in ready
+        ]
+        ledger.save(home, *done)
+    return {one.request_id: one for one in done}
+
+
+def _reason(request: Request, count: int) -> str:
+    return (
+        f"request {request.request_id}: {count} records that would go are somebody else's own or "
+        "name another registrant "
+        f"(`register request preview {request.request_id}`); leave out the identifier that is not "
+        "theirs with `register "
+        "request correct --not-theirs`, let the records go with `register request decide "
+        "--bystanders erase`, or refuse"
+    )

@@ -1,0 +1,142 @@
+"""Bystanders of an erasure: records that would go and are somebody else's own. There must be none.
+
+A record of the erased person that merely names somebody else is the erased person's own, and goes.
+Whose a record is: the person whose valid identity code it carries, else the one under whom it was
+staged or quarantined. A record of which neither is known and that names another registrant as well
+is counted, too: a person must look at it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from assets.erasure.matching import concerned, find_gone, load_sought
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
+from assets.ingest.suppression import PARTY, STRONG, WITH_OWN
+from assets.register.building import TABLES, read_register
+from assets.requests.ledger import Request
+from assets.sources.source import STATEMENT_MACROS
+from assets.staging.lake_rewrite import staged_files
+from assets.staging.staged import quarantine_path
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+ERASED = "erase"
+CHOICE = "bystanders"
+
+
+def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
+    """Return how many bystanders each erasure would touch; those without any are left out.
+
+    Changes nothing. Cost: one look at the identifiers of every delivery, and a closer one at those
+    that match.
+    """
+    found: Counter[str] = Counter()
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        prepare(home, connection, erasures)
+        for entry in concerned(home, connection):
+            if find_gone(home, connection, entry):
+                found.update(count_in(home, connection, entry))
+    return dict(found)
+
+
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]) -> None:
+    """Make `sought`, `sought_records`, `erased_persons(person_key)`,
+    `erased_registrants(registrant_id)` and `of_registrants`.
+    """
+    load_sought(connection, erasures)
+    for table in ("identifiers", "membership", "contact_points"):
+        read_register(home, connection, table, TABLES[table])
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE erased_persons AS
+        SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
+            FROM sought_records"""
+    )
+    registrants = sorted({one for each in erasures for one in each.registrants})
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased_registrants AS SELECT unnest($1::VARCHAR[]) AS "
+        "registrant_id",
+        [registrants],
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE of_registrants AS
+        SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
+        ANTI JOIN erased_registrants USING (registrant_id) WHERE type IN {STRONG}
+        UNION (
+            SELECT kind || ':' || match_key FROM contact_points
+            ANTI JOIN erased_registrants USING (registrant_id)
+            EXCEPT SELECT kind || ':' || match_key FROM contact_points
+            SEMI JOIN erased_registrants USING (registrant_id))"""
+    )
+
+
+def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, int]:
+    """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes
+    first.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if not raw.exists() or not _find_foreign(connection, raw):
+        return {}
+    owners = [
+        f"SELECT record_no, person_key FROM {parquet(path)} SEMI JOIN foreign_named USING "
+        "(record_no)"
+        for path in (*staged_files(home, entry), quarantine_path(home, entry))
+        if path.exists() and path.stem != "records"
+    ]
+    none = "SELECT 0::BIGINT AS record_no, NULL::VARCHAR AS person_key WHERE false"
+    rows = connection.execute(
+        f"""WITH owned AS (
+            SELECT record_no, bool_or(person_key IN (SELECT person_key FROM erased_persons)
+                    OR registrant_id IN (SELECT registrant_id FROM erased_registrants)) AS theirs,
+                bool_or(registrant_id IS NOT NULL) AS of_somebody
+            FROM ({" UNION ALL ".join(owners) or none}) LEFT JOIN membership USING (person_key)
+            WHERE person_key IS NOT NULL GROUP BY record_no),
+        bystanders AS (
+            SELECT record_no FROM foreign_named LEFT JOIN owned USING (record_no)
+            WHERE CASE WHEN by_code THEN NOT code_sought
+                WHEN theirs THEN false
+                WHEN of_somebody THEN true
+                ELSE names_registrant END)
+        SELECT request_id, count(DISTINCT record_no) FROM matched
+            SEMI JOIN bystanders USING (record_no)
+        GROUP BY request_id"""
+    ).fetchall()
+    return dict(rows)
+
+
+def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
+    """Make `matched(record_no, request_id)` of `gone`, and `foreign_named`: which of these name
+    what nobody sought.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE going AS
+        SELECT record_no, identifiers, {PARTY} AS party FROM {parquet(raw)}
+            SEMI JOIN gone USING (record_no)"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE matched AS
+        SELECT DISTINCT record_no, request_id
+        FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going)
+            JOIN sought_records USING (identifier)"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE foreign_named AS
+        WITH named AS (SELECT record_no, party, unnest(identifiers) AS identifier FROM going),
+        wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier
+            FROM sought_records)
+        SELECT record_no, bool_or(starts_with(party[1], 'identity_code:')) AS by_code,
+            bool_or(list_contains(party, wanted.identifier)) AS code_sought,
+            bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL)
+                AS names_registrant
+        FROM named LEFT JOIN wanted USING (identifier) LEFT JOIN of_registrants USING (identifier)
+        WHERE split_part(identifier, ':', 1) IN {(*STRONG, "email", "phone")}
+        GROUP BY record_no HAVING bool_or(wanted.identifier IS NULL)"""
+    )
+    found = connection.execute("SELECT count(*) FROM foreign_named").fetchone()
+    return bool(found and found[0])

@@ -1,0 +1,206 @@
+"""What a person decides of an open request: whom it means, what was given, what is not theirs, and
+whether it goes on.
+
+Before an erasure begins all of it may change. Once it has begun it can only be widened or narrowed:
+what has been removed cannot come back (docs/decisions/erasures-in-doubt.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from assets.erasure import bystanders
+from assets.ingest import suppression
+from assets.register.building import TABLES, read_register
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError, with_event
+from assets.rights import grey_pairs, unregistered
+from assets.rights.lookup import find, record
+from assets.storage.data_root import Home
+
+
+def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: datetime) -> Request:
+    """Record whom a request means. Of an erasure it may be several registrants who are one person.
+
+    An erasure that has begun is widened by them (`widen`).
+
+    Raises:
+        RequestError: The register has no registrant of an id, or the request is past that.
+    """
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        _known_ids(home, request, registrant_ids)
+        if request.state == "erasing":
+            return widen(home, request, registrants=tuple(registrant_ids), now=now)
+        if request.state not in ("received", "unclear"):
+            raise RequestError(
+                f"request {request_id} is {request.state}: whom it means is decided before "
+                "anything is done"
+            )
+        if len(registrant_ids) > 1 and request.right != "erasure":
+            raise RequestError(f"a request of {request.right} means one registrant")
+        chosen = _unresolved(request, registrants=tuple(registrant_ids))
+        ledger.save(home, with_event(chosen, "registrant_decided", now))
+    return record(home, [request_id], now)[request_id]
+
+
+def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
+    """The changed request, without what was found for it as it was before."""
+    nothing: dict[str, tuple[str, ...]] = dict.fromkeys(
+        ("resolved", "own", "left_out", "candidates"), ()
+    )
+    return replace(request, state="received", why="", **{**nothing, **changed})  # type: ignore[arg-type]
+
+
+def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> None:
+    """Raise RequestError unless each is a registrant, or a person of raw among what was found for
+    the request.
+    """
+    found = {str(one["registrant_id"]) for one in request.candidates}
+    with home.connect() as connection:
+        read_register(home, connection, "registrants", TABLES["registrants"])
+        rows = connection.execute(
+            "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], "
+            "registrant_id)",
+            [list(registrant_ids)],
+        ).fetchall()
+    known = {registrant_id for (registrant_id,) in rows}
+    known |= {one for one in found if unregistered.chosen([one])}
+    if set(registrant_ids) - known:
+        raise RequestError(
+            "the register has no registrant of that id; `register request show` names those that "
+            "were found"
+        )
+
+
+def widen(
+    home: Home,
+    request: Request,
+    *,
+    now: datetime,
+    registrants: tuple[str, ...] = (),
+    given: tuple[str, ...] = (),
+) -> Request:
+    """Add to an erasure that has begun what else is the registrant's; the next `register erase`
+    carries it out.
+
+    Under the ledger's lock. What has been suppressed and removed before stays so.
+
+    Args:
+        home: The data root.
+        request: The request, in state `erasing`.
+        now: When.
+        registrants: Registrants that are the same person.
+        given: Identifiers (`<type>:<value>`) that are the same person's.
+
+    Raises:
+        RequestError: It is not certain whose the identifiers are, or records of somebody else would
+            go.
+    """
+    more = replace(
+        request,
+        registrants=registrants,
+        given=given,
+        resolved=(),
+        own=(),
+        left_out=request.left_out,
+    )
+    found = find(home, [more])[request.request_id]
+    if found.unclear:
+        raise RequestError(found.unclear)
+    wider = replace(
+        request,
+        given=tuple(sorted({*request.given, *given} - {*found.left_out, *found.own})),
+        resolved=tuple(sorted({*request.resolved, *found.resolved})),
+        own=tuple(sorted({*request.own, *found.own})),
+        left_out=found.left_out,
+        registrants=tuple(sorted({*request.registrants, *found.registrants})),
+    )
+    touched = bystanders.count(home, [wider])
+    if touched and request.choices.get(bystanders.CHOICE) != bystanders.ERASED:
+        raise RequestError(
+            f"request {request.request_id}: {touched[request.request_id]} records of somebody else "
+            "would go: nothing was "
+            "changed"
+        )
+    event = "registrant_decided" if registrants else "corrected"
+    wider = with_event(wider, event, now, str(len({*wider.resolved} - {*request.resolved})))
+    ledger.save(home, wider)
+    return wider
+
+
+def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) -> Request:
+    """Replace what was given, and find again whom the request means; of an erasure that has begun,
+    add to it (`widen`).
+
+    Raises:
+        RequestError: The request is past that, or it is not certain whose the identifiers are.
+    """
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        if request.state == "erasing":
+            return widen(home, request, given=tuple(given), now=now)
+        if request.state not in ("received", "unclear"):
+            raise RequestError(
+                f"request {request_id} is {request.state}: what was given is corrected before "
+                "anything is done"
+            )
+        corrected = _unresolved(request, given=tuple(sorted(given)), registrants=())
+        ledger.save(home, with_event(corrected, "corrected", now, str(len(given))))
+    return record(home, [request_id], now)[request_id]
+
+
+def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: datetime) -> Request:
+    """Record that identifiers are not the registrant's: nothing is erased by them, and what
+    suppressed them is lifted. A request that waited for it goes on.
+
+    Raises:
+        RequestError: The request is past that, or does not name them.
+    """
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        if request.state not in ("received", "unclear", "erasing"):
+            raise RequestError(
+                f"request {request_id} is {request.state}: nothing is left out of it"
+            )
+        aside = {*identifiers}
+        named = {*request.given, *request.resolved, *request.own, *request.left_out}
+        if aside - named:
+            raise RequestError(
+                "the request names no such identifier; `register request show --private` lists them"
+            )
+        left = replace(
+            request,
+            given=tuple(one for one in request.given if one not in aside),
+            resolved=tuple(one for one in request.resolved if one not in aside),
+            own=tuple(one for one in request.own if one not in aside),
+            left_out=tuple(sorted({*request.left_out, *aside})),
+        )
+        left = with_event(left, "left_out", now, str(len(aside)))
+        if request.state == "erasing":
+            lifted = suppression.lift(home, request_id, [*aside, *(f"own_{one}" for one in aside)])
+            left = with_event(left, "suppression_lifted", now, str(lifted))
+        ledger.save(home, left)
+    return left if left.state == "erasing" else record(home, [request_id], now)[request_id]
+
+
+def go_on(home: Home, request_id: str, choices: Mapping[str, str], now: datetime) -> Request:
+    """Record what a person decided before an erasure: of pairs (`pair:<id>`) and of bystanders; and
+    find again.
+    """
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        if request.right != "erasure" or request.state not in ("received", "unclear", "erasing"):
+            raise RequestError(
+                f"request {request_id} is no erasure that such a decision could change"
+            )
+        decided = replace(request, choices={**request.choices, **choices})
+        pairs = sum(name.startswith(grey_pairs.PREFIX) for name in choices)
+        if pairs:
+            decided = with_event(decided, "pair_decided", now, str(pairs))
+        if bystanders.CHOICE in choices:
+            decided = with_event(decided, "bystanders_decided", now, choices[bystanders.CHOICE])
+        ledger.save(home, decided)
+    return record(home, [request_id], now)[request_id]

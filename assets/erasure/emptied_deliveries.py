@@ -1,0 +1,104 @@
+"""Deliveries of which an erasure has left nobody: they go on under an id that is no hash of their
+bytes.
+
+A delivery's id is made of its source, day and bytes, so that every data root gives it the same. Of
+a file that held only the erased it would confirm whose it was. Nothing of anybody is left
+that the id could matter to, so the delivery takes a keyed one (`deliveries.keyed_id`). A delivery
+with records of others keeps its id: docs/decisions/keyed-hashes.md.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import duckdb
+
+from assets.ingest import deliveries
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw import remove_mistaken
+from assets.ingest.raw_files import raw_path
+from assets.staging.lake_rewrite import staged_files
+from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage.atomic_files import remove, writing
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+
+def rename(home: Home) -> int:
+    """Give every delivery of which an erasure has left nobody its keyed id, and return how many
+    there were. Repeatable.
+
+    The new one replaces the old one as a corrected delivery does, so that a kill leaves either of
+    them whole.
+    """
+    _finish(home)
+    emptied = [
+        entry
+        for entry in deliveries.book(home)
+        if (entry.keyed or entry.suppressed) and not entry.renamed and _is_empty(home, entry)
+    ]
+    for entry in emptied:
+        _copy(home, entry, deliveries.keyed_id(home, entry.delivery_id))
+    _finish(home)
+    return len(emptied)
+
+
+def _is_empty(home: Home, entry: Entry) -> bool:
+    """Whether nothing is left of the delivery, or nothing but orders without their person."""
+    if entry.staged + entry.quarantined + entry.duplicates == 0 and entry.staged_with:
+        return True
+    raw, quarantine = (
+        raw_path(home, entry.source, entry.day, entry.delivery_id),
+        quarantine_path(home, entry),
+    )
+    with duckdb.connect() as connection:
+        for path in (raw, quarantine):
+            if path.exists() and _any(connection, f"FROM {parquet(path)}"):
+                return False
+        staged = [path for path in staged_files(home, entry) if path.stem != "records"]
+        others = [path for path in staged if path.stem != "orders"]
+        if any(_any(connection, f"FROM {parquet(path)}") for path in others):
+            return False
+        orders = [path for path in staged if path.stem == "orders"]
+        return all(
+            not _any(connection, f"FROM {parquet(path)} WHERE person_key IS NOT NULL")
+            for path in orders
+        )
+
+
+def _any(connection: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    return connection.execute(f"SELECT 1 {rows} LIMIT 1").fetchone() is not None
+
+
+def _copy(home: Home, entry: Entry, new: str) -> None:
+    """Put what is left beside itself under the new id, and enter it as what corrects the old one;
+    its evidence first.
+    """
+    noted = home.requests / "evidence" / f"{entry.delivery_id}.json"
+    if noted.exists():
+        with writing(noted.with_name(f"{new}.json")) as unfinished:
+            unfinished.write_text(noted.read_text().replace(entry.delivery_id, new))
+        remove(noted)
+    renamed = replace(entry, delivery_id=new, corrects=entry.delivery_id, renamed=True)
+    pairs = {
+        raw_path(home, entry.source, entry.day, entry.delivery_id): raw_path(
+            home, entry.source, entry.day, new
+        ),
+        quarantine_path(home, entry): quarantine_path(home, renamed),
+    }
+    folder = staged_folder(home, entry)
+    pairs |= {path: staged_folder(home, renamed) / path.name for path in folder.glob("*.parquet")}
+    for old, copied in pairs.items():
+        if old.exists():
+            with writing(copied) as unfinished:
+                shutil.copyfile(old, unfinished)
+    deliveries.enter(home, renamed)
+
+
+def _finish(home: Home) -> None:
+    """Remove the old ones, and forget under which id they were."""
+    remove_mistaken(home)
+    for entry in deliveries.book(home):
+        if entry.renamed and entry.corrects:
+            deliveries.enter(home, replace(entry, corrects=""))

@@ -1,0 +1,290 @@
+"""Erasing registrants from every layer, many requests in one pass.
+
+Order (erasure.md): whom the request means is found and written down while the register still knows; they are suppressed
+before anything is read again; then raw, quarantine and staged are rewritten without them; register and marts are built
+anew; last, it is proven that they are gone, the request has its certificate and is closed, and what identified the
+registrant is destroyed. Each step can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import duckdb
+
+from assets.erasure import beginning, emptied_deliveries, legal_holds, mentions, shared_identifiers
+from assets.erasure.matching import concerned, find_gone, load_sought
+from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
+from assets.erasure.proof.certificates import Issued
+from assets.erasure.proof.findings import Finding, failing
+from assets.erasure.proof.verification import verify
+from assets.ingest import deliveries, suppression
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
+from assets.register.building import TABLES, read_register
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError
+from assets.rights import lookup, other_requests, recipient_notices
+from assets.sources.all_sources import SOURCES
+from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
+from assets.staging import lake_rewrite
+from assets.staging.staged import staged_folder
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+SHOWN_PLACES = 20
+"""So many records a message names; the rest is in the list of near matches."""
+
+
+def find(home: Home, request_ids: list[str]) -> dict[str, int]:
+    """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
+
+    A request that does not certainly mean one registrant, or would take a record of somebody else,
+    is set aside as unclear and stops no other.
+    """
+    ledger.destroy_leftover_keys(home)
+    now = datetime.now(home.policy.zone)
+    lookup.record(home, request_ids, now)
+    found = near_matches.record(home, request_ids, now)
+    found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
+    erasing = [one for one in found.values() if one.state == "erasing"]
+    recipient_notices.prepare(home, erasing, now)
+    other_requests.announce(home, erasing, now)
+    return {request_id: len(one.resolved) for request_id, one in found.items()}
+
+
+def suppress(home: Home, request_ids: list[str], today: date) -> int:
+    """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
+    erasures = _loaded(home, request_ids)
+    with home.connect() as connection:
+        load_sought(connection, erasures)
+        shared_identifiers.find_shared(home, connection, erasures)
+        listed = """SELECT identifier, request_id FROM sought_records
+            UNION ALL SELECT 'shared:' || identifier, request_id FROM shared"""
+        return suppression.add(home, connection, listed, today)
+
+
+def _loaded(home: Home, request_ids: list[str]) -> list[Request]:
+    return [ledger.load(home, request_id) for request_id in request_ids]
+
+
+def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
+    """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
+
+    Records of others that mention them stay, without what mentions them.
+
+    One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
+    the rewriting of those that match. What a statute keeps stays without its person (`holds`).
+    """
+    lake_rewrite.mend(home)
+    evidence.note_published(home)
+    removed: Counter[str] = Counter()
+    asked = _loaded(home, request_ids)
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        load_sought(connection, asked)
+        for entry in concerned(home, connection):
+            if find_gone(home, connection, entry):
+                legal_holds.find_held(home, connection, entry, today)
+                evidence.note(home, connection, entry)
+                _suppress_records(home, connection, entry, today)
+                removed[entry.source] += legal_holds.remove_but_held(
+                    home, connection, entry, mentions.edits(connection)
+                )
+        _remove_decided(home, connection, asked, today, removed)
+        legal_holds.key_contents(home, connection)
+    emptied_deliveries.rename(home)
+    return dict(sorted(removed.items()))
+
+
+def _remove_decided(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    asked: list[Request],
+    today: date,
+    removed: Counter[str],
+) -> None:
+    """Remove the near matches of which somebody decided that they are the registrant's."""
+    decided = near_matches.to_remove(asked)
+    for entry in deliveries.book(home) if decided else []:
+        pairs = decided.get((entry.source, entry.day, entry.delivery_id))
+        if pairs:
+            connection.execute(
+                """CREATE OR REPLACE TEMP TABLE whose AS
+                SELECT unnest($1::BIGINT[]) AS record_no, unnest($2::VARCHAR[]) AS request_id""",
+                [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
+            )
+            connection.execute(
+                "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM whose"
+            )
+            legal_holds.find_held(home, connection, entry, today)
+            _suppress_records(home, connection, entry, today)
+            removed[entry.source] += legal_holds.remove_but_held(home, connection, entry)
+
+
+def _suppress_records(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
+) -> None:
+    """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for no identifier would tell it
+    when it comes again; by its key one that the registrant gave, for it is not given anew when it comes again.
+    """
+    queries = []
+    raw, index = (
+        raw_path(home, entry.source, entry.day, entry.delivery_id),
+        staged_folder(home, entry) / "records.parquet",
+    )
+    if raw.exists():
+        queries.append(
+            f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN whose USING (record_no) WHERE len(faults) > 0"
+        )
+    dataset = next(one for one in SOURCES if one.name == entry.source).dataset(entry.dataset)
+    if dataset and dataset.given != NEVER_GIVEN:
+        queries += [
+            f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose USING (record_no)"
+            for file in (raw, index)
+            if file.exists()
+        ]
+    found = " UNION ".join(queries)
+    if queries and connection.execute(f"SELECT 1 FROM ({found}) LIMIT 1").fetchone():
+        suppression.add(home, connection, found, today)
+
+
+def remaining(home: Home, request_ids: list[str]) -> int:
+    """How many records of the registrants are still in raw, quarantine, staged or the register; 0 when erased."""
+    left = 0
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        load_sought(connection, _loaded(home, request_ids))
+        for entry in concerned(home, connection):
+            if find_gone(home, connection, entry):
+                query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
+                left += (connection.execute(query).fetchone() or (0,))[0]
+        read_register(home, connection, "identifiers", TABLES["identifiers"])
+        left += (
+            connection.execute(
+                "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)"
+            ).fetchone()
+            or (0,)
+        )[0]
+    return int(left)
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What came of closing: certificates of the requests that are proven, and what was found of the others."""
+
+    certificates: list[Issued]
+    findings: list[Finding]
+    unproven: list[str]
+
+    def told(self) -> str:
+        """Why requests are not closed: how many, codes, places and counts; and what to do."""
+        found = ", ".join(
+            sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)})
+        )
+        places = {
+            f"{finding.where} {place}"
+            for finding in failing(self.findings)
+            for place in finding.places
+        }
+        shown = ", ".join(sorted(places)[:SHOWN_PLACES])
+        more = f" and {len(places) - SHOWN_PLACES} more" if len(places) > SHOWN_PLACES else ""
+        way_out = (
+            f"; in records {shown}{more}: `register request near-matches ID --private` shows them,"
+            " decide with --redact, --remove or --keep, and launch the erasure again"
+        )
+        total = len(self.unproven) + len(self.certificates)
+        return (
+            f"{len(self.unproven)} of {total} erasures are not proven: {found}"
+            f"{way_out if places else ''}"
+        )
+
+
+def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
+    """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left, and
+    when a step was left out: nobody could be looked for of whom it is not written down by what they were known.
+
+    The certificate first, so that a run killed between the two finds it and issues no other.
+    """
+    asked = _loaded(home, request_ids)
+    passed_over = sum(one.state != "erasing" or not one.resolved for one in asked) + _unsuppressed(
+        home, asked
+    )
+    if passed_over:
+        raise RequestError(
+            f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill"
+        )
+    left = remaining(home, request_ids)
+    if left:
+        raise RequestError(f"{left} records are still there: the erasure has not ended")
+    ending = other_requests.hold(home, asked, now)
+    done = certificates.issued(home)
+    proof = verify(home, request_ids, whole=False)
+    near_matches.add_mentions(home, proof.places)
+    unproven = {one.request_id for one in proof.failing()}
+    proven = [one for one in request_ids if one in done or not unproven & {"", one}]
+    noted, published = evidence.gather(home, proven), evidence.published(home)
+    with ledger.changing(home):
+        loaded = _loaded(home, proven)
+        at = now.isoformat(timespec="seconds")
+        bound = certificate_binding.bind(home, loaded)
+        contents = [
+            certificates.content_of(
+                home.policy,
+                one,
+                noted[one.request_id],
+                published,
+                proof,
+                at,
+                legal_holds.told(home.policy, noted[one.request_id].held),
+                bound[one.request_id],
+                near_matches.left(home, one),
+            )
+            for one in loaded
+        ]
+        issued = certificates.issue_all(home, contents)
+    other_requests.end(home, loaded, ending, now)
+    with ledger.changing(home):
+        recipient_notices.release(home, proven, now)
+        certified = zip(_loaded(home, proven), issued, strict=True)
+        ledger.close_all(
+            home,
+            [
+                replace(one, removed=certificate.rows, decisions=_decisions(certificate))
+                for one, certificate in certified
+            ],
+            now,
+        )
+    evidence.forget(home, certificates.issued(home) | ledger.closed_ids(home))
+    return Closing(
+        issued,
+        proof.findings,
+        [request_id for request_id in request_ids if request_id not in set(proven)],
+    )
+
+
+def _unsuppressed(home: Home, asked: list[Request]) -> int:
+    """Of how many requests an identifier is not on the suppression list."""
+    with home.connect() as connection:
+        load_sought(connection, asked)
+        suppression.prepare(home, connection)
+        missing = (
+            "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
+        )
+        counted = connection.execute(
+            f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}"
+        ).fetchone()
+    return int(counted[0]) if counted else 0
+
+
+def _decisions(certificate: Issued) -> dict[str, dict[str, str]]:
+    """What was decided per category, for the ledger: the certificate has the numbers."""
+    return {
+        category: {
+            "decision": decision,
+            **({"ground": "REQ-LEGAL-OBLIGATION"} if decision == "held" else {}),
+        }
+        for category, decision in certificate.decisions.items()
+    }

@@ -1,0 +1,200 @@
+"""What of an erased registrant's records a statute keeps: orders that the accounts still need, decided per row (GDPR 17(3)(b)).
+
+A held order stays in staged without customer or person, its record leaves raw and every other table, and the register sets it apart
+(`register.segregation`): just what retention does when a customer's own time is over. Proofs of consent are held by the
+company's own choice and by no statute, so an erasure ends them.
+
+What is not taken apart cannot be stripped. So whoever removes registrants first stages the orders that are in raw only
+(`stage_waiting`), and an erasure takes in those that wait in the inbox (`take_in`): it makes no difference on which night they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import duckdb
+
+from assets.ingest import deliveries, raw
+from assets.ingest.deliveries import Entry
+from assets.ingest.restaging import staged_again
+from assets.register.clocks import accounts_hold
+from assets.sources.all_sources import SOURCES
+from assets.sources.source import Source
+from assets.staging import lake_rewrite, staged
+from assets.staging.lake_rewrite import NOTHING, Edit
+from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from assets.storage.safe_errors import PlainError
+from schemas.policy import Policy
+from schemas.quarantine import Outcome
+from schemas.raw import Raw
+from schemas.staged import CANONICAL, Orders
+
+CATEGORY = "order"
+LAW = "GDPR 17(3)(b)"
+# The length of a keyed hash; a plain one is shorter.
+KEYED = 64
+_HELD = "record_no IN (SELECT record_no FROM held)"
+
+
+class HoldError(PlainError):
+    """What waits cannot be staged so that every record is accounted for; counts only."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Rows of a category that the law makes us keep: how many, under which statute, until when (YYYY-MM-DD)."""
+
+    rows: int
+    ground: str
+    until: str
+
+
+def take_in(home: Home, last_day: date) -> list[Entry]:
+    """Take in and stage the deliveries of orders that wait; answers those that are staged now. Before their customer is suppressed: at the door they are lost.
+
+    Other deliveries go on waiting: nothing of them is held, and what of them is about somebody erased is left out when they are taken in.
+    """
+    for source, names in _with_orders():
+        arrived = raw.ingest(home, source, None, last_day, names)
+        staged_again(home, source, arrived.entries)
+    return stage_waiting(home)
+
+
+def stage_waiting(home: Home) -> list[Entry]:
+    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
+    done = []
+    for source, names in _with_orders():
+        days = {
+            entry.day
+            for entry in deliveries.book(home, source.name)
+            if entry.dataset in names and not entry.staged_with
+        }
+        done += staged.stage(home, source, days) if days else []
+    if lost := staged.lost_by_key(home, done) + sum(not entry.conserved for entry in done):
+        raise HoldError(
+            f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged"
+        )
+    return done
+
+
+def _with_orders() -> list[tuple[Source, list[str]]]:
+    """The sources that deliver orders, and the names of those datasets."""
+    found = [
+        (
+            source,
+            [
+                one.name
+                for one in source.datasets
+                if any(frame.model is Orders for frame in one.frames)
+            ],
+        )
+        for source in SOURCES
+    ]
+    return [(source, names) for source, names in found if names]
+
+
+def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
+    """Make `held(record_no, rule, until)`: those of `gone` whose order the accounts need beyond `today`."""
+    until, rule = accounts_hold(home.policy, "ordered_at")
+    orders = staged_folder(home, entry) / "orders.parquet"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE held AS SELECT record_no, {rule} AS rule, {until} AS until
+        FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
+        if orders.exists()
+        else "CREATE OR REPLACE TEMP TABLE held (record_no BIGINT, rule VARCHAR, until DATE)"
+    )
+
+
+def remove_but_held(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    redacted: Mapping[str, Edit] = NOTHING,
+) -> int:
+    """Remove the records in `gone`, and what tells whose they are from those in `held`; answers
+    rows removed.
+
+    `redacted` are the edits of the records that stay because they are about somebody else.
+    """
+    # Before anything goes, for what is held is not counted as suppressed, and not found again after
+    # a kill.
+    entry = deliveries.with_keyed_hash(home, entry)
+    if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
+        return lake_rewrite.remove_records(home, connection, entry, "suppressed", redacted)
+    connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
+    edits = dict(redacted)
+    for table in CANONICAL:
+        edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_HELD}")
+    bare = ", ".join(
+        f"CASE WHEN NOT {_HELD} THEN {name} END AS {name}"
+        for name in ("customer_number", "person_key")
+    )
+    edits["orders"] = replace(redacted.get("orders", Edit()), columns=f"* REPLACE ({bare})")
+    removed = lake_rewrite.remove_records(
+        home, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
+    )
+    quarantine = quarantine_path(home, entry)
+    if quarantine.exists():
+        lake_rewrite.rewrite(
+            connection,
+            quarantine,
+            "true",
+            f"* REPLACE (CASE WHEN NOT {_HELD} THEN person_key END AS person_key)",
+        )
+    return removed
+
+
+def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Replace the hash of the text of every order that has lost its person, and is not in raw, by a
+    keyed one.
+
+    The text says whose the order is, and a plain hash of it would confirm that in some million
+    tries. Repeatable, so that what a killed run has left is done by the next.
+    """
+    home.keyed_hash(connection)
+    home.view(connection, "raw", Raw, home.files("raw"))
+    for model in (Orders, Outcome):
+        home.staged(connection, model)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE named_by_content AS
+        SELECT delivery_id, record_no FROM staged_records
+        SEMI JOIN (FROM staged_orders WHERE person_key IS NULL AND customer_number IS NULL)
+            AS stripped USING (delivery_id, record_no)
+        ANTI JOIN raw USING (delivery_id, record_no)
+        WHERE strlen(content) < {KEYED}"""
+    )
+    rows = connection.execute("SELECT DISTINCT delivery_id FROM named_by_content").fetchall()
+    concerned = {delivery_id for (delivery_id,) in rows}
+    for entry in deliveries.book(home) if concerned else ():
+        if entry.delivery_id in concerned:
+            named = f"""record_no IN (
+                SELECT record_no FROM named_by_content WHERE delivery_id = '{entry.delivery_id}')"""
+            lake_rewrite.rewrite(
+                connection,
+                staged_folder(home, entry) / "records.parquet",
+                "true",
+                f"""* REPLACE (CASE WHEN {named} THEN keyed_hash('content|' || content)
+                    ELSE content END AS content)""",
+            )
+            deliveries.enter(home, deliveries.with_keyed_hash(home, entry))
+
+
+def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:
+    """For the certificate: what was noted as held, by rule, as the category's hold with its statute."""
+    if not noted:
+        return {}
+    grounds = "; ".join(
+        f"{rule} ({policy.retention[rule].source or policy.retention[rule].basis}), {LAW}"
+        for rule in sorted(noted)
+    )
+    return {
+        CATEGORY: Held(
+            sum(int(str(one["rows"])) for one in noted.values()),
+            grounds,
+            max(str(one["until"]) for one in noted.values()),
+        )
+    }

@@ -1,0 +1,120 @@
+"""Which records of a delivery are about the registrants of requests, and what of them a statute keeps. Set-wise, for any number of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+from assets.erasure import mentions
+from assets.ingest import deliveries, suppression
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
+from assets.requests.ledger import Request
+from assets.staging import lake_rewrite
+from assets.staging.staged import quarantine_path
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from schemas.quarantine import Quarantine
+from schemas.raw import Raw
+from schemas.staged import CANONICAL
+from schemas.unusual_spellings import former_forms
+
+
+def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
+    """Make `sought(identifier, request_id)` of what the requests were resolved to, in the form of
+    today and of older files.
+
+    And `sought_records`, of the same shape: with the accounts that others' records name, too, as
+    those of the records whose own they are (`suppression.OWN`); and
+    `sought_registrants(registrant_id)`, whom they mean.
+    """
+    asked = list(sought)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE sought_registrants AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
+        [sorted({registrant for request in asked for registrant in request.registrants})],
+    )
+    pairs = sorted(
+        {
+            (form, request.request_id)
+            for request in asked
+            for identifier in request.resolved
+            for form in (identifier, *former_forms(identifier))
+        }
+    )
+    # `decided_redactions(delivery_id, record_no)`: records of others that somebody decided to redact.
+    decided = sorted(
+        {
+            (near["reference"].split("/")[2], int(near["reference"].split("/")[3]))
+            for request in asked
+            for near in request.near
+            if near["decision"] == "redact"
+        }
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE decided_redactions AS SELECT
+            unnest($1::VARCHAR[]) AS delivery_id, unnest($2::BIGINT[]) AS record_no""",
+        [[delivery for delivery, _ in decided], [number for _, number in decided]],
+    )
+    own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
+    for table, listed in (("sought", pairs), ("sought_records", pairs + own)):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
+            "unnest($2::VARCHAR[]) AS request_id",
+            [[identifier for identifier, _ in listed], [request_id for _, request_id in listed]],
+        )
+
+
+def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+    """The deliveries that may hold records about the registrants sought, or mention them.
+
+    One scan of the identifiers and keys of every layer, and one of all texts in raw and staged.
+    """
+    registrants = connection.execute("FROM sought_registrants").fetchall()
+    mentions.scan(home, connection, [registrant for (registrant,) in registrants])
+    home.view(connection, "raw", Raw, home.files("raw"))
+    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+    for model in CANONICAL.values():
+        home.staged(connection, model)
+    queries = [
+        "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
+            FROM raw)
+        SEMI JOIN sought_records USING (identifier)""",
+        "SELECT delivery_id FROM worth_reading",
+    ]
+    tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
+    queries += [
+        f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+        for table in tables
+    ]
+    found = {
+        delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
+    }
+    return [entry for entry in deliveries.book(home) if entry.delivery_id in found]
+
+
+def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    """Make `gone(record_no)`: the delivery's records about the registrants sought; and
+    `redactions`, where others mention them.
+
+    A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its
+    text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    mentions.find_mentions(home, connection, entry)
+    queries = ["FROM theirs"]
+    if raw.exists():
+        suppression.know_register(home, connection)
+        suppression.find_matches(connection, parquet(raw), "sought_records")
+        queries.append("SELECT record_no FROM matches")
+    for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry)):
+        if path.exists() and path.stem != "records":
+            queries.append(
+                f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+            )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})"
+    )
+    mentioned = mentions.find_redactions(connection)
+    return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None

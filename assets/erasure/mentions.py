@@ -1,0 +1,176 @@
+"""Mentions of those who are being erased in one delivery's files: which records are theirs, and
+what is redacted in the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+import duckdb
+
+from assets.ingest.deliveries import Entry
+from assets.ingest.mentions.attribution import attribute, know_others
+from assets.ingest.mentions.redaction import Record, Redaction, record_of
+from assets.ingest.mentions.scanning import Prefilter, scan_lake, texts_of
+from assets.ingest.mentions.spellings import Spellings
+from assets.ingest.raw_files import raw_path
+from assets.staging.lake_rewrite import Edit
+from assets.staging.staged import staged_folder
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal, name, parquet
+from schemas.staged import CANONICAL
+
+
+@lru_cache(1)
+def _spellings(identifiers: tuple[str, ...], country: str) -> Spellings:
+    return Spellings(identifiers, country)
+
+
+def sought_spellings(home: Home, connection: duckdb.DuckDBPyConnection) -> Spellings:
+    """The spellings of all in `sought`."""
+    rows = connection.execute("SELECT DISTINCT identifier FROM sought ORDER BY 1").fetchall()
+    return _spellings(tuple(identifier for (identifier,) in rows), home.policy.country)
+
+
+def scan(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
+) -> None:
+    """Make `worth_reading` for what is in `sought`, and know who else there is besides these
+    registrants.
+    """
+    spellings = sought_spellings(home, connection)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE spelled AS SELECT DISTINCT identifier FROM sought"
+    )
+    know_others(home, connection, registrants)
+    scan_lake(home, connection, Prefilter(spellings.fragments))
+    connection.execute(
+        """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
+            (delivery_id VARCHAR, record_no BIGINT)"""
+    )
+    layers = ["raw", *(f"staged.{table}" for table in CANONICAL)]
+    connection.execute(
+        """INSERT INTO worth_reading
+        SELECT delivery_id, layer, record_no
+        FROM decided_redactions, (SELECT unnest($1::VARCHAR[]) AS layer)""",
+        [layers],
+    )
+
+
+def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Make `text_matches`, `theirs` (see `attribution`) and `staged_matches` of a delivery; `scan`
+    comes first.
+
+    `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts.
+    Afterwards `redacted_text(record_no, text)` redacts the texts of the delivery's records.
+    """
+    spellings = sought_spellings(home, connection)
+    numbers = (
+        f"(SELECT record_no FROM worth_reading WHERE delivery_id = {literal(entry.delivery_id)}"
+    )
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    rows = """SELECT 0::BIGINT AS record_no, '' AS payload, [''] AS identifiers, [''] AS faults
+        WHERE false"""
+    if raw.exists():
+        rows = f"""SELECT record_no, payload, identifiers, faults FROM {parquet(raw)}
+            WHERE record_no IN {numbers})"""
+    found = connection.execute(rows).to_arrow_table()
+    decided = {
+        number
+        for (number,) in connection.execute(
+            "SELECT record_no FROM decided_redactions WHERE delivery_id = ?", [entry.delivery_id]
+        ).fetchall()
+    }
+    attribute(connection, found, spellings, decided)
+    records = {
+        number: replace(record_of(identifiers, faults), decided=number in decided)
+        for number, identifiers, faults in zip(
+            *(found[column].to_pylist() for column in ("record_no", "identifiers", "faults")),
+            strict=True,
+        )
+    }
+    redaction = Redaction(spellings, records)
+    redaction.install(connection)
+    _find_staged(home, connection, entry, redaction)
+
+
+def _find_staged(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, redaction: Redaction
+) -> None:
+    matches: list[tuple[str, int, str, str]] = []
+    layers = connection.execute(
+        """SELECT DISTINCT layer FROM worth_reading
+        WHERE delivery_id = ? AND layer <> 'raw' ORDER BY layer""",
+        [entry.delivery_id],
+    ).fetchall()
+    for (layer,) in layers:
+        table = layer.removeprefix("staged.")
+        path = staged_folder(home, entry) / f"{table}.parquet"
+        if not path.exists():
+            continue
+        columns = texts_of(CANONICAL[table])
+        rows = connection.execute(
+            f"""SELECT record_no, {", ".join(map(name, columns))} FROM {parquet(path)}
+            WHERE record_no IN (SELECT record_no FROM worth_reading
+                WHERE delivery_id = $1 AND layer = $2)""",
+            [entry.delivery_id, layer],
+        ).fetchall()
+        for row, (number, *texts) in enumerate(rows):
+            record = redaction.records.get(number, Record())
+            matches += [
+                (layer, number, mention.identifier, f"{row}.{column}.{mention.start}")
+                for column, text in zip(columns, texts, strict=True)
+                if text
+                for mention in redaction.find(text, record)
+            ]
+    columns_of = (
+        [list(column) for column in zip(*matches, strict=True)] if matches else [[], [], [], []]
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE staged_matches AS SELECT
+            unnest($1::VARCHAR[]) AS layer, unnest($2::BIGINT[]) AS record_no,
+            unnest($3::VARCHAR[]) AS identifier, unnest($4::VARCHAR[]) AS place""",
+        columns_of,
+    )
+
+
+def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make `redactions(layer, record_no, request_id, fields)` of the records that are not in
+    `gone`; returns whether there are any.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE redactions AS
+        SELECT layer, record_no, request_id, count(DISTINCT place) AS fields
+        FROM (
+            SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact
+            UNION ALL FROM staged_matches)
+        JOIN sought USING (identifier) ANTI JOIN gone USING (record_no)
+        GROUP BY ALL"""
+    )
+    return connection.execute("SELECT 1 FROM redactions LIMIT 1").fetchone() is not None
+
+
+def edits(connection: duckdb.DuckDBPyConnection) -> dict[str, Edit]:
+    """What changes in the delivery's files by the table `redactions`: by layer, as
+    `removal.remove_records` takes it.
+    """
+    layers = connection.execute("SELECT DISTINCT layer FROM redactions ORDER BY 1").fetchall()
+    changed = {}
+    for (layer,) in layers:
+        table = layer.removeprefix("staged.")
+        columns = ["payload"] if layer == "raw" else texts_of(CANONICAL[table])
+        chosen = f"record_no IN (SELECT record_no FROM redactions WHERE layer = {literal(layer)})"
+        replaced = ", ".join(
+            f"CASE WHEN {chosen} THEN redacted_text(record_no, {name(column)})"
+            f" ELSE {name(column)} END AS {name(column)}"
+            for column in columns
+        )
+        if layer == "raw":
+            listed = "array_to_string(identifiers, chr(10))"
+            replaced += f""", CASE WHEN {chosen} AND len(identifiers) > 0
+                THEN string_split(redacted_text(record_no, {listed}), chr(10))
+                ELSE identifiers END AS identifiers"""
+        changed[table] = Edit(texts=f"* REPLACE ({replaced})")
+    return changed

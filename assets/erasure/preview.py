@@ -1,0 +1,147 @@
+"""What an erasure would do before it is done: rows per layer, what a statute keeps, who is told, and whether anybody else is touched.
+
+A bystander is a record that would go and is somebody else's own (`bystanders`). There must be none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import date
+
+import duckdb
+
+from assets.erasure import bystanders, legal_holds
+from assets.erasure.matching import concerned, find_gone
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
+from assets.marts.building import mart_path
+from assets.register.building import TABLES, read_register
+from assets.requests.ledger import Request
+from assets.rights.recipient_notices import KEYS
+from assets.sources.source import STATEMENT_MACROS
+from assets.staging.lake_rewrite import staged_files
+from assets.staging.staged import quarantine_path
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal, parquet
+from schemas.columns import arrow_schema, table_name
+from schemas.marts import MARTS
+
+
+@dataclass
+class Preview:
+    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that stay without their person, by rule."""
+
+    request_id: str
+    registrants: int
+    identifiers: int
+    layers: Counter[str] = field(default_factory=Counter)
+    holds: dict[str, dict[str, object]] = field(default_factory=dict)
+    bystanders: int = 0
+    left_out: int = 0
+    pairs_left: int = 0
+    recipients: list[str] = field(default_factory=list)
+
+    def told(self) -> dict[str, object]:
+        """For machines."""
+        return {**asdict(self), "layers": dict(sorted(self.layers.items()))}
+
+
+def preview(home: Home, request: Request, today: date) -> Preview:
+    """Look, and change nothing. The request must have been resolved (`finding.record`)."""
+    found = Preview(
+        request.request_id,
+        len(request.registrants),
+        len(request.resolved),
+        left_out=len({*request.left_out, *request.own}),
+        pairs_left=len(request.pairs_left),
+    )
+    with home.connect() as connection:
+        connection.execute(STATEMENT_MACROS)
+        home.keyed_hash(connection)
+        bystanders.prepare(home, connection, [request])
+        connection.execute(
+            "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+            [request.request_id, list(request.registrants)],
+        )
+        read_register(home, connection, "contact_points", TABLES["contact_points"])
+        for entry in concerned(home, connection):
+            if find_gone(home, connection, entry):
+                legal_holds.find_held(home, connection, entry, today)
+                _count_delivery(home, connection, entry, found)
+        _count_register(home, connection, found)
+        _count_marts(home, connection, found)
+    found.recipients = sorted(
+        name
+        for name, one in home.policy.recipients.items()
+        if any(
+            layer.startswith(f"marts.{purpose}.")
+            for purpose in one.purposes
+            for layer in found.layers
+        )
+    )
+    return found
+
+
+def _count_delivery(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview
+) -> None:
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {
+        f"staged.{path.stem}": path for path in staged_files(home, entry)
+    }
+    for layer, path in files.items():
+        if path.exists() and layer != "staged.records":
+            stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
+            found.layers[layer] += _number(
+                connection,
+                f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
+            )
+    for rule, rows, until in connection.execute(
+        "SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule"
+    ).fetchall():
+        one = found.holds.setdefault(
+            rule,
+            {
+                "rows": 0,
+                "until": "",
+                "ground": f"{home.policy.retention[rule].source or ''}, {legal_holds.LAW}",
+            },
+        )
+        one |= {"rows": int(str(one["rows"])) + rows, "until": max(str(one["until"]), until)}
+    found.bystanders += sum(bystanders.count_in(home, connection, entry).values())
+
+
+def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+    for table, model in TABLES.items():
+        if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
+            found.layers[f"register.{table}"] += _number(
+                connection,
+                f"SELECT count(*) FROM {parquet(home.register(table))} SEMI JOIN meant USING (registrant_id)",
+            )
+
+
+def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+    connection.execute(
+        "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
+    )
+    for mart, models in MARTS.items():
+        if not mart_path(home, mart).exists():
+            continue
+        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
+        try:
+            for model in models:
+                for column, mine in KEYS.items():
+                    if column in arrow_schema(model).names:
+                        rows = f'SELECT count(*) FROM published."{table_name(model)}" WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))'
+                        found.layers[f"marts.{mart}.{table_name(model)}"] += _number(
+                            connection, rows
+                        )
+        finally:
+            connection.execute("DETACH published")
+    for layer in [name for name, rows in found.layers.items() if not rows]:
+        del found.layers[layer]
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int((connection.execute(query).fetchone() or (0,))[0])

@@ -1,0 +1,61 @@
+"""The standing proof after each refresh: nobody who has been erased is in any layer, before anything is built or published from it."""
+
+import dagster as dg
+
+from assets.dagster_support.metadata import counts_table, stops, without_values
+from assets.erasure.proof import identifiers, mart_files
+from assets.erasure.proof.findings import Finding
+from assets.marts.building import candidate_path
+from assets.register import build_state
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+
+
+def _result(findings: list[Finding]) -> dg.AssetCheckResult:
+    rows = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
+    found = sum(one.count for one in findings)
+    return dg.AssetCheckResult(
+        passed=not findings,
+        description=stops("nobody_erased", found or len(findings)),
+        metadata={
+            "found": found,
+            "where": counts_table(["rule", "where", "count", "request"], rows),
+        },
+    )
+
+
+@dg.asset_check(
+    asset=["register", "registrants"],
+    name="nobody_erased",
+    blocking=True,
+    description="quarantine, staged and register hold no identifier whose keyed hash is on the suppression list (PROOF-SUPPRESSED)",
+)
+@without_values
+def nobody_erased_in_register(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+    """Stops the marts when someone erased is back."""
+    findings = identifiers.found_in_register(home)
+    if not findings:
+        build_state.note_passed(home, "nobody_erased")
+    return _result(findings)
+
+
+def _mart_check(purpose: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=["built", purpose],
+        name="nobody_erased",
+        blocking=True,
+        description="the file holds no identifier of anyone erased, and nothing besides its rows: no deleted ones, no older header, no ENUM (PROOF-*)",
+    )
+    @without_values
+    def nobody_erased(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        path = candidate_path(home, purpose)
+        findings = mart_files.check(home, path, f"built.{purpose}")
+        with home.connect() as connection:
+            if identifiers.prepare(home, connection) and not findings:
+                findings = identifiers.in_mart(connection, purpose, path)
+        return _result(findings)
+
+    return nobody_erased
+
+
+CHECKS = [nobody_erased_in_register, *(_mart_check(purpose) for purpose in MARTS)]

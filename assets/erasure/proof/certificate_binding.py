@@ -1,0 +1,120 @@
+"""A certificate is bound to what keeps the erased out: to the pepper, and to the suppression list.
+
+A certificate holds a fingerprint of the pepper and a tag of each hash that the list had for its
+request, both keyed with the pepper. The list may grow, its rows may be replaced when somebody comes
+back, and leave when their review is due; what shows is a hash that was lost before, and a pepper
+that was exchanged. A tag tells nobody anything without the pepper. Older certificates are not
+bound.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+from typing import Any
+
+from assets.erasure.proof.chain_heads import folder
+from assets.erasure.proof.findings import Finding
+from assets.ingest import suppression
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+TAG_LENGTH = 16
+
+
+def fingerprint(home: Home) -> str:
+    """Return what tells one pepper from another, and nothing of it."""
+    return hmac.new(home.pepper, b"fingerprint of the pepper", hashlib.sha256).hexdigest()[:32]
+
+
+def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
+    """Return per request what its certificate says of pepper and list."""
+    asked = list(requests)
+    pairs = [(one.request_id, identifier) for one in asked for identifier in one.resolved]
+    with home.connect() as connection:
+        suppression.prepare(home, connection)
+        rows = (
+            connection.execute(
+                f"""WITH listed AS (SELECT token, request_id
+                    FROM {parquet(suppression.path(home))}),
+            resolved AS (
+                SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier)
+            SELECT DISTINCT request_id, token FROM (
+                SELECT request_id, token FROM listed
+                UNION ALL SELECT resolved.request_id, token
+                FROM resolved JOIN listed ON token = suppression_token(identifier))
+            WHERE request_id IN (SELECT unnest($3::VARCHAR[])) ORDER BY ALL""",
+                [
+                    [request_id for request_id, _ in pairs],
+                    [identifier for _, identifier in pairs],
+                    [one.request_id for one in asked],
+                ],
+            ).fetchall()
+            if suppression.path(home).exists()
+            else []
+        )
+    tags: dict[str, list[str]] = {one.request_id: [] for one in asked}
+    for request_id, token in rows:
+        tags[request_id].append(_tag(home, token))
+    pepper = fingerprint(home)
+    return {
+        request_id: {"pepper": pepper, "hashes": len(tagged), "tags": sorted(tagged)}
+        for request_id, tagged in tags.items()
+    }
+
+
+def _tag(home: Home, token: str) -> str:
+    keyed = hmac.new(home.pepper, b"bound|" + token.encode(), hashlib.sha256)
+    return keyed.hexdigest()[:TAG_LENGTH]
+
+
+def check(home: Home) -> list[Finding]:
+    """Compare every bound certificate with the pepper and the list as they are."""
+    bound = dict(_bound(home))
+    if not bound:
+        return []
+    pepper, present = fingerprint(home), set(_present(home))
+    findings = []
+    for request_id, (said, issued_on) in sorted(bound.items()):
+        if said["pepper"] != pepper:
+            findings.append(Finding("CERT-PEPPER", "secrets", 1, request_id))
+        elif not _is_reviewed(home, issued_on) and (lost := set(said["tags"]) - present):
+            findings.append(Finding("CERT-SUPPRESSION", "suppressions", len(lost), request_id))
+    return findings
+
+
+def _present(home: Home) -> Iterator[str]:
+    if not suppression.path(home).exists():
+        return
+    with home.connect() as connection:
+        rows = connection.execute(
+            f"SELECT DISTINCT token FROM {parquet(suppression.path(home))}"
+        ).fetchall()
+    yield from (_tag(home, token) for (token,) in rows)
+
+
+def _is_reviewed(home: Home, issued_on: date) -> bool:
+    """Whether the policy's period for suppressions is over, so that hashes may have been removed."""
+    period = home.policy.rule("suppressions")[1].period
+    return period.after(issued_on) <= datetime.now(home.policy.zone).date()
+
+
+def _bound(home: Home) -> Iterator[tuple[str, tuple[dict[str, Any], date]]]:
+    """Yield what readable certificates are bound to; whether they are whole is checked elsewhere."""
+    for path in sorted(folder(home).glob("Q*.json")):
+        try:
+            said = json.loads(path.read_bytes())["certificate"]
+            if bound := said.get("suppression"):
+                yield (
+                    path.stem,
+                    (
+                        {"pepper": str(bound["pepper"]), "tags": list(map(str, bound["tags"]))},
+                        datetime.fromisoformat(said["issued_at"]).date(),
+                    ),
+                )
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            continue

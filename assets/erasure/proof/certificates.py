@@ -1,0 +1,438 @@
+"""Certificates of erasures: what was decided, done and proven, without personal data, each chained to the one before.
+
+    requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
+    requests/certificates/<request_id>.md, .html   the same to be read
+    requests/certificates/chain.json   how many there are and the hash of the last, sealed
+    requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`heads`)
+
+`hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal is keyed with the
+register's secret, so nobody without it can write a chain anew. A request is certified once: whoever finds its certificate there keeps it.
+What rolls the whole folder back is noticed by the heads kept elsewhere: in Dagster and beside the backups.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from assets.erasure.legal_holds import Held
+from assets.erasure.proof import certificate_binding, certificate_pages, chain_heads, remaining
+from assets.erasure.proof.chain_heads import Head, folder
+from assets.erasure.proof.evidence import Evidence
+from assets.erasure.proof.findings import Finding
+from assets.erasure.proof.verification import Proof
+from assets.ingest import suppression
+from assets.requests import ledger
+from assets.requests.ledger import Request
+from assets.staging.staged import rules_fingerprint
+from assets.storage.atomic_files import UNFINISHED, write_all
+from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
+from assets.storage.data_root import Home
+from schemas.columns import categories
+from schemas.policy import Policy
+from schemas.staged import CANONICAL
+
+FIRST = "0" * 64
+CHAIN = "chain.json"
+FORMAT = 2
+SOFTWARE = "customer-marketing-register"
+RISKS = (
+    "A solid-state disk may keep the blocks of replaced files until it reuses them.",
+    "Snapshots that the file system or the machine's host makes keep what was there before.",
+    "A reader that had opened a mart or a file before the erasure can read the old one until it closes it.",
+    "Copies that were taken out of the data root by other means than `register backup` are not known to the register.",
+    "Backups in the data root were sealed anew without the registrant. Those that were made before in other folders hold them until their key is "
+    "destroyed, on the day that stands above at the latest; a restore replays this erasure before anything is read.",
+    "Values of fewer than eight letters and digits were searched as identifiers, and not in texts and bytes.",
+)
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate as the closing asset shows it."""
+
+    request_id: str
+    sequence: int
+    hash: str
+    rows: dict[str, int]
+    decisions: dict[str, str]
+
+
+def path_of(home: Home, request_id: str, kind: str = "json") -> Path:
+    """Where the certificate of a request lies; `kind` is json, md or html."""
+    return folder(home) / f"{request_id}.{kind}"
+
+
+def content_of(
+    policy: Policy,
+    request: Request,
+    evidence: Evidence,
+    published: list[dict[str, str | None]],
+    proof: Proof,
+    issued_at: str,
+    held: dict[str, Held],
+    bound: Mapping[str, Any] | None = None,
+    near: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """What the certificate says, the chain aside: format 2 says what remains, and what it is bound
+    to.
+    """
+    return {
+        "format": FORMAT,
+        "request_id": request.request_id,
+        "right": request.right,
+        "channel": request.channel,
+        "received_at": request.received_at,
+        "issued_at": issued_at,
+        "decisions": _decisions(evidence, held),
+        "rows_removed": dict(sorted(evidence.rows.items())),
+        "redacted": dict(sorted(evidence.redacted.items())),
+        "remains": remaining.counted(request, proof, held, near or {}),
+        **({"suppression": bound} if bound else {}),
+        "files": evidence.files,
+        "published": published,
+        "proof": [
+            *proof.told(),
+            {
+                "what": "identifiers searched in texts and bytes",
+                "examined": proof.searched[request.request_id],
+            },
+        ],
+        "warnings": [
+            {"code": one.code, "where": one.where, "count": one.count}
+            for one in sorted(proof.findings)
+            if not one.fails and one.request_id in ("", request.request_id)
+        ]
+        + request.decided_before(),
+        "software": {
+            "name": SOFTWARE,
+            "version": _software_version(),
+            "rules": rules_fingerprint(),
+        },
+        "policy": {"version": policy.version, "hash": policy.fingerprint},
+        "backups": proof.backups.told(),
+        "residual_risks": list(RISKS),
+    }
+
+
+@cache
+def _software_version() -> str:
+    return version(SOFTWARE)
+
+
+def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:
+    """Per category of the policy: erased, with the rows that held it, or held, with the statute and until when."""
+    erased: dict[str, int] = {}
+    for layer, rows in evidence.rows.items():
+        model = CANONICAL.get(layer.removeprefix("staged."))
+        for category in sorted({*categories(model).values()} - {"technical"}) if model else ():
+            erased[category] = erased.get(category, 0) + rows
+    decisions: dict[str, dict[str, object]] = {
+        category: {"decision": "erased", "rows": rows} for category, rows in sorted(erased.items())
+    }
+    for category, hold in held.items():
+        decisions[category] = {
+            "decision": "held",
+            "rows": hold.rows,
+            "ground": hold.ground,
+            "until": hold.until,
+        }
+    return decisions
+
+
+def issue(home: Home, content: dict[str, Any]) -> Issued:
+    """Write the certificate at the end of the chain, durably; one that is there already stays as it is."""
+    return issue_all(home, [content])[0]
+
+
+def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
+    """Write certificates at the end of the chain, durably, in the order given; those that are there already stay as they are.
+
+    The note says beforehand how many are being issued, so that a kill in between is told from tampering. Pages come before
+    their certificate, certificates in the order of the chain: what a kill leaves is the beginning of what was to be written.
+    """
+    length, last = first, before = _end(home)
+    new = [one for one in contents if not path_of(home, str(one["request_id"])).exists()]
+    files: dict[Path, bytes] = {}
+    for content in new:
+        request_id = str(content["request_id"])
+        whole = {**content, "sequence": length + 1, "previous": last}
+        digest = hashlib.sha256(canonical(whole)).hexdigest()
+        pages = {
+            "md": certificate_pages.markdown(whole, digest).encode(),
+            "html": certificate_pages.html(whole, digest).encode(),
+        }
+        files |= {path_of(home, request_id, kind): text for kind, text in pages.items()}
+        sealed = {
+            "hash": digest,
+            "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()},
+        }
+        files[path_of(home, request_id)] = canonical(
+            {"certificate": whole, **sealed, "seal": _seal(home, sealed)}
+        )
+        length, last = length + 1, digest
+    if len(new) > 1:
+        _write_end(home, first, before, length - first)
+    if new:
+        write_all(files)
+    _log_heads(home)
+    if new:
+        _write_end(home, length, last)
+    return [summary(home, str(one["request_id"])) for one in contents]
+
+
+def _log_heads(home: Home) -> None:
+    """Append the heads of certificates that the log has not got: those just issued, and what a kill left out."""
+    logged = len(chain_heads.read(home))
+    if logged == len(issued(home)):
+        return
+    chain_heads.append(
+        home,
+        [
+            Head(one["certificate"]["sequence"], one["certificate"]["request_id"], one["hash"])
+            for one in _in_order(home)[logged:]
+        ],
+    )
+
+
+def head(home: Home) -> Head | None:
+    """The last head in the log; for the copy that Dagster keeps."""
+    logged = chain_heads.read(home)
+    return logged[-1] if logged else None
+
+
+def summary(home: Home, request_id: str) -> Issued:
+    """The certificate of a request, as the closing asset shows it."""
+    found = json.loads(path_of(home, request_id).read_bytes())
+    said = found["certificate"]
+    decisions = {category: str(one["decision"]) for category, one in said["decisions"].items()}
+    return Issued(request_id, said["sequence"], found["hash"], said["rows_removed"], decisions)
+
+
+def issued(home: Home) -> set[str]:
+    """Ids of the requests that have a certificate."""
+    return {path.stem for path in folder(home).glob("Q*.json")}
+
+
+def _seal(home: Home, content: object) -> str:
+    return hmac.new(home.pepper, b"certificate|" + canonical(content), hashlib.sha256).hexdigest()
+
+
+def _end(home: Home) -> tuple[int, str]:
+    """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
+    path = folder(home) / CHAIN
+    noted: dict[str, Any] = (
+        json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
+    )
+    length, last = int(noted["length"]), str(noted["last"])
+    if length != sum(1 for _ in folder(home).glob("Q*.json")):
+        for found in _in_order(home):
+            if (
+                found["certificate"]["sequence"] == length + 1
+                and found["certificate"]["previous"] == last
+            ):
+                length, last = length + 1, found["hash"]
+                _write_end(home, length, last)
+    return length, last
+
+
+def _write_end(home: Home, length: int, last: str, issuing: int = 0) -> None:
+    end = {"length": length, "last": last, **({"issuing": issuing} if issuing else {})}
+    write_all({folder(home) / CHAIN: canonical({**end, "seal": _seal(home, end)})})
+
+
+def _in_order(home: Home) -> list[dict[str, Any]]:
+    found = [json.loads(path.read_bytes()) for path in sorted(folder(home).glob("Q*.json"))]
+    return sorted(found, key=lambda one: int(one["certificate"]["sequence"]))
+
+
+def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
+    """Look for certificates that were changed, removed, reordered or inserted, and for a chain rolled back.
+
+    Args:
+        elsewhere: Heads kept outside the data root's files of certificates, by where: Dagster's.
+
+    Returns:
+        What was found, by request id where it is known; empty when the chain is whole.
+    """
+    findings: list[Finding] = []
+    sealed: list[dict[str, Any]] = []
+    for path in sorted(folder(home).glob("Q*.json")):
+        try:
+            found = parse_canonical(path.read_bytes())
+            code = _tampered(home, path.stem, found)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            code, found = "CERT-CHANGED", {}
+        if code:
+            findings.append(Finding(code, "certificates", 1, path.stem))
+        else:
+            sealed.append(found)
+    return sorted(
+        {
+            *findings,
+            *_check_order(sealed, {one.request_id for one in findings}),
+            *_check_end(home, sealed),
+            *_check_heads(home, sealed, elsewhere or {}),
+            *_check_requests(home),
+            *_check_suppressions(home),
+            *_check_strangers(home),
+            *certificate_binding.check(home),
+        }
+    )
+
+
+def _check_heads(
+    home: Home, sealed: list[dict[str, Any]], elsewhere: Mapping[str, Head]
+) -> list[Finding]:
+    """Compare the certificates with the log of heads, and both with the copies of the last head."""
+    hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in sealed}
+    try:
+        logged = chain_heads.read(home)
+        backed_up = chain_heads.copied(home, home.root / "backups")
+    except NotCanonicalError:
+        return [Finding("CERT-HEADS", "certificates", 1)]
+    findings = []
+    if [one.sequence for one in logged] != list(range(1, len(logged) + 1)):
+        findings.append(Finding("CERT-HEADS", "certificates", 1))
+    for one in logged:
+        if one.sequence not in hashes and not path_of(home, one.request_id).exists():
+            findings.append(Finding("CERT-MISSING", "certificates", 1, one.request_id))
+        elif hashes.get(one.sequence, one.hash) != one.hash:
+            findings.append(Finding("CERT-CHANGED", "certificates", 1, one.request_id))
+    unlogged = max(hashes, default=0) - len(logged)
+    if unlogged > max(1, _issuing(home)):
+        findings.append(Finding("CERT-HEADS", "certificates", unlogged))
+    copies = {"backups": backed_up, **elsewhere}
+    for where, copy in copies.items():
+        if copy and copy.sequence > max(hashes, default=0):
+            findings.append(Finding("CERT-MISSING", where, 1, copy.request_id))
+        elif copy and hashes.get(copy.sequence, copy.hash) != copy.hash:
+            findings.append(Finding("CERT-CHANGED", where, 1, copy.request_id))
+    return findings
+
+
+def _issuing(home: Home) -> int:
+    """How many certificates were being issued when the note was written; more than noted is then no fault."""
+    try:
+        return int(parse_canonical((folder(home) / CHAIN).read_bytes()).get("issuing", 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _check_suppressions(home: Home) -> list[Finding]:
+    """Whoever is suppressed has a request that is still open, or a certificate."""
+    known = issued(home) | _open_requests(home)
+    return [
+        Finding("CERT-MISSING", "suppressions", 1, request_id)
+        for request_id in suppression.request_ids(home)
+        if request_id not in known
+    ]
+
+
+def _open_requests(home: Home) -> set[str]:
+    return {one.request_id for one in ledger.every(home, opened=False) if one.state != "closed"}
+
+
+def _check_strangers(home: Home) -> list[Finding]:
+    """Nothing lies among the certificates but what is written here.
+
+    A kill leaves pages of a certificate that was still to be written: its request is open.
+    """
+    certified = issued(home) | _open_requests(home)
+    ours = {CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
+    ours |= {f"{one}.{kind}" for one in certified for kind in ("json", "md", "html")}
+    there = folder(home).iterdir() if folder(home).is_dir() else ()
+    strangers = sum(
+        1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
+    )
+    return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
+
+
+def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
+    said = found["certificate"]
+    if set(found) != {"certificate", "hash", "pages", "seal"}:
+        return "CERT-CHANGED"
+    if not hmac.compare_digest(
+        str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})
+    ):
+        return (
+            "CERT-INSERTED"
+            if hashlib.sha256(canonical(said)).hexdigest() == found["hash"]
+            else "CERT-CHANGED"
+        )
+    if hashlib.sha256(canonical(said)).hexdigest() != found["hash"]:
+        return "CERT-CHANGED"
+    if said["request_id"] != request_id:
+        return "CERT-ORDER"
+    for kind, digest in found["pages"].items():
+        page = path_of(home, request_id, kind)
+        if not page.exists() or hashlib.sha256(page.read_bytes()).hexdigest() != digest:
+            return "CERT-CHANGED"
+    return ""
+
+
+def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
+    """Walk along the chain; a gap that an accused certificate explains is not told twice."""
+    findings = []
+    sequence, last = 0, FIRST
+    for found in sorted(sealed, key=lambda one: int(one["certificate"]["sequence"])):
+        said = found["certificate"]
+        if said["sequence"] == sequence:
+            findings.append(Finding("CERT-INSERTED", "certificates", 1, said["request_id"]))
+        elif said["sequence"] != sequence + 1:
+            if not accused:
+                findings.append(
+                    Finding("CERT-MISSING", "certificates", said["sequence"] - sequence - 1)
+                )
+        elif said["previous"] != last:
+            findings.append(Finding("CERT-ORDER", "certificates", 1, said["request_id"]))
+        sequence, last = said["sequence"], found["hash"]
+    return findings
+
+
+def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
+    path = folder(home) / CHAIN
+    if not path.exists():
+        return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
+    try:
+        noted = parse_canonical(path.read_bytes())
+        whole = hmac.compare_digest(
+            str(noted["seal"]),
+            _seal(home, {name: value for name, value in noted.items() if name != "seal"}),
+        )
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        return [Finding("CERT-CHAIN", "certificates", 1)]
+    highest = max((int(one["certificate"]["sequence"]) for one in sealed), default=0)
+    present = sum(1 for _ in folder(home).glob("Q*.json"))
+    if present < noted["length"]:
+        return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
+    # More than noted, up to those that were being issued, is what a kill leaves; the next that is issued mends it.
+    return (
+        [Finding("CERT-CHAIN", "certificates", highest - noted["length"])]
+        if highest > noted["length"] + max(1, noted.get("issuing", 0))
+        else []
+    )
+
+
+def _check_requests(home: Home) -> list[Finding]:
+    """An erasure that was carried out has its certificate; what was refused has none."""
+    there = issued(home)
+    closed = [
+        one
+        for one in ledger.every(home, opened=False)
+        if one.right == "erasure" and one.state == "closed"
+    ]
+    return [
+        Finding("CERT-REQUEST" if one.why else "CERT-MISSING", "certificates", 1, one.request_id)
+        for one in closed
+        if bool(one.why) == (one.request_id in there)
+    ]

@@ -1,0 +1,126 @@
+"""The log of the certificate chain's heads, signed, and its copies: who rolls the chain back must reach them all.
+
+    requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request, hash, signature
+    requests/certificates/public-key.pem    to check the signatures without the register's secret
+    <backups>/certificate-head.json         the last line, beside the generations in that folder
+
+The third copy is the metadata of the erasure's run in Dagster (`assets.erasure.assets`). A head is the
+hash of a certificate, which holds the hash of the one before it, so one head vouches for all before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from assets.storage.atomic_files import sync, write_all
+from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
+from assets.storage.data_root import Home
+
+LOG = "heads.jsonl"
+PUBLIC_KEY = "public-key.pem"
+COPY = "certificate-head.json"
+
+
+@dataclass(frozen=True)
+class Head:
+    """The chain as of one certificate."""
+
+    sequence: int
+    request_id: str
+    hash: str
+
+
+def folder(home: Home) -> Path:
+    """Return the folder of the certificates and of the log."""
+    return home.requests / "certificates"
+
+
+def log_path(home: Home) -> Path:
+    """Return the path of the log."""
+    return folder(home) / LOG
+
+
+def append(home: Home, heads: Sequence[Head]) -> None:
+    """Add heads to the log, durably, and renew the copy in `backups/`. A torn last line is cut off."""
+    if not heads:
+        return
+    path = log_path(home)
+    lines = b"".join(_line(home, head) for head in heads)
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        file.seek(_whole_length(file.read()))
+        file.truncate()
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    sync(path.parent)
+    public = _key(home).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    if not (folder(home) / PUBLIC_KEY).exists():
+        write_all({folder(home) / PUBLIC_KEY: pem})
+    copy_to(home, home.root / "backups")
+
+
+def copy_to(home: Home, backups: Path) -> None:
+    """Put the last line of the log beside the generations in a folder, if both are there."""
+    lines = _lines(log_path(home))
+    if lines and backups.is_dir():
+        write_all({backups / COPY: lines[-1]})
+
+
+def read(home: Home) -> list[Head]:
+    """Return the heads in the log, in order.
+
+    Raises:
+        NotCanonicalError: A line is not what was written, or its signature is not the register's.
+    """
+    return [_head(home, line) for line in _lines(log_path(home))]
+
+
+def copied(home: Home, backups: Path) -> Head | None:
+    """Return the head whose copy lies beside the generations in a folder, if there is one.
+
+    Raises:
+        NotCanonicalError: As `read`.
+    """
+    path = backups / COPY
+    return _head(home, path.read_bytes()) if path.exists() else None
+
+
+def _line(home: Home, head: Head) -> bytes:
+    signature = _key(home).sign(canonical(asdict(head))).hex()
+    return canonical({**asdict(head), "signature": signature}) + b"\n"
+
+
+def _head(home: Home, line: bytes) -> Head:
+    content = parse_canonical(line.removesuffix(b"\n"))
+    try:
+        signature = bytes.fromhex(str(content.pop("signature")))
+        _key(home).public_key().verify(signature, canonical(content))
+        return Head(**content)
+    except (KeyError, TypeError, ValueError, InvalidSignature):
+        raise NotCanonicalError from None
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The whole lines of a file; what a kill left of a last one is none."""
+    content = path.read_bytes() if path.exists() else b""
+    return content[: _whole_length(content)].splitlines(keepends=True)
+
+
+def _whole_length(content: bytes) -> int:
+    return content.rfind(b"\n") + 1
+
+
+def _key(home: Home) -> Ed25519PrivateKey:
+    """The signing key: derived from the register's secret, so that no second one can be lost."""
+    seed = hmac.new(home.pepper, b"certificate signing key", hashlib.sha256).digest()
+    return Ed25519PrivateKey.from_private_bytes(seed)

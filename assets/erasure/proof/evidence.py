@@ -1,0 +1,243 @@
+"""What an erasure is about to change, written down before it does: rows per request and layer, and the files' hashes.
+
+One JSON per delivery under `requests/evidence/`, nothing personal in it. What was noted first stays, so an erasure that was killed and
+run again still tells what was there before it. Gone when the last of its requests has its certificate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+
+from assets.ingest import suppression
+from assets.ingest.deliveries import Entry, keyed_hash, sha256
+from assets.ingest.raw_files import raw_path
+from assets.marts.building import mart_path
+from assets.register.building import TABLES
+from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage.atomic_files import remove, writing
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from schemas.marts import MARTS
+
+PUBLISHED = "published"
+
+
+@dataclass
+class Evidence:
+    """Of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the files that
+    held them, and what is held, by rule.
+
+    `redacted` counts by layer what was redacted in records that are about somebody else.
+    """
+
+    rows: Counter[str] = field(default_factory=Counter)
+    files: list[dict[str, str | None]] = field(default_factory=list)
+    held: dict[str, dict[str, object]] = field(default_factory=dict)
+    redacted: Counter[str] = field(default_factory=Counter)
+
+
+def folder(home: Home) -> Path:
+    """Where the notes lie."""
+    return home.requests / "evidence"
+
+
+def note_published(home: Home) -> None:
+    """Note the hashes of register and marts as they are before the erasure, unless they are noted already."""
+    path = folder(home) / f"{PUBLISHED}.json"
+    if not path.exists():
+        _write(
+            path, {str(one.relative_to(home.root)): _before(home, one) for one in _published(home)}
+        )
+
+
+def _before(home: Home, path: Path) -> str:
+    """The keyed hash of a file that still holds who is erased: anybody who could build it again could
+    confirm a plain one.
+    """
+    return keyed_hash(home, sha256(path))
+
+
+def _published(home: Home) -> list[Path]:
+    return [
+        path
+        for path in (*map(home.register, TABLES), *(mart_path(home, purpose) for purpose in MARTS))
+        if path.exists()
+    ]
+
+
+def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Note what goes of a delivery, what is held and what is redacted.
+
+    The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and
+    `sought(identifier, request_id)`.
+    """
+    path = folder(home) / f"{entry.delivery_id}.json"
+    known = {
+        "files": {},
+        "rows": {},
+        "held": {},
+        "redacted": {},
+        **(json.loads(path.read_text()) if path.exists() else {}),
+    }
+    files = _files(home, entry)
+    _find_whose(connection, files)
+    rows: dict[str, dict[str, int]] = {}
+    changed = (
+        {"staged.orders"} if connection.execute("SELECT 1 FROM held LIMIT 1").fetchone() else set()
+    )
+    for request_id, layer, count in connection.execute(_counted(files)).fetchall():
+        rows.setdefault(request_id, {})[layer] = count
+        changed.add(layer)
+    redacted: dict[str, dict[str, int]] = {}
+    for request_id, layer, count in connection.execute(
+        "SELECT request_id, layer, sum(fields)::BIGINT FROM redactions GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        redacted.setdefault(request_id, {})[layer] = count
+        # Who asks which requests a delivery concerns looks at the rows.
+        rows.setdefault(request_id, {})
+        changed.add(layer)
+    for layer, file in files.items():
+        if layer in changed:
+            known["files"].setdefault(
+                layer, {"file": str(file.relative_to(home.root)), "before": _before(home, file)}
+            )
+    held: dict[str, dict[str, dict[str, object]]] = {}
+    for request_id, rule, count, until in connection.execute(
+        "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING (record_no) GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
+    _write(
+        path,
+        {
+            "files": known["files"],
+            "rows": rows | known["rows"],
+            "held": held | known["held"],
+            "redacted": redacted | known["redacted"],
+        },
+    )
+
+
+def _counted(files: dict[str, Path]) -> str:
+    """The query of request, layer and rows that go; all of a delivery's files in one statement, for each is small."""
+    # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
+    stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
+    rows = [
+        f"SELECT '{layer}' AS layer, record_no FROM {parquet(file)} {stays.get(layer, '')}"
+        for layer, file in files.items()
+    ]
+    return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
+
+
+def _files(home: Home, entry: Entry) -> dict[str, Path]:
+    staged = {
+        f"staged.{path.stem}": path for path in sorted(staged_folder(home, entry).glob("*.parquet"))
+    }
+    both = {
+        "raw": raw_path(home, entry.source, entry.day, entry.delivery_id),
+        "quarantine": quarantine_path(home, entry),
+    }
+    return {layer: path for layer, path in (both | staged).items() if path.exists()}
+
+
+def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -> None:
+    """Make `whose(record_no, request_id)` of the records in `gone`."""
+    queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
+    for layer, path in files.items():
+        if layer == "raw":
+            rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
+            suppression.find_matches(connection, f"(FROM {rows})", "sought_records")
+            queries.append("SELECT record_no, request_id FROM matches")
+            queries.append(
+                """SELECT record_no, request_id FROM text_matches JOIN sought USING (identifier)
+                SEMI JOIN theirs USING (record_no) WHERE sure"""
+            )
+        elif layer != "staged.records":
+            queries.append(
+                f"""SELECT held.record_no, request_id FROM {parquet(path)} AS held JOIN gone USING (record_no)
+                JOIN sought ON held.person_key = md5(identifier)"""
+            )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE whose AS SELECT DISTINCT record_no, request_id FROM ("
+        + " UNION ALL ".join(queries)
+        + ")"
+    )
+
+
+def _write(path: Path, content: object) -> None:
+    with writing(path) as unfinished:
+        unfinished.write_text(json.dumps(content, sort_keys=True))
+
+
+def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
+    """What is noted of each of the requests, with the hashes that the files have now; a file that is gone has none."""
+    found = {request_id: Evidence() for request_id in request_ids}
+    for path in sorted(folder(home).glob("*.json")):
+        if path.stem == PUBLISHED:
+            continue
+        noted = json.loads(path.read_text())
+        concerned = [request_id for request_id in noted["rows"] if request_id in found]
+        files = (
+            {layer: _now(home, one["file"], one["before"]) for layer, one in noted["files"].items()}
+            if concerned
+            else {}
+        )
+        for request_id in concerned:
+            found[request_id].rows.update(noted["rows"][request_id])
+            redacted = noted.get("redacted", {}).get(request_id, {})
+            found[request_id].redacted.update(redacted)
+            layers = sorted({*noted["rows"][request_id], *redacted})
+            found[request_id].files += [files[layer] for layer in layers]
+            for rule, one in noted.get("held", {}).get(request_id, {}).items():
+                whole = found[request_id].held.setdefault(rule, {"rows": 0, "until": ""})
+                whole |= {
+                    "rows": int(str(whole["rows"])) + one["rows"],
+                    "until": max(str(whole["until"]), one["until"]),
+                }
+    return found
+
+
+def published(home: Home) -> list[dict[str, str | None]]:
+    """Register and marts: hashes before the erasure and now."""
+    path = folder(home) / f"{PUBLISHED}.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    names = sorted({*before, *(str(one.relative_to(home.root)) for one in _published(home))})
+    return [_now(home, name, before.get(name)) for name in names]
+
+
+def _now(home: Home, name: str, before: str | None) -> dict[str, str | None]:
+    path = home.root / name
+    return {"file": name, "before": before, "after": sha256(path) if path.exists() else None}
+
+
+def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """The files that the erasure of the requests rewrites, as far as they still exist."""
+    sought = set(request_ids)
+    noted = [
+        json.loads(path.read_text())
+        for path in sorted(folder(home).glob("*.json"))
+        if path.stem != PUBLISHED
+    ]
+    names = {
+        one["file"]
+        for each in noted
+        if sought & set(each["rows"])
+        for one in each["files"].values()
+    }
+    return [home.root / name for name in sorted(names) if (home.root / name).exists()]
+
+
+def forget(home: Home, certified: Iterable[str]) -> None:
+    """Remove notes all of whose requests have their certificate by now."""
+    done = set(certified)
+    for path in sorted(folder(home).glob("*.json")):
+        if path.stem != PUBLISHED and set(json.loads(path.read_text())["rows"]) <= done:
+            remove(path)
+    left = [path for path in folder(home).glob("*.json") if path.stem != PUBLISHED]
+    if not left and folder(home).exists():
+        remove(folder(home) / f"{PUBLISHED}.json")

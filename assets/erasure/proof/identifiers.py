@@ -1,0 +1,265 @@
+"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and held against the suppression list.
+
+So an erasure is proven again at any time, although nobody remembers whom it was about. Set-wise: each layer's distinct
+identifiers are hashed once, whatever the number of erasures. A contact (e-mail address, phone) counts only where it
+identifies someone: several people may be reached by it, and the others keep it (`suppression.concerns`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from assets.erasure.proof import tokens
+from assets.erasure.proof.findings import Finding
+from assets.ingest import suppression
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal, parquet
+from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
+from schemas.declarations import LAYERS
+from schemas.marts import MARTS
+from schemas.raw import Raw
+
+CONTACTS = ("email", "phone", "email_sha256", "phone_sha256")
+# How a column of this name holds identifiers; a column under another name holds none (the tests hold this against the models).
+_TYPED = "type || ':' || {0}"
+EXPRESSIONS = {
+    "identifiers": "unnest(identifiers)",
+    "person_key": "'person_key:' || person_key",
+    "subject": "subject",
+    "match_key": "kind || ':' || match_key",
+    "identity_code": "'identity_code:' || identity_code_canonical(identity_code)",
+    "customer_number": "'customer_number:' || customer_number_canonical(customer_number)",
+    "contact_id": "'contact_id:' || opaque_id(contact_id)",
+    "visitor_id": "'visitor_id:' || visitor_id_canonical(visitor_id)",
+    "user_id": """unnest(['user_id:' || user_id_canonical(user_id),
+        'customer_number:' || customer_number_canonical(user_id)])""",
+    "email": "'email:' || email_canonical(email)",
+    "phone": "'phone:' || phone_canonical(phone)",
+    "email_sha256": "'email_sha256:' || email_sha256",
+    "phone_sha256": "'phone_sha256:' || phone_sha256",
+}
+
+
+def expressions(model: type[TableModel]) -> list[str]:
+    """SQL that gives the identifiers in a row of the table, as `<type>:<value>`; none when the table has none."""
+    names = arrow_schema(model).names
+    found = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
+    if {"type", "value"} <= set(names):
+        found += [_TYPED.format(name) for name in ("value", "replaced_by") if name in names]
+    return found
+
+
+def prepare(
+    home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None
+) -> bool:
+    """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all that are not open; answers whether it holds any.
+
+    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
+    """
+    suppression.prepare(home, connection)
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)"
+    )
+    if suppression.path(home).exists():
+        connection.execute(
+            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL)
+            FROM {suppression.listed(home)} WHERE shared_on IS NULL
+            AND (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
+            {
+                "these": list(_open(home) if request_ids is None else request_ids),
+                "chosen": request_ids is not None,
+            },
+        )
+    points, known = home.register("contact_points"), home.register("identifiers")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held_by_others AS "
+        + (
+            f"""SELECT DISTINCT unnest([kind || ':' || match_key, kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
+            WHERE registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type IN {suppression.STRONG})"""
+            if points.exists() and known.exists()
+            else "SELECT '' AS identifier WHERE false"
+        )
+    )
+    return bool((connection.execute("SELECT count(*) FROM erased").fetchone() or (0,))[0])
+
+
+def _open(home: Home) -> list[str]:
+    """Requests that are not closed: what is left of their registrants is no fault yet."""
+    return [one.request_id for one in ledger.every(home, opened=False) if one.state != "closed"]
+
+
+def in_lake(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    layers: Iterable[str] = ("raw", "quarantine", "staged", "register"),
+) -> list[Finding]:
+    """Erased registrants' identifiers in layers of the lake, by table and request; empty is right. `prepare` comes first."""
+    findings = []
+    for layer in layers:
+        if layer == "raw":
+            findings += _in_raw(home, connection)
+            continue
+        for model in LAYERS[layer]:
+            table = table_name(model)
+            files = _files(home, layer, table)
+            if files and expressions(model):
+                held = parquet(*files, union_by_name=True)
+                findings += _in_table(
+                    connection, model, held, f"{layer}.{table}", contacts=layer == "register"
+                )
+    return findings
+
+
+def _files(home: Home, layer: str, table: str) -> list[Path]:
+    if layer == "register":
+        return [path for path in (home.register(table),) if path.exists()]
+    return home.files(layer) if layer == "quarantine" else home.files("staged", name=f"*/{table}")
+
+
+def _in_table(
+    connection: duckdb.DuckDBPyConnection,
+    model: type[TableModel],
+    rows: str,
+    where: str,
+    *,
+    contacts: bool,
+) -> list[Finding]:
+    """In a staged table a contact that identifies someone shows as the person's key, so contacts are left aside there."""
+    held = " UNION ".join(
+        f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model)
+    )
+    reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
+    found = connection.execute(
+        f"""SELECT request_id, count(*) FROM ({held}) JOIN erased ON token = suppression_token(identifier)
+        WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached}) GROUP BY request_id ORDER BY request_id"""
+    ).fetchall()
+    return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
+
+
+def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    files = home.files("raw")
+    if not files:
+        return []
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE listed AS SELECT identifier, request_id, since
+        FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM {parquet(*files)})
+        JOIN erased ON token = suppression_token(identifier)"""
+    )
+    rows = f"{parquet(*files)} AS held"
+    named = parquet(*files, filename=True)
+    suppression.find_matches(connection, named, "listed", "filename, record_no")
+    theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
+        FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_ANEW}"""
+    unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
+    found = connection.execute(
+        f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id"
+    ).fetchall()
+    return [
+        Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id)
+        for request_id, count in found
+    ]
+
+
+def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) -> list[Finding]:
+    """Erased registrants' identifiers within texts, in any spelling, by table and request.
+
+    `whole` takes every text of raw and staged apart; else the records of raw that were not taken
+    apart, or not staged: only there can an identifier stand that no column shows. `prepare` comes
+    first. What a record itself is known by is judged by `in_lake`.
+    """
+    if not home.files("raw"):
+        return []
+    tokens.prepare(home, connection)
+    # A word may be an identifier of several types and spellings; the record states it as one.
+    value = "lower(substr(identifier, strpos(identifier, ':') + 1))"
+    raw = parquet(*home.files("raw"), filename=True)
+    texts = {"raw.raw": f"SELECT payload AS text FROM {raw}"}
+    if whole:
+        texts |= {
+            f"staged.{table_name(model)}": " UNION ALL ".join(
+                f'SELECT "{column}" AS text FROM {parquet(*files, union_by_name=True)}'
+                for column in columns
+            )
+            for model in LAYERS["staged"]
+            if (columns := free_texts(model))
+            and (files := _files(home, "staged", table_name(model)))
+        }
+    else:
+        texts["raw.raw"] += f" WHERE len(faults) > 0 OR {_quarantined(home)}"
+    findings = []
+    for where, query in texts.items():
+        tokens.find(connection, query)
+        counted = connection.execute(
+            """CREATE OR REPLACE TEMP TABLE named_in_texts AS
+            SELECT identifier, request_id
+            FROM text_tokens JOIN erased ON token = suppression_token(identifier)
+            WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
+                AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others)"""
+        ).fetchone()
+        if not counted or not counted[0]:
+            continue
+        rows = connection.execute(
+            f"""SELECT request_id, count(*) FROM named_in_texts
+            WHERE {value} NOT IN (
+                SELECT {value} FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
+                WHERE {value} IN (SELECT {value} FROM named_in_texts))
+            GROUP BY request_id ORDER BY request_id"""
+        ).fetchall()
+        findings += [Finding("PROOF-SUPPRESSED", where, count, one) for one, count in rows]
+    return findings
+
+
+def free_texts(model: type[TableModel]) -> list[str]:
+    """Columns of a staged table that hold texts, and neither identifiers nor keys."""
+    aside = {"record_key", "person_key", "type", "value", "replaced_by", *EXPRESSIONS}
+    return [
+        column
+        for column, kind in duckdb_types(model).items()
+        if kind == "VARCHAR" and column not in aside
+    ]
+
+
+def _quarantined(home: Home) -> str:
+    files = home.files("quarantine")
+    if not files:
+        return "false"
+    delivery = "regexp_extract(filename, '[^/]*/[^/]*/[^/]*$')"
+    return (
+        f"({delivery}, record_no) IN (SELECT ({delivery}, record_no)"
+        f" FROM {parquet(*files, filename=True)} WHERE scope = 'record')"
+    )
+
+
+def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
+    """Erased registrants' identifiers in a mart's file, published or not, by table and request. `prepare` comes first."""
+    findings = []
+    connection.execute(f"ATTACH {literal(path)} AS looked_at (READ_ONLY)")
+    try:
+        for model in MARTS[purpose]:
+            if expressions(model):
+                name = table_name(model)
+                findings += _in_table(
+                    connection,
+                    model,
+                    f'looked_at."{name}"',
+                    f"marts.{purpose}.{name}",
+                    contacts=True,
+                )
+    finally:
+        connection.execute("DETACH looked_at")
+    return findings
+
+
+def found_in_register(home: Home) -> list[Finding]:
+    """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
+    with home.connect() as connection:
+        if not prepare(home, connection):
+            return []
+        return [
+            *in_lake(home, connection, ("quarantine", "staged", "register")),
+            *in_texts(home, connection, whole=False),
+        ]

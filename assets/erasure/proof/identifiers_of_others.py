@@ -1,0 +1,104 @@
+"""Identifiers among those of open requests that are somebody else's too: these stay, and are
+counted.
+
+It takes evidence of another person: a record with a valid identity code, or with an identifier by
+which the register still knows a registrant, that is none of the requests'. A contact point alone is
+no evidence. Written apart from the removal's rule, as is all of the proof's search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+SHARED = "shared with another registrant"
+ANOTHERS = "another registrant's"
+_IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+
+def identifiers_of_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]
+) -> dict[str, str]:
+    """Return the identifiers that other people have too, each with the reason why it stays.
+
+    To be called when the register has been rebuilt without the erased.
+    """
+    asked = list(requests)
+    known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
+    # Before a request is resolved, nothing is known of whose its identifiers are.
+    named = {one for request in asked if request.resolved for one in request.given}
+    named -= {one for request in asked for one in request.resolved}
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE asked_identifiers AS
+        SELECT identifier, split_part(identifier, ':', 1) AS kind,
+            substr(identifier, strpos(identifier, ':') + 1) AS value, md5(identifier) AS person_key
+        FROM (SELECT unnest($1::VARCHAR[]) AS identifier)""",
+        [known],
+    )
+    _load_register(home, connection)
+    shared = _contacts(home, connection) | _devices(home, connection)
+    accounts = {one.replace("email:", "user_id:", 1) for one in shared} & set(known)
+    registered = connection.execute(
+        "FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
+    ).fetchall()
+    anothers = named & {identifier for identifier, *_ in registered}
+    anothers |= {one for request in asked for one in request.left_out} & set(known)
+    return dict.fromkeys(anothers, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
+
+
+def _load_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registered_identifiers(identifier)`: by what the register identifies registrants now."""
+    path = home.register("identifiers")
+    rows = (
+        f"SELECT DISTINCT type || ':' || value AS identifier FROM {parquet(path)}"
+        f" WHERE type IN {_IDENTIFYING}"
+        if path.exists()
+        else "SELECT NULL::VARCHAR AS identifier WHERE false"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE registered_identifiers AS {rows}")
+
+
+def _contacts(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """E-mail addresses and telephones in a record of somebody else's."""
+    files = home.files("raw")
+    wanted = "SELECT identifier FROM asked_identifiers WHERE kind IN ('email', 'phone')"
+    if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():
+        return set()
+    rows = connection.execute(
+        f"""WITH named AS (
+            SELECT filename, record_no, unnest(identifiers) AS identifier
+            FROM {parquet(*files, filename=True)}),
+        reached AS (SELECT * FROM named SEMI JOIN ({wanted}) USING (identifier)),
+        identified AS (
+            SELECT DISTINCT filename, record_no
+            FROM named SEMI JOIN (SELECT DISTINCT filename, record_no FROM reached)
+                USING (filename, record_no)
+            WHERE identifier NOT IN (SELECT identifier FROM asked_identifiers)
+                AND (identifier IN (SELECT identifier FROM registered_identifiers)
+                    OR starts_with(identifier, 'identity_code:')
+                        AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))))
+        SELECT DISTINCT identifier FROM reached SEMI JOIN identified USING (filename, record_no)"""
+    ).fetchall()
+    return {identifier for (identifier,) in rows}
+
+
+def _devices(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Visitor ids that visits of others carry as their device's id: a website without cookies tells
+    visitors by that.
+    """
+    files = home.files("staged", name="*/visits")
+    wanted = "SELECT identifier, value FROM asked_identifiers WHERE kind = 'visitor_id'"
+    if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():
+        return set()
+    rows = connection.execute(
+        f"""SELECT DISTINCT identifier
+        FROM {parquet(*files)} AS visit JOIN ({wanted}) AS device ON fingerprint = value
+        WHERE person_key IS NULL
+            OR person_key NOT IN (SELECT person_key FROM asked_identifiers)"""
+    ).fetchall()
+    return {identifier for (identifier,) in rows}

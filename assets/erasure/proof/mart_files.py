@@ -1,0 +1,120 @@
+"""What a DuckDB file keeps besides its rows: deleted rows, unused blocks, an older header, a log, ENUM values.
+
+Each of these gave an erased person back when tried (tests/characterisation, erasure-measured-on-our-versions.md). A mart is built
+anew and never changed, so none may be there; and its bytes are searched in an uncompressed copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from assets.erasure.proof.findings import Finding
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal
+
+HEADERS = (4096, 8192)
+HEADER_BYTES = 4096
+
+
+def check(home: Home, path: Path, where: str) -> list[Finding]:
+    """What is wrong with how the file is built; empty is right. Cost: a copy of the file, for the older header."""
+    counts = {"PROOF-WAL": int(Path(f"{path}.wal").exists())}
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            counts |= {
+                "PROOF-STORED-ROWS": _rows_too_many(connection),
+                "PROOF-FREE-BLOCKS": _number(
+                    connection, "SELECT free_blocks FROM pragma_database_size()"
+                ),
+                "PROOF-ENUM": _number(
+                    connection, "SELECT count(*) FROM duckdb_columns() WHERE data_type LIKE 'ENUM%'"
+                )
+                + _number(
+                    connection,
+                    "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal",
+                ),
+            }
+        counts["PROOF-OLDER-HEADER"] = _under_older_header(home, path)
+    except (duckdb.Error, OSError, struct.error):
+        counts["PROOF-UNREADABLE"] = 1
+    return [Finding(code, where, count) for code, count in counts.items() if count]
+
+
+def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
+    """How many rows more the file stores than its tables have, in the column with the most."""
+    too_many = 0
+    for (table,) in connection.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
+    ).fetchall():
+        stored = _number(
+            connection,
+            f"""SELECT coalesce(max(rows), 0) FROM (SELECT sum(count) AS rows FROM pragma_storage_info('{table}')
+            WHERE segment_type <> 'VALIDITY' AND NOT contains(column_path, ',') GROUP BY column_id)""",
+        )
+        too_many += max(0, stored - _number(connection, f'SELECT count(*) FROM "{table}"'))
+    return too_many
+
+
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int((connection.execute(query).fetchone() or (0,))[0])
+
+
+def _under_older_header(home: Home, path: Path) -> int:
+    """Tables that a copy shows when its newer header is overwritten by the older one. A fresh file's leads to none."""
+    with scratch(home, "older.duckdb") as copy:
+        shutil.copyfile(path, copy)
+        with copy.open("r+b") as file:
+            headers = []
+            for at in HEADERS:
+                file.seek(at)
+                headers.append(
+                    (
+                        struct.unpack_from("<Q", content := file.read(HEADER_BYTES), 8)[0],
+                        at,
+                        content,
+                    )
+                )
+            (_, _, older), (_, newer_at, _) = sorted(headers)
+            file.seek(newer_at)
+            file.write(older)
+        try:
+            with duckdb.connect(str(copy), read_only=True) as connection:
+                return _number(
+                    connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal"
+                )
+        except duckdb.Error:
+            return 0
+
+
+@contextmanager
+def uncompressed(home: Home, path: Path) -> Iterator[Path]:
+    """A copy of the file in which every value stands as it is, for a search of its bytes; gone afterwards."""
+    with scratch(home, "plain.duckdb") as copy, home.connect() as connection:
+        connection.execute("SET force_compression = 'uncompressed'")
+        connection.execute(f"ATTACH {literal(path)} AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(copy)} AS plain")
+        connection.execute("COPY FROM DATABASE published TO plain")
+        connection.execute("DETACH plain")
+        connection.execute("DETACH published")
+        yield copy
+
+
+@contextmanager
+def scratch(home: Home, name: str) -> Iterator[Path]:
+    """A path in this process's spill folder, swept with it; removed afterwards."""
+    path = home.spill / str(os.getpid()) / name
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for leftover in (path, Path(f"{path}.wal")):
+        leftover.unlink(missing_ok=True)
+    try:
+        yield path
+    finally:
+        for leftover in (path, Path(f"{path}.wal")):
+            leftover.unlink(missing_ok=True)

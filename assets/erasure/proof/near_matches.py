@@ -1,0 +1,341 @@
+"""Records that may be about the erased and carry no identifier of theirs: their name with their
+birth date or address.
+
+Nobody can tell by rule whose these are: a namesake lives next door. So they are found while the
+register still knows the name, kept sealed with the request, shown to a person, and removed only
+when somebody decides so. What is left is counted on the certificate and never called gone.
+
+Every text of raw is searched once, for any number of requests, for birth dates, streets and full
+names reduced to letters and digits (`text_search.Forms`); what is found is confirmed on the record.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.erasure.proof.byte_search import PARQUET_ROWS
+from assets.erasure.proof.spellings import SHORTEST, squeeze
+from assets.erasure.proof.text_search import BETWEEN, Forms, readable
+from assets.ingest.raw_files import raw_path
+from assets.register.building import TABLES, read_register
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from schemas.unusual_spellings import plain
+
+DECISIONS = ("remove", "redact", "keep")
+MENTION = "identifier in its text"
+KEPT_MENTION = "kept with a mention"
+_IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+
+@dataclass
+class _Known:
+    """What tells of a registrant besides identifiers, for one request."""
+
+    names: set[tuple[str, str]] = field(default_factory=set)
+    births: set[date] = field(default_factory=set)
+    streets: set[str] = field(default_factory=set)
+
+    @property
+    def forms(self) -> set[bytes]:
+        """What a record of theirs may have, in letters and digits."""
+        found = {squeeze(written) for born in self.births for written in _written(born)}
+        for street in self.streets:
+            found |= {squeeze(street), squeeze(street.split()[0])}
+        for given, family in self.names:
+            for first in given.split():
+                found |= {squeeze(first + family), squeeze(family + first)}
+        return {form for form in found if len(form) >= SHORTEST}
+
+    def in_text(self, text: str) -> tuple[str, ...]:
+        """Return by what a record is near: nothing without a name of theirs."""
+        words = _words(text)
+        if not any(
+            set(_words(family)) <= words and set(_words(given)) & words
+            for given, family in self.names
+        ):
+            return ()
+        by = []
+        if self._births and self._births.search(text):
+            by.append("birth_date")
+        if any(_words(street) <= words for street in self.streets):
+            by.append("address")
+        return tuple(by)
+
+    @cached_property
+    def _births(self) -> re.Pattern[str] | None:
+        written = sorted({re.escape(one) for born in self.births for one in _written(born)})
+        return re.compile(f"(?<![0-9])(?:{'|'.join(written)})(?![0-9])") if written else None
+
+
+def _written(born: date) -> Iterator[str]:
+    """Yield a day as people and systems write it, month or day first."""
+    year, month, day = born.year, born.month, born.day
+    yield from (f"{born}", f"{born:%Y%m%d}", f"{born:%Y/%m/%d}", f"{born:%d%m%Y}")
+    for first, second in ((day, month), (month, day)):
+        for sign in "./-":
+            yield f"{first}{sign}{second}{sign}{year}"
+            yield f"{first:02}{sign}{second:02}{sign}{year}"
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", plain(text).lower()))
+
+
+def gather(home: Home, asked: Iterable[Request]) -> dict[str, list[dict[str, Any]]]:
+    """Return per request the records of raw that are near its registrants, by reference.
+
+    Left out are records with an identifier of theirs, which are erased, and those that are
+    certainly about somebody with another identity code.
+    """
+    meant = [one for one in asked if one.registrants]
+    with home.connect() as connection:
+        known = _known(home, connection, meant)
+        forms = Forms(
+            (form, request_id) for request_id, one in known.items() for form in sorted(one.forms)
+        )
+        if not forms:
+            return {}
+        _load_certain(connection, meant)
+        found: dict[str, list[dict[str, Any]]] = {}
+        for path in home.files("raw"):
+            near = dict(_near(forms, known, path))
+            for request_id, record_no in _uncertain(connection, path, near):
+                source, day = path.parts[-3:-1]
+                reference = f"{source}/{day}/{path.stem}/{record_no}"
+                by = near[record_no, request_id]
+                found.setdefault(request_id, []).append(
+                    {"reference": reference, "by": list(by), "decision": ""}
+                )
+    return found
+
+
+def _known(
+    home: Home, connection: duckdb.DuckDBPyConnection, meant: list[Request]
+) -> dict[str, _Known]:
+    """Load names, birth dates and addresses, past ones too, of the registrants of requests."""
+    for table in ("registrants", "names", "addresses", "identifiers"):
+        read_register(home, connection, table, TABLES[table])
+    pairs = [(one.request_id, registrant) for one in meant for registrant in one.registrants]
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE erasing AS
+        SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
+        [[one for one, _ in pairs], [one for _, one in pairs]],
+    )
+    known = {one.request_id: _Known() for one in meant}
+    for request_id, given, call, family, born, precision, street in connection.execute(
+        """SELECT request_id, given_names, call_name, family_name, birth_date,
+            birth_date_precision, street FROM registrants JOIN erasing USING (registrant_id)
+        UNION ALL BY NAME
+        SELECT request_id, given_names, family_name FROM names JOIN erasing USING (registrant_id)
+        UNION ALL BY NAME
+        SELECT request_id, unnest([street, street_sv]) AS street
+        FROM addresses JOIN erasing USING (registrant_id)"""
+    ).fetchall():
+        one = known[request_id]
+        if family and (given or call):
+            one.names.add((f"{given or ''} {call or ''}".strip(), family))
+        if born and precision in (None, "day"):
+            one.births.add(born)
+        if street and re.search("[0-9]", street):
+            one.streets.add(street)
+    return known
+
+
+def _load_certain(connection: duckdb.DuckDBPyConnection, meant: list[Request]) -> None:
+    """Make `theirs(identifier)` and `certainly_others(identifier)`: of registrants with an identity
+    code.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE theirs AS SELECT unnest($1::VARCHAR[]) AS identifier",
+        [sorted({one for request in meant for one in (*request.given, *request.resolved)})],
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE certainly_others AS
+        SELECT DISTINCT type || ':' || value AS identifier FROM identifiers
+        WHERE type IN {_IDENTIFYING}
+            AND registrant_id IN (
+                SELECT registrant_id FROM identifiers WHERE type = 'identity_code')
+            AND registrant_id NOT IN (SELECT registrant_id FROM erasing)"""
+    )
+
+
+def _near(
+    forms: Forms[str], known: dict[str, _Known], path: Path
+) -> Iterator[tuple[tuple[int, str], tuple[str, ...]]]:
+    """Yield (record, request) of each record that is near, and by what."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(PARQUET_ROWS, columns=["record_no", "payload"]):
+            numbers = batch.column("record_no")
+            payloads = pc.fill_null(batch.column("payload"), "").cast(pa.large_string())
+            for places, content in readable(payloads):
+                ends = np.flatnonzero(np.frombuffer(content, np.uint8) == 0)
+                hits = {
+                    (int(np.searchsorted(ends, start)), request_id)
+                    for start, _, request_id in forms.find(content)
+                }
+                texts = content.split(BETWEEN) if hits else []
+                for place, request_id in hits:
+                    by = known[request_id].in_text(texts[place].decode("utf-8", "ignore"))
+                    if by and len(texts) == len(places):
+                        yield (numbers[places[place].as_py()].as_py(), request_id), by
+
+
+def _uncertain(
+    connection: duckdb.DuckDBPyConnection, path: Path, near: dict[tuple[int, str], tuple[str, ...]]
+) -> list[tuple[str, int]]:
+    """Return request and number of those records that nobody can attribute by an identifier."""
+    if not near:
+        return []
+    pairs = sorted(near)
+    return connection.execute(
+        f"""WITH near AS (
+            SELECT unnest($1::BIGINT[]) AS record_no, unnest($2::VARCHAR[]) AS request_id),
+        named AS (
+            SELECT record_no, unnest(identifiers) AS identifier FROM {parquet(path)}),
+        certain AS (
+            SELECT record_no FROM named
+            WHERE identifier IN (SELECT identifier FROM theirs)
+                OR identifier IN (SELECT identifier FROM certainly_others)
+                OR starts_with(identifier, 'identity_code:')
+                    AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1)))
+        SELECT request_id, record_no FROM near ANTI JOIN certain USING (record_no) ORDER BY ALL""",
+        [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
+    ).fetchall()
+
+
+def record(home: Home, request_ids: Iterable[str], now: datetime) -> dict[str, Request]:
+    """Find the near matches of open requests that were found, and seal them with the requests.
+
+    What was decided before stays decided.
+    """
+    with ledger.changing(home):
+        loaded = [ledger.load(home, request_id) for request_id in request_ids]
+        open_ones = [one for one in loaded if one.state != "closed" and one.right == "erasure"]
+        found = gather(home, open_ones)
+        changed = {one.request_id: _merged(one, found.get(one.request_id, [])) for one in open_ones}
+        differing = [changed[one.request_id] for one in open_ones if changed[one.request_id] != one]
+        if differing:
+            ledger.save(home, *differing)
+    return {one.request_id: changed.get(one.request_id, one) for one in loaded}
+
+
+def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
+    # When the erasure has begun the register may know no name any more to find them by.
+    stays = {
+        near["reference"]: near
+        for near in request.near
+        if near["decision"] or request.state == "erasing"
+    }
+    fresh = {near["reference"]: near for near in found}
+    merged = {**fresh, **stays}
+    return replace(request, near=tuple(merged[reference] for reference in sorted(merged)))
+
+
+def add_mentions(home: Home, places: Mapping[str, Iterable[str]]) -> None:
+    """Record with open requests the records in which the proof found an identifier of theirs, for a
+    decision: the removal could not tell that it is one.
+    """
+    with ledger.changing(home):
+        for request_id, references in sorted(places.items()):
+            request = ledger.load(home, request_id)
+            near = {entry["reference"]: entry for entry in request.near}
+            for reference in references:
+                known = near.get(reference, {"by": []})["by"]
+                near[reference] = {
+                    "reference": reference,
+                    "by": sorted({*known, MENTION}),
+                    "decision": "",
+                }
+            sorted_near = tuple(near[reference] for reference in sorted(near))
+            if request.state != "closed" and sorted_near != request.near:
+                ledger.save(home, replace(request, near=sorted_near))
+
+
+def decide(
+    home: Home, request_id: str, references: Iterable[str], decision: str, now: datetime
+) -> Request:
+    """Record whether near matches are the registrant's (`remove`), mention them (`redact`) or stay
+    as they are (`keep`).
+
+    Raises:
+        RequestError: The request is closed, or has no near match of such a reference.
+    """
+    wanted = set(references)
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        if request.state == "closed":
+            raise RequestError(f"request {request_id} is closed")
+        if unknown := wanted - {one["reference"] for one in request.near}:
+            raise RequestError(
+                f"{len(unknown)} of the references are none of the request's near matches;"
+                f" `register request near-matches {request_id}` lists them"
+            )
+        decided = replace(
+            request,
+            near=tuple(
+                {**one, "decision": decision} if one["reference"] in wanted else one
+                for one in request.near
+            ),
+        )
+        ledger.save(home, ledger.with_event(decided, "near_matches_decided", now, str(len(wanted))))
+    return decided
+
+
+def to_remove(asked: Iterable[Request]) -> dict[tuple[str, str, str], list[tuple[int, str]]]:
+    """Return what was decided to be removed: record and request, by source, day and delivery."""
+    found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
+    for request in asked:
+        for one in request.near:
+            if one["decision"] == "remove":
+                source, day, delivery, record_no = one["reference"].split("/")
+                found.setdefault((source, day, delivery), []).append(
+                    (int(record_no), request.request_id)
+                )
+    return found
+
+
+def left(home: Home, request: Request) -> Counter[str]:
+    """Return how many near matches of a request raw still has, by decision (empty: undecided)."""
+    with home.connect() as connection:
+        return Counter(
+            KEPT_MENTION if MENTION in near["by"] and near["decision"] == "keep"
+            else near["decision"]
+            for near in request.near
+            if near["decision"] != "redact" and _payload(home, connection, near) is not None
+        )  # fmt: skip
+
+
+def texts(home: Home, request: Request) -> dict[str, str]:
+    """Return the near matches that raw still has, as they were delivered. Personal."""
+    with home.connect() as connection:
+        found = {one["reference"]: _payload(home, connection, one) for one in request.near}
+    return {reference: text for reference, text in found.items() if text is not None}
+
+
+def _payload(home: Home, connection: duckdb.DuckDBPyConnection, near: dict[str, Any]) -> str | None:
+    source, day, delivery, record_no = near["reference"].split("/")
+    path = raw_path(home, source, day, delivery)
+    row = (
+        connection.execute(
+            f"SELECT payload FROM {parquet(path)} WHERE record_no = ?", [int(record_no)]
+        ).fetchone()
+        if path.exists()
+        else None
+    )
+    return str(row[0]) if row else None

@@ -1,0 +1,356 @@
+"""The proof of erasures as a whole: what is looked at, how, and what was found.
+
+For requests that are still open, their identifiers are searched in bytes too. For closed ones nobody knows them any
+more: their keyed hashes are held against every identifier that each layer has.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from assets.backup import rotation
+from assets.backup.generations import SUFFIX
+from assets.erasure.proof import (
+    byte_search,
+    certificate_binding,
+    evidence,
+    identifiers,
+    mart_files,
+    text_search,
+)
+from assets.erasure.proof.findings import Finding, failing
+from assets.erasure.proof.identifiers_of_others import identifiers_of_others
+from assets.erasure.proof.spellings import spelling_of
+from assets.erasure.proof.text_search import Hits, Texts
+from assets.marts.building import candidate_path, mart_path
+from assets.requests import encrypted_identity, ledger
+from assets.requests.ledger import Request
+from assets.storage.atomic_files import UNFINISHED
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal
+from schemas.marts import MARTS
+
+TOO_SHORT = "too short to be distinguished from others"
+EMBEDDED = "part of a longer word of others: searched in texts, and not in bytes"
+
+# The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
+SAMPLE_TRUTH = "truth"
+HOW = {
+    "identifiers": "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed with the key and held against the suppression list",
+    "marts": "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header of each DuckDB file",
+    "bytes": "the identifiers themselves, in the bytes of the files: DuckDB in an uncompressed copy, SQLite with what is packed in it",
+    "texts": "the identifiers in any spelling, in every text of every layer, mart and other file; apart from the removal's search",
+    "leftovers": "no unfinished file and no spilled data of a process that has ended",
+    "requests": "no closed request says what identified its registrant",
+}
+
+
+@dataclass
+class Proof:
+    """`examined` counts files (requests, for `requests`) by the keys of `HOW`; `searched`
+    identifiers, by request.
+
+    `places`: by request, the records of the lake whose texts have its identifiers.
+
+    `left_out`: identifiers that were not searched in texts and bytes, by request and reason.
+
+    `backups`: the generations from before the erasures that can still be opened, and until when.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    examined: Counter[str] = field(default_factory=Counter)
+    searched: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
+    places: dict[str, set[str]] = field(default_factory=dict)
+    backups: rotation.Holding = field(default_factory=rotation.Holding)
+
+    def failing(self, request_id: str = "") -> list[Finding]:
+        """Because of which the request (or any) is not proven."""
+        return failing(self.findings, request_id)
+
+    def told(self) -> list[dict[str, object]]:
+        """What was verified and how, for the certificate."""
+        return [
+            {"what": what, "how": HOW[what], "examined": count}
+            for what, count in sorted(self.examined.items())
+        ]
+
+
+def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool = True) -> Proof:
+    """Prove the requests, or every erasure that has been carried out. Only while the writer's lock is held.
+
+    `whole` searches every file of the data root for the identifiers of open requests; else the files that their
+    erasure has rewritten and all that is not in the lake's partitions, so that the work follows what they touched.
+    """
+    proof = Proof()
+    every = {one.request_id: one for one in ledger.every(home)}
+    proof.backups = _backups(
+        home,
+        [every[one] for one in request_ids]
+        if request_ids is not None
+        else [one for one in every.values() if one.closed_at],
+    )
+    chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
+    with home.connect() as connection:
+        _by_identifiers(home, connection, proof, request_ids)
+        open_ones = [one for one in chosen if one.state != "closed"]
+        if open_ones:
+            _by_bytes(home, connection, proof, open_ones, whole=whole)
+    for where, path in _marts(home):
+        proof.findings += mart_files.check(home, path, where)
+        proof.examined["marts"] += 1
+    if request_ids is None:
+        proof.findings += certificate_binding.check(home)
+    proof.findings += _leftovers(home)
+    proof.examined["leftovers"] += 1
+    for request in every.values():
+        proof.examined["requests"] += 1
+        if request.state == "closed" and (
+            request.given
+            or request.resolved
+            or encrypted_identity.key_path(home, request.request_id).exists()
+        ):
+            proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
+    return proof
+
+
+def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Holding:
+    """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
+    erasures = [one for one in concerned if one.right == "erasure"]
+    if not erasures:
+        return rotation.Holding()
+    moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
+    return rotation.holding(
+        home, None if None in moments else max(one for one in moments if one), elsewhere=True
+    )
+
+
+def _marts(home: Home) -> list[tuple[str, Path]]:
+    both = [(f"marts.{purpose}", mart_path(home, purpose)) for purpose in MARTS] + [
+        (f"built.{purpose}", candidate_path(home, purpose)) for purpose in MARTS
+    ]
+    return [(where, path) for where, path in both if path.exists()]
+
+
+def _by_identifiers(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    request_ids: Sequence[str] | None,
+) -> None:
+    identifiers.prepare(home, connection, request_ids)
+    try:
+        proof.findings += identifiers.in_lake(home, connection)
+        if request_ids is None:
+            proof.findings += identifiers.in_texts(home, connection, whole=True)
+    except duckdb.Error:
+        proof.findings.append(Finding("PROOF-UNREADABLE", "lake", 1))
+    proof.examined["identifiers"] += sum(1 for _ in home.lake.rglob("*.parquet"))
+    for where, path in _marts(home):
+        proof.examined["identifiers"] += 1
+        try:
+            proof.findings += identifiers.in_mart(connection, where.split(".")[1], path)
+        except duckdb.Error:
+            proof.findings.append(Finding("PROOF-UNREADABLE", where, 1))
+
+
+def _by_bytes(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    open_ones: list[Request],
+    *,
+    whole: bool,
+) -> None:
+    """Texts of every layer first: the proof does not stop where the removal stopped. Then bytes."""
+    others = identifiers_of_others(home, connection, open_ones)
+    sought: dict[str, list[str]] = {}
+    for request in open_ones:
+        for identifier in {*request.given, *request.resolved}:
+            reason = others.get(identifier) or (TOO_SHORT if not spelling_of(identifier) else "")
+            if reason:
+                proof.left_out[request.request_id, reason] += 1
+            else:
+                proof.searched[request.request_id] += 1
+                sought.setdefault(identifier, []).append(request.request_id)
+    found: Counter[tuple[str, str, str]] = Counter()
+    files = _files(
+        home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
+    )
+    kept = {
+        (request.request_id, near["reference"])
+        for request in open_ones
+        for near in request.near
+        if near["decision"] == "keep"
+    }
+    places: dict[tuple[str, str, str], set[str]] = {}
+    embedded = _in_texts(home, connection, proof, Texts(sought), files, found, kept, places)
+    for identifier in embedded:
+        for request_id in sought[identifier]:
+            proof.left_out[request_id, EMBEDDED] += 1
+    bytes_sought = byte_search.Sought(open_ones, {*others, *embedded})
+    for path in files:
+        proof.examined["bytes"] += 1
+        for one in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
+            found[_code(one.code, one.where), one.where, one.request_id] += one.count
+    proof.findings += [
+        Finding(
+            code, where, count, request_id,
+            tuple(sorted(places.get((code, where, request_id), ()))),
+        )
+        for (code, where, request_id), count in sorted(found.items())
+    ]  # fmt: skip
+
+
+def _in_texts(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    proof: Proof,
+    texts: Texts,
+    files: Iterable[Path],
+    found: Counter[tuple[str, str, str]],
+    kept: set[tuple[str, str]],
+    places: dict[tuple[str, str, str], set[str]],
+) -> set[str]:
+    """Count in `found` what is in texts, with the records in `places`; return the identifiers that
+    only stand within longer words of others, or in records of which somebody decided that they stay.
+    """
+    embedded: set[str] = set()
+    for path in sorted({*files, *home.lake.rglob("*.parquet")}):
+        proof.examined["texts"] += 1
+        where = _where(home, path)
+        try:
+            hits = _texts_of(connection, texts, path)
+        except (duckdb.Error, pa.ArrowException, OSError):
+            if path.exists():
+                found["PROOF-UNREADABLE", where, ""] += 1
+            continue
+        embedded |= hits.embedded
+        if hits.identifiers and where in ("raw", "staged", "quarantine"):
+            embedded |= _by_record(proof, texts, path, where, kept, found, places)
+            continue
+        for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
+            for request_id, count in counted.items():
+                found[_code(code, where), where, request_id] += count
+    return embedded
+
+
+def _by_record(
+    proof: Proof,
+    texts: Texts,
+    path: Path,
+    where: str,
+    kept: set[tuple[str, str]],
+    found: Counter[tuple[str, str, str]],
+    places: dict[tuple[str, str, str], set[str]],
+) -> set[str]:
+    """Count what is in a file of the lake record by record; return what only kept records have."""
+    left: set[str] = set()
+    # raw/<source>/<day>/<delivery>.parquet, and a folder per delivery in staged.
+    parts = path.with_suffix("").parts
+    delivery = "/".join(parts[-4:-1] if where == "staged" else parts[-3:])
+    for record_no, hits in text_search.by_record(texts, path).items():
+        reference = f"{delivery}/{record_no}"
+        for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
+            for request_id, count in counted.items():
+                if (request_id, reference) in kept:
+                    left |= hits.identifiers
+                    continue
+                found[code, where, request_id] += count
+                places.setdefault((code, where, request_id), set()).add(reference)
+                proof.places.setdefault(request_id, set()).add(reference)
+    return left
+
+
+def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -> Hits:
+    if path.suffix == ".parquet":
+        return text_search.in_parquet(texts, path)
+    if path.suffix == ".duckdb":
+        connection.execute(f"ATTACH {literal(path)} AS searched (READ_ONLY)")
+        try:
+            return text_search.in_duckdb(texts, connection, "searched")
+        finally:
+            connection.execute("DETACH searched")
+    return text_search.in_file(texts, path)
+
+
+def _code(code: str, where: str) -> str:
+    """What waits in the inbox is left out when it is taken in."""
+    return "PROOF-INBOX" if where == "inbox" and code != "PROOF-UNREADABLE" else code
+
+
+def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
+    """All files but keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
+    aside = {home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH}
+    if touched is not None:
+        aside |= {home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
+    found: list[Path] = []
+    for folder, folders, names in os.walk(home.root):
+        # What is left aside is not walked through: there may be years of it.
+        folders[:] = [name for name in folders if Path(folder, name) not in aside]
+        found += [
+            path
+            for name in names
+            if (path := Path(folder, name)) not in aside
+            and path.suffix != SUFFIX
+            and path.is_file()
+            and not path.is_symlink()
+        ]
+    return [*sorted(found), *(touched or ())]
+
+
+def _where(home: Home, path: Path) -> str:
+    """Layer, or the data root's folder: file names are not told, a source may have put anything into one."""
+    parts = path.relative_to(home.root).parts
+    if parts[0] == "lake" and len(parts) > 2:
+        return parts[1]
+    if parts[:2] == ("requests", "inbox"):
+        return "inbox"
+    return f"marts.{path.stem}" if parts[0] == "marts" else parts[0]
+
+
+def _leftovers(home: Home) -> list[Finding]:
+    unfinished = 0
+    for folder in (home.lake, home.marts, home.requests, home.outbox, home.secrets):
+        unfinished += sum(
+            1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path)
+        )
+    folders = (
+        [
+            one
+            for one in home.spill.iterdir()
+            if one.name != str(os.getpid()) and not _is_running(one.name)
+        ]
+        if home.spill.is_dir()
+        else []
+    )
+    spilled = sum(
+        1 for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file()
+    )
+    return [
+        Finding(code, "data root", count)
+        for code, count in (("PROOF-UNFINISHED", unfinished), ("PROOF-SPILL", spilled))
+        if count
+    ]
+
+
+def _is_being_written(path: Path) -> bool:
+    return _is_running(path.name.removeprefix(UNFINISHED).split("-")[0])
+
+
+def _is_running(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,49 @@
+"""What registrants who are to be erased have together with others: mailboxes, telephones, browsers,
+customer numbers.
+
+It is no part of what they are erased by, and it suppresses nothing. But those who remain would be
+its only owner, and what the other consented to under it would become theirs: so it is remembered
+(`suppression.find_consents_of_erased`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import duckdb
+
+from assets.register.building import TABLES, read_register
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
+
+
+def find_shared(
+    home: Home, connection: duckdb.DuckDBPyConnection, erasures: Iterable[Request]
+) -> None:
+    """Make `shared(identifier, request_id)`: what a registrant of the requests has now, and another
+    has or has had.
+
+    A contact that they have given up is not among it: its consents already count for whom it
+    reaches today.
+    """
+    pairs = [(one.request_id, registrant) for one in erasures for registrant in one.registrants]
+    for table in ("identifiers", "contact_points"):
+        read_register(home, connection, table, TABLES[table])
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE erased_registrants AS
+        SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
+        [[request_id for request_id, _ in pairs], [registrant for _, registrant in pairs]],
+    )
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE shared AS
+        WITH known AS (
+            SELECT registrant_id, type || ':' || value AS identifier, true AS now FROM identifiers
+            UNION ALL
+            SELECT registrant_id, kind || ':' || match_key, is_current FROM contact_points),
+        mine AS (
+            SELECT DISTINCT request_id, registrant_id, identifier FROM known
+            JOIN erased_registrants USING (registrant_id) WHERE now)
+        SELECT DISTINCT mine.identifier, mine.request_id
+        FROM mine JOIN known AS other ON other.identifier = mine.identifier
+            AND other.registrant_id <> mine.registrant_id"""
+    )

@@ -1,0 +1,161 @@
+"""inbox -> raw: per source, partitioned by delivery day."""
+
+import dagster as dg
+
+from assets.dagster_support.metadata import (
+    column_schema,
+    counts_table,
+    numbers,
+    stops,
+    without_values,
+)
+from assets.dagster_support.runs import ONE_RUN, WRITER, Today
+from assets.ingest import deliveries, raw, suppression
+from assets.ingest.deliveries import Entry
+from assets.ingest.restaging import staged_again
+from assets.sources.all_sources import SOURCES
+from assets.sources.source import Source
+from assets.storage.data_root import Home
+from schemas.policy import Policy
+from schemas.raw import Raw
+
+COLUMNS_CHECK = "no_column_lost"
+
+
+def days(policy: Policy) -> dg.DailyPartitionsDefinition:
+    """The partitions: a day of delivery each, in the policy's time zone, today's too."""
+    return dg.DailyPartitionsDefinition(
+        str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1
+    )
+
+
+def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
+    """The asset that takes in what a source has delivered."""
+
+    @dg.asset(
+        key=["raw", source.name],
+        deps=[dg.AssetKey(["inbox", source.name])],
+        group_name="raw",
+        description=f"{source.description}: every record as it was delivered, minimised, one Parquet file per delivery.",
+        kinds={"parquet"},
+        owners=[policy.sources[source.name].owner],
+        partitions_def=days(policy),
+        backfill_policy=ONE_RUN,
+        pool=WRITER,
+        metadata={"dagster/column_schema": column_schema({"": Raw}, "raw")},
+        check_specs=[
+            dg.AssetCheckSpec(
+                COLUMNS_CHECK,
+                asset=["raw", source.name],
+                description="no delivery of these days lacks a column that an earlier one had",
+            )
+        ],
+    )
+    @without_values
+    def ingest(
+        context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        days = set(context.partition_keys)
+        done = raw.ingest(home, source, days, today.last_delivery_day)
+        again = staged_again(home, source, done.entries)
+        for place, refusal in done.refused:
+            context.log.warning(f"refused: {place}: {refusal}")
+        book = [entry for day in days for entry in deliveries.book(home, source.name, day)]
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(
+                    entry.delivered - entry.suppressed - entry.expired for entry in book
+                ),
+                "deliveries": len(done.entries),
+                "redelivered": done.redelivered,
+                "refused": len(done.refused),
+                "corrected": sum(bool(entry.corrects) for entry in done.entries),
+                "blank_columns": sum(entry.blank_columns for entry in done.entries),
+                "dropped_columns": sum(entry.dropped_columns for entry in done.entries),
+                "days_to_stage_again": len(again - days),
+                **numbers(
+                    {
+                        "delivered": sum(e.delivered for e in done.entries),
+                        "suppressed": sum(e.suppressed for e in done.entries),
+                    }
+                ),
+                "refusals": counts_table(["which", "why"], done.refused),
+            },
+            check_results=[_columns_result(deliveries.columns_lost(home, source.name, days))],
+        )
+
+    return ingest
+
+
+def _columns_result(lost: list[tuple[Entry, list[str]]]) -> dg.AssetCheckResult:
+    """Warns of deliveries without columns that their dataset had before: what those said still counts."""
+    rows = [[e.day, e.delivery_id[:8], e.dataset, ", ".join(columns)] for e, columns in lost]
+    return dg.AssetCheckResult(
+        check_name=COLUMNS_CHECK,
+        passed=not lost,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "deliveries": len(lost),
+            "columns": counts_table(["day", "delivery", "dataset", "columns"], rows),
+        },
+    )
+
+
+def refusals_check(source: Source) -> dg.AssetChecksDefinition:
+    """Tells when a delivery of the source waits because it was refused."""
+
+    @dg.asset_check(
+        asset=["raw", source.name],
+        name="nothing_refused",
+        description="no delivery waits in the inbox because it was refused",
+    )
+    @without_values
+    def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        left = sum(1 for _ in deliveries.waiting(home, source.name))
+        return dg.AssetCheckResult(
+            passed=left == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": left}
+        )
+
+    return nothing_refused
+
+
+def suppression_check(source: Source) -> dg.AssetChecksDefinition:
+    """Stops what is downstream when raw holds someone who has been erased."""
+
+    @dg.asset_check(
+        asset=["raw", source.name],
+        name="nobody_suppressed",
+        blocking=True,
+        description="raw holds no record of a registrant who has been erased",
+    )
+    @without_values
+    def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+        found = suppression.found_in_raw(home, source.name)
+        return dg.AssetCheckResult(
+            passed=found == 0,
+            description=stops("nobody_suppressed", found),
+            metadata={"found": found},
+        )
+
+    return nobody_suppressed
+
+
+def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
+    """The asset that a source itself makes: what it delivers."""
+    return dg.AssetSpec(
+        ["inbox", source.name],
+        group_name="inbox",
+        description=f"What {source.name} delivers: data files with manifests.",
+        kinds={"csv" if any(dataset.format == "csv" for dataset in source.datasets) else "json"},
+        owners=[policy.sources[source.name].owner],
+    )
+
+
+def assets(policy: Policy) -> list[dg.AssetSpec | dg.AssetsDefinition]:
+    """Return every source's inbox and raw asset."""
+    return [make(source, policy) for make in (inbox, raw_asset) for source in SOURCES]
+
+
+def checks() -> list[dg.AssetChecksDefinition]:
+    """Return every source's checks that are not made by an asset itself."""
+    return [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

@@ -1,0 +1,173 @@
+"""Whose a record is that has somebody's identifiers in its text only: because it cannot be parsed,
+or is spelled otherwise.
+
+It is theirs when nothing in it is certainly somebody else's. Otherwise it stays, and what mentions
+them is redacted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+import duckdb
+import pyarrow as pa
+
+from assets.ingest.mentions.redaction import Record, Redaction, record_of
+from assets.ingest.mentions.spellings import Mention, Spellings, tokens
+from assets.ingest.suppression import STRONG
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+
+CONTACTS = ("email", "phone")
+# The place of a mention that a source declares as an identifier, in an odd spelling: beside it an
+# id that nobody knows is no evidence of somebody else (as in `suppression.find_matches`).
+DECLARED = "declared"
+# A visit is somebody's, even when nothing says whose.
+_ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
+
+
+def know_others(
+    home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
+) -> None:
+    """Make `registered_others(identifier)`: what the register knows anybody by who is none of these
+    registrants.
+
+    What one of these has, too, tells nobody apart from them.
+    """
+    points, known = home.register("contact_points"), home.register("identifiers")
+    tables = [
+        f"SELECT registrant_id, {identifier} AS identifier FROM {parquet(path)}"
+        for path, identifier in (
+            (points, "kind || ':' || match_key"),
+            (known, "type || ':' || value"),
+        )
+        if path.exists()
+    ] or ["SELECT NULL::VARCHAR AS registrant_id, NULL::VARCHAR AS identifier WHERE false"]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE these AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
+        [sorted(registrants)],
+    )
+    everything = " UNION ALL ".join(tables)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP VIEW registered_others AS
+        SELECT identifier FROM ({everything})
+        EXCEPT SELECT identifier FROM ({everything}) SEMI JOIN these USING (registrant_id)"""
+    )
+
+
+def attribute(
+    connection: duckdb.DuckDBPyConnection,
+    rows: pa.Table,
+    spellings: Spellings,
+    decided: Collection[int] = (),
+) -> dict[int, Record]:
+    """Make `text_matches` and `theirs`; the connection has `spelled(identifier)`, all that is
+    looked for.
+
+    `text_matches(record_no, identifier, place, sure, redact)` is one row per mention in a record's
+    payload; `redact` says whether it would be redacted if the record stays. `theirs(record_no)` are
+    the records to attribute by them.
+
+    Args:
+        rows: `record_no`, `payload`, `identifiers` and `faults` as raw has them, of few records.
+        spellings: Of the identifiers in `spelled`.
+        decided: Records that somebody decided to redact, however they mention them.
+
+    Returns:
+        The records that have any mention, by number.
+    """
+    redaction = Redaction(spellings)
+    records: dict[int, Record] = {}
+    matches: list[dict[str, object]] = []
+    named: list[dict[str, object]] = []
+    stated: list[dict[str, object]] = []
+    for row in rows.select(["record_no", "payload", "identifiers", "faults"]).to_pylist():
+        number, text = row["record_no"], row["payload"]
+        record = replace(record_of(row["identifiers"], row["faults"]), decided=number in decided)
+        found = spellings.find(text, wide=record.decided)
+        if not found:
+            continue
+        records[number] = record
+        matches += _stated_odd(number, row["identifiers"], spellings)
+        redacted = set(redaction.find(text, record))
+        matches += [_match(number, one, one in redacted) for one in found]
+        named += [
+            {"record_no": number, "kind": kind, "token": token} for kind, token in tokens(text)
+        ]
+        stated += [{"record_no": number, "identifier": one} for one in row["identifiers"]]
+    _load(
+        connection, "text_matches", matches,
+        identifier="VARCHAR", place="VARCHAR", sure="BOOLEAN", redact="BOOLEAN",
+    )  # fmt: skip
+    _load(connection, "named", named, kind="VARCHAR", token="VARCHAR")  # noqa: S106
+    _load(connection, "stated", stated, identifier="VARCHAR")
+    _find_theirs(connection)
+    return records
+
+
+def _stated_odd(
+    number: int, identifiers: Iterable[str], spellings: Spellings
+) -> list[dict[str, object]]:
+    """Of what a source declares an identifier of a type, the odd spellings: nothing else is meant
+    by them, so they are sure.
+    """
+    return [
+        {**_match(number, replace(one, sure=True), redact=False), "place": DECLARED}
+        for kind, _, value in (identifier.partition(":") for identifier in identifiers)
+        for one in spellings.find(value)
+        if (one.start, one.end) == (0, len(value)) and one.identifier.startswith(f"{kind}:")
+    ]
+
+
+def _match(number: int, mention: Mention, redact: bool) -> dict[str, object]:
+    return {
+        "record_no": number,
+        "identifier": mention.identifier,
+        "place": str(mention.start),
+        "sure": mention.sure,
+        "redact": redact,
+    }
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, object]], **columns: str
+) -> None:
+    types = {"VARCHAR": pa.string(), "BOOLEAN": pa.bool_()}
+    schema = pa.schema(
+        [("record_no", pa.int64()), *((column, types[kind]) for column, kind in columns.items())]
+    )
+    connection.register("loading", pa.Table.from_pylist(rows, schema))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM loading")
+    connection.unregister("loading")
+
+
+def _find_theirs(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE theirs AS
+        WITH of_anybody AS (
+            SELECT record_no, identifier, true AS stated FROM stated
+            UNION ALL
+            SELECT record_no, kind || ':' || identifier_canonical(kind, token), false FROM named),
+        of_others AS (
+            SELECT *, split_part(identifier, ':', 1) AS kind FROM of_anybody
+            WHERE identifier NOT IN (SELECT identifier FROM spelled)
+                AND CASE WHEN stated OR split_part(identifier, ':', 1) = 'identity_code'
+                    THEN split_part(identifier, ':', 1) IN {_ABOUT_SOMEBODY}
+                        AND identifier_valid(split_part(identifier, ':', 1),
+                            substr(identifier, strpos(identifier, ':') + 1))
+                    ELSE identifier IN (FROM registered_others) END),
+        others AS (
+            SELECT record_no, bool_or(stated OR kind NOT IN {CONTACTS}) AS certain,
+                bool_or(kind = 'identity_code'
+                    OR kind IN {STRONG} AND identifier IN (FROM registered_others)) AS known
+            FROM of_others GROUP BY record_no),
+        meant AS (
+            SELECT record_no,
+                bool_or(split_part(identifier, ':', 1) IN {STRONG}
+                    AND NOT contains(identifier, '@')) AS strong,
+                bool_or(place = '{DECLARED}') AS declared
+            FROM text_matches WHERE sure GROUP BY record_no)
+        SELECT record_no FROM meant LEFT JOIN others USING (record_no)
+        WHERE certain IS NULL OR (strong AND NOT certain) OR (declared AND NOT known)"""
+    )

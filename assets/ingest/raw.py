@@ -1,0 +1,464 @@
+"""Inbox -> raw: a delivery's records as they came, minimised, without the records of suppressed registrants.
+
+Lossless and the only copy: the original is removed once the Parquet file and the entry in the book are durable. Killed
+between any two steps, the next run does the same again with the same result.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+from hashlib import md5
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingest import deliveries, file_readers, json_text, protected_identity, suppression
+from assets.ingest.deliveries import Entry, Waiting
+from assets.ingest.fault_isolation import UNEXPECTED, isolate, of_the_machine
+from assets.ingest.mentions import suppressed_texts
+from assets.ingest.mentions.redaction import Redaction
+from assets.ingest.raw_files import raw_path
+from assets.ingest.record_faults import find_faults, payloads
+from assets.ingest.restaging import stage_later_again
+from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
+from assets.storage.atomic_files import remove, sync
+from assets.storage.data_root import Home, write_parquet
+from assets.storage.quoting import parquet
+from schemas.columns import arrow_schema
+from schemas.delivery import Manifest, RefusedDeliveryError
+from schemas.raw import Raw
+
+ROWS_PER_GROUP = 16_384
+# Who is protected is for this source to say, and when it ends: what it sends of them with the end of a flag holds.
+TELLS_OF_PROTECTION = "population_register"
+
+Delivery = tuple[Waiting, Manifest, Dataset]
+
+
+@dataclass
+class Ingested:
+    """What one run read from a source's inbox."""
+
+    entries: list[Entry] = field(default_factory=list)
+    redelivered: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def ingest(
+    home: Home,
+    source: Source,
+    days: set[str] | None,
+    last_day: date,
+    only: Collection[str] | None = None,
+) -> Ingested:
+    """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other.
+
+    `only` names the datasets to take in; those of others go on waiting.
+
+    Deliveries are read side by side, a thread per processor; numpy, Arrow and DuckDB work outside Python's lock.
+    """
+    done = Ingested()
+    deliveries.tidy(home, source.name)
+    remove_mistaken(home, source.name)
+    groups: dict[tuple[str, str], list[Delivery]] = {}
+    for item in deliveries.waiting(home, source.name, days):
+        if why := deliveries.refused(home, item):
+            done.refused.append((item.place, why))
+            continue
+        try:
+            manifest, dataset = deliveries.check(item, source, last_day, home.policy.purposes)
+        except RefusedDeliveryError as refusal:
+            _refuse(home, done, item, refusal)
+            continue
+        if only is not None and dataset.name not in only:
+            continue
+        groups.setdefault((item.day, manifest.sha256), []).append((item, manifest, dataset))
+    first, again = _first_and_again(home, source, groups)
+    swept = (
+        [entry for entry in deliveries.book(home, source.name) if entry.expired] if groups else []
+    )
+    home.pepper  # noqa: B018  (made once, before several threads ask for it)
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        reading = [threads.submit(_read, home, *delivery, swept) for delivery in first]
+    for (item, _, _), read in zip(first, reading, strict=True):
+        _finish(home, done, item, read.result)
+    for item, manifest, dataset in again:
+        _finish(home, done, item, partial(_again, home, item, manifest, dataset, swept))
+    return done
+
+
+def _first_and_again(
+    home: Home, source: Source, groups: dict[tuple[str, str], list[Delivery]]
+) -> tuple[list[Delivery], list[Delivery]]:
+    """Deliveries whose bytes come for the first time on their day; and the others, in the order in which they were written."""
+    known = {
+        (day, entry.sha256)
+        for day in {day for day, _ in groups}
+        for entry in deliveries.book(home, source.name, day)
+    }
+    first, again = [], []
+    for key, group in groups.items():
+        group.sort(key=lambda delivery: delivery[0].manifest_path.lstat().st_mtime_ns)
+        day, digest = key
+        forms = {key, (day, deliveries.keyed_hash(home, digest))}
+        new = 0 if forms & known else 1
+        first += group[:new]
+        again += group[new:]
+    return first, again
+
+
+def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry | None]) -> None:
+    """Note what came of one delivery: an entry, nothing new, or a refusal, with which it stays in the inbox."""
+    try:
+        entry = read()
+    except RefusedDeliveryError as refusal:
+        _refuse(home, done, item, refusal)
+        return
+    if entry:
+        # What it corrects may be of the same run.
+        done.entries = [one for one in done.entries if one.delivery_id != entry.corrects]
+        done.entries.append(entry)
+    else:
+        done.redelivered += 1
+    deliveries.take_out(item)
+
+
+def _again(
+    home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]
+) -> Entry | None:
+    """The same bytes again: nothing new, unless the manifest declares another dataset or encoding."""
+    entry = deliveries.of_bytes(home, item.source, item.day, manifest.sha256)
+    if entry is None:
+        return _read(home, item, manifest, dataset, swept)
+    if not entry.read_as(manifest) and (entry.delivered or manifest.records):
+        corrected = _read(home, item, manifest, dataset, swept, entry)
+        remove_mistaken(home, item.source)
+        return corrected
+    _same_count(manifest, entry.delivered)
+    return None
+
+
+def _same_count(manifest: Manifest, delivered: int) -> None:
+    if delivered != manifest.records:
+        raise RefusedDeliveryError(
+            "DEL-RECORDS", f"the manifest says {manifest.records} records, the file has {delivered}"
+        )
+
+
+def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
+    with suppress(FileNotFoundError):
+        deliveries.refuse(home, item, refusal)
+    done.refused.append((item.place, str(refusal)))
+
+
+def _read(
+    home: Home,
+    item: Waiting,
+    manifest: Manifest,
+    dataset: Dataset,
+    swept: list[Entry],
+    corrects: Entry | None = None,
+) -> Entry:
+    """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing.
+
+    `swept` are the source's deliveries of which retention has removed something: when one is delivered again on a later
+    day, what is gone from it stays gone. `corrects` is the delivery of the same bytes that was read as something else.
+    """
+    identity = (
+        deliveries.corrected_id(corrects, manifest)
+        if corrects
+        else deliveries.delivery_id(item.source, item.day, manifest.sha256)
+    )
+    delivered = expired = 0
+    sequence: int | None = None
+    header = file_readers.Header(dataset.told) if dataset.format == "csv" else None
+    before = [
+        one
+        for one in swept
+        if one.dataset == dataset.name
+        and one.day < item.day
+        and deliveries.is_of(home, one, manifest.sha256)
+    ]
+
+    def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
+        nonlocal delivered, expired, sequence
+        splitter = file_readers.ElementSplitter(dataset.array_key)
+        keep = partial(
+            store_isolated,
+            connection,
+            item.source,
+            dataset,
+            suppressing=suppressing,
+            protecting=protecting,
+        )
+        for batch in read_records(item.path, manifest, dataset, splitter, header):
+            delivered += batch.num_rows
+            rows = keep(batch)
+            kept = rows.filter(pc.is_in(rows["record_no"], value_set=left)) if before else rows
+            expired += rows.num_rows - kept.num_rows
+            yield kept
+        _same_count(manifest, delivered)
+        if dataset.sequence_key:
+            sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
+
+    with home.connect(side_by_side=True) as connection:
+        connection.execute(STATEMENT_MACROS)
+        connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{item.day}'")
+        suppressing = suppression.prepare(home, connection)
+        if suppressing:
+            suppressed_texts.prepare(home, connection)
+        protecting = item.source != TELLS_OF_PROTECTION and protected_identity.prepare(
+            home, connection
+        )
+        left = _still_held(home, connection, before)
+        path = raw_path(home, item.source, item.day, identity)
+        rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
+        if suppressing:
+            suppression.note_known_again(home, connection, path, date.fromisoformat(item.day))
+    emptied = delivered > 0 and rows == expired == 0
+    if emptied:
+        # Nobody is left in it, and its id is a hash of a file that held only who has been erased.
+        identity = deliveries.keyed_id(home, identity)
+        os.replace(path, raw_path(home, item.source, item.day, identity))
+        sync(path.parent)
+    entry = Entry(
+        delivery_id=identity,
+        source=item.source,
+        day=item.day,
+        dataset=dataset.name,
+        sha256=manifest.sha256,
+        bytes=manifest.bytes,
+        delivered=delivered,
+        suppressed=delivered - rows - expired,
+        expired=expired,
+        period_last=str(manifest.period.last),
+        sequence=sequence,
+        encoding=manifest.encoding.lower(),
+        corrects=corrects.delivery_id if corrects else "",
+        missing_columns=header.missing if header else None,
+        blank_columns=header.blank if header else 0,
+        dropped_columns=header.dropped if header else 0,
+        renamed=emptied,
+    )
+    if corrects:
+        stage_later_again(home, corrects, deliveries.book(home, item.source))
+    deliveries.enter(home, entry)
+    return entry
+
+
+def remove_mistaken(home: Home, source: str = "*") -> None:
+    """Remove from every layer what was misread, by a wrong manifest, of deliveries that have been corrected.
+
+    The entry in the book goes last: killed before, the next run does the same again.
+    """
+    for entry in deliveries.mistaken(home, source):
+        for layer in ("staged", "quarantine", "raw"):
+            for path in (home.lake / layer / entry.source / entry.day).glob(
+                f"{entry.delivery_id}*"
+            ):
+                shutil.rmtree(path) if path.is_dir() else remove(path)
+        remove(deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id))
+
+
+def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]) -> pa.Array:
+    """The numbers of the records that the deliveries of the same bytes still hold, in raw or, when its time is shorter, staged."""
+    files = [
+        path for one in before for path in home.files("raw", one.source, one.day, one.delivery_id)
+    ]
+    files += [
+        path
+        for one in before
+        for path in home.files("staged", one.source, one.day, f"{one.delivery_id}/records")
+    ]
+    if not files:
+        return pa.array([], pa.int64())
+    query = f"SELECT DISTINCT record_no FROM {parquet(*files, union_by_name=True)}"
+    return connection.execute(query).to_arrow_table()["record_no"].combine_chunks()
+
+
+def read_records(
+    path: Path,
+    manifest: Manifest,
+    dataset: Dataset,
+    splitter: file_readers.ElementSplitter,
+    header: file_readers.Header | None = None,
+) -> Iterator[pa.Table]:
+    """The file's records, by the dataset's format; afterwards `splitter` or `header` knows what surrounds them."""
+    if dataset.format == "json_array":
+        return file_readers.read_json_array(path, manifest.codec, splitter)
+    if dataset.format == "json_lines":
+        return file_readers.read_json_lines(path, manifest.codec)
+    return file_readers.read_csv(path, manifest.codec, header)
+
+
+def store(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    dataset: Dataset,
+    batch: pa.Table,
+    *,
+    suppressing: bool,
+    protecting: bool = False,
+) -> pa.Table:
+    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
+
+    `protecting`: records of registrants under protected identity are stripped of location.
+    """
+    connection.register("batch", batch)
+    find_faults(connection, batch, dataset)
+    # Of a CSV file the columns of passwords were not read.
+    if (
+        dataset.format != "csv"
+        and (bare := json_text.without_passwords(payloads(batch))) is not None
+    ):
+        connection.register("batch", batch.set_column(1, "payload", bare))
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE records AS
+        SELECT record_no, payload, ({dataset.given})::DATE AS given_on,
+            coalesce({dataset.ends}, false) AS ends FROM (
+            SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
+    if protecting:
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (
+            CASE WHEN record_no IN ({protected_identity.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload) FROM records"""
+        )
+    if suppressing and dataset.ends != "false":
+        suppression.keep_from_returning(connection)
+    rows = connection.execute(
+        f"""WITH kept AS NOT MATERIALIZED (
+            SELECT record_no, payload, given_on FROM records
+            UNION ALL SELECT record_no, payload, NULL FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
+        SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
+            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, given_on, coalesce(faults, []) AS faults, NULL::VARCHAR AS place
+        FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)"""
+    ).to_arrow_table()
+    if suppressing:
+        rows = _without_suppressed(connection, source, dataset, rows)
+    numbers = rows["record_no"].to_numpy()
+    return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
+
+
+def _without_suppressed(
+    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
+) -> pa.Table:
+    """The rows that are not about anybody on the list, without what mentions them. What is about
+    them and was given after the erasure stays as it is.
+    """
+    connection.register("stored", rows)
+    suppression.find_kept_out(connection, "stored")
+    rows = _without(rows, connection, "kept_out")
+    redaction = suppressed_texts.find_listed(connection, _without(rows, connection, "matches"))
+    return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
+
+
+def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str) -> pa.Table:
+    numbers = connection.execute(f"SELECT record_no FROM {records}").to_arrow_table()["record_no"]
+    return rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=numbers.combine_chunks())))
+
+
+def _redacted(
+    source: str, dataset: Dataset, rows: pa.Table, redaction: Redaction | None
+) -> pa.Table:
+    """The rows with redacted texts, and the hashes of those: delivered again, they are the same."""
+    if redaction is None:
+        return rows
+    mentions = pc.is_in(rows["record_no"], value_set=pa.array(list(redaction.records), pa.int64()))
+    changed = []
+    for row in rows.filter(mentions).to_pylist():
+        record = redaction.records[row["record_no"]]
+        text = redaction.text(row["payload"], record)
+        row["identifiers"] = redaction.identifiers(row["identifiers"], record)
+        if text != row["payload"]:
+            content = _md5(text)
+            if row["record_key"] == _md5(f"{source}|{dataset.name}|{row['content']}"):
+                row["record_key"] = _md5(f"{source}|{dataset.name}|{content}")
+            row |= {"payload": text, "content": content}
+        changed.append(row)
+    return pa.concat_tables(
+        [rows.filter(pc.invert(mentions)), pa.Table.from_pylist(changed, rows.schema)]
+    )
+
+
+def _md5(text: str) -> str:
+    return md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+NOBODY = "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
+
+
+def store_isolated(
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    dataset: Dataset,
+    batch: pa.Table,
+    *,
+    suppressing: bool,
+    protecting: bool = False,
+) -> pa.Table:
+    """One batch as `store` returns it, with the fault REC-UNEXPECTED on the records that make that fail.
+
+    Of such a record as much is kept as may be: without the day on which it was given; else without identifiers too; and
+    where it cannot be minimised, or may be of someone under protected identity, an empty object in the place of its
+    text, because that may hold what the register must not.
+    """
+    made = partial(store, connection, source, suppressing=suppressing, protecting=protecting)
+    undated = replace(dataset, given=NEVER_GIVEN)
+
+    def faulty(rows: pa.Table, place: str) -> pa.Table:
+        for reduced in [undated] if protecting else [undated, replace(undated, identify=NOBODY)]:
+            try:
+                return _marked(made(reduced, rows), place)
+            except Exception as error:
+                if of_the_machine(error):
+                    raise
+        bare = _marked(_emptied(source, dataset, rows), place)
+        return _without_suppressed(connection, source, dataset, bare) if suppressing else bare
+
+    pieces = isolate(partial(made, dataset), faulty, batch)
+    schema = arrow_schema(Raw)
+    return (
+        pieces[0]
+        if len(pieces) == 1
+        else pa.concat_tables([piece.select(schema.names).cast(schema) for piece in pieces])
+    )
+
+
+def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
+    """Records without their text, known by its hash alone: delivered again, they are the same."""
+    contents = [_md5(text) for text in batch["payload"].to_pylist()]
+    keys = [_md5(f"{source}|{dataset.name}|{content}") for content in contents]
+    rows = [
+        {
+            "record_no": number, "record_key": key, "content": content, "payload": "{}",
+            "identifiers": [], "given_on": None, "faults": faults, "place": None,
+        }
+        for number, key, content, faults in zip(
+            batch["record_no"].to_pylist(), keys, contents, batch["faults"].to_pylist(), strict=True
+        )
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, arrow_schema(Raw))
+
+
+def _marked(rows: pa.Table, place: str) -> pa.Table:
+    """The rows with REC-UNEXPECTED among their faults, and its place."""
+    marked = [
+        {**row, "faults": [*row["faults"], UNEXPECTED], "place": place} for row in rows.to_pylist()
+    ]
+    return pa.Table.from_pylist(marked, rows.schema)
+
+
+def _whole_number(value: object) -> int | None:
+    """The envelope's 64-bit key, which is sometimes typed as a string."""
+    text = str(value)
+    return int(text) if text.isdigit() and len(text) < 19 else None

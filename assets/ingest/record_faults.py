@@ -1,0 +1,65 @@
+"""What makes a record unreadable, or doubtful, whatever its source: codes of `schemas.raw`, a batch at a time."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.ingest import file_readers, json_text
+from assets.sources.source import Dataset
+
+
+def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset: Dataset) -> None:
+    """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records.
+
+    `is_object` means that DuckDB can take it apart. The records' text stays where it is: only what
+    is found about it is written.
+    """
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE shaped AS
+        SELECT record_no, faults, contains(payload, chr(65533)) AS replaced,
+            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN len(faults) > 0 THEN NULL
+                WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{') THEN 'REC-JSON' END AS misshapen
+        FROM batch""",
+        [file_readers.LARGEST_RECORD],
+    )
+    unsound = connection.execute(
+        "SELECT record_no FROM shaped WHERE misshapen IS NOT NULL OR len(faults) > 0"
+    ).to_arrow_table()["record_no"]
+    deep, unreadable, twice = _suspicious(batch, unsound, dataset)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE faulty AS
+        SELECT * FROM (
+            SELECT record_no, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
+                list_filter(faults || [misshapen,
+                    CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
+                    CASE WHEN list_contains($unreadable, record_no) THEN 'REC-JSON' END,
+                    CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
+                    CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
+            FROM shaped)
+        WHERE len(faults) > 0""",
+        {"deep": deep or [-1], "unreadable": unreadable or [-1], "twice": twice or [-1]},
+    )
+
+
+def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> list[list[int]]:
+    """Of the sound records the numbers of those that `json_text.suspicious` finds."""
+    # The objects that CSV rows become are ours: flat, each name once.
+    if dataset.format == "csv":
+        return [[], [], []]
+    objects = (
+        batch.filter(pc.invert(pc.is_in(batch["record_no"], value_set=unsound)))
+        if len(unsound)
+        else batch
+    )
+    numbers = objects["record_no"]
+    return [
+        [numbers[index].as_py() for index in indexes]
+        for indexes in json_text.suspicious(payloads(objects), file_readers.DEEPEST_RECORD)
+    ]
+
+
+def payloads(batch: pa.Table) -> pa.Array:
+    """The records' text as one array."""
+    return batch["payload"].combine_chunks()

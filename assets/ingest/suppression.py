@@ -1,0 +1,471 @@
+"""The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery does not bring them back.
+
+A record is about somebody on the list when it carries one of their decisive identifiers, or a
+contact or cookie of theirs alone and nothing that makes it certainly somebody else's: a valid
+identity code, a strong identifier by which the register knows a registrant, or, beside a cookie,
+the account that was signed in. So an old list that is imported again under new record ids brings
+nobody back, and a spouse stays. A contact or cookie that a record has shown to be another's as well
+is noted (`shared_on`), and suppresses nothing from then on: docs/decisions/shared-identifiers.md.
+
+A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of the erasure and never
+seen before it, is taken in. What of theirs is known again by that is noted (`returned_on`), so that the proof does not take
+it for what was erased; whatever others tell, and whatever is older, stays out.
+
+HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier type is a domain of
+its own. A plain hash would be no protection: there are few enough identity codes to try them all (erasure.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from assets.requests import ledger
+from assets.storage.data_root import Home, copy_parquet
+from assets.storage.quoting import parquet
+
+LIST = "suppressions.parquet"
+
+
+# A record that carries one of these is about whom they name, even if its e-mail address or phone reaches others.
+STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
+
+# Of a record that carries one of these it is decided whom it is about. A browser may be used by
+# several people.
+DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
+
+# A CRM record is of the party whose valid identity code it carries, else of the contact, else of
+# the customer number. A number that several people's records name is one person's own where it is
+# the party of the record.
+OWN = ("own_contact_id", "own_customer_number")
+_OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
+_CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
+_CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
+    lambda named: identity_code_valid(substr(named, strlen('identity_code:') + 1)))"""
+_ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
+PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
+"""The identifiers that say whose a CRM record is: SQL over the column `identifiers`."""
+WITH_OWN = f"""list_concat(identifiers, CASE
+    WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
+    ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
+"""The identifiers of a record, and its account where that is the party: SQL over the column
+`identifiers`.
+"""
+
+CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
+            AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
+        OR identifier IN (SELECT identifier FROM known_to_register)"""
+
+
+def find_matches(
+    connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
+) -> None:
+    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of either.
+
+    `know_register` comes first.
+
+    Args:
+        rows: a table with `identifiers` and the columns of `key`, as raw has it.
+        listed: a table with `identifier` and what else a match must tell, such as a request's id.
+        key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
+    """
+    named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE matches AS
+        SELECT * FROM (
+            SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN)} AS strong
+            FROM ({named}) JOIN (FROM {listed}) USING (identifier))
+        QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
+    )
+    # The register is read only where a contact or a cookie alone matches.
+    if connection.execute("SELECT 1 FROM matches WHERE NOT strong LIMIT 1").fetchone():
+        besides = f"""SELECT ({key}) FROM ({named})
+            SEMI JOIN (FROM matches WHERE NOT strong) USING ({key})
+            WHERE identifier NOT IN (SELECT identifier FROM matches)"""
+        by_cookie = f"""SELECT ({key}) FROM matches GROUP BY {key}
+            HAVING bool_and(split_part(identifier, ':', 1) = 'visitor_id')"""
+        connection.execute(
+            f"""DELETE FROM matches WHERE NOT strong
+            AND (({key}) IN ({besides} AND ({CERTAINLY_ANOTHERS}))
+            OR ({key}) IN ({by_cookie})
+                AND ({key}) IN ({besides} AND split_part(identifier, ':', 1) = 'user_id'))"""
+        )
+
+
+def know_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views `known_to_register(identifier)`, the strong identifiers of registrants, and
+    `known_browsers(cookie)`, the cookies of those who have an account on the website.
+    """
+    known = home.register("identifiers")
+    query = (
+        f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
+        if known.exists()
+        else "SELECT NULL::VARCHAR AS identifier WHERE false"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_to_register AS {query}")
+    browsers = (
+        f"""SELECT 'visitor_id:' || value AS cookie FROM {parquet(known)} WHERE type = 'visitor_id'
+        AND registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type = 'user_id')"""
+        if known.exists()
+        else "SELECT NULL::VARCHAR AS cookie WHERE false"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known_browsers AS {browsers}")
+
+
+# A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
+UNREADABLE = (
+    "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
+)
+
+
+# Of a record about someone on the list: they gave it after the erasure, and it is none that was there before.
+GIVEN_ANEW = "coalesce(given_on > since AND suppression_token('record:' || record_key) NOT IN (SELECT token FROM suppressed), false)"
+
+
+# What else tells of the person: the key that staged tables and quarantine have, the hash of a contact by which advertising platforms match.
+_FORMS = """[identifier,
+    CASE WHEN kind NOT IN ('record', 'content', 'shared') THEN 'person_key:' || md5(identifier) END,
+    CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
+
+
+def path(home: Home) -> Path:
+    """Where the list lies."""
+    return home.requests / LIST
+
+
+def listed(home: Home) -> str:
+    """SQL of the list's rows; those of older lists have no `shared_on`."""
+    nothing = """SELECT NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since,
+        NULL::DATE AS review_on,
+            NULL::DATE AS returned_on, NULL::DATE AS shared_on WHERE false"""
+    rows = f" UNION ALL BY NAME SELECT * FROM {parquet(path(home))}" if path(home).exists() else ""
+    return f"({nothing}{rows})"
+
+
+def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since, returned)`; answers whether it holds any."""
+    home.keyed_hash(connection)
+    know_register(home, connection)
+    connection.execute(
+        "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
+    )
+    # Hashes that were made before domains were kept as A-labels are of the domain in letters;
+    # before customer numbers were kept in capitals, as they were written.
+    connection.execute(
+        """CREATE OR REPLACE TEMP MACRO listed_forms(identifier) AS
+        CASE WHEN contains(identifier, '@') AND contains(identifier, 'xn--')
+            THEN [identifier, unusual_spelling('email_in_letters', identifier)]
+            WHEN regexp_full_match(identifier, '(customer_number|user_id):[^@]*[A-Z][^@]*')
+            THEN [identifier, lower(identifier)]
+            ELSE [identifier] END"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE suppressed AS
+        SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned
+        FROM {listed(home)} WHERE shared_on IS NULL GROUP BY token"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE shown_of_others AS
+        SELECT token FROM {listed(home)} WHERE shared_on IS NOT NULL"""
+    )
+    counted = connection.execute("SELECT count(*) FROM suppressed").fetchone()
+    return bool(counted and counted[0])
+
+
+def _find_browsers(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Make `browsers(cookie)`: cookies in `rows` under which only accounts of somebody on the list
+    are signed in.
+
+    None that has been shown to be another's, and none by which the register knows somebody with an
+    account.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE browsers AS
+        SELECT cookie FROM (
+            SELECT record_no,
+                list_filter(identifiers, lambda one: starts_with(one, 'visitor_id:'))[1] AS cookie,
+                len(list_filter(identifiers, lambda one: starts_with(one, 'user_id:'))) > 0
+                    AS signed_in
+            FROM {rows})
+        WHERE cookie IS NOT NULL AND signed_in GROUP BY cookie
+        HAVING bool_and(record_no IN (SELECT record_no FROM matches WHERE strong))
+            AND suppression_token(cookie) NOT IN (SELECT token FROM shown_of_others)"""
+    )
+    if connection.execute("SELECT 1 FROM browsers LIMIT 1").fetchone():
+        connection.execute(
+            "DELETE FROM browsers WHERE cookie IN (SELECT cookie FROM known_browsers)"
+        )
+
+
+def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    """Make `kept_out(record_no)`: records about someone on the list that were not given anew; `rows` is a table as raw has it.
+
+    With a visit of theirs go the visits in `rows` under the same cookie by nobody who was signed
+    in, unless somebody else is signed in under it. Set-wise: each distinct identifier is hashed
+    once. `prepare` comes first.
+    """
+    find_matches(connection, rows, f"({_listed_identifiers(rows)})")
+    _find_browsers(connection, rows)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE kept_out AS
+        WITH theirs AS (SELECT record_no, max(since) AS since FROM matches GROUP BY record_no)
+        SELECT record_no FROM {rows} JOIN theirs USING (record_no)
+        WHERE NOT {GIVEN_ANEW}
+        UNION ALL
+        SELECT record_no FROM (SELECT record_no, unnest(identifiers) AS identifier FROM {rows})
+        ANTI JOIN theirs USING (record_no)
+        GROUP BY record_no HAVING bool_or(identifier IN (SELECT cookie FROM browsers))
+            AND NOT bool_or(starts_with(identifier, 'user_id:'))
+        UNION ALL
+        SELECT record_no FROM {rows} WHERE {UNREADABLE}"""
+    )
+
+
+def _listed_identifiers(rows: str) -> str:
+    """The query of identifiers in `rows` that are on the list, and since when: in today's form, or in that of older hashes."""
+    return f"""
+        SELECT identifier, max(since) AS since
+        FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
+            FROM (SELECT DISTINCT unnest({WITH_OWN}) AS identifier FROM {rows}))
+        JOIN suppressed ON token = suppression_token(form) GROUP BY identifier"""
+
+
+def keep_from_returning(connection: duckdb.DuckDBPyConnection) -> None:
+    """Take the day of giving from those of `records` that only end something and name nobody who
+    has come back.
+
+    `records(record_no, given_on, ends)` and `identified(record_no, identifiers)` are of one batch.
+    Ending what one has said brings nobody back; who has come back may end what they have said
+    since.
+    """
+    connection.execute(
+        """UPDATE records SET given_on = NULL WHERE ends AND record_no NOT IN (
+            SELECT record_no FROM (
+                SELECT record_no, unnest(listed_forms(identifier)) AS form
+                FROM (SELECT record_no, unnest(identifiers) AS identifier FROM identified))
+            JOIN suppressed ON token = suppression_token(form) WHERE returned)"""
+    )
+
+
+def note_known_again(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
+) -> None:
+    """Note what a file that was just taken in shows of identifiers on the list. `prepare` comes
+    first.
+
+    Who gave a record after the erasure is known again by what it names (`returned_on`). A contact or cookie
+    in a record that is certainly about somebody else is theirs, too (`shared_on`); but not while an
+    erasure is going on, for the register may still have the registrant.
+    """
+    rows = parquet(raw)
+    find_matches(connection, rows, f"({_listed_identifiers(rows)})")
+    forms = f"""SELECT DISTINCT suppression_token(form) AS token
+        FROM (SELECT unnest({_FORMS}) AS form
+            FROM (SELECT identifier, split_part(identifier, ':', 1) AS kind FROM named))
+        WHERE form IS NOT NULL"""
+    theirs = "SELECT record_no FROM matches"
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE known_again AS
+        WITH named AS (
+            SELECT DISTINCT unnest(identifiers) AS identifier FROM {rows}
+            WHERE given_on IS NOT NULL AND record_no IN ({theirs}))
+        {forms}"""
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE known_of_others AS
+        WITH named AS (
+            SELECT DISTINCT identifier FROM ({_listed_identifiers(rows)})
+            SEMI JOIN (SELECT unnest(identifiers) AS identifier FROM {rows}
+                WHERE record_no NOT IN ({theirs})) USING (identifier))
+        {forms}"""
+    )
+    marks = {"returned_on": "known_again"}
+    if not any(one.state == "erasing" for one in ledger.every(home, opened=False)):
+        marks["shared_on"] = "known_of_others"
+    columns = ", ".join(
+        f"""CASE WHEN token IN (SELECT token FROM {noted}) THEN coalesce({column}, DATE '{today}')
+            ELSE {column} END AS {column}"""
+        for column, noted in marks.items()
+    )
+    noted = " UNION ALL ".join(f"SELECT token FROM {table}" for table in marks.values())
+    if connection.execute(
+        f"SELECT 1 FROM ({noted}) JOIN suppressed USING (token) WHERE NOT returned LIMIT 1"
+    ).fetchone():
+        copy_parquet(
+            connection,
+            f"SELECT * REPLACE ({columns}) FROM {listed(home)} ORDER BY token",
+            path(home),
+        )
+        prepare(home, connection)
+
+
+def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
+    """Return those of the identifiers (`<type>:<canonical value>`) that are of somebody erased and
+    of nobody else.
+
+    Who has come back is not erased; nor is an identifier by which the register knows or reaches
+    a registrant, unless an erasure is going on and the register may still have who is being erased.
+    """
+    with home.connect() as connection:
+        if not prepare(home, connection):
+            return set()
+        connection.execute(
+            "CREATE TEMP TABLE asked AS SELECT DISTINCT unnest($1::VARCHAR[]) AS identifier",
+            [sorted(identifiers)],
+        )
+        rows = connection.execute(
+            """SELECT DISTINCT identifier
+            FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form FROM asked)
+            JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
+        ).fetchall()
+        erased = {identifier for (identifier,) in rows}
+        if not erased or any(one.state == "erasing" for one in ledger.every(home, opened=False)):
+            return erased
+        return erased - _known(home, connection)
+
+
+def _known(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Those of the table `asked` that the register has."""
+    columns = {"identifiers": "type || ':' || value", "contact_points": "kind || ':' || match_key"}
+    queries = [
+        f"SELECT {column} AS identifier FROM {parquet(home.register(table))}"
+        for table, column in columns.items()
+        if home.register(table).exists()
+    ]
+    if not queries:
+        return set()
+    rows = connection.execute(
+        f"""SELECT DISTINCT identifier FROM ({" UNION ALL ".join(queries)})
+        SEMI JOIN asked USING (identifier)"""
+    ).fetchall()
+    return {identifier for (identifier,) in rows}
+
+
+def find_consents_of_erased(
+    home: Home, connection: duckdb.DuckDBPyConnection, subjects: str
+) -> None:
+    """Make `consents_of_erased(subject, until)`: a grant under the subject, made on that day or
+    before, is nobody's.
+
+    Of an identifier that somebody erased had together with others, or that became another's since,
+    nobody can show who has consented by it (GDPR 7(1)).
+
+    Args:
+        subjects: a query with the column `subject`, as `<type>:<canonical value>`.
+    """
+    prepare(home, connection)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE consents_of_erased AS
+        WITH every AS (SELECT token, since FROM {listed(home)}),
+        forms AS (
+            SELECT DISTINCT subject, unnest([subject, 'shared:' || subject]) AS form
+            FROM ({subjects}) WHERE EXISTS (FROM every))
+        SELECT subject, max(since) AS until FROM forms
+        JOIN every ON token = suppression_token(form) GROUP BY subject"""
+    )
+
+
+def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date) -> int:
+    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
+
+    `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
+    nothing, but no consent from before is read from it (`find_consents_of_erased`). The keys and
+    hashes that layers have in place of it are listed too: the proof finds them by that. Adding what
+    is already there changes nothing, unless the registrant had come back: then they are erased
+    anew. `review_on` is when the policy's period for suppressions is over.
+    """
+    prepare(home, connection)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE added AS
+        SELECT token, request_id, DATE '{today}' AS since,
+            DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
+            NULL::DATE AS returned_on, NULL::DATE AS shared_on
+        FROM (SELECT request_id, suppression_token(form) AS token FROM (
+            SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
+        WHERE token IS NOT NULL AND (token, request_id) NOT IN (
+            SELECT (token, request_id) FROM {listed(home)}
+            WHERE returned_on IS NULL AND shared_on IS NULL)
+        GROUP BY token, request_id"""
+    )
+    return copy_parquet(
+        connection,
+        f"""FROM (FROM {listed(home)} WHERE (returned_on IS NULL AND shared_on IS NULL)
+            OR token NOT IN (SELECT token FROM added)
+        UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
+        path(home),
+    )
+
+
+def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) -> int:
+    """Take off the list what is on it for a request: all, or only what these identifiers put there.
+
+    What another erasure put there as well stays: each has its own rows.
+
+    Returns:
+        How many hashes nobody is kept out by any more.
+    """
+    if not path(home).exists():
+        return 0
+    with home.connect() as connection:
+        prepare(home, connection)
+        connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE lifted AS
+            SELECT token FROM {listed(home)} WHERE request_id = $request_id
+                AND ($everything OR token IN (
+                SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
+                    SELECT identifier, split_part(identifier, ':', 1) AS kind
+                    FROM (SELECT unnest($identifiers::VARCHAR[]) AS identifier)))))""",
+            {
+                "request_id": request_id,
+                "everything": identifiers is None,
+                "identifiers": list(identifiers or ()),
+            },
+        )
+        kept = f"""FROM {listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+            AND token IN (SELECT token FROM lifted))"""
+        free = connection.execute(
+            f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
+        ).fetchone()
+        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(home))
+    return int(free[0]) if free else 0
+
+
+def request_ids(home: Home) -> list[str]:
+    """The ids of the requests for which somebody is on the list, sorted."""
+    with duckdb.connect() as connection:
+        rows = connection.execute(
+            f"SELECT DISTINCT request_id FROM {listed(home)} WHERE request_id IS NOT NULL ORDER BY 1"
+        ).fetchall()
+    return [request_id for (request_id,) in rows]
+
+
+def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+    """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
+    if not path(home).exists():
+        return 0
+    over = home.policy.rule("suppressions")[1].period.before(today)
+    return int(
+        (
+            connection.execute(
+                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE "
+                f"'{over}'"
+            ).fetchone()
+            or (0,)
+        )[0]
+    )
+
+
+def found_in_raw(home: Home, source: str) -> int:
+    """How many records of a source's raw are about someone on the list; 0 is right. Reads the identifiers of every delivery."""
+    found = 0
+    with home.connect() as connection:
+        if not prepare(home, connection):
+            return 0
+        for raw in home.files("raw", source):
+            rows = parquet(raw)
+            find_kept_out(connection, rows)
+            found += (connection.execute("SELECT count(*) FROM kept_out").fetchone() or (0,))[0]
+    return found

@@ -1,0 +1,155 @@
+"""register -> built -> marts: each purpose's file is built, checked, and only then published."""
+
+from collections import Counter
+from typing import Any
+
+import dagster as dg
+
+from assets.dagster_support.metadata import (
+    column_lineage,
+    column_schema,
+    counts_table,
+    numbers,
+    stops,
+    without_values,
+)
+from assets.dagster_support.runs import WRITER, Today
+from assets.marts import building, profile_explanation
+from assets.marts.eligible import VIEWS
+from assets.marts.queries import QUERIES
+from assets.register.assets import FRESH
+from assets.register.building import TABLES
+from assets.storage.data_root import Home
+from schemas.columns import duckdb_types, table_name
+from schemas.marts import MARTS
+from schemas.policy import Policy
+
+KEYS = {table: dg.AssetKey(["register", table]) for table in TABLES}
+# More segments, such as every municipality, are in the mart's own table.
+_SHOWN = 100
+REGISTER_COLUMNS = {
+    **{table: duckdb_types(model) for table, model in TABLES.items()},
+    **{view: {"registrant_id": "VARCHAR"} for view in VIEWS},
+}
+
+
+def _lineage(purpose: str) -> dg.TableColumnLineage:
+    found = {}
+    for table, query in QUERIES[purpose].items():
+        for column, deps in column_lineage(query, REGISTER_COLUMNS, KEYS).deps_by_column.items():
+            found[f"{table}.{column}"] = deps
+    return dg.TableColumnLineage(found)
+
+
+def _profiles(home: Home) -> dict[str, Any]:
+    """Sizes of the segments that are told of, registrants per attribute, and how many segments are withheld."""
+    told, withheld = profile_explanation.sizes(home, building.candidate_path(home, "analytics"))
+    placed: Counter[str] = Counter()
+    for attribute, _, registrants in told:
+        placed[attribute] += registrants
+    return {
+        **numbers(placed, "values_"),
+        "segments_withheld": withheld,
+        "segments": counts_table(["attribute", "value", "registrants"], told[:_SHOWN]),
+    }
+
+
+def built_asset(purpose: str) -> dg.AssetsDefinition:
+    """The asset that builds a purpose's next mart, and holds it against its models."""
+    schema = column_schema({table_name(model): model for model in MARTS[purpose]}, "marts")
+
+    @dg.multi_asset(
+        name=f"build_{purpose}",
+        specs=[
+            dg.AssetSpec(
+                ["built", purpose],
+                deps=list(KEYS.values()),
+                group_name="built",
+                kinds={"duckdb"},
+                owners=["team:data"],
+                description=f"The next {purpose} mart, built from the register beside the published one.",
+                metadata={
+                    "dagster/column_schema": schema,
+                    "dagster/column_lineage": _lineage(purpose),
+                },
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "fit_to_publish",
+                asset=["built", purpose],
+                blocking=True,
+                description="every row passes its model; no table or column that the policy does not allow for the purpose",
+            )
+        ],
+        pool=WRITER,
+    )
+    @without_values
+    def build(home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        rows = building.build(home, purpose, today.date)
+        found = building.check(home, purpose)
+        profiles = _profiles(home) if purpose == "analytics" else {}
+        yield dg.MaterializeResult(
+            asset_key=["built", purpose],
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                **numbers(rows, "rows_"),
+                **numbers(building.per_rule(home, purpose)),
+                **profiles,
+                "policy_version": home.policy.version,
+                "policy_hash": home.policy.fingerprint,
+            },
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["built", purpose],
+            check_name="fit_to_publish",
+            passed=not found,
+            description=stops("fit_to_publish", sum(found.values())),
+            metadata={
+                "found": sum(found.values()),
+                "rules": counts_table(["rule", "rows"], sorted(found.items())),
+            },
+        )
+
+    return build
+
+
+def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
+    """The asset that publishes a purpose's mart."""
+    told = policy.purposes[purpose]
+
+    @dg.asset(
+        key=["marts", purpose],
+        deps=[["built", purpose]],
+        group_name="marts",
+        kinds={"duckdb"},
+        owners=["team:data"],
+        description=f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, replaced by one rename.",
+        freshness_policy=FRESH,
+        pool=WRITER,
+        metadata={
+            "dagster/column_schema": column_schema(
+                {table_name(model): model for model in MARTS[purpose]}, "marts"
+            )
+        },
+    )
+    @without_values
+    def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        rows = building.publish(home, purpose)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": sum(rows.values()),
+                **numbers(rows, "rows_"),
+                "bytes": building.mart_path(home, purpose).stat().st_size,
+            }
+        )
+
+    return publish
+
+
+def assets(policy: Policy) -> list[dg.AssetsDefinition]:
+    """Return the asset that builds and the asset that publishes each purpose's mart."""
+    return [
+        *(built_asset(purpose) for purpose in MARTS),
+        *(mart_asset(purpose, policy) for purpose in MARTS),
+    ]

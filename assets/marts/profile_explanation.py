@@ -1,0 +1,102 @@
+"""What the published analytics mart holds of profiles: of one registrant, for an answer under GDPR 15 and 22, and as sizes.
+
+Read from the mart itself and not worked out again, so that what is told is what is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from assets.marts.analytics import PSEUDONYM
+from assets.marts.building import mart_path, over_register
+from assets.marts.profiles import WITHHELD
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal
+from assets.storage.safe_errors import PlainError
+from schemas.columns import table_name
+from schemas.profiles import CODES, VALUES
+
+_FIELDS = "attribute, value, rule, inputs, as_of"
+
+
+class NotPublishedError(PlainError):
+    """There is no analytics mart yet."""
+
+
+class UnknownRegistrantError(PlainError):
+    """The register has nobody of that id; the message does not repeat it."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of an attribute, with the code and the text of its rule, the counts that it looked at, and the day."""
+
+    attribute: str
+    value: str
+    rule: str
+    meaning: str
+    inputs: str
+    as_of: date
+
+
+def profile(home: Home, registrant_id: str) -> list[Value] | None:
+    """The registrant's values in the published mart; None when they may not be profiled.
+
+    Raises NotPublishedError, and UnknownRegistrantError when the register has nobody of that id.
+    """
+    path = mart_path(home, "analytics")
+    if not path.exists():
+        raise NotPublishedError(
+            "the analytics mart has not been published yet; run `register refresh`"
+        )
+    with home.connect() as connection:
+        home.keyed_hash(connection)
+        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
+        over_register(
+            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+        )
+        if not _one(
+            connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id
+        ):
+            raise UnknownRegistrantError(
+                "the register has no registrant of that id; `register sql customer_care` shows the ids that there are"
+            )
+        if not _one(
+            connection,
+            "SELECT count(*) FROM admitted_analytics WHERE registrant_id = ?",
+            registrant_id,
+        ):
+            return None
+        every = " UNION ALL ".join(
+            f"SELECT pseudonym, {_FIELDS} FROM mart.{table_name(model)}" for model in VALUES
+        )
+        found = connection.execute(
+            f"SELECT {_FIELDS} FROM ({every}) WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id)) ORDER BY ALL",
+            [registrant_id],
+        ).fetchall()
+    return [
+        Value(attribute, value, rule, CODES[rule], inputs, as_of)
+        for attribute, value, rule, inputs, as_of in found
+    ]
+
+
+def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
+    """Of the mart file at `path`: attribute, value and registrants of each segment; and how many segments were withheld."""
+    with home.connect() as connection:
+        connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
+        told = connection.execute(
+            "SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value"
+        ).fetchall()
+        over_register(
+            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+        )
+        return told, _one(connection, WITHHELD)
+
+
+def _one(connection: duckdb.DuckDBPyConnection, query: str, *values: str) -> Any:
+    return (connection.execute(query, list(values)).fetchone() or (None,))[0]

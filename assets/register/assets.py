@@ -1,0 +1,214 @@
+"""staged -> register -> retention: who is who, one row per registrant, and what is past its time."""
+
+import base64
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from assets.dagster_support.metadata import (
+    column_schema,
+    counts_table,
+    numbers,
+    stops,
+    without_values,
+)
+from assets.dagster_support.runs import WRITER, Today
+from assets.register import (
+    build_state,
+    building,
+    contradictions,
+    integrity_checks,
+)
+from assets.register.survivorship import comes_from
+from assets.register.waterfall import svg
+from assets.sources.all_sources import SOURCES
+from assets.storage.data_root import Home
+from schemas.columns import arrow_schema
+from schemas.register import CONTRADICTIONS
+
+STAGED = [dg.AssetKey(["staged", source.name]) for source in SOURCES]
+STAGED_TABLES = {
+    source.name: {
+        frame.model.to_schema().name for dataset in source.datasets for frame in dataset.frames
+    }
+    for source in SOURCES
+}
+FRESH = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
+)
+# Behind an erasure, too, the register is built anew.
+UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
+
+
+def _lineage(table: str) -> dg.TableColumnLineage:
+    """From which staged columns each column comes; sources that do not fill the staged table are left out."""
+    found = {}
+    for column in arrow_schema(building.TABLES[table]).names:
+        deps = [
+            dg.TableColumnDep(dg.AssetKey(["staged", source]), f"{staged_table}.{staged_column}")
+            for staged_table, staged_column in comes_from().get(table, {}).get(column, ())
+            for source, tables in STAGED_TABLES.items()
+            if staged_table in tables
+        ]
+        if deps:
+            found[column] = deps
+    return dg.TableColumnLineage(found)
+
+
+@without_values
+def _build(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """Build the register, and check what no mart may be built without."""
+    built = building.build(home, today.date)
+    for table in building.TABLES:
+        metadata: dict[str, Any] = {"dagster/row_count": built.rows[table]}
+        if table == "membership":
+            metadata |= linkage_metadata(built.links)
+        if table == "registrants":
+            metadata |= numbers({"changes_held_back": built.held_back})
+            told = ([attribute, *counts] for attribute, counts in built.conflicts.items())
+            metadata["conflicting_values"] = counts_table(
+                ["attribute", "registrants", "between sources"], told
+            )
+            metadata["seconds"] = counts_table(["step", "seconds"], built.seconds.items())
+        if table == "expired":
+            metadata |= numbers(built.expired)
+        if table == "admission":
+            metadata |= numbers(built.admission)
+        yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
+    checked = {
+        **integrity_checks.check(home),
+        "two_identity_codes": int(str(built.links["two_code_clusters"])),
+    }
+    if not any(checked.values()):
+        build_state.note_passed(home, "register")
+    for name, found in checked.items():
+        yield dg.AssetCheckResult(
+            asset_key=["register", "registrants"],
+            check_name=name,
+            passed=found == 0,
+            metadata={"found": found},
+            description=stops(name, found),
+        )
+
+
+def register() -> dg.AssetsDefinition:
+    """The asset of all tables of the register, with the checks that no mart is built without."""
+    return dg.multi_asset(
+        name="register",
+        specs=[
+            dg.AssetSpec(
+                ["register", table],
+                deps=UPSTREAM,
+                group_name="register",
+                kinds={"parquet"},
+                owners=["team:data"],
+                description=(model.__doc__ or f"{table} under their registrant.").strip(),
+                freshness_policy=FRESH,
+                metadata={
+                    "dagster/column_schema": column_schema({"": model}, "register"),
+                    "dagster/column_lineage": _lineage(table),
+                },
+            )
+            for table, model in building.TABLES.items()
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                name, asset=["register", "registrants"], blocking=True, description=told
+            )
+            for name, told in integrity_checks.CHECKS.items()
+        ],
+        pool=WRITER,
+    )(_build)
+
+
+@dg.asset_check(
+    asset=["register", "registrants"],
+    name="nothing_contradicts",
+    description="no statements about who somebody is contradict each other; those that do are "
+    "decided by rule, and listed by `register review contradictions`",
+)
+@without_values
+def nothing_contradicts(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+    """Warns; counts per kind. People stay apart until somebody has looked."""
+    counts = contradictions.counts(home)
+    total = sum(counts.values())
+    rows = [[kind, count, CONTRADICTIONS[kind]] for kind, count in counts.items() if count]
+    return dg.AssetCheckResult(
+        passed=total == 0,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "found": total,
+            **numbers(counts),
+            "kinds": counts_table(["kind", "statements", "means"], rows),
+        },
+    )
+
+
+CHECKS = [nothing_contradicts]
+
+
+def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of what `building` counted of linkage: numbers to plot over time, tables, and pictures of a few typical pairs."""
+    pairs = links["candidate_pairs"]
+    succession, drift = links.get("succession", {}), links.get("drift", {})
+    ids = succession.get("ids_kept", 0) + succession.get("ids_ceased", 0)
+    told: dict[str, Any] = {
+        name: value for name, value in links.items() if isinstance(value, (int, float))
+    }
+    told |= numbers({"grey_share": round(links["grey_pairs"] / pairs, 4) if pairs else 0.0})
+    told |= numbers(succession, "since_last_run_")
+    told |= numbers(
+        {
+            "since_last_run_ids_kept_share": round(succession.get("ids_kept", 0) / ids, 5)
+            if ids
+            else 1.0
+        }
+    )
+    told |= numbers(drift, "drift_of_full_rerun_")
+    told["links_per_pass"] = counts_table(["rule", "links"], sorted(links["links"].items()))
+    told["links_per_1000_pairs"] = counts_table(
+        [
+            "pass of likeness",
+            "pairs",
+            "new pairs",
+            "new links",
+            "per 1,000 new pairs",
+            "split keys",
+            "dropped keys",
+        ],
+        (
+            [
+                one["name"],
+                one["pairs"],
+                one["new_pairs"],
+                one["new_links"],
+                one["per_thousand"],
+                one["split"],
+                one["dropped"],
+            ]
+            for one in links["passes"]
+        ),
+    )
+    told["calibration"] = counts_table(
+        ["bits from", "pairs with two codes", "of them one person", "expected by weight"],
+        (
+            [one["bits"], int(one["pairs"]), int(one["one_person"]), round(one["expected"], 1)]
+            for one in links["calibration"]
+        ),
+    )
+    told["cluster_sizes"] = counts_table(["source persons", "registrants"], links["sizes"].items())
+    told["typical_pairs"] = dg.MetadataValue.md(
+        "\n\n".join(_picture(one) for one in links["typical"]) or "no pair was compared"
+    )
+    return told
+
+
+def _picture(pair: Mapping[str, Any]) -> str:
+    """The pair's waterfall as a picture inside the text, and as a table for whoever sees no pictures."""
+    drawn = base64.b64encode(
+        svg(pair["what"], pair["start"], pair["steps"], pair["weight"]).encode()
+    ).decode()
+    rows = [["any pair", "", pair["start"]], *pair["steps"], ["weight", "", pair["weight"]]]
+    return f"![{pair['what']}](data:image/svg+xml;base64,{drawn})\n\n{pair['what']}\n\n{counts_table(['field', 'level', 'bits'], rows).value}"

@@ -1,0 +1,48 @@
+"""What must hold of a register before any mart is built from it."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from assets.register.building import TABLES, read_register
+from assets.storage.data_root import Home
+from schemas.validation import failures
+
+CHECKS = {
+    "one_row_per_registrant": "no registrant has two golden rows, and every member belongs to one that has one",
+    "one_identity_code": "no identity code belongs to two registrants",
+    "two_identity_codes": "no registrant is of people with two identity codes in force",
+    "no_protected_location": "no address or municipality of a protected registrant, now or in history",
+    "rows_pass_their_models": "every golden row passes its Pandera model",
+}
+
+
+def check(home: Home) -> dict[str, int]:
+    """Rows that break each check; 0 is right."""
+    with home.connect() as connection:
+        for table, model in TABLES.items():
+            read_register(home, connection, table, model)
+
+        def count(query: str) -> int:
+            return int((connection.execute(query).fetchone() or (0,))[0])
+
+        rows = connection.execute("SELECT * FROM registrants").to_arrow_reader(250_000)
+        failing = sum(
+            failures(TABLES["registrants"], pa.Table.from_batches([batch])).num_rows
+            for batch in rows
+        )
+        return {
+            "one_row_per_registrant": count(
+                """SELECT (SELECT count(*) - count(DISTINCT registrant_id) FROM registrants)
+                + (SELECT count(*) FROM membership ANTI JOIN registrants USING (registrant_id))"""
+            ),
+            "one_identity_code": count(
+                "SELECT count(*) FROM (SELECT identity_code FROM registrants WHERE identity_code IS NOT NULL GROUP BY identity_code HAVING count(*) > 1)"
+            ),
+            "no_protected_location": count(
+                """SELECT (SELECT count(*) FROM registrants WHERE protected
+                    AND coalesce(street, postcode, town, country, municipality_code) IS NOT NULL)
+                + (SELECT count(*) FROM addresses SEMI JOIN (SELECT registrant_id FROM registrants WHERE protected) AS hidden USING (registrant_id))"""
+            ),
+            "rows_pass_their_models": failing,
+        }

@@ -1,0 +1,123 @@
+"""What is past its time goes, what will go is foreseen, and it is checked that nothing that should have gone is left."""
+
+import base64
+
+import dagster as dg
+
+from assets.dagster_support.metadata import counts_table, numbers, without_values
+from assets.dagster_support.runs import WRITER, Today
+from assets.register import build_state, protected_identity
+from assets.retention import forecast as coming
+from assets.retention import overdue_check
+from assets.retention import sweep as sweep_module
+from assets.storage.data_root import Home
+from schemas.enforceable import without_data
+from schemas.marts import MARTS
+
+
+@dg.asset(
+    key=["retention", "sweep"],
+    # The blocking checks of the register are on its golden rows: behind one that fails nothing goes.
+    deps=[["register", "expired"], ["register", "departed"], ["register", "registrants"]],
+    group_name="retention",
+    description="Raw, staged and quarantine without what is past its time, by the policy's retention rules.",
+    kinds={"parquet"},
+    owners=["team:privacy"],
+    pool=WRITER,
+)
+@without_values
+def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Remove from the lake what the register has left out, if the register has passed its checks."""
+    if not build_state.is_checked(home):
+        raise dg.Failure(
+            "the register that decides what goes has not passed its checks, so nothing was "
+            "removed: run `register refresh`",
+            allow_retries=False,
+        )
+    gone = sweep_module.sweep(home, today.date)
+    return dg.MaterializeResult(
+        metadata={
+            "removed": sum(one.rows for one in gone),
+            **numbers(sweep_module.per_rule(gone)),
+            "per_rule": counts_table(
+                ["rule", "category", "layer", "effect", "rows"],
+                [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone],
+            ),
+            "no_data_of_this_kind": ", ".join(without_data(home.policy)),
+        }
+    )
+
+
+@dg.asset(
+    key=["retention", "forecast"],
+    deps=[["register", "expired"]],
+    group_name="retention",
+    description="How much will be past its time in each of the coming 24 months, by rule: numbers only.",
+    kinds={"json"},
+    owners=["team:privacy"],
+    pool=WRITER,
+)
+@without_values
+def forecast(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Show what the last build has foreseen."""
+    found = coming.latest(home)
+    if found is None:
+        return dg.MaterializeResult(metadata={"in_24_months": 0})
+    today, due = found
+    picture = base64.b64encode(coming.chart(today, due).encode()).decode()
+    lines = coming.bars(today, due)
+    return dg.MaterializeResult(
+        metadata={
+            "in_24_months": sum(one.rows for one in due),
+            "this_month": lines[0][1],
+            "chart": dg.MetadataValue.md(
+                f"![what will go in the coming 24 months](data:image/svg+xml;base64,{picture})"
+            ),
+            "per_month": counts_table(["month", "will go", ""], lines),
+            "per_rule": counts_table(
+                ["month", "rule", "category", "will go"],
+                [[one.month, one.rule, one.category, one.rows] for one in due],
+            ),
+        }
+    )
+
+
+@dg.asset_check(
+    asset=["retention", "sweep"],
+    additional_deps=[["marts", purpose] for purpose in MARTS],
+    name="nothing_past_its_time",
+    description="no layer holds anything that is past its time: looked for in the files themselves",
+)
+@without_values
+def nothing_past_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+    """Look for what should have gone."""
+    found = overdue_check.overdue(home, today.date)
+    return dg.AssetCheckResult(
+        passed=not any(found.values()),
+        severity=dg.AssetCheckSeverity.ERROR,
+        metadata=numbers(found),
+    )
+
+
+@dg.asset_check(
+    asset=["register", "registrants"],
+    name="population_register_is_fresh",
+    description="the population register has delivered within the time for which its word on protected identity is believed; else locations are withheld",
+)
+@without_values
+def population_register_is_fresh(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+    """Tell when the feed is stale, and locations are withheld because of it."""
+    silent = protected_identity.silent_for(home, today.date)
+    stale = protected_identity.is_stale(home, today.date)
+    metadata = {
+        "believed_for": str(home.policy.protection.confirmed_within),
+        "locations_withheld": stale,
+        **numbers({} if silent is None else {"days_silent": silent}),
+    }
+    return dg.AssetCheckResult(
+        passed=not stale, severity=dg.AssetCheckSeverity.WARN, metadata=metadata
+    )
+
+
+ASSETS = [sweep, forecast]
+CHECKS = [nothing_past_its_time, population_register_is_fresh]

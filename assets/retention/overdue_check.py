@@ -1,0 +1,120 @@
+"""What is still there although its time is over: looked for in the files themselves, after a sweep, by the clocks alone.
+
+Nothing is asked of what the register decided, so that a fault there, or in the sweep, shows. Counts per layer; 0 is right.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import pyarrow.parquet as pq
+
+from assets.ingest import deliveries
+from assets.ingest.raw_files import raw_path
+from assets.register.building import TABLES
+from assets.register.clocks import (
+    clocked,
+    due,
+    marks_are_over,
+    orders_are_over,
+    party_ends,
+    visits_are_over,
+)
+from assets.sources.source import STATEMENT_MACROS
+from assets.staging.staged import quarantine_path
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from schemas.columns import TableModel, duckdb_columns
+from schemas.marts import MARTS
+from schemas.staged import CANONICAL
+
+
+def overdue(home: Home, today: date) -> dict[str, int]:
+    """Things per layer that are past their time on `today`; a mart that was not built for the day counts as one."""
+    with home.connect() as connection:
+        found = {
+            "staged": _in_staged(home, connection, today),
+            "register": _in_register(home, connection, today),
+        }
+    return {**_in_whole_files(home, today), **found, "marts": _marts(home, today)}
+
+
+def _in_whole_files(home: Home, today: date) -> dict[str, int]:
+    raw_over, quarantine_over = (
+        str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine")
+    )
+    found = {"raw": 0, "quarantine": 0}
+    for entry in deliveries.book(home):
+        raw, quarantine = (
+            raw_path(home, entry.source, entry.day, entry.delivery_id),
+            quarantine_path(home, entry),
+        )
+        if entry.staged_with and entry.day <= raw_over and raw.exists():
+            found["raw"] += 1
+        if entry.staged_with and entry.day <= quarantine_over and quarantine.exists():
+            found["quarantine"] += pq.read_metadata(quarantine).num_rows + entry.quarantined
+    return found
+
+
+def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+    for table in (
+        "identifiers", "contracts", "orders", "visits", "credit_reports", "credit_marks",
+    ):  # fmt: skip
+        home.staged(connection, CANONICAL[table])
+    connection.execute(STATEMENT_MACROS)
+    party_ends(connection, "")
+    return sum(
+        _count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
+        for one in clocked(home.policy, today)
+    )
+
+
+def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+    for table, model in TABLES.items():
+        _read(home, connection, table, model)
+    policy = home.policy
+    marks = marks_are_over(policy, today).replace("stated_at", "NULL::DATE")
+    started = """CASE WHEN deceased AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
+        ELSE greatest(relationship_ends_on, coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
+    bound, free = due(policy, "customers", started), due(policy, "prospects", started)
+    ends = f"CASE WHEN has_contract THEN {bound} ELSE greatest({bound}, {free}) END"
+    return sum(
+        _count(connection, f"SELECT count(*) FROM {rows}")
+        for rows in (
+            f"visits WHERE {visits_are_over(policy, today)}",
+            f"orders WHERE {orders_are_over(policy, today)}",
+            f"credit_marks WHERE coalesce({marks}, false)",
+            f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}'",
+            f"segregated_orders WHERE {orders_are_over(policy, today)}",
+            f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'",
+        )
+    )
+
+
+def _marts(home: Home, today: date) -> int:
+    """Marts that show the register of an earlier day."""
+    stale = 0
+    for purpose in MARTS:
+        path = home.marts / f"{purpose}.duckdb"
+        if path.exists():
+            with duckdb.connect(str(path), read_only=True) as connection:
+                stale += _count(
+                    connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
+                )
+    return stale
+
+
+def _read(
+    home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
+) -> None:
+    path = home.register(table)
+    connection.execute(
+        f"CREATE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
+        if path.exists()
+        else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
+    )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int((connection.execute(query).fetchone() or (0,))[0])

@@ -1,0 +1,149 @@
+"""Which records and identifiers are a registrant's own, and which of them somebody else has a part in.
+
+A record is theirs when what is staged of it, or why it is in quarantine, is under a key of one of their source persons.
+One of which nothing is staged is theirs when every strong identifier in it is, or, without any, a contact of theirs alone.
+A record of somebody else that mentions them is not theirs, and is not handed out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from assets.ingest import deliveries, suppression
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw_files import raw_path
+from assets.register.building import TABLES, read_register
+from assets.sources.source import STATEMENT_MACROS
+from assets.staging import lake_rewrite
+from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage.data_root import Home
+from assets.storage.quoting import parquet
+from schemas.columns import table_name
+from schemas.staged import ContactPoints, Identifiers
+
+
+@dataclass(frozen=True)
+class Own:
+    """`known_by`: everything the registrant is known by, as `<type>:<value>`; `alone`: what nobody else is known by."""
+
+    registrant_id: str
+    known_by: frozenset[str]
+    alone: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One delivery's records of the registrant, and those of others that mention the registrant: their numbers."""
+
+    entry: Entry
+    records: tuple[int, ...]
+    mentions: tuple[int, ...]
+
+
+def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> Own:
+    """The registrant's identifiers, by the last built register; makes the table `own_keys(person_key)`."""
+    connection.execute(STATEMENT_MACROS)
+    for table in ("membership", "identifiers", "contact_points", "registrants"):
+        read_register(home, connection, table, TABLES[table])
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE known AS
+        SELECT registrant_id, type || ':' || value AS identifier FROM identifiers
+        UNION SELECT registrant_id, kind || ':' || match_key FROM contact_points"""
+    )
+    rows = connection.execute(
+        """SELECT identifier, count(DISTINCT registrant_id) = 1 FROM known
+        WHERE identifier IN (SELECT identifier FROM known WHERE registrant_id = $1) GROUP BY identifier""",
+        [registrant_id],
+    ).fetchall()
+    # An identity code that the register also knows somebody else by is only theirs when it is the one in force.
+    row = connection.execute(
+        "SELECT any_value(identity_code) FROM registrants WHERE registrant_id = $1", [registrant_id]
+    ).fetchone()
+    theirs = {
+        one
+        for one, alone in rows
+        if alone or not one.startswith("identity_code:") or one == f"identity_code:{row and row[0]}"
+    }
+    alone = {one for one, alone in rows if alone}
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE own_keys AS
+        SELECT person_key FROM membership WHERE registrant_id = $1
+        UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one) WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
+        [registrant_id, sorted(one for one in alone if not one.startswith("business_id:"))],
+    )
+    return Own(registrant_id, frozenset(theirs | _once_theirs(home, connection)), frozenset(alone))
+
+
+def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Addresses, phones and numbers that a source has stated of the registrant and the register no longer holds; nobody else's numbers."""
+    found: set[str] = set()
+    for model, identifier, unless in (
+        (ContactPoints, "kind || ':' || match_key", "false"),
+        (
+            Identifiers,
+            "type || ':' || value",
+            "type || ':' || value IN (SELECT identifier FROM known)",
+        ),
+    ):
+        home.staged(connection, model)
+        rows = connection.execute(
+            f"""SELECT DISTINCT {identifier} FROM staged_{table_name(model)}
+            WHERE person_key IN (SELECT person_key FROM own_keys) AND NOT coalesce({unless}, true)"""
+        ).fetchall()
+        found |= {one for (one,) in rows if one}
+    return found
+
+
+def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> list[Delivered]:
+    """The registrant's records, by delivery. Cost: one look at the keys and identifiers of every delivery."""
+    found = []
+    for entry in deliveries.book(home):
+        keyed = _by_key(home, connection, entry)
+        unstaged, mentions = _by_identifier(home, connection, entry, mine, keyed)
+        if keyed or unstaged or mentions:
+            found.append(Delivered(entry, tuple(sorted(keyed | unstaged)), tuple(sorted(mentions))))
+    return found
+
+
+def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:
+    paths = [
+        path
+        for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry))
+        if path.exists() and path.stem != "records"
+    ]
+    each = " UNION ".join(
+        f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM own_keys)"
+        for path in paths
+    )
+    return {number for (number,) in connection.execute(each).fetchall()} if paths else set()
+
+
+def _by_identifier(
+    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]
+) -> tuple[set[int], set[int]]:
+    """Records of which nothing is staged and that are theirs alone; and those that carry something besides that they alone are known by."""
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if not raw.exists() or not mine.alone:
+        return set(), set()
+    index = staged_folder(home, entry) / "records.parquet"
+    staged = (
+        f"SELECT record_no FROM {parquet(index)} WHERE outcome = 'staged'"
+        if index.exists()
+        else "SELECT 0::BIGINT AS record_no WHERE false"
+    )
+    strong = (
+        f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {suppression.STRONG})"
+    )
+    rows = connection.execute(
+        f"""SELECT record_no,
+            record_no NOT IN ({staged}) AND len(faults) = 0
+                AND len(list_filter(CASE WHEN len({strong}) > 0 THEN {strong} ELSE identifiers END, lambda one: NOT list_contains($known::VARCHAR[], one))) = 0
+        FROM {parquet(raw)} WHERE list_has_any(identifiers, $alone::VARCHAR[])""",
+        {"known": sorted(mine.known_by), "alone": sorted(mine.alone)},
+    ).fetchall()
+    unstaged = {number for number, theirs in rows if theirs and number not in keyed}
+    return unstaged, {
+        number for number, _ in rows if number not in keyed and number not in unstaged
+    }

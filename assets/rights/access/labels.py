@@ -1,0 +1,52 @@
+"""What the package calls tables, columns, rules and values, in the registrant's language; what the policy names is called as there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from schemas import eligibility, profiles
+from schemas.policy import Policy
+from schemas.vocabulary import Language
+
+
+@cache
+def words() -> Mapping[str, Any]:
+    """The names that `labels.yaml` gives, by kind and key."""
+    found: Mapping[str, Any] = yaml.safe_load(
+        files("assets.rights.access").joinpath("labels.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def text(key: str, language: Language) -> str:
+    """A sentence or word of the page. Raises KeyError for one that is not there."""
+    return str(words()["texts"][key][language])
+
+
+def name(kind: str, key: str, language: Language) -> str:
+    """What a table or column is called; the system's own name where the words have none."""
+    return str(words()[kind].get(key, words()["texts"].get(key, {})).get(language, key))
+
+
+def meaning(code: str, language: Language) -> str:
+    """What a rule says; in English where the words have none."""
+    numbers = {
+        "engagement": profiles.ENGAGEMENT_DAYS,
+        "consumption": profiles.CONSUMPTION_DAYS,
+        "times": profiles.INTEREST_TIMES,
+    }
+    english = {**eligibility.CODES, **profiles.CODES}.get(code, code)
+    said = words()["rules"].get(code, {}).get(language)
+    return str(said).format(**numbers) if said else str(english)
+
+
+def chosen(policy: Policy, wished: str | None) -> Language:
+    """The policy's language for a registrant who wishes for `wished`; one that the policy is not in is answered in English, or in its first."""
+    if wished in policy.languages:
+        return wished  # type: ignore[return-value]
+    return "en" if wished and "en" in policy.languages else policy.languages[0]

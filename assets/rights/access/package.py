@@ -1,0 +1,185 @@
+"""The two packages: everything about a registrant (GDPR 15), and what they may take elsewhere (GDPR 20)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from assets.documents import notice
+from assets.rights.access import archive, labels, page, portable, spreadsheets
+from assets.rights.access.gathering import Gathered, Row, gather, plain
+from assets.storage.data_root import Home
+from schemas.policy import Policy
+from schemas.vocabulary import Language
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What was written, by count: files in the ZIP, its bytes, rows of the register, statements, records as delivered, what is withheld
+    and what of it was released; and the language.
+    """
+
+    files: int
+    bytes: int
+    register_rows: int
+    statements: int
+    records: int
+    withheld_fields: int
+    withheld_records: int
+    released: int
+    language: str
+
+
+def access(
+    home: Home,
+    registrant_id: str,
+    request_id: str,
+    out: Path,
+    now: datetime,
+    language: Language | None = None,
+    released: Collection[str] = (),
+) -> Packed:
+    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV; of what is withheld the items `released`.
+
+    In the registrant's language as the register knows it, unless one is given. Raises UnknownRegistrantError or ArchiveError.
+    Same register, policy and clock: same bytes. Only while the writer's lock is held.
+    """
+    found = gather(home, registrant_id, released)
+    spoken = language or labels.chosen(home.policy, found.language)
+    content = {
+        **_about(home.policy, request_id, now),
+        **asdict(found),
+        "language": spoken,
+        "circumstances": circumstances(home.policy, spoken, now.date()),
+    }
+    files = {
+        "access.html": page.html(home.policy, found, spoken, now),
+        "access.json": archive.as_json(content),
+    }
+    files |= {
+        f"tables/{name}.csv": spreadsheets.table(rows)
+        for name, rows in _tables(found).items()
+        if rows
+    }
+    size = archive.write(home, out, files, now)
+    return Packed(
+        len(files),
+        size,
+        sum(map(len, found.register.values())),
+        sum(map(len, found.statements.values())),
+        len(found.records),
+        found.withheld["fields"],
+        found.withheld["records"],
+        len(found.released),
+        spoken,
+    )
+
+
+def portability(
+    home: Home, registrant_id: str, request_id: str, out: Path, now: datetime
+) -> Packed:
+    """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as `access` does."""
+    found = gather(home, registrant_id)
+    taken = portable.portable(home.policy, found)
+    files = {
+        "portability.json": archive.as_json(
+            {**_about(home.policy, request_id, now), "provided": taken}
+        )
+    }
+    files |= {f"tables/{name}.csv": spreadsheets.table(rows) for name, rows in taken.items()}
+    size = archive.write(home, out, files, now)
+    return Packed(
+        len(files),
+        size,
+        0,
+        sum(map(len, taken.values())),
+        0,
+        0,
+        0,
+        0,
+        labels.chosen(home.policy, found.language),
+    )
+
+
+def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
+    """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the notice tells them on the day (GDPR 15(1))."""
+    told = notice.facts(policy, language, today)
+    kept = (
+        "purposes",
+        "own_sources",
+        "third_parties",
+        "recipients",
+        "retention",
+        "kept",
+        "answered_within",
+        "extended_by",
+        "channels",
+        "authority",
+        "role",
+    )
+    found = {name: _as_plain(told[name]) for name in kept}
+    return {
+        **found,
+        "controller": policy.controller.model_dump(),
+        "contact": {"address": policy.contact.address, "email": policy.contact.email},
+    }
+
+
+def _as_plain(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_as_plain(one) for one in value]
+    return plain(vars(value)) if hasattr(value, "__dataclass_fields__") else plain(value)
+
+
+def _about(policy: Policy, request_id: str, now: datetime) -> dict[str, Any]:
+    about = {
+        "format": FORMAT,
+        "request_id": request_id,
+        "made_at": now.isoformat(timespec="seconds"),
+    }
+    return {**about, "policy": {"version": policy.version, "hash": policy.fingerprint}}
+
+
+def _tables(found: Gathered) -> dict[str, list[Row]]:
+    """Every table of the package, by the name of its file."""
+    marts: list[Row] = [
+        {
+            "mart": one["mart"],
+            "channel": channel["channel"],
+            "admitted": channel["admitted"],
+            **rule,
+        }
+        for one in found.marts
+        for channel in one["channels"]
+        for rule in channel["rules"]
+    ]
+    return {
+        **{f"register-{name}": rows for name, rows in found.register.items()},
+        **{f"statements-{name}": rows for name, rows in found.statements.items()},
+        **{f"held-{name}": rows for name, rows in found.held.items()},
+        "records": _leaves(found.records, "outcome"),
+        "released": _leaves(found.released),
+        "marts": marts,
+        "profile": found.profile or [],
+    }
+
+
+def _leaves(delivered: list[Row], *more: str) -> list[Row]:
+    """A row for each value of records as delivered, or of single fields of them."""
+    return [
+        {
+            **{
+                name: one[name]
+                for name in ("source", "dataset", "delivered_on", "record_no", *more)
+            },
+            "field": f"{one.get('field', '')}.{path}".strip("."),
+            "value": value,
+        }
+        for one in delivered
+        for path, value in spreadsheets.leaves(one["content"])
+    ]

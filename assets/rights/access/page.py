@@ -1,0 +1,243 @@
+"""The package as one page that a person reads: no script, nothing from elsewhere, every value escaped.
+
+What data is used for, on which bases, who receives it, how long it is kept, and the rights are the privacy notice's own
+words, which are made of the same policy and stand at the end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
+
+from assets.documents import notice
+from assets.documents.grammar import day as day_in_words
+from assets.documents.pages import CONTENT_POLICY, STYLE
+from assets.rights.access import labels, spreadsheets
+from assets.rights.access.gathering import Gathered, Row
+from assets.rights.access.redaction import REDACTED
+from schemas.policy import Policy
+from schemas.vocabulary import Language
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of the page."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `nothing` is said where it has no table."""
+
+    title: str
+    grids: list[Grid]
+    nothing: str
+
+
+def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> bytes:
+    """The page in a language of the policy."""
+
+    def said(key: str) -> str:
+        return labels.text(key, language)
+
+    as_of = day_in_words(date.fromisoformat(found.as_of), language) if found.as_of else "-"
+    environment = Environment(
+        loader=PackageLoader("assets.rights.access", ""),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    page = environment.get_template("page.html.jinja").render(
+        language=language,
+        content_policy=CONTENT_POLICY,
+        style=STYLE,
+        title=said("title").format(register=policy.register_name.name[language]),
+        made=said("made").format(day=day_in_words(now.date(), language), as_of=as_of),
+        intro=said("intro"),
+        withheld=said("withheld").format(redacted=REDACTED, **found.withheld),
+        nothing=said("nothing"),
+        sections=_sections(policy, found, language),
+        notice_title=said("notice"),
+        notice=_notice(policy, language, now.date()),
+    )
+    return page.encode()
+
+
+def _notice(policy: Policy, language: Language, today: date) -> str:
+    """The notice without its title, its headings one level lower: parts of this page."""
+    markdown = notice.markdown(policy, language, today).split("\n", 1)[1]
+    return MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).render(
+        re.sub(r"^#", "##", markdown, flags=re.MULTILINE)
+    )
+
+
+def _sections(policy: Policy, found: Gathered, language: Language) -> list[Section]:
+    nothing = labels.text("nothing", language)
+
+    def section(key: str, grids: list[Grid], otherwise: str = nothing) -> Section:
+        return Section(labels.text(key, language), grids, otherwise)
+
+    def grids(tables: dict[str, list[Row]]) -> list[Grid]:
+        return [
+            _grid(policy, labels.name("tables", name, language), rows, language)
+            for name, rows in tables.items()
+            if rows
+        ]
+
+    golden = found.register.get("registrants", [])
+    register = [
+        _details(policy, labels.name("tables", "registrants", language), row, language)
+        for row in golden
+    ]
+    released = (
+        [section("released", [_released(policy, one, language) for one in found.released])]
+        if found.released
+        else []
+    )
+    return [
+        section(
+            "register",
+            register
+            + grids({name: rows for name, rows in found.register.items() if name != "registrants"}),
+        ),
+        section("marts", [_mart(policy, one, language) for one in found.marts]),
+        section("profile", _profile(policy, found, language), labels.text("no_profile", language)),
+        section("held", grids(found.held)),
+        section("statements", grids(found.statements)),
+        section("records", [_record(policy, one, language) for one in found.records]),
+        *released,
+    ]
+
+
+def _details(policy: Policy, title: str, row: Row, language: Language) -> Grid:
+    header = [labels.name("columns", one, language) for one in ("attribute", "value")]
+    return Grid(
+        title,
+        header,
+        [
+            [labels.name("columns", name, language), _value(policy, name, value, language)]
+            for name, value in row.items()
+            if _told(value)
+        ],
+    )
+
+
+def _grid(policy: Policy, title: str, rows: Iterable[Row], language: Language) -> Grid:
+    """The rows, without columns that none of them fills."""
+    listed = list(rows)
+    names = [
+        name
+        for name in dict.fromkeys(name for row in listed for name in row)
+        if any(_told(row.get(name)) for row in listed)
+    ]
+    return Grid(
+        title,
+        [labels.name("columns", one, language) for one in names],
+        [[_value(policy, one, row.get(one), language) for one in names] for row in listed],
+    )
+
+
+def _mart(policy: Policy, one: Row, language: Language) -> Grid:
+    rows = []
+    for channel in one["channels"]:
+        by = labels.name("texts", f"channel_{channel['channel']}", language)
+        state = labels.text("in" if channel["admitted"] else "out", language)
+        for rule in channel["rules"]:
+            said = [
+                labels.text(f"effect_{rule['effect']}", language),
+                labels.meaning(rule["code"], language),
+                rule["code"],
+            ]
+            rows.append(
+                [
+                    by,
+                    state,
+                    *said,
+                    _value(policy, "source", rule["source"], language),
+                    _value(policy, "since", rule["since"], language),
+                ]
+            )
+    header = [
+        labels.name("columns", key, language)
+        for key in ("channel", "outcome", "effect", "meaning", "rule", "source", "since")
+    ]
+    return Grid(policy.purposes[one["mart"]].name[language], header, rows)
+
+
+def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
+    rows = [
+        {
+            **{key: one[key] for key in ("attribute", "value", "inputs", "as_of", "rule")},
+            "meaning": labels.meaning(one["rule"], language),
+        }
+        for one in found.profile or ()
+    ]
+    return [_grid(policy, labels.text("profile", language), rows, language)] if rows else []
+
+
+def _record(policy: Policy, one: Row, language: Language) -> Grid:
+    source = _value(policy, "source", one["source"], language)
+    outcome = labels.name("texts", f"outcome_{one['outcome']}", language)
+    return _as_delivered(
+        [
+            source,
+            one["dataset"],
+            one["delivered_on"],
+            str(one["record_no"]),
+            outcome,
+            *one["rules"],
+        ],
+        one["content"],
+        language,
+    )
+
+
+def _released(policy: Policy, one: Row, language: Language) -> Grid:
+    source = _value(policy, "source", one["source"], language)
+    return _as_delivered(
+        [
+            source,
+            one["dataset"],
+            one["delivered_on"],
+            str(one["record_no"]),
+            *filter(None, [one["field"]]),
+        ],
+        one["content"],
+        language,
+    )
+
+
+def _as_delivered(title: list[str], content: Any, language: Language) -> Grid:
+    header = [labels.name("columns", key, language) for key in ("attribute", "value")]
+    return Grid(
+        " · ".join(title),
+        header,
+        [[path, str(value)] for path, value in spreadsheets.leaves(content)],
+    )
+
+
+def _told(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _value(policy: Policy, column: str, value: Any, language: Language) -> str:
+    if not _told(value):
+        return ""
+    if isinstance(value, bool):
+        return labels.text("yes" if value else "no", language)
+    if column in ("source", "overrides", "ended_by") and value in policy.sources:
+        return policy.sources[value].name[language]
+    if column == "purpose" and value in policy.purposes:
+        return policy.purposes[value].name[language]
+    return str(value)

@@ -1,0 +1,101 @@
+"""What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on consent or contract.
+
+Decided by policy.yaml alone. *Provided*: said by a source that is no third party, in a column whose category comes from that
+source and is worked out from nothing. *On consent or contract*: one of the category's purposes has that basis, and the
+registrant has a contract or order, or has consented to that purpose. All of the register is processed automatically.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assets.documents.stored_data import technical
+from assets.rights.access.gathering import Gathered, Row
+from schemas.columns import categories
+from schemas.declarations import Declaration, declared
+from schemas.policy import Policy
+from schemas.staged import CANONICAL
+
+# What stands beside the provided values, so that a row can be understood: who told it, and when.
+_BESIDE = ("source", "stated_at")
+# Marks rather than data: which kind of row it is.
+_KINDS = ("kind", "type")
+
+
+def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
+    """Canonical table -> rows of what the registrant provided; without what a later statement of the same source has taken back."""
+    bases = purposes_on(found, policy)
+    taken = {}
+    for table, rows in found.statements.items():
+        model = CANONICAL[table]
+        told = declared(policy, model, "staged")
+        kept = [
+            _kept(policy, row, told, bases)
+            for row in rows
+            if row.get("op") in (None, "state") and row["source"] in policy.sources
+        ]
+        if any(kept):
+            taken[table] = _distinct([row for row in kept if row], [*_KINDS, *categories(model)])
+    return taken
+
+
+def purposes_on(found: Gathered, policy: Policy) -> set[str]:
+    """The purposes for which this registrant's data is processed on consent or contract."""
+    agreed = bool(found.register.get("contracts") or found.register.get("orders"))
+    consented = {
+        row["purpose"] for row in found.register.get("choices", []) if row["choice"] == "granted"
+    }
+    return {
+        name
+        for name, purpose in policy.purposes.items()
+        if (agreed and "contract" in purpose.bases)
+        or ("consent" in purpose.bases and name in consented)
+    }
+
+
+def _kept(policy: Policy, row: Row, told: dict[str, Declaration], purposes: set[str]) -> Row | None:
+    """The row's portable columns, or None when it has none."""
+    if policy.sources[row["source"]].third_party:
+        return None
+    values = {
+        name: row[name]
+        for name, one in told.items()
+        if row.get(name) is not None and _is_portable(policy, one, row["source"], purposes)
+    }
+    if not values:
+        return None
+    return {
+        **{name: row[name] for name in _BESIDE},
+        **{name: row[name] for name in _KINDS if row.get(name)},
+        **values,
+    }
+
+
+def _is_portable(policy: Policy, one: Declaration, source: str, purposes: set[str]) -> bool:
+    category = policy.categories[one.category]
+    provided = (
+        source in category.sources
+        and not category.derived_from
+        and not technical(policy, one.category)
+    )
+    return (
+        provided
+        and bool({"consent", "contract"} & set(one.bases))
+        and bool(purposes & set(one.purposes))
+    )
+
+
+def _distinct(rows: list[Row], order: list[str]) -> list[Row]:
+    """Each row once, by its latest statement: sources repeat themselves in every delivery."""
+    seen: dict[Any, Row] = {}
+    for row in rows:
+        said = tuple(
+            sorted((name, str(value)) for name, value in row.items() if name != "stated_at")
+        )
+        if said not in seen or str(row["stated_at"]) > str(seen[said]["stated_at"]):
+            seen[said] = row
+    names = list(dict.fromkeys([*_BESIDE, *order]))
+    return sorted(
+        ({name: row[name] for name in names if name in row} for row in seen.values()),
+        key=lambda row: [str(row.get(name, "")) for name in names],
+    )

@@ -1,0 +1,71 @@
+"""The ledger of requests in the UI: how many are open, and what is past its day or near it; ids and counts only."""
+
+from datetime import datetime
+
+import dagster as dg
+
+from assets.dagster_support.metadata import counts_table, numbers, without_values
+from assets.dagster_support.runs import WRITER, Today
+from assets.rights import outbound_messages, recipient_notices, restriction_and_objection, workflow
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+
+KEY = dg.AssetKey(["requests", "ledger"])
+CHECKS = {
+    "nothing_overdue": "every request is answered by its day (GDPR 12(3)): REQ-OVERDUE",
+    "nothing_due_soon": "no request comes to its day within the policy's days of warning: REQ-DUE-SOON",
+    "recipients_have_acknowledged": "every recipient that was told of an erasure, rectification or restriction has acknowledged (GDPR 19): REQ-NOTICE-OPEN",
+}
+
+
+@dg.asset(
+    key=KEY,
+    deps=[["marts", purpose] for purpose in MARTS],
+    group_name="requests",
+    kinds={"json"},
+    owners=["team:privacy"],
+    description="The requests of registrants, kept outside Dagster: how many are open, and by when they must be answered. `register request list`.",
+    check_specs=[
+        dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()
+    ],
+    pool=WRITER,
+)
+@without_values
+def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Note what the marts follow by now, tell recipients again that have not answered, and look at what is owed."""
+    now = datetime.now(home.policy.zone)
+    settled = restriction_and_objection.settle(home, now)
+    recipient_notices.retry(home, now)
+    expired = outbound_messages.expire(home, today.date)
+    owed = workflow.owed(home, today.date)
+    found = {
+        "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
+        "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
+        "recipients_have_acknowledged": (
+            owed.unacknowledged,
+            dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN,
+        ),
+    }
+    return dg.MaterializeResult(
+        metadata={
+            **numbers(owed.open_by_right, "open_"),
+            "settled": len(settled),
+            "overdue": len(owed.overdue),
+            "due_soon": len(owed.due_soon),
+            "messages_waiting": outbound_messages.waiting(home),
+            "messages_destroyed_unsent": expired,
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                asset_key=KEY,
+                check_name=name,
+                passed=not ids,
+                severity=severity,
+                metadata={"found": len(ids), "which": counts_table(["id"], [[one] for one in ids])},
+            )
+            for name, (ids, severity) in found.items()
+        ],
+    )
+
+
+ASSETS = [ledger]

@@ -1,0 +1,491 @@
+"""Whom requests mean: from any identifier, through links past and present, to registrants. One pass for any number of requests.
+
+A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain link. An e-mail address or a phone
+is a way to reach someone and no identity: it is certain only where the registrant is known by nothing stronger, where
+two that were given reach the same registrant alone. Identifiers that fit several registrants, or disagree, are certain of
+nobody; so is a registrant with two people's identity codes. Certain links act; the others are
+shown, and a person decides, or a one-time code that came back (`verification`).
+
+Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
+and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
+of whom the register knows nobody, raw and quarantine are searched, too (`unregistered`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from assets.ingest.suppression import OWN, PARTY, STRONG
+from assets.register.building import TABLES, read_register
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError, State, with_event
+from assets.rights import browsers, grey_pairs, in_doubt, unregistered
+from assets.storage.data_root import Home
+from schemas.look_alikes import misleading
+from schemas.raw import Raw
+from schemas.requests import IDENTIFIERS
+
+CONTACTS = ("email", "phone")
+# A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
+_ALSO_ACCOUNT = ("email", "customer_number")
+_ACCOUNTS = tuple(kind.removeprefix("own_") for kind in OWN)
+
+
+def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
+    """Identifiers as the register writes them; raises RequestError naming the kind that is not valid."""
+    found = []
+    with home.connect() as connection:
+        for kind, value in given.items():
+            if kind not in IDENTIFIERS:
+                raise RequestError(
+                    f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}"
+                )
+            if misleading(kind, value):
+                raise RequestError(
+                    f"the {kind.replace('_', ' ')} given has a letter or digit of another script "
+                    "that looks like an "
+                    "ordinary one: type it again"
+                )
+            text, valid = connection.execute(
+                """SELECT form, identifier_valid($1, form)
+                FROM (SELECT identifier_canonical($1, $2::VARCHAR) AS form)""",
+                [kind, value],
+            ).fetchone() or (None, False)
+            if not valid:
+                raise RequestError(f"the {kind.replace('_', ' ')} given is not valid")
+            found.append(f"{kind}:{text}")
+    return found
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whom one request means.
+
+    Attributes:
+        registrants: Those whom it certainly means: none, one, or those that a person chose.
+        resolved: Every identifier that is theirs alone.
+        own: Accounts of theirs that records of others name, too.
+        left_out: Identifiers, given or theirs, that are (also) somebody else's.
+        candidates: What was found and is not certain.
+        unclear: Why nobody is certainly meant.
+        nobody: Whether nothing at all is known by what was given.
+        pairs: The grey pairs of which one half is meant (`grey_pairs.undecided`).
+    """
+
+    registrants: tuple[str, ...]
+    resolved: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    candidates: tuple[dict[str, Any], ...] = ()
+    unclear: str = ""
+    nobody: bool = False
+    pairs: dict[str, bool] = field(default_factory=dict)
+
+
+def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
+    """Whom each request means, by the last built register. A request with a registrant that was chosen means that one."""
+    asked = list(sought)
+    with home.connect() as connection:
+        for table in ("identifiers", "contact_points", "registrants", "membership"):
+            read_register(home, connection, table, TABLES[table])
+        asked = _without_merged(connection, asked)
+        _load(connection, asked)
+        hits = _hits(connection)
+        unknown = [
+            one.request_id
+            for one in asked
+            if one.right == "erasure"
+            and (
+                unregistered.chosen(one.registrants)
+                or not (one.registrants or hits.get(one.request_id))
+            )
+        ]
+        if unknown:
+            unregistered.gather(home, connection, unknown)
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
+                "UNION SELECT registrant_id, type, value FROM elsewhere"
+            )
+            asked = unregistered.without_vanished(connection, asked)
+            hits |= {
+                request_id: found
+                for request_id, found in _hits(connection).items()
+                if request_id in unknown
+            }
+        meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
+        meant |= in_doubt.with_two_codes(home, connection, asked, meant)
+        _load_meant(
+            connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
+        )
+        if any(one.right == "erasure" and meant[one.request_id][0] for one in asked):
+            _share_parties(home, connection)
+        known = _known(connection)
+        pairs = grey_pairs.undecided(home, connection)
+        nobody = {
+            one.request_id
+            for one in asked
+            if one.right == "erasure" and not one.registrants and not hits.get(one.request_id)
+        }
+        alike = in_doubt.alike(connection, nobody)
+    found = {}
+    for one in asked:
+        registrants, unclear = meant[one.request_id]
+        if one.request_id in nobody:
+            unclear = in_doubt.nobody(one.request_id, alike.get(one.request_id, []))
+        own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
+        strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
+        theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
+        accounts -= {*one.left_out}
+        shown = () if registrants and not one.registrants else tuple(hits.get(one.request_id, ()))
+        found[one.request_id] = (
+            Found((), (), candidates=shown, unclear=unclear, nobody=one.request_id in nobody)
+            if unclear
+            else Found(
+                registrants,
+                tuple(theirs),
+                tuple(sorted(accounts)),
+                tuple(sorted({*one.left_out, *((others | shared) - {*theirs} - accounts)})),
+                shown,
+                pairs=_waiting(one, pairs.get(one.request_id, {})),
+            )
+        )
+    alone = {
+        one.request_id: {*found[one.request_id].resolved} for one in asked if one.right == "erasure"
+    }
+    left_out = {one.request_id: {*one.left_out} for one in asked}
+    for name, cookies in browsers.signed_in(home, alone).items():
+        resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
+        found[name] = replace(found[name], resolved=resolved)
+    return found
+
+
+def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> list[Request]:
+    """The requests, without registrants that the register has no more: these are found again by
+    what was given.
+    """
+    wanted = sorted({registrant for one in asked for registrant in one.registrants})
+    rows = connection.execute(
+        "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], registrant_id)",
+        [wanted],
+    ).fetchall()
+    there = {registrant_id for (registrant_id,) in rows}
+    there |= {one for one in wanted if unregistered.chosen([one])}
+    return [one if set(one.registrants) <= there else replace(one, registrants=()) for one in asked]
+
+
+def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
+    """The pairs that an erasure waits for: those that nobody said it goes on without."""
+    if request.right != "erasure":
+        return {}
+    return {
+        pair: same
+        for pair, same in pairs.items()
+        if request.choices.get(grey_pairs.PREFIX + pair) != grey_pairs.LEFT
+    }
+
+
+_KNOWN = f"""SELECT registrant_id, type, value FROM identifiers WHERE type IN {(*STRONG, *CONTACTS)}
+    UNION SELECT registrant_id, kind, match_key FROM contact_points WHERE kind IN {CONTACTS}"""
+
+
+def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
+    """`asked(request_id, kind, given, type, value)`: what was given, and as what it is looked for;
+    `known(registrant_id, type, value)`: what registrants are known and reached by.
+
+    A website's account is looked for as the address or number that names it, too, and then counts
+    as that.
+    """
+    given = [(one.request_id, said, *said.split(":", 1)) for one in asked for said in one.given]
+    rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
+    rows += [
+        (request_id, kind, said, "user_id", value)
+        for request_id, said, kind, value in given
+        if kind in _ALSO_ACCOUNT
+    ]
+    rows += [
+        (request_id, named, said, named, value)
+        for request_id, said, kind, value in given
+        if kind == "user_id"
+        for named in _ALSO_ACCOUNT
+    ]
+    columns = ("request_id", "kind", "given", "type", "value")
+    unnested = ", ".join(
+        f"unnest(${number}::VARCHAR[]) AS {name}" for number, name in enumerate(columns, 1)
+    )
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE asked AS SELECT DISTINCT {unnested}",
+        [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in columns],
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN}")
+    unregistered.know_nobody(connection)
+
+
+def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
+    """Per request each registrant that something given leads to: by which kinds, which of those lead to nobody else, and whether
+    the registrant is known by anything stronger than a contact."""
+    rows = connection.execute(
+        f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
+        shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
+        strong AS (SELECT DISTINCT registrant_id FROM known SEMI JOIN hit USING (registrant_id)
+            WHERE type IN {STRONG})
+        SELECT request_id, registrant_id, list_sort(list(DISTINCT kind)) AS kinds,
+            list_sort(coalesce(list(kind) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
+        FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
+        GROUP BY ALL ORDER BY ALL"""
+    ).fetchall()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for request_id, registrant_id, kinds, alone, known_by_more in rows:
+        found.setdefault(request_id, []).append(
+            {
+                "registrant_id": registrant_id,
+                "by": kinds,
+                "alone": alone,
+                "known_by_more": known_by_more,
+            }
+        )
+    return found
+
+
+def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...], str]:
+    """The registrant that is certainly meant, and why there is none."""
+    if request.registrants:
+        return request.registrants, ""
+    by_strong = [one for one in hits if set(one["by"]) - set(CONTACTS)]
+    strongly = [one for one in by_strong if set(one["alone"]) - set(CONTACTS)]
+    told = f"request {request.request_id}:"
+    if by_strong:
+        if len(by_strong) == len(strongly) == 1:
+            return (by_strong[0]["registrant_id"],), ""
+        return (
+            (),
+            f"{told} what was given fits {len(by_strong)} registrants; say which of them with `register request decide --registrant`",
+        )
+    if not hits:
+        only_contacts = all(given.split(":")[0] in CONTACTS for given in request.given)
+        return (
+            (),
+            f"{told} nobody in the register is known by what was given" if only_contacts else "",
+        )
+    return _meant_by_contact(hits, told)
+
+
+def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str, ...], str]:
+    if len(hits) > 1:
+        return (
+            (),
+            f"{told} what was given reaches {len(hits)} registrants; give an identity code or customer number, or say which is meant",
+        )
+    only = hits[0]
+    if only["alone"] and (not only["known_by_more"] or len(only["alone"]) > 1):
+        return (only["registrant_id"],), ""
+    return (
+        (),
+        f"{told} a contact alone does not tell who it is; send a code to verify, or say whom it means with `register request decide --registrant`",
+    )
+
+
+def _load_meant(
+    connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]
+) -> None:
+    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what
+    these are known by; `of_others(request_id, type, value)`: what of that others are known by,
+    too."""
+    pairs = [
+        (request_id, registrant_id)
+        for request_id, registrants in meant.items()
+        for registrant_id in registrants
+    ]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+        [[one for one, _ in pairs], [one for _, one in pairs]],
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, type, value FROM known JOIN meant USING (registrant_id)"
+    )
+    _find_only_reached(connection)
+    connection.execute(
+        """CREATE OR REPLACE TEMP TABLE of_others AS
+        SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
+        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id
+            AND meant.registrant_id = other.registrant_id)
+            AND (mine.request_id, other.registrant_id) NOT IN (FROM only_reached)"""
+    )
+
+
+def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Add to `of_others` the accounts that a record of somebody else names, also one that was never
+    staged.
+
+    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
+    requests.
+    """
+    home.view(connection, "raw", Raw, home.files("raw"))
+    connection.execute(
+        f"""INSERT INTO of_others
+        WITH accounts AS (
+            SELECT DISTINCT request_id, type, value, type || ':' || value AS identifier
+            FROM mine WHERE type IN {_ACCOUNTS}),
+        carrying AS (
+            SELECT DISTINCT identifier, {PARTY} AS party
+            FROM (SELECT identifiers, unnest(identifiers) AS identifier FROM raw)
+            SEMI JOIN accounts USING (identifier)),
+        parties AS (
+            SELECT DISTINCT request_id, type, value, identifier, unnest(party) AS party
+            FROM carrying JOIN accounts USING (identifier)
+                WHERE NOT list_contains(party, identifier)),
+        others AS (SELECT registrant_id, type || ':' || value AS party FROM known),
+        judged AS (
+            SELECT request_id, parties.type, parties.value, party,
+                bool_or(meant.registrant_id IS NOT NULL) AS theirs,
+                bool_or(others.registrant_id IS NOT NULL OR starts_with(party, 'identity_code:'))
+                    AS known
+            FROM parties LEFT JOIN others USING (party)
+            LEFT JOIN meant USING (request_id, registrant_id) GROUP BY ALL)
+        SELECT DISTINCT request_id, type, value FROM judged WHERE known AND NOT theirs"""
+    )
+
+
+def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], ...]:
+    """Per request what its registrants are known by, in four parts.
+
+    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts
+    of theirs that others' records name, too; and all of theirs that others share. `_load_meant`
+    comes first.
+
+    Whose an e-mail address is, is the website's account of that name, too: a visit from before may
+    be delivered later, under a cookie that nobody knew.
+    """
+    own = connection.execute(
+        """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
+        accounts AS (SELECT request_id, 'user_id' AS type, value FROM own WHERE type = 'email'
+            AND NOT EXISTS (FROM known AS other WHERE other.type = 'user_id' AND other.value = own.value
+                AND NOT EXISTS (FROM meant WHERE meant.request_id = own.request_id AND meant.registrant_id = other.registrant_id)))
+        SELECT request_id, type || ':' || value FROM (FROM own UNION FROM accounts)"""
+    ).fetchall()
+    others = connection.execute(
+        """SELECT asked.request_id, asked.given FROM known AS other JOIN asked USING (type, value)
+        JOIN (SELECT DISTINCT request_id FROM meant) USING (request_id)
+        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = asked.request_id AND meant.registrant_id = other.registrant_id)"""
+    ).fetchall()
+    accounts = connection.execute(
+        f"""SELECT request_id, type || ':' || value FROM of_others
+        JOIN membership ON person_key = md5(type || ':' || value)
+        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}
+        UNION SELECT request_id, type || ':' || value FROM of_others
+        JOIN (FROM elsewhere WHERE own) USING (type, value)
+        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}"""
+    ).fetchall()
+    shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()
+    return tuple(map(_by_request, (own, others, accounts, shared)))
+
+
+def _find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of
+    the one who is meant.
+
+    A consent by a phone makes such a registrant, when another record tells whose the phone is.
+    `mine` comes first.
+    """
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE only_reached AS
+        WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known
+            JOIN mine USING (type, value)),
+        nameless AS (SELECT registrant_id FROM registrants
+            WHERE coalesce(given_names, family_name, birth_date::VARCHAR) IS NULL)
+        SELECT near.request_id, near.registrant_id
+        FROM near SEMI JOIN nameless USING (registrant_id) JOIN known USING (registrant_id)
+        LEFT JOIN (SELECT DISTINCT request_id, type, value FROM mine) AS same
+            ON (same.request_id, same.type, same.value) = (near.request_id, known.type, known.value)
+        GROUP BY ALL HAVING bool_and(same.value IS NOT NULL AND known.type IN {CONTACTS})"""
+    )
+
+
+def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for request_id, identifier in rows:
+        found.setdefault(request_id, set()).add(identifier)
+    return found
+
+
+def record(
+    home: Home, request_ids: Iterable[str], now: datetime, state: State | None = None
+) -> dict[str, Request]:
+    """Find whom open requests mean and write it down, all together; answers the requests as they are then.
+
+    What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and stops no other.
+    """
+    with ledger.changing(home):
+        loaded = [ledger.load(home, request_id) for request_id in request_ids]
+        open_ones = [
+            one
+            for one in loaded
+            if one.state in ("received", "unclear", "erasing")
+            and not (one.state == "erasing" and one.resolved)
+        ]
+        if any(one.without_key for one in open_ones):
+            raise RequestError(
+                "the key of an open request is not in secrets/request-keys: bring it back with the data root"
+            )
+        found = find(home, open_ones) if open_ones else {}
+        changed = {
+            one.request_id: _recorded(one, found[one.request_id], now, state) for one in open_ones
+        }
+        ledger.save(
+            home, *(changed[one.request_id] for one in open_ones if changed[one.request_id] != one)
+        )
+    return {one.request_id: changed.get(one.request_id, one) for one in loaded}
+
+
+def _recorded(request: Request, found: Found, now: datetime, state: State | None) -> Request:
+    if found.unclear:
+        return set_aside(
+            replace(request, candidates=found.candidates, resolved=(), own=(), left_out=()),
+            request,
+            found.unclear,
+            now,
+            len(found.candidates),
+        )
+    kept = replace(
+        request, state=state or ("received" if request.state == "unclear" else request.state), why="", candidates=(), resolved=found.resolved,
+        own=found.own, left_out=found.left_out, registrants=found.registrants,
+    )  # fmt: skip
+    if not request.resolved:
+        kept = with_event(kept, "found", now, str(len(found.resolved)))
+        if found.left_out:
+            kept = with_event(kept, "left_out", now, str(len(found.left_out)))
+    if found.pairs:
+        why = grey_pairs.reason(request.request_id, found.pairs)
+        return set_aside(kept, request, why, now, len(found.pairs))
+    return begun(kept, now) if state == "erasing" and request.state != "erasing" else kept
+
+
+def set_aside(changed: Request, before: Request, why: str, now: datetime, count: int) -> Request:
+    """The request as one that waits for a person; in its history only if it did not wait for the
+    same before.
+    """
+    unclear = replace(changed, state="unclear", why=why)
+    if before.state == "unclear" and before.why == why:
+        return unclear
+    return with_event(unclear, "unclear", now, str(count))
+
+
+def begun(request: Request, now: datetime) -> Request:
+    """The request as its erasure begins: what it named of others is no part of it any more."""
+    given = tuple(one for one in request.given if one not in {*request.left_out, *request.own})
+    return with_event(replace(request, state="erasing", given=given), "erasing", now)
+
+
+def certainly(home: Home, request: Request) -> str:
+    """The id of the one registrant whom an open request certainly means; changes nothing. Raises RequestError saying why there is none."""
+    found = find(home, [request])[request.request_id]
+    if len(found.registrants) != 1:
+        raise RequestError(
+            found.unclear
+            or f"request {request.request_id}: nobody in the register is known by what was given"
+        )
+    return found.registrants[0]

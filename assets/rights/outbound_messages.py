@@ -1,0 +1,243 @@
+"""Messages to registrants about their requests, as files for whoever sends mail and text messages.
+
+    outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind",
+        "channel", "to", "language", "text", "made_at", "about"}
+
+`about` is a keyed hash of each registrant's id: who is erased takes along what waits for them, also
+by letter or in a mailbox that others read, and when the request that it is about is closed.
+
+Only ever to a contact that was on file before the request came; without one the channel is `letter` and `to` is empty. The
+sender takes the file away once it is sent; what is still there goes when the request is closed, its code is used up, or the policy's
+`requests.messages_kept` is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from assets.register.building import TABLES, read_register
+from assets.requests.ledger import Request, RequestError
+from assets.storage.atomic_files import remove, write_all
+from assets.storage.data_root import Home
+from schemas.staged import ContactPoints
+
+WORDS = {
+    "code": {
+        "en": "Your code for your request to {controller} is {code}. It is valid until {until}. We never ask for it by phone.",
+        "fi": "Koodisi pyyntöäsi varten ({controller}) on {code}. Se on voimassa {until} asti. Emme koskaan kysy sitä puhelimessa.",
+        "sv": "Din kod för din begäran till {controller} är {code}. Den gäller till {until}. Vi frågar aldrig efter den per telefon.",
+    },
+    "extension": {
+        "en": "We received your request on {received}. We need more time to answer it, because {reason}: until {until} at the latest. "
+        "You may lodge a complaint with the data protection authority, or go to court. {controller}",
+        "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska {reason}: viimeistään {until} asti. "
+        "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. {controller}",
+        "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, eftersom {reason}: senast till {until}. "
+        "Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+    },
+    "lifting": {
+        "en": "The restriction of the processing of your data that you asked for on {received} is about to be lifted. {controller}",
+        "fi": "Pyynnöstäsi ({received}) tehty henkilötietojesi käsittelyn rajoitus poistetaan pian. {controller}",
+        "sv": "Den begränsning av behandlingen av dina uppgifter som du begärde {received} kommer snart att hävas. {controller}",
+    },
+    "refusal": {
+        "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint with the data protection authority, or go to "
+        "court. {controller}",
+        "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian "
+        "tuomioistuimeen. {controller}",
+        "sv": "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+    },
+    "refusal_begun": {
+        "en": "We have not completed the erasure that you asked for on {received}: {reason}. {rows} rows of data about you had been erased "
+        "before and are not brought back. You may lodge a complaint with the data protection "
+        "authority, or go to court. {controller}",
+        "fi": "Emme ole saattaneet loppuun tietojesi poistamista, jota pyysit {received}: {reason}. Sitä ennen tiedoistasi oli "
+        "poistettu {rows} riviä, eikä niitä palauteta. Voit tehdä valituksen "
+        "tietosuojaviranomaiselle tai saattaa asian "
+        "tuomioistuimeen. {controller}",
+        "sv": "Vi har inte slutfört den radering som du begärde {received}: {reason}. Dessförinnan hade {rows} rader uppgifter om dig "
+        "raderats, och de återställs inte. Du kan klaga hos dataskyddsmyndigheten eller gå till "
+        "domstol. {controller}",
+    },
+    "nobody_found": {
+        "en": "We received your request on {received} and have found no data about you by what you gave. If you think that we have some, "
+        "tell us by what else we may know you. You may lodge a complaint with the data protection "
+        "authority, or go to court. {controller}",
+        "fi": "Saimme pyyntösi {received}. Emme löytäneet sinua koskevia tietoja antamillasi tiedoilla. Jos arvelet, että meillä on "
+        "niitä, kerro, millä muulla tiedolla voimme tuntea sinut. Voit tehdä valituksen "
+        "tietosuojaviranomaiselle tai saattaa "
+        "asian tuomioistuimeen. {controller}",
+        "sv": "Vi tog emot din begäran {received} och har inte hittat några uppgifter om dig med det som du uppgav. Om du tror att vi "
+        "har sådana, berätta vad annat vi kan känna dig under. Du kan klaga hos "
+        "dataskyddsmyndigheten eller gå till domstol. "
+        "{controller}",
+    },
+}
+REASONS = {
+    "complexity": {"en": "it is complex", "fi": "se on monimutkainen", "sv": "den är komplex"},
+    "number": {
+        "en": "we have received many requests",
+        "fi": "pyyntöjä on paljon",
+        "sv": "vi har fått många begäranden",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How a registrant is reached: `channel` is email, phone or letter."""
+
+    channel: str
+    to: str
+    language: str
+
+
+def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") -> Reached:
+    """The registrant's contact that was on file before the request came, e-mail first unless `wanted` is phone; else a letter.
+
+    Raises RequestError, without a value, when the wanted one is not there.
+    """
+    with home.connect() as connection:
+        for table in ("registrants", "membership"):
+            read_register(home, connection, table, TABLES[table])
+        home.staged(connection, ContactPoints)
+        row = connection.execute(
+            """WITH earlier AS (
+                SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
+                WHERE stated_at < $1::TIMESTAMPTZ AND op = 'state')
+            SELECT language, email, phone, (SELECT list(kind || ':' || match_key) FROM earlier), email_canonical(email), phone_canonical(phone)
+            FROM registrants WHERE registrant_id = $2""",
+            [request.received_at, registrant_id],
+        ).fetchone()
+    language, email, phone, earlier, *keys = row or (None, None, None, None, None, None)
+    known = dict(zip(("email", "phone"), keys, strict=True))
+    language = language if language in home.policy.languages else home.policy.languages[0]
+    there = {
+        kind: value
+        for kind, value in (("email", email), ("phone", phone))
+        if value and f"{kind}:{known[kind]}" in (earlier or [])
+    }
+    for kind in (wanted,) if wanted else ("email", "phone"):
+        if kind in there:
+            return Reached(kind, there[kind], language)
+    if wanted:
+        raise RequestError(
+            f"the registrant has no {wanted} that was on file before the request came: verify in another way"
+        )
+    return Reached("letter", "", language)
+
+
+def write(
+    home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str
+) -> str:
+    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`.
+
+    `request` is as it was before what the message tells of came into its history: that grows with each, so no message has the id of
+    one that waits or was taken away.
+    """
+    waiting_ones = [
+        int(path.stem.rpartition("-")[2])
+        for path in folder(home).glob(f"{request.request_id}-*.json")
+    ]
+    message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
+    filled = {
+        name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()
+    }
+    text = WORDS[kind][reached.language].format(
+        controller=home.policy.controller.name, received=str(request.received_on(home)), **filled
+    )
+    message = {
+        "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
+        "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
+        "about": [_about(home, one) for one in request.registrants],
+    }  # fmt: skip
+    write_all(
+        {folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
+    )
+    return message_id
+
+
+def folder(home: Home) -> Path:
+    """Where messages wait to be sent."""
+    return home.outbox / "messages"
+
+
+def _about(home: Home, registrant_id: str) -> str:
+    return hmac.new(home.pepper, f"message|{registrant_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def concerned(home: Home, erasures: Iterable[Request]) -> dict[Path, set[str]]:
+    """Return the messages that wait to be sent to a contact of an erasure or are about its
+    registrants, each with the ids of those erasures.
+
+    Whichever request a message belongs to. A file that is no message is among them when a contact
+    is written in it.
+    """
+    contacts: dict[str, set[str]] = {}
+    about: dict[str, set[str]] = {}
+    for erasure in erasures:
+        for identifier in erasure.resolved:
+            if identifier.startswith(("email:", "phone:")):
+                value = identifier.split(":", 1)[1]
+                contacts.setdefault(value, set()).add(erasure.request_id)
+        for registrant in erasure.registrants:
+            about.setdefault(_about(home, registrant), set()).add(erasure.request_id)
+    concerned: dict[Path, set[str]] = {}
+    with home.connect() as connection:
+        for path in sorted(folder(home).glob("*")) if contacts or about else ():
+            text = path.read_text(errors="replace") if path.is_file() else ""
+            try:
+                message = json.loads(text)
+                to, named = str(message["to"]), set(message.get("about", ()))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                reached = {value for value in contacts if value in text.lower()}
+                named = set()
+            else:
+                forms = connection.execute(
+                    "SELECT email_canonical($1), phone_canonical($1)", [to]
+                ).fetchone()
+                reached = {to, *(forms or ())} & set(contacts)
+            ids = [contacts[value] for value in reached]
+            ids += [about[one] for one in named & set(about)]
+            if ids:
+                concerned[path] = set().union(*ids)
+    return concerned
+
+
+def of_requests(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """Return the messages of requests that have not been taken away yet."""
+    wanted = set(request_ids)
+    return [
+        path for path in sorted(folder(home).glob("Q*.json")) if path.stem.split("-")[0] in wanted
+    ]
+
+
+def waiting(home: Home) -> int:
+    """How many messages nobody has taken away yet."""
+    return sum(1 for _ in folder(home).glob("Q*.json"))
+
+
+def expire(home: Home, today: date) -> int:
+    """Remove the messages that have waited for too long; answers how many. They name a registrant, and their request may be closed."""
+    over = home.policy.requests.messages_kept.before(today)
+    late = [
+        path
+        for path in sorted(folder(home).glob("Q*.json"))
+        if datetime.fromisoformat(json.loads(path.read_text())["made_at"]).date() <= over
+    ]
+    for path in late:
+        remove(path)
+    return len(late)
+
+
+def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
+    """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
+    for path in of_requests(home, request_ids):
+        if not kind or json.loads(path.read_text())["kind"] == kind:
+            remove(path)

@@ -1,0 +1,345 @@
+"""Notices to recipients that a registrant's data was erased, rectified or restricted (GDPR 19), followed up until they acknowledge.
+
+    requests/notices/<notice_id>.json            what became of it: recipient, right, marts, days, state; nothing personal
+    outbox/recipients/<recipient>/<notice_id>.json   the notice, for as long as it is open
+
+Who received the data: a recipient to which it was exported (`disclosures`), and one that policy.yaml names for a purpose whose published
+mart has the registrant. What a notice names are the keys of the rows that the recipient has (the mart's registrant id or pseudonym, the
+hash of a contact), never name or contact. It is sealed under a key of its own (`assets.requests.encrypted_identity`) until it is
+opened to be handed over, and the key is destroyed when the recipient acknowledges.
+
+What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has gone (`release`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from assets.marts.building import mart_path
+from assets.register import disclosures
+from assets.register.building import TABLES, read_register
+from assets.requests import encrypted_identity
+from assets.requests.ledger import Request
+from assets.storage.atomic_files import remove, write_all
+from assets.storage.data_root import Home
+from assets.storage.quoting import literal
+from assets.storage.safe_errors import PlainError
+from schemas import law
+from schemas.columns import arrow_schema, table_name
+from schemas.marts import MARTS
+
+ASKED = {
+    "erasure": "erase the rows with these keys, and tell us when it is done (GDPR 17, 19, 28(3))",
+    "rectification": "replace the rows with these keys by those of the next delivery, and tell us when it is done (GDPR 16, 19, 28(3))",
+    "restriction": "only store the rows with these keys from now on, and tell us when it is done (GDPR 18, 19, 28(3))",
+}
+# The columns that are the keys of a mart's rows, and what a registrant's is, over `meant(request_id, registrant_id)` and `reached(request_id, key)`.
+_PSEUDONYM = (
+    "SELECT request_id, keyed_hash('pseudonym|{mart}|' || registrant_id)[:32] AS key FROM meant"
+)
+KEYS = {
+    "registrant_id": "SELECT request_id, registrant_id AS key FROM meant",
+    "pseudonym": _PSEUDONYM,
+    "email_sha256": "SELECT request_id, key FROM reached",
+    "phone_sha256": "SELECT request_id, key FROM reached",
+}
+
+
+class NoticeError(PlainError):
+    """There is no such notice, or it cannot be opened any more."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told again."""
+
+    notice_id: str
+    request_id: str
+    recipient: str
+    right: str
+    marts: tuple[str, ...]
+    mechanism_holds: bool
+    state: Literal["prepared", "open", "acknowledged"] = "prepared"
+    written_on: str = ""
+    due_on: str = ""
+    attempts: int = 0
+    acknowledged_on: str = ""
+
+
+def folder(home: Home) -> Path:
+    """Where it is kept what became of them."""
+    return home.requests / "notices"
+
+
+def path_of(home: Home, notice: Notice) -> Path:
+    """The notice itself."""
+    return home.outbox / "recipients" / notice.recipient / f"{notice.notice_id}.json"
+
+
+def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Notice]:
+    """Look up what each recipient has of the requests' registrants and write the notices down, sealed; those there already stay.
+
+    One look at each mart for all requests. To be called before the data goes.
+    """
+    wanted = [one for one in requests if one.registrants]
+    if not wanted:
+        return []
+    details: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
+    with home.connect() as connection:
+        home.keyed_hash(connection)
+        _load(home, connection, wanted)
+        for request_id, mart, column, keys in _in_marts(home, connection):
+            for name, named in home.policy.recipients.items():
+                if mart in named.purposes:
+                    details[request_id, name].setdefault(mart, {})[column] = keys
+        for request_id, name, mart, day, key in disclosures.received(
+            home, connection, "SELECT request_id, key FROM reached"
+        ):
+            exported = details[request_id, name].setdefault(mart, {}).setdefault("exported", {})
+            exported.setdefault(day, []).append(key)
+    right = {one.request_id: one.right for one in wanted}
+    new = {}
+    for (request_id, recipient), content in sorted(details.items()):
+        notice_id = f"N{request_id[1:]}-{recipient}"
+        if not (folder(home) / f"{notice_id}.json").exists():
+            new[notice_id] = (
+                Notice(
+                    notice_id,
+                    request_id,
+                    recipient,
+                    right[request_id],
+                    tuple(sorted(content)),
+                    _holds(home, recipient, now.date()),
+                ),
+                content,
+            )
+    locked = encrypted_identity.seal(
+        home, {notice_id: content for notice_id, (_, content) in new.items()}
+    )
+    write_all(
+        {
+            folder(home) / f"{notice_id}.json": _written(notice, locked[notice_id])
+            for notice_id, (notice, _) in new.items()
+        }
+    )
+    return [notice for notice, _ in new.values()]
+
+
+def _holds(home: Home, recipient: str, today: date) -> bool:
+    """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds; a recipient that policy.yaml has dropped, not."""
+    named = home.policy.recipients.get(recipient)
+    return named is not None and (
+        law.in_eea(named.country)
+        or any(law.mechanism_holds(one, named.checked, today) for one in named.mechanisms)
+    )
+
+
+def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[Request]) -> None:
+    pairs = [
+        (one.request_id, registrant_id) for one in requests for registrant_id in one.registrants
+    ]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+        [[one for one, _ in pairs], [one for _, one in pairs]],
+    )
+    read_register(home, connection, "contact_points", TABLES["contact_points"])
+    reached = "SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
+
+
+def _in_marts(
+    home: Home, connection: duckdb.DuckDBPyConnection
+) -> Iterable[tuple[str, str, str, list[str]]]:
+    """Request, mart, column and keys of the rows of the published marts."""
+    for mart, models in MARTS.items():
+        if not mart_path(home, mart).exists():
+            continue
+        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
+        try:
+            for column, mine in KEYS.items():
+                tables = [
+                    table_name(model) for model in models if column in arrow_schema(model).names
+                ]
+                if tables:
+                    held = " UNION ".join(
+                        f'SELECT "{column}" AS key FROM published."{table}"' for table in tables
+                    )
+                    rows = connection.execute(
+                        f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held}) JOIN ({mine.format(mart=mart)}) USING (key)
+                        GROUP BY request_id ORDER BY ALL"""
+                    ).fetchall()
+                    yield from ((request_id, mart, column, keys) for request_id, keys in rows)
+        finally:
+            connection.execute("DETACH published")
+
+
+def _written(notice: Notice, locked: str) -> bytes:
+    return json.dumps(
+        {**asdict(notice), **({"sealed": locked} if locked else {})}, sort_keys=True
+    ).encode()
+
+
+def _read(content: bytes) -> tuple[Notice, str]:
+    found = json.loads(content)
+    locked = found.pop("sealed", "")
+    return Notice(**{**found, "marts": tuple(found["marts"])}), locked
+
+
+def every(home: Home) -> list[Notice]:
+    """All notices that went out, oldest first; what is only prepared is none yet."""
+    found = [_read(path.read_bytes())[0] for path in sorted(folder(home).glob("N*.json"))]
+    return [one for one in found if one.state != "prepared"]
+
+
+def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notice]:
+    """Put the prepared notices of the requests into the outbox, due within the policy's period."""
+    due = home.policy.requests.acknowledged_within.after(now.date())
+    files: dict[Path, bytes] = {}
+    released = []
+    for path in _of(home, request_ids):
+        notice, locked = _read(path.read_bytes())
+        if notice.state == "prepared":
+            notice = replace(
+                notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
+            )
+            files |= {
+                path_of(home, notice): _outgoing(home, notice, locked),
+                path: _written(notice, locked),
+            }
+            released.append(notice)
+    write_all(files)
+    return released
+
+
+def _of(home: Home, request_ids: Iterable[str]) -> list[Path]:
+    """The notes of the requests' notices, in one look at the folder."""
+    wanted = {f"N{request_id[1:]}" for request_id in request_ids}
+    return [
+        path for path in sorted(folder(home).glob("N*.json")) if path.stem.split("-")[0] in wanted
+    ]
+
+
+def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
+    said = {
+        "notice_id": notice.notice_id, "from": home.policy.controller.name, "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
+        "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on, "attempt": notice.attempts, "sealed": locked,
+        "open_with": f"register notices open {notice.notice_id}",
+    }  # fmt: skip
+    return json.dumps(said, sort_keys=True, indent=1).encode()
+
+
+def discard(home: Home, request_ids: Iterable[str]) -> None:
+    """Forget prepared notices of requests that were not carried out."""
+    for path in _of(home, request_ids):
+        if _read(path.read_bytes())[0].state == "prepared":
+            encrypted_identity.destroy(home, [path.stem])
+            remove(path)
+
+
+def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str]) -> None:
+    """Destroy what waits for recipients about registrants who are being erased: notices of these
+    requests, and all others that name their rows. Notices of erasures stay: they are what a
+    recipient must still act on.
+    """
+    ended = set(request_ids)
+    people = sorted(set(registrants))
+    with home.connect() as connection:
+        home.keyed_hash(connection)
+        rows = connection.execute(
+            """SELECT keyed_hash('pseudonym|' || mart || '|' || registrant_id)[:32]
+            FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
+                (SELECT unnest($2::VARCHAR[]) AS mart)""",
+            [people, list(MARTS)],
+        ).fetchall()
+    keys = {*people, *(key for (key,) in rows)}
+    for path in sorted(folder(home).glob("N*.json")):
+        notice, locked = _read(path.read_bytes())
+        if notice.right == "erasure" or notice.state == "acknowledged":
+            continue
+        content = encrypted_identity.unseal(home, path.stem, locked) if locked else None
+        named = {
+            key
+            for columns in (content or {}).values()
+            for column in ("registrant_id", "pseudonym")
+            for key in columns.get(column, ())
+        }
+        if notice.request_id in ended or named & keys:
+            if path_of(home, notice).exists():
+                remove(path_of(home, notice))
+            encrypted_identity.destroy(home, [path.stem])
+            remove(path)
+
+
+def retry(home: Home, now: datetime) -> list[Notice]:
+    """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
+    again = [one for one in every(home) if one.state == "open" and one.due_on < str(now.date())]
+    due = str(home.policy.requests.acknowledged_within.after(now.date()))
+    files: dict[Path, bytes] = {}
+    told = []
+    for one in again:
+        path = folder(home) / f"{one.notice_id}.json"
+        locked = _read(path.read_bytes())[1]
+        later = replace(one, attempts=one.attempts + 1, due_on=due)
+        files |= {
+            path_of(home, later): _outgoing(home, later, locked),
+            path: _written(later, locked),
+        }
+        told.append(later)
+    write_all(files)
+    return told
+
+
+def _load_one(home: Home, notice_id: str) -> tuple[Notice, str]:
+    path = folder(home) / f"{notice_id}.json"
+    if not notice_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
+        raise NoticeError("there is no notice of that id; `register notices list` shows them")
+    return _read(path.read_bytes())
+
+
+def opened(home: Home, notice_id: str) -> dict[str, Any]:
+    """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is not here."""
+    notice, locked = _load_one(home, notice_id)
+    keys = encrypted_identity.unseal(home, notice_id, locked) if locked else None
+    if keys is None:
+        raise NoticeError(
+            f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys"
+        )
+    said = json.loads(_outgoing(home, notice, ""))
+    return {
+        **{name: value for name, value in said.items() if name not in ("sealed", "open_with")},
+        "keys": keys,
+    }
+
+
+def acknowledge(home: Home, notice_id: str, now: datetime) -> Notice:
+    """Note that the recipient has acknowledged, and destroy what the notice said. A second time changes nothing."""
+    notice, _ = _load_one(home, notice_id)
+    if notice.state == "prepared":
+        raise NoticeError(f"notice {notice_id} has not gone out yet")
+    if notice.state == "open":
+        notice = replace(notice, state="acknowledged", acknowledged_on=str(now.date()))
+        write_all({folder(home) / f"{notice_id}.json": _written(notice, "")})
+    if path_of(home, notice).exists():
+        remove(path_of(home, notice))
+    encrypted_identity.destroy(home, [notice_id])
+    return notice
+
+
+def forget(home: Home, before: date) -> int:
+    """Remove what is kept of notices that were acknowledged on `before` or earlier; answers how many."""
+    old = [
+        one
+        for one in every(home)
+        if one.state == "acknowledged" and one.acknowledged_on <= str(before)
+    ]
+    for one in old:
+        remove(folder(home) / f"{one.notice_id}.json")
+    return len(old)

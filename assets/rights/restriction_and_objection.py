@@ -1,0 +1,313 @@
+"""Restriction, objection and withdrawal as requests: what is asked becomes events of the consent log, delivered like any other.
+
+So it goes the way of all data: raw keeps it, every later register has it, deliveries of others do not end it, and `register why`
+tells it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN). Many requests are one delivery.
+
+- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is told before. It is spoken under
+  `legal_claims`, to which nobody can object, so that lifting it lifts nothing else.
+- Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed, and refused only on a ground.
+- Withdrawal (7(3)): per purpose and channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from assets.ingest import deliveries, suppression
+from assets.marts.building import mart_path
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError, with_event
+from assets.rights import lookup, outbound_messages, recipient_notices, workflow
+from assets.rights.withdrawal import ERASED, KEYS, Word, deliver_words
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
+
+ORIGIN = "request"
+_ERASED = f"{ERASED}; close it with `register request close`"
+# Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie or a contact may become
+# somebody else's.
+SPOKEN_UNDER = (
+    ("identity_code", "customer_number", "contact_id"),
+    ("visitor_id",),
+    ("email", "phone"),
+)
+
+
+def waiting(home: Home) -> list[str]:
+    """Ids of requests that are to be delivered to the register."""
+    return [
+        one.request_id
+        for one in ledger.every(home, opened=False)
+        if one.right in SPOKEN_RIGHTS and one.state == "received"
+    ]
+
+
+def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request]:
+    """Find whom the requests mean and deliver what they say, all together; answers the requests as they are then.
+
+    One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating says the same again, which changes nothing.
+    """
+    found = lookup.record(home, request_ids, now)
+    with ledger.changing(home):
+        ready = [
+            _by_contact(one)
+            for one in found.values()
+            if one.right in SPOKEN_RIGHTS and one.state in ("received", "unclear")
+        ]
+        ready = [
+            one
+            for one in ready
+            if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])
+        ]
+        erased = _of_the_erased(home, ready, now)
+        found |= erased
+        ready = [one for one in ready if one.request_id not in erased]
+        if ready:
+            recipient_notices.prepare(
+                home, [one for one in ready if one.right == "restriction"], now
+            )
+            digest = deliver_words(
+                home,
+                [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])],
+                now,
+                ORIGIN,
+            )
+            # Of a file with one person's words a plain hash would tell whose, when the request is
+            # closed.
+            token = deliveries.keyed_hash(home, digest)
+            done = [
+                with_event(replace(one, state="applying", delivered=(token,)), "applied", now)
+                for one in ready
+            ]
+            ledger.save(home, *done)
+            found |= {one.request_id: one for one in done}
+    return list(found.values())
+
+
+def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str, Request]:
+    """Set aside, as unclear, the requests that name somebody erased, and return them by id; nothing
+    is delivered for them.
+    """
+    named = {
+        one.request_id: {word.identifier for word in _words(one, SPOKEN_RIGHTS[one.right])}
+        for one in ready
+    }
+    erased = suppression.erased_among(home, set().union(*named.values())) if named else set()
+    unclear = [
+        with_event(
+            replace(one, state="unclear", why=f"request {one.request_id}: {_ERASED}"),
+            "unclear",
+            now,
+            "0",
+        )
+        for one in ready
+        if named[one.request_id] & erased
+    ]
+    ledger.save(home, *unclear)
+    return {one.request_id: one for one in unclear}
+
+
+def _check_not_erased(home: Home, request: Request) -> None:
+    """Raise RequestError when the registrant has been erased: ending an old right of theirs would
+    bring them back.
+    """
+    if suppression.erased_among(home, {*request.given, *request.resolved}):
+        raise RequestError(f"request {request.request_id}: {_ERASED}")
+
+
+def _by_contact(request: Request) -> Request:
+    """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
+    contacts = tuple(one for one in request.given if one.split(":")[0] in lookup.CONTACTS)
+    marketing = request.right == "withdrawal" or request.purpose in UNCONDITIONAL
+    if (
+        request.state == "unclear"
+        and request.right != "restriction"
+        and marketing
+        and len(contacts) == len(request.given)
+    ):
+        return replace(request, state="received", why="", candidates=(), resolved=contacts)
+    return request
+
+
+def _words(request: Request, status: str) -> list[Word]:
+    purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
+    for kinds in SPOKEN_UNDER:
+        named = [
+            one
+            for one in request.resolved
+            if one.split(":")[0] in kinds and one.split(":")[0] in KEYS
+        ]
+        if named:
+            return [
+                Word(
+                    one,
+                    purpose,
+                    request.by if request.right != "restriction" else "all",
+                    status,
+                    request.request_id,
+                )
+                for one in named
+            ]
+    return []
+
+
+def settle(home: Home, now: datetime) -> list[Request]:
+    """Note of delivered requests that the published marts follow them by now; answers those that went on."""
+    ledger.destroy_leftover_keys(home)
+    if not any(one.state == "applying" for one in ledger.every(home, opened=False)):
+        return []
+    with ledger.changing(home):
+        book = deliveries.book(home, "consents")
+        settled = [
+            one
+            for one in ledger.every(home)
+            if one.state == "applying"
+            and all(_published(home, _entry_of(home, book, digest)) for digest in one.delivered)
+        ]
+        kept, closing = [], []
+        for one in settled:
+            in_force = with_event(one, "in_force", now)
+            if one.right == "restriction":
+                kept.append(replace(in_force, state="in_force"))
+            elif one.right == "objection" and one.purpose not in UNCONDITIONAL:
+                kept.append(replace(in_force, state="weighing"))
+            else:
+                closing.append(in_force)
+        recipient_notices.release(
+            home, [one.request_id for one in kept if one.right == "restriction"], now
+        )
+        ledger.save(home, *kept)
+        outbound_messages.destroy(home, [one.request_id for one in closing])
+        ledger.close_all(home, closing, now)
+    return [ledger.load(home, one.request_id) for one in settled]
+
+
+def _entry_of(home: Home, book: list[deliveries.Entry], digest: str) -> deliveries.Entry | None:
+    return next((entry for entry in book if deliveries.is_of(home, entry, digest)), None)
+
+
+def _published(home: Home, entry: deliveries.Entry | None) -> bool:
+    """Whether register and every mart have been built since the delivery was staged."""
+    if entry is None or not entry.staged_with:
+        return False
+    built = [home.register("choice_log"), *(mart_path(home, purpose) for purpose in MARTS)]
+    if not all(path.exists() for path in built):
+        return False
+    staged_at = (
+        deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id).stat().st_mtime_ns
+    )
+    moments = [path.stat().st_mtime_ns for path in built]
+    return staged_at <= moments[0] <= min(moments[1:])
+
+
+def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list[str]:
+    """Deliver again what the register was told for requests that are in effect, and return their
+    ids: an erasure that was then refused has taken the records of it away.
+
+    Their states stay. The caller holds the ledger (`requests.changing`). Of somebody who is being
+    erased by another request nothing is delivered.
+    """
+    in_effect = [
+        one
+        for one in (ledger.load(home, request_id) for request_id in request_ids)
+        if one.state in ("applying", "in_force", "weighing") and not one.without_key
+    ]
+    words = [word for one in in_effect for word in _words(one, SPOKEN_RIGHTS[one.right])]
+    if not words or suppression.erased_among(home, {word.identifier for word in words}):
+        return []
+    token = deliveries.keyed_hash(home, deliver_words(home, words, now, ORIGIN))
+    ledger.save(
+        home,
+        *(
+            with_event(replace(one, delivered=(*one.delivered, token)), "applied", now)
+            for one in in_effect
+        ),
+    )
+    return [one.request_id for one in in_effect]
+
+
+def uphold(home: Home, request_id: str, now: datetime) -> Request:
+    """Grant an objection that was weighed: it stands, and the request is closed."""
+    with ledger.changing(home):
+        request = _in(home, request_id, "weighing")
+        outbound_messages.destroy(home, [request_id])
+        ledger.close(home, request, now)
+    return ledger.load(home, request_id)
+
+
+def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
+    """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which channel. Once is enough."""
+    with ledger.changing(home):
+        request = _in(home, request_id, "in_force")
+        _check_not_erased(home, request)
+        if not request.registrants:
+            raise RequestError(
+                "nobody in the register is known by what the request says; close it with `register request close`"
+            )
+        reached = outbound_messages.on_file(home, request, request.registrants[0])
+        outbound_messages.write(home, request, reached, "lifting", now)
+        ledger.save(home, with_event(request, "lifting_announced", now, reached.channel))
+    return reached.channel
+
+
+def announced(request: Request) -> bool:
+    """Whether the registrant has been told that the restriction will be lifted."""
+    return any(one["what"] == "lifting_announced" for one in request.events)
+
+
+def lift(home: Home, request_id: str, now: datetime) -> Request:
+    """Deliver the end of a restriction, and close the request. Raises RequestError when the registrant has not been told of it before."""
+    with ledger.changing(home):
+        request = _in(home, request_id, "in_force")
+        _check_not_erased(home, request)
+        if not announced(request):
+            raise RequestError(
+                "the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first"
+            )
+        ledger.close(home, _lifted(home, request, now), now, "lifted")
+    return ledger.load(home, request_id)
+
+
+def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
+    """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the suspension lifted, the request closed."""
+    with ledger.changing(home):
+        request = _in(home, request_id, "weighing")
+        _check_not_erased(home, request)
+        workflow.check_ground(request, ground)
+        workflow.tell_of_refusal(home, request, ground, now)
+        ledger.close(
+            home,
+            with_event(_lifted(home, request, now), "refused", now, ground),
+            now,
+            "refused",
+            ground,
+        )
+    return ledger.load(home, request_id)
+
+
+def _lifted(home: Home, request: Request, now: datetime) -> Request:
+    """Deliver the end of what the request has brought about; unless another one of the registrant's that asks for the same still stands: that one's end is."""
+    asked = (request.right, request.purpose)
+    others = [
+        one
+        for one in ledger.every(home)
+        if (one.right, one.purpose) == asked and one.request_id != request.request_id
+    ]
+    if any(
+        one.state in ("applying", "weighing", "in_force")
+        and set(one.registrants) & set(request.registrants)
+        for one in others
+    ):
+        return request
+    deliver_words(home, _words(request, "lifted"), now, ORIGIN)
+    return with_event(request, "lifted", now)
+
+
+def _in(home: Home, request_id: str, *states: str) -> Request:
+    request = ledger.load(home, request_id)
+    if request.state not in states:
+        raise RequestError(f"request {request_id} is {request.state}, not {' or '.join(states)}")
+    return request

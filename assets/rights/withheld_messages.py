@@ -1,0 +1,96 @@
+"""Messages that an erasure takes out of the outbox before it is proven.
+
+    requests/held-messages/<message key>.json   {"by": ids of erasures, "sealed": name and content}
+
+A message says where it goes, and the proof searches the outbox. But an erasure that cannot be
+proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,
+each under a key of its own, until the erasure is certified (`destroy`) or refused (`put_back`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from assets.requests import encrypted_identity
+from assets.rights import outbound_messages
+from assets.storage.atomic_files import remove, write_all
+from assets.storage.data_root import Home
+
+
+def folder(home: Home) -> Path:
+    """Where held messages are kept."""
+    return home.requests / "held-messages"
+
+
+def hold(home: Home, messages: Mapping[Path, Iterable[str]]) -> None:
+    """Encrypt messages and take them out of the outbox. Repeatable.
+
+    Args:
+        home: The data root.
+        messages: The files of the messages, each with the ids of the erasures that concern it.
+    """
+    held = {_key_name(path): path for path in messages}
+    contents = {
+        key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
+        for key, path in held.items()
+    }
+    locked = encrypted_identity.seal(home, contents)
+    write_all(
+        {_path(home, key): _written(set(messages[path]), locked[key]) for key, path in held.items()}
+    )
+    for path in messages:
+        remove(path)
+
+
+def destroy(home: Home, erasures: Iterable[str]) -> None:
+    """Destroy the messages that any of these erasures holds: their recipients have been erased."""
+    certified = set(erasures)
+    _forget(home, [path for path, held in _every(home) if certified & set(held["by"])])
+
+
+def put_back(home: Home, erasure: str) -> int:
+    """Put the messages that an erasure holds back into the outbox, and return how many.
+
+    What another erasure holds, too, stays. Killed in between, the same again has the same end.
+    """
+    files: dict[Path, bytes] = {}
+    done: list[Path] = []
+    for path, held in _every(home):
+        if erasure not in held["by"]:
+            continue
+        if others := set(held["by"]) - {erasure}:
+            files[path] = _written(others, held["sealed"])
+            continue
+        done.append(path)
+        if message := encrypted_identity.unseal(home, path.stem, held["sealed"]):
+            files[outbound_messages.folder(home) / message["name"]] = b64decode(message["content"])
+    write_all(files)
+    _forget(home, done)
+    return len(done)
+
+
+def _every(home: Home) -> list[tuple[Path, dict[str, Any]]]:
+    return [(path, json.loads(path.read_bytes())) for path in sorted(folder(home).glob("M*.json"))]
+
+
+def _forget(home: Home, paths: Iterable[Path]) -> None:
+    for path in paths:
+        encrypted_identity.destroy(home, [path.stem])
+        remove(path)
+
+
+def _key_name(message: Path) -> str:
+    return "M" + hashlib.sha256(message.name.encode()).hexdigest()[:24].upper()
+
+
+def _path(home: Home, key: str) -> Path:
+    return folder(home) / f"{key}.json"
+
+
+def _written(by: set[str], locked: str) -> bytes:
+    return json.dumps({"by": sorted(by), "sealed": locked}, sort_keys=True).encode()

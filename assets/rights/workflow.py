@@ -1,0 +1,276 @@
+"""What people do with a request between receiving and closing it: extend its time, decide per category, refuse, close; and what is due.
+
+Each step is in the request's history. A refusal names its ground (`schemas.requests.GROUNDS`); an extension its reason, and a
+notice to the registrant within the first month (GDPR 12(3)-(4)).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from assets.ingest import suppression
+from assets.requests import ledger
+from assets.requests.deadlines import due_on
+from assets.requests.ledger import Request, RequestError, with_event
+from assets.rights import lookup, outbound_messages, recipient_notices
+from assets.storage.data_root import Home
+from schemas.requests import (
+    EXTENSION_REASONS,
+    GROUNDS,
+    NOBODY_FOUND,
+    RIGHTS,
+    SPOKEN_RIGHTS,
+    refusable,
+)
+
+
+def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
+    """Extend the time by the policy's period, and write the notice to the registrant; answers the request, and by which channel it goes.
+
+    Raises RequestError after the first month, for a second time, and once the request is answered.
+    """
+    if reason not in EXTENSION_REASONS:
+        raise RequestError(
+            f"the time may be extended for {' or '.join(EXTENSION_REASONS)} only (GDPR 12(3))"
+        )
+    with ledger.changing(home):
+        request = ledger.load(home, request_id)
+        today = now.astimezone(home.policy.zone).date()
+        if request.answered:
+            raise RequestError(
+                f"request {request_id} is {request.state}: nothing is left to extend"
+            )
+        if request.extension:
+            raise RequestError(
+                f"request {request_id} was extended already; it is due on {request.due_on(home)}"
+            )
+        if today > due_on(home.policy, request.received_on(home)):
+            raise RequestError(
+                "the first month is over: the registrant had to be told of an extension within it (GDPR 12(3))"
+            )
+        until = due_on(home.policy, request.received_on(home), extended=True)
+        reached = (
+            outbound_messages.on_file(home, request, request.registrants[0])
+            if len(request.registrants) == 1
+            else _unknown(home)
+        )
+        extension = {
+            "reason": reason,
+            "at": now.isoformat(timespec="seconds"),
+            "until": str(until),
+            "told_by": reached.channel,
+        }
+        extended = with_event(replace(request, extension=extension), "extended", now, reason)
+        outbound_messages.write(
+            home, request, reached, "extension", now, reason=reason, until=str(until)
+        )
+        ledger.save(home, extended)
+    return extended, reached.channel
+
+
+def _unknown(home: Home) -> outbound_messages.Reached:
+    """Whoever asks is not found yet: the notice goes where the request came from, as a letter."""
+    return outbound_messages.Reached("letter", "", home.policy.languages[0])
+
+
+def decide(
+    home: Home, request_id: str, decided: dict[str, tuple[str, str]], now: datetime
+) -> Request:
+    """Record what is decided of categories of the policy: `granted`, or `refused` with the code of its ground."""
+    with ledger.changing(home):
+        request = _open(home, request_id)
+        for category in decided:
+            if category not in home.policy.categories:
+                raise RequestError(
+                    f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}"
+                )
+        request = replace(request, decisions={**request.decisions, **_told(request, decided)})
+        for category, decision in decided.items():
+            request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
+        ledger.save(home, request)
+    return request
+
+
+def review(
+    home: Home,
+    request_id: str,
+    decided: Mapping[str, tuple[str, str]],
+    known: Collection[str],
+    now: datetime,
+) -> Request:
+    """Record what is decided of items that an access package withholds, after a person has looked at them (recital 63): `granted` lets one go out
+    with the package, `refused` keeps it on a ground. `known` are the items there are. The history tells how many, the item itself is sealed.
+    """
+    with ledger.changing(home):
+        request = _open(home, request_id)
+        if request.right != "access":
+            raise RequestError(f"nothing is withheld of a request of {request.right}")
+        if set(decided) - set(known):
+            raise RequestError(
+                f"nothing of that name is withheld: `register request withheld {request_id}` lists what is"
+            )
+        request = replace(request, withheld={**request.withheld, **_told(request, decided)})
+        for decision, number in sorted(Counter(decided.values()).items()):
+            request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
+        ledger.save(home, request)
+    return request
+
+
+def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+    """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its right."""
+    for decision, ground in decided.values():
+        if decision == "refused":
+            check_ground(request, ground)
+    return {
+        name: {"decision": decision, **({"ground": ground} if ground else {})}
+        for name, (decision, ground) in decided.items()
+    }
+
+
+def _in_a_word(decision: str, ground: str) -> str:
+    return f"{decision}:{ground}" if ground else decision
+
+
+def check_ground(request: Request, ground: str) -> None:
+    """Raise RequestError, naming the grounds there are, unless the request may be refused on this one."""
+    possible = refusable(request.right, request.purpose)
+    if ground not in possible:
+        listed = "; ".join(f"{code}: {GROUNDS[code].law}" for code in possible)
+        raise RequestError(
+            f"{request.right} is refused only on a recorded ground, which may be {listed}"
+        )
+
+
+def _open(home: Home, request_id: str) -> Request:
+    request = ledger.load(home, request_id)
+    if request.state == "closed":
+        raise RequestError(f"request {request_id} is closed")
+    return request
+
+
+def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
+    """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the register for it must be lifted first (`spoken.lift`).
+
+    Raises RequestError without a ground that the right may be refused on, and once an erasure has begun.
+    """
+    with ledger.changing(home):
+        request = _open(home, request_id)
+        check_ground(request, ground)
+        if request.state == "erasing":
+            raise RequestError(
+                f"the erasure of request {request_id} has begun: it is ended with what has gone by "
+                "then (`abandoning`)"
+            )
+        if request.delivered and request.state in ("applying", "weighing", "in_force"):
+            raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
+        tell_of_refusal(home, request, ground, now)
+        recipient_notices.discard(home, [request_id])
+        request = with_event(request, "refused", now, ground)
+        # What went wrong before it was closed goes out of the file with everything else; only unidentified requests have no registrant.
+        ledger.close(home, request, now, "refused", ground)
+    return ledger.load(home, request_id)
+
+
+def tell_of_refusal(
+    home: Home, request: Request, ground: str, now: datetime, rows: int = 0
+) -> None:
+    """Write the message that tells the registrant of the refusal, its ground, and where to complain
+    (GDPR 12(4)).
+
+    `rows`: how many had been erased before, and are not brought back.
+    """
+    reached = (
+        outbound_messages.on_file(home, request, request.registrants[0])
+        if len(request.registrants) == 1 and not request.without_key
+        else _unknown(home)
+    )
+    outbound_messages.destroy(home, [request.request_id])
+    outbound_messages.write(
+        home, request, reached, "refusal_begun" if rows else "refusal", now,
+        reason=f"{GROUNDS[ground].law} ({ground})", rows=str(rows),
+    )  # fmt: skip
+
+
+def close(home: Home, request_id: str, now: datetime) -> Request:
+    """Close a request that has been answered by other means than the pipeline's; or an erasure of
+    whom nobody was found.
+
+    A request of somebody who has been erased since is closed in any state: nothing can be carried
+    out or lifted for them.
+
+    Raises:
+        RequestError: The pipeline carries it out itself.
+    """
+    with ledger.changing(home):
+        request = _open(home, request_id)
+        if request.right == "erasure":
+            if _nobody_found(home, request):
+                _close_nobody_found(home, request, now)
+                return ledger.load(home, request_id)
+            raise RequestError(
+                "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
+            )
+        if (
+            request.right in SPOKEN_RIGHTS
+            and request.state in ("applying", "in_force", "weighing")
+            and request.registrants
+            and not suppression.erased_among(home, {*request.given, *request.resolved})
+        ):
+            raise RequestError(
+                f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it"
+            )
+        outbound_messages.destroy(home, [request_id])
+        ledger.close(home, request, now)
+    return ledger.load(home, request_id)
+
+
+def _nobody_found(home: Home, request: Request) -> bool:
+    return (
+        request.state in ("received", "unclear")
+        and lookup.find(home, [request])[request.request_id].nobody
+    )
+
+
+def _close_nobody_found(home: Home, request: Request, now: datetime) -> None:
+    """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was
+    erased or certified.
+    """
+    outbound_messages.destroy(home, [request.request_id])
+    outbound_messages.write(home, request, _unknown(home), "nobody_found", now)
+    ledger.close(home, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
+
+
+@dataclass(frozen=True)
+class Owed:
+    """What is open on a day, by request or notice id: past its day, near it, and recipients that have not acknowledged."""
+
+    overdue: tuple[str, ...]
+    due_soon: tuple[str, ...]
+    unacknowledged: tuple[str, ...]
+    told_again: tuple[str, ...]
+    open_by_right: dict[str, int]
+
+
+def owed(home: Home, today: date) -> Owed:
+    """Whom we owe an answer, by the ledger. Reads what is told in the open only."""
+    unanswered = [one for one in ledger.every(home, opened=False) if not one.answered]
+    due = {one.request_id: one.due_on(home) for one in unanswered}
+    soon = home.policy.requests.warned_before.after(today)
+    opened = [one for one in recipient_notices.every(home) if one.state == "open"]
+    return Owed(
+        overdue=tuple(one for one, day in due.items() if day < today),
+        due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
+        unacknowledged=tuple(one.notice_id for one in opened),
+        told_again=tuple(
+            one.notice_id for one in opened if one.attempts > 1 or one.due_on < str(today)
+        ),
+        open_by_right=_counted(one.right for one in unanswered),
+    )
+
+
+def _counted(rights: Iterable[str]) -> dict[str, int]:
+    listed = list(rights)
+    return {right: listed.count(right) for right in RIGHTS}

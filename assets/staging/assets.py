@@ -1,0 +1,143 @@
+"""raw -> staged, quarantine: per source, partitioned by delivery day."""
+
+from collections import Counter
+
+import dagster as dg
+
+from assets.dagster_support.metadata import (
+    column_schema,
+    counts_table,
+    numbers,
+    stops,
+    without_values,
+)
+from assets.dagster_support.runs import ONE_RUN, WRITER
+from assets.ingest import deliveries
+from assets.ingest.assets import days as delivery_days
+from assets.ingest.deliveries import Entry
+from assets.ingest.fault_isolation import UNEXPECTED
+from assets.sources.all_sources import SOURCES
+from assets.sources.source import Source
+from assets.staging import staged
+from assets.storage.data_root import Home
+from schemas.columns import TableModel, table_name
+from schemas.policy import Policy
+
+REFRESHING = ("refresh", "ingest")
+
+
+def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
+    """The asset that turns a source's raw records into canonical frames, with its checks."""
+    models: dict[str, type[TableModel]] = {
+        table_name(frame.model): frame.model
+        for dataset in source.datasets
+        for frame in dataset.frames
+    }
+    schema = column_schema(models, "staged")
+    payload = dg.TableColumnDep(dg.AssetKey(["raw", source.name]), "payload")
+    lineage = dg.TableColumnLineage({column.name: [payload] for column in schema.columns})
+
+    @dg.multi_asset(
+        name=f"stage_{source.name}",
+        specs=[
+            dg.AssetSpec(
+                ["staged", source.name],
+                deps=[["raw", source.name]],
+                group_name="staged",
+                kinds={"parquet", "pandera"},
+                description=f"Canonical frames of {source.name} that passed their Pandera models.",
+                owners=[policy.sources[source.name].owner],
+                metadata={"dagster/column_schema": schema, "dagster/column_lineage": lineage},
+            ),
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "conservation",
+                asset=["staged", source.name],
+                blocking=True,
+                description="delivered = staged + quarantined + suppressed + duplicates + expired, by count and by key",
+            ),
+            dg.AssetCheckSpec(
+                "quarantine_is_small",
+                asset=["staged", source.name],
+                description="no more than one record in twenty of these days is in quarantine",
+            ),
+            dg.AssetCheckSpec(
+                "nothing_unexpected",
+                asset=["staged", source.name],
+                description="our own code failed on no record of these days (REC-UNEXPECTED)",
+            ),
+        ],
+        partitions_def=delivery_days(policy),
+        backfill_policy=ONE_RUN,
+        pool=WRITER,
+    )
+    @without_values
+    def stage(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        days = set(context.partition_keys)
+        staged.stage(home, source, days, again=context.job_name not in REFRESHING)
+        book = [entry for day in sorted(days) for entry in deliveries.book(home, source.name, day)]
+        total = Counter(staged.totals(book))
+        codes: Counter[str] = Counter()
+        for entry in book:
+            codes.update(entry.codes or {})
+        unexpected = staged.unexpected(home, book)
+        for place, count in sorted(unexpected.items()):
+            context.log.warning(f"{UNEXPECTED}: {count} records: {place}")
+        yield dg.MaterializeResult(
+            asset_key=["staged", source.name],
+            metadata={
+                "dagster/row_count": total["staged"],
+                **numbers(total),
+                "codes": counts_table(["rule", "failures"], sorted(codes.items())),
+                "unexpected": counts_table(["place", "records"], sorted(unexpected.items())),
+                "per_delivery": _per_delivery(book),
+            },
+        )
+        lost = staged.lost_by_key(home, book)
+        wrong = lost + sum(not entry.conserved for entry in book)
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name],
+            check_name="conservation",
+            passed=wrong == 0,
+            description=stops("conservation", wrong),
+            metadata={
+                "found": wrong,
+                "deliveries": len(book),
+                "lost_by_key": lost,
+                "per_delivery": _per_delivery(book),
+                **numbers(total),
+            },
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name],
+            check_name="quarantine_is_small",
+            severity=dg.AssetCheckSeverity.WARN,
+            passed=total["quarantined"] * 20 <= total["delivered"],
+            metadata={"quarantined": total["quarantined"], "delivered": total["delivered"]},
+        )
+        yield dg.AssetCheckResult(
+            asset_key=["staged", source.name],
+            check_name="nothing_unexpected",
+            severity=dg.AssetCheckSeverity.WARN,
+            passed=not unexpected,
+            metadata={
+                "records": unexpected.total(),
+                "places": counts_table(["place", "records"], sorted(unexpected.items())),
+            },
+        )
+
+    return stage
+
+
+def _per_delivery(book: list[Entry]) -> dg.MarkdownMetadataValue:
+    names = ("delivered", "staged", "quarantined", "suppressed", "duplicates", "expired")
+    return counts_table(
+        ["delivery", "dataset", *names],
+        [[e.delivery_id[:8], e.dataset, *(getattr(e, name) for name in names)] for e in book[-50:]],
+    )
+
+
+def assets(policy: Policy) -> list[dg.AssetsDefinition]:
+    """Return every source's staged asset."""
+    return [staged_asset(source, policy) for source in SOURCES]

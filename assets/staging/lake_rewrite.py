@@ -1,0 +1,238 @@
+"""Taking records out of the lake: of every layer that a delivery has, by rewriting its files without them.
+
+Never in place: each file is written anew beside the old one and put in its stead (erasure.md). The book says what is
+being removed before the first file changes and is recounted from the files after the last, so a run that was killed in
+between is mended by `mend`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from assets.ingest import deliveries
+from assets.ingest.deliveries import Entry
+from assets.ingest.raw import remove_mistaken
+from assets.ingest.raw_files import raw_path
+from assets.staging.staged import quarantine_path, staged_folder
+from assets.storage.data_root import Home, copy_parquet
+from assets.storage.quoting import literal, parquet
+from assets.storage.safe_errors import PlainError
+
+
+class RemovalError(PlainError):
+    """A file does not hold, after the rewrite, what it held before less what was to go. Names the layer and counts only."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What changes in one staged table, or in raw, besides the records that go: rows to `keep`, and
+    what the kept ones say.
+
+    `texts` selects the columns with what is redacted in them, `columns` selects from those.
+    """
+
+    keep: str = "true"
+    columns: str = "*"
+    texts: str = "*"
+
+
+NOTHING: Mapping[str, Edit] = {}
+
+
+def remove_records(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    counted_as: str,
+    edits: Mapping[str, Edit] = NOTHING,
+    only_raw: str = "",
+) -> int:
+    """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
+
+    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes
+    staged tables, and `raw`, beyond that; `only_raw` selects records that go from raw alone. Each
+    file is rewritten once. Returns the number of rows removed, over all files.
+    """
+    deliveries.enter(home, replace(entry, removing=counted_as))
+    stays = "record_no NOT IN (SELECT record_no FROM gone)"
+    removed = 0
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    if raw.exists():
+        texts = edits.get("raw", Edit()).texts
+        removed += rewrite(
+            connection,
+            raw,
+            f"{stays} AND record_no NOT IN ({only_raw})" if only_raw else stays,
+            "*" if texts == "*" else _rehashed(entry),
+            texts=texts,
+        )
+    keys = _keys_of_raw(home, connection, entry) if "raw" in edits else {}
+    if (quarantine := quarantine_path(home, entry)).exists():
+        removed += rewrite(connection, quarantine, stays, keys=keys.get("staged", "*"))
+    for path in staged_files(home, entry):
+        edit = edits.get(path.stem, Edit())
+        removed += rewrite(
+            connection,
+            path,
+            f"{stays} AND coalesce({edit.keep}, true)",
+            edit.columns,
+            texts=edit.texts,
+            keys=keys.get(path.stem, keys.get("staged", "*")),
+        )
+    recount(home, connection, replace(entry, removing=counted_as))
+    return removed
+
+
+def _rehashed(entry: Entry) -> str:
+    """The columns of raw after a redaction: the hashes of a text are of the text that stays.
+
+    The old ones would confirm, to anyone who tries all identifiers, what the text was.
+    """
+    prefix = literal(f"{entry.source}|{entry.dataset}|")
+    changed = "record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"
+    return f"""* REPLACE (
+        CASE WHEN {changed} THEN md5(payload) ELSE content END AS content,
+        CASE WHEN {changed} AND record_key = md5({prefix} || content)
+            THEN md5({prefix} || md5(payload)) ELSE record_key END AS record_key)"""
+
+
+def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, str]:
+    """The columns of the other layers' files with the keys and hashes that raw has of the same
+    records; empty when they agree.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(home, entry) / "records.parquet"
+    if not raw.exists() or not index.exists():
+        return {}
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE rekeyed AS
+        SELECT record_no, now.record_key, now.content FROM {parquet(raw)} AS now
+        JOIN {parquet(index)} AS before USING (record_no)
+        WHERE now.record_key <> before.record_key OR now.content <> before.content"""
+    )
+    if not connection.execute("SELECT 1 FROM rekeyed LIMIT 1").fetchone():
+        return {}
+    now = "(SELECT rekeyed.{0} FROM rekeyed WHERE rekeyed.record_no = rows_before.record_no)"
+    of = {
+        column: f"coalesce({now.format(column)}, {column}) AS {column}"
+        for column in ("record_key", "content")
+    }
+    return {
+        "staged": f"* REPLACE ({of['record_key']})",
+        "records": f"* REPLACE ({of['record_key']}, {of['content']})",
+    }
+
+
+def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Bring what is staged in line with raw, where a removal was killed between the two.
+
+    Only raw could tell whose the records in quarantine are, and under which key a redacted record
+    goes on.
+    """
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(home, entry) / "records.parquet"
+    if not raw.exists() or not index.exists():
+        return
+    half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)}
+        WHERE outcome <> 'staged')
+        AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
+    stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
+    keys = _keys_of_raw(home, connection, entry)
+    for path in (quarantine_path(home, entry), *staged_files(home, entry)):
+        if path.exists():
+            without_person = path.parent.name == entry.day or path == index
+            rewrite(
+                connection,
+                path,
+                stays if without_person else "true",
+                keys=keys.get(path.stem, keys.get("staged", "*")),
+            )
+
+
+def staged_files(home: Home, entry: Entry) -> list[Path]:
+    """The delivery's staged tables; the list of outcomes last, for what it says must still hold while the others change."""
+    return sorted(
+        staged_folder(home, entry).glob("*.parquet"),
+        key=lambda path: (path.stem == "records", path.name),
+    )
+
+
+def rewrite(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    keep: str,
+    columns: str = "*",
+    *,
+    texts: str = "*",
+    keys: str = "*",
+) -> int:
+    """Write the file anew with the rows for which `keep` holds; answers how many went. A file that keeps all is left alone.
+
+    `keys`, `texts` and `columns`, in this order, may change what the kept rows say. Raises
+    RemovalError when the counts do not add up.
+    """
+    before, kept = connection.execute(
+        f"SELECT count(*), count(*) FILTER ({keep}) FROM {parquet(path)}"
+    ).fetchone() or (0, 0)
+    if kept == before and {columns, texts, keys} == {"*"}:
+        return 0
+    changed = f"(SELECT {texts} FROM (SELECT {keys} FROM {parquet(path)} AS rows_before))"
+    written = copy_parquet(connection, f"SELECT {columns} FROM {changed} WHERE {keep}", path)
+    if written != kept:
+        raise RemovalError(f"{path.parts[-4]}: {kept} rows were to stay, {written} did")
+    return int(before - kept)
+
+
+def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
+    """Bring the book's entry in line with the files: what is no longer there counts as `entry.removing`."""
+    index = staged_folder(home, entry) / "records.parquet"
+    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    counts = {"staged": 0, "quarantined": 0, "duplicate": 0}
+    # A delivery that waits to be staged again still has what is staged of it, and of what raw has let go of that is all.
+    if index.exists():
+        counts |= dict(
+            connection.execute(
+                f"SELECT outcome, count(*) FROM {parquet(index)} GROUP BY outcome"
+            ).fetchall()
+        )
+        present = sum(counts.values())
+    else:
+        found = (
+            connection.execute(f"SELECT count(*) FROM {parquet(raw)}").fetchone()
+            if raw.exists()
+            else None
+        )
+        present = int(found[0]) if found else 0
+    elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
+    missing = entry.delivered - present - elsewhere
+    done = replace(
+        entry,
+        staged=counts["staged"],
+        quarantined=counts["quarantined"],
+        duplicates=counts["duplicate"],
+        suppressed=missing if entry.removing == "suppressed" else entry.suppressed,
+        expired=missing if entry.removing == "expired" else entry.expired,
+        removing="",
+    )
+    deliveries.enter(home, done)
+    return done
+
+
+def mend(home: Home) -> int:
+    """Recount the deliveries that a killed removal left in the middle; answers how many.
+
+    First, what is staged of them is brought in line with raw. And the removal of deliveries that
+    have been corrected is ended.
+    """
+    remove_mistaken(home)
+    unfinished = [entry for entry in deliveries.book(home) if entry.removing]
+    if unfinished:
+        with home.connect() as connection:
+            for entry in unfinished:
+                _end(home, connection, entry)
+                recount(home, connection, entry)
+    return len(unfinished)

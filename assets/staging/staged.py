@@ -1,0 +1,463 @@
+"""Raw -> staged or quarantined: each delivery's records as canonical frames that passed their Pandera models.
+
+A pure function of raw: staging a day again gives the same files, so a day can be staged again after a rule has changed,
+and a delivery that arrives late only makes later deliveries of the same records be staged again.
+
+Every record has one outcome: a *duplicate* says, word for word, what the record of the same key before it said; a
+*quarantined* one failed a rule; all others are *staged*. Cost grows with the records of the delivery; finding the
+record before each takes one look at the keys of earlier deliveries of the dataset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.ingest import deliveries
+from assets.ingest.deliveries import Entry
+from assets.ingest.fault_isolation import UNEXPECTED, isolate
+from assets.ingest.raw_files import raw_path
+from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.staging.shared_keys import find_shared
+from assets.storage.atomic_files import UNFINISHED, sync
+from assets.storage.data_root import Home, in_turn, write_parquet
+from assets.storage.quoting import parquet
+from schemas.columns import TableModel, arrow_schema, table_name
+from schemas.quarantine import Outcome, Quarantine
+from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
+from schemas.validation import failures
+from schemas.values import FIRST_YEAR, LAST_YEAR
+
+BATCH_ROWS = 25_000
+UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", UNEXPECTED)
+# What a record is called by, other than whom it is about.
+THINGS = ("contract_number", "order_number", "visit")
+Frames = list[tuple[type[TableModel], pa.Table]]
+
+
+def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
+    """Stage the source's deliveries of `days` that are not staged by today's rules, or all of them `again`; answers the entries staged.
+
+    In the order in which their statements count, because a record is held against the one before it.
+    """
+    done = []
+    book = deliveries.book(home, source.name)
+    for number, entry in enumerate(book):
+        dataset = source.dataset(entry.dataset)
+        raw = raw_path(home, source.name, entry.day, entry.delivery_id)
+        if (
+            entry.day not in days
+            or dataset is None
+            or not raw.exists()
+            or (entry.staged_with == rules_fingerprint() and not again)
+        ):
+            continue
+        earlier = [one for one in book[:number] if one.dataset == entry.dataset]
+        done.append(_stage_delivery(home, dataset, entry, raw, earlier))
+    return done
+
+
+@cache
+def rules_fingerprint() -> str:
+    """A hash of the code that decides how a record is staged: what is staged under other rules makes another register."""
+    house = Path(__file__).parents[1]
+    files = [
+        *(house / "schemas").rglob("*.py"),
+        *(house / "assets" / "sources").glob("*.py"),
+        Path(__file__),
+    ]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
+
+
+def staged_folder(home: Home, entry: Entry) -> Path:
+    """Where the canonical frames of a delivery lie."""
+    return home.lake / "staged" / entry.source / entry.day / entry.delivery_id
+
+
+def quarantine_path(home: Home, entry: Entry) -> Path:
+    """Where it is written what of a delivery failed, and why."""
+    return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
+
+
+def _stage_delivery(
+    home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
+) -> Entry:
+    deliveries.enter(home, replace(entry, staged_with=""))
+    outcomes: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
+    quarantined: list[pa.Table] = []
+    with (
+        home.connect(side_by_side=True) as connection,
+        _replacing(staged_folder(home, entry)) as folder,
+    ):
+        connection.execute(STATEMENT_MACROS)
+        _find_duplicates(home, connection, raw, earlier)
+        find_shared(connection, dataset, raw)
+        writers = _Writers(folder)
+        batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
+        for frames, failed in in_turn(
+            connection, batches, partial(_isolated, home, dataset, entry)
+        ):
+            quarantined.append(failed)
+            for model, rows in frames:
+                writers.write(model, rows)
+                if model is Outcome:
+                    outcomes.update(rows["outcome"].to_pylist())
+        outcomes.update(_carry_over(home, connection, raw, entry, writers))
+        writers.close()
+    for found in quarantined:
+        codes.update(found["code"].to_pylist())
+    write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
+    staged = replace(
+        entry,
+        staged=outcomes["staged"],
+        quarantined=outcomes["quarantined"],
+        duplicates=outcomes["duplicate"],
+        codes=dict(sorted(codes.items())),
+        staged_with=rules_fingerprint(),
+    )
+    deliveries.enter(home, staged)
+    return staged
+
+
+def _find_duplicates(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
+) -> None:
+    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of
+    the same key before them.
+
+    One that was quarantined for the other records of its id is no such record: it may stand alone
+    now.
+    """
+    before = [
+        (number, one, path)
+        for number, one in enumerate(earlier)
+        if (path := staged_folder(home, one) / "records.parquet").exists()
+    ]
+    history = ["SELECT '' AS record_key, '' AS content, 0 AS delivery, 0 AS record_no WHERE false"]
+    for number, one, path in before:
+        why = quarantine_path(home, one)
+        alone = (
+            f"record_no NOT IN (SELECT record_no FROM {parquet(why)} WHERE code = 'REC-SHARED-ID')"
+            if "REC-SHARED-ID" in (one.codes or {}) and why.exists()
+            else "true"
+        )
+        history.append(
+            f"""SELECT record_key, CASE WHEN {alone} THEN content END, {number}, record_no
+            FROM {parquet(path)} WHERE outcome <> 'duplicate'"""
+        )
+    connection.execute(
+        f"""CREATE OR REPLACE TABLE duplicates AS
+        WITH mine AS (SELECT record_no, record_key, content FROM {parquet(raw)}),
+        latest AS (
+            SELECT record_key, arg_max_null(content, (delivery, record_no)) AS content
+            FROM ({" UNION ALL ".join(history)})
+                SEMI JOIN mine USING (record_key) GROUP BY record_key)
+        SELECT record_no FROM (
+            SELECT record_no, mine.content,
+                coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no), latest.content) AS previous
+            FROM mine LEFT JOIN latest USING (record_key))
+        WHERE content = previous"""
+    )
+
+
+def _carry_over(
+    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers
+) -> Counter[str]:
+    """Keep what was staged of records that raw no longer holds (its retention is shorter); answers their outcomes."""
+    outcomes: Counter[str] = Counter()
+    models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
+    for model in models:
+        path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
+        if path.exists():
+            rows = connection.execute(
+                f"SELECT staged.* FROM {parquet(path)} AS staged ANTI JOIN {parquet(raw)} AS raw USING (record_no)"
+            ).to_arrow_table()
+            writers.write(model, rows)
+            if model is Outcome:
+                outcomes.update(rows["outcome"].to_pylist())
+    return outcomes
+
+
+def _isolated(
+    home: Home,
+    dataset: Dataset,
+    entry: Entry,
+    connection: duckdb.DuckDBPyConnection,
+    batch: pa.RecordBatch,
+) -> tuple[Frames, pa.Table]:
+    """One batch as `_canonical` returns it, with the records that make that fail in quarantine."""
+    rows = pa.Table.from_batches([batch])
+    if "place" not in rows.column_names:
+        rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
+    pieces = isolate(
+        partial(_canonical, home, dataset, entry, connection),
+        partial(_unexpected, home, entry, connection),
+        rows,
+    )
+    frames = [frame for passed, _ in pieces for frame in passed]
+    return frames, pa.concat_tables([failed for _, failed in pieces])
+
+
+def _unexpected(
+    home: Home, entry: Entry, connection: duckdb.DuckDBPyConnection, rows: pa.Table, place: str
+) -> tuple[Frames, pa.Table]:
+    """The outcome of records that our code fails on, and their rows of the quarantine.
+
+    Whom they are about is what raw found: the first identifier that is not a thing's.
+    """
+    connection.register("raw_batch", rows)
+    known = f"list_filter(identifiers, lambda one: split_part(one, ':', 1) NOT IN {THINGS})[1]"
+    outcomes = connection.execute(
+        """SELECT record_no, record_key, content,
+            CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
+                ELSE 'quarantined' END AS outcome
+        FROM raw_batch ORDER BY record_no"""
+    ).to_arrow_table()
+    quarantined = connection.execute(
+        f"""SELECT record_no, record_key, '{UNEXPECTED}' AS code, 'record' AS scope,
+            NULL::VARCHAR AS in_table, md5({known}) AS person_key,
+            {_midnight(home, entry)} AS stated_at, $1 AS place
+        FROM raw_batch ANTI JOIN duplicates USING (record_no) ORDER BY record_no""",
+        [place],
+    ).to_arrow_table()
+    return [(Outcome, outcomes)], quarantined.cast(arrow_schema(Quarantine))
+
+
+def _midnight(home: Home, entry: Entry) -> str:
+    """The moment, as SQL, at which the delivery's day begins."""
+    return f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
+
+
+def _canonical(
+    home: Home,
+    dataset: Dataset,
+    entry: Entry,
+    connection: duckdb.DuckDBPyConnection,
+    batch: pa.Table,
+) -> tuple[Frames, pa.Table]:
+    """One batch: its canonical rows that passed, with the outcome of each record last; and what failed."""
+    connection.register("raw_batch", batch)
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE records AS
+        SELECT record_no, record_key, payload, {_midnight(home, entry)} AS delivered_at, {entry.sequence or 0}::BIGINT AS sequence
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)
+        WHERE NOT list_has_any(faults, {list(UNREADABLE)!r})"""
+    )
+    for statement in dataset.prepare:
+        connection.execute(statement)
+    failed = [
+        connection.execute(
+            """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
+        FROM raw_batch ANTI JOIN duplicates USING (record_no)
+        UNION ALL SELECT record_no, 'REC-SHARED-ID', 'record', NULL
+        FROM raw_batch ANTI JOIN duplicates USING (record_no) SEMI JOIN shared USING (record_no)"""
+        ).to_arrow_table()
+    ]
+    vendor = connection.execute(dataset.vendor_query).to_arrow_table()
+    failed.append(_failed(dataset.vendor, vendor, "record", None))
+    frames = []
+    for frame in dataset.frames:
+        rows = connection.execute(frame.query).to_arrow_table()
+        wrong = _failed(
+            frame.model, rows, "record" if frame.essential else "row", table_name(frame.model)
+        )
+        frames.append((frame.model, rows, wrong))
+        failed.append(wrong.drop_columns("row"))
+    connection.register(
+        "told_by_vendor", pa.concat_tables([one.select(["record_no"]) for one in failed[:2]])
+    )
+    connection.register(
+        "failed",
+        pa.concat_tables(
+            [one.select(["record_no", "code", "scope", "in_table"]) for one in failed]
+        ),
+    )
+    whole = connection.execute(
+        "SELECT DISTINCT record_no FROM failed WHERE scope = 'record'"
+    ).to_arrow_table()["record_no"]
+    about = pa.concat_tables(
+        [rows.select(["record_no", "person_key", "stated_at"]) for _, rows, _ in frames]
+    )
+    connection.register("about", about)
+    quarantined = (
+        connection.execute(
+            f"""SELECT DISTINCT failed.record_no, record_key, code, scope, in_table,
+            whom.person_key, whom.stated_at, CASE WHEN code = '{UNEXPECTED}' THEN place END AS place
+        FROM (SELECT * FROM failed WHERE in_table IS NULL OR record_no NOT IN (SELECT record_no FROM told_by_vendor)) AS failed
+        JOIN (SELECT record_no, record_key, place FROM raw_batch) USING (record_no)
+        LEFT JOIN (SELECT record_no, min(person_key) AS person_key,
+                min(stated_at) FILTER (year(stated_at) BETWEEN {FIRST_YEAR} AND {LAST_YEAR}) AS stated_at
+            FROM about GROUP BY record_no) AS whom USING (record_no)
+        ORDER BY failed.record_no, code, in_table"""
+        )
+        .to_arrow_table()
+        .cast(arrow_schema(Quarantine))
+    )
+    passed: Frames = []
+    for model, rows, wrong in frames:
+        bad = pc.is_in(pa.array(np.arange(rows.num_rows)), wrong["row"].combine_chunks())
+        good = rows.filter(pc.invert(bad)) if wrong.num_rows else rows
+        of_whole = pc.is_in(good["record_no"], value_set=whole.combine_chunks())
+        kept = [good.filter(pc.invert(of_whole))]
+        if model is MarketingChoices:
+            kept.append(_refusals(connection, good.filter(of_whole)))
+        passed.append((model, pa.concat_tables(kept)))
+    connection.register("whole", pa.table({"record_no": whole}))
+    outcomes = connection.execute(
+        """SELECT record_no, record_key, content,
+            CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
+                WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined' ELSE 'staged' END AS outcome
+        FROM raw_batch ORDER BY record_no"""
+    ).to_arrow_table()
+    return [*passed, (Outcome, outcomes)], quarantined
+
+
+def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
+    """What quarantined records refuse for an e-mail address or phone, of no person: the refusal
+    holds for everybody reached by it, though nothing else of the record is used."""
+    connection.register("refused", rows)
+    refused = connection.execute(
+        f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused
+        WHERE choice IN {REFUSALS} AND split_part(subject, ':', 1) IN ('email', 'phone')
+        ORDER BY record_no, position"""
+    )
+    return refused.to_arrow_table().cast(rows.schema)
+
+
+def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:
+    """Which rows failed which rules: row, record_no, code, scope, in_table."""
+    found = failures(model, rows)
+    return pa.table(
+        {
+            "row": found["row"],
+            "record_no": rows["record_no"].take(found["row"])
+            if found.num_rows
+            else pa.array([], pa.int64()),
+            "code": found["code"],
+            "scope": pa.array([scope] * found.num_rows, pa.string()),
+            "in_table": pa.array([table] * found.num_rows, pa.string()),
+        }
+    )
+
+
+class _Writers:
+    """One open Parquet file per table that got rows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._open: dict[str, pq.ParquetWriter] = {}
+
+    def write(self, model: type[TableModel], rows: pa.Table) -> None:
+        name, schema = table_name(model), arrow_schema(model)
+        if rows.num_rows == 0:
+            return
+        if name not in self._open:
+            self._open[name] = pq.ParquetWriter(
+                self._folder / f"{name}.parquet", schema, compression="zstd", compression_level=1
+            )
+        self._open[name].write_table(rows.select(schema.names).cast(schema))
+
+    def close(self) -> None:
+        for writer in self._open.values():
+            writer.close()
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder; on success sync it and put it in the place of `folder`.
+
+    Between moving the old folder away and the new one in there is none; the book says `unstaged` all that time.
+    """
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
+    unfinished.mkdir(mode=0o700)
+    try:
+        yield unfinished
+        for path in unfinished.iterdir():
+            os.chmod(path, 0o600)
+            sync(path)
+        sync(unfinished)
+        if folder.exists():
+            old = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
+            folder.rename(old)
+            shutil.rmtree(old)
+        unfinished.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def totals(entries: Iterable[Entry]) -> dict[str, int]:
+    """What became of the records of several deliveries, by count."""
+    total: Counter[str] = Counter(delivered=0)
+    for entry in entries:
+        total.update(
+            delivered=entry.delivered,
+            staged=entry.staged,
+            quarantined=entry.quarantined,
+            duplicates=entry.duplicates,
+            suppressed=entry.suppressed,
+            expired=entry.expired,
+        )
+    return dict(total)
+
+
+def unexpected(home: Home, entries: Iterable[Entry]) -> Counter[str]:
+    """How many records our own code failed on, by the place where it did."""
+    found: Counter[str] = Counter()
+    for entry in entries:
+        if UNEXPECTED in (entry.codes or {}) and quarantine_path(home, entry).exists():
+            rows = pq.read_table(quarantine_path(home, entry), columns=["code", "place"])
+            places = rows.filter(pc.equal(rows["code"], UNEXPECTED))["place"]
+            found.update(place or "an unknown place" for place in places.to_pylist())
+    return found
+
+
+def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
+    """Records of raw without an outcome, outcomes without their rows, and rows of records that are not staged; 0 is right."""
+    lost = 0
+    with home.connect() as connection:
+        for entry in entries:
+            folder, raw = (
+                staged_folder(home, entry),
+                raw_path(home, entry.source, entry.day, entry.delivery_id),
+            )
+            index = folder / "records.parquet"
+            if not index.exists():
+                lost += entry.delivered - entry.suppressed - entry.expired
+                continue
+            outcomes = parquet(index)
+            checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
+            if raw.exists():
+                checks.append(
+                    f"SELECT count(*) FROM {parquet(raw)} AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)"
+                )
+            if (quarantine := quarantine_path(home, entry)).exists():
+                checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
+                    SELECT 1 FROM {parquet(quarantine)} AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
+            for table in sorted(folder.glob("*.parquet")):
+                if table.stem != "records":
+                    # Of a quarantined record a refusal is used, of nobody in particular.
+                    refusals = table.stem == table_name(MarketingChoices)
+                    used = "person_key IS NULL AND outcome = 'quarantined'" if refusals else "false"
+                    checks.append(f"""SELECT count(*) FROM {parquet(table)} AS rows
+                        LEFT JOIN {outcomes} AS outcomes USING (record_no, record_key)
+                        WHERE NOT coalesce(outcome = 'staged' OR ({used}), false)""")
+            for query in checks:
+                lost += (connection.execute(query).fetchone() or (0,))[0]
+    return lost

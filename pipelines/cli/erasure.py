@@ -1,0 +1,110 @@
+"""`register erase`: the erasure backfill, from the pending requests to the last rewritten file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.main import CommandError
+from pipelines.cli.options import DAY
+from pipelines.cli.output import as_json, table
+from pipelines.cli.request import shown
+
+if TYPE_CHECKING:
+    from assets.storage.data_root import Home
+
+
+@click.command()
+@click.argument("request_ids", nargs=-1)
+@click.option(
+    "--as-of",
+    type=DAY,
+    help="The day that retention counts from; default: today.",
+)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -> None:
+    """Run the erasure backfill for the named requests, or all pending ones, through Dagster."""
+    from assets.requests import ledger
+    from assets.rights import request_inbox
+    from pipelines.days import range_tags
+    from pipelines.writer_lock import report_died, writer
+
+    home = existing_home()
+    home.create()
+    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    request_inbox.take_in(home, datetime.now(home.policy.zone))
+    try:
+        named = [ledger.load(home, request_id).request_id for request_id in request_ids]
+        _find_again(home, named)
+    except ledger.RequestError as error:
+        raise CommandError(str(error)) from None
+    pending = ledger.pending(home)
+    asked = named or pending
+    wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
+    in_doubt = [one for one in map(partial(ledger.load, home), named) if one.state == "unclear"]
+    if not wanted:
+        report_died(home)
+        as_json({"erased": []}) if machine else click.echo(
+            "Nothing to erase: no request is pending."
+        )
+        if in_doubt:
+            raise CommandError(in_doubt[0].why)
+        return
+    from pipelines.cli.refresh import dagster, execute
+
+    with writer(home):
+        instance, job = dagster()
+        made_neighbours(instance, wanted, pending)
+        execute(job("erasure_backfill"), instance, today, range_tags(wanted[0], wanted[-1]))
+    after = [ledger.load(home, request_id) for request_id in wanted] + in_doubt
+    done = [shown(home, one) for one in after]
+    if machine:
+        as_json({"erased": done})
+    else:
+        click.echo(
+            table(
+                ["request", "state", "rows removed"],
+                [[one.request_id, one.state, sum(one.removed.values())] for one in after],
+            )
+        )
+    unclear = [one for one in after if one.state == "unclear"]
+    if unclear:
+        raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
+
+
+def _find_again(home: Home, named: list[str]) -> None:
+    """Look again at the erasures that were unclear, all or those named: what was in doubt may have
+    been decided.
+    """
+    from assets.requests import ledger
+    from assets.rights import lookup
+
+    unclear = [
+        one.request_id
+        for one in ledger.every(home, opened=False)
+        if one.right == "erasure"
+        and one.state == "unclear"
+        and (not named or one.request_id in named)
+    ]
+    if unclear:
+        lookup.record(home, unclear, datetime.now(home.policy.zone))
+
+
+def made_neighbours(instance: Any, wanted: list[str], pending: list[str]) -> None:
+    """Have a partition for every pending request, those that are wanted side by side at the end: one run covers a range of them, and no more.
+
+    A pending one has nothing to its name in Dagster yet, so its key can be taken away and put back; killed in between, the next look puts it back.
+    """
+    known = instance.get_dynamic_partitions("requests")
+    new = [one for one in pending if one not in known]
+    instance.add_dynamic_partitions("requests", new)
+    known = [*known, *new]
+    first = known.index(wanted[0])
+    if known[first : first + len(wanted)] != wanted:
+        for request_id in wanted:
+            instance.delete_dynamic_partition("requests", request_id)
+        instance.add_dynamic_partitions("requests", wanted)

@@ -1,0 +1,37 @@
+"""`register janitor`: Dagster's own storage, cleaned by age."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.options import DAY
+from pipelines.cli.output import as_json, table
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    "days",
+    type=click.IntRange(min=0),
+    help="Remove what is older than so many days; default: 90.",
+)
+@click.option("--as-of", type=DAY, help="Count from this day; default: today.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
+    """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""
+    from pipelines.writer_lock import writer
+
+    home = existing_home()
+    home.create()
+    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    from pipelines.cli.refresh import dagster
+
+    with writer(home):
+        instance, _ = dagster()
+        from pipelines.janitor import KEPT_DAYS, clean
+
+        done = clean(home, instance, today, KEPT_DAYS if days is None else days)
+    as_json(dict(done)) if machine else click.echo(table(["what", "number"], sorted(done.items())))

@@ -1,0 +1,91 @@
+"""`register`: the commands, the exit codes, and the one place where errors become a line on stderr.
+
+0: fine. 1: refused or failed, with one clear line on stderr. 2: wrong usage.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import IO, Any, cast
+
+import click
+
+from assets.storage.safe_errors import told
+
+COMMANDS = {
+    "access": "access:access",
+    "backup": "backup:backup",
+    "erase": "erasure:erase",
+    "export": "marts:export",
+    "inform": "report:inform",
+    "janitor": "janitor:janitor",
+    "link": "link:link_command",
+    "notice": "notice:notice",
+    "notices": "notices:notices_command",
+    "policy": "policy:policy",
+    "portability": "access:portability",
+    "profile": "profile:profile",
+    "rectify": "rectification:rectify",
+    "refresh": "refresh:refresh",
+    "report": "report:report",
+    "request": "request_steps:request",
+    "restore": "backup:restore",
+    "retention": "retention:command",
+    "review": "review:review_command",
+    "run": "refresh:run",
+    "sample": "sample:sample",
+    "sql": "sql:sql",
+    "ui": "ui:ui",
+    "verify": "verify:verify_command",
+    "why": "marts:why",
+    "withdraw": "withdrawal:withdraw",
+}
+"""Each command's module in this folder and its name there. A module is imported when its command is asked for: not all need Dagster."""
+
+
+class CommandError(click.ClickException):
+    """Something was refused or has failed; the message is the one line that is shown."""
+
+    exit_code = 1
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"register: {self.format_message()}", err=True)
+
+
+class Commands(click.Group):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name].split(":")
+        return cast(click.Command, getattr(import_module(f"pipelines.cli.{module}"), name))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def register() -> None:
+    """The customer and marketing register. The data root is REGISTER_HOME (default ./data)."""
+
+
+def main() -> None:
+    """The entry point."""
+    os.umask(0o077)
+    try:
+        register(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        CommandError("stopped; the next run takes up where this one was").show()
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001  (a message may quote data: only the kind of error and the place are told)
+        CommandError(told(error)).show()
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""`register notice`: the privacy notice, as the running system makes it true."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from pipelines.cli.document_output import give
+from pipelines.cli.main import CommandError
+from pipelines.cli.options import DAY
+from schemas.vocabulary import Language
+
+
+@click.command()
+@click.option(
+    "--lang",
+    type=click.Choice(get_args(Language)),
+    required=True,
+    help="Finnish, Swedish or English.",
+)
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html"]), default="md", show_default=True
+)
+@click.option(
+    "--as-of",
+    type=DAY,
+    help="The day on which it is to be true; default: today.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; default: print it.",
+)
+def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) -> None:
+    """Write the privacy notice in ten sections, from the policy in force and what the system holds."""
+    from assets.documents import notice as notices
+    from assets.documents.pages import html
+    from schemas.policy import load_policy
+
+    policy = load_policy()
+    if lang not in policy.languages:
+        raise CommandError(
+            f"the policy is not in {lang!r}: add it to `languages` of policy.yaml, and to every name there"
+        )
+    today = (as_of or datetime.now(policy.zone)).date()
+    told = notices.markdown(policy, lang, today)
+    give(html(told, lang) if form == "html" else told, out)

@@ -1,0 +1,185 @@
+"""`register report`: the record of processing, conflicts, who must be informed, what each clause comes to; and `register inform`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TextIO, get_args
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.document_output import give
+from pipelines.cli.main import CommandError
+from pipelines.cli.options import DAY
+from pipelines.cli.output import as_json, table
+from schemas.vocabulary import Language
+
+OUT = click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; default: print it.",
+)
+AS_OF = click.option("--as-of", type=DAY, help="The day that counts; default: today.")
+
+
+def _today(as_of: datetime | None) -> date:
+    from schemas.policy import load_policy
+
+    return (as_of or datetime.now(load_policy().zone)).date()
+
+
+@click.group()
+def report() -> None:
+    """What the controller owes an account of, made from the policy and the running system."""
+
+
+@report.command("processing")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["md", "html", "json", "fides"]),
+    default="md",
+    show_default=True,
+    help="`fides`: a Fides manifest in YAML.",
+)
+@AS_OF
+@OUT
+def report_processing(form: str, as_of: datetime | None, out: Path | None) -> None:
+    """The record of processing activities (GDPR Art. 30)."""
+    from assets.documents import fides, pages, processing
+    from schemas.policy import load_policy
+
+    policy, today = load_policy(), _today(as_of)
+    if form == "json":
+        give(json.dumps(processing.record(policy, today), ensure_ascii=False, indent=1), out)
+    elif form == "fides":
+        give(fides.manifest(policy, today), out)
+    else:
+        told = processing.markdown(policy, today)
+        give(pages.html(told, "en") if form == "html" else told, out)
+
+
+@report.command("conflicts")
+@click.option(
+    "--format", "form", type=click.Choice(["md", "html", "json"]), default="md", show_default=True
+)
+@click.option(
+    "--lang",
+    type=click.Choice(get_args(Language)),
+    default="en",
+    show_default=True,
+    help="The language of the proposed texts.",
+)
+@AS_OF
+@OUT
+def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Path | None) -> None:
+    """Where the policy, the law and the data disagree, with severity, article and proposed text."""
+    from assets.documents import conflicts, pages
+    from schemas.policy import load_policy
+
+    policy, today = load_policy(), _today(as_of)
+    found = conflicts.conflicts(policy, today)
+    if form == "json":
+        data = {
+            "as_of": str(today),
+            "policy": policy.version,
+            "counts": conflicts.counted(found),
+            "conflicts": [one.as_data() for one in found],
+        }
+        give(json.dumps(data, ensure_ascii=False, indent=1), out)
+    else:
+        told = conflicts.markdown(policy, today, lang)
+        give(pages.html(told, "en") if form == "html" else told, out)
+
+
+def _tests() -> Path:
+    from assets.documents import traceability
+
+    return traceability.TESTS
+
+
+@report.command("traceability")
+@click.option(
+    "--tests",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=_tests,
+    help="Where the tests are.",
+)
+@OUT
+def report_traceability(tests: Path, out: Path | None) -> None:
+    """Each clause of the policy, with the columns, rules, assets and tests that it comes to."""
+    from assets.documents import traceability
+    from schemas.policy import load_policy
+
+    give(traceability.markdown(load_policy(), traceability.marked(tests)), out)
+
+
+@report.command("informing")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+@AS_OF
+def report_informing(machine: bool, as_of: datetime | None) -> None:
+    """Who must be told that we have their data from others, and by when (GDPR Art. 14); ids only."""
+    from assets.register import information_duty
+
+    home, today = existing_home(), _today(as_of)
+    home.create()
+    found, counts = information_duty.due(home, today), information_duty.counts(home, today)
+    if machine:
+        as_json({"as_of": str(today), "counts": counts, "due": [asdict(one) for one in found]})
+        return
+    header = ["registrant", "obtained", "due", "sources", "state", "with first message"]
+    rows = [
+        [
+            one.registrant_id,
+            str(one.obtained_on),
+            str(one.due_on),
+            ", ".join(one.sources),
+            "overdue" if one.overdue else "due",
+            "yes" if one.with_first_message else "",
+        ]
+        for one in found
+    ]
+    click.echo(
+        table(header, rows)
+        + "\n\n"
+        + table(["state", "registrants"], [[state, count] for state, count in counts.items()])
+    )
+
+
+@click.command()
+@click.argument("registrant_ids", nargs=-1)
+@click.option(
+    "--list",
+    "listed",
+    type=click.File(),
+    help="A file with an id on each line; `-` for standard input.",
+)
+@click.option("--sent", type=DAY, required=True, help="The day on which they were informed.")
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def inform(
+    registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetime, machine: bool
+) -> None:
+    """Record that registrants have been told that we have their data from others (GDPR Art. 14)."""
+    from assets.register import information_duty
+    from pipelines.writer_lock import writer
+
+    lines = [line.strip() for line in listed] if listed else []
+    wanted = [*registrant_ids, *(line for line in lines if line)]
+    if not wanted:
+        raise click.UsageError("give registrant ids, or --list FILE")
+    home = existing_home()
+    home.create()
+    try:
+        with writer(home):
+            new = information_duty.record(home, wanted, sent.date(), _today(None))
+    except information_duty.InformingError as error:
+        raise CommandError(str(error)) from None
+    if machine:
+        as_json({"recorded": new})
+    else:
+        click.echo(
+            f"{new} recorded as informed on {sent.date()}; {len(set(wanted)) - new} were recorded already."
+        )

@@ -1,0 +1,83 @@
+"""`register request correct`: what an open request names is put right, before its erasure or while
+it cannot be proven.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.options import MACHINE
+from pipelines.cli.output import as_json, unseen
+from pipelines.cli.request import HELP, refusals, shown
+from schemas.requests import IDENTIFIERS
+
+
+def _identifiers(command: Callable[..., None]) -> Callable[..., None]:
+    for kind in reversed(IDENTIFIERS):
+        command = click.option(f"--{kind.replace('_', '-')}", help=HELP[kind])(command)
+    return command
+
+
+@click.command("correct")
+@click.argument("request_id")
+@_identifiers
+@click.option(
+    "--not-theirs",
+    "aside",
+    multiple=True,
+    metavar="TYPE:VALUE",
+    help="An identifier that is somebody else's, such as email:-; may be repeated. `-` asks for it.",
+)
+@MACHINE
+def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any) -> None:
+    """Correct what REQUEST_ID names.
+
+    Before anything is done, the identifiers replace all that was given, and it is found again whom
+    they mean. An erasure that has begun is widened by them: what has gone stays gone, and the next
+    `register erase` takes the rest. With --not-theirs nothing is erased or kept out by an
+    identifier any more; what has gone by it cannot come back.
+    """
+    from assets.erasure import decisions
+    from assets.requests import ledger
+    from assets.rights import lookup
+    from pipelines.writer_lock import writer
+
+    home = existing_home()
+    now = datetime.now(home.policy.zone)
+    given = {
+        kind: unseen(kind.replace("_", " ")) if value == "-" else value
+        for kind, value in said.items()
+        if value
+    }
+    if not (given or aside):
+        raise click.UsageError("give what is right, such as --customer-number, or --not-theirs")
+    with refusals():
+        named = lookup.canonical(home, given)
+        others = [one for value in aside for one in lookup.canonical(home, _typed(value))]
+        with writer(home):
+            if others:
+                decisions.leave_out(home, request_id, others, now)
+            if named:
+                decisions.correct(home, request_id, named, now)
+        found = ledger.load(home, request_id)
+    if machine:
+        as_json(shown(home, found))
+    else:
+        click.echo(f"{request_id}: corrected; {found.state}, due on {found.due_on(home)}")
+    if found.state == "unclear":
+        click.echo(found.why, file=sys.stderr)
+
+
+def _typed(text: str) -> dict[str, str]:
+    kind, colon, value = text.partition(":")
+    if not colon or kind not in IDENTIFIERS:
+        raise click.UsageError(
+            f"--not-theirs takes TYPE:VALUE, the type one of {', '.join(IDENTIFIERS)}"
+        )
+    return {kind: unseen(kind.replace("_", " ")) if value == "-" else value}

@@ -1,0 +1,128 @@
+"""`register retention`: what is past its time on a day, or will be, or would be; and removing it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.main import CommandError
+from pipelines.cli.options import DAY
+from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    from assets.retention import sweep
+    from assets.storage.data_root import Home
+    from schemas.policy import Policy
+
+
+@click.command(name="retention")
+@click.option(
+    "--as-of",
+    type=DAY,
+    help="The day that periods are counted to. Needed for a run; else the default is today.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what a run on that day would remove.")
+@click.option(
+    "--forecast", "ahead", is_flag=True, help="Say what will go in each of the coming 24 months."
+)
+@click.option(
+    "--what-if",
+    "supposed",
+    multiple=True,
+    metavar="CODE=PERIOD",
+    help="Suppose another period, such as RET-VISITS-25M='13 months'; may be repeated.",
+)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def command(
+    as_of: datetime | None, supposed: tuple[str, ...], *, dry_run: bool, ahead: bool, machine: bool
+) -> None:
+    """Remove what is past its time on a day, from every layer, through Dagster; or say what would go."""
+    from assets.retention import sweep
+    from schemas.enforceable import without_data
+    from schemas.policy import load_policy
+
+    simulated = dry_run or ahead
+    if supposed and not simulated:
+        raise click.UsageError("--what-if changes nothing: use it with --dry-run or --forecast")
+    if as_of is None and not simulated:
+        raise click.UsageError(
+            "--as-of is needed: what is past its time on that day is removed for good"
+        )
+    policy = _supposed(load_policy(), supposed)
+    home = existing_home(policy)
+    today = as_of.date() if as_of else datetime.now(policy.zone).date()
+    if ahead:
+        _foretell(home, today, machine=machine)
+        return
+    gone = sweep.simulate(home, today) if dry_run else _run(home, today)
+    if machine:
+        rows = [asdict(one) for one in gone]
+        as_json(
+            {
+                "as_of": today,
+                "dry_run": dry_run,
+                "rules": sweep.per_rule(gone),
+                "gone": rows,
+                "no_data": without_data(policy),
+            }
+        )
+        return
+    lines = [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone]
+    click.echo(
+        table(["rule", "category", "layer", "effect", "would go" if dry_run else "gone"], lines)
+    )
+    click.echo("no data of this kind: " + ", ".join(without_data(policy)))
+
+
+def _run(home: Home, today: date) -> list[sweep.Gone]:
+    from assets.retention import sweep
+    from pipelines.cli.refresh import dagster, execute
+    from pipelines.writer_lock import writer
+
+    with writer(home):
+        instance, job = dagster()
+        execute(job("retention"), instance, today, {})
+        return sweep.last_sweep(home)
+
+
+def _foretell(home: Home, today: date, *, machine: bool) -> None:
+    from assets.retention import forecast
+
+    due = forecast.simulate(home, today)
+    if machine:
+        as_json(forecast.as_data(today, due))
+        return
+    click.echo(table(["month", "will go", ""], [list(row) for row in forecast.bars(today, due)]))
+    totals = {
+        pair: sum(one.rows for one in due if (one.rule, one.category) == pair)
+        for pair in sorted({(one.rule, one.category) for one in due})
+    }
+    click.echo(
+        "\n"
+        + table(
+            ["rule", "category", "in 24 months"],
+            [[rule, category, rows] for (rule, category), rows in totals.items()],
+        )
+    )
+
+
+def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:
+    from schemas.policy_what_if import SupposedError, supposing
+
+    try:
+        return supposing(policy, dict(_pair(one) for one in supposed)) if supposed else policy
+    except SupposedError as refusal:
+        raise CommandError(str(refusal)) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    code, sign, period = text.partition("=")
+    if not sign:
+        raise click.UsageError(
+            "--what-if is written CODE=PERIOD, such as RET-VISITS-25M='13 months'"
+        )
+    return code.strip(), period.strip()

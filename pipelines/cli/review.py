@@ -1,0 +1,187 @@
+"""`register review`: the pairs about which only a person can decide whether they are one; for whoever is entitled to the register."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.main import CommandError
+from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    from assets.register.review import GreyPair
+    from assets.storage.data_root import Home
+
+# In the place of a pair's name, which is hexadecimal.
+CONTRADICTIONS = "contradictions"
+
+
+@click.command(name="review")
+@click.argument("pair", required=False)
+@click.option(
+    "--decide",
+    type=click.Choice(["same", "different"]),
+    help="Record that PAIR is one person, or two; acts on the next refresh.",
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="HTML to write: PAIR, or those listed, side by side and explained. Personal data.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many pairs to list.",
+)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def review_command(
+    pair: str | None, decide: str | None, out: Path | None, limit: int, *, machine: bool
+) -> None:
+    """List the pairs of records that may be one person, best worth a look first; show PAIR side by side; decide it.
+
+    The list holds levels and weights only. PAIR side by side is personal data. `register review contradictions` lists, by
+    ids, the statements about who somebody is that cannot all be true.
+    """
+    from assets.register import review as pairs
+    from assets.register.review import ReviewError
+    from assets.storage.atomic_files import writing
+
+    home = existing_home()
+    if pair == CONTRADICTIONS:
+        if decide or out:
+            raise click.UsageError(
+                "a contradiction is mended by its source: it is not decided here"
+            )
+        _list_contradictions(home, limit, machine=machine)
+        return
+    try:
+        if decide:
+            _decide(home, pair, same=decide == "same", machine=machine)
+            return
+        found = pairs.listed(home, limit, pair)
+        if out:
+            with writing(out.absolute()) as unfinished:
+                unfinished.write_text(_page(home, found), encoding="utf-8")
+            click.echo(
+                f"{len(found)} pairs written; the file holds personal data: keep it where the register is kept, and delete it"
+            )
+        elif pair:
+            _show(home, found[0], machine=machine)
+        else:
+            _list(found, machine=machine)
+    except ReviewError as error:
+        raise CommandError(str(error)) from None
+
+
+def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
+    from assets.register import contradictions
+
+    found = contradictions.listed(home, limit)
+    if machine:
+        as_json([asdict(one) for one in found])
+    elif not found:
+        click.echo("No statements contradict each other.")
+    else:
+        header = ["kind", "registrant", "other", "identifier", "source", "record", "stated on"]
+        rows = [["" if cell is None else str(cell) for cell in astuple(one)] for one in found]
+        click.echo(table(header, rows))
+        click.echo("\nWhat each kind means and what to do: docs/operators-guide.md#contradictions")
+
+
+def _decide(home: Home, pair: str | None, *, same: bool, machine: bool) -> None:
+    from assets.register import review as pairs
+    from pipelines.writer_lock import writer
+
+    if not pair:
+        raise click.UsageError("say which PAIR is decided; `register review` lists them")
+    with writer(home):
+        pairs.decide(home, [pair], datetime.now(home.policy.zone).date(), same=same)
+    if machine:
+        as_json({"pair": pair, "same": same})
+    else:
+        click.echo(
+            f"recorded: {pair} is {'one person' if same else 'two people'}; the next `register refresh` acts on it"
+        )
+
+
+def _evidence(pair: GreyPair) -> str:
+    return ", ".join(
+        f"{field} {level} {bits:+.1f}" for field, level, bits in pair.explained["steps"]
+    )
+
+
+def _list(found: list[GreyPair], *, machine: bool) -> None:
+    if machine:
+        as_json(
+            [
+                {
+                    "pair": one.pair,
+                    "together": one.together,
+                    "proven": one.proven,
+                    **{key: one.explained[key] for key in ("weight", "steps")},
+                }
+                for one in found
+            ]
+        )
+    elif not found:
+        click.echo("There is no pair to look at.")
+    else:
+        click.echo(
+            table(
+                ["pair", "bits", "now", "evidence"],
+                [
+                    [one.pair, one.weight, "one" if one.together else "two", _evidence(one)]
+                    for one in found
+                ],
+            )
+        )
+
+
+def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
+    from assets.register import review as pairs
+
+    said = pairs.side_by_side(home, pair)
+    if machine:
+        as_json(
+            {"pair": pair.pair, "together": pair.together, "side_by_side": said, **pair.explained}
+        )
+        return
+    click.echo(table(["", "one", "other"], said))
+    steps = [
+        ["any pair", "", f"{pair.explained['start']:+.1f}"],
+        *([field, level, f"{bits:+.1f}"] for field, level, bits in pair.explained["steps"]),
+    ]
+    click.echo(
+        "\n" + table(["field", "level", "bits"], [*steps, ["weight", "", f"{pair.weight:+.1f}"]])
+    )
+    click.echo(
+        f"\nNow {'one person' if pair.together else 'two people'}. `register review {pair.pair} --decide same` or `--decide different`."
+    )
+
+
+def _page(home: Home, found: list[GreyPair]) -> str:
+    from assets.register import review as pairs
+    from assets.register.waterfall import svg
+
+    parts = []
+    for one in found:
+        rows = "".join(
+            f"<tr><th>{escape(what)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
+            for what, left, right in pairs.side_by_side(home, one)
+        )
+        drawn = svg(
+            "one person" if one.together else "two people",
+            one.explained["start"],
+            one.explained["steps"],
+            one.weight,
+        )
+        parts.append(f"<h2>{one.pair}</h2><table>{rows}</table>{drawn}")
+    return f'<!doctype html><meta charset="utf-8"><title>Pairs to look at</title>{"".join(parts)}'

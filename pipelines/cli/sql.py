@@ -1,0 +1,42 @@
+"""`register sql`: look into a published mart."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.main import CommandError
+from pipelines.cli.output import as_json, table
+from schemas.vocabulary import PURPOSES
+
+
+@click.command()
+@click.argument("mart", type=click.Choice(PURPOSES))
+@click.argument("query", required=False)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def sql(mart: str, query: str | None, machine: bool) -> None:
+    """Open a mart read-only and run QUERY; without one, read it from standard input, or list the tables."""
+    import duckdb
+
+    from assets.marts.building import mart_path
+
+    path = mart_path(existing_home(), mart)
+    if not path.exists():
+        raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")
+    text = query or ("" if sys.stdin.isatty() else sys.stdin.read()).strip() or "SHOW TABLES"
+    with duckdb.connect(
+        str(path), read_only=True, config={"enable_external_access": False}
+    ) as connection:
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            answer = connection.execute(text)
+        except duckdb.Error as error:
+            raise CommandError(str(error).splitlines()[0]) from None
+        names = [column[0] for column in answer.description or []]
+        rows = answer.fetchall()
+    if machine:
+        as_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        click.echo(table(names, [list(row) for row in rows]))

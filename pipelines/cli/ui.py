@@ -1,0 +1,32 @@
+"""`register ui`: Dagster's own UI and daemon, on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
+    from assets.storage.data_root import Home
+    from pipelines.dagster_home import prepare_dagster
+    from pipelines.writer_lock import home_path, report_died
+
+    home = Home(home_path())
+    home.create()
+    os.environ["REGISTER_HOME"] = str(home_path())
+    prepare_dagster()
+    report_died(home)
+    workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
+    # Started in the background by a shell, the interrupt is ignored, and Dagster ends by it and by nothing else.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    program = str(Path(sys.executable).with_name("dagster"))
+    arguments = ["dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(program, [program, *arguments])  # noqa: S606

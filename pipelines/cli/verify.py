@@ -1,0 +1,161 @@
+"""`register verify`: prove again that those who were erased are gone, and that no certificate has been touched."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import click
+
+from pipelines.cli.data_root import existing_home
+from pipelines.cli.main import CommandError
+from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    from assets.backup.rotation import Holding
+    from assets.erasure.proof.chain_heads import Head
+    from assets.erasure.proof.findings import Finding
+    from assets.storage.data_root import Home
+
+
+@click.command("verify")
+@click.argument("request_id", required=False)
+@click.option(
+    "--certificates",
+    "chain",
+    is_flag=True,
+    help="Look at the certificates instead: has one been changed, removed, moved or added?",
+)
+@click.option("--json", "machine", is_flag=True, help="For machines.")
+def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
+    """Prove the erasure of one request, or of all that have been carried out; exits with 1 when something is found.
+
+    While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
+    their keyed hashes are held against every identifier in every layer.
+    """
+    from assets.erasure.proof import certificates
+    from assets.erasure.proof.verification import HOW, verify
+    from assets.requests import ledger
+    from pipelines.writer_lock import writer
+
+    home = existing_home()
+    home.create()
+    if is_empty(home):
+        if machine:
+            as_json({"proven": False, "findings": [], "examined": []})
+        else:
+            click.echo("Nothing to prove: the data root holds no data, no mart and no request.")
+        return
+    if chain:
+        elsewhere = _head_in_dagster(home)
+        _tell(
+            certificates.check(home, elsewhere),
+            [
+                [
+                    "certificates",
+                    "form, hash, seal and signed head",
+                    len(certificates.issued(home)),
+                ],
+                [
+                    "heads elsewhere",
+                    "in backups/ and in Dagster",
+                    len(elsewhere) + _backed_up(home),
+                ],
+            ],
+            machine,
+        )
+        return
+    try:
+        chosen = [ledger.load(home, request_id).request_id] if request_id else None
+    except ledger.RequestError as error:
+        raise CommandError(str(error)) from None
+    with writer(home):
+        proof = verify(home, chosen)
+    _tell(
+        proof.findings,
+        [[what, HOW[what], count] for what, count in sorted(proof.examined.items())],
+        machine,
+        proof.backups,
+    )
+
+
+def _backed_up(home: Home) -> int:
+    from assets.erasure.proof import chain_heads
+
+    return int((home.root / "backups" / chain_heads.COPY).exists())
+
+
+def _head_in_dagster(home: Home) -> dict[str, Head]:
+    """The head of the chain that the last erasure's run left in Dagster's storage, if it is there."""
+    from assets.erasure.proof.chain_heads import Head
+    from pipelines.dagster_home import prepare_dagster
+
+    if not (home.dagster / "dagster.yaml").exists():
+        return {}
+    prepare_dagster()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import dagster as dg
+
+        with dg.DagsterInstance.get() as instance:
+            done = instance.fetch_materializations(dg.AssetKey(["erasure", "closed"]), limit=1)
+    for record in done.records:
+        noted = record.asset_materialization.metadata if record.asset_materialization else {}
+        if "chain_sequence" in noted:
+            sequence, request_id, digest = (
+                noted[f"chain_{name}"].value for name in ("sequence", "request_id", "hash")
+            )
+            return {"Dagster": Head(int(str(sequence)), str(request_id), str(digest))}
+    return {}
+
+
+def is_empty(home: Home) -> bool:
+    """Whether nothing has come in, and nothing has run yet: a proof would look at nothing."""
+    from assets.requests import ledger
+
+    began = (home.dagster / "dagster.yaml", home.root / "backups")
+    return (
+        not any(path.exists() for path in began)
+        and not home.files("raw")
+        and not any(home.marts.iterdir())
+        and not ledger.every(home, opened=False)
+    )
+
+
+def _tell(
+    findings: list[Finding],
+    examined: list[list[object]],
+    machine: bool,
+    backups: Holding | None = None,
+) -> None:
+    from assets.erasure.proof.findings import failing
+
+    found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
+    if machine:
+        as_json(
+            {
+                "proven": not failing(findings),
+                "findings": [
+                    dict(zip(("code", "where", "count", "request_id"), row, strict=True))
+                    for row in found
+                ],
+                **({"backups": backups.told()} if backups else {}),
+                "examined": [
+                    dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined
+                ],
+            }
+        )
+    else:
+        click.echo(table(["what", "how", "examined"], examined))
+        if found:
+            click.echo("\n" + table(["rule", "where", "count", "request"], found))
+        if backups and backups.generations:
+            click.echo(
+                f"\nBackups from before the erasure that can still be opened: {backups.generations}; the last is destroyed on {backups.until}."
+            )
+    if failing(findings):
+        raise CommandError(
+            f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means"
+        )
+    if not machine:
+        click.echo("\nProven.")

@@ -1,0 +1,166 @@
+"""The janitor: what Dagster's own storage keeps goes by age, and its files are written anew without it.
+
+Dagster has no end of its own for event logs, backfills and the events of one partition, and what it deletes stays in free pages. So
+runs go by its API, and what that leaves behind by SQL on the SQLite files of the data root's instance; then each file is vacuumed.
+Nothing personal gets in (nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for tidiness.
+"""
+
+import os
+import shutil
+import sqlite3
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from assets.dagster_support.metadata import numbers, without_values
+from assets.dagster_support.runs import WRITER, Today
+from assets.erasure.assets import REQUESTS
+from assets.requests import ledger
+from assets.storage.data_root import Home
+
+KEPT_DAYS = 90
+FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+# Rows that belong to no run any more, or are older than what is kept, by file and table. `:before` is UTC, as Dagster writes it.
+_GONE = "run_id NOT IN (SELECT run_id FROM known)"
+SWEPT = {
+    "runs.db": {
+        "run_tags": _GONE,
+        "bulk_actions": "timestamp < :before AND status NOT IN ('REQUESTED', 'CANCELING', 'FAILING')",
+        "backfill_tags": "backfill_id NOT IN (SELECT key FROM bulk_actions)",
+        "snapshots": "snapshot_type = 'PIPELINE' AND snapshot_id NOT IN (SELECT snapshot_id FROM runs WHERE snapshot_id IS NOT NULL)",
+    },
+    "index.db": {
+        "event_logs": f"timestamp < :before AND {_GONE}",
+        "asset_event_tags": "event_id NOT IN (SELECT id FROM event_logs)",
+        "asset_check_executions": f"create_timestamp < :before AND {_GONE}",
+    },
+    "schedules.db": {
+        "job_ticks": "timestamp < :before",
+        "asset_daemon_asset_evaluations": "create_timestamp < :before",
+    },
+}
+# Where Dagster keeps what a step prints and what the default I/O manager pickles, should anyone switch them on.
+LOOSE = ("compute_logs", "storage", "logs")
+
+
+def clean(
+    home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
+) -> Counter[str]:
+    """Remove what is older than `days` days on `today`; answers counts by kind. A run that has not ended stays.
+
+    Of zero days old is everything that has ended, today's too. Doing it again does nothing more, so a killed one is just
+    repeated. `busy` counts files that somebody was using: they are vacuumed the next time.
+    """
+    before = datetime.combine(today - timedelta(days=days or -1), datetime.min.time(), UTC)
+    done: Counter[str] = Counter()
+    for record in instance.get_run_records(dg.RunsFilter(statuses=FINISHED, created_before=before)):
+        instance.delete_run(record.dagster_run.run_id)
+        done["runs"] += 1
+    known = {record.dagster_run.run_id for record in instance.get_run_records()}
+    done["request_keys"] += _forget_keys(home, instance, today, days)
+    done["log_files"] += _remove_loose(home, known, before.timestamp())
+    for path in sorted(home.dagster.rglob("*.db")):
+        done.update(_sweep(path, known, before))
+    return done
+
+
+def _forget_keys(home: Home, instance: dg.DagsterInstance, today: date, days: int) -> int:
+    """Partition keys of requests that were closed long enough ago, and keys that are no request's: typed in by hand."""
+    name = str(REQUESTS.name)
+    over = max(
+        today - timedelta(days=days), home.policy.retention["RET-REQUEST-3Y"].period.before(today)
+    )
+    kept = {
+        one.request_id
+        for one in ledger.every(home)
+        if one.state != "closed"
+        or not one.closed_at
+        or datetime.fromisoformat(one.closed_at).date() > over
+    }
+    gone = [key for key in instance.get_dynamic_partitions(name) if key not in kept]
+    for key in gone:
+        instance.delete_dynamic_partition(name, key)
+    return len(gone)
+
+
+def _remove_loose(home: Home, known: set[str], before: float) -> int:
+    """Event logs of runs that are gone, and old files of what steps printed or pickled; a folder of them counts as one."""
+    removed = 0
+    runs = home.dagster / "history" / "runs"
+    for path in sorted(runs.glob("*.db*")) if runs.is_dir() else ():
+        run_id = path.name.split(".")[0]
+        if (
+            run_id != "index"
+            and run_id not in known
+            and path.stat().st_mtime < datetime.now(UTC).timestamp() - 3600
+        ):
+            path.unlink()
+            removed += path.name.endswith(".db")
+    for folder in (home.dagster / name for name in LOOSE):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.stat().st_mtime < before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                removed += 1
+    return removed
+
+
+def _sweep(path: Path, known: set[str], before: datetime) -> Counter[str]:
+    """Delete what is over from one SQLite file, then write the file anew: free pages keep what was deleted."""
+    done: Counter[str] = Counter()
+    connection = sqlite3.connect(path, timeout=5, isolation_level=None)
+    try:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("CREATE TEMP TABLE known (run_id TEXT)")
+        connection.executemany(
+            "INSERT INTO known VALUES (?)", [(run_id,) for run_id in sorted({*known, ""})]
+        )
+        there = {
+            row[0]
+            for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        for table, condition in SWEPT.get(path.name, {}).items():
+            if table in there:
+                deleted = connection.execute(
+                    f"DELETE FROM {table} WHERE {condition}",
+                    {"before": before.strftime("%Y-%m-%d %H:%M:%S")},
+                )
+                done[table] += deleted.rowcount
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        done["vacuumed"] += 1
+    except sqlite3.OperationalError:
+        done["busy"] += 1
+    finally:
+        connection.close()
+    os.chmod(path, 0o600)
+    return done
+
+
+class Keeping(dg.Config):
+    """How many days Dagster's storage keeps."""
+
+    older_than_days: int = KEPT_DAYS
+
+
+@dg.asset(
+    key=["upkeep", "dagster_storage"],
+    group_name="upkeep",
+    kinds={"sqlite"},
+    owners=["team:data"],
+    description="Dagster's runs, events, ticks, backfills, logs and keys of closed requests go by age; the files are written anew without them.",
+    pool=WRITER,
+)
+@without_values
+def dagster_storage(
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Keeping
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Clean Dagster's storage."""
+    done = clean(home, context.instance, today.date, config.older_than_days)
+    return dg.MaterializeResult(
+        metadata={**numbers(done), "older_than_days": config.older_than_days}
+    )
+
+
+ASSETS = [dagster_storage]

@@ -1,0 +1,1 @@
+"""CRM exports of invented people: contacts, contracts, orders."""

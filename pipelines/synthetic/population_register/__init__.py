@@ -1,0 +1,1 @@
+"""Population register messages of invented people: basic data, changes, scenarios."""

@@ -1,0 +1,59 @@
+"""Edits of one's own data: customers who, signed in, write down their telephone or the language that they wish for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.synthetic.arrow_text import either, join, number, pick, vocabulary
+from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, spelled
+from pipelines.synthetic.crm.contacts import ContactBook
+from pipelines.synthetic.crm.contracts import updated_text
+from pipelines.synthetic.people import CUSTOMER, People
+from pipelines.synthetic.planting import Chunk, Planting, Sequence
+from pipelines.synthetic.records import Records
+
+# How many customers edit something in the days of the sample.
+SHARE = 0.03
+_LANGUAGES = vocabulary(["fi", "sv", "en"])
+
+
+def draw_edits(
+    chunk: Chunk, people: People, points: ContactPoints, book: ContactBook, numbers: Sequence
+) -> Records | None:
+    """The edits of the chunk's customers; None where there are none."""
+    rng, days = chunk.rng("edits"), chunk.days
+    customers = np.flatnonzero(people.kind == CUSTOMER)
+    wanted = max(int(len(customers) * SHARE), min(len(customers), 2 if chunk.each_case else 0))
+    who = rng.permutation(customers)[:wanted]
+    if len(who) == 0:
+        return None
+    count = len(who)
+    day = rng.integers(0, days.count, count)
+    planting = Planting(chunk, rng, count)
+    for case in ("edit_part_of_a_name", "edit_email_broken"):
+        planting.rows(case)
+    day_no = days.day_no[day] - 1
+    edited = updated_text(day_no * 86_400 + rng.integers(0, 86_000, count), rng.random(count) < 0.5)
+    phone = spelled(points.phone[who], rng.integers(0, SPELLINGS, count))
+    changes = either(
+        (points.phone[who] >= 0) & (rng.random(count) < 0.7),
+        join('{"phone":"', phone, '"}'),
+        join('{"language":"', pick(_LANGUAGES, rng.integers(0, 3, count)), '"}'),
+    )
+    changes = either(planting.has("edit_part_of_a_name"), '{"family_name":"Muuttunut"}', changes)
+    changes = either(planting.has("edit_email_broken"), '{"email":"puuttuu"}', changes)
+    text = join(
+        '{"edit_id":"E',
+        number(numbers.take(count)),
+        '","edited_at":"',
+        edited,
+        '","subject_key_type":"customer_number","subject_key":"',
+        book.customer_number.take(pa.array(who)),
+        '","changes":',
+        changes,
+        "}",
+    )
+    return Records(
+        text, day, pa.nulls(count, pa.string()), people.person[who], planting.case, day_no
+    )

@@ -1,0 +1,1 @@
+"""Visitor logs of invented people: visits and the actions in them."""

@@ -1,0 +1,262 @@
+"""Who may be in which mart: every rule that lets a registrant in or keeps them out, with its code, its basis and its reach.
+
+A registrant is in a mart (for marketing and advertising: in one of its channels) when at least one rule lets them in and
+none keeps them out: the most restrictive signal wins. A rule that lets in counts only while policy.yaml lists its basis
+for the purpose. What each rule says over the register's tables is in `assets.register.eligibility`.
+
+Source: law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §); docs/decisions/admission.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.vocabulary import PURPOSES, Basis
+
+# Purposes that are decided channel by channel; the others have the one channel `all`.
+CHANNELS: Mapping[str, tuple[str, ...]] = {
+    "direct_marketing": ("email", "sms", "phone", "post"),
+    "targeted_advertising": ("email", "phone"),
+}
+ALL = ("all",)
+
+Reach = Mapping[str, tuple[str, ...]]
+
+
+def channels(purpose: str) -> tuple[str, ...]:
+    """The channels that a purpose is decided for."""
+    return CHANNELS.get(purpose, ALL)
+
+
+def _reach(*purposes: str) -> Reach:
+    return {purpose: channels(purpose) for purpose in purposes}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a rule does: its effect, the basis it lets in on (none for one that keeps out), and for which purposes and channels."""
+
+    effect: Literal["in", "out"]
+    basis: Basis | None
+    reach: Reach
+    meaning: str
+
+
+_PROFILED = ("analytics", "targeted_advertising")
+_MARKETED = ("direct_marketing", "targeted_advertising")
+_OPEN = tuple(purpose for purpose in PURPOSES if purpose not in ("contracts", "legal_claims"))
+
+RULES: dict[str, Rule] = {
+    "ADM-CONTRACT": Rule(
+        "in", "contract", _reach("contracts"), "party to a contract, past or present"
+    ),
+    "ADM-OPEN-CONTRACT": Rule(
+        "in",
+        "contract",
+        _reach("customer_care", "products_and_services"),
+        "party to a contract that is in force today",
+    ),
+    "ADM-RELATIONSHIP": Rule(
+        "in",
+        "legitimate_interest",
+        {
+            **_reach("customer_care", "products_and_services", "analytics"),
+            "direct_marketing": ("phone", "post"),
+        },
+        "a customer or contact: a customer number, a contract, an order, an e-mail address or a phone; by phone and post: as a private person",
+    ),
+    "ADM-VISITOR": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("products_and_services", "analytics"),
+        "has visited the website under a cookie that has not expired",
+    ),
+    "ADM-CONSENT": Rule(
+        "in",
+        "consent",
+        _reach(*_MARKETED),
+        "has consented to the purpose on this channel, or on all, and not taken it back",
+    ),
+    "ADM-SOFT-OPT-IN": Rule(
+        "in",
+        "legitimate_interest",
+        {"direct_marketing": ("email", "sms")},
+        "a private customer with a contract in force or an order within the customers' period, reached where the sale had it from (917/2014, 200 §)",
+    ),
+    "ADM-COMPANY-ADDRESS": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("direct_marketing"),
+        "a company's own address, no person's (917/2014, 202 §)",
+    ),
+    "ADM-COMPANY-DUTIES": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("direct_marketing"),
+        "a company's contact person whose job title is one of the policy's `duties` (917/2014, 202 §)",
+    ),
+    "ADM-CREDIT-CONTRACT": Rule(
+        "in",
+        "contract",
+        _reach("credit_decision"),
+        "a credit report or mark is about them, and a contract is in force today",
+    ),
+    "ADM-CREDIT-SUBJECT": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("credit_decision"),
+        "a credit report or mark is about them",
+    ),
+    "ADM-CLAIM": Rule(
+        "in",
+        "legitimate_interest",
+        _reach("legal_claims"),
+        "party to a contract or an order, from which claims may arise",
+    ),
+    "ADM-DECEASED": Rule(
+        "out",
+        None,
+        _reach("products_and_services", "analytics", *_MARKETED, "credit_decision"),
+        "has died",
+    ),
+    "ADM-PROTECTED": Rule(
+        "out",
+        None,
+        _reach("products_and_services", "analytics", *_MARKETED),
+        "protected identity (661/2009, 36 §)",
+    ),
+    "ADM-RESTRICTED": Rule(
+        "out",
+        None,
+        _reach(*(purpose for purpose in PURPOSES if purpose != "legal_claims")),
+        "has had the processing restricted: stored only (GDPR 18)",
+    ),
+    "ADM-MINOR": Rule("out", None, _reach(*PURPOSES), "younger than the purpose's minimum age"),
+    "ADM-AGE-UNKNOWN": Rule(
+        "out",
+        None,
+        _reach(*PURPOSES),
+        "of unknown age where the purpose has a minimum, and nothing shows adulthood",
+    ),
+    "ADM-OBJECTION": Rule(
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where a contract in force needs it",
+    ),
+    "ADM-WITHDRAWN": Rule(
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it",
+    ),
+    "ADM-PROHIBITED": Rule(
+        "out",
+        None,
+        _reach(*_OPEN),
+        "has forbidden the purpose on this channel or on all; not where a contract in force needs it",
+    ),
+    "ADM-REGISTER-PROHIBITION": Rule(
+        "out",
+        None,
+        _reach(*_MARKETED),
+        "the population register prohibits direct marketing (661/2009, 28 §)",
+    ),
+    "ADM-PROHIBITION-LIST": Rule(
+        "out", None, _reach(*_MARKETED), "on a prohibition list; a telephone ban holds three years"
+    ),
+    "ADM-CRM-OPT-OUT": Rule("out", None, _reach(*_MARKETED), "has opted out in the CRM"),
+    "ADM-BOUNCE": Rule("out", None, _reach(*_MARKETED), "the address has bounced for good"),
+    "ADM-CONTACT-DISCLOSURE": Rule(
+        "out",
+        None,
+        {**_reach("targeted_advertising"), "direct_marketing": ("post",)},
+        "the population register prohibits disclosing contact data; by post: where the address is the register's (661/2009, 28 §)",
+    ),
+    "ADM-REGISTER-UPDATE": Rule(
+        "out",
+        None,
+        {"direct_marketing": ("post",)},
+        "the population register prohibits updating customer registers, and the address is the register's (661/2009, 28 §)",
+    ),
+    "ADM-REVIEW": Rule(
+        "out",
+        None,
+        _reach(*_PROFILED),
+        "has asked for a person to review the profile, and none has yet (GDPR 22)",
+    ),
+    "ADM-UNREACHABLE": Rule(
+        "out", None, _reach(*_MARKETED), "nothing is known to reach them by on this channel"
+    ),
+}
+# What `register why` says of a registrant whom no rule lets in.
+NOTHING_LETS_IN = "ADM-NOTHING-LETS-IN"
+
+CODES = {
+    **{code: rule.meaning for code, rule in RULES.items()},
+    NOTHING_LETS_IN: "no rule lets the registrant in: none of the purpose's bases applies",
+}
+
+# Refusals that end only when they are lifted, and the word of consent that the next one replaces.
+STANDING = ("prohibited", "objected", "restricted", "review_requested")
+REFUSED = ("withdrawn", "prohibited", "objected")
+# From the most to the least restrictive.
+STATUSES = ("restricted", "prohibited", "objected", "review_requested", "withdrawn", "granted")
+# A telephone ban of a list lasts three years (the list's own rule); other prohibitions until they are lifted.
+LIST_ORIGIN = "consents:prohibition-list"
+LIST_YEARS = 3
+
+
+def concerned(purpose: str, channel: str, choice: str) -> Reach:
+    """Which purposes and channels a registrant's word about `purpose` on `channel` concerns."""
+    if choice == "granted":
+        return _granted(purpose, channel)
+    if choice == "restricted":
+        return RULES["ADM-RESTRICTED"].reach
+    if choice == "review_requested":
+        return RULES["ADM-REVIEW"].reach
+    if purpose == "contact_disclosure":
+        return RULES["ADM-CONTACT-DISCLOSURE"].reach
+    if purpose == "customer_register_update":
+        return RULES["ADM-REGISTER-UPDATE"].reach
+    return _refused(purpose, channel, choice)
+
+
+def _granted(purpose: str, channel: str) -> Reach:
+    if purpose == "direct_marketing":
+        return {purpose: tuple(one for one in channels(purpose) if channel in (one, "all"))}
+    if purpose == "targeted_advertising":
+        by = {
+            "email": ("email",),
+            "phone": ("phone",),
+            "sms": ("phone",),
+            "web": channels(purpose),
+            "all": channels(purpose),
+        }
+        return {purpose: by.get(channel, ())}
+    # No rule lets in on these, but they show adulthood.
+    return _reach("analytics") if purpose in ("analytics", "profiling") else {}
+
+
+def _refused(purpose: str, channel: str, choice: str) -> Reach:
+    """Of direct marketing, what is refused on all channels or on the web is refused for advertising, too, unless only a consent ended."""
+    if purpose == "direct_marketing":
+        found = {purpose: tuple(one for one in channels(purpose) if channel in (one, "all"))}
+        if channel in ("all", "web") and choice != "withdrawn":
+            found |= _reach("targeted_advertising")
+        if channel == "all" and choice == "objected":
+            found |= _reach("analytics")
+        return found
+    if purpose == "profiling":
+        return _reach(*_PROFILED)
+    if purpose == "legitimate_interest":
+        return _reach(
+            "products_and_services",
+            "customer_care",
+            "analytics",
+            "direct_marketing",
+            "credit_decision",
+        )
+    return _reach(purpose) if purpose in _OPEN else {}

@@ -1,0 +1,56 @@
+"""The nightly rotation as Dagster runs it: counts in the metadata, and a check that fails while a key is beyond its time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from assets.backup import assets as backup_assets
+from assets.backup import generations
+from assets.dagster_support.runs import Today
+from assets.storage.data_root import Home
+from schemas.policy import load_policy
+
+DAYS = load_policy().rule("backups")[1].period.count
+NOW = datetime.now(UTC)
+
+
+def run(home: Home, *, only_check: bool = False) -> dg.ExecuteInProcessResult:
+    selection: dg.AssetSelection = (
+        dg.AssetSelection.checks(backup_assets.none_beyond_its_time)
+        if only_check
+        else dg.AssetSelection.all()
+    )
+    job = dg.Definitions(
+        assets=backup_assets.ASSETS,
+        asset_checks=backup_assets.CHECKS,
+        resources={"home": dg.ResourceDefinition.hardcoded_resource(home), "today": Today()},
+        jobs=[dg.define_asset_job("rotation", selection=selection)],
+    ).resolve_job_def("rotation")
+    return job.execute_in_process()
+
+
+def passed(result: dg.ExecuteInProcessResult) -> list[bool]:
+    return [one.passed for one in result.get_asset_check_evaluations()]
+
+
+def test_what_is_beyond_its_time_goes_and_is_counted(home: Home) -> None:
+    generations.make(home, None, NOW - timedelta(DAYS + 2))
+    generations.make(home, None, NOW - timedelta(1))
+    assert passed(run(home, only_check=True)) == [False]
+    result = run(home)
+    assert passed(result) == [True]
+    told = result.asset_materializations_for_node("upkeep__backups")[0].metadata
+    assert {name: told[name].value for name in ("destroyed", "made", "generations", "rule")} == {
+        "destroyed": 1,
+        "made": 0,
+        "generations": 1,
+        "rule": "RET-BACKUP-14D",
+    }
+
+
+def test_without_backups_there_is_nothing_to_do(home: Home) -> None:
+    result = run(home)
+    assert result.success
+    assert passed(result) == [True]

@@ -1,0 +1,57 @@
+"""The pages in docs/ that are made by `make documents` are what it would make now."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.documents import notice, processing, traceability
+from schemas.policy import load_policy
+
+DOCS = Path(__file__).parents[3] / "docs"
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+
+
+def day_of(page: str) -> date:
+    """The day that a committed page says it was made for; it is compared as of that day."""
+    if found := re.search(r"As of (\d{4}-\d\d-\d\d)", page):
+        return date.fromisoformat(found[1])
+    told = re.search(
+        r"Updated on (\d+) (\w+) (\d{4})", (DOCS / "notices" / "en.md").read_text(encoding="utf-8")
+    )
+    assert told
+    return date(int(told[3]), MONTHS.index(told[2]) + 1, int(told[1]))
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_the_notices_are_up_to_date(language: str) -> None:
+    page = (DOCS / "notices" / f"{language}.md").read_text(encoding="utf-8")
+    assert page == notice.markdown(load_policy(), language, day_of(page)), "run `make documents`"  # type: ignore[arg-type]
+
+
+def test_the_record_of_processing_is_up_to_date() -> None:
+    page = (DOCS / "record-of-processing.md").read_text(encoding="utf-8")
+    assert page == processing.markdown(load_policy(), day_of(page)), "run `make documents`"
+
+
+def test_the_traceability_is_up_to_date() -> None:
+    page = (DOCS / "traceability.md").read_text(encoding="utf-8")
+    assert page == traceability.markdown(load_policy(), traceability.marked()), (
+        "run `make documents`"
+    )

@@ -1,0 +1,280 @@
+"""The notice: ten sections in three languages, and nothing in it that the running system does not do."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from datetime import date
+from typing import Any, get_args
+
+import pytest
+
+from assets.documents import notice, stored_data
+from assets.documents.pages import html
+from schemas.declarations import LAYERS
+from schemas.policy import load_policy
+from schemas.vocabulary import Language
+from tests.assets.documents.mended import policy
+
+TODAY = date(2026, 11, 20)
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+POLICY = load_policy()
+
+
+def written(language: Language, *changes: tuple[tuple[str, ...], Any], today: date = TODAY) -> str:
+    return notice.markdown(policy(*changes), language, today)
+
+
+def section(told: str, number: int) -> str:
+    """One numbered section."""
+    return told.split(f"\n## {number}. ")[1].split("\n## ", maxsplit=1)[0]
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> Language:
+    return request.param
+
+
+@pytest.fixture
+def told(language: Language) -> str:
+    return written(language)
+
+
+class TestShape:
+    def test_it_has_the_ten_sections_in_their_order(self, told: str) -> None:
+        assert re.findall(r"^## (\d+)\. \S", told, re.MULTILINE) == [
+            str(number) for number in range(1, 11)
+        ]
+
+    def test_nothing_is_left_empty(self, told: str) -> None:
+        assert not re.search(r"\{\{|\{%|None|\bundefined\b|  +\(|\(\)|: *\.|,,|\.\.", told)
+        assert "\n\n\n" not in told
+
+    def test_its_html_is_whole_and_fetches_and_runs_nothing(
+        self, told: str, language: Language
+    ) -> None:
+        page = html(told, language)
+        root = ET.fromstring(page.split("\n", 1)[1])  # noqa: S314  (our own page)
+        assert root.get("lang") == language
+        assert [
+            one.tag
+            for one in root.iter()
+            if one.tag in ("script", "link", "img", "iframe", "object")
+        ] == []
+        assert [
+            value
+            for one in root.iter()
+            for name, value in one.attrib.items()
+            if name in ("src", "href") or name.startswith("on")
+        ] == []
+        assert len(root.findall(".//h2")) == 10
+
+    def test_what_a_policy_file_says_cannot_break_the_page(self, language: Language) -> None:
+        nasty = 'A | B <script>alert(1)</script> *[x](javascript:1)* # & "q"'
+        page = html(written(language, (("controller", "name"), nasty)), language)
+        root = ET.fromstring(page.split("\n", 1)[1])  # noqa: S314
+        assert root.find(".//script") is None
+        assert root.find(".//a") is None
+        assert nasty in "".join(root.itertext())
+
+    def test_a_language_that_the_policy_lacks_is_no_notice(self) -> None:
+        with pytest.raises(KeyError):
+            written("sv", (("register", "name", "sv"), None))
+
+
+class TestFacts:
+    @pytest.mark.clause("P1")
+    def test_the_controller_is_in_section_1(self, told: str) -> None:
+        for fact in (
+            POLICY.controller.name,
+            POLICY.controller.address,
+            POLICY.controller.phone,
+            POLICY.controller.email,
+        ):
+            assert fact in section(told, 1)
+
+    @pytest.mark.clause("P2", "P10")
+    def test_the_contact_is_told_by_role_and_address_and_turned_to_in_section_10(
+        self, told: str, language: Language
+    ) -> None:
+        role = POLICY.contact.role[language]
+        assert role.lower() in section(told, 2).lower()
+        assert POLICY.contact.email in section(told, 2)
+        assert role in section(told, 10)
+
+    @pytest.mark.clause("P3")
+    def test_the_register_is_called_by_its_name(self, told: str, language: Language) -> None:
+        assert POLICY.register_name.name[language].lower() in section(told, 3).lower()
+
+    @pytest.mark.clause("P4")
+    def test_purposes_are_those_that_have_a_mart_each_with_its_bases(
+        self, told: str, language: Language
+    ) -> None:
+        purposes = section(told, 4)
+        for name, one in POLICY.purposes.items():
+            assert (one.name[language].lower() in purposes.lower()) == (
+                f"marts.{name}" in LAYERS
+            ), name
+        assert len(re.findall(r"^- \*\*", purposes, re.MULTILINE)) == len(
+            stored_data.purposes(POLICY)
+        )
+
+    @pytest.mark.clause("P4", "P4.4")
+    def test_a_decision_with_legal_effect_is_not_made_automatically(self) -> None:
+        assert "no decisions based solely on automated processing" in section(written("en"), 4)
+        assert "inga beslut enbart på grundval av automatiserad behandling" in section(
+            written("sv"), 4
+        )
+        assert "Emme tee pelkästään automaattiseen käsittelyyn perustuvia päätöksiä" in section(
+            written("fi"), 4
+        )
+
+    @pytest.mark.clause("P5", "P5.5", "P5.7", "P5.9")
+    def test_data_is_told_of_only_if_a_table_has_a_column_for_it(
+        self, told: str, language: Language
+    ) -> None:
+        columns = stored_data.columns()
+        for name, one in POLICY.categories.items():
+            if name not in columns:
+                assert one.name[language].lower() not in section(told, 5).lower().replace(
+                    "inga lösenord", ""
+                ).replace("passwords", ""), name
+            elif name in stored_data.told(POLICY):
+                assert one.name[language] in section(told, 5), name
+
+    @pytest.mark.clause("P5.1")
+    def test_passwords_are_not_stored_and_the_notice_says_so(self) -> None:
+        assert "We do not store passwords." in section(written("en"), 5)
+        assert "Vi sparar inga lösenord." in section(written("sv"), 5)
+        assert "Emme tallenna salasanoja." in section(written("fi"), 5)
+
+    @pytest.mark.clause("P5.8")
+    def test_addresses_of_visitors_are_shortened_and_the_notice_says_so(self, told: str) -> None:
+        assert re.search(
+            r"shortened as soon as|förkortas så snart|lyhennetään heti", section(told, 5)
+        )
+
+    @pytest.mark.clause("P6", "P6.1", "P6.2", "P6.3", "P6.4", "P6.5")
+    def test_sources_are_those_that_are_read(self, told: str, language: Language) -> None:
+        for name, one in POLICY.sources.items():
+            assert (f"- {one.name[language]}\n" in section(told, 6)) == (
+                name in stored_data.read(POLICY)
+            ), name
+
+    @pytest.mark.clause("P6.6")
+    def test_who_is_known_from_others_only_is_told_within_the_time(self) -> None:
+        assert "within one month" in section(written("en"), 6)
+        assert "inom 14 dagar" in section(
+            written("sv", (("article_14", "informed_within"), "14 days")), 6
+        )
+        assert "kuukauden kuluessa" in section(written("fi"), 6)
+
+
+class TestTransfers:
+    @pytest.mark.clause("P7", "P7.2")
+    def test_every_recipient_is_named_with_its_country(self, told: str, language: Language) -> None:
+        countries = {
+            "fi": ("Suomi", "Yhdysvallat"),
+            "sv": ("Finland", "USA"),
+            "en": ("Finland", "the United States"),
+        }[language]
+        for one, country in zip(POLICY.recipients.values(), countries, strict=True):
+            assert f"{one.name[language][1:]} ({country})" in section(told, 7)
+
+    @pytest.mark.clause("P7.3")
+    def test_a_mechanism_that_is_void_is_never_printed(self, told: str) -> None:
+        assert not re.search(r"privacy.?shield|scc.?2010|2010", told, re.IGNORECASE)
+
+    @pytest.mark.clause("P7.3")
+    def test_without_a_valid_ground_nothing_is_released(self) -> None:
+        assert "no valid ground for a transfer" in section(written("en"), 7)
+        assert "ingen giltig grund för överföring" in section(written("sv"), 7)
+        assert "eikä siirrolle ole tällä hetkellä pätevää perustetta" in section(written("fi"), 7)
+
+    @pytest.mark.clause("P7.3")
+    def test_one_that_holds_is_printed_for_as_long_as_it_holds(self) -> None:
+        mended = (
+            (("recipients", "marketing_automation", "mechanisms"), ["dpf"]),
+            (("recipients", "marketing_automation", "checked"), date(2026, 5, 1)),
+        )
+        assert "Data Privacy Framework" in section(written("en", *mended), 7)
+        assert "no valid ground" in section(written("en", *mended, today=date(2027, 5, 2)), 7)
+
+
+class TestPeriods:
+    @pytest.mark.clause("P8.2")
+    def test_a_period_that_is_changed_in_the_policy_is_changed_in_the_notice(self) -> None:
+        assert "25 months from the visit" in section(written("en"), 8)
+        changed = written("en", (("retention", "RET-VISITS-25M", "period"), "1 years"))
+        assert "one year from the visit" in section(changed, 8)
+        assert "25 months" not in changed
+
+    @pytest.mark.clause("P8.2")
+    def test_the_clock_is_the_one_of_the_policy(self) -> None:
+        assert "three years from the end of your last contract" in section(written("en"), 8)
+        assert "three years from your last active contact" in section(
+            written("en", (("retention", "RET-CUSTOMER-3Y", "clock"), "last_contact")), 8
+        )
+
+    @pytest.mark.clause("P8.2")
+    def test_every_category_that_is_told_has_a_period(self, told: str, language: Language) -> None:
+        for name in stored_data.told(POLICY):
+            assert POLICY.categories[name].name[language].lower() in section(told, 8).lower(), name
+
+    def test_a_period_of_nothing_is_told_as_such(self) -> None:
+        assert "only for as long as the entry is valid" in section(written("en"), 8)
+        assert "poistetaan heti" in section(
+            written("fi", (("retention", "RET-VISITS-25M", "period"), "0 days")), 8
+        )
+
+    @pytest.mark.clause("P8.1")
+    def test_protection_is_told_as_it_is(self, told: str) -> None:
+        assert re.search(
+            r"only by the user account|endast av det användarkonto|vain se käyttäjätili",
+            section(told, 8),
+        )
+
+
+class TestRights:
+    @pytest.mark.clause("P9", "P9.1", "P9.3", "P9.4", "P9.5", "P9.6")
+    def test_every_right_of_the_law_is_told_whether_the_policy_names_it_or_not(
+        self, told: str
+    ) -> None:
+        assert len(re.findall(r"^- \*\*", section(told, 9), re.MULTILINE)) == 10
+
+    @pytest.mark.clause("P9.6")
+    def test_an_objection_to_marketing_needs_no_situation(self) -> None:
+        assert "without giving a reason" in section(written("en"), 9)
+        assert "utan att ange något skäl" in section(written("sv"), 9)
+        assert "syytä ilmoittamatta" in section(written("fi"), 9)
+
+    @pytest.mark.clause("P9.1")
+    def test_erased_data_does_not_come_back_and_the_notice_says_so(self, told: str) -> None:
+        assert re.search(r"do not come back|kommer inte tillbaka|eivät palaa", section(told, 9))
+
+    @pytest.mark.clause("P9.2")
+    def test_editing_ones_data_oneself_is_not_promised_while_there_is_no_such_service(
+        self, told: str
+    ) -> None:
+        assert not re.search(r"yourself edit|edit your data|redigera|muokata", told)
+
+    @pytest.mark.clause("P9.5")
+    @pytest.mark.parametrize(
+        ("country", "name"),
+        [
+            ("FI", "Dataombudsmannens byrå"),
+            ("SE", "Integritetsskyddsmyndigheten"),
+            ("DE", "där vi är etablerade"),
+        ],
+    )
+    def test_the_authority_is_the_one_of_the_controllers_country(
+        self, country: str, name: str
+    ) -> None:
+        assert name in section(written("sv", (("country",), country)), 9)
+
+    @pytest.mark.clause("P10.1")
+    def test_requests_are_answered_within_the_time_of_the_policy_and_need_no_form(self) -> None:
+        assert "within one month" in section(written("en"), 10)
+        assert "med två månader" in section(written("sv"), 10)
+        assert "kahdella kuukaudella" in section(written("fi"), 10)
+        assert "ei tarvitse käyttää tiettyä lomaketta" in section(written("fi"), 10)

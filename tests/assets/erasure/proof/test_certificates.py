@@ -1,0 +1,310 @@
+"""A certificate that is changed, removed, moved or added shows; each request is certified once."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from assets.erasure.proof import certificates, chain_heads
+from assets.erasure.proof.certificates import Held, check, content_of, issue, path_of
+from assets.erasure.proof.chain_heads import Head
+from assets.erasure.proof.evidence import Evidence
+from assets.erasure.proof.findings import Finding
+from assets.erasure.proof.verification import Proof
+from assets.ingest import suppression
+from assets.requests.ledger import Request
+from assets.storage.data_root import Home
+
+IDS = ("Q1", "Q2", "Q3")
+
+
+def certified(home: Home, request_id: str) -> certificates.Issued:
+    request = Request(request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
+    evidence = Evidence(
+        Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}),
+        [{"file": "lake/raw/crm/x.parquet", "before": "a", "after": "b"}],
+    )
+    proof = Proof(
+        findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7)
+    )
+    held = {"order": Held(1, "1336/1997 2:10", "2032-12-31")}
+    return issue(
+        home,
+        content_of(home.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held),
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "data")
+    home.create()
+    (home.root / "backups").mkdir()
+    for request_id in IDS:
+        certified(home, request_id)
+    return home
+
+
+def codes(home: Home) -> set[str]:
+    return {one.code for one in check(home)}
+
+
+def test_a_chain_that_nobody_has_touched_is_whole(home: Home) -> None:
+    assert check(home) == []
+
+
+def test_each_holds_the_hash_of_the_one_before(home: Home) -> None:
+    read = [json.loads(path_of(home, request_id).read_text()) for request_id in IDS]
+    assert [one["certificate"]["previous"] for one in read] == [
+        certificates.FIRST,
+        read[0]["hash"],
+        read[1]["hash"],
+    ]
+    assert [one["certificate"]["sequence"] for one in read] == [1, 2, 3]
+
+
+def test_it_says_what_was_erased_and_what_is_held_under_which_statute(home: Home) -> None:
+    said = json.loads(path_of(home, "Q1").read_text())["certificate"]
+    assert said["decisions"]["name"] == {"decision": "erased", "rows": 1}
+    assert said["decisions"]["order"] == {
+        "decision": "held",
+        "rows": 1,
+        "ground": "1336/1997 2:10",
+        "until": "2032-12-31",
+    }
+    assert said["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
+    assert said["policy"] == {"version": home.policy.version, "hash": home.policy.fingerprint}
+    assert said["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
+    for kind in ("md", "html"):
+        page = path_of(home, "Q1", kind).read_text()
+        assert "1336/1997 2:10" in page
+        assert "lake/raw/crm/x.parquet" in page
+
+
+def test_a_request_is_certified_once(home: Home) -> None:
+    before = path_of(home, "Q1").read_bytes()
+    assert certified(home, "Q1").sequence == 1
+    assert path_of(home, "Q1").read_bytes() == before
+    assert check(home) == []
+
+
+def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next(
+    home: Home,
+) -> None:
+    chain = certificates.folder(home) / "chain.json"
+    before = chain.read_bytes()
+    certified(home, "Q4")
+    chain.write_bytes(before)
+    assert check(home) == []
+    assert certified(home, "Q4").sequence == 4
+    assert certified(home, "Q5").sequence == 5
+    assert check(home) == []
+
+
+def edited(
+    home: Home,
+    request_id: str,
+    change: Callable[[dict[str, object]], object],
+    *,
+    hashed_anew: bool = False,
+) -> None:
+    import hashlib
+
+    path = path_of(home, request_id)
+    found = json.loads(path.read_text())
+    change(found["certificate"])
+    if hashed_anew:
+        found["hash"] = hashlib.sha256(certificates.canonical(found["certificate"])).hexdigest()
+    path.write_bytes(certificates.canonical(found))
+
+
+def remove(home: Home, *request_ids: str) -> None:
+    for request_id in request_ids:
+        path_of(home, request_id).unlink()
+
+
+def swap(home: Home) -> None:
+    first, second = (path_of(home, request_id).read_bytes() for request_id in ("Q1", "Q2"))
+    path_of(home, "Q1").write_bytes(second)
+    path_of(home, "Q2").write_bytes(first)
+
+
+def said_twice(home: Home) -> None:
+    """A forged certificate stands under the same key before the true one; the last counts for a parser."""
+    path = path_of(home, "Q2")
+    forged = path.read_text().replace('"decision":"held"', '"decision":"erased"')
+    forged = forged[forged.index('"certificate":') : forged.index(',"hash":')]
+    path.write_text("{" + forged + "," + path.read_text()[1:])
+
+
+def added_beside(home: Home) -> None:
+    path = path_of(home, "Q2")
+    path.write_bytes(
+        certificates.canonical({**json.loads(path.read_text()), "remark": "nothing was held"})
+    )
+
+
+def insert(home: Home, other: Path) -> None:
+    """A certificate of another register, with another secret."""
+    stranger = Home(other / "data")
+    stranger.create()
+    for request_id in (*IDS, "Q9"):
+        certified(stranger, request_id)
+    for kind in ("json", "md", "html"):
+        path_of(home, "Q9", kind).write_bytes(path_of(stranger, "Q9", kind).read_bytes())
+
+
+def forget_the_last(home: Home, other: Path) -> None:
+    """The last is removed, and the note of the chain's length is taken from before it."""
+    remove(home, "Q3")
+    chain = certificates.folder(home) / "chain.json"
+    noted = json.loads(chain.read_text())
+    chain.write_bytes(certificates.canonical({**noted, "length": 2}))
+
+
+ATTACKS: dict[str, tuple[Callable[[Home, Path], object], set[str]]] = {
+    "a value is changed": (
+        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="other")),
+        {"CERT-CHANGED"},
+    ),
+    "a value is changed and hashed anew": (
+        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="x"), hashed_anew=True),
+        {"CERT-INSERTED"},
+    ),
+    "it is not readable": (lambda home, _: path_of(home, "Q2").write_text("{"), {"CERT-CHANGED"}),
+    "a page is changed": (
+        lambda home, _: path_of(home, "Q2", "html").write_text("all is well"),
+        {"CERT-CHANGED"},
+    ),
+    "a page is removed": (lambda home, _: path_of(home, "Q2", "md").unlink(), {"CERT-CHANGED"}),
+    "the first is removed": (lambda home, _: remove(home, "Q1"), {"CERT-MISSING"}),
+    "one in the middle is removed": (lambda home, _: remove(home, "Q2"), {"CERT-MISSING"}),
+    "the last is removed": (lambda home, _: remove(home, "Q3"), {"CERT-MISSING"}),
+    "all are removed": (lambda home, _: remove(home, *IDS), {"CERT-MISSING"}),
+    "the last is removed and the note changed": (forget_the_last, {"CERT-CHAIN"}),
+    "the note is removed": (
+        lambda home, _: (certificates.folder(home) / "chain.json").unlink(),
+        {"CERT-CHAIN"},
+    ),
+    "one stands before it under the same key": (lambda home, _: said_twice(home), {"CERT-CHANGED"}),
+    "a sentence is added beside it": (lambda home, _: added_beside(home), {"CERT-CHANGED"}),
+    "it is written with blanks": (
+        lambda home, _: path_of(home, "Q2").write_text(path_of(home, "Q2").read_text() + " "),
+        {"CERT-CHANGED"},
+    ),
+    "a page is added": (
+        lambda home, _: (certificates.folder(home) / "Q2.txt").write_text("all is well"),
+        {"CERT-INSERTED"},
+    ),
+    "the log of heads is cut": (
+        lambda home, _: chain_heads.log_path(home).write_bytes(b""),
+        {"CERT-HEADS"},
+    ),
+    "a line of the log is changed": (
+        lambda home, _: chain_heads.log_path(home).write_bytes(
+            chain_heads.log_path(home).read_bytes().replace(b'"sequence":2', b'"sequence":7')
+        ),
+        {"CERT-HEADS"},
+    ),
+    "two are swapped": (lambda home, _: swap(home), {"CERT-ORDER"}),
+    "another register's is added": (insert, {"CERT-INSERTED"}),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_tampering_shows(home: Home, tmp_path: Path, attack: str) -> None:
+    act, expected = ATTACKS[attack]
+    act(home, tmp_path / "other")
+    assert expected <= codes(home)
+
+
+def test_an_erasure_that_was_closed_without_a_certificate_shows(home: Home) -> None:
+    (home.requests / "Q7.json").write_text(
+        '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "", "state": "closed", "given": [], "resolved": []}'
+    )
+    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-MISSING", "Q7")]
+
+
+def rolled_back(home: Home) -> None:
+    """Undo the last erasure in everything that lies with the certificates; needs no secret."""
+    for kind in ("json", "md", "html"):
+        path_of(home, "Q3", kind).unlink()
+    lines = chain_heads.log_path(home).read_bytes().splitlines(keepends=True)
+    chain_heads.log_path(home).write_bytes(b"".join(lines[:2]))
+
+
+def test_a_chain_that_is_rolled_back_is_noticed_by_the_copy_beside_the_backups(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    (home.root / "backups").mkdir()
+    certified(home, "Q1")
+    certified(home, "Q2")
+    note = (certificates.folder(home) / "chain.json").read_bytes()
+    certified(home, "Q3")
+    rolled_back(home)
+    (certificates.folder(home) / "chain.json").write_bytes(note)
+    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+        ("CERT-MISSING", "backups", "Q3")
+    ]
+
+
+def test_a_chain_that_is_removed_whole_is_noticed_by_the_copy_elsewhere(home: Home) -> None:
+    kept = certificates.head(home)
+    assert kept is not None
+    for path in certificates.folder(home).iterdir():
+        path.unlink()
+    (home.root / "backups" / chain_heads.COPY).unlink()
+    assert check(home) == []
+    assert [(one.code, one.where) for one in check(home, {"Dagster": kept})] == [
+        ("CERT-MISSING", "Dagster")
+    ]
+
+
+def test_a_chain_that_was_written_over_differs_from_the_copy_elsewhere(home: Home) -> None:
+    found = check(home, {"Dagster": Head(2, "Q2", "0" * 64)})
+    assert [(one.code, one.where, one.request_id) for one in found] == [
+        ("CERT-CHANGED", "Dagster", "Q2")
+    ]
+
+
+def test_an_erasure_that_is_relabelled_as_refused_shows(home: Home) -> None:
+    (home.requests / "Q2.json").write_text(
+        '{"request_id": "Q2", "right": "erasure", "channel": "written", "received_at": "",'
+        ' "state": "closed", "why": "REQ-UNFOUNDED", "given": [], "resolved": []}'
+    )
+    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-REQUEST", "Q2")]
+
+
+def test_a_suppression_without_request_and_certificate_shows(home: Home) -> None:
+    with home.connect() as connection:
+        rows = "SELECT 'email:aino@example.fi' AS identifier, 'Q8' AS request_id"
+        suppression.add(home, connection, rows, date(2026, 11, 23))
+    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+        ("CERT-MISSING", "suppressions", "Q8")
+    ]
+
+
+def test_a_torn_line_of_the_log_is_mended_by_the_next(home: Home) -> None:
+    path = chain_heads.log_path(home)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert check(home) == []
+    certified(home, "Q4")
+    assert [one.request_id for one in chain_heads.read(home)] == [*IDS, "Q4"]
+    assert check(home) == []
+
+
+def test_anybody_can_check_the_log_with_the_public_key(home: Home) -> None:
+    public = load_pem_public_key((certificates.folder(home) / chain_heads.PUBLIC_KEY).read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    for line in chain_heads.log_path(home).read_bytes().splitlines():
+        head = json.loads(line)
+        signature = bytes.fromhex(head.pop("signature"))
+        public.verify(signature, certificates.canonical(head))

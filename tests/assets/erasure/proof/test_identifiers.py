@@ -1,0 +1,287 @@
+"""Whoever is on the suppression list is found in every layer that has them; contacts that others have too are not."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.erasure.proof import identifiers
+from assets.ingest import suppression
+from assets.register.building import TABLES
+from assets.storage.data_root import Home
+from schemas.columns import categories, duckdb_columns, table_name
+from schemas.declarations import LAYERS
+from schemas.marts import MARTS
+from schemas.quarantine import Quarantine
+from schemas.raw import Raw
+from schemas.staged import CANONICAL
+from tests.support.proof_texts import put
+
+ERASED = (
+    "identity_code:140285-912A",
+    "email:aino@example.fi",
+    "customer_number:C7000001",
+    "visitor_id:a1a1a1a1a1a1a1a1",
+)
+TELLING = ("identity_code", "customer_number", "contact", "hashed_contact", "website_identifier")
+# Columns of these categories that tell nobody by themselves, or say again what the column beside them says.
+TELL_NOBODY = {"kind", "value", "valid_from", "valid_to", "fingerprint", "ip", "replaced_by"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "data")
+    home.create()
+    with home.connect() as connection:
+        connection.execute(
+            "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+        )
+        suppression.add(
+            home, connection, "SELECT identifier, 'Q1' AS request_id FROM gone", date(2026, 11, 23)
+        )
+    return home
+
+
+def found(home: Home) -> list[tuple[str, int, str]]:
+    with home.connect() as connection:
+        identifiers.prepare(home, connection)
+        return [
+            (one.where, one.count, one.request_id) for one in identifiers.in_lake(home, connection)
+        ]
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_column_that_tells_who_someone_is_is_looked_at(layer: str) -> None:
+    missing = []
+    for model in LAYERS[layer]:
+        telling = {name for name, category in categories(model).items() if category in TELLING}
+        looked_at = " ".join(identifiers.expressions(model))
+        missing += [
+            f"{table_name(model)}.{name}" for name in telling - TELL_NOBODY if name not in looked_at
+        ]
+    assert missing == []
+
+
+def test_nothing_is_found_in_an_empty_register(home: Home) -> None:
+    assert found(home) == []
+
+
+def test_a_record_in_raw_is_found_by_its_strong_identifier(home: Home) -> None:
+    put(
+        home,
+        Raw,
+        home.lake / "raw/crm/2026-11-20/a.parquet",
+        record_no="0",
+        identifiers="['contact_id:1', 'customer_number:C7000001']",
+    )
+    assert found(home) == [("raw.raw", 1, "Q1")]
+
+
+def test_a_record_in_raw_that_is_certainly_about_someone_else_may_have_their_address(
+    home: Home,
+) -> None:
+    put(
+        home,
+        Raw,
+        home.lake / "raw/crm/2026-11-20/a.parquet",
+        record_no="0",
+        identifiers="['identity_code:010190-999W', 'email:aino@example.fi']",
+    )
+    assert found(home) == []
+
+
+def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_address(
+    home: Home,
+) -> None:
+    put(
+        home,
+        Raw,
+        home.lake / "raw/crm/2026-11-20/a.parquet",
+        record_no="0",
+        identifiers="['contact_id:1', 'email:aino@example.fi']",
+    )
+    assert found(home) == [("raw.raw", 1, "Q1")]
+    put(
+        home,
+        TABLES["identifiers"],
+        home.register("identifiers"),
+        registrant_id="'R1'",
+        type="'contact_id'",
+        value="'1'",
+    )
+    assert found(home) == []
+
+
+def test_a_record_in_raw_with_their_address_alone_is_theirs(home: Home) -> None:
+    put(
+        home,
+        Raw,
+        home.lake / "raw/crm/2026-11-20/a.parquet",
+        record_no="0",
+        identifiers="['email:aino@example.fi']",
+    )
+    assert found(home) == [("raw.raw", 1, "Q1")]
+
+
+def test_quarantine_is_found_by_the_persons_key(home: Home) -> None:
+    put(
+        home,
+        Quarantine,
+        home.lake / "quarantine/crm/2026-11-20/a.parquet",
+        record_no="0",
+        person_key="md5('identity_code:140285-912A')",
+    )
+    assert found(home) == [("quarantine.quarantine", 1, "Q1")]
+
+
+STAGED = {
+    "names": {"person_key": "md5('email:aino@example.fi')"},
+    "identifiers": {"type": "'identity_code'", "value": "'140285-912A'"},
+    "marketing_choices": {"subject": "'visitor_id:a1a1a1a1a1a1a1a1'"},
+    "orders": {"customer_number": "'C7000001'"},
+    "visits": {"visitor_id": "'a1a1a1a1a1a1a1a1'"},
+}
+
+
+@pytest.mark.parametrize("table", STAGED)
+def test_staged_tables_are_found_by_whatever_they_know_the_person_by(
+    home: Home, table: str
+) -> None:
+    put(
+        home,
+        CANONICAL[table],
+        home.lake / f"staged/crm/2026-11-20/a/{table}.parquet",
+        record_no="0",
+        **STAGED[table],
+    )
+    assert found(home) == [(f"staged.{table}", 1, "Q1")]
+
+
+def test_the_register_is_found_by_identifiers_keys_and_golden_rows(home: Home) -> None:
+    put(
+        home,
+        TABLES["identifiers"],
+        home.register("identifiers"),
+        registrant_id="'R1'",
+        type="'visitor_id'",
+        value="'a1a1a1a1a1a1a1a1'",
+    )
+    put(
+        home,
+        TABLES["membership"],
+        home.register("membership"),
+        registrant_id="'R1'",
+        person_key="md5('customer_number:C7000001')",
+    )
+    put(
+        home,
+        TABLES["registrants"],
+        home.register("registrants"),
+        registrant_id="'R1'",
+        identity_code="'140285-912A'",
+    )
+    assert sorted(found(home)) == [
+        ("register.identifiers", 1, "Q1"),
+        ("register.membership", 1, "Q1"),
+        ("register.registrants", 1, "Q1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ("contact_id", []),
+        ("email", [("register.contact_points", 1, "Q1"), ("register.identifiers", 1, "Q1")]),
+    ],
+)
+def test_a_contact_in_the_register_counts_unless_its_holder_is_known_by_something_stronger(
+    home: Home, other: str, expected: list[tuple[str, int, str]]
+) -> None:
+    value = "'aino@example.fi'" if other == "email" else "'1'"
+    put(
+        home,
+        TABLES["identifiers"],
+        home.register("identifiers"),
+        registrant_id="'R2'",
+        type=f"'{other}'",
+        value=value,
+    )
+    put(
+        home,
+        TABLES["contact_points"],
+        home.register("contact_points"),
+        registrant_id="'R2'",
+        kind="'email'",
+        match_key="'aino@example.fi'",
+    )
+    assert sorted(found(home)) == expected
+
+
+def test_a_mart_is_found_by_its_columns(home: Home) -> None:
+    path = home.marts / "contracts.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for model in MARTS["contracts"]:
+            connection.execute(
+                f"CREATE TABLE {table_name(model)} ({duckdb_columns(model).replace(' NOT NULL', '')})"
+            )
+        connection.execute(
+            "INSERT INTO registrants (registrant_id, identity_code, email) VALUES ('R1', '140285-912A', ' Aino@example.fi')"
+        )
+    with home.connect() as connection:
+        identifiers.prepare(home, connection)
+        assert [
+            (one.where, one.count) for one in identifiers.in_mart(connection, "contracts", path)
+        ] == [("marts.contracts.registrants", 2)]
+
+
+@pytest.mark.parametrize(
+    ("held_by_another", "expected"),
+    [(False, [("marts.targeted_advertising.emails", 1)]), (True, [])],
+)
+def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_too(
+    home: Home, held_by_another: bool, expected: list[tuple[str, int]]
+) -> None:
+    if held_by_another:
+        put(
+            home,
+            TABLES["identifiers"],
+            home.register("identifiers"),
+            registrant_id="'R2'",
+            type="'contact_id'",
+            value="'1'",
+        )
+        put(
+            home,
+            TABLES["contact_points"],
+            home.register("contact_points"),
+            registrant_id="'R2'",
+            kind="'email'",
+            match_key="'aino@example.fi'",
+        )
+    path = home.marts / "targeted_advertising.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for model in MARTS["targeted_advertising"]:
+            connection.execute(
+                f"CREATE TABLE {table_name(model)} ({duckdb_columns(model).replace(' NOT NULL', '')})"
+            )
+        connection.execute(
+            "INSERT INTO emails SELECT 'consented', sha256(unnest(['aino@example.fi', 'eino@example.fi']))"
+        )
+    with home.connect() as connection:
+        identifiers.prepare(home, connection)
+        assert [
+            (one.where, one.count)
+            for one in identifiers.in_mart(connection, "targeted_advertising", path)
+        ] == expected
+
+
+def test_an_erasure_that_is_going_on_is_no_fault_unless_it_is_asked_for(home: Home) -> None:
+    (home.requests / "Q1.json").write_text(
+        '{"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "", "state": "erasing", "given": [], "resolved": []}'
+    )
+    with home.connect() as connection:
+        assert not identifiers.prepare(home, connection)
+        assert identifiers.prepare(home, connection, ["Q1"])

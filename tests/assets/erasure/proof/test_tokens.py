@@ -1,0 +1,133 @@
+"""After an erasure, an identifier of theirs in any text is found by the keyed hashes alone."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.erasure.proof import identifiers, tokens
+from assets.ingest import suppression
+from assets.storage.data_root import Home
+from schemas.quarantine import Quarantine
+from schemas.raw import Raw
+from schemas.staged import CANONICAL
+from tests.support.proof_texts import put
+
+ERASED = (
+    "identity_code:140285-9120",
+    "identity_code:010203A913F",
+    "email:aino@example.fi",
+    "email:aino@xn--ljy-rna.example",
+    "phone:+358409990111",
+    "customer_number:C7000001",
+    "visitor_id:a1a1a1a1a1a1a1a1",
+)
+TEXTS = {
+    ERASED[0]: ["x 140285-9120", "140285 -912 0", "1402859120", "140285-912B", "140285-912"],
+    ERASED[1]: ["010203a913f", "010203913F"],
+    ERASED[2]: [
+        "AINO@Example.FI",
+        "mailto:aino%40example.fi",
+        "aino%2540example.fi",
+        r"aino\\u0040example.fi",
+        "aino&#64;example.fi",
+        "aino (at) example.fi",
+        "ａｉｎｏ＠example.fi",
+        "ai\u200bno@example.fi",
+        "else@example.fi;aino@example.fi",
+    ],
+    ERASED[3]: ["aino@öljy.example"],
+    ERASED[4]: ["040 999 0111", "tel:+358-40-999-0111", "00358 (0)40 9990111", "358409990111"],
+    ERASED[5]: ["customer c7000001.", "/my?id=C7000001&page=2"],
+    ERASED[6]: ["A1A1A1A1A1A1A1A1"],
+}
+
+
+@pytest.fixture(scope="module")
+def erased(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("erased") / "data")
+    home.create()
+    with home.connect() as connection:
+        connection.execute(
+            "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
+        )
+        query = "SELECT identifier, 'Q1' AS request_id FROM gone"
+        suppression.add(home, connection, query, date(2026, 11, 23))
+    return home
+
+
+@pytest.fixture
+def home(erased: Home, tmp_path: Path) -> Home:
+    home = Home(tmp_path / "data")
+    home.create()
+    for path in (suppression.path(erased), erased.secrets / "pepper"):
+        copy = home.root / path.relative_to(erased.root)
+        copy.write_bytes(path.read_bytes())
+    return home
+
+
+def raw(home: Home, text: str, **more: str) -> None:
+    quoted = "'" + text.replace("'", "''") + "'"
+    path = home.lake / "raw/crm/2026-11-20/a.parquet"
+    put(home, Raw, path, record_no="0", payload=quoted, **{"faults": "['REC-JSON']", **more})
+
+
+def found(home: Home, *, whole: bool) -> list[tuple[str, int]]:
+    with home.connect() as connection:
+        identifiers.prepare(home, connection)
+        return [
+            (one.where, one.count) for one in identifiers.in_texts(home, connection, whole=whole)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text"), [(one, text) for one, texts in TEXTS.items() for text in texts]
+)
+def test_an_identifier_in_a_text_is_taken_for_what_it_is(
+    erased: Home, identifier: str, text: str
+) -> None:
+    with erased.connect() as connection:
+        tokens.prepare(erased, connection)
+        connection.execute("CREATE TABLE texts AS SELECT ? AS text", [text])
+        tokens.find(connection, "FROM texts")
+        read = {row[0] for row in connection.execute("FROM text_tokens").fetchall()}
+    assert identifier in read
+
+
+def test_an_unreadable_record_that_names_somebody_erased_is_found_each_night(home: Home) -> None:
+    raw(home, "broken,AINO%40EXAMPLE.FI,row")
+    assert found(home, whole=False) == [("raw.raw", 1)]
+    assert [one.code for one in identifiers.found_in_register(home)] == ["PROOF-SUPPRESSED"]
+
+
+def test_a_quarantined_record_that_names_them_in_a_note_is_found_each_night(home: Home) -> None:
+    raw(home, '{"note": "call 040 999 0111"}', faults="[]")
+    assert found(home, whole=False) == []
+    quarantined = home.lake / "quarantine/crm/2026-11-20/a.parquet"
+    put(home, Quarantine, quarantined, record_no="0", scope="'record'")
+    assert found(home, whole=False) == [("raw.raw", 1)]
+
+
+def test_a_mention_in_a_record_about_somebody_else_is_found_by_the_whole_proof(home: Home) -> None:
+    raw(home, '{"note": "spouse of 140285-9120"}', faults="[]", identifiers="['contact_id:1']")
+    assert found(home, whole=False) == []
+    assert found(home, whole=True) == [("raw.raw", 1)]
+
+
+def test_a_mention_in_a_staged_text_is_found_by_the_whole_proof(home: Home) -> None:
+    raw(home, "{}", faults="[]")
+    path = home.lake / "staged/website/2026-11-20/a/visits.parquet"
+    put(home, CANONICAL["visits"], path, record_no="0", referrer_url="'/find?q=aino%40example.fi'")
+    assert found(home, whole=True) == [("staged.visits", 1)]
+
+
+def test_what_a_record_is_known_by_is_judged_by_its_identifiers(home: Home) -> None:
+    raw(home, "aino@example.fi", faults="[]", identifiers="['email:aino@example.fi']")
+    assert found(home, whole=True) == []
+
+
+def test_texts_about_others_are_clean(home: Home) -> None:
+    raw(home, "maino@example.fi 040 999 0112 140285-9142 C70000012 a1a1a1a1a1a1a1a2")
+    assert found(home, whole=True) == []

@@ -1,0 +1,70 @@
+"""A record that could not be taken apart is erased by its text, and does not come back with the next delivery or an old backup."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.backup import generations, restoring
+from assets.erasure.proof import identifiers
+from assets.storage.data_root import Home
+from tests.support.data_roots import copied, found_anywhere
+from tests.support.deliveries import csv, put
+from tests.support.erasing import NOW, TODAY, erased
+from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, contact, deliver
+from tests.support.registers import build, refresh, take_in
+
+
+def deliver_unreadable(home: Home, day: str) -> None:
+    """A row with more fields than the header, which names the person."""
+    rows = csv([contact("880001112299", "Somebody", "Else", "other@example.fi", "1970-01-01")])
+    width = rows.decode().splitlines()[0].count(",") + 1
+    broken = ",".join(['"x"'] * (width + 2)) + f',"{LEAVES.identity_code}"\n'
+    put(home, "crm", day, "contacts", rows + broken.encode(), 2)
+
+
+@pytest.fixture(scope="module")
+def known_unread(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("unread") / "data")
+    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    deliver_unreadable(home, SECOND_DAY)
+    refresh(home, TODAY)
+    assert any(
+        name.startswith("lake/raw/crm/2026-11-18")
+        for name in found_anywhere(home.root, [LEAVES.identity_code])
+    )
+    return home.root
+
+
+@pytest.fixture
+def known(known_unread: Path, tmp_path: Path) -> Home:
+    return Home(copied(known_unread, tmp_path / "data"))
+
+
+def test_it_is_erased_and_stays_so_when_it_is_delivered_again(known: Home) -> None:
+    erased(known)
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+    deliver_unreadable(known, "2026-11-19")
+    ingested = [entry for done in take_in(known, TODAY) for entry in done.entries]
+    assert [entry.suppressed for entry in ingested] == [1]
+    build(known, TODAY)
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+
+
+def test_a_backup_from_before_does_not_bring_it_back(known: Home) -> None:
+    generation = generations.make(known, None, NOW).name
+    erased(known)
+    restoring.restore(known, None, generation, date(2026, 11, 20))
+    assert found_anywhere(known.root, LEAVES.identifiers) == []
+
+
+def test_a_file_from_before_shows(known: Home, tmp_path) -> None:
+    before = copied(known.root, tmp_path / "before")
+    erased(known)
+    for path in (before / "lake/raw/crm/2026-11-18").glob("*.parquet"):
+        (known.lake / "raw/crm/2026-11-18" / path.name).write_bytes(path.read_bytes())
+    with known.connect() as connection:
+        identifiers.prepare(known, connection)
+        assert [one.where for one in identifiers.in_lake(known, connection, ["raw"])] == ["raw.raw"]

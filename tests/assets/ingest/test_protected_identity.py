@@ -1,0 +1,526 @@
+"""Protected identity: the location goes from every layer with its history, stays out, and is withheld when in doubt."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.ingest import deliveries
+from assets.register import protected_identity
+from assets.retention import sweep
+from assets.sources.all_sources import SOURCES
+from assets.staging import staged
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+from tests.support.data_roots import copied
+from tests.support.dated_records import visit
+from tests.support.deliveries import basic_data, changes, csv, put
+from tests.support.population_register_messages import (
+    code,
+    day,
+    home_address,
+    message,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
+)
+from tests.support.registers import TODAY, build, registrant, rows, settle, take_in
+
+AINO, EERO = code("010190-900"), code("020290-901")
+# Whatever tells where Aino is, or was, wherever it came from.
+PLACES = (
+    "Piilopolku",
+    "Vanhakatu",
+    "Toinentie",
+    "99870",
+    "INARI",
+    "203.0.113.",
+    "Lomamökki",
+    "EDELLINEN_KOTIKUNTA",
+)
+
+
+def aino_and_eero() -> list[dict[str, Any]]:
+    """Aino, and Eero who lives with her."""
+    home = [
+        home_address("Piilopolku", "1", "99870", "INARI", "2015-01-01"),
+        municipality("148", "2015-01-01"),
+    ]
+    former = [
+        home_address("Vanhakatu", "2", "00100", "HELSINKI", "2010-01-01", until="2014-12-31"),
+        part("EDELLINEN_KOTIKUNTA", kuntakoodi="091"),
+    ]
+    return [
+        person(AINO, name("Aino", "Esimerkki"), *home, *former),
+        person(
+            EERO,
+            name("Eero", "Esimerkki"),
+            home_address("Yhteistie", "3", "33100", "TAMPERE", "2015-01-01"),
+        ),
+    ]
+
+
+def contacts(street: str = "Toinentie 5") -> bytes:
+    aino = {
+        "Record ID": "701", "First Name": "Aino", "Last Name": "Esimerkki", "Email": "aino@example.fi", "Street Address": street, "Postal Code": "99870",
+        "City": "INARI", "Country/Region": "Finland", "Summer place": "Lomamökki", "Customer number": "C0000701", "Last Activity Date": "2026-11-01 10:00",
+    }  # fmt: skip
+    eero = {
+        **aino,
+        "Record ID": "702",
+        "First Name": "Eero",
+        "Email": "eero@example.fi",
+        "Customer number": "C0000702",
+        "Street Address": "Yhteistie 3",
+    }
+    eero |= {"Postal Code": "33100", "City": "TAMPERE", "Summer place": ""}
+    return csv([aino, eero])
+
+
+def bound(number: str, customer: str, who: str) -> dict[str, str]:
+    return {
+        "contract_number": number, "contact_id": "", "customer_number": customer, "identity_code": who, "product": "sähkö", "status": "active",
+        "starts_on": "2020-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-11-01T10:00:00Z",
+    }  # fmt: skip
+
+
+def deliver_all(home: Home) -> None:
+    basic_data(home, "2026-11-01", aino_and_eero())
+    put(home, "crm", "2026-11-01", "contacts", contacts(), 2)
+    put(
+        home,
+        "crm",
+        "2026-11-01",
+        "contracts",
+        csv([bound("K-1", "C0000701", AINO), bound("K-2", "C0000702", EERO)]),
+        2,
+    )
+    seen = {
+        **visit(1, "a000000000000001", datetime(2026, 10, 30, 12, tzinfo=UTC)),
+        "userId": "C0000701",
+        "visitIp": "203.0.113.77",
+    }
+    put(home, "website", "2026-11-01", "visits", json.dumps([seen]).encode(), 1)
+
+
+@pytest.fixture(scope="module")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Taken in, without a flag; nothing is built."""
+    home = Home(tmp_path_factory.mktemp("delivered") / "data")
+    home.create()
+    deliver_all(home)
+    take_in(home)
+    return home.root
+
+
+@pytest.fixture
+def home(delivered: Path, tmp_path: Path) -> Home:
+    return Home(copied(delivered, tmp_path / "data"))
+
+
+@pytest.fixture(scope="module")
+def seen(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built without a flag: the register and the marts have told where Aino is."""
+    root = copied(delivered, tmp_path_factory.mktemp("seen") / "data")
+    build(Home(root))
+    return root
+
+
+@pytest.fixture(scope="module")
+def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Taken in together with the flag, and built."""
+    home = Home(tmp_path_factory.mktemp("flagged") / "data")
+    home.create()
+    deliver_all(home)
+    flag(home)
+    take_in(home)
+    build(home)
+    return home.root
+
+
+@pytest.fixture
+def hidden(flagged: Path, tmp_path: Path) -> Home:
+    return Home(copied(flagged, tmp_path / "hidden"))
+
+
+def flag(home: Home, on: str = "2026-11-03", key: int = 3) -> None:
+    changes(
+        home, on, [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))], key=key
+    )
+
+
+def everything(home: Home) -> str:
+    """All that any layer and mart says, as one text."""
+    said = [
+        str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
+        for path in sorted(home.lake.rglob("*.parquet"))
+    ]
+    for purpose in MARTS:
+        with duckdb.connect(str(home.marts / f"{purpose}.duckdb"), read_only=True) as connection:
+            tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            said += [
+                str(connection.execute(f"SELECT * FROM {table}").fetchall()) for (table,) in tables
+            ]
+    return "\n".join(said)
+
+
+def found(home: Home) -> list[str]:
+    said = everything(home)
+    return [place for place in PLACES if place in said]
+
+
+def assert_accounted_for(home: Home) -> None:
+    book = deliveries.book(home)
+    assert all(entry.conserved for entry in book)
+    assert staged.lost_by_key(home, book) == 0
+
+
+def test_without_a_flag_the_places_are_there(seen: Path) -> None:
+    assert set(PLACES) <= set(found(Home(seen)))
+
+
+def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(
+    seen: Path, tmp_path: Path
+) -> None:
+    home = Home(copied(seen, tmp_path / "data"))
+    before = registrant(home, EERO)
+    flag(home)
+    take_in(home)
+    build(home)
+    assert found(home) == []
+    aino = registrant(home, AINO)
+    assert (aino["protected"], aino["given_names"], aino["email"]) == (
+        True,
+        "Aino",
+        "aino@example.fi",
+    )
+    assert registrant(home, EERO) == before
+    assert "Yhteistie" in everything(home)
+    assert_accounted_for(home)
+
+
+def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
+    register = {
+        table: rows(hidden, f"SELECT * FROM {table}")
+        for table in ("registrants", "names", "addresses", "contact_points", "visits")
+    }
+    for source in SOURCES:
+        staged.stage(hidden, source, {entry.day for entry in deliveries.book(hidden)}, again=True)
+    assert found(hidden) == []
+    build(hidden)
+    assert found(hidden) == []
+    assert {table: rows(hidden, f"SELECT * FROM {table}") for table in register} == register
+    assert_accounted_for(hidden)
+
+
+def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(
+    hidden: Home,
+) -> None:
+    put(hidden, "crm", "2026-11-05", "contacts", contacts("Toinentie 7"), 2)
+    seen = {
+        **visit(2, "a000000000000001", datetime(2026, 11, 4, 12, tzinfo=UTC)),
+        "userId": "C0000701",
+        "visitIp": "203.0.113.77",
+    }
+    put(hidden, "website", "2026-11-05", "visits", json.dumps([seen]).encode(), 1)
+    take_in(hidden)
+    assert found(hidden) == []
+    build(hidden)
+    assert found(hidden) == []
+    assert registrant(hidden, EERO)["street"] is not None
+    assert_accounted_for(hidden)
+
+
+def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) -> None:
+    changes(
+        hidden,
+        "2026-11-06",
+        [
+            message(
+                AINO,
+                "2026-11-05",
+                home_address("Piilopolku", "9", "99870", "INARI", "2026-11-05", "LISATTY"),
+            )
+        ],
+        key=6,
+    )
+    take_in(hidden)
+    build(hidden)
+    assert found(hidden) == []
+    assert_accounted_for(hidden)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
+    home: Home, order: tuple[int, ...]
+) -> None:
+    messages = [
+        message(AINO, "2026-11-02", protection(True, "LISATTY")),
+        message(
+            AINO,
+            "2026-11-04",
+            protection(False, "MUUTETTU"),
+            home_address("Piilopolku", "4", "99870", "INARI", "2026-11-04", "LISATTY"),
+        ),
+        message(AINO, "2026-11-06", protection(True, "LISATTY")),
+    ]
+    for number in order:
+        changes(home, f"2026-11-{3 + 2 * number:02d}", [messages[number]], key=3 + number)
+        take_in(home)
+        settle(home)
+    build(home)
+    assert found(home) == []
+    assert registrant(home, AINO)["protected"] is True
+    assert_accounted_for(home)
+
+
+def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_path: Path) -> None:
+    """Whether the location had been taken out of the first when the second came, or not."""
+    moves = home_address("Piilopolku", "4", "99870", "INARI", "2026-11-01", "LISATTY")
+    married = message(
+        AINO,
+        "2026-11-02",
+        protection(True, "LISATTY"),
+        moves,
+        name("Aino", "Naimisissa", "LISATTY", "2026-11-01"),
+    )
+    for together in (True, False):
+        home = Home(tmp_path / str(together))
+        home.create()
+        deliver_all(home)
+        for sent in ("2026-11-03", "2026-11-05"):
+            changes(home, sent, [married], key=3)
+            if not together:
+                take_in(home)
+                settle(home)
+                sweep.sweep(home, TODAY)
+        take_in(home)
+        settle(home)
+        first = next(
+            entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03"
+        )
+        told = rows(
+            home,
+            f"SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'",
+        )
+        assert told == [{"delivery_id": first}]
+
+
+def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: Home) -> None:
+    changes(
+        hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5
+    )
+    take_in(hidden)
+    build(hidden)
+    assert found(hidden) == []
+    put(hidden, "crm", "2026-11-07", "contacts", contacts(), 2)
+    take_in(hidden)
+    build(hidden)
+    assert (registrant(hidden, AINO)["protected"], registrant(hidden, AINO)["street"]) == (
+        False,
+        "Toinentie 5",
+    )
+    assert "Piilopolku" not in found(hidden)
+
+
+@pytest.mark.parametrize("first", ["correction", "flag"])
+def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> None:
+    new = code("010190-902")
+    corrected = message(
+        new,
+        "2026-11-03",
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="AKTIIVI",
+            muutettuHenkilotunnus=new,
+            aktiivinenHenkilotunnus=new,
+            edellisetHenkilotunnukset=[AINO],
+        ),
+        part(
+            "HENKILOTUNNUS_KORJAUS",
+            "LISATTY",
+            voimassaolo="PASSIIVI",
+            muutettuHenkilotunnus=AINO,
+            aktiivinenHenkilotunnus=new,
+        ),
+    )
+    if first == "flag":
+        flag(home)
+        take_in(home)
+        settle(home)
+    changes(home, "2026-11-04", [corrected], key=4)
+    take_in(home)
+    build(home)
+    if first == "correction":
+        flag(home)
+        take_in(home)
+        build(home)
+    assert found(home) == []
+    assert registrant(home, new)["protected"] is True
+
+
+def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_mended(
+    home: Home,
+) -> None:
+    broken = message(
+        AINO, "2026-11-02", protection(True, "LISATTY"), name("Rikki", "Mennyt", "OUTO")
+    )
+    changes(home, "2026-11-03", [broken], key=3)
+    take_in(home)
+    settle(home)
+    aino = registrant(home, AINO)
+    assert (aino["protected"], aino["street"], aino["municipality_code"]) == (True, None, None)
+    mended = message(AINO, "2026-11-02", name("Aino", "Esimerkki", "MUUTETTU", "2026-11-02"))
+    changes(home, "2026-11-05", [mended], key=5)
+    take_in(home)
+    settle(home)
+    assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (
+        False,
+        "Piilopolku 1",
+    )
+
+
+class TestStaleFeed:
+    FRESH, STALE = date(2026, 12, 5), date(2026, 12, 6)  # 30 and 31 days after the last delivery
+
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def first(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """Aino was protected, and is no more; her address was sent anew."""
+        home = Home(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
+        flag(home)
+        anew = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
+        changes(
+            home,
+            "2026-11-05",
+            [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)],
+            key=5,
+        )
+        put(
+            home,
+            "crm",
+            "2026-11-05",
+            "contacts",
+            csv(
+                [
+                    {
+                        "Record ID": "801",
+                        "First Name": "Onni",
+                        "Last Name": "Oma",
+                        "Street Address": "Omatie 1",
+                    }
+                ]
+            ),
+            1,
+        )
+        take_in(home)
+        return home.root
+
+    @pytest.fixture
+    def lifted(self, first: Path, tmp_path: Path) -> Home:
+        return Home(copied(first, tmp_path / "lifted"))
+
+    def test_while_it_is_fresh_the_lifting_holds(self, lifted: Home) -> None:
+        settle(lifted, self.FRESH)
+        assert not protected_identity.is_stale(lifted, self.FRESH)
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            False,
+            "Uusitie 8",
+        )
+
+    def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(
+        self, lifted: Home
+    ) -> None:
+        settle(lifted, self.STALE)
+        assert protected_identity.is_stale(lifted, self.STALE)
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            True,
+            None,
+        )
+        assert (registrant(lifted, EERO)["protected"], registrant(lifted, EERO)["street"]) == (
+            False,
+            None,
+        )
+        assert {
+            row["street"]
+            for row in rows(lifted, "SELECT street FROM registrants WHERE street IS NOT NULL")
+        } == {"Omatie 1"}
+
+    def test_nothing_is_lost_by_the_doubt_and_an_empty_delivery_ends_it(self, lifted: Home) -> None:
+        settle(lifted, self.STALE)
+        changes(lifted, "2026-12-06", [], key=9)
+        take_in(lifted, self.STALE)
+        settle(lifted, self.STALE)
+        assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
+            False,
+            "Uusitie 8",
+        )
+        assert registrant(lifted, EERO)["street"] == "Yhteistie 3"
+
+    def test_without_any_delivery_there_is_no_feed_to_be_stale(self, tmp_path: Path) -> None:
+        home = Home(tmp_path / "empty")
+        home.create()
+        assert protected_identity.silent_for(home, self.STALE) is None
+        assert not protected_identity.is_stale(home, self.STALE)
+
+
+def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
+    for purpose in MARTS:
+        with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
+            columns = {
+                column
+                for (column,) in connection.execute(
+                    "SELECT column_name FROM duckdb_columns() WHERE NOT internal"
+                ).fetchall()
+            }
+        assert not {one for one in columns if "protect" in one or "withheld" in one}
+    notes = "".join(path.read_text() for path in hidden.lake.rglob("*.json"))
+    assert "protect" not in notes
+    assert "withheld" not in notes
+
+
+def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
+    flag(home)
+    censored = part(
+        "VAKINAINEN_KOTIMAINEN_OSOITE",
+        "MUUTETTU",
+        turvakiellonAlaisetKentat=["katunimi", "katunumero"],
+        alkupv=day("2015-01-01"),
+    )
+    changes(
+        home,
+        "2026-11-04",
+        [
+            message(
+                AINO,
+                "2026-11-03",
+                censored,
+                name("Aino Inkeri", "Esimerkki", "MUUTETTU", "2026-11-03"),
+            )
+        ],
+        key=4,
+    )
+    take_in(home)
+    settle(home)
+    for source in SOURCES:
+        staged.stage(home, source, {entry.day for entry in deliveries.book(home)}, again=True)
+    build(home)
+    assert (
+        registrant(home, AINO)["given_names"],
+        registrant(home, AINO)["customer_number"],
+        registrant(home, AINO)["protected"],
+    ) == (
+        "Aino Inkeri",
+        "C0000701",
+        True,
+    )
+    assert found(home) == []

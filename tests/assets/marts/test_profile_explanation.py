@@ -1,0 +1,251 @@
+"""What the published analytics mart tells of one registrant, and what an objection leaves of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from assets.marts import assets as graph
+from assets.marts import building as marts
+from assets.marts import profile_explanation
+from assets.register import building
+from assets.storage.data_root import Home
+from pipelines.cli.profile import profile
+from pipelines.synthetic.assembly import write_sample
+from schemas.policy import load_policy
+from schemas.profiles import CODES
+from tests.assets.marts.profile_world import VALUE_TABLES
+from tests.support.deliveries import csv, put
+from tests.support.registers import TODAY, rows, take_in
+
+pytestmark = pytest.mark.clause("P4.4")
+
+
+# With the policy's own floor a sample this small would have few values.
+FLOOR = 2
+SHIPPED = load_policy()
+POLICY = SHIPPED.model_copy(
+    update={"profiles": SHIPPED.profiles.model_copy(update={"segment_floor": FLOOR})}
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A sample register, and its analytics mart."""
+    home = Home(tmp_path_factory.mktemp("profiles") / "data", POLICY)
+    home.create()
+    write_sample(
+        home.inbox,
+        home.root / "truth",
+        registrants=500,
+        seed=5,
+        days=1,
+        last_day=TODAY - timedelta(days=1),
+    )
+    take_in(home)
+    publish(home)
+    return home
+
+
+def publish(home: Home) -> None:
+    building.build(home, TODAY)
+    marts.build(home, "analytics", TODAY)
+    marts.publish(home, "analytics")
+
+
+def mart(home: Home, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(marts.mart_path(home, "analytics")), read_only=True) as connection:
+        return connection.execute(query).fetchall()
+
+
+def pseudonym(home: Home, registrant_id: str) -> str:
+    return hmac.new(
+        home.pepper, f"pseudonym|analytics|{registrant_id}".encode(), hashlib.sha256
+    ).hexdigest()[:32]
+
+
+def someone(home: Home) -> dict[str, Any]:
+    """A customer about whom several things have been worked out."""
+    known = {
+        who
+        for (who,) in mart(
+            home,
+            "SELECT pseudonym FROM consumption SEMI JOIN engagement USING (pseudonym) SEMI JOIN age_bands USING (pseudonym)",
+        )
+    }
+    customers = rows(
+        home,
+        "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = 'day' ORDER BY registrant_id",
+    )
+    return next(one for one in customers if pseudonym(home, one["registrant_id"]) in known)
+
+
+def test_the_mart_tells_of_no_group_under_the_floor(built: Home) -> None:
+    every = " UNION ALL ".join(
+        f"SELECT pseudonym, attribute, value FROM {table}" for table in VALUE_TABLES
+    )
+    counted = mart(
+        built,
+        f"SELECT attribute, value, count(DISTINCT pseudonym) FROM ({every}) GROUP BY ALL ORDER BY ALL",
+    )
+    assert {attribute for attribute, _, _ in counted} >= {"age_band", "engagement", "frequency"}
+    assert min(registrants for _, _, registrants in counted) >= FLOOR
+    assert counted == mart(built, "SELECT attribute, value, registrants FROM segments ORDER BY ALL")
+
+
+def test_a_mart_that_does_is_not_published(built: Home, tmp_path: Path) -> None:
+    home = Home(tmp_path / "data", POLICY)
+    shutil.copytree(built.root, home.root)
+    marts.build(home, "analytics", TODAY)
+    with duckdb.connect(str(marts.candidate_path(home, "analytics"))) as connection:
+        connection.execute(
+            "DELETE FROM age_bands WHERE pseudonym NOT IN (SELECT pseudonym FROM age_bands ORDER BY pseudonym LIMIT 1)"
+        )
+    with pytest.raises(marts.MartCheckError, match=r"PROFILE-SEGMENT-FLOOR \(1\)"):
+        marts.publish(home, "analytics")
+
+
+def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built: Home) -> None:
+    who = someone(built)["registrant_id"]
+    told = profile_explanation.profile(built, who)
+    assert told
+    every = " UNION ALL ".join(
+        f"SELECT pseudonym, attribute, value, rule, inputs, as_of FROM {table}"
+        for table in VALUE_TABLES
+    )
+    held = mart(
+        built,
+        f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym = '{pseudonym(built, who)}' ORDER BY ALL",
+    )
+    assert [(one.attribute, one.value, one.rule, one.inputs, one.as_of) for one in told] == held
+    assert all(one.meaning == CODES[one.rule] and one.as_of == TODAY for one in told)
+    assert {"age_band", "engagement"} < {one.attribute for one in told}
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        "deceased",
+        "protected",
+        f"birth_date_precision = 'day' AND birth_date > DATE '{date(TODAY.year - 18, TODAY.month, TODAY.day)}'",
+    ],
+)
+def test_the_deceased_the_protected_and_minors_are_not_profiled(built: Home, which: str) -> None:
+    them = [
+        one["registrant_id"]
+        for one in rows(built, f"SELECT registrant_id FROM registrants WHERE {which}")
+    ]
+    assert them
+    assert profile_explanation.profile(built, them[0]) is None
+    everybody = {
+        who
+        for table in (*VALUE_TABLES, "visits")
+        for (who,) in mart(built, f"SELECT pseudonym FROM {table}")
+    }
+    assert not everybody & {pseudonym(built, one) for one in them}
+
+
+def test_nobody_of_that_id_is_told_without_repeating_it(built: Home) -> None:
+    with pytest.raises(profile_explanation.UnknownRegistrantError) as refusal:
+        profile_explanation.profile(built, "R00SECRET")
+    assert "R00SECRET" not in str(refusal.value)
+
+
+def test_before_the_first_refresh_it_says_what_to_do(home: Home) -> None:
+    with pytest.raises(profile_explanation.NotPublishedError, match="register refresh"):
+        profile_explanation.profile(home, "R1")
+
+
+@pytest.mark.parametrize(
+    ("purpose", "status"),
+    [("profiling", "prohibited"), ("analytics", "prohibited"), ("profiling", "review_requested")],
+)
+def test_an_objection_or_a_request_for_review_removes_everything_of_its_registrant_and_nothing_of_others(
+    built: Home, tmp_path: Path, purpose: str, status: str
+) -> None:
+    home = Home(tmp_path / "data", POLICY)
+    shutil.copytree(built.root, home.root)
+    who = someone(home)
+    before = {
+        table: set(mart(home, f"SELECT pseudonym FROM {table}"))
+        for table in (*VALUE_TABLES, "visits")
+    }
+    objection = {
+        "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number", "subject_key": who["customer_number"], "purpose": purpose,
+        "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "", "language": "",
+    }  # fmt: skip
+    put(home, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
+    take_in(home)
+    publish(home)
+    gone = (pseudonym(home, who["registrant_id"]),)
+    after = {
+        table: set(mart(home, f"SELECT pseudonym FROM {table}"))
+        for table in (*VALUE_TABLES, "visits")
+    }
+    assert any(gone in held for held in before.values())
+    assert not any(gone in held for held in after.values())
+    assert all(held <= before[table] for table, held in after.items())
+    assert profile_explanation.profile(home, who["registrant_id"]) is None
+
+
+class TestCommand:
+    def run(self, home: Home, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+        monkeypatch.setenv("REGISTER_HOME", str(home.root))
+        done = CliRunner().invoke(profile, list(arguments), catch_exceptions=False)
+        assert done.exit_code == 0
+        return done.output
+
+    def test_it_prints_values_with_rules_and_what_they_mean(
+        self, built: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        who = someone(built)["registrant_id"]
+        told = json.loads(self.run(built, monkeypatch, who, "--json"))
+        assert told["admitted"] is True
+        assert set(told["values"][0]) == {
+            "attribute",
+            "value",
+            "rule",
+            "meaning",
+            "inputs",
+            "as_of",
+        }
+        printed = self.run(built, monkeypatch, who)
+        assert all(
+            one[field] in printed
+            for one in told["values"]
+            for field in ("attribute", "value", "rule", "meaning", "inputs", "as_of")
+        )
+
+    def test_of_who_is_not_admitted_it_says_that_and_nothing_else(
+        self, built: Home, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (dead, *_) = rows(built, "SELECT registrant_id FROM registrants WHERE deceased")
+        assert (
+            self.run(built, monkeypatch, dead["registrant_id"])
+            == "Not profiled: the registrant is not admitted to analytics.\n"
+        )
+        assert json.loads(self.run(built, monkeypatch, dead["registrant_id"], "--json")) == {
+            "admitted": False
+        }
+
+
+def test_the_ui_shows_sizes_of_published_segments_and_how_many_are_withheld(
+    built: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marts, "candidate_path", marts.mart_path)
+    shown = graph._profiles(built)
+    told = mart(built, "SELECT attribute, sum(registrants) FROM segments GROUP BY attribute")
+    assert {name: value for name, value in shown.items() if name.startswith("values_")} == {
+        f"values_{attribute}": size for attribute, size in told
+    }
+    assert isinstance(shown["segments_withheld"], int)
+    assert "| engagement | " in shown["segments"].value

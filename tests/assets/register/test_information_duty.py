@@ -1,0 +1,286 @@
+"""Who must be told that we have their data from others, by when, and who need not (GDPR 14)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assets.erasure import erasing
+from assets.register import information_duty
+from assets.register.information_duty import InformingError
+from assets.requests import ledger
+from assets.storage.data_root import Home
+from tests.support.data_roots import copied
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import (
+    code,
+    death,
+    home_address,
+    municipality,
+    name,
+    part,
+    person,
+    protection,
+)
+from tests.support.registers import build, refresh, registrant, rows, settle, take_in
+
+OBTAINED = date(2026, 10, 31)
+# 31 October + 1 month is 30 November.
+DUE = date(2026, 11, 30)
+CODES = {
+    who: code(body)
+    for who, body in (
+        ("known", "010190-900"),
+        ("gave", "010190-901"),
+        ("dead", "010190-902"),
+        ("hidden", "010190-903"),
+        ("credit", "010190-904"),
+    )
+}
+FAMILY = {"known": "Esimerkki", "gave": "Malli", "dead": "Näyte", "hidden": "Koe"}
+
+
+def told_by_the_register(who: str, *more: dict[str, Any]) -> dict[str, Any]:
+    lives = (
+        ()
+        if who == "hidden"
+        else (
+            home_address(f"{FAMILY[who]}katu", "1", "00100", "HELSINKI", "2010-05-01"),
+            municipality("091", "2010-05-01"),
+        )
+    )
+    return person(
+        CODES[who],
+        name("Maija", FAMILY[who]),
+        part("SYNTYMAPAIVA", syntymapv={"arvo": "1990-01-01", "tarkkuus": "PAIVA"}),
+        *lives,
+        *more,
+    )
+
+
+def consent(identity_code: str, day: str) -> bytes:
+    """The registrant's own word, in the consent log."""
+    event = {
+        "event_ts": f"{day}T08:00:00Z", "subject_key_type": "henkilotunnus", "subject_key": identity_code, "purpose": "direct_marketing", "channel": "post",
+        "status": "granted", "source": "web-form", "evidence": "", "text_version": "2025-03", "language": "fi",
+    }  # fmt: skip
+    return csv([event])
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One whom only the register knows, one who gave data too, one dead, one protected without any contact, one of the credit bureau."""
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
+    everyone = [
+        told_by_the_register("known"),
+        told_by_the_register("gave"),
+        told_by_the_register("dead", death(True, on="2026-10-01")),
+        told_by_the_register("hidden", protection(True)),
+    ]
+    basic_data(home, str(OBTAINED), everyone)
+    put(home, "consents", "2026-11-05", "consent_log", consent(CODES["gave"], "2026-11-04"), 1)
+    report = {
+        "socialSecurityNumber": CODES["credit"],
+        "creditClass": 2,
+        "purposeCode": "1",
+        "remarks": [],
+    }
+    put(home, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
+    refresh(home)
+    return home.root
+
+
+@pytest.fixture
+def world(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "world"))
+
+
+def ids(home: Home) -> dict[str, str]:
+    return {
+        who: registrant(home, identity_code)["registrant_id"]
+        for who, identity_code in CODES.items()
+    }
+
+
+@pytest.mark.clause("P6.6")
+def test_each_is_in_the_state_that_the_data_decide(world: Home) -> None:
+    assert information_duty.counts(world, DUE) == {
+        "overdue": 0,
+        "due": 1,
+        "informed": 0,
+        "gave_it_themselves": 1,
+        "deceased": 1,
+        "unreachable": 2,
+    }
+
+
+@pytest.mark.clause("P6.6", "P6.2")
+def test_due_is_a_calendar_month_after_the_data_came(world: Home) -> None:
+    [one] = information_duty.due(world, DUE)
+    assert (one.registrant_id, one.obtained_on, one.due_on, one.sources) == (
+        ids(world)["known"],
+        OBTAINED,
+        DUE,
+        ("population_register",),
+    )
+
+
+def test_overdue_is_the_day_after(world: Home) -> None:
+    assert not information_duty.due(world, DUE)[0].overdue
+    assert information_duty.due(world, date(2026, 12, 1))[0].overdue
+    assert information_duty.counts(world, date(2026, 12, 1))["overdue"] == 1
+
+
+def test_the_period_is_the_policys(world: Home) -> None:
+    days = world.policy.model_copy(
+        update={
+            "article_14": world.policy.article_14.model_copy(
+                update={
+                    "informed_within": type(world.policy.article_14.informed_within).parse(
+                        "14 days"
+                    )
+                }
+            )
+        }
+    )
+    assert information_duty.due(Home(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
+
+
+def test_a_source_that_is_no_third_party_tells_of_nobody(world: Home) -> None:
+    sources = {
+        name: one.model_copy(update={"third_party": False})
+        for name, one in world.policy.sources.items()
+    }
+    assert (
+        sum(
+            information_duty.counts(
+                Home(world.root, world.policy.model_copy(update={"sources": sources})), DUE
+            ).values()
+        )
+        == 0
+    )
+
+
+def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
+    basic_data(
+        world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))]
+    )
+    take_in(world)
+    settle(world)
+    assert information_duty.due(world, DUE)[0].due_on == DUE
+
+
+def test_the_day_is_remembered_when_what_came_first_is_gone(world: Home) -> None:
+    for path in world.files("staged", "population_register"):
+        path.unlink()
+    assert {one.registrant_id: one.due_on for one in information_duty.due(world, DUE)} == {
+        ids(world)["known"]: DUE
+    }
+
+
+def test_whom_marketing_may_reach_is_told_with_the_first_message(world: Home) -> None:
+    """Marketing by post needs no consent; a prohibition ends it."""
+    import duckdb
+
+    with duckdb.connect(str(world.marts / "direct_marketing.duckdb"), read_only=True) as mart:
+        reached = {row[0] for row in mart.execute("SELECT registrant_id FROM by_post").fetchall()}
+    assert information_duty.due(world, DUE)[0].with_first_message is (
+        ids(world)["known"] in reached
+    )
+    (world.marts / "direct_marketing.duckdb").unlink()
+    assert not information_duty.due(world, DUE)[0].with_first_message
+
+
+class TestRecording:
+    def test_who_has_been_informed_is_due_no_more(self, world: Home) -> None:
+        assert information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE) == 1
+        assert information_duty.due(world, DUE) == []
+        assert information_duty.counts(world, DUE)["informed"] == 1
+
+    def test_recording_it_twice_changes_nothing(self, world: Home) -> None:
+        known = ids(world)["known"]
+        information_duty.record(world, [known], date(2026, 11, 20), DUE)
+        before = information_duty.path(world).read_bytes()
+        assert information_duty.record(world, [known, known], date(2026, 11, 20), DUE) == 0
+        assert information_duty.path(world).read_bytes() == before
+
+    def test_earlier_notes_stay(self, world: Home) -> None:
+        known = ids(world)["known"]
+        information_duty.record(world, [known], date(2026, 11, 20), DUE)
+        information_duty.record(world, [known], date(2026, 11, 21), DUE)
+        assert [row["informed_on"] for row in noted(world)] == [
+            date(2026, 11, 20),
+            date(2026, 11, 21),
+        ]
+
+    def test_it_holds_ids_and_days_alone_and_is_its_owners(self, world: Home) -> None:
+        information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE)
+        [note] = noted(world)
+        assert note == {
+            "registrant_id": ids(world)["known"],
+            "informed_on": date(2026, 11, 20),
+            "policy_version": world.policy.version,
+        }
+        assert information_duty.path(world).stat().st_mode & 0o777 == 0o600
+
+    def test_an_id_that_nobody_has_is_refused_by_count_and_nothing_is_noted(
+        self, world: Home
+    ) -> None:
+        with pytest.raises(InformingError, match=r"^1 of the ids") as refusal:
+            information_duty.record(
+                world, [ids(world)["known"], CODES["known"]], date(2026, 11, 20), DUE
+            )
+        assert CODES["known"] not in str(refusal.value)
+        assert not information_duty.path(world).exists()
+
+    def test_a_day_that_has_not_come_is_refused(self, world: Home) -> None:
+        with pytest.raises(InformingError, match="2026-12-01 has not come"):
+            information_duty.record(world, [ids(world)["known"]], date(2026, 12, 1), DUE)
+
+
+def noted(home: Home) -> list[dict[str, Any]]:
+    return rows(home, f"SELECT * FROM read_parquet('{information_duty.path(home)}') ORDER BY ALL")
+
+
+class TestLeaving:
+    def test_the_note_goes_when_the_registrant_does(self, world: Home) -> None:
+        everyone = ids(world)
+        information_duty.record(
+            world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE
+        )
+        take_in(world)
+        settle(world, date(2029, 12, 1))
+        assert noted(world) == []
+
+    @pytest.mark.clause("P9.1")
+    def test_it_goes_with_an_erasure_and_the_others_stay(self, world: Home) -> None:
+        everyone = ids(world)
+        information_duty.record(
+            world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE
+        )
+        now = datetime(2026, 11, 20, tzinfo=UTC)
+        asked = ledger.receive(
+            world, "erasure", "written", [f"identity_code:{CODES['known']}"], now
+        )
+        erasing.find(world, [asked])
+        erasing.suppress(world, [asked], now.date())
+        erasing.remove(world, [asked], now.date())
+        build(world)
+        erasing.close(world, [asked], now)
+        assert [row["registrant_id"] for row in noted(world)] == [everyone["gave"]]
+        assert everyone["known"].encode() not in b"".join(
+            path.read_bytes() for path in Path(world.lake).rglob("*.parquet")
+        )
+
+    def test_a_build_without_notes_makes_none(self, world: Home) -> None:
+        assert not information_duty.path(world).exists()
+
+
+def test_an_empty_data_root_has_nobody_to_inform(home: Home) -> None:
+    assert set(information_duty.counts(home, DUE).values()) == {0}
+    assert information_duty.due(home, DUE) == []

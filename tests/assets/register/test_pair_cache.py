@@ -1,0 +1,194 @@
+"""What linkage remembers makes no difference to the register; decisions do, survive reruns, and go with the person."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from assets.register import build_state, building, pair_cache, review
+from assets.register.pair_cache import Decision
+from assets.register.review import ReviewError
+from assets.storage.data_root import Home
+from tests.support.crm_people import AINO, NAMESAKE, deliver, key
+from tests.support.data_roots import copied
+from tests.support.registers import TODAY, rows, settle, take_in
+
+DAY = date(2026, 11, 18)
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = Home(tmp_path_factory.mktemp("first") / "data")
+    home.create()
+    deliver(home, "2026-11-10", n1=AINO, n2=AINO, n3=NAMESAKE)
+    refresh(home)
+    return home.root
+
+
+@pytest.fixture
+def world(first: Path, tmp_path: Path) -> Home:
+    return Home(copied(first, tmp_path / "world"))
+
+
+def refresh(home: Home, today: date = TODAY) -> building.Built:
+    take_in(home, today)
+    return settle(home, today)
+
+
+def current(home: Home) -> bool:
+    """Whether the last build is of what is staged and decided now."""
+    return bool(build_state.read(home)["inputs"] == building.inputs(home, TODAY))
+
+
+def member(home: Home, number: str) -> str:
+    return str(
+        rows(home, f"SELECT registrant_id FROM membership WHERE person_key = '{key(number)}'")[0][
+            "registrant_id"
+        ]
+    )
+
+
+def register(home: Home) -> dict[str, list[dict[str, object]]]:
+    return {table: rows(home, f"SELECT * FROM {table} ORDER BY ALL") for table in building.TABLES}
+
+
+class TestDelta:
+    def test_compares_what_is_new_and_gives_what_a_full_run_gives(self, world: Home) -> None:
+        assert settle(world).links["compared_pairs"] == 0
+        deliver(
+            world, "2026-11-12", n1=AINO | {"Last Name": "Korpela"}, n2=AINO, n3=NAMESAKE, n4=AINO
+        )
+        delta = refresh(world)
+        by_delta = register(world)
+        pair_cache.forget(world)
+        full = settle(world)
+        assert register(world) == by_delta
+        assert delta.links["links"] == full.links["links"]
+        assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
+
+    def test_full_rerun_tells_the_drift_and_there_is_none(self, world: Home) -> None:
+        pair_cache.forget(world)
+        assert settle(world).links["drift"] == {
+            "pairs_on_other_levels": 0,
+            "pairs_only_now": 0,
+            "pairs_only_before": 0,
+        }
+        assert settle(world).links["drift"] == {}, "told once"
+
+    def test_of_whoever_has_left_nothing_stays(self, world: Home) -> None:
+        pair_cache.decide(world, [Decision(key("1"), key("2"), True, DAY)])
+        settle(world)
+        deliver(world, "2026-11-12", n2=AINO, n3=NAMESAKE)
+        refresh(world, date(2031, 1, 1))
+        assert not any(
+            key("1").encode() in path.read_bytes() for path in world.lake.glob("*.parquet")
+        )
+        assert not (world.lake / pair_cache.DECISIONS).exists()
+
+
+class TestDecisions:
+    def test_act_on_the_next_build_and_on_those_after_it(self, world: Home) -> None:
+        assert member(world, "1") == member(world, "2") != member(world, "3")
+        assert current(world)
+        pair_cache.decide(
+            world,
+            [Decision(key("1"), key("3"), True, DAY), Decision(key("2"), key("1"), False, DAY)],
+        )
+        assert not current(world), "the register depends on what was decided"
+        for _ in range(2):
+            settle(world)
+            assert member(world, "1") == member(world, "3") != member(world, "2")
+
+    def test_latest_about_a_pair_counts(self, world: Home) -> None:
+        pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
+        pair_cache.decide(world, [Decision(key("3"), key("1"), False, date(2026, 11, 19))])
+        settle(world)
+        assert member(world, "1") != member(world, "3")
+
+
+class TestReview:
+    def test_lists_who_may_be_one_without_a_value(self, world: Home) -> None:
+        found = review.listed(world)
+        assert {(one.one, one.other) for one in found} >= {tuple(sorted((key("1"), key("3"))))}
+        said = (world.lake / review.GREY_PAIRS).read_bytes().lower()
+        assert not any(value.encode() in said for value in ("aino", "bergman", "koivukuja"))
+        assert all(
+            one.weight
+            == pytest.approx(
+                one.explained["start"] + sum(bits for _, _, bits in one.explained["steps"]),
+                abs=0.05,
+            )
+            for one in found
+        )
+
+    def test_shows_the_two_side_by_side(self, world: Home) -> None:
+        pair = next(
+            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+        )
+        shown = {what: {one, other} for what, one, other in review.side_by_side(world, pair)}
+        assert shown["names"] == {"Aino Bergman"}
+        assert shown["addresses"] == {"Koivukuja 5, 33100, TAMPERE", "-"}
+
+    def test_what_is_decided_is_asked_no_more(self, world: Home) -> None:
+        pair = next(
+            one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
+        )
+        assert review.decide(world, [pair.pair], DAY, same=True) == 1
+        settle(world)
+        assert pair.pair not in {one.pair for one in review.listed(world)}
+        assert member(world, "1") == member(world, "3")
+
+    def test_unknown_pair_is_refused(self, world: Home) -> None:
+        with pytest.raises(ReviewError, match="no open pair"):
+            review.decide(world, ["0000000000"], DAY, same=True)
+
+
+class TestSuccession:
+    def test_who_became_whom_is_told(self, world: Home) -> None:
+        first, third = member(world, "1"), member(world, "3")
+        pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
+        merged = settle(world)
+        kept = member(world, "1")
+        ceased = ({first, third} - {kept}).pop()
+        assert merged.links["succession"] == {
+            "merged": 1,
+            "split": 0,
+            "renamed": 0,
+            "ids_kept": 6,
+            "ids_ceased": 1,
+        }
+        assert events(world) == [("merged", ceased, kept)]
+        pair_cache.decide(world, [Decision(key("1"), key("3"), False, date(2026, 11, 19))])
+        assert settle(world).links["succession"]["split"] == 1
+        assert ("split", kept, ceased) in events(world)
+
+    def test_nothing_is_told_of_a_build_that_changes_nothing(self, world: Home) -> None:
+        assert settle(world).links["succession"] == {
+            "merged": 0,
+            "split": 0,
+            "renamed": 0,
+            "ids_kept": 7,
+            "ids_ceased": 0,
+        }
+        assert events(world) == []
+
+    @pytest.mark.parametrize("number", ["801", "802", "803", "804", "805"])
+    def test_later_delivery_of_the_same_day_leaves_the_id_whatever_its_hash(
+        self, world: Home, number: str
+    ) -> None:
+        before = member(world, "1")
+        later = {f"n{number}": {"First Name": "Väinö", "Last Name": f"Uusi{number}"}}
+        deliver(world, "2026-11-10", until="2026-11-11", n1=AINO, n2=AINO, n3=NAMESAKE, **later)
+        assert refresh(world).links["succession"]["renamed"] == 0
+        assert member(world, "1") == before
+
+
+def events(home: Home) -> list[tuple[str, str, str]]:
+    import duckdb
+
+    path = home.lake / "identity_events.parquet"
+    return duckdb.sql(
+        f"SELECT event, registrant_id, became FROM read_parquet('{path}') ORDER BY ALL"
+    ).fetchall()

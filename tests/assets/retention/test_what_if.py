@@ -1,0 +1,340 @@
+"""What a simulation says of a day is what a run on that day does; and after the run nothing past its time is in any layer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.marts import building as marts
+from assets.register import building
+from assets.retention import forecast, overdue_check, sweep
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+from schemas.policy import Policy, load_policy
+from schemas.policy_what_if import SupposedError, supposing
+from tests.support.dated_records import contact, contract, deliver, order, visit
+from tests.support.deliveries import basic_data, csv, put
+from tests.support.population_register_messages import BASE
+from tests.support.registers import build, rows, settle, take_in
+
+DATES = [
+    "2026-11-20",
+    "2026-12-31",
+    "2027-01-01",
+    "2028-02-28",
+    "2028-02-29",
+    "2028-12-31",
+    "2029-01-01",
+    "2034-06-30",
+    "2034-07-01",
+]
+
+
+def renamed() -> Policy:
+    """Another controller: every rule has another code, the financial year ends in June, orders are books too."""
+    policy = load_policy()
+    codes = {code: f"RET-OURS-{number}" for number, code in enumerate(policy.retention, 1)}
+    categories = {
+        name: one.model_copy(
+            update={"retention": tuple(codes.get(code, code) for code in one.retention)}
+        )
+        for name, one in policy.categories.items()
+    }
+    books = codes[policy.rule("books")[0]]
+    categories["order"] = categories["order"].model_copy(
+        update={"retention": (*categories["order"].retention, books)}
+    )
+    return policy.model_copy(
+        update={
+            "retention": {codes[code]: rule for code, rule in policy.retention.items()},
+            "categories": categories,
+            "controller": policy.controller.model_copy(update={"financial_year_ends": "06-30"}),
+        }
+    )
+
+
+def full(root: Path, policy: Policy | None = None) -> Home:
+    home = Home(root, policy)
+    home.create()
+    deliver(home)
+    put(
+        home,
+        "crm",
+        "2026-11-11",
+        "contacts",
+        csv([contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59")]),
+        1,
+    )
+    take_in(home)
+    return home
+
+
+def bytes_of(home: Home) -> dict[str, str]:
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(home.root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def rows_in(home: Home, layer: str) -> int:
+    files = [str(path) for path in home.files(layer, name="*/*" if layer == "staged" else "*")]
+    return sum(
+        duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}')").fetchone()[0] for path in files
+    )  # type: ignore[index]
+
+
+@pytest.mark.parametrize("policy", [None, renamed()], ids=["ours", "another controller's"])
+def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Policy | None) -> None:
+    home = full(tmp_path / "data", policy)
+    something = 0
+    for day in map(date.fromisoformat, DATES):
+        before, layers = (
+            bytes_of(home),
+            {layer: rows_in(home, layer) for layer in ("raw", "staged", "quarantine")},
+        )
+        told = sweep.simulate(home, day)
+        assert bytes_of(home) == before, "a simulation writes nothing"
+        building.build(home, day)
+        assert sweep.sweep(home, day) == told == sweep.last_sweep(home)
+        went = {layer: number - rows_in(home, layer) for layer, number in layers.items()}
+        assert went == {
+            layer: sum(one.rows for one in told if (one.layer, one.effect) == (layer, "delete"))
+            for layer in layers
+        }
+        for purpose in MARTS:
+            marts.build(home, purpose, day)
+            marts.publish(home, purpose)
+        assert not any(overdue_check.overdue(home, day).values())
+        assert sweep.simulate(home, day) == []
+        assert {one.rule for one in told} <= set(home.policy.retention)
+        something += sum(one.rows for one in told)
+    assert something > 100
+
+
+def test_what_repeats_a_record_word_for_word_goes_with_it(tmp_path: Path) -> None:
+    home = full(tmp_path / "data")
+    settle(home)
+    held = [
+        row["payload"]
+        for path in home.files("raw", "crm")
+        for row in rows(home, f"SELECT payload FROM read_parquet('{path}')")
+    ]
+    assert [payload for payload in held if "Hiljainen" in payload] == []
+
+
+def test_the_check_finds_what_a_sweep_has_missed(tmp_path: Path) -> None:
+    home = full(tmp_path / "data")
+    building.build(home, date(2026, 11, 20))
+    found = overdue_check.overdue(home, date(2026, 11, 20))
+    assert found["staged"] > 0
+    assert found["quarantine"] > 0
+    assert found["raw"] > 0
+
+
+class TestForecast:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+        made = full(tmp_path_factory.mktemp("forecast") / "data")
+        settle(made)
+        settle(made)
+        return made
+
+    def test_by_the_end_of_a_month_as_much_is_foreseen_as_a_simulation_says(
+        self, home: Home
+    ) -> None:
+        due = forecast.simulate(home, date(2026, 11, 20))
+        for last in (date(2026, 12, 31), date(2027, 11, 30), date(2028, 10, 31)):
+            foreseen: dict[tuple[str, str], int] = {}
+            for one in due:
+                if one.month <= f"{last:%Y-%m}" and one.category != "technical":
+                    foreseen[one.rule, one.category] = (
+                        foreseen.get((one.rule, one.category), 0) + one.rows
+                    )
+            simulated = {
+                (one.rule, one.category): one.rows
+                for one in sweep.simulate(home, last)
+                if one.layer == "register"
+            }
+            if last > date(2026, 12, 31):
+                # Whose records have all gone by their own clocks by then is no registrant any more, who could leave.
+                foreseen, simulated = (
+                    {pair: rows for pair, rows in found.items() if pair[1] != "registrant_id"}
+                    for found in (foreseen, simulated)
+                )
+            assert foreseen == simulated
+
+    def test_it_is_kept_by_the_build_for_24_months_from_the_present_one(self, home: Home) -> None:
+        told = forecast.latest(home)
+        assert told is not None
+        assert told[1] == forecast.simulate(home, date(2026, 11, 20))
+        assert [month for month, _, _ in forecast.bars(*told)][::23] == ["2026-11", "2028-10"]
+
+    def test_the_chart_has_a_bar_for_every_count(self, home: Home) -> None:
+        told = forecast.latest(home)
+        assert told is not None
+        picture = forecast.chart(*told)
+        assert picture.count("<title>") == len(told[1])
+        assert all(one.rule in picture for one in told[1])
+
+    def test_a_shorter_period_is_supposed_without_touching_anything(self, home: Home) -> None:
+        supposed = Home(home.root, supposing(home.policy, {"RET-VISITS-25M": "1 months"}))
+        day = date(2026, 12, 2)
+        in_register = [
+            sweep.per_rule(sweep.simulate(one, day), "register").get("RET-VISITS-25M", 0)
+            for one in (home, supposed)
+        ]
+        assert in_register == [1, 4]
+        assert supposed.policy.fingerprint != home.policy.fingerprint
+
+    @pytest.mark.parametrize(
+        ("code", "period", "told"),
+        [
+            ("RET-VISIT-25M", "1 months", "RET-VISITS-25M"),
+            ("RET-VISITS-25M", "2 yaers", "2 yaers"),
+            ("RET-VOUCHER-6Y", "5 years", "1336/1997"),
+        ],
+    )
+    def test_what_no_policy_may_say_cannot_be_supposed(
+        self, home: Home, code: str, period: str, told: str
+    ) -> None:
+        with pytest.raises(SupposedError, match=told):
+            supposing(home.policy, {code: period})
+
+
+def consent(email: str, status: str, at: str) -> dict[str, str]:
+    return {
+        "event_ts": at, "subject_key_type": "email", "subject_key": email, "purpose": "direct_marketing", "channel": "email", "status": status,
+        "source": "form", "evidence": "double opt-in", "text_version": "v1", "language": "fi",
+    }  # fmt: skip
+
+
+def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_and_tells_nobody(
+    tmp_path: Path,
+) -> None:
+    policy = supposing(load_policy(), {"RET-CONSENT-3Y": "4 years"})
+    home = Home(tmp_path / "data", policy)
+    home.create()
+    put(
+        home,
+        "consents",
+        "2023-11-20",
+        "consent_log",
+        csv([consent("aatu@example.fi", "granted", "2023-11-20T10:00:00+02:00")]),
+        1,
+    )
+    take_in(home)
+    settle(home, date(2026, 11, 19))
+    assert rows(home, "SELECT * FROM segregated_consents") == []
+    for _ in range(2):
+        build(home, date(2026, 11, 20))
+        [proof] = rows(home, "SELECT * FROM segregated_consents")
+        assert (proof["choice"], proof["evidence"], proof["relationship_ended_on"]) == (
+            "granted",
+            "double opt-in",
+            date(2023, 11, 20),
+        )
+        assert len(proof["consented"]) == 64
+    assert b"aatu@example.fi" not in b"".join(
+        path.read_bytes() for path in home.root.rglob("*") if path.is_file()
+    )
+    settle(home, date(2027, 11, 19))
+    assert len(rows(home, "SELECT * FROM segregated_consents")) == 1
+    gone = sweep.per_rule(sweep.simulate(home, date(2027, 11, 20)), "register")
+    assert gone == {"RET-CONSENT-3Y": 1}
+    settle(home, date(2027, 11, 20))
+    assert rows(home, "SELECT * FROM segregated_consents") == []
+
+
+def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    first = datetime(2024, 10, 1, 12, tzinfo=UTC)
+    seen = [
+        visit(number, f"a{number:015x}", first + timedelta(days=number % 28))
+        for number in range(1, 46)
+    ]
+    for number, one in enumerate(seen):
+        one["deviceType"] = "Smartphone" if number < 25 else "Desktop" if number < 42 else "Tablet"
+    put(home, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
+    take_in(home)
+    for day in ("2024-11-03", "2024-11-03", "2026-11-10", "2026-11-20", "2026-11-20"):
+        settle(home, date.fromisoformat(day))
+        counted = rows(
+            home, "SELECT month, sum(visits)::INT AS visits FROM visits_per_month GROUP BY month"
+        )
+        assert counted == [{"month": date(2024, 10, 1), "visits": 45}], day
+    for _ in range(2):
+        settle(home, date(2026, 12, 1))
+        assert rows(home, "SELECT * FROM visits") == []
+        kept = rows(
+            home,
+            "SELECT channel, device_type, visits, closed FROM visits_per_month ORDER BY visits",
+        )
+        assert [(row["device_type"], row["visits"], row["closed"]) for row in kept] == [
+            ("any", 20, True),
+            ("Smartphone", 25, True),
+        ]
+
+
+@pytest.mark.parametrize("ip", ["203.0.113.77", "2001:db8:85a3:8d3:1319:8a2e:370:7348"])
+def test_a_full_ip_address_is_nowhere_from_the_first_day(tmp_path: Path, ip: str) -> None:
+    import json
+    from datetime import UTC, datetime
+
+    home = Home(tmp_path / "data")
+    home.create()
+    one = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
+    put(home, "website", "2026-11-20", "visits", json.dumps([one]).encode(), 1)
+    take_in(home)
+    settle(home)
+    for path in home.lake.rglob("*.parquet"):
+        assert ip not in str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
+    [held] = rows(
+        home, f"SELECT ip FROM read_parquet('{home.files('staged', name='*/visits')[0]}')"
+    )
+    assert held["ip"] in ("203.0.113.0", "2001:db8:85a3::")
+
+
+def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_path: Path) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    put(home, "crm", "2026-01-10", "contracts", csv([contract("K-1", "C0000009", "2021-03-31")]), 1)
+    put(
+        home,
+        "crm",
+        "2026-01-10",
+        "orders",
+        csv([order("T-1", "C0000009", "2021-03-01T10:00:00Z")]),
+        1,
+    )
+    take_in(home, date(2026, 1, 10))
+    settle(home, date(2026, 1, 10))
+    assert rows(home, "SELECT * FROM registrants") == rows(home, "SELECT * FROM orders") == []
+    [held] = rows(home, "SELECT * FROM segregated_orders")
+    assert (held["order_number"], held["held_until"]) == ("T-1", date(2028, 1, 1))
+    settle(home, date(2027, 12, 31))
+    assert len(rows(home, "SELECT * FROM segregated_orders")) == 1
+    settle(home, date(2028, 1, 1))
+    assert rows(home, "SELECT * FROM segregated_orders") == []
+    assert home.files("staged", name="*/orders") == [] or rows_in(home, "staged") == 0
+
+
+def test_a_registrant_whom_only_the_population_register_knows_goes_by_the_prospects_rule(
+    tmp_path: Path,
+) -> None:
+    home = Home(tmp_path / "data")
+    home.create()
+    basic_data(home, "2024-02-29", [BASE])
+    take_in(home)
+    settle(home, date(2027, 2, 27))
+    assert len(rows(home, "SELECT * FROM registrants")) == 1
+    assert sweep.per_rule(sweep.simulate(home, date(2027, 2, 28)), "register") == {
+        "RET-PROSPECT-3Y": 1
+    }

@@ -1,0 +1,46 @@
+"""The page speaks each of the policy's languages: every table, column and rule that it shows has a name in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.register.building import TABLES
+from assets.rights.access import labels
+from assets.rights.access.gathering import NOT_OF_ONE
+from schemas import eligibility, profiles
+from schemas.columns import categories
+from schemas.policy import load_policy
+from schemas.staged import CANONICAL
+
+POLICY = load_policy()
+SHOWN = {**{name: model for name, model in TABLES.items() if name not in NOT_OF_ONE}, **CANONICAL}
+NEVER = {"registrant_id", "record_no", "position"}
+
+
+@pytest.mark.parametrize("language", POLICY.languages)
+def test_every_table_and_column_has_a_name(language: str) -> None:
+    words = labels.words()
+    columns = {column for model in SHOWN.values() for column in categories(model)} - NEVER
+    assert sorted(one for one in columns if language not in words["columns"].get(one, {})) == []
+    assert sorted(one for one in SHOWN if language not in words["tables"].get(one, {})) == []
+    assert sorted(one for one, said in words["texts"].items() if language not in said) == []
+
+
+@pytest.mark.parametrize("language", POLICY.languages)
+def test_every_rule_says_what_it_means(language: str) -> None:
+    codes = {**eligibility.CODES, **profiles.CODES}
+    for code, english in codes.items():
+        said = labels.meaning(code, language)  # type: ignore[arg-type]
+        assert said != code
+        assert "{" not in said
+        assert language == "en" or said != english
+
+
+@pytest.mark.parametrize(
+    ("wished", "chosen"),
+    [("fi", "fi"), ("sv", "sv"), ("en", "en"), ("de", "en"), ("viro", "en"), (None, "fi")],
+)
+def test_the_language_is_the_registrants_or_one_that_the_policy_is_in(
+    wished: str | None, chosen: str
+) -> None:
+    assert labels.chosen(POLICY, wished) == chosen

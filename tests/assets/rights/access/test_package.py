@@ -1,0 +1,235 @@
+"""A registrant's package holds everything of theirs and nothing of anybody else; the same input gives the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from assets.marts import profile_explanation
+from assets.rights.access import gathering, package
+from assets.rights.access.archive import ArchiveError
+from assets.storage.data_root import Home
+from schemas.marts import MARTS
+from schemas.policy import load_policy
+from tests.support.access_world import (
+    MARK,
+    NEXT,
+    OTHERS,
+    OWN,
+    SELF_CODE,
+    SPOUSE_CODE,
+    register_of_them,
+)
+from tests.support.packages import content, unzipped
+from tests.support.registers import TODAY, registrant
+
+NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
+REQUEST = "Q0000000000000001"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return register_of_them(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def registrant_id(home: Home) -> str:
+    return str(registrant(home, SELF_CODE)["registrant_id"])
+
+
+@pytest.fixture(scope="module")
+def written(home: Home, registrant_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out") / "package.zip"
+    package.access(home, registrant_id, REQUEST, out, NOW)
+    return out
+
+
+@pytest.mark.clause("P9.1")
+def test_nothing_of_anybody_else_is_in_any_file(written: Path) -> None:
+    for name, data in unzipped(written).items():
+        text = data.decode().lower()
+        assert [one for one in OTHERS if one.lower() in text] == [], name
+
+
+def test_the_world_has_what_must_not_be_told(home: Home) -> None:
+    """The markers are in the lake: were they not, their absence would say nothing."""
+    other = gathering.gather(home, str(registrant(home, SPOUSE_CODE)["registrant_id"]))
+    assert MARK in json.dumps(other.statements)
+
+
+@pytest.mark.clause("P9.1")
+@pytest.mark.parametrize("value", OWN)
+def test_everything_of_the_registrants_own_is_there(written: Path, value: str) -> None:
+    files = unzipped(written)
+    for name in ("access.json", "access.html"):
+        assert value in files[name].decode(), name
+
+
+def test_each_attribute_says_where_it_comes_from(written: Path) -> None:
+    told = {row["attribute"]: row["source"] for row in content(written)["register"]["provenance"]}
+    assert told["name"] == "population_register"
+    assert told["phone"] == "crm"
+
+
+def test_every_source_that_spoke_is_there_as_it_was_delivered(written: Path) -> None:
+    records = content(written)["records"]
+    assert {(one["source"], one["dataset"]) for one in records} == {
+        ("population_register", "perustiedot"),
+        ("population_register", "muutokset"),
+        ("crm", "contacts"),
+        ("crm", "contracts"),
+        ("crm", "orders"),
+        ("website", "visits"),
+        ("consents", "consent_log"),
+        ("credit_bureau", "credit_reports"),
+    }
+    assert all(one["outcome"] == "staged" for one in records)
+
+
+def test_what_is_withheld_is_counted(written: Path) -> None:
+    assert content(written)["withheld"] == {"fields": 7, "records": 0}
+
+
+def test_what_was_said_of_a_shared_address_is_told_without_its_evidence(written: Path) -> None:
+    log = content(written)["register"]["choice_log"]
+    assert {
+        (row["choice"], row["evidence"]) for row in log if row["origin"] == "consents:web-form"
+    } == {("granted", "own-proof"), ("prohibited", "[redacted]")}
+    assert [row["record_key"] for row in log if row["origin"] == "crm:hs_email_optout"] == [None]
+
+
+def test_every_mart_is_told_with_its_reasons(written: Path) -> None:
+    marts = content(written)["marts"]
+    assert [one["mart"] for one in marts] == list(MARTS)
+    assert all(channel["rules"] for one in marts for channel in one["channels"])
+
+
+def test_profiles_are_told_with_their_rules(
+    home: Home, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So few people are never profiled: no value is shared by enough of them."""
+    value = profile_explanation.Value(
+        "engagement", "high", "PROFILE-ENGAGEMENT", "in English", "visits 9", TODAY
+    )
+    monkeypatch.setattr(profile_explanation, "profile", lambda *_: [value])
+    package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, "fi")
+    told = content(tmp_path / "one.zip")["profile"]
+    assert [(one["value"], one["rule"], one["inputs"], one["as_of"]) for one in told] == [
+        ("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))
+    ]
+    assert (
+        "napsautukset verkkosivustolla 180 päivän ajalta"
+        in unzipped(tmp_path / "one.zip")["access.html"].decode()
+    )
+
+
+def test_the_circumstances_are_those_of_the_notice(written: Path) -> None:
+    told = content(written)["circumstances"]
+    assert len(told["purposes"]) == len(load_policy().purposes)
+    assert {one["country"] for one in told["recipients"]} == {"Finland", "USA"}
+    assert told["retention"]
+    assert "Dataombudsmannens" in told["authority"]
+
+
+def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(
+    written: Path, home: Home, registrant_id: str, tmp_path: Path
+) -> None:
+    assert '<html lang="sv">' in unzipped(written)["access.html"].decode()
+    for language, said in (
+        ("fi", "Mistä kukin tieto on peräisin"),
+        ("en", "Where each detail comes from"),
+    ):
+        package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)  # type: ignore[arg-type]
+        page = unzipped(tmp_path / "one.zip")["access.html"].decode()
+        assert f'<html lang="{language}">' in page
+        assert said in page
+
+
+class Tags(HTMLParser):
+    """Every tag of a page, and the attributes that could make it do something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+        self.doing: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+        self.doing += [
+            name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "action")
+        ]
+
+
+def test_the_page_obeys_no_value(tmp_path: Path) -> None:
+    found = gathering.Gathered("R1", "2026-11-20", "en", withheld={"fields": 0, "records": 0})
+    wicked = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&"
+    found.register = {"registrants": [{"given_names": wicked}], "names": [{wicked: wicked}]}
+    found.statements = {"visits": [{"url": wicked}]}
+    found.records = [
+        {
+            "source": wicked,
+            "dataset": "d",
+            "delivered_on": "x",
+            "record_no": 0,
+            "outcome": wicked,
+            "rules": [],
+            "content": {wicked: [wicked]},
+        },
+    ]
+    from assets.rights.access import page
+
+    tags = Tags()
+    tags.feed(page.html(load_policy(), found, "en", NOW).decode())
+    assert not tags.found & {"script", "img", "iframe", "object", "link", "form"}
+    assert tags.doing == []
+
+
+def test_the_same_input_gives_the_same_bytes(
+    written: Path, home: Home, registrant_id: str, tmp_path: Path
+) -> None:
+    package.access(home, registrant_id, REQUEST, tmp_path / "again.zip", NOW)
+    assert (tmp_path / "again.zip").read_bytes() == written.read_bytes()
+
+
+def test_the_file_is_its_owners_only_and_nothing_is_left_beside_it(written: Path) -> None:
+    assert stat.S_IMODE(written.stat().st_mode) == 0o600
+    assert [path.name for path in written.parent.iterdir()] == [written.name]
+
+
+def test_no_file_in_the_package_is_named_after_anybody(written: Path) -> None:
+    assert all(
+        name in ("access.html", "access.json") or name.startswith("tables/")
+        for name in unzipped(written)
+    )
+
+
+def test_a_package_is_not_kept_in_the_data_root(home: Home, registrant_id: str) -> None:
+    with pytest.raises(ArchiveError, match="outside the data root"):
+        package.access(home, registrant_id, REQUEST, home.requests / "package.zip", NOW)
+    assert not (home.requests / "package.zip").exists()
+
+
+def test_nobody_of_that_id_is_told_without_repeating_it(home: Home, tmp_path: Path) -> None:
+    with pytest.raises(gathering.UnknownRegistrantError) as refused:
+        package.access(home, "RFFFFFFFFFFFFFFFF", REQUEST, tmp_path / "one.zip", NOW)
+    assert "RFFF" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_for_spreadsheets_say_what_the_json_says(written: Path) -> None:
+    files = unzipped(written)
+    rows = list(
+        csv.DictReader(
+            io.StringIO(files["tables/register-orders.csv"].decode("utf-8-sig"), newline="")
+        )
+    )
+    assert rows[0]["amount"] == "'-20.00"
+    assert content(written)["register"]["orders"][0]["amount"] == "-20.00"
+    assert NEXT in files["tables/records.csv"].decode()

@@ -1,0 +1,160 @@
+"""Portability: what the registrant provided, on consent or contract, as policy.yaml has it; nothing inferred, nothing from others."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from assets.rights.access import gathering, package
+from assets.rights.access.gathering import Gathered, Row
+from assets.rights.access.portable import portable
+from assets.storage.data_root import Home
+from schemas.policy import POLICY_FILE, load_policy
+from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
+from tests.support.registers import registrant
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+POLICY = load_policy()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return register_of_them(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def taken(home: Home) -> dict[str, list[Row]]:
+    return portable(
+        POLICY, gathering.gather(home, str(registrant(home, SELF_CODE)["registrant_id"]))
+    )
+
+
+@pytest.mark.clause("P9.1")
+def test_only_what_the_registrant_provided_is_taken(taken: dict[str, list[Row]]) -> None:
+    sources = {row["source"] for rows in taken.values() for row in rows}
+    assert sources == {"crm", "consents", "website"}
+    assert not {"credit_reports", "credit_marks", "addresses"} - {"addresses"} & set(taken)
+    assert {row["family_name"] for row in taken["names"]} == {"Asiakas"}
+    assert {"contracts", "orders", "visits", "contact_points", "marketing_choices"} <= set(taken)
+
+
+def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(
+    taken: dict[str, list[Row]],
+) -> None:
+    columns = {column for rows in taken.values() for row in rows for column in row}
+    assert not columns & {
+        "record_key",
+        "delivery_id",
+        "op",
+        "visitor_id",
+        "fingerprint",
+        "ip",
+        "match_key_hash",
+        "credit_class",
+    }
+
+
+def test_the_file_says_it_as_json_and_as_tables(home: Home, tmp_path: Path) -> None:
+    done = package.portability(
+        home, str(registrant(home, SELF_CODE)["registrant_id"]), "Q1", tmp_path / "one.zip", NOW
+    )
+    with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+        names = archive.namelist()
+        whole = "".join(archive.read(name).decode() for name in names).lower()
+        told = json.loads(archive.read("portability.json"))
+    assert "tables/orders.csv" in names
+    assert done.statements == sum(len(rows) for rows in told["provided"].values())
+    assert [one for one in OTHERS if one.lower() in whole] == []
+
+
+def someone(**register: list[Row]) -> Gathered:
+    found = Gathered("R1", "2026-11-20", None)
+    found.register = register
+    told = {
+        "delivered_on": "2026-11-17",
+        "delivery_id": "d",
+        "record_key": "k",
+        "stated_at": "2026-11-17",
+    }
+    found.statements = {
+        "contact_points": [
+            {
+                "source": "crm",
+                **told,
+                "kind": "email",
+                "op": "state",
+                "value": "a@example.fi",
+                "match_key": "a@example.fi",
+            }
+        ],
+        "names": [
+            {
+                "source": "population_register",
+                **told,
+                "kind": "official",
+                "op": "state",
+                "given_names": "Aino",
+                "family_name": "Asiakas",
+            }
+        ],
+    }
+    return found
+
+
+CONTRACT = {"contracts": [{"contract_number": "K-1"}]}
+
+
+def test_without_contract_or_consent_nothing_is_portable() -> None:
+    """Then it all rests on legitimate interest, to which GDPR 20 does not apply."""
+    assert portable(POLICY, someone()) == {}
+
+
+def test_a_consent_makes_portable_what_its_purpose_uses() -> None:
+    assert set(
+        portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "granted"}]))
+    ) == {"contact_points"}
+    assert (
+        portable(POLICY, someone(choices=[{"purpose": "direct_marketing", "choice": "withdrawn"}]))
+        == {}
+    )
+    assert portable(POLICY, someone(choices=[{"purpose": "profiling", "choice": "granted"}])) == {}
+
+
+def changed(*path: str, value: object) -> object:
+    said = yaml.safe_load(POLICY_FILE.read_text(encoding="utf-8"))
+    inner = said
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    return type(POLICY).model_validate(said)
+
+
+def test_the_policy_decides_and_no_list() -> None:
+    assert set(portable(POLICY, someone(**CONTRACT))) == {"contact_points"}
+    assert portable(changed("sources", "crm", "third_party", value=True), someone(**CONTRACT)) == {}  # type: ignore[arg-type]
+    assert (
+        portable(
+            changed("categories", "contact", "sources", value=["website"]), someone(**CONTRACT)
+        )
+        == {}
+    )  # type: ignore[arg-type]
+    assert (
+        portable(
+            changed("categories", "contact", "purposes", value=["legal_claims"]),
+            someone(**CONTRACT),
+        )
+        == {}
+    )  # type: ignore[arg-type]
+    opened = changed("sources", "population_register", "third_party", value=False)
+    assert set(portable(opened, someone(**CONTRACT))) == {"contact_points", "names"}  # type: ignore[arg-type]
+
+
+def test_what_was_taken_back_is_not_taken() -> None:
+    found = someone(**CONTRACT)
+    found.statements["contact_points"][0]["op"] = "retract"
+    assert portable(POLICY, found) == {}

@@ -1,0 +1,156 @@
+"""What is withheld is looked at by a person: item by item, as it would be handed out; what they release goes out, all else stays."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from assets.requests import ledger
+from assets.rights import verification
+from assets.rights.access import gathering
+from assets.storage.data_root import Home
+from pipelines.cli import access, request_steps
+from tests.support.access_world import (
+    MARK,
+    SELF_CODE,
+    SELF_NUMBER,
+    SPOUSE_NUMBER,
+    SPOUSE_PHONE,
+    register_of_them,
+)
+from tests.support.packages import content, unzipped
+from tests.support.registers import registrant, typed
+
+NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return register_of_them(tmp_path_factory)
+
+
+@pytest.fixture
+def asked(known: Home) -> str:
+    request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
+    verification.verified(known, request_id, "identity_document", NOW)
+    return request_id
+
+
+def listed(home: Home, request_id: str, *more: str) -> list[dict[str, Any]]:
+    answer = typed(home, request_steps.show_withheld, request_id, "--json", *more)
+    assert answer.exit_code == 0, answer.output
+    found: list[dict[str, Any]] = json.loads(answer.output)
+    return found
+
+
+def notes(home: Home, request_id: str) -> str:
+    """The item that is the free text of the registrant's own contact."""
+    return next(
+        str(one["item"]) for one in listed(home, request_id, "--private") if one["field"] == "Notes"
+    )
+
+
+def test_every_item_is_listed_without_its_content_unless_it_is_asked_for(
+    known: Home, asked: str
+) -> None:
+    assert [one["kind"] for one in listed(known, asked)] == ["field"] * 7
+    assert MARK not in typed(known, request_steps.show_withheld, asked).output
+    assert {"Notes", "customVariables", "perhe", "tietoryhmat[4]"} <= {
+        one["field"] for one in listed(known, asked, "--private")
+    }
+
+
+def test_a_content_is_shown_as_it_would_be_handed_out(known: Home, asked: str) -> None:
+    seen = next(
+        one["content"] for one in listed(known, asked, "--private") if one["field"] == "Notes"
+    )
+    assert seen == f"puhuttu: {MARK}notes [redacted]"
+
+
+def test_what_is_released_goes_out_with_the_package_and_nothing_else(
+    known: Home, asked: str, tmp_path: Path
+) -> None:
+    item = notes(known, asked)
+    assert typed(known, request_steps.decide, asked, "--withheld", f"{item}=granted").exit_code == 0
+    assert typed(known, access.access, asked, "--out", str(tmp_path / "one.zip")).exit_code == 0
+    told = content(tmp_path / "one.zip")
+    assert [(one["field"], one["content"]) for one in told["released"]] == [
+        ("Notes", f"puhuttu: {MARK}notes [redacted]")
+    ]
+    assert told["withheld"] == {"fields": 6, "records": 0}
+    for name, data in unzipped(tmp_path / "one.zip").items():
+        left = data.decode().replace(f"{MARK}notes", "")
+        assert (MARK in left, SPOUSE_PHONE in left) == (False, False), name
+    assert f"{MARK}notes" in unzipped(tmp_path / "one.zip")["access.html"].decode()
+    assert f"{MARK}notes" in unzipped(tmp_path / "one.zip")["tables/released.csv"].decode()
+
+
+def test_what_is_kept_has_a_ground_and_the_ledger_tells_how_many_and_not_which(
+    known: Home, asked: str
+) -> None:
+    item = notes(known, asked)
+    assert (
+        typed(
+            known, request_steps.decide, asked, "--withheld", f"{item}=refused:REQ-RIGHTS-OF-OTHERS"
+        ).exit_code
+        == 0
+    )
+    assert [one["decided"] for one in listed(known, asked) if one["item"] == item] == [
+        "refused:REQ-RIGHTS-OF-OTHERS"
+    ]
+    assert [
+        one["told"] for one in ledger.load(known, asked).events if one["what"] == "reviewed"
+    ] == ["1 refused:REQ-RIGHTS-OF-OTHERS"]
+    assert item not in (known.requests / f"{asked}.json").read_text()
+    ledger.close(known, ledger.load(known, asked), NOW)
+    assert ledger.load(known, asked).withheld == {}
+
+
+@pytest.mark.parametrize("decision", ["{item}=refused:REQ-ACCURATE", "WFFFFFFFFFFFF=granted"])
+def test_neither_another_ground_nor_an_item_that_is_not_there_is_taken(
+    known: Home, asked: str, decision: str
+) -> None:
+    answer = typed(
+        known, request_steps.decide, asked, "--withheld", decision.format(item=notes(known, asked))
+    )
+    assert answer.exit_code == 1
+    assert "WFFF" not in answer.output
+    assert ledger.load(known, asked).withheld == {}
+
+
+def test_nothing_is_shown_before_it_is_verified_who_asks(known: Home) -> None:
+    request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
+    answer = typed(known, request_steps.show_withheld, request_id, "--private")
+    assert (answer.exit_code, MARK in answer.output) == (1, False)
+
+
+def test_a_record_of_somebody_else_that_mentions_the_registrant_is_an_item_of_its_own(
+    known: Home, tmp_path: Path
+) -> None:
+    home = Home(Path(shutil.copytree(known.root, tmp_path / "data")))
+    raw = next(
+        path
+        for path in home.files("raw", "crm")
+        if f"{MARK}-T" in str(duckdb.sql(f"SELECT payload FROM '{path}'").fetchall())
+    )
+    named = f"CASE WHEN contains(payload, '{SPOUSE_NUMBER}') THEN list_append(identifiers, 'customer_number:{SELF_NUMBER}') ELSE identifiers END"
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"CREATE TABLE mixed AS SELECT * REPLACE ({named} AS identifiers) FROM '{raw}'"
+        )
+        connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
+    me = str(registrant(home, SELF_CODE)["registrant_id"])
+    [mentions] = [one for one in gathering.withheld(home, me) if one.kind == "record"]
+    assert (mentions.field, mentions.content["customer_number"], mentions.content["amount"]) == (
+        "",
+        "[redacted]",
+        "31337.77",
+    )
+    told = gathering.gather(home, me, [mentions.item])
+    assert (told.withheld["records"], told.released[0]["content"]) == (0, mentions.content)

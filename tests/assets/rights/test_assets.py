@@ -1,0 +1,114 @@
+"""The ledger in the UI: what is overdue fails, what is near warns, and recipients are shown until they acknowledge."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from assets.dagster_support.runs import Today
+from assets.requests import ledger as ledger_module
+from assets.rights import lookup, recipient_notices
+from assets.rights.assets import ledger
+from assets.storage.data_root import Home
+from pipelines import notifications
+from pipelines.definitions import build_definitions
+from pipelines.sensors import deadline_sensor, request_sensor, rights_sensor
+from tests.support.known_registrants import LEAVES
+
+GIVEN = f"identity_code:{LEAVES.identity_code}"
+
+
+def looked_at(home: Home, today: date) -> dict[str, tuple[bool, str, int]]:
+    with dg.instance_for_test() as instance:
+        result = dg.materialize(
+            [ledger], instance=instance, resources={"home": home, "today": Today(as_of=str(today))}
+        )
+        found = result.get_asset_check_evaluations()
+    assert LEAVES.identity_code not in repr(found)
+    return {
+        one.check_name: (one.passed, one.severity.value, int(one.metadata["found"].value))
+        for one in found
+    }  # type: ignore[arg-type]
+
+
+def test_nothing_is_owed_in_an_empty_ledger(home: Home) -> None:
+    assert {passed for passed, _, _ in looked_at(home, date(2026, 11, 20)).values()} == {True}
+
+
+def test_overdue_fails_and_due_soon_warns(home: Home) -> None:
+    now = datetime.now(home.policy.zone)
+    for days in (3, 25, 40, 41):
+        ledger_module.receive(
+            home, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days)
+        )
+    found = looked_at(home, now.date())
+    assert found["nothing_overdue"] == (False, "ERROR", 2)
+    assert found["nothing_due_soon"] == (False, "WARN", 1)
+    assert found["recipients_have_acknowledged"][0]
+
+
+def test_a_recipient_is_shown_until_it_acknowledges(known_home: Home) -> None:
+    now = datetime.now(known_home.policy.zone)
+    request_id = ledger_module.receive(known_home, "restriction", "written", [GIVEN], now)
+    recipient_notices.prepare(
+        known_home, list(lookup.record(known_home, [request_id], now).values()), now
+    )
+    recipient_notices.release(known_home, [request_id], now)
+    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "WARN", 2)
+    recipient_notices.retry(known_home, now + timedelta(days=15))
+    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "ERROR", 2)
+    for one in recipient_notices.every(known_home):
+        recipient_notices.acknowledge(known_home, one.notice_id, now)
+    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (True, "WARN", 0)
+
+
+@pytest.fixture
+def rooted(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("REGISTER_HOME", str(home.root))
+    return home
+
+
+def test_the_notifier_hears_of_it_once_a_day(rooted: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[notifications.Failure] = []
+    monkeypatch.setattr("pipelines.sensors.notifier", lambda: heard.append)
+    now = datetime.now(rooted.policy.zone)
+    context = dg.build_sensor_context(cursor=None)
+    deadline_sensor(context)
+    assert heard == []
+    ledger_module.receive(
+        rooted, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=40)
+    )
+    first = deadline_sensor(dg.build_sensor_context(cursor=None))
+    assert [one.steps for one in heard] == [("nothing_overdue (1)",)]
+    deadline_sensor(dg.build_sensor_context(cursor=first.cursor))  # type: ignore[union-attr]
+    assert len(heard) == 1
+    deadline_sensor(
+        dg.build_sensor_context(cursor=first.cursor.replace(str(now.date()), "2020-01-01"))
+    )  # type: ignore[union-attr]
+    assert len(heard) == 2
+
+
+def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: Home) -> None:
+    folder = known_home.requests / "inbox"
+    folder.mkdir(exist_ok=True)
+    for right in ("erasure", "objection"):
+        (folder / f"{right}.json").write_text(
+            f'{{"right": "{right}", "identifiers": {{"identity_code": "{LEAVES.identity_code}"}}}}'
+        )
+    repository = build_definitions().get_repository_def()
+    with dg.instance_for_test() as instance:
+        context = dg.build_sensor_context(instance=instance, repository_def=repository)
+        asked = request_sensor.evaluate_tick(context)
+        assert [len(one.partition_keys) for one in asked.dynamic_partitions_requests or []] == [1]
+        assert list(folder.iterdir()) == []
+        [run] = rights_sensor.evaluate_tick(context).run_requests or []
+        assert run.tags["dagster/asset_partition_range_start"] == str(
+            datetime.now(known_home.policy.zone).date()
+        )
+        assert not rights_sensor.evaluate_tick(context).run_requests
+    assert {one.right: one.state for one in ledger_module.every(known_home)} == {
+        "erasure": "received",
+        "objection": "applying",
+    }

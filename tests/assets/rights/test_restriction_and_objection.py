@@ -1,0 +1,214 @@
+"""Restriction, objection and withdrawal: the marts follow at once, later deliveries do not undo them, and `why` tells the rule."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+
+from assets.marts import eligibility_explanation
+from assets.marts.building import mart_path
+from assets.requests import ledger
+from assets.requests.ledger import Request, RequestError
+from assets.rights import restriction_and_objection, workflow
+from assets.storage.data_root import Home
+from schemas.columns import arrow_schema, table_name
+from schemas.marts import MARTS
+from tests.support.known_registrants import (
+    LEAVES,
+    NOW,
+    SHARED,
+    STAYS,
+    TODAY,
+    deliver,
+    registrant_of,
+)
+from tests.support.registers import refresh
+
+LATER = NOW + timedelta(hours=1)
+
+
+BOTH = (f"identity_code:{LEAVES.identity_code}", f"customer_number:{LEAVES.customer_number}")
+
+
+@pytest.fixture
+def home(known_home: Home) -> Home:
+    return known_home
+
+
+def ask(
+    home: Home,
+    right: str,
+    purpose: str = "",
+    now: datetime = NOW,
+    given: str = f"identity_code:{LEAVES.identity_code}",
+    by: str = "all",
+) -> Request:
+    """The request, carried out and refreshed."""
+    request_id = ledger.receive(home, right, "written", [given], now, purpose=purpose, by=by)
+    restriction_and_objection.apply(home, restriction_and_objection.waiting(home), now)
+    refresh(home, TODAY)
+    restriction_and_objection.settle(home, now + timedelta(minutes=1))
+    return ledger.load(home, request_id)
+
+
+def marts_with(home: Home, registrant_id: str) -> set[str]:
+    """The marts whose rows name the registrant by id."""
+    found = set()
+    for purpose, models in MARTS.items():
+        with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+            for model in models:
+                if "registrant_id" in arrow_schema(model).names:
+                    query = f"SELECT count(*) FROM {table_name(model)} WHERE registrant_id = ?"
+                    found |= (
+                        {purpose}
+                        if (connection.execute(query, [registrant_id]).fetchone() or (0,))[0]
+                        else set()
+                    )
+    return found
+
+
+def keeping_out(home: Home, registrant_id: str, purpose: str, channel: str = "") -> set[str]:
+    return {
+        rule.code
+        for one in eligibility_explanation.why(home, registrant_id, purpose)
+        if channel in ("", one.channel)
+        for rule in one.rules
+        if rule.effect == "out"
+    }
+
+
+@pytest.mark.clause("P9.4")
+def test_a_restricted_registrant_is_in_no_mart_but_that_for_claims(home: Home) -> None:
+    leaves, stays = (
+        registrant_of(home, LEAVES.identity_code),
+        registrant_of(home, STAYS.identity_code),
+    )
+    before = marts_with(home, stays)
+    assert {"contracts", "customer_care", "legal_claims"} <= marts_with(home, leaves)
+    done = ask(home, "restriction")
+    assert (done.state, done.answered) == ("in_force", True)
+    assert marts_with(home, leaves) == {"legal_claims"}
+    assert "ADM-RESTRICTED" in keeping_out(home, leaves, "customer_care")
+    assert marts_with(home, stays) == before
+
+
+def test_a_restriction_outlives_re_deliveries_and_ends_only_when_it_is_lifted(home: Home) -> None:
+    leaves = registrant_of(home, LEAVES.identity_code)
+    before = marts_with(home, leaves)
+    done = ask(home, "restriction")
+    deliver(home.root, "2026-11-19", "2026-11-20")
+    refresh(home, TODAY)
+    assert marts_with(home, leaves) == {"legal_claims"}
+    with pytest.raises(RequestError, match="must be told before"):
+        restriction_and_objection.lift(home, done.request_id, LATER)
+    assert restriction_and_objection.announce_lifting(home, done.request_id, LATER) == "email"
+    [message] = [json.loads(path.read_text()) for path in (home.outbox / "messages").iterdir()]
+    assert (message["kind"], message["to"]) == ("lifting", LEAVES.email)
+    lifted = restriction_and_objection.lift(home, done.request_id, LATER)
+    assert (lifted.state, lifted.outcome, lifted.resolved) == ("closed", "lifted", ())
+    refresh(home, TODAY)
+    assert marts_with(home, leaves) == before
+
+
+def test_lifting_a_restriction_lifts_no_objection(home: Home) -> None:
+    leaves = registrant_of(home, LEAVES.identity_code)
+    ask(home, "objection", "direct_marketing")
+    done = ask(home, "restriction", now=NOW + timedelta(minutes=5))
+    restriction_and_objection.announce_lifting(home, done.request_id, LATER)
+    restriction_and_objection.lift(home, done.request_id, LATER)
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    assert "ADM-RESTRICTED" not in keeping_out(home, leaves, "direct_marketing")
+
+
+@pytest.mark.clause("P9.6")
+def test_an_objection_to_marketing_is_carried_out_and_cannot_be_refused(home: Home) -> None:
+    leaves = registrant_of(home, LEAVES.identity_code)
+    assert "direct_marketing" in marts_with(home, leaves)
+    request_id = ledger.receive(
+        home, "objection", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
+    with pytest.raises(RequestError, match="recorded ground"):
+        workflow.refuse(home, request_id, "REQ-COMPELLING", NOW)
+    restriction_and_objection.apply(home, [request_id], NOW)
+    refresh(home, TODAY)
+    [done] = restriction_and_objection.settle(home, NOW)
+    assert (done.state, done.outcome) == ("closed", "granted")
+    assert "direct_marketing" not in marts_with(home, leaves)
+    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+
+
+def test_an_objection_by_address_alone_needs_no_identity(home: Home) -> None:
+    done = ask(home, "objection", "direct_marketing", given=f"email:{SHARED}")
+    assert (done.state, done.outcome) == ("closed", "granted")
+    done = ask(home, "objection", "legitimate_interest", given=f"email:{SHARED}", now=LATER)
+    assert done.state == "unclear"
+
+
+def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_a_ground(
+    home: Home,
+) -> None:
+    leaves = registrant_of(home, LEAVES.identity_code)
+    before = marts_with(home, leaves)
+    done = ask(home, "objection", "legitimate_interest")
+    assert done.state == "weighing"
+    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    with pytest.raises(RequestError, match="recorded ground"):
+        restriction_and_objection.refuse(home, done.request_id, "REQ-STILL-NEEDED", LATER)
+    refused = restriction_and_objection.refuse(home, done.request_id, "REQ-COMPELLING", LATER)
+    assert (refused.state, refused.outcome, refused.why) == ("closed", "refused", "REQ-COMPELLING")
+    refresh(home, TODAY)
+    assert marts_with(home, leaves) == before
+
+
+def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(home: Home) -> None:
+    """Letters come twice: while the other is weighed, the suspension holds; with the last it ends."""
+    leaves = registrant_of(home, LEAVES.identity_code)
+    first, second = (ask(home, "objection", "legitimate_interest", given=given) for given in BOTH)
+    refused = restriction_and_objection.refuse(home, first.request_id, "REQ-COMPELLING", LATER)
+    assert (refused.state, "lifted" in [one["what"] for one in refused.events]) == ("closed", False)
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    restriction_and_objection.refuse(home, second.request_id, "REQ-COMPELLING", LATER)
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" not in keeping_out(home, leaves, "direct_marketing")
+
+
+def test_an_objection_that_is_upheld_stands(home: Home) -> None:
+    done = ask(home, "objection", "legitimate_interest")
+    assert restriction_and_objection.uphold(home, done.request_id, LATER).outcome == "granted"
+    refresh(home, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(
+        home, registrant_of(home, LEAVES.identity_code), "direct_marketing"
+    )
+
+
+@pytest.mark.clause("P9.3")
+def test_a_withdrawal_is_per_purpose_and_channel(home: Home) -> None:
+    leaves = registrant_of(home, LEAVES.identity_code)
+    done = ask(home, "withdrawal", "direct_marketing", by="email")
+    assert (done.state, done.outcome) == ("closed", "granted")
+    assert "ADM-WITHDRAWN" in keeping_out(home, leaves, "direct_marketing", "email")
+    assert "ADM-WITHDRAWN" not in keeping_out(home, leaves, "direct_marketing", "post")
+
+
+def test_many_are_one_delivery(home: Home) -> None:
+    for who in (LEAVES, STAYS):
+        ledger.receive(home, "objection", "written", [f"identity_code:{who.identity_code}"], NOW)
+    done = restriction_and_objection.apply(home, restriction_and_objection.waiting(home), NOW)
+    assert len({digest for one in done for digest in one.delivered}) == 1
+    assert len(list((home.inbox / "consents").rglob("request-*.csv"))) == 1
+
+
+def test_until_the_marts_follow_a_request_is_not_called_in_force(home: Home) -> None:
+    request_id = ledger.receive(
+        home, "restriction", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
+    restriction_and_objection.apply(home, [request_id], NOW)
+    assert restriction_and_objection.settle(home, NOW) == []
+    assert ledger.load(home, request_id).state == "applying"
+    restriction_and_objection.apply(home, restriction_and_objection.waiting(home), NOW)
+    assert len(list((home.inbox / "consents").rglob("request-*.csv"))) == 1

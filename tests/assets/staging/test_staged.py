@@ -1,0 +1,29 @@
+"""Raw to staged: what was staged by other rules is staged again, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from assets.sources import crm
+from assets.staging import staged
+from assets.storage.data_root import Home
+from tests.support.deliveries import csv, put
+from tests.support.registers import take_in
+
+DAY = "2026-11-17"
+
+
+def staged_again(home: Home, day: str = DAY) -> int:
+    return len(staged.stage(home, crm.SOURCE, {day}))
+
+
+def test_a_delivery_is_staged_again_once_its_rules_have_changed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(home, "crm", DAY, "orders", csv([{"order_number": "O1", "customer_number": "C0000001"}]), 1)
+    take_in(home)
+    assert staged_again(home) == 0
+    monkeypatch.setattr(staged, "rules_fingerprint", lambda: "other rules")
+    assert staged_again(home, "2026-11-18") == 0
+    assert staged_again(home) == 1
+    assert staged_again(home) == 0
