@@ -112,6 +112,7 @@ def show_preview(request_id: str, machine: bool) -> None:
     """
     from assets.erasure.preview import preview
     from assets.erasure.proof import near_matches
+    from assets.requests import ledger
     from assets.rights import lookup
 
     home = existing_home()

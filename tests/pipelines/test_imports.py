@@ -8,6 +8,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 HOUSE = Path(__file__).parents[2]
@@ -143,3 +144,53 @@ def test_a_command_imports_at_its_top_only_what_its_options_need() -> None:
         and not (node.module or "").startswith(light)
     ]
     assert wrong == []
+
+
+def test_what_is_imported_for_types_only_is_used_for_types_only() -> None:
+    """Neither the linter nor the type checker sees a function that lacks its own import then."""
+    wrong = [
+        f"{path.relative_to(HOUSE)}:{line}: {name}"
+        for layer in ("schemas", "assets", "pipelines")
+        for path in (HOUSE / layer).rglob("*.py")
+        for line, name in used_at_run_time(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert wrong == []
+
+
+def used_at_run_time(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the names that a module imports under TYPE_CHECKING and reads when it runs."""
+    guarded = [
+        node
+        for node in module.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    typed = {name for node in guarded for name in bound_by(node)}
+    for node in module.body:
+        if typed and node not in guarded:
+            yield from read(node, typed)
+
+
+def bound_by(node: ast.AST) -> Iterator[str]:
+    """Yield the names that are imported, assigned or taken as parameters anywhere within."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import | ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in part.names)
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+        elif isinstance(part, ast.arg):
+            yield part.arg
+
+
+def read(node: ast.AST, names: set[str]) -> Iterator[tuple[int, str]]:
+    """Yield where names are read outside annotations, and not bound by the function around."""
+    if isinstance(node, ast.FunctionDef):
+        names = names - set(bound_by(node))
+        parts: list[ast.AST] = [*node.decorator_list, *node.args.defaults, *node.body]
+    elif isinstance(node, ast.AnnAssign):
+        parts = [node.value] if node.value else []
+    else:
+        parts = list(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in names:
+            yield node.lineno, node.id
+    for part in parts:
+        yield from read(part, names)
