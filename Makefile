@@ -52,6 +52,7 @@ documents: $(READY)
 	$(BIN)/register notice --lang en --out docs/notices/en.md
 	$(BIN)/register report processing --out docs/record-of-processing.md
 	$(BIN)/register report traceability --out docs/traceability.md
+	$(BIN)/register report data-model --out docs/data-model.md
 
 # Only after a change of dependencies; needs `uv`.
 lock:

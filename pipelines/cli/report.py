@@ -117,6 +117,16 @@ def report_traceability(tests: Path, out: Path | None) -> None:
     give(traceability.markdown(load_policy(), traceability.marked(tests)), out)
 
 
+@report.command("data-model")
+@OUT
+def report_data_model(out: Path | None) -> None:
+    """Every table and column, with type, category, purposes and meaning; Mermaid diagrams."""
+    from assets.documents import data_model
+    from schemas.policy import load_policy
+
+    give(data_model.markdown(load_policy()), out)
+
+
 @report.command("informing")
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 @AS_OF

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.documents import notice, processing, traceability
+from assets.documents import data_model, notice, processing, traceability
 from schemas.policy import load_policy
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -55,3 +55,8 @@ def test_the_traceability_is_up_to_date() -> None:
     assert page == traceability.markdown(load_policy(), traceability.marked()), (
         "run `make documents`"
     )
+
+
+def test_the_data_model_is_up_to_date() -> None:
+    page = (DOCS / "data-model.md").read_text(encoding="utf-8")
+    assert page == data_model.markdown(load_policy()), "run `make documents`"
