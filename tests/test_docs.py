@@ -19,6 +19,7 @@ CODE = sorted(
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MENTIONED_PAGE = re.compile(r"(?<![\w{}*<>/.-])[\w./-]*\w\.md\b(?![.(])")
 MENTIONED_PATH = re.compile(r"`((?:assets|schemas|pipelines|tests|docs)/[\w./-]*)`")
+MENTIONED_MODULE = re.compile(r"`(\w+\.py)`")
 # The source that docs/adding-a-source.md adds as an example.
 EXAMPLE = "prohibition_list"
 # What commands of the access package and of the notices write.
@@ -51,13 +52,27 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("path", [*PAGES, *CODE], ids=name_of)
 def test_every_page_that_is_mentioned_exists(path: Path) -> None:
-    known = {page.name for page in PAGES} | {page.name for page in CODE} | WRITTEN
-    mentioned = MENTIONED_PAGE.findall(path.read_text(encoding="utf-8"))
-    assert sorted({page for page in mentioned if Path(page).name not in known}) == []
+    names = {page.name for page in PAGES} | {page.name for page in CODE} | WRITTEN
+    mentioned = set(MENTIONED_PAGE.findall(path.read_text(encoding="utf-8")))
+    missing = {
+        page
+        for page in mentioned
+        if not any((folder / page).exists() for folder in (HOUSE, HOUSE / "docs", path.parent))
+        and ("/" in page or page not in names)
+    }
+    assert sorted(missing) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_module_that_a_page_mentions_exists(page: Path) -> None:
     mentioned = MENTIONED_PATH.findall(page.read_text(encoding="utf-8"))
     missing = {path for path in mentioned if EXAMPLE not in path and not (HOUSE / path).exists()}
+    modules = {path.name for path in CODE}
+    missing |= set(MENTIONED_MODULE.findall(page.read_text(encoding="utf-8"))) - modules
     assert sorted(missing) == []
+
+
+def test_the_index_of_decisions_lists_every_page() -> None:
+    folder = HOUSE / "docs" / "decisions"
+    listed = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
+    assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed
