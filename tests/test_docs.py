@@ -76,3 +76,16 @@ def test_the_index_of_decisions_lists_every_page() -> None:
     folder = HOUSE / "docs" / "decisions"
     listed = set(LINK.findall((folder / "README.md").read_text(encoding="utf-8")))
     assert {page.name for page in folder.glob("*.md")} - {"README.md"} == listed
+
+
+def test_the_readme_names_every_folder_of_assets() -> None:
+    readme = (HOUSE / "README.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (HOUSE / "assets").glob("*/__init__.py")}
+    assert sorted(name for name in folders if f"`assets/{name}/`" not in readme) == []
+
+
+def test_the_readme_names_no_folder_that_is_not_there() -> None:
+    readme = (HOUSE / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `([\w/]+)/`", readme, re.MULTILINE)
+    assert named
+    assert [name for name in named if not (HOUSE / name).is_dir()] == []
