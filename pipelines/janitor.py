@@ -1,8 +1,10 @@
 """The janitor: what Dagster's own storage keeps goes by age, and its files are written anew without it.
 
-Dagster has no end of its own for event logs, backfills and the events of one partition, and what it deletes stays in free pages. So
-runs go by its API, and what that leaves behind by SQL on the SQLite files of the data root's instance; then each file is vacuumed.
-Nothing personal gets in (nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for tidiness.
+Dagster has no end of its own for event logs, backfills and the events of one partition, and what it
+deletes stays in free pages. So runs go by its API, and what that leaves behind by SQL on the SQLite
+files of the data root's instance; then each file is vacuumed. Nothing personal gets in
+(docs/decisions/nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for
+tidiness.
 """
 
 import os

@@ -1,6 +1,7 @@
 """The items of the policy of 27 June 2019, in our own words; the clause ids that the policy file, rules and tests point at.
 
-Source: law.md, "The policy"; P5 keeps the policy's own numbering of its list. A section stands for what is said of it as a whole.
+Source: docs/law.md, "The policy"; P5 keeps the policy's own numbering of its list. A section stands
+for what is said of it as a whole.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ways in which a policy, the law and the data can disagree; read from `conflicts.yaml`.
 
 Nothing of this refuses the policy: the controller decides. What is refused is in `schemas.law` and `schemas.consistency`.
-Source: law.md, "Where the policy is stale or incomplete", and what can be computed beside it.
+Source: docs/law.md, "Where the policy is stale or incomplete", and what can be computed beside it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ A registrant is in a mart (for marketing and advertising: in one of its channels
 none keeps them out: the most restrictive signal wins. A rule that lets in counts only while policy.yaml lists its basis
 for the purpose. What each rule says over the register's tables is in `assets.register.eligibility`.
 
-Source: law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §); docs/decisions/admission.md.
+Source: docs/law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §);
+docs/decisions/eligibility.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the law forbids or demands whatever a controller writes in its policy. Source: law.md; statutes as named.
+"""What the law forbids or demands whatever a controller writes in its policy. Source: docs/law.md;
+statutes as named.
 
 A policy that breaks one of these is refused at start-up, as one that contradicts itself is.
 """

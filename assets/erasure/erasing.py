@@ -1,8 +1,9 @@
 """Erasing registrants from every layer, many requests in one pass.
 
-Order (erasure.md): whom the request means is found and written down while the register still knows; they are suppressed
-before anything is read again; then raw, quarantine and staged are rewritten without them; register and marts are built
-anew; last, it is proven that they are gone, the request has its certificate and is closed, and what identified the
+Order (docs/decisions/suppression-and-erasure.md): whom the request means is found and written down
+while the register still knows; they are suppressed before anything is read again; then raw,
+quarantine and staged are rewritten without them; register and marts are built anew; last, it is
+proven that they are gone, the request has its certificate and is closed, and what identified the
 registrant is destroyed. Each step can be repeated.
 """
 

@@ -11,8 +11,9 @@ A person may come back: a record that they give themselves (`Dataset.given`), da
 seen before it, is taken in. What of theirs is known again by that is noted (`returned_on`), so that the proof does not take
 it for what was erased; whatever others tell, and whatever is older, stays out.
 
-HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier type is a domain of
-its own. A plain hash would be no protection: there are few enough identity codes to try them all (erasure.md).
+HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier
+type is a domain of its own. A plain hash would be no protection: there are few enough identity
+codes to try them all (docs/decisions/keyed-hashes.md).
 """
 
 from __future__ import annotations

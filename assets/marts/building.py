@@ -1,7 +1,8 @@
 """Build a mart's file anew, hold it against its models and the policy, publish it by one rename.
 
-Never changed in place: a DuckDB file has one writer and locks out readers, and what is deleted in one stays readable
-in its bytes (erasure.md). Whoever holds the published file open keeps reading what they opened.
+Never changed in place: a DuckDB file has one writer and locks out readers, and what is deleted in
+one stays readable in its bytes (docs/decisions/proof-of-erasure.md). Whoever holds the published
+file open keeps reading what they opened.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ The fold is a pure function of what is staged, so the order in which deliveries 
    about a fact decides. A move tells the new address first and ends the old one after it: each keeps its own dates.
 6. Protected identity wins in any order: location data stated before its end is forgotten, and comes back only if sent anew.
 
-Source: formats.md, section 1; law.md (turvakielto). Cost grows with the statements of the whole register.
+Source: docs/vendor-formats.md, "Population register"; docs/law.md (turvakielto). Cost grows with
+the statements of the whole register.
 """
 
 from __future__ import annotations

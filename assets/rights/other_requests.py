@@ -4,7 +4,7 @@ is shown them before.
 Once somebody is erased, none of their rights has anything left to act on, and what an open request
 seals identifies them. So when the erasure is certified each is closed (`REQ-ERASED`), its key
 destroyed, and so are messages and notices about it; an erasure that is refused ends nothing. Which
-requests are the same person's, and what is only shown: docs/decisions/requests-of-the-erased.md.
+requests are the same person's, and what is only shown: docs/decisions/requests-ended-by-erasure.md.
 """
 
 from __future__ import annotations

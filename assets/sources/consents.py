@@ -1,7 +1,8 @@
 """The consent log: who allowed or forbade what, when, and on which words. Append-only: an event never replaces another.
 
-Source: formats.md, section 8; docs/deliveries.md. A grant must be beyond doubt to count; whatever refuses need not say
-where it was made, and one whose time cannot be read counts from its delivery.
+Source: docs/vendor-formats.md, "Consent log"; docs/deliveries.md. A grant must be beyond doubt to
+count; whatever refuses need not say where it was made, and one whose time cannot be read counts
+from its delivery.
 """
 
 from __future__ import annotations

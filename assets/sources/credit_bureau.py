@@ -1,8 +1,9 @@
 """Credit bureaus: one report about a person or a company a line. Goes to credit decisions and nowhere else.
 
-Source: formats.md, section 4; docs/deliveries.md. The scale stays with the class, because bureaus' scales run in
-opposite directions; a newer report about the same subject replaces the older as a whole. What is of the positive
-credit register is refused, and of such a record no more reaches the disk than whom it was about.
+Source: docs/vendor-formats.md, "Credit bureau"; docs/deliveries.md. The scale stays with the class,
+because bureaus' scales run in opposite directions; a newer report about the same subject replaces
+the older as a whole. What is of the positive credit register is refused, and of such a record no
+more reaches the disk than whom it was about.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The CRM: HubSpot's export of all contacts, and contracts and orders in a layout of ours.
 
-Source: formats.md, section 9; docs/deliveries.md. A contact in a newer export replaces the older one as a whole. An
-opt-out is a prohibition, the lack of one is nothing: it never stands for consent. An opt-out is never held back: a
-contact that carries one is used even when its dates cannot be read, without the dates.
+Source: docs/vendor-formats.md, "CRM"; docs/deliveries.md. A contact in a newer export replaces the
+older one as a whole. An opt-out is a prohibition, the lack of one is nothing: it never stands for
+consent. An opt-out is never held back: a contact that carries one is used even when its dates
+cannot be read, without the dates.
 """
 
 from __future__ import annotations

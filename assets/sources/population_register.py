@@ -1,9 +1,10 @@
 """The population register (Finland, DVV / VTJ): basic data of persons and change messages, as the change API sends them.
 
-Source: formats.md, section 1. A message is a list of information groups; each becomes statements. What a change does
-is told by `muutosattribuutti`; where a removal says what now holds (`voimassaolevatTiedot`), that list replaces
-everything of its kind that still held. Neither birth date nor sex is ever derived from the identity code; sex,
-family, citizenship and religion are not needed and are cut out before anything reaches the disk.
+Source: docs/vendor-formats.md, "Population register". A message is a list of information groups;
+each becomes statements. What a change does is told by `muutosattribuutti`; where a removal says
+what now holds (`voimassaolevatTiedot`), that list replaces everything of its kind that still held.
+Neither birth date nor sex is ever derived from the identity code; sex, family, citizenship and
+religion are not needed and are cut out before anything reaches the disk.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The website's visitor log: Matomo's `Live.getLastVisitsDetails`, one visit an element.
 
-Source: formats.md, section 7. Times are the epochs, never the site-local strings beside them. An IP address is cut to
-/24 or /48 and geolocation is dropped before anything reaches the disk (GDPR Art. 5 and 25; P5.8 does not name it).
-Active visits are exported again when they are longer: the longest counts. Revenue is not taken over at all.
+Source: docs/vendor-formats.md, "Website". Times are the epochs, never the site-local strings beside
+them. An IP address is cut to /24 or /48 and geolocation is dropped before anything reaches the disk
+(GDPR Art. 5 and 25; P5.8 does not name it). Active visits are exported again when they are longer:
+the longest counts. Revenue is not taken over at all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Taking records out of the lake: of every layer that a delivery has, by rewriting its files without them.
 
-Never in place: each file is written anew beside the old one and put in its stead (erasure.md). The book says what is
-being removed before the first file changes and is recounted from the files after the last, so a run that was killed in
+Never in place: each file is written anew beside the old one and put in its stead
+(docs/decisions/lake-layout-and-atomic-writes.md). The book says what is being removed before the
+first file changes and is recounted from the files after the last, so a run that was killed in
 between is mended by `mend`.
 """
 

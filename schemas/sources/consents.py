@@ -1,4 +1,5 @@
-"""What an event of the consent log must have (formats.md, section 8; docs/deliveries.md)."""
+"""What an event of the consent log must have (docs/vendor-formats.md, "Consent log";
+docs/deliveries.md)."""
 
 from __future__ import annotations
 

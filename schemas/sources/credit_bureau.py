@@ -1,4 +1,4 @@
-"""What a credit report must have (formats.md, section 4; docs/deliveries.md)."""
+"""What a credit report must have (docs/vendor-formats.md, "Credit bureau"; docs/deliveries.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row of the CRM's exports must have (formats.md, section 9; docs/deliveries.md)."""
+"""What a row of the CRM's exports must have (docs/vendor-formats.md, "CRM"; docs/deliveries.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a message of the population register must have (formats.md, section 1)."""
+"""What a message of the population register must have (docs/vendor-formats.md, "Population
+register")."""
 
 from __future__ import annotations
 

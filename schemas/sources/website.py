@@ -1,4 +1,4 @@
-"""What a visit of the website's log must have (formats.md, section 7)."""
+"""What a visit of the website's log must have (docs/vendor-formats.md, "Website")."""
 
 from __future__ import annotations
 

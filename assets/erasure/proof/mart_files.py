@@ -1,7 +1,8 @@
 """What a DuckDB file keeps besides its rows: deleted rows, unused blocks, an older header, a log, ENUM values.
 
-Each of these gave an erased person back when tried (tests/characterisation, erasure-measured-on-our-versions.md). A mart is built
-anew and never changed, so none may be there; and its bytes are searched in an uncompressed copy.
+Each of these gave an erased person back when tried (tests/characterisation,
+deleted-data-in-storage-engines.md). A mart is built anew and never changed, so none may be there;
+and its bytes are searched in an uncompressed copy.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def codes(*changes: Change, today: date = TODAY) -> set[str]:
 
 
 class TestWhatTheLawOfTheIssueNames:
-    """Every item of law.md, "Where the policy is stale or incomplete"."""
+    """Every item of docs/law.md, "Where the policy is stale or incomplete"."""
 
     @pytest.mark.clause("P7", "P7.1", "P7.3")
     @pytest.mark.parametrize(
