@@ -64,7 +64,6 @@ def make(home: Home, folder: Path | None, now: datetime) -> Generation:
 
     The key is durable before the file has its name. Memory is bounded by a piece of the seal.
     """
-    home.pepper  # noqa: B018  (made when there is none yet: a backup without it restores no suppression)
     name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     key = secrets.token_bytes(KEY_BYTES)
     path = folder_of(home, folder) / f"{name}{SUFFIX}"

@@ -15,7 +15,7 @@ import dagster as dg
 from sqlglot import exp
 from sqlglot.lineage import lineage
 
-from assets.storage.safe_errors import places, told
+from assets.storage.safe_errors import describe, places
 from schemas.columns import TableModel, descriptions, duckdb_types
 from schemas.declarations import declared
 from schemas.policy import load_policy
@@ -90,7 +90,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
     def failure(error: Exception) -> dg.Failure:
         where = dg.MetadataValue.md("\n".join(f"- `{place}`" for place in places(error)))
         return dg.Failure(
-            told(error),
+            describe(error),
             metadata={"error": type(error).__name__, "where": where},
             allow_retries=False,
         )

@@ -23,6 +23,7 @@ from assets.sources.source import STATEMENT_MACROS
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
@@ -93,7 +94,7 @@ def _count_delivery(
     for layer, path in files.items():
         if path.exists() and layer != "staged.records":
             stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
-            found.layers[layer] += _number(
+            found.layers[layer] += count(
                 connection,
                 f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
             )
@@ -115,7 +116,7 @@ def _count_delivery(
 def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
     for table, model in TABLES.items():
         if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
-            found.layers[f"register.{table}"] += _number(
+            found.layers[f"register.{table}"] += count(
                 connection,
                 f"SELECT count(*) FROM {parquet(home.register(table))} SEMI JOIN meant USING (registrant_id)",
             )
@@ -134,14 +135,8 @@ def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Previ
                 for column, mine in KEYS.items():
                     if column in arrow_schema(model).names:
                         rows = f'SELECT count(*) FROM published."{table_name(model)}" WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))'
-                        found.layers[f"marts.{mart}.{table_name(model)}"] += _number(
-                            connection, rows
-                        )
+                        found.layers[f"marts.{mart}.{table_name(model)}"] += count(connection, rows)
         finally:
             connection.execute("DETACH published")
     for layer in [name for name, rows in found.layers.items() if not rows]:
         del found.layers[layer]
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int((connection.execute(query).fetchone() or (0,))[0])

@@ -86,7 +86,6 @@ def ingest(
     swept = (
         [entry for entry in deliveries.book(home, source.name) if entry.expired] if groups else []
     )
-    home.pepper  # noqa: B018  (made once, before several threads ask for it)
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         reading = [threads.submit(_read, home, *delivery, swept) for delivery in first]
     for (item, _, _), read in zip(first, reading, strict=True):

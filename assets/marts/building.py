@@ -22,6 +22,7 @@ from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
 from assets.storage.atomic_files import sync, writing
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
@@ -83,8 +84,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query:
     connection.execute(
         f"INSERT INTO mart.{name} BY NAME SELECT {columns} FROM ({query}) ORDER BY ALL"
     )
-    counted = connection.execute(f"SELECT count(*) FROM mart.{name}").fetchone()
-    return int(counted[0]) if counted else 0
+    return count(connection, f"SELECT count(*) FROM mart.{name}")
 
 
 def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
@@ -148,7 +148,8 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
     found = check(home, purpose)
     if found:
         raise MartCheckError(
-            f"{purpose}: " + ", ".join(f"{code} ({count})" for code, count in sorted(found.items()))
+            f"{purpose}: "
+            + ", ".join(f"{code} ({number})" for code, number in sorted(found.items()))
         )
     candidate, published = candidate_path(home, purpose), mart_path(home, purpose)
     sync(candidate)
@@ -163,9 +164,7 @@ def rows(home: Home, purpose: str) -> dict[str, int]:
     """Rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
         return {
-            table_name(model): (
-                connection.execute(f"SELECT count(*) FROM {table_name(model)}").fetchone() or (0,)
-            )[0]
+            table_name(model): count(connection, f"SELECT count(*) FROM {table_name(model)}")
             for model in MARTS[purpose]
         }
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 
 import duckdb
 
+from assets.storage.queries import count
 from schemas.columns import table_name
 from schemas.profiles import (
     AGE_BANDS,
@@ -189,9 +190,9 @@ def under_floor(connection: duckdb.DuckDBPyConnection, floor: int) -> int:
     every = " UNION ALL ".join(
         f"SELECT pseudonym, attribute, value FROM {table_name(model)}" for model in VALUES
     )
-    counted = connection.execute(
+    return count(
+        connection,
         f"""SELECT count(*) FROM (
             SELECT count(DISTINCT pseudonym) AS registrants FROM ({every}) GROUP BY attribute, value UNION ALL SELECT registrants FROM segments)
-        WHERE registrants < {floor}"""
-    ).fetchone()
-    return int(counted[0]) if counted else 0
+        WHERE registrants < {floor}""",
+    )

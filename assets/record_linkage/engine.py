@@ -37,6 +37,7 @@ from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model, levels_of_fields
 from assets.record_linkage.roles import Role, Roles, RolesError
 from assets.record_linkage.value_hashes import Hashes, Places
+from assets.storage.queries import count
 
 MOST_SOURCES = 1024
 LABELLED = 4
@@ -353,5 +354,4 @@ class _Run:
             }
 
     def _count(self, query: str) -> int:
-        row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return count(self.connection, query)

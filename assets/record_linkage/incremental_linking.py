@@ -33,6 +33,7 @@ from assets.record_linkage.linkage_state import NUMBER, About, read_about, salte
 from assets.record_linkage.roles import Role, Roles, RolesError
 from assets.record_linkage.u_probabilities import Shares
 from assets.record_linkage.value_hashes import Hashes
+from assets.storage.queries import count
 
 
 @dataclass
@@ -478,5 +479,4 @@ class _Arrival:
         self.connection.unregister("arrived_put")
 
     def _count(self, query: str) -> int:
-        row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return count(self.connection, query)

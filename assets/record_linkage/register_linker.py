@@ -54,6 +54,7 @@ from assets.record_linkage.text_standardisation import (
     words,
 )
 from assets.record_linkage.value_hashes import Hashes, mixed
+from assets.storage.queries import count
 
 LEAST_POPULATION = 10_000
 """Fewer people than this are a part of a larger world: a name that is rare among them is less so there."""
@@ -480,5 +481,4 @@ class Standing:
         return [np.asarray(column, np.int64) for column in found.values()]
 
     def _count(self, query: str) -> int:
-        row = self.connection.execute(query).fetchone()
-        return int(row[0]) if row else 0
+        return count(self.connection, query)

@@ -24,6 +24,7 @@ from assets.register.clocks import (
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.staged import quarantine_path
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
@@ -65,7 +66,7 @@ def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -
     connection.execute(STATEMENT_MACROS)
     party_ends(connection, "")
     return sum(
-        _count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
+        count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
         for one in clocked(home.policy, today)
     )
 
@@ -80,7 +81,7 @@ def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
     bound, free = due(policy, "customers", started), due(policy, "prospects", started)
     ends = f"CASE WHEN has_contract THEN {bound} ELSE greatest({bound}, {free}) END"
     return sum(
-        _count(connection, f"SELECT count(*) FROM {rows}")
+        count(connection, f"SELECT count(*) FROM {rows}")
         for rows in (
             f"visits WHERE {visits_are_over(policy, today)}",
             f"orders WHERE {orders_are_over(policy, today)}",
@@ -99,7 +100,7 @@ def _marts(home: Home, today: date) -> int:
         path = home.marts / f"{purpose}.duckdb"
         if path.exists():
             with duckdb.connect(str(path), read_only=True) as connection:
-                stale += _count(
+                stale += count(
                     connection, f"SELECT count(*) FROM about WHERE as_of < DATE '{today}'"
                 )
     return stale
@@ -114,7 +115,3 @@ def _read(
         if path.exists()
         else f"CREATE TEMP TABLE {table} ({duckdb_columns(model)})"
     )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int((connection.execute(query).fetchone() or (0,))[0])

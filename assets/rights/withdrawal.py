@@ -22,6 +22,7 @@ from assets.register.building import TABLES, read_register
 from assets.requests.ledger import RequestError
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from schemas.identifiers import TOLD_BY_FORM
 from schemas.requests import CODES
 
@@ -165,11 +166,12 @@ def concerned(home: Home, digest: str) -> int:
     }
     with home.connect() as connection:
         read_register(home, connection, "choice_log", TABLES["choice_log"])
-        counted = connection.execute(
-            "SELECT count(DISTINCT registrant_id) FROM choice_log WHERE list_contains(?::VARCHAR[], delivery_id)",
+        return count(
+            connection,
+            """SELECT count(DISTINCT registrant_id) FROM choice_log
+            WHERE list_contains(?::VARCHAR[], delivery_id)""",
             [sorted(taken)],
         )
-        return int((counted.fetchone() or (0,))[0])
 
 
 def taken_in(home: Home, digest: str) -> bool:

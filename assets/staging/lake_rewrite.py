@@ -20,6 +20,7 @@ from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.data_root import Home, copy_parquet
+from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
 from assets.storage.safe_errors import PlainError
 
@@ -202,12 +203,8 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
         )
         present = sum(counts.values())
     else:
-        found = (
-            connection.execute(f"SELECT count(*) FROM {parquet(raw)}").fetchone()
-            if raw.exists()
-            else None
-        )
-        present = int(found[0]) if found else 0
+        rows = f"SELECT count(*) FROM {parquet(raw)}"
+        present = count(connection, rows) if raw.exists() else 0
     elsewhere = entry.expired if entry.removing == "suppressed" else entry.suppressed
     missing = entry.delivered - present - elsewhere
     done = replace(

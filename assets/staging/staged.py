@@ -35,6 +35,7 @@ from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.shared_keys import find_shared
 from assets.storage.atomic_files import UNFINISHED, sync
 from assets.storage.data_root import Home, in_turn, write_parquet
+from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
@@ -459,5 +460,5 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
                         LEFT JOIN {outcomes} AS outcomes USING (record_no, record_key)
                         WHERE NOT coalesce(outcome = 'staged' OR ({used}), false)""")
             for query in checks:
-                lost += (connection.execute(query).fetchone() or (0,))[0]
+                lost += count(connection, query)
     return lost

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written under a temporary name, synced, and put in place by one rename."""
+"""Files that are whole or absent: written under a temporary name, synced, renamed into place."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 
 UNFINISHED = ".unfinished-"
 # Files synced at the same time share a commit of the file system's journal.
-SYNCED_TOGETHER = 16
+CONCURRENT_SYNCS = 16
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it, rename it into place, sync the folder.
+    """Yield a temporary path beside `path`; on success sync it, rename it into place, sync the
+    folder.
 
-    Killed at any moment, `path` is either what it was or whole and new. The file is readable by its owner only.
+    Killed at any moment, `path` is either what it was or whole and new. The file is readable by its
+    owner only.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = _unfinished(path)
@@ -33,8 +35,9 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def write_all(files: Mapping[Path, bytes]) -> None:
-    """Write each file as `writing` does, in the order given: synced side by side, renamed, each folder synced once at the end.
+    """Write each file as `writing` does, in the order given, with as few syncs as possible.
 
+    The files are synced concurrently, then renamed, and each folder is synced once at the end.
     Killed at any moment, the files that are new are the first of them.
     """
     made: dict[Path, Path] = {}
@@ -53,7 +56,7 @@ def write_all(files: Mapping[Path, bytes]) -> None:
 
 
 def _unfinished(path: Path) -> Path:
-    """The name says whose it is: what a process that has ended left is swept up."""
+    """Return a temporary name with the process id: leftovers of ended processes are swept up."""
     return path.with_name(
         f"{UNFINISHED}{os.getpid()}-{secrets.token_hex(4)}-{path.suffix.lstrip('.')}"
     )
@@ -67,13 +70,13 @@ def _write_synced(path: Path, content: bytes) -> None:
 
 
 def side_by_side(action: Callable[[Path], None], paths: Sequence[Path]) -> None:
-    """Do something that syncs to each path, in as many threads as share a commit; each thread has its part of the paths."""
+    """Call `action`, which syncs, on each path, in as many threads as share a commit."""
 
     def each(part: Sequence[Path]) -> None:
         for path in part:
             action(path)
 
-    parts = [paths[first::SYNCED_TOGETHER] for first in range(min(SYNCED_TOGETHER, len(paths)))]
+    parts = [paths[first::CONCURRENT_SYNCS] for first in range(min(CONCURRENT_SYNCS, len(paths)))]
     if len(parts) > 1:
         with ThreadPoolExecutor(len(parts)) as threads:
             list(threads.map(each, parts))
@@ -82,7 +85,7 @@ def side_by_side(action: Callable[[Path], None], paths: Sequence[Path]) -> None:
 
 
 def sync(path: Path) -> None:
-    """fsync a file or a folder."""
+    """Make a file or a folder durable by fsync."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -11,16 +11,16 @@ class NotCanonicalError(ValueError):
 
 
 def canonical(content: object) -> bytes:
-    """Return the one way to write content down."""
+    """Return the content's canonical form."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return text.encode()
 
 
 def parse_canonical(text: bytes) -> dict[str, Any]:
-    """Read an object that is byte for byte in its canonical form: nothing twice, nothing beside.
+    """Parse an object that is byte for byte in its canonical form.
 
     Raises:
-        NotCanonicalError: It is not; an object with a key twice would read as the last one's value.
+        NotCanonicalError: It is not. A key that occurs twice would silently get the last value.
     """
     try:
         content = json.loads(text)

@@ -1,53 +1,52 @@
-"""One data root: where everything of one register lies, and how its files are read and written.
+"""The data root: where everything of one register lies.
 
     inbox/<source>/<day>/             what sources deliver
-    lake/deliveries/<source>/<day>/   the book of deliveries, one JSON each, nothing personal
+    lake/deliveries/<source>/<day>/   the delivery ledger, one JSON each, nothing personal
     lake/raw/<source>/<day>/          one Parquet file per delivery
     lake/staged/<source>/<day>/<delivery>/<table>.parquet
     lake/quarantine/<source>/<day>/<delivery>.parquet
     lake/register/<table>.parquet
-    lake/informed.parquet             who has been told that we have their data from others (GDPR 14): ids and days
+    lake/informed.parquet             who was informed that we have their data from others
+                                      (GDPR 14): ids and days
     marts/<purpose>.duckdb  requests/  secrets/  outbox/  dagster/  spill/
 
-Every file of the lake is written under a temporary name in its own folder, synced, and put in place by one rename;
-a reader sees the old file or the new one, never half of one.
+Every file of the lake is written under a temporary name in its own folder, synced, and put in
+place by one rename; a reader sees the old file or the new one, never half of one.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from assets.storage.atomic_files import UNFINISHED, writing
-from assets.storage.quoting import literal, parquet
-from assets.storage.safe_errors import PlainError
-from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
-from schemas.identifiers import install
+from assets.storage import parquet_files, secrets, sessions
+from assets.storage.atomic_files import UNFINISHED
+from assets.storage.parquet_files import copy_parquet, write_parquet
+from assets.storage.secrets import PepperError
+from assets.storage.sessions import Result as Answer
+from assets.storage.sessions import in_turn
+from schemas.columns import TableModel
 from schemas.policy import Policy, load_policy
 
-ROW_GROUP = 122_880
-Batch = TypeVar("Batch")
-Answer = TypeVar("Answer")
-
-
-class PepperError(PlainError):
-    """The secret key is not where it was."""
+__all__ = [
+    "Answer",
+    "Home",
+    "PepperError",
+    "copy_parquet",
+    "delivery_day",
+    "in_turn",
+    "write_parquet",
+]
 
 
 class Home:
-    """The data root at `root`. Cheap to make; makes its folders (0700) when first asked to."""
+    """The paths of the data root at `root`. Cheap to make; nothing is written before `create`."""
 
     def __init__(self, root: Path, policy: Policy | None = None) -> None:
         self.root = root.absolute()
@@ -62,7 +61,7 @@ class Home:
         self.outbox = self.root / "outbox"
 
     def create(self) -> None:
-        """Make the folders, readable by their owner only."""
+        """Create the folders, readable by their owner only, and the pepper. Repeatable."""
         folders = (
             self.root,
             self.inbox,
@@ -76,11 +75,13 @@ class Home:
         )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secrets.create_pepper(self)
 
     def sweep(self) -> None:
-        """Remove what a killed run left behind: unfinished files and spilled data. Only while the writer's lock is held.
+        """Remove what a killed run left behind: unfinished files and spilled data.
 
-        Requests and their keys are written without the lock, so what is unfinished among them is left over when its process has ended.
+        Only under the writer's lock. Requests and their keys are written without it, so what is
+        unfinished among them is a leftover only when its process has ended.
         """
         unlocked = (self.requests, self.outbox, self.secrets)
         for folder in (self.lake, self.marts, *unlocked):
@@ -98,63 +99,24 @@ class Home:
             if not spilled.name.isdigit() or not _is_running(int(spilled.name)):
                 shutil.rmtree(spilled, ignore_errors=True)
 
+    def files(self, layer: str, source: str = "*", day: str = "*", name: str = "*") -> list[Path]:
+        """Return the layer's Parquet files, sorted; in staged, `name` is `<delivery>/<table>`."""
+        return sorted((self.lake / layer).glob(f"{source}/{day}/{name}.parquet"))
+
+    def register(self, table: str) -> Path:
+        return self.lake / "register" / f"{table}.parquet"
+
     @property
     def pepper(self) -> bytes:
-        """The secret key of suppression hashes and pseudonyms; made once, kept outside the lake.
+        return secrets.pepper(self)
 
-        Raises:
-            PepperError: There is none, and what was made with it is there: with another one, nobody
-                who was erased would be known again.
-        """
-        path = self.secrets / "pepper"
-        if not path.exists():
-            if self._is_peppered():
-                raise PepperError(
-                    "secrets/pepper is missing, and this data root was made with it: restore it "
-                    "from a backup (`register restore`) or from where secrets/ is kept"
-                )
-            with writing(path) as unfinished:
-                unfinished.write_bytes(secrets.token_bytes(32))
-        return path.read_bytes()
-
-    def _is_peppered(self) -> bool:
-        """Whether there is anything that the pepper was used for, or that came in while there was one."""
-        made = (self.requests / "suppressions.parquet", self.register("membership"))
-        return any(path.exists() for path in made) or bool(self.files("raw"))
-
-    @contextmanager
-    def connect(self, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An in-memory DuckDB with the house's macros, bounded memory, and spill inside the data root.
-
-        For work that is done batch by batch `side_by_side`, each statement keeps to its own thread: for so few rows DuckDB's
-        own threads cost more than they give.
-        """
-        spill = self.spill / str(os.getpid())
-        spill.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with duckdb.connect(
-            config={
-                "temp_directory": str(spill),
-                "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
-                "preserve_insertion_order": True,
-                **({"threads": 1} if side_by_side else {}),
-            }
-        ) as connection:
-            connection.execute("SET GLOBAL TimeZone = 'UTC'")
-            install(connection, self.policy.country, self.policy.time_zone)
-            yield connection
+    def connect(
+        self, *, side_by_side: bool = False
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return sessions.connect(self, side_by_side=side_by_side)
 
     def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits. Name the domain in the text."""
-        inner, outer = (
-            bytes(byte ^ pad for byte in self.pepper.ljust(64, b"\0")).hex() for pad in (0x36, 0x5C)
-        )
-        connection.execute(
-            f"CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text))))"
-        )
-
-    def files(self, layer: str, source: str = "*", day: str = "*", name: str = "*") -> list[Path]:
-        """The layer's Parquet files, sorted; for staged, `name` is `<delivery>/<table>`."""
-        return sorted((self.lake / layer).glob(f"{source}/{day}/{name}.parquet"))
+        sessions.create_keyed_hash(self, connection)
 
     def view(
         self,
@@ -163,59 +125,10 @@ class Home:
         model: type[TableModel],
         files: Iterable[Path],
     ) -> None:
-        """Make the view `name` over Parquet files that hold `model`, plus source, day and delivery_id from their path.
-
-        A view over no file is an empty table of the model's shape, so that SQL need not care.
-        """
-        paths = list(files)
-        if not paths:
-            extra = ", source VARCHAR, day DATE, delivery_id VARCHAR"
-            connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE {name} ({duckdb_columns(model)}{extra})"
-            )
-            return
-        depth = 2 if paths[0].is_relative_to(self.lake / "staged") else 1
-        parts = f"string_split(substr(filename, {len(str(self.lake)) + 2}), '/')"
-        delivery = f"{parts}[4]" if depth == 2 else f"replace({parts}[4], '.parquet', '')"
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * EXCLUDE (filename), {parts}[2] AS source, "
-            f"{parts}[3]::DATE AS day, {delivery} AS delivery_id "
-            f"FROM {parquet(*paths, filename=True)}"
-        )
+        parquet_files.create_view(self, connection, name, model, files)
 
     def staged(self, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
-        """Make the view `staged_<table>` over every staged file of the table."""
-        table = table_name(model)
-        self.view(connection, f"staged_{table}", model, self.files("staged", name=f"*/{table}"))
-
-    def register(self, table: str) -> Path:
-        return self.lake / "register" / f"{table}.parquet"
-
-
-def in_turn(
-    connection: duckdb.DuckDBPyConnection,
-    batches: Iterable[Batch],
-    work: Callable[[duckdb.DuckDBPyConnection, Batch], Answer],
-) -> Iterator[Answer]:
-    """`work(cursor, batch)` of every batch on a thread per processor, answered in the order of the batches.
-
-    A cursor shares the connection's database and its bound on memory, but not its temporary tables. No more batches are
-    taken than there are threads, so memory stays flat.
-    """
-
-    def one(batch: Batch) -> Answer:
-        with connection.cursor() as cursor:
-            return work(cursor, batch)
-
-    count = os.cpu_count() or 1
-    going: deque[Future[Answer]] = deque()
-    with ThreadPoolExecutor(count) as threads:
-        for batch in batches:
-            going.append(threads.submit(one, batch))
-            if len(going) == count:
-                yield going.popleft().result()
-        while going:
-            yield going.popleft().result()
+        parquet_files.create_staged_view(self, connection, model)
 
 
 def _is_running(process: int) -> bool:
@@ -228,38 +141,8 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def write_parquet(
-    path: Path, model: type[TableModel], batches: Iterable[pa.Table], row_group: int = ROW_GROUP
-) -> int:
-    """Write batches of `model` to one file, atomically; answers the number of rows. No batch makes an empty file."""
-    schema = arrow_schema(model)
-    rows = 0
-    writer: pq.ParquetWriter | None = None
-    with writing(path) as unfinished:
-        for batch in batches:
-            writer = writer or pq.ParquetWriter(
-                unfinished, schema, compression="zstd", compression_level=1
-            )
-            writer.write_table(batch.select(schema.names).cast(schema), row_group_size=row_group)
-            rows += batch.num_rows
-        if writer is None:
-            pq.write_table(schema.empty_table(), unfinished)
-        else:
-            writer.close()
-    return rows
-
-
-def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
-    """Write a query's rows to one file, atomically; answers their number. Never holds the result in memory."""
-    with writing(path) as unfinished:
-        counted = connection.execute(
-            f"COPY ({query}) TO {literal(unfinished)} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
-        ).fetchone()
-    return int(counted[0]) if counted else 0
-
-
 def delivery_day(text: str) -> date | None:
-    """The date that a folder's name spells, or None."""
+    """Return the date that a folder's name is, or None unless it is one in ISO 8601."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

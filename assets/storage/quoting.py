@@ -1,4 +1,5 @@
-"""Paths, texts and names quoted for DuckDB's SQL: the only place where a path becomes a part of a statement.
+"""Paths, texts and names quoted for DuckDB's SQL: the only place where a path gets into a
+statement.
 
 A data root may lie in any folder: an apostrophe ends an unquoted path, and `*`, `?` and `[` in it
 are a pattern that matches other files, unless they are escaped.
@@ -13,22 +14,22 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 def literal(text: str | Path) -> str:
-    """A SQL string literal of the text, or of a path that is written or attached."""
+    """Return a SQL string literal of the text, or of a path that is written or attached."""
     return "'" + str(text).replace("'", "''") + "'"
 
 
 def name(text: str) -> str:
-    """A SQL name in double quotes."""
+    """Return a SQL name in double quotes."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def file(path: Path) -> str:
-    """A SQL string literal of a path that is read: none of its characters is taken for a pattern."""
+    """Return a SQL string literal of a path to read: none of its characters is a pattern."""
     return literal(_PATTERN.sub(r"[\g<0>]", str(path)))
 
 
 def parquet(*paths: Path, filename: bool = False, union_by_name: bool = False) -> str:
-    """The table function that reads these Parquet files.
+    """Return the table function that reads these Parquet files.
 
     Args:
         paths: Files to read, at least one.

@@ -1,8 +1,8 @@
-"""What may be told of an error: its kind and the places in our code, never its message.
+"""What may be shown of an error: its kind and the places in our code, never its message.
 
-Messages of exceptions quote data (a duplicate key, a failed cast), and whoever logs them would keep it. An error of the
-operating system says what is wrong with which file: of the path we show what this code has named, relative to the data
-root, and never the name of a delivered file.
+Messages of exceptions quote data (a duplicate key, a failed cast), which would end up in the logs.
+An error of the operating system concerns a file: of its path, relative to the data root, the names
+that this code gave are shown, and never the name of a delivered file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _OURS = re.compile(
     r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9a-f]{20}(?:\.parquet|\.json)?|Q[0-9A-Z]{16,20}(?:\.[a-z]+)?"
     r"|[0-9]+|\.unfinished-[0-9a-z-]+"
 )
-# Files that this code names after its tables; in a folder where others put files, a name may be a person's.
+# Files that this code names after its tables; in a folder where others put files, a name may be a
+# person's.
 _TABLE = re.compile(r"[a-z_]+\.(?:parquet|json|duckdb)|pepper|\.?lock")
 _TO_DO = {
     errno.ENOSPC: "free space on the data root's disk, then run it again",
@@ -38,11 +39,11 @@ _QUOTED_PATH = re.compile(r"[\"'](/[^\"\n]*?)[\"'](?=[\s:,.)]|$)")
 
 
 class PlainError(Exception):
-    """An error whose message is ours, says what to do, and never quotes data: it may be told as it is."""
+    """An error whose message is ours, says what to do and never quotes data: it may be shown."""
 
 
 def places(error: BaseException) -> list[str]:
-    """Where in our code it was raised, outermost first, as `file:line in function`."""
+    """Return where in our code it was raised, outermost first, as `file:line in function`."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -54,8 +55,8 @@ def places(error: BaseException) -> list[str]:
     ]
 
 
-def told(error: BaseException) -> str:
-    """One line: the message, if it may be told; else the kind of error, the innermost place, and why there is no more."""
+def describe(error: BaseException) -> str:
+    """Return one line: the message if it may be shown, else the kind of error and its place."""
     if isinstance(error, PlainError):
         return str(error)
     where = places(error)
@@ -66,7 +67,7 @@ def told(error: BaseException) -> str:
 
 
 def _of_the_system(error: BaseException) -> str | None:
-    """What the operating system says, where, and what to do; None when it is another kind of error."""
+    """Return the operating system's error, its path and what to do; None for other errors."""
     import duckdb  # here, because the command line needs this module before it needs DuckDB
 
     if isinstance(error, OSError):
@@ -96,7 +97,7 @@ def _out_of_memory(error: BaseException) -> str | None:
 
 
 def own_path(path: str | os.PathLike[str]) -> str:
-    """The path relative to the data root, as far as its parts are names of ours; `...` is all the rest."""
+    """Return the path relative to the data root; `...` is all from the first name not ours."""
     root = Path(os.environ.get("REGISTER_HOME", "data")).absolute()
     absolute = Path(os.fsdecode(path)).absolute()
     for base in (root, root.resolve()):

@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 
 import click
 
-from assets.storage.safe_errors import told
+from assets.storage.safe_errors import describe
 
 COMMANDS = {
     "access": "access:access",
@@ -87,5 +87,5 @@ def main() -> None:
         CommandError("stopped; the next run takes up where this one was").show()
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  (a message may quote data: only the kind of error and the place are told)
-        CommandError(told(error)).show()
+        CommandError(describe(error)).show()
         sys.exit(1)

@@ -39,13 +39,13 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     from pipelines.writer_lock import writer
 
     home = existing_home()
-    home.create()
     if is_empty(home):
         if machine:
             as_json({"proven": False, "findings": [], "examined": []})
         else:
             click.echo("Nothing to prove: the data root holds no data, no mart and no request.")
         return
+    home.create()
     if chain:
         elsewhere = _head_in_dagster(home)
         _tell(
@@ -117,7 +117,7 @@ def is_empty(home: Home) -> bool:
     return (
         not any(path.exists() for path in began)
         and not home.files("raw")
-        and not any(home.marts.iterdir())
+        and not any(home.marts.glob("*"))
         and not ledger.every(home, opened=False)
     )
 

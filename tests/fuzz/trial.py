@@ -86,7 +86,7 @@ def step(name: str, items: Iterable[Mutation] = ()) -> Iterator[None]:
         raise
     except Exception as error:
         where = safe_errors.places(error)
-        shown = safe_errors.told(error)
+        shown = safe_errors.describe(error)
         kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
         told = f": {shown}" if isinstance(error, safe_errors.PlainError) else _first_words(error)
         detail = f"{kind} at {where[-1] if where else '?'}{told}"

@@ -57,6 +57,7 @@ def test_nothing_is_proven_by_an_empty_folder(words: list[str], tmp_path: Path) 
 def test_a_data_root_without_data_proves_nothing_and_gets_no_secret(
     words: list[str], home: Home
 ) -> None:
+    (home.secrets / "pepper").unlink()
     ended = CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(register, words)
     assert ended.output.startswith("Nothing to prove")
     assert ended.exit_code == 0

@@ -17,6 +17,7 @@ from assets.erasure.proof.findings import Finding
 from assets.ingest import suppression
 from assets.requests import ledger
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.declarations import LAYERS
@@ -84,7 +85,7 @@ def prepare(
             else "SELECT '' AS identifier WHERE false"
         )
     )
-    return bool((connection.execute("SELECT count(*) FROM erased").fetchone() or (0,))[0])
+    return count(connection, "SELECT count(*) FROM erased") > 0
 
 
 def _open(home: Home) -> list[str]:

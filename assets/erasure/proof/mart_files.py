@@ -18,6 +18,7 @@ import duckdb
 
 from assets.erasure.proof.findings import Finding
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from assets.storage.quoting import literal
 
 HEADERS = (4096, 8192)
@@ -31,13 +32,13 @@ def check(home: Home, path: Path, where: str) -> list[Finding]:
         with duckdb.connect(str(path), read_only=True) as connection:
             counts |= {
                 "PROOF-STORED-ROWS": _rows_too_many(connection),
-                "PROOF-FREE-BLOCKS": _number(
+                "PROOF-FREE-BLOCKS": count(
                     connection, "SELECT free_blocks FROM pragma_database_size()"
                 ),
-                "PROOF-ENUM": _number(
+                "PROOF-ENUM": count(
                     connection, "SELECT count(*) FROM duckdb_columns() WHERE data_type LIKE 'ENUM%'"
                 )
-                + _number(
+                + count(
                     connection,
                     "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal",
                 ),
@@ -54,17 +55,13 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
     for (table,) in connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
     ).fetchall():
-        stored = _number(
+        stored = count(
             connection,
             f"""SELECT coalesce(max(rows), 0) FROM (SELECT sum(count) AS rows FROM pragma_storage_info('{table}')
             WHERE segment_type <> 'VALIDITY' AND NOT contains(column_path, ',') GROUP BY column_id)""",
         )
-        too_many += max(0, stored - _number(connection, f'SELECT count(*) FROM "{table}"'))
+        too_many += max(0, stored - count(connection, f'SELECT count(*) FROM "{table}"'))
     return too_many
-
-
-def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    return int((connection.execute(query).fetchone() or (0,))[0])
 
 
 def _under_older_header(home: Home, path: Path) -> int:
@@ -87,9 +84,7 @@ def _under_older_header(home: Home, path: Path) -> int:
             file.write(older)
         try:
             with duckdb.connect(str(copy), read_only=True) as connection:
-                return _number(
-                    connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal"
-                )
+                return count(connection, "SELECT count(*) FROM duckdb_tables() WHERE NOT internal")
         except duckdb.Error:
             return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assets.register import build_state
-from assets.storage.data_root import Home, PepperError
+from assets.storage.data_root import Home
 
 MARTS = ("contracts", "customer_care")
 
@@ -57,13 +57,3 @@ def test_a_state_from_before_there_were_marks_is_not_up_to_date(home: Home) -> N
 def test_without_a_build_nothing_is_noted(home: Home) -> None:
     build_state.note_passed(home, build_state.CHECKS[0])
     assert build_state.read(home) == {}
-
-
-def test_a_lost_secret_is_never_replaced_by_a_new_one(home: Home) -> None:
-    """Where something was made with it: with another one nobody who was erased would be known again."""
-    assert len(home.pepper) == 32
-    (home.requests / "suppressions.parquet").write_bytes(b"")
-    (home.secrets / "pepper").unlink()
-    with pytest.raises(PepperError, match="restore it"):
-        home.pepper  # noqa: B018
-    assert not (home.secrets / "pepper").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.storage.safe_errors import own_path, told
+from assets.storage.safe_errors import describe, own_path
 
 ID = "0123456789abcdef0123"
 
@@ -53,30 +53,30 @@ def test_a_path_is_shown_as_far_as_it_is_ours(root: Path, path: str, shown: str)
         (errno.ENOENT, "no such file or directory", ""),
     ],
 )
-def test_the_system_s_word_and_what_to_do_are_told(
+def test_the_system_s_word_and_what_to_do_are_shown(
     root: Path, number: int, what: str, to_do: str
 ) -> None:
-    message = told(OSError(number, "Matti", str(root / "lake" / "raw" / "Matti")))
+    message = describe(OSError(number, "Matti", str(root / "lake" / "raw" / "Matti")))
     assert f"{what}: lake/raw/..." in message
     assert to_do in message
     assert "Matti" not in message
 
 
-def test_a_full_disk_is_told_whoever_finds_it(root: Path) -> None:
+def test_a_full_disk_is_shown_whatever_finds_it(root: Path) -> None:
     """DuckDB and Arrow say so in messages of their own."""
     arrow = OSError(errno.ENOSPC, "Error writing bytes to file. Detail: Matti")
-    assert told(arrow).startswith("no space left on device; free space")
+    assert describe(arrow).startswith("no space left on device; free space")
     elsewhere = 'IO Error: Could not write file "/dev/full": No space left on device'
-    assert told(duckdb.IOException(elsewhere)).startswith(
+    assert describe(duckdb.IOException(elsewhere)).startswith(
         "no space left on device: a file outside the data root; free space"
     )
     path = root / "spill" / "12" / "duckdb_temp_storage-0.tmp"
     error = duckdb.IOException(f'IO Error: Could not write file "{path}": No space left on device')
-    assert told(error).startswith("no space left on device: spill/12/...; free space")
+    assert describe(error).startswith("no space left on device: spill/12/...; free space")
 
 
-def test_what_memory_lacks_is_told() -> None:
-    assert "REGISTER_MEMORY" in told(duckdb.OutOfMemoryException("Out of Memory Error: Matti"))
+def test_what_memory_lacks_is_shown() -> None:
+    assert "REGISTER_MEMORY" in describe(duckdb.OutOfMemoryException("Out of Memory Error: Matti"))
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_what_memory_lacks_is_told() -> None:
     ],
 )
 def test_any_other_message_is_withheld(error: Exception) -> None:
-    assert "Matti" not in told(error)
-    assert "withheld" in told(error)
+    assert "Matti" not in describe(error)
+    assert "withheld" in describe(error)

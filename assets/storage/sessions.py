@@ -1,0 +1,85 @@
+"""DuckDB sessions: in memory, with the macros of the schemas, bounded memory, and a place to spill."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import duckdb
+
+from assets.storage.secrets import pepper
+from schemas.identifiers import install
+
+if TYPE_CHECKING:
+    from assets.storage.data_root import Home
+
+Batch = TypeVar("Batch")
+Result = TypeVar("Result")
+
+
+@contextmanager
+def connect(data_root: Home, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB that spills into a folder of this process in the data root.
+
+    Args:
+        data_root: Its policy decides the country and the time zone of the macros.
+        side_by_side: For work done batch by batch in threads of ours: each statement keeps to its
+            own thread, because for so few rows DuckDB's own threads cost more than they give.
+    """
+    spill = data_root.spill / str(os.getpid())
+    spill.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with duckdb.connect(
+        config={
+            "temp_directory": str(spill),
+            "memory_limit": os.environ.get("REGISTER_MEMORY", "4GB"),
+            "preserve_insertion_order": True,
+            **({"threads": 1} if side_by_side else {}),
+        }
+    ) as connection:
+        connection.execute("SET GLOBAL TimeZone = 'UTC'")
+        install(connection, data_root.policy.country, data_root.policy.time_zone)
+        yield connection
+
+
+def create_keyed_hash(data_root: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits.
+
+    A caller puts the domain of the hash in the text, as in `'pseudonym|analytics|' || id`.
+    """
+    key = pepper(data_root).ljust(64, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in key).hex() for pad in (0x36, 0x5C))
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP MACRO keyed_hash(text) AS sha256(
+            unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(text)))
+        )"""
+    )
+
+
+def in_turn(
+    connection: duckdb.DuckDBPyConnection,
+    batches: Iterable[Batch],
+    work: Callable[[duckdb.DuckDBPyConnection, Batch], Result],
+) -> Iterator[Result]:
+    """Yield `work(cursor, batch)` of every batch, a thread per processor, in the batches' order.
+
+    A cursor shares the connection's database and its bound on memory, but not its temporary tables.
+    No more batches are taken than there are threads, so memory stays flat.
+    """
+
+    def run(batch: Batch) -> Result:
+        with connection.cursor() as cursor:
+            return work(cursor, batch)
+
+    processors = os.cpu_count() or 1
+    running: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(processors) as threads:
+        for batch in batches:
+            running.append(threads.submit(run, batch))
+            if len(running) == processors:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
