@@ -1,5 +1,7 @@
-"""Encrypted generations of the register, and coming back to one without bringing anyone back who has been erased since.
+"""Encrypted generations of the register, and restoring one without the people erased since.
 
-`sealing` encrypts a stream; `generations` makes, keeps and destroys backups; `replaying` removes from a restored lake whom today's
-suppression list names; `restoring` puts the restored state in place, whole or not at all.
+`encryption` encrypts a stream; `generations` makes, keeps and destroys backups; `rotation` ends
+them by age; `erasure_replay` removes from a restored lake everybody on today's suppression list;
+`restoring` puts the restored state in place, whole or not at all; `renewing` takes the erased out
+of the generations themselves.
 """

@@ -35,7 +35,7 @@ def without_erased(home: dg.ResourceParam[Home], today: Today) -> dg.Materialize
 def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Rotate the generations in the data root, and all keys."""
     done = rotation.rotate(home, None, datetime.now(home.policy.zone))
-    left = rotation.holding(home)
+    left = rotation.remaining(home)
     code, rule = home.policy.rule("backups")
     return dg.MaterializeResult(
         metadata={
@@ -57,7 +57,7 @@ def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: igno
 @without_values
 def none_beyond_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
     """Look for keys and files that should have gone."""
-    over = rotation.over(home, None, today.date)
+    over = rotation.expired(home, None, today.date)
     return dg.AssetCheckResult(passed=not over, metadata={"found": len(over)})
 
 

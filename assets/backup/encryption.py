@@ -1,11 +1,12 @@
-"""A stream sealed with AES-256-GCM, in pieces: bounded memory, and any change of it shows.
+"""A stream encrypted with AES-256-GCM in pieces: memory is bounded, and any change is detected.
 
     header   8 bytes that name the format, 7 random bytes
     piece    1 MiB of content (the last one less, or none) and its tag
 
-The nonce of a piece is the random bytes, its number, and whether it is the last (the STREAM construction of Hoang, Reyhanitabar,
-Rogaway and Vizár, 2015): a piece that is changed, left out, moved or taken from another stream does not open, and a
-stream that was cut off has no last piece. The generation's name and the header are authenticated with each piece.
+The nonce of a piece is the random bytes, its number, and whether it is the last (the STREAM
+construction of Hoang, Reyhanitabar, Rogaway and Vizár, 2015): a piece that is changed, left out,
+moved or taken from another stream does not decrypt, and a truncated stream has no last piece. The
+generation's name and the header are authenticated with each piece.
 """
 
 from __future__ import annotations
@@ -27,35 +28,38 @@ KEY_BYTES = 32
 _PREFIX = 7
 
 
-class SealError(PlainError):
-    """BACKUP-SEAL: what was read is not what was written, or not with this key."""
+class DecryptionError(PlainError):
+    """BACKUP-SEAL: the content is not what was written, or the key is another."""
 
 
 def _nonce(prefix: bytes, number: int, *, last: bool) -> bytes:
     return prefix + struct.pack(">IB", number, last)
 
 
-class Sealing:
-    """A file to write to, whose content is sealed into `target`. Used with `with`: the end of it without an error writes the last piece."""
+class EncryptedWriter:
+    """A file to write to, which encrypts its content into `target`.
+
+    A context manager: leaving it without an error writes the last piece.
+    """
 
     def __init__(self, target: BinaryIO, key: bytes, name: str) -> None:
         self._target, self._cipher = target, AESGCM(key)
         self._prefix = secrets.token_bytes(_PREFIX)
         self._header = FORMAT + self._prefix
         self._context = self._header + name.encode()
-        self._kept = bytearray()
+        self._buffer = bytearray()
         self._number = 0
         target.write(self._header)
 
     def write(self, content: bytes) -> int:
-        """Take content; what fills a piece is written. A piece is only written when more follows, for the last one is marked."""
-        self._kept += content
-        while len(self._kept) > PIECE:
-            self._seal(bytes(self._kept[:PIECE]), last=False)
-            del self._kept[:PIECE]
+        """Buffer content, and write each full piece once more follows, since the last is marked."""
+        self._buffer += content
+        while len(self._buffer) > PIECE:
+            self._encrypt(bytes(self._buffer[:PIECE]), last=False)
+            del self._buffer[:PIECE]
         return len(content)
 
-    def _seal(self, piece: bytes, *, last: bool) -> None:
+    def _encrypt(self, piece: bytes, *, last: bool) -> None:
         self._target.write(
             self._cipher.encrypt(
                 _nonce(self._prefix, self._number, last=last), piece, self._context
@@ -63,7 +67,7 @@ class Sealing:
         )
         self._number += 1
 
-    def __enter__(self) -> Sealing:
+    def __enter__(self) -> EncryptedWriter:
         return self
 
     def __exit__(
@@ -73,43 +77,49 @@ class Sealing:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
-            self._seal(bytes(self._kept), last=True)
+            self._encrypt(bytes(self._buffer), last=True)
 
 
-class Unsealing:
-    """A file to read what was sealed; raises SealError at the first piece that is not as it was, and when the end is missing."""
+class EncryptedReader:
+    """A file to read, which decrypts `source`.
+
+    Raises:
+        DecryptionError: At the first piece that was changed, and when the end is missing.
+    """
 
     def __init__(self, source: BinaryIO, key: bytes, name: str) -> None:
         self._source, self._cipher = source, AESGCM(key)
         header = source.read(len(FORMAT) + _PREFIX)
         if not header.startswith(FORMAT) or len(header) != len(FORMAT) + _PREFIX:
-            raise SealError(
-                "BACKUP-SEAL: the file is not a backup of the register, or it was cut off at the start"
+            raise DecryptionError(
+                "BACKUP-SEAL: the file is not a backup of the register, or it was cut off at the "
+                "start"
             )
         self._prefix, self._context = header[len(FORMAT) :], header + name.encode()
         self._next = source.read(PIECE + TAG)
-        self._kept = bytearray()
+        self._buffer = bytearray()
         self._number = 0
         self._ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes (-1: all that is left); fewer only at the end, which has been verified then."""
-        while not self._ended and (size < 0 or len(self._kept) < size):
-            self._open()
-        size = len(self._kept) if size < 0 else size
-        content = bytes(self._kept[:size])
-        del self._kept[:size]
+        """Return up to `size` bytes, -1 for the rest; fewer only at the end, verified by then."""
+        while not self._ended and (size < 0 or len(self._buffer) < size):
+            self._decrypt()
+        size = len(self._buffer) if size < 0 else size
+        content = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return content
 
-    def _open(self) -> None:
+    def _decrypt(self) -> None:
         piece, self._next = self._next, self._source.read(PIECE + TAG)
         self._ended = not self._next
         try:
-            self._kept += self._cipher.decrypt(
+            self._buffer += self._cipher.decrypt(
                 _nonce(self._prefix, self._number, last=self._ended), piece, self._context
             )
         except InvalidTag:
-            raise SealError(
-                f"BACKUP-SEAL: piece {self._number + 1} of the backup is not what was written, or the end is missing, or the key is another"
+            raise DecryptionError(
+                f"BACKUP-SEAL: piece {self._number + 1} of the backup is not what was written, or "
+                f"the end is missing, or the key is another"
             ) from None
         self._number += 1

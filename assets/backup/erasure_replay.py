@@ -1,8 +1,9 @@
-"""Removing from a restored lake whom the suppression list names: nobody knows them any more, so by keyed hash.
+"""Removing everybody on the suppression list from a restored lake, by keyed hash.
 
-The same condition as in an erasure, over hashed identifiers: a record with a strong one that is listed, or with nothing
-stronger than a listed contact; one that could not be taken apart and whose text is listed; and whatever staged tables and quarantine
-have under a listed person's key.
+Their identifiers are no longer known. The condition is that of an erasure, over hashed identifiers:
+a record with a listed strong identifier, or with nothing stronger than a listed contact; a record
+that could not be parsed and whose text is listed; and all rows of staged tables and quarantine
+under the key of a listed person.
 """
 
 from __future__ import annotations
@@ -26,14 +27,15 @@ from assets.storage.quoting import parquet
 
 
 def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
-    """Remove everyone on the list from raw, quarantine and staged; answers rows removed per source.
-    Repeating changes nothing.
+    """Remove everybody on the list from raw, quarantine and staged. Idempotent.
 
     Args:
         home: The data root.
-        known: The identifiers of those who are being erased, where nobody else was erased since:
-            mentions of them are redacted. None: all texts are searched for mentions of anybody on
-            the list.
+        known: The identifiers of the people being erased, if nobody else was erased since: mentions
+            of them are redacted. None: all texts are searched for mentions of anybody on the list.
+
+    Returns:
+        Rows removed per source.
     """
     lake_rewrite.mend(home)
     removed: Counter[str] = Counter()
@@ -44,13 +46,15 @@ def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
         legal_holds.stage_waiting(home)
         mentioned = listed_in_lake(home, connection) if known is None else known
         connection.execute(
-            "CREATE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, '' AS request_id",
+            "CREATE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, '' AS "
+            "request_id",
             [sorted(mentioned)],
         )
         mentions.scan(home, connection)
         for entry in deliveries.book(home):
-            if _find_gone(home, connection, entry):
-                # What a statute keeps stays, as in the erasure; whether its time is over by now is decided when the register is built.
+            if _find_matched(home, connection, entry):
+                # Records under a statutory duty stay, as in the erasure; the build of the register
+                # decides whether their retention period is over.
                 legal_holds.find_held(home, connection, entry, date.min)
                 removed[entry.source] += legal_holds.remove_but_held(
                     home, connection, entry, mentions.edits(connection)
@@ -60,27 +64,31 @@ def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
     return dict(sorted(removed.items()))
 
 
-def _find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
-    """Make `gone(record_no)` and `redactions`; returns whether there are any of either."""
+def _find_matched(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+    """Create `gone(record_no)` and `redactions`; return whether either has a row."""
     mentions.find_mentions(home, connection, entry)
     queries = ["FROM theirs"]
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    known = ""
+    given_again = ""
     if raw.exists():
         rows = parquet(raw)
         suppression.find_kept_out(connection, rows)
         queries.append("FROM kept_out")
-        # What was given anew stays, under whatever key it is staged.
-        known = f"AND record_no NOT IN (SELECT record_no FROM {rows} WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"
+        # Records given again after the erasure stay, under any key.
+        given_again = f"""AND record_no NOT IN (
+            SELECT record_no FROM {rows}
+            WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"""
     for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"""SELECT record_no FROM {parquet(path)} WHERE person_key IN (
                 SELECT person_key FROM (SELECT DISTINCT person_key FROM {parquet(path)})
-                WHERE suppression_token('person_key:' || person_key) IN (SELECT token FROM suppressed)) {known}"""
+                WHERE suppression_token('person_key:' || person_key) IN (SELECT token
+                    FROM suppressed)) {given_again}"""
             )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(f'({one})' for one in queries)})"
+        f"""CREATE OR REPLACE TEMP TABLE gone AS
+        SELECT DISTINCT record_no FROM ({" UNION ALL ".join(f"({query})" for query in queries)})"""
     )
     mentioned = mentions.find_redactions(connection)
     return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None

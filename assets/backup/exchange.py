@@ -1,7 +1,7 @@
-"""Putting a restored state in the place of what is there: renames that a note on the disk makes repeatable.
+"""Replacing the current state by a restored one: renames that a note on disk makes repeatable.
 
-Killed before the note, the old state is whole and what was prepared is swept; killed after it, whoever takes the
-writer's lock next finishes the exchange before anything is read.
+Killed before the note, the old state is whole and the prepared one is swept; killed after it, the
+next holder of the writer's lock finishes the exchange before anything is read.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ NEW, OLD, NOTE = ".restored", ".replaced", "restore.json"
 
 
 def begin(home: Home, parts: list[str]) -> None:
-    """Note, durably, that the parts (names in the data root) under `.restored/` are to take their place."""
+    """Record, durably, that `parts` (names in the data root) of `.restored/` are to be moved in."""
     with writing(home.root / NOTE) as unfinished:
         unfinished.write_text(json.dumps({"parts": parts}))
 
 
 def finish(home: Home) -> bool:
-    """Finish an exchange that was noted, and sweep what an attempt left; answers whether there was one. Repeatable at any point."""
+    """Finish a recorded exchange, sweep leftovers of an attempt, and return whether there was one.
+
+    Repeatable at any point.
+    """
     note = home.root / NOTE
     noted = note.exists()
     if noted:
@@ -44,7 +47,7 @@ def _put(new: Path, place: Path, old: Path) -> None:
     if place.exists() and not old.exists():
         place.rename(old)
     elif place.is_dir():
-        # Killed between the two renames; the folder is an empty one that somebody has made since.
+        # Killed between the two renames; the folder is an empty one, created since.
         shutil.rmtree(place)
     new.rename(place)
     sync(place.parent)

@@ -1,12 +1,15 @@
-"""Generations of backups: each one file, sealed with a key of its own that is kept apart from it.
+"""Generations of backups: each one file, encrypted with a key of its own that is kept apart.
 
-    <folder>/<generation>.backup              wherever backups are kept; by default `backups/` in the data root
-    <folder>/certificate-head.json            the last certificate of an erasure, by number and hash, signed
-    secrets/backup-keys/<generation>.key      32 random bytes; never in a backup (64 while it is renewed: the key that was, the one to be)
+    <folder>/<generation>.backup            by default in `backups/` of the data root
+    <folder>/certificate-head.json          number and hash of the last certificate of an erasure,
+                                            signed
+    secrets/backup-keys/<generation>.key    32 random bytes, never in a backup; 64 during a renewal,
+                                            the old key and the new
 
-A generation holds the lake, the requests and the pepper: the suppression list is worthless without the pepper, and a
-lake restored without the list brings everyone back. Not in it: marts (built anew), the inbox (deliveries come again), Dagster's
-storage (history only), backup keys. Destroying the key destroys the generation, wherever copies of the file are.
+A generation holds the lake, the requests and the pepper: the suppression list is worthless without
+the pepper, and a lake restored without the list brings every erased person back. Not in it: marts
+(rebuilt), the inbox (deliveries come again), Dagster's storage (history only), backup keys.
+Destroying the key destroys the generation, wherever copies of the file are.
 """
 
 from __future__ import annotations
@@ -20,88 +23,97 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from assets.backup.encryption import KEY_BYTES, SealError, Sealing, Unsealing
+from assets.backup.encryption import KEY_BYTES, DecryptionError, EncryptedReader, EncryptedWriter
 from assets.erasure.proof import chain_heads
 from assets.storage.atomic_files import UNFINISHED, remove, sync, writing
 from assets.storage.data_root import Home
 from assets.storage.safe_errors import PlainError
 
 SUFFIX = ".backup"
-# What of the data root a generation holds, as names in it.
+# The parts of the data root that a generation holds.
 CONTENT = ("lake", "requests", "secrets/pepper")
 
 
 class BackupError(PlainError):
-    """BACKUP-*: the backup cannot be made, found or opened; says what to do."""
+    """BACKUP-*: the backup cannot be made, found or opened; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A backup that is there, or whose key is: without a key it can never be opened again."""
+    """A backup of which the file or the key exists; without a key it can never be opened."""
 
     name: str
     bytes: int
     has_file: bool
     has_key: bool
 
+    @property
+    def is_whole(self) -> bool:
+        return self.has_file and self.has_key
+
 
 def folder_of(home: Home, folder: Path | None) -> Path:
-    """Where backups are kept."""
+    """Return the folder of the backups."""
     return (folder or home.root / "backups").absolute()
 
 
 def key_path(home: Home, generation: str) -> Path:
-    """Where the key of a generation is kept. Raises BackupError for what is no generation's name."""
+    """Return the path of a generation's key.
+
+    Raises:
+        BackupError: It is not the name of a generation.
+    """
     if not generation.replace("-", "").isalnum():
         raise BackupError(
-            "BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows them"
+            "BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows "
+            "them"
         )
     return home.secrets / "backup-keys" / f"{generation}.key"
 
 
 def make(home: Home, folder: Path | None, now: datetime) -> Generation:
-    """Back up the data root as a new generation, which appears whole or not at all. Only while the writer's lock is held.
+    """Back up the data root as a new generation, whole or not at all. Only under the writer's lock.
 
-    The key is durable before the file has its name. Memory is bounded by a piece of the seal.
+    The key is durable before the file has its name. Memory is bounded by a piece of the stream.
     """
     name = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     key = secrets.token_bytes(KEY_BYTES)
     path = folder_of(home, folder) / f"{name}{SUFFIX}"
     with writing(path) as unfinished:
-        _seal(home, unfinished, key, name)
+        _write_archive(home, unfinished, key, name)
         _write_keys(home, name, key)
     chain_heads.copy_to(home, path.parent)
     return Generation(name, path.stat().st_size, has_file=True, has_key=True)
 
 
 def replace(home: Home, folder: Path | None, name: str, content: Home) -> None:
-    """Put what `content` holds in the place of a generation, under a new key; the old key is gone, and with it every copy of the old file.
+    """Replace a generation by a backup of `content` under a new key.
 
-    Killed at any moment, one of the keys that are there opens the file that is there.
+    The old key is destroyed, so that no copy of the old file can be opened. Killed at any moment,
+    one of the keys opens the file.
     """
-    path, before, key = (
-        folder_of(home, folder) / f"{name}{SUFFIX}",
-        keys_of(home, name),
-        secrets.token_bytes(KEY_BYTES),
-    )
-    _write_keys(home, name, *before, key)
+    path = folder_of(home, folder) / f"{name}{SUFFIX}"
+    key = secrets.token_bytes(KEY_BYTES)
+    _write_keys(home, name, *keys_of(home, name), key)
     with writing(path) as unfinished:
-        _seal(content, unfinished, key, name)
+        _write_archive(content, unfinished, key, name)
     _write_keys(home, name, key)
 
 
-def _seal(home: Home, path: Path, key: bytes, name: str) -> None:
+def _write_archive(home: Home, path: Path, key: bytes, name: str) -> None:
     with (
         path.open("wb") as file,
-        Sealing(file, key, name) as sealed,
-        tarfile.open(fileobj=sealed, mode="w|", format=tarfile.PAX_FORMAT) as archive,  # type: ignore[call-overload]
+        EncryptedWriter(file, key, name) as stream,
+        tarfile.open(fileobj=stream, mode="w|") as archive,  # type: ignore[call-overload]
     ):
         for part in CONTENT:
             _add(archive, home, home.root / part)
 
 
 def _write_keys(home: Home, name: str, *keys: bytes) -> None:
-    """Write the keys of a generation; the file that was there is overwritten once the new one stands in its place."""
+    """Replace the keys of a generation; the old file is overwritten after the new one is in
+    place.
+    """
     path = key_path(home, name)
     with ExitStack() as stack:
         before = stack.enter_context(path.open("r+b")) if path.exists() else None
@@ -112,41 +124,45 @@ def _write_keys(home: Home, name: str, *keys: bytes) -> None:
 
 
 def keys_of(home: Home, name: str) -> list[bytes]:
-    """The keys of a generation: one, or more where a renewal was killed."""
+    """Return the keys of a generation: one, or more if a renewal was killed."""
     content = key_path(home, name).read_bytes()
     return [content[start : start + KEY_BYTES] for start in range(0, len(content), KEY_BYTES)]
 
 
-def opened(home: Home, file: BinaryIO, name: str) -> Unsealing:
-    """The generation's content, to be read; by the key that opens its beginning. Raises SealError when none does."""
+def open_generation(home: Home, file: BinaryIO, name: str) -> EncryptedReader:
+    """Return a reader of the generation's content, with the key that decrypts its beginning.
+
+    Raises:
+        DecryptionError: No key does; when reading.
+    """
     *others, last = keys_of(home, name)
     for key in others:
         try:
-            Unsealing(file, key, name).read(1)
-        except SealError:
+            EncryptedReader(file, key, name).read(1)
+        except DecryptionError:
             continue
         finally:
             file.seek(0)
-        return Unsealing(file, key, name)
-    return Unsealing(file, last, name)
+        return EncryptedReader(file, key, name)
+    return EncryptedReader(file, last, name)
 
 
 def _add(archive: tarfile.TarFile, home: Home, path: Path) -> None:
-    """Files only, with their content, under their place in the data root; what is being written is left out."""
-    for one in sorted(path.rglob("*")) if path.is_dir() else [path]:
+    """Add files only, under their path in the data root; unfinished files are left out."""
+    for file_path in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if (
-            one.is_file()
-            and not one.is_symlink()
-            and not any(part.startswith(UNFINISHED) for part in one.parts)
+            file_path.is_file()
+            and not file_path.is_symlink()
+            and not any(part.startswith(UNFINISHED) for part in file_path.parts)
         ):
-            entry = tarfile.TarInfo(str(one.relative_to(home.root)))
-            entry.size, entry.mode = one.stat().st_size, 0o600
-            with one.open("rb") as file:
+            entry = tarfile.TarInfo(str(file_path.relative_to(home.root)))
+            entry.size, entry.mode = file_path.stat().st_size, 0o600
+            with file_path.open("rb") as file:
                 archive.addfile(entry, file)
 
 
 def every(home: Home, folder: Path | None) -> list[Generation]:
-    """All generations of which there is a file or a key, oldest first."""
+    """Return all generations of which there is a file or a key, oldest first."""
     place = folder_of(home, folder)
     files = (
         {
@@ -165,14 +181,18 @@ def every(home: Home, folder: Path | None) -> list[Generation]:
 
 
 def destroy(home: Home, folder: Path | None, generation: str) -> None:
-    """Overwrite and remove the key, then remove the file. Raises BackupError when there is neither.
+    """Overwrite and remove the key, then remove the file.
 
-    The key first: from then on every copy of the file, wherever it is, can never be opened again.
+    The key first: from then on no copy of the file, wherever it is, can be opened.
+
+    Raises:
+        BackupError: There is neither.
     """
     key, path = key_path(home, generation), folder_of(home, folder) / f"{generation}{SUFFIX}"
     if not key.exists() and not path.exists():
         raise BackupError(
-            "BACKUP-UNKNOWN: there is no generation of that name; `register backup --list` shows them"
+            "BACKUP-UNKNOWN: there is no generation of that name; `register backup --list` shows "
+            "them"
         )
     if key.exists():
         with key.open("r+b") as file:
@@ -188,14 +208,14 @@ def _overwrite(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-def keep(home: Home, folder: Path | None, number: int) -> list[str]:
-    """Destroy all generations but the newest `number` whole ones; answers the names of the destroyed, oldest first."""
-    there = every(home, folder)
-    kept = [one.name for one in there if one.has_file and one.has_key][-number:]
-    gone = [one.name for one in there if one.name not in kept]
-    for name in gone:
+def keep_newest(home: Home, folder: Path | None, number: int) -> list[str]:
+    """Destroy all but the newest `number` whole generations; return the destroyed, oldest first."""
+    present = every(home, folder)
+    kept = [generation.name for generation in present if generation.is_whole][-number:]
+    destroyed = [generation.name for generation in present if generation.name not in kept]
+    for name in destroyed:
         destroy(home, folder, name)
-    return gone
+    return destroyed
 
 
 def sync_tree(root: Path) -> None:

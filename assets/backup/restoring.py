@@ -1,11 +1,11 @@
-"""Coming back to a generation: opened to its end, rid of whoever was erased and corrected as was asked since, built, proven; then put in place.
+"""Restoring a generation: decrypted to its end, with the erasures and corrections since applied.
 
-All of it happens in `.restored/` beside what is there, which nothing reads. Only then the folders are exchanged, by
-renames that a note on the disk makes repeatable: killed before the note, the old state is whole and the attempt is swept; killed after it,
-whoever takes the writer's lock next finishes the exchange before anything is read.
+The register and the marts are built from it and proven. All of this happens in `.restored/` beside
+the current state, which is not touched until the folders are exchanged (`exchange`).
 
-Requests, suppressions, certificates and the pepper that are there stay, for they are newer than the backup's. Into an empty data root
-come those of the newest generation that can be opened, not those of the one restored: an erasure between the two stays done.
+Current requests, suppressions, certificates and pepper stay, since they are newer than the
+backup's. An empty data root gets those of the newest generation that can be opened, not those of
+the restored one: an erasure between the two stays done.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from assets.backup.generations import (
     every,
     folder_of,
     key_path,
-    opened,
+    open_generation,
     sync_tree,
 )
 from assets.erasure.proof import identifiers, mart_files
@@ -38,7 +38,7 @@ from assets.storage.atomic_files import writing
 from assets.storage.data_root import Home
 from schemas.marts import MARTS
 
-# All of what registrants say of themselves, and which records raw has let go of because of it.
+# All statements by registrants themselves, and the records removed from raw because of them.
 _CORRECTIONS = (
     *(f"lake/{layer}/self" for layer in ("deliveries", "raw", "staged", "quarantine")),
     f"lake/{LET_GO}",
@@ -47,7 +47,7 @@ _CORRECTIONS = (
 
 @dataclass(frozen=True)
 class Restored:
-    """What came of it: rows that the suppressions removed, by source, and rows of the register."""
+    """The result: rows removed by the suppressions, by source, and rows of the register."""
 
     generation: str
     removed: dict[str, int]
@@ -56,10 +56,11 @@ class Restored:
 
 
 def restore(home: Home, folder: Path | None, generation: str, today: date) -> Restored:
-    """Restore the generation in place of what is there, or into an empty data root. Only while the writer's lock is held.
+    """Replace the current state by the generation, or fill an empty data root. Only under the lock.
 
-    Raises BackupError or SealError, and leaves what is there, when the backup cannot be opened whole, or when someone
-    erased could not be kept out.
+    Raises:
+        BackupError: There is no such generation, or an erased person is still in it.
+        DecryptionError: It cannot be decrypted to its end. The current state stays, in both cases.
     """
     for needed in (folder_of(home, folder) / f"{generation}{SUFFIX}", key_path(home, generation)):
         if not needed.exists():
@@ -71,7 +72,8 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
     new, requests_from, removed = prepare(home, folder, generation)
     built = register.build(new, today)
-    # What was wrong and past its time, or what else has come to its end since, is in the generation's files still.
+    # Data that was corrected or whose retention period has ended since is in the generation's
+    # files.
     sweep.sweep(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)
@@ -88,9 +90,18 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
 def prepare(
     home: Home, folder: Path | None, generation: str, known: Collection[str] | None = None
 ) -> tuple[Home, str, dict[str, int]]:
-    """Unpack the generation into `.restored/`, without those who have been erased and as was
-    corrected since: that data root, where its requests come from, and the rows removed per source.
-    The register in it is still the old one. `known`: see `replaying.replay`.
+    """Unpack the generation into `.restored/`, with the erasures and corrections since applied.
+
+    The register in it is still the old one.
+
+    Args:
+        home: The data root.
+        folder: The folder of the backups, None for its own.
+        generation: The name of the generation.
+        known: As in `erasure_replay.replay`.
+
+    Returns:
+        That data root, the origin of its requests, and the rows removed per source.
     """
     new = Home(home.root / exchange.NEW, home.policy)
     shutil.rmtree(new.root, ignore_errors=True)
@@ -101,13 +112,13 @@ def prepare(
 
 
 def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> str:
-    """Unpack the generation, with the requests and the pepper that hold today; answers where these came from."""
+    """Unpack the generation, with today's requests and pepper; return the origin of these."""
     if suppression.path(home).exists() or any(home.requests.glob("Q*.json")):
         _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
         shutil.copytree(home.requests, new.requests, dirs_exist_ok=True)
         _copy_pepper(home, new)
         return "here"
-    newest = [one.name for one in every(home, folder) if one.has_file and one.has_key][-1]
+    newest = [each.name for each in every(home, folder) if each.is_whole][-1]
     _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
     _unpack(
         home,
@@ -120,23 +131,24 @@ def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> 
 
 
 def _bring_corrections(home: Home, new: Home) -> None:
-    """What registrants have told and had corrected since stands in what is restored, too: `self` as it is today, where it is."""
+    """Replace the source `self` by today's, if there is one: corrections since then still apply."""
     if not (home.lake / "deliveries" / "self").exists():
         return
-    for one in _CORRECTIONS:
-        there, place = home.root / one, new.root / one
-        if place.is_dir():
-            shutil.rmtree(place)
-        if there.is_dir():
-            shutil.copytree(there, place)
-        elif there.exists():
-            shutil.copy2(there, place)
+    for name in _CORRECTIONS:
+        current, restored = home.root / name, new.root / name
+        if restored.is_dir():
+            shutil.rmtree(restored)
+        if current.is_dir():
+            shutil.copytree(current, restored)
+        elif current.exists():
+            shutil.copy2(current, restored)
 
 
 def _copy_pepper(home: Home, new: Home) -> None:
     if not (home.secrets / "pepper").exists():
         raise BackupError(
-            "BACKUP-PEPPER: there are requests but no secrets/pepper: bring the pepper back, or move requests/ away to have the backup's"
+            "BACKUP-PEPPER: there are requests but no secrets/pepper: bring the pepper back, or "
+            "move requests/ away to have the backup's"
         )
     with writing(new.secrets / "pepper") as unfinished:
         unfinished.write_bytes(home.pepper)
@@ -145,10 +157,10 @@ def _copy_pepper(home: Home, new: Home) -> None:
 def _unpack(
     home: Home, folder: Path | None, generation: str, new: Home, wanted: Callable[[str], bool]
 ) -> None:
-    """Unpack the wanted part; reads to the end, so that what follows is verified too."""
+    """Unpack the wanted part; reads to the end, so that the rest is verified too."""
     with (folder_of(home, folder) / f"{generation}{SUFFIX}").open("rb") as file:
-        sealed = opened(home, file, generation)
-        with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
+        stream = open_generation(home, file, generation)
+        with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 path = new.root / entry.name
                 if not entry.isfile() or ".." in path.parts or not path.is_relative_to(new.root):
@@ -161,11 +173,11 @@ def _unpack(
                     with path.open("wb") as target:
                         shutil.copyfileobj(content, target)
                     path.chmod(0o600)
-        sealed.read()
+        stream.read()
 
 
 def _prove(new: Home) -> None:
-    """Nobody who has been erased is in what was restored; raises BackupError with the number of findings."""
+    """Raise BackupError with the findings if an erased person is in the restored state."""
     findings = []
     with new.connect() as connection:
         if identifiers.prepare(new, connection):
@@ -175,7 +187,10 @@ def _prove(new: Home) -> None:
     for purpose in MARTS:
         findings += mart_files.check(new, marts.mart_path(new, purpose), f"marts.{purpose}")
     if findings:
-        told = ", ".join(f"{one.code} in {one.where} ({one.count})" for one in findings[:5])
+        shown = ", ".join(
+            f"{finding.code} in {finding.where} ({finding.count})" for finding in findings[:5]
+        )
         raise BackupError(
-            f"BACKUP-REPLAY: what was restored still holds someone who has been erased: {told}; nothing was changed"
+            f"BACKUP-REPLAY: what was restored still holds someone who has been erased: {shown}; "
+            f"nothing was changed"
         )

@@ -1,7 +1,8 @@
-"""Generations go by age, as the policy has it: until when a backup from before an erasure or correction can still be opened.
+"""Retention of backups: how long one from before an erasure or correction can still be opened.
 
-A generation is over when the policy's period since the day on which it was made is over; then its key is
-destroyed, and with it every copy of the file. Where none would be left, a new one is made first.
+A generation expires at the end of the policy's period, which starts on the day it was made; then
+its key is destroyed, and with it every copy of the file. If none would be left, a new one is made
+first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from assets.backup.generations import Generation, destroy, every, make
+from assets.backup.generations import destroy, every, make
 from assets.storage.data_root import Home
 
 _MOMENT = "%Y%m%dT%H%M%SZ"
@@ -18,21 +19,21 @@ _MOMENT = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Rotated:
-    """Names of the generations destroyed, oldest first, and of the one that was made because none would have been left."""
+    """Names of the generations destroyed, oldest first, and of the one made if none was left."""
 
     destroyed: list[str]
     made: str | None
 
 
 @dataclass(frozen=True)
-class Holding:
-    """How many generations from before a moment can still be opened, and the day on which the last of them is destroyed."""
+class Remaining:
+    """How many generations can still be opened, and the day on which the last is destroyed."""
 
     generations: int = 0
     until: date | None = None
 
-    def told(self) -> dict[str, object]:
-        """For certificates and machines."""
+    def as_data(self) -> dict[str, object]:
+        """Return it for certificates and machines."""
         return {
             "generations": self.generations,
             "until": self.until.isoformat() if self.until else None,
@@ -40,15 +41,15 @@ class Holding:
 
 
 def made_at(name: str) -> datetime | None:
-    """When the generation of that name was made; None for a name that does not say it."""
+    """Return when the generation was made, None if its name does not have it."""
     try:
         return datetime.strptime(name.rsplit("-", 1)[0], _MOMENT).replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def goes_on(home: Home, name: str) -> date | None:
-    """The day on which the generation's key is to be destroyed."""
+def expires_on(home: Home, name: str) -> date | None:
+    """Return the day on which the generation's key is to be destroyed."""
     made = made_at(name)
     return (
         home.policy.rule("backups")[1].period.after(made.astimezone(home.policy.zone).date())
@@ -57,42 +58,49 @@ def goes_on(home: Home, name: str) -> date | None:
     )
 
 
-def over(home: Home, folder: Path | None, today: date) -> list[str]:
-    """Generations that are to be gone on `today`, of which there is a key or a file still; oldest first."""
+def expired(home: Home, folder: Path | None, today: date) -> list[str]:
+    """Return generations expired on `today` that still have a key or a file, oldest first."""
     return [
-        one.name
-        for one in every(home, folder)
-        if (goes := goes_on(home, one.name)) and goes <= today
+        generation.name
+        for generation in every(home, folder)
+        if (day := expires_on(home, generation.name)) and day <= today
     ]
 
 
 def rotate(home: Home, folder: Path | None, now: datetime) -> Rotated:
-    """Destroy what is over. Only while the writer's lock is held; killed in between, the next run destroys the rest.
+    """Destroy expired generations. Only under the writer's lock; repeatable when killed.
 
-    Keys go wherever the files are. The new generation, when one is needed, is whole before the first key is destroyed.
+    Keys are destroyed wherever the files are. A new generation, if needed, is whole before the
+    first key is destroyed.
     """
-    gone = over(home, folder, now.astimezone(home.policy.zone).date())
-    whole = [one.name for one in every(home, folder) if one.has_file and one.has_key]
-    made = make(home, folder, now).name if whole and set(whole) <= set(gone) else None
-    for name in gone:
+    past = expired(home, folder, now.astimezone(home.policy.zone).date())
+    whole = [generation.name for generation in every(home, folder) if generation.is_whole]
+    made = make(home, folder, now).name if whole and set(whole) <= set(past) else None
+    for name in past:
         destroy(home, folder, name)
-    return Rotated(gone, made)
+    return Rotated(past, made)
 
 
-def holding(home: Home, before: datetime | None = None, *, elsewhere: bool = False) -> Holding:
-    """The generations that can still be opened and were made before the moment (all, without one), by their keys.
+def remaining(home: Home, before: datetime | None = None, *, elsewhere: bool = False) -> Remaining:
+    """Count the generations that can still be opened, by their keys.
 
-    `elsewhere`: only those whose file is not in the data root's own folder, and so was not renewed by the erasures since
-    (`assets.backup.renewing`): they hold who was erased then. One whose name does not tell when it was made counts, and has no day.
+    Args:
+        home: The data root.
+        before: Only those made before this moment, or with a name that does not say when: these
+            have no day of destruction.
+        elsewhere: Only those whose file is not in the data root's own folder. The erasures since
+            did not renew them (`assets.backup.renewing`), so they hold the people erased.
     """
-    keyed: list[Generation] = [
-        one for one in every(home, None) if one.has_key and not (elsewhere and one.has_file)
+    keyed = [
+        generation.name
+        for generation in every(home, None)
+        if generation.has_key and not (elsewhere and generation.has_file)
     ]
     older = [
-        one.name
-        for one in keyed
-        if before is None or (made := made_at(one.name)) is None or made <= before
+        name
+        for name in keyed
+        if before is None or (made := made_at(name)) is None or made <= before
     ]
-    return Holding(
-        len(older), max((goes for name in older if (goes := goes_on(home, name))), default=None)
+    return Remaining(
+        len(older), max((day for name in older if (day := expires_on(home, name))), default=None)
     )

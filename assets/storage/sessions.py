@@ -1,4 +1,6 @@
-"""DuckDB sessions: in memory, with the macros of the schemas, bounded memory, and a place to spill."""
+"""DuckDB sessions: in memory, with the macros of the schemas, bounded memory, and a place to
+spill.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def backup(
                 made = made or done.made
                 destroyed = [
                     *done.destroyed,
-                    *(generations.keep(home, folder, number) if number else []),
+                    *(generations.keep_newest(home, folder, number) if number else []),
                 ]
     except generations.BackupError as error:
         raise CommandError(str(error)) from None
@@ -78,7 +78,7 @@ def backup(
                 "made": made,
                 "destroyed": destroyed,
                 "generations": [
-                    {**vars(one), "goes_on": rotation.goes_on(home, one.name)} for one in there
+                    {**vars(one), "goes_on": rotation.expires_on(home, one.name)} for one in there
                 ],
             }
         )
@@ -89,7 +89,7 @@ def backup(
             one.bytes,
             "yes" if one.has_file else "no",
             "yes" if one.has_key else "no",
-            rotation.goes_on(home, one.name) or "-",
+            rotation.expires_on(home, one.name) or "-",
         ]
         for one in there
     ]

@@ -12,7 +12,7 @@ from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    from assets.backup.rotation import Holding
+    from assets.backup.rotation import Remaining
     from assets.erasure.proof.chain_heads import Head
     from assets.erasure.proof.findings import Finding
     from assets.storage.data_root import Home
@@ -126,7 +126,7 @@ def _tell(
     findings: list[Finding],
     examined: list[list[object]],
     machine: bool,
-    backups: Holding | None = None,
+    backups: Remaining | None = None,
 ) -> None:
     from assets.erasure.proof.findings import failing
 
@@ -139,7 +139,7 @@ def _tell(
                     dict(zip(("code", "where", "count", "request_id"), row, strict=True))
                     for row in found
                 ],
-                **({"backups": backups.told()} if backups else {}),
+                **({"backups": backups.as_data()} if backups else {}),
                 "examined": [
                     dict(zip(("what", "how", "examined"), row, strict=True)) for row in examined
                 ],

@@ -117,7 +117,7 @@ def content_of(
             "rules": rules_fingerprint(),
         },
         "policy": {"version": policy.version, "hash": policy.fingerprint},
-        "backups": proof.backups.told(),
+        "backups": proof.backups.as_data(),
         "residual_risks": list(RISKS),
     }
 

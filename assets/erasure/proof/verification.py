@@ -70,7 +70,7 @@ class Proof:
     searched: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: dict[str, set[str]] = field(default_factory=dict)
-    backups: rotation.Holding = field(default_factory=rotation.Holding)
+    backups: rotation.Remaining = field(default_factory=rotation.Remaining)
 
     def failing(self, request_id: str = "") -> list[Finding]:
         """Because of which the request (or any) is not proven."""
@@ -122,13 +122,13 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     return proof
 
 
-def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Holding:
+def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Remaining:
     """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
     erasures = [one for one in concerned if one.right == "erasure"]
     if not erasures:
-        return rotation.Holding()
+        return rotation.Remaining()
     moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
-    return rotation.holding(
+    return rotation.remaining(
         home, None if None in moments else max(one for one in moments if one), elsewhere=True
     )
 

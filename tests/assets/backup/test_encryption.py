@@ -1,4 +1,6 @@
-"""What is sealed comes back as it was; anything that is changed, cut, moved, exchanged or opened with another key does not."""
+"""What is sealed comes back as it was; anything that is changed, cut, moved, exchanged or opened
+with another key does not.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.backup import encryption
-from assets.backup.encryption import KEY_BYTES, TAG, SealError, Sealing, Unsealing
+from assets.backup.encryption import (
+    KEY_BYTES,
+    TAG,
+    DecryptionError,
+    EncryptedReader,
+    EncryptedWriter,
+)
 from tests.support.examples import examples
 
 KEY = bytes(range(32))
@@ -26,14 +34,14 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sealed(content: bytes, name: str = "G1", key: bytes = KEY, at_once: int = 37) -> bytes:
     target = io.BytesIO()
-    with Sealing(target, key, name) as writer:
+    with EncryptedWriter(target, key, name) as writer:
         for start in range(0, len(content), at_once):
             writer.write(content[start : start + at_once])
     return target.getvalue()
 
 
 def opened(stream: bytes, name: str = "G1", key: bytes = KEY) -> bytes:
-    return Unsealing(io.BytesIO(stream), key, name).read()
+    return EncryptedReader(io.BytesIO(stream), key, name).read()
 
 
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 3 * PIECE + 5])
@@ -45,7 +53,7 @@ def test_what_is_sealed_comes_back(length: int) -> None:
 
 
 def test_it_can_be_read_little_by_little() -> None:
-    reader = Unsealing(io.BytesIO(sealed(b"abc" * 200)), KEY, "G1")
+    reader = EncryptedReader(io.BytesIO(sealed(b"abc" * 200)), KEY, "G1")
     assert b"".join(iter(lambda: reader.read(7), b"")) == b"abc" * 200
 
 
@@ -58,14 +66,14 @@ def test_the_same_content_is_never_sealed_alike() -> None:
 def test_any_changed_bit_shows(at: int, bit: int) -> None:
     stream = bytearray(sealed(b"x" * 3 * PIECE))
     stream[at] ^= 1 << bit
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(bytes(stream))
 
 
 @settings(deadline=None, max_examples=examples(60), derandomize=True)
 @given(length=st.integers(0, HEADER + 3 * (PIECE + TAG) - 1))
 def test_a_stream_that_was_cut_off_anywhere_shows(length: int) -> None:
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(sealed(b"x" * 3 * PIECE)[:length])
 
 
@@ -78,31 +86,31 @@ def pieces(stream: bytes) -> list[bytes]:
 def test_pieces_that_are_moved_left_out_or_doubled_show(order: list[int]) -> None:
     stream = sealed(b"x" * 3 * PIECE)
     cut = pieces(stream)
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(stream[:HEADER] + b"".join(cut[number] for number in order))
 
 
 def test_a_piece_of_another_stream_under_the_same_key_shows() -> None:
     one, other = sealed(b"x" * 3 * PIECE), sealed(b"y" * 3 * PIECE)
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(one[:HEADER] + pieces(one)[0] + pieces(other)[1] + pieces(one)[2])
 
 
 def test_content_after_the_end_shows() -> None:
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(sealed(b"x" * 250) + b"more")
 
 
 def test_another_key_or_another_generations_name_does_not_open_it() -> None:
     for name, key in (("G2", KEY), ("G1", secrets.token_bytes(KEY_BYTES))):
-        with pytest.raises(SealError):
+        with pytest.raises(DecryptionError):
             opened(sealed(b"content"), name, key)
 
 
 def test_a_stream_whose_writer_failed_has_no_end() -> None:
     target = io.BytesIO()
-    with contextlib.suppress(OSError), Sealing(target, KEY, "G1") as writer:
+    with contextlib.suppress(OSError), EncryptedWriter(target, KEY, "G1") as writer:
         writer.write(b"x" * 250)
         raise OSError
-    with pytest.raises(SealError):
+    with pytest.raises(DecryptionError):
         opened(target.getvalue())

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from assets.backup import generations
-from assets.backup.encryption import Unsealing
-from assets.backup.generations import BackupError, destroy, every, keep, key_path, make
+from assets.backup.encryption import EncryptedReader
+from assets.backup.generations import BackupError, destroy, every, keep_newest, key_path, make
 from assets.ingest import suppression
 from assets.register import information_duty
 from assets.register.expired_registrants import EXPIRED_COOKIES
@@ -55,7 +55,7 @@ def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
         path.write_bytes(b"kept")
     made = make(home, None, NOW)
     with (home.root / "backups" / f"{made.name}.backup").open("rb") as file:
-        sealed = Unsealing(file, key_path(home, made.name).read_bytes(), made.name)
+        sealed = EncryptedReader(file, key_path(home, made.name).read_bytes(), made.name)
         with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
             names = {entry.name for entry in archive}
     assert names == {*(str(path.relative_to(home.root)) for path in kept), "secrets/pepper"}
@@ -74,14 +74,14 @@ def test_backups_can_be_kept_elsewhere(filled: Home, tmp_path: Path) -> None:
 
 def test_rotation_destroys_all_but_the_newest(filled: Home) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(4)]
-    assert keep(filled, None, 2) == names[:2]
+    assert keep_newest(filled, None, 2) == names[:2]
     assert [one.name for one in every(filled, None)] == names[2:]
 
 
 def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: Home) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(3)]
     key_path(filled, names[2]).unlink()
-    keep(filled, None, 1)
+    keep_newest(filled, None, 1)
     assert [one.name for one in every(filled, None)] == [names[1]]
 
 

@@ -1,4 +1,6 @@
-"""A backup from before an erasure is sealed anew without the registrant; the old key opens nothing any more."""
+"""A backup from before an erasure is sealed anew without the registrant; the old key opens nothing
+any more.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import duckdb
 import pytest
 
 from assets.backup import generations, renewing, restoring
-from assets.backup.encryption import SealError, Unsealing
+from assets.backup.encryption import DecryptionError, EncryptedReader
 from assets.erasure import erasing
 from assets.requests import ledger
 from assets.storage.data_root import Home
@@ -26,7 +28,9 @@ def backup_file(home: Home, generation: str) -> Path:
 def unpacked(home: Home, generation: str, to: Path) -> Path:
     with (
         backup_file(home, generation).open("rb") as file,
-        tarfile.open(fileobj=generations.opened(home, file, generation), mode="r|") as archive,
+        tarfile.open(
+            fileobj=generations.open_generation(home, file, generation), mode="r|"
+        ) as archive,
     ):  # type: ignore[call-overload]
         archive.extractall(to, filter="data")
     return to
@@ -65,7 +69,8 @@ def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(
     after = unpacked(removed, generation, tmp_path / "after")
     assert found_anywhere(after, [*LEAVES.identifiers, LEAVES.contract_number]) == []
     known = duckdb.sql(
-        f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = '{STAYS.identity_code}'"
+        f"SELECT count(*) FROM '{after}/lake/register/registrants.parquet' WHERE identity_code = "
+        f"'{STAYS.identity_code}'"
     ).fetchone()
     assert known == (1,)
 
@@ -82,8 +87,8 @@ def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(
     copy = shutil.copy2(backup_file(removed, generation), tmp_path / "carried-away")
     renewing.renew(removed, TODAY)
     assert len(generations.keys_of(removed, generation)) == 1
-    with Path(copy).open("rb") as file, pytest.raises(SealError):
-        Unsealing(file, generations.keys_of(removed, generation)[0], generation).read()
+    with Path(copy).open("rb") as file, pytest.raises(DecryptionError):
+        EncryptedReader(file, generations.keys_of(removed, generation)[0], generation).read()
 
 
 class KilledError(BaseException):

@@ -1,4 +1,6 @@
-"""A restored generation brings back what was lost, and nobody who has been erased since; whole or not at all."""
+"""A restored generation brings back what was lost, and nobody who has been erased since; whole or
+not at all.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from assets.backup import exchange, generations, restoring
-from assets.backup.encryption import SealError
+from assets.backup.encryption import DecryptionError
 from assets.backup.generations import BackupError
 from assets.erasure.proof.verification import verify
 from assets.requests import ledger
@@ -104,7 +106,7 @@ def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: st
     else:
         (key if damage == "no key" else file).unlink()
     held = contents(home.root)
-    with pytest.raises((SealError, BackupError)):
+    with pytest.raises((DecryptionError, BackupError)):
         restoring.restore(home, None, made.generation, TODAY)
     exchange.finish(home)
     assert contents(home.root) == held

@@ -1,4 +1,6 @@
-"""A restored generation from before a correction says what was corrected, and holds no old value whose time is over."""
+"""A restored generation from before a correction says what was corrected, and holds no old value
+whose time is over.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Backups go by the policy's period, so that a backup from before an erasure ends by itself; one is always left."""
+"""Backups go by the policy's period, so that a backup from before an erasure ends by itself; one is
+always left.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def left(home: Home) -> list[str]:
 def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(home: Home) -> None:
     first = generations.make(home, None, NOW).name
     second = generations.make(home, None, days(1)).name
-    assert rotation.goes_on(home, first) == (NOW + timedelta(DAYS)).date()
+    assert rotation.expires_on(home, first) == (NOW + timedelta(DAYS)).date()
     assert rotation.rotate(home, None, days(DAYS - 1)) == rotation.Rotated([], None)
     assert rotation.rotate(home, None, days(DAYS)) == rotation.Rotated([first], None)
     assert left(home) == [second]
@@ -51,7 +53,7 @@ def test_where_there_never_was_one_none_is_made(home: Home) -> None:
 
 def test_a_key_goes_wherever_its_file_is(home: Home) -> None:
     generations.make(home, home.root.parent / "tape", NOW)
-    assert rotation.over(home, None, (NOW + timedelta(DAYS)).date())
+    assert rotation.expired(home, None, (NOW + timedelta(DAYS)).date())
     rotation.rotate(home, None, days(DAYS))
     assert left(home) == []
 
@@ -74,16 +76,16 @@ def test_a_rotation_that_was_killed_is_taken_up_again(
     monkeypatch.setattr(rotation, "destroy", destroy)
     rotation.rotate(home, None, days(DAYS + 2))
     assert len(left(home)) == 1
-    assert rotation.over(home, None, days(DAYS + 2).date()) == []
+    assert rotation.expired(home, None, days(DAYS + 2).date()) == []
 
 
 def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(home: Home) -> None:
     for count in (0, 3, 6):
         generations.make(home, None, days(count))
-    held = rotation.holding(home, days(4))
+    held = rotation.remaining(home, days(4))
     assert (held.generations, held.until) == (2, (NOW + timedelta(3 + DAYS)).date())
-    assert rotation.holding(home, days(-1)) == rotation.Holding(0, None)
-    assert rotation.holding(home).generations == 3
+    assert rotation.remaining(home, days(-1)) == rotation.Remaining(0, None)
+    assert rotation.remaining(home).generations == 3
 
 
 def closed(home: Home, at: datetime) -> str:
@@ -93,14 +95,18 @@ def closed(home: Home, at: datetime) -> str:
 
 
 def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None:
-    """Those that were carried elsewhere: an erasure renews what lies in the data root's own folder."""
-    assert verify(home).backups == rotation.Holding()
+    """Those that were carried elsewhere: an erasure renews what lies in the data root's own
+    folder.
+    """
+    assert verify(home).backups == rotation.Remaining()
     generations.make(home, None, NOW)
     generations.make(home, home.root.parent / "tape", NOW)
     generations.make(home, home.root.parent / "tape", days(5))
     first, second = closed(home, days(2)), closed(home, days(6))
-    assert verify(home, [first]).backups == rotation.Holding(1, (NOW + timedelta(DAYS)).date())
-    assert verify(home, [second]).backups == rotation.Holding(2, (NOW + timedelta(5 + DAYS)).date())
+    assert verify(home, [first]).backups == rotation.Remaining(1, (NOW + timedelta(DAYS)).date())
+    assert verify(home, [second]).backups == rotation.Remaining(
+        2, (NOW + timedelta(5 + DAYS)).date()
+    )
     assert verify(home).backups.generations == 2
 
 
