@@ -37,7 +37,7 @@ def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
     Returns:
         Rows removed per source.
     """
-    lake_rewrite.mend(home)
+    lake_rewrite.finish_removals(home)
     removed: Counter[str] = Counter()
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)

@@ -79,7 +79,7 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
     the rewriting of those that match. What a statute keeps stays without its person (`holds`).
     """
-    lake_rewrite.mend(home)
+    lake_rewrite.finish_removals(home)
     evidence.note_published(home)
     removed: Counter[str] = Counter()
     asked = _loaded(home, request_ids)

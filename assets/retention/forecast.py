@@ -1,4 +1,6 @@
-"""The coming 24 months of retention: worked out by each build of the register, or anew for another day or other periods."""
+"""The retention forecast of the next 24 months: of the last build, or for another day or
+periods.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ COLOURS = (
 
 
 def simulate(home: Home, today: date) -> list[Due]:
-    """The forecast as of `today` under the home's policy, without writing anything. Costs what building the register does."""
+    """Return the forecast as of `today` under the data root's policy. Writes nothing.
+
+    Cost: that of building the register.
+    """
     with home.connect() as connection:
         building.resolve(home, connection, today)
         relationships.gather(connection)
@@ -37,30 +42,30 @@ def simulate(home: Home, today: date) -> list[Due]:
 
 
 def latest(home: Home) -> tuple[date, list[Due]] | None:
-    """The forecast of the last build, and its day."""
+    """Return the forecast of the last build, and its day."""
     path = home.lake / "register" / building.FORECAST
     if not path.exists():
         return None
-    told = json.loads(path.read_text())
-    return date.fromisoformat(told["as_of"]), [Due(**one) for one in told["due"]]
+    forecast = json.loads(path.read_text())
+    return date.fromisoformat(forecast["as_of"]), [Due(**entry) for entry in forecast["due"]]
 
 
 def as_data(today: date, due: Iterable[Due]) -> dict[str, object]:
-    """The forecast for machines: `months` with a total each, and every count."""
+    """Return the forecast for machines: `months` with a total each, and every count."""
     rows = list(due)
     return {
         "as_of": str(today),
         "months": {month: _total(rows, month) for month in months(today)},
-        "due": [asdict(one) for one in rows],
+        "due": [asdict(entry) for entry in rows],
     }
 
 
 def _total(due: Iterable[Due], month: str) -> int:
-    return sum(one.rows for one in due if one.month == month)
+    return sum(entry.rows for entry in due if entry.month == month)
 
 
 def bars(today: date, due: Iterable[Due], width: int = 40) -> list[tuple[str, int, str]]:
-    """Month, number and a bar of at most `width` characters, for the terminal."""
+    """Return month, number and a bar of at most `width` characters, for the terminal."""
     rows = list(due)
     totals = {month: _total(rows, month) for month in months(today)}
     most = max(totals.values()) or 1
@@ -68,34 +73,41 @@ def bars(today: date, due: Iterable[Due], width: int = 40) -> list[tuple[str, in
 
 
 def chart(today: date, due: Iterable[Due]) -> str:
-    """The forecast as an SVG: a bar per month, stacked by rule. Numbers and codes only."""
+    """Return the forecast as an SVG: a bar per month, stacked by rule. Numbers and codes only."""
     rows = list(due)
-    foreseen = months(today)
-    rules = sorted({one.rule for one in rows})
-    most = max([_total(rows, month) for month in foreseen]) or 1
-    step, scale = (WIDTH - LEFT) / len(foreseen), (HEIGHT - FOOT) / most
+    shown = months(today)
+    rules = sorted({entry.rule for entry in rows})
+    most = max([_total(rows, month) for month in shown]) or 1
+    step, scale = (WIDTH - LEFT) / len(shown), (HEIGHT - FOOT) / most
     drawn = []
-    for number, month in enumerate(foreseen):
+    for number, month in enumerate(shown):
         top, left = float(HEIGHT - FOOT), LEFT + number * step
-        for one in (one for one in rows if one.month == month):
-            height = one.rows * scale
+        for entry in (entry for entry in rows if entry.month == month):
+            height = entry.rows * scale
             top -= height
-            title = f"{month} {one.rule} {one.category}: {one.rows:,}"
-            colour = COLOURS[rules.index(one.rule) % len(COLOURS)]
+            title = f"{month} {entry.rule} {entry.category}: {entry.rows:,}"
+            colour = COLOURS[rules.index(entry.rule) % len(COLOURS)]
             drawn.append(
-                f'<rect x="{left:.1f}" y="{top:.1f}" width="{step * 0.8:.1f}" height="{height:.1f}" fill="{colour}"><title>{escape(title)}</title></rect>'
+                f'<rect x="{left:.1f}" y="{top:.1f}" width="{step * 0.8:.1f}" '
+                f'height="{height:.1f}" fill="{colour}"><title>{escape(title)}</title></rect>'
             )
         drawn.append(
-            f'<text x="{left + step * 0.4:.1f}" y="{HEIGHT - FOOT + 12}" transform="rotate(45 {left:.1f} {HEIGHT - FOOT + 12})">{month}</text>'
+            f'<text x="{left + step * 0.4:.1f}" y="{HEIGHT - FOOT + 12}" transform="rotate(45 '
+            f'{left:.1f} {HEIGHT - FOOT + 12})">{month}</text>'
         )
     drawn += [
-        f'<text x="{LEFT - 6}" y="{HEIGHT - FOOT - part * (HEIGHT - FOOT) / 4 + 8:.1f}" text-anchor="end">{most * part // 4:,}</text>'
+        f'<text x="{LEFT - 6}" y="{HEIGHT - FOOT - part * (HEIGHT - FOOT) / 4 + 8:.1f}" '
+        f'text-anchor="end">{most * part // 4:,}</text>'
         for part in range(5)
     ]
     for number, rule in enumerate(rules):
         drawn.append(
-            f'<rect x="{WIDTH + 10}" y="{number * 18 + 4}" width="12" height="12" fill="{COLOURS[number % len(COLOURS)]}"/>'
+            f'<rect x="{WIDTH + 10}" y="{number * 18 + 4}" width="12" height="12" '
+            f'fill="{COLOURS[number % len(COLOURS)]}"/>'
         )
         drawn.append(f'<text x="{WIDTH + 28}" y="{number * 18 + 14}">{escape(rule)}</text>')
     size = f'width="{WIDTH + LEGEND}" height="{HEIGHT}" viewBox="0 0 {WIDTH + LEGEND} {HEIGHT}"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">{"".join(drawn)}</svg>'
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" '
+        f'font-size="11">{"".join(drawn)}</svg>'
+    )

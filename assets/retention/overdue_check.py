@@ -1,6 +1,7 @@
-"""What is still there although its time is over: looked for in the files themselves, after a sweep, by the clocks alone.
+"""Overdue check: what is still in the files after a sweep although its retention period is over.
 
-Nothing is asked of what the register decided, so that a fault there, or in the sweep, shows. Counts per layer; 0 is right.
+It goes by the clocks alone and reads no decision of the register, so that a fault there, or in the
+sweep, is detected. Counts per layer; 0 is right.
 """
 
 from __future__ import annotations
@@ -32,30 +33,28 @@ from schemas.staged import CANONICAL
 
 
 def overdue(home: Home, today: date) -> dict[str, int]:
-    """Things per layer that are past their time on `today`; a mart that was not built for the day counts as one."""
+    """Count per layer what is overdue on `today`; a mart not built for the day counts as one."""
     with home.connect() as connection:
-        found = {
+        counts = {
             "staged": _in_staged(home, connection, today),
             "register": _in_register(home, connection, today),
         }
-    return {**_in_whole_files(home, today), **found, "marts": _marts(home, today)}
+    return {**_in_whole_files(home, today), **counts, "marts": _marts(home, today)}
 
 
 def _in_whole_files(home: Home, today: date) -> dict[str, int]:
     raw_over, quarantine_over = (
-        str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine")
+        str(home.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
-    found = {"raw": 0, "quarantine": 0}
+    counts = {"raw": 0, "quarantine": 0}
     for entry in deliveries.book(home):
-        raw, quarantine = (
-            raw_path(home, entry.source, entry.day, entry.delivery_id),
-            quarantine_path(home, entry),
-        )
+        raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+        quarantine = quarantine_path(home, entry)
         if entry.staged_with and entry.day <= raw_over and raw.exists():
-            found["raw"] += 1
+            counts["raw"] += 1
         if entry.staged_with and entry.day <= quarantine_over and quarantine.exists():
-            found["quarantine"] += pq.read_metadata(quarantine).num_rows + entry.quarantined
-    return found
+            counts["quarantine"] += pq.read_metadata(quarantine).num_rows + entry.quarantined
+    return counts
 
 
 def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
@@ -66,8 +65,10 @@ def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -
     connection.execute(STATEMENT_MACROS)
     party_ends(connection, "")
     return sum(
-        count(connection, f"SELECT count(DISTINCT {one.key}) FROM {one.rows} WHERE {one.over}")
-        for one in clocked(home.policy, today)
+        count(
+            connection, f"SELECT count(DISTINCT {clock.key}) FROM {clock.rows} WHERE {clock.over}"
+        )
+        for clock in clocked(home.policy, today)
     )
 
 
@@ -76,8 +77,10 @@ def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
         _read(home, connection, table, model)
     policy = home.policy
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::DATE")
-    started = """CASE WHEN deceased AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
-        ELSE greatest(relationship_ends_on, coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
+    started = """CASE WHEN deceased
+        AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
+        ELSE greatest(relationship_ends_on,
+            coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END"""
     bound, free = due(policy, "customers", started), due(policy, "prospects", started)
     ends = f"CASE WHEN has_contract THEN {bound} ELSE greatest({bound}, {free}) END"
     return sum(
@@ -88,13 +91,14 @@ def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
             f"credit_marks WHERE coalesce({marks}, false)",
             f"registrants WHERE NOT has_open_contract AND {ends} <= DATE '{today}'",
             f"segregated_orders WHERE {orders_are_over(policy, today)}",
-            f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'",
+            f"segregated_consents WHERE {due(policy, 'consent_proofs', 'relationship_ended_on')} "
+            f"<= DATE '{today}'",
         )
     )
 
 
 def _marts(home: Home, today: date) -> int:
-    """Marts that show the register of an earlier day."""
+    """Count the marts that show the register of an earlier day."""
     stale = 0
     for purpose in MARTS:
         path = home.marts / f"{purpose}.duckdb"

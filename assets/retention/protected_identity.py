@@ -1,8 +1,10 @@
-"""Taking the location of protected registrants out of raw and staged, record by record: the record stays, without it.
+"""Redacting the location of registrants under protected identity in raw and staged.
 
-`register.protected` says which records; every source's datasets say how their payload is stripped. What a record says, and
-so whether the next one repeats it, is told anew after the stripping: an address that is sent again after the flag has
-ended is no repetition. The list is marked as done after the last file, so a sweep that was killed repeats it.
+The records stay, without it. `register.protected_identity` lists them; the datasets of every source
+declare how their payload is redacted. The hash of a record's content, which decides whether the
+next one repeats it, is recomputed after the redaction: an address that is sent again after the flag
+has ended is no duplicate. The list is marked as done after the last file, so a killed sweep repeats
+it.
 """
 
 from __future__ import annotations
@@ -28,25 +30,30 @@ _WITHOUT_LOCATION = {
     for dataset in source.datasets
     if dataset.without_location != "payload"
 }
-_HERE = "record_no IN (SELECT record_no FROM withheld_here)"
-# What a record says now, as raw has it.
-_SAYS = "coalesce((SELECT map_from_entries(list((record_no, content))) FROM now_says)[record_no], content)"
+_HERE = "record_no IN (SELECT record_no FROM redacted_here)"
+# The hash of a record's content now, as raw has it.
+_CONTENT = (
+    "coalesce((SELECT map_from_entries(list((record_no, content))) FROM "
+    "current_contents)[record_no], content)"
+)
 
 
-def withhold(home: Home) -> None:
-    """Strip the records that are noted and not done. Cost: the rewriting of the files that hold one of them."""
+def redact_locations(home: Home) -> None:
+    """Redact the records that are listed and not done. Cost: rewriting each file with one of
+    them.
+    """
     path = home.lake / WITHHELD
     if not path.exists():
         return
     with home.connect() as connection:
         connection.execute(STATEMENT_MACROS)
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE withheld AS SELECT * FROM {parquet(path)}"
+            f"CREATE OR REPLACE TEMP TABLE redacted AS SELECT * FROM {parquet(path)}"
         )
         concerned = {
-            one
-            for (one,) in connection.execute(
-                "SELECT DISTINCT delivery_id FROM withheld WHERE NOT done"
+            delivery_id
+            for (delivery_id,) in connection.execute(
+                "SELECT DISTINCT delivery_id FROM redacted WHERE NOT done"
             ).fetchall()
         }
         if not concerned:
@@ -56,31 +63,39 @@ def withhold(home: Home) -> None:
                 entry.delivery_id in concerned
                 and (entry.source, entry.dataset) in _WITHOUT_LOCATION
             ):
-                _strip(home, connection, entry)
+                _redact(home, connection, entry)
         copy_parquet(
             connection,
-            "SELECT delivery_id, record_no, true AS done FROM withheld ORDER BY ALL",
+            "SELECT delivery_id, record_no, true AS done FROM redacted ORDER BY ALL",
             path,
         )
 
 
-def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def _redact(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE withheld_here AS SELECT record_no FROM withheld WHERE NOT done AND delivery_id = '{entry.delivery_id}'"
+        f"CREATE OR REPLACE TEMP TABLE redacted_here AS SELECT record_no FROM redacted WHERE NOT "
+        f"done AND delivery_id = '{entry.delivery_id}'"
     )
-    connection.execute("CREATE OR REPLACE TEMP TABLE now_says (record_no BIGINT, content VARCHAR)")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE current_contents (record_no BIGINT, content VARCHAR)"
+    )
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
-        bare = f"CASE WHEN {_HERE} AND json_valid(payload) THEN ({_WITHOUT_LOCATION[entry.source, entry.dataset]}) ELSE payload END"
+        bare = (
+            f"CASE WHEN {_HERE} AND json_valid(payload) THEN "
+            f"({_WITHOUT_LOCATION[entry.source, entry.dataset]}) ELSE payload END"
+        )
         if _any(connection, raw, f"payload IS DISTINCT FROM {bare}"):
             lake_rewrite.rewrite(
                 connection,
                 raw,
                 "true",
-                f"* REPLACE ({bare} AS payload, CASE WHEN {_HERE} THEN md5({bare}) ELSE content END AS content)",
+                f"* REPLACE ({bare} AS payload, CASE WHEN {_HERE} THEN md5({bare}) ELSE content "
+                f"END AS content)",
             )
         connection.execute(
-            f"INSERT INTO now_says SELECT record_no, content FROM {parquet(raw)} WHERE {_HERE}"
+            f"INSERT INTO current_contents SELECT record_no, content FROM {parquet(raw)} WHERE "
+            f"{_HERE}"
         )
     for path in lake_rewrite.staged_files(home, entry):
         if path.stem == "addresses":
@@ -91,8 +106,8 @@ def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> N
             lake_rewrite.rewrite(
                 connection, path, "true", f"* REPLACE (CASE WHEN NOT {_HERE} THEN ip END AS ip)"
             )
-        elif path.stem == "records" and _any(connection, path, f"content <> {_SAYS}"):
-            lake_rewrite.rewrite(connection, path, "true", f"* REPLACE ({_SAYS} AS content)")
+        elif path.stem == "records" and _any(connection, path, f"content <> {_CONTENT}"):
+            lake_rewrite.rewrite(connection, path, "true", f"* REPLACE ({_CONTENT} AS content)")
 
 
 def _any(connection: duckdb.DuckDBPyConnection, path: Path, condition: str) -> bool:

@@ -1,7 +1,8 @@
-"""Applying retention to raw, staged and quarantine: what the register has left out as past its time goes for good.
+"""The sweep: applying retention to raw, staged and quarantine.
 
-The register decides (`register.expiry`); the sweep removes only what the register already left out, so the register
-built after it is the same as the one before. Finding and removing are apart: a simulation finds, and removes nothing.
+The register decides what has expired (`register.expired_registrants`), and the sweep removes only
+what the register already left out, so the register built after it is the same as the one before.
+Finding and removing are apart: a simulation finds, and removes nothing.
 """
 
 from __future__ import annotations
@@ -38,10 +39,11 @@ from schemas.staged import CANONICAL
 
 
 @dataclass(frozen=True, order=True)
-class Gone:
-    """How many rows go, or go without some of their values, by which rule, of which category of the policy, in which layer.
+class Removal:
+    """How many rows are removed, or lose some values, by rule, category of the policy and layer.
 
-    `register` counts things (a visit, an order, a registrant), the other layers rows. Marts follow the register.
+    `register` counts things (a visit, an order, a registrant), the other layers rows. Marts follow
+    the register.
     """
 
     rule: str
@@ -52,31 +54,31 @@ class Gone:
 
 
 SWEPT = "swept.json"
-COOKIE = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
-DEPARTED = "person_key IN (SELECT person_key FROM departed_keys)"
+EXPIRED_COOKIE = "visitor_id IN (SELECT key FROM expired WHERE what = 'cookie')"
+EXPIRED_PERSON = "person_key IN (SELECT person_key FROM expired_person_keys)"
 _STAGED: dict[str, type[TableModel]] = {**CANONICAL, "records": Outcome}
 
 
-def simulate(home: Home, today: date) -> list[Gone]:
-    """What a run on `today` would remove, without removing or writing anything."""
+def simulate(home: Home, today: date) -> list[Removal]:
+    """Return what a run on `today` would remove. Removes and writes nothing."""
     with home.connect() as connection:
         building.resolve(home, connection, today)
         _find(home, connection, today)
-        return _count(home, connection, today)
+        return _removals(home, connection, today)
 
 
-def sweep(home: Home, today: date) -> list[Gone]:
-    """Remove from the lake what is past its time on `today`; answers what went. The decisions go last.
+def sweep(home: Home, today: date) -> list[Removal]:
+    """Remove from the lake what has expired on `today`, and return it. The decisions go last.
 
-    Cost: one look at the keys of every delivery, and the rewriting of those that hold something to remove.
+    Cost: reading the keys of every delivery, and rewriting those with something to remove.
     """
-    lake_rewrite.mend(home)
-    protected_identity.withhold(home)
+    lake_rewrite.finish_removals(home)
+    protected_identity.redact_locations(home)
     rectification.purge(home)
     with home.connect() as connection:
         _read(home, connection)
         _find(home, connection, today)
-        gone = _count(home, connection, today)
+        removals = _removals(home, connection, today)
         _remove(home, connection, today)
     for closed in ledger.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
         remove(home.requests / f"{closed}.json")
@@ -86,29 +88,31 @@ def sweep(home: Home, today: date) -> list[Gone]:
         write_parquet(home.register(table), model, [])
     with writing(home.lake / "register" / SWEPT) as unfinished:
         unfinished.write_text(
-            json.dumps({"as_of": str(today), "gone": [asdict(one) for one in gone]})
+            json.dumps({"as_of": str(today), "gone": [asdict(removal) for removal in removals]})
         )
     building.still_up_to_date(home, today)
-    return gone
+    return removals
 
 
-def last_sweep(home: Home) -> list[Gone]:
-    """What the last sweep removed; nothing when there was none."""
+def last_sweep(home: Home) -> list[Removal]:
+    """Return what the last sweep removed; nothing if there was none."""
     path = home.lake / "register" / SWEPT
-    return [Gone(**one) for one in json.loads(path.read_text())["gone"]] if path.exists() else []
+    if not path.exists():
+        return []
+    return [Removal(**entry) for entry in json.loads(path.read_text())["gone"]]
 
 
-def per_rule(gone: Iterable[Gone], layer: str = "") -> dict[str, int]:
-    """Rows per rule, over all layers or in one."""
-    found: dict[str, int] = {}
-    for one in sorted(gone):
-        if layer in ("", one.layer):
-            found[one.rule] = found.get(one.rule, 0) + one.rows
-    return found
+def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
+    """Count rows per rule, over all layers or in one."""
+    counts: Counter[str] = Counter()
+    for removal in sorted(removals):
+        if layer in ("", removal.layer):
+            counts[removal.rule] += removal.rows
+    return dict(counts)
 
 
 def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """The decisions that the register was built by, and everything staged."""
+    """Read the decisions that the register was built with, and everything staged."""
     connection.execute(STATEMENT_MACROS)
     for table, model in (("departed", Departed), ("expired", Expired)):
         path = home.register(table)
@@ -123,107 +127,137 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make `gone_records` (go whole), `stripped_records` (stay without some rows or values; raw lets go of them, because
-    their payload would tell what was taken away), both (delivery_id, record_no, rule), and `swept(delivery_id, …)`."""
+    """Create `expired_records` and `stripped_records`, both (delivery_id, record_no, rule).
+
+    Expired records are removed whole. Stripped ones stay without some rows or values; they leave
+    raw, because their payload has what was removed. Also creates `swept(delivery_id, …)`.
+    """
     connection.execute(
-        "CREATE OR REPLACE TABLE departed_keys AS SELECT min(rule) AS rule, person_key(type, value) AS person_key FROM departed GROUP BY person_key"
+        "CREATE OR REPLACE TABLE expired_person_keys AS SELECT min(rule) AS rule, "
+        "person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
     _find_deliveries(home, connection, today)
     policy = home.policy
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE held_records AS
-        SELECT delivery_id, record_no, rule FROM staged_orders JOIN departed_keys USING (person_key) WHERE NOT ({orders_are_over(policy, today)})"""
+        f"""CREATE OR REPLACE TEMP TABLE segregated_records AS
+        SELECT delivery_id, record_no, rule FROM staged_orders
+            JOIN expired_person_keys USING (person_key)
+            WHERE NOT ({orders_are_over(policy, today)})"""
     )
-    held = {one.what: one for one in clocked(policy, today)}
-    whats = {what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()}
-    gone = [
-        f"SELECT delivery_id, record_no, '{code(policy, 'quarantine')}' AS rule FROM staged_records JOIN swept USING (delivery_id) "
+    clocks = {clock.what: clock for clock in clocked(policy, today)}
+    expired = {
+        what for (what,) in connection.execute("SELECT DISTINCT what FROM expired").fetchall()
+    }
+    whole = [
+        f"SELECT delivery_id, record_no, '{code(policy, 'quarantine')}' AS rule FROM "
+        f"staged_records JOIN swept USING (delivery_id) "
         "WHERE quarantine_over AND outcome = 'quarantined'"
     ]
-    if connection.execute("SELECT 1 FROM departed_keys LIMIT 1").fetchone():
-        gone += [
-            f"SELECT delivery_id, record_no, rule FROM staged_{table} AS one JOIN departed_keys USING (person_key) "
-            "ANTI JOIN held_records AS held USING (delivery_id, record_no)"
+    if connection.execute("SELECT 1 FROM expired_person_keys LIMIT 1").fetchone():
+        whole += [
+            f"SELECT delivery_id, record_no, rule FROM staged_{table} JOIN expired_person_keys "
+            f"USING (person_key) "
+            "ANTI JOIN segregated_records USING (delivery_id, record_no)"
             for table in CANONICAL
         ]
-    gone += [
-        f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM {held[what].rows} WHERE {held[what].over}"
+    whole += [
+        f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM {clocks[what].rows} "
+        f"WHERE {clocks[what].over}"
         for what in ("visit", "order")
-        if what in whats
+        if what in expired
     ]
-    if "contract" in whats:
-        gone.append(
-            f"""SELECT delivery_id, record_no, {held["contract"].rule} AS rule FROM staged_contracts
+    if "contract" in expired:
+        whole.append(
+            f"""SELECT delivery_id, record_no, {clocks["contract"].rule} AS rule
+                FROM staged_contracts
             WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract')"""
         )
-    if "cookie" in whats:
-        gone.append(
-            f"""SELECT delivery_id, record_no, {held["cookie"].rule} AS rule FROM staged_marketing_choices
-            WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired WHERE what = 'cookie')"""
+    if "cookie" in expired:
+        whole.append(
+            f"""SELECT delivery_id, record_no, {clocks["cookie"].rule} AS rule
+                FROM staged_marketing_choices
+            WHERE person_key IN (SELECT person_key('visitor_id', key) FROM expired
+                WHERE what = 'cookie')"""
         )
-    stripped = ["SELECT delivery_id, record_no, rule FROM held_records"]
+    stripped = ["SELECT delivery_id, record_no, rule FROM segregated_records"]
     for what, table, condition in (
         ("credit_mark", "credit_marks", marks_are_over(policy, today)),
         ("credit_report", "credit_reports", reports_are_over(policy, today)),
-        ("cookie", "visits", COOKIE),
+        ("cookie", "visits", EXPIRED_COOKIE),
     ):
-        if what in whats:
+        if what in expired:
             stripped.append(
-                f"SELECT delivery_id, record_no, {held[what].rule} AS rule FROM staged_{table} WHERE {condition}"
+                f"SELECT delivery_id, record_no, {clocks[what].rule} AS rule FROM staged_{table} "
+                f"WHERE {condition}"
             )
-    for name, queries, but in (
-        ("gone_records", gone, ""),
+    for name, queries, others in (
+        ("expired_records", whole, ""),
         (
             "stripped_records",
             stripped,
-            "ANTI JOIN gone_records AS gone USING (delivery_id, record_no)",
+            "ANTI JOIN expired_records AS whole USING (delivery_id, record_no)",
         ),
     ):
         connection.execute(
             f"""CREATE OR REPLACE TABLE {name} AS
-            WITH found AS (SELECT delivery_id, record_no, min(rule) AS rule FROM ({" UNION ALL ".join(queries)}) GROUP BY ALL)
-            SELECT found.* FROM found JOIN swept USING (delivery_id) {but}"""
+            WITH listed AS (
+                SELECT delivery_id, record_no, min(rule) AS rule
+                FROM ({" UNION ALL ".join(queries)})
+                GROUP BY ALL
+            )
+            SELECT listed.* FROM listed JOIN swept USING (delivery_id) {others}"""
         )
         _add_repetitions(connection, name)
 
 
 def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Records that say, word for word, what a record of the table says go with it: nothing of them is staged, but raw has them."""
+    """Add the duplicates of the table's records: nothing of them is staged, but raw has them."""
     if not connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
         return
     connection.execute(
         f"""INSERT INTO {table}
-        WITH told AS (SELECT record_key, content, min(rule) AS rule FROM staged_records JOIN {table} USING (delivery_id, record_no) GROUP BY ALL)
-        SELECT delivery_id, record_no, rule FROM staged_records AS one JOIN told USING (record_key, content)
-        ANTI JOIN {table} AS found USING (delivery_id, record_no) WHERE outcome = 'duplicate'"""
+        WITH repeated AS (
+            SELECT record_key, content, min(rule) AS rule
+            FROM staged_records
+            JOIN {table} USING (delivery_id, record_no)
+            GROUP BY ALL
+        )
+        SELECT delivery_id, record_no, rule
+        FROM staged_records
+        JOIN repeated USING (record_key, content)
+        ANTI JOIN {table} USING (delivery_id, record_no)
+        WHERE outcome = 'duplicate'"""
     )
 
 
 def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """`swept(delivery_id, raw_over, quarantine_over)`: the staged deliveries, and which layers of them are past their time."""
+    """Create `swept(delivery_id, raw_over, quarantine_over)`: deliveries, and their expired
+    layers.
+    """
     raw_over, quarantine_over = (
-        str(home.policy.rule(one)[1].period.before(today)) for one in ("raw", "quarantine")
+        str(home.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, quarantine_over BOOLEAN)"
+        "CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, "
+        "quarantine_over BOOLEAN)"
     )
-    found = [
-        (one.delivery_id, one.day <= raw_over, one.day <= quarantine_over)
-        for one in deliveries.book(home)
-        if one.staged_with
+    swept = [
+        (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
+        for entry in deliveries.book(home)
+        if entry.staged_with
     ]
-    if found:
-        connection.executemany("INSERT INTO swept VALUES (?, ?, ?)", found)
+    if swept:
+        connection.executemany("INSERT INTO swept VALUES (?, ?, ?)", swept)
 
 
-def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Gone]:
-    """What goes, by rule, category and layer."""
-    found: list[Gone] = []
+def _removals(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Removal]:
+    """Count what is removed, by rule, category and layer."""
+    removals: list[Removal] = []
     policy = home.policy
 
     def add(query: str, category: str, layer: str, effect: str) -> None:
-        found.extend(
-            Gone(rule, category, layer, effect, rows)
+        removals.extend(
+            Removal(rule, category, layer, effect, rows)
             for rule, rows in connection.execute(query).fetchall()
             if rows
         )
@@ -236,68 +270,78 @@ def _count(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> li
             "delete",
         )
     for table, model in _STAGED.items():
-        query = f"SELECT rule, count(*) FROM staged_{table} JOIN gone_records USING (delivery_id, record_no) GROUP BY rule"
+        query = (
+            f"SELECT rule, count(*) FROM staged_{table} JOIN expired_records USING (delivery_id, "
+            f"record_no) GROUP BY rule"
+        )
         add(query, main_category(model), "staged", "delete")
     for table, condition, effect in (
         ("credit_marks", marks_are_over(policy, today), "delete"),
         ("credit_reports", reports_are_over(policy, today), "delete"),
-        ("identifiers", f"({_OLD_VISITOR}) OR {DEPARTED}", "delete"),
-        ("visits", COOKIE, "strip"),
-        ("orders", DEPARTED, "segregate"),
+        ("identifiers", f"({_OLD_VISITOR}) OR {EXPIRED_PERSON}", "delete"),
+        ("visits", EXPIRED_COOKIE, "strip"),
+        ("orders", EXPIRED_PERSON, "segregate"),
     ):
         category = "website_identifier" if table == "visits" else main_category(CANONICAL[table])
-        query = f"SELECT rule, count(*) FROM staged_{table} JOIN stripped_records USING (delivery_id, record_no) WHERE {condition} GROUP BY rule"
+        query = (
+            f"SELECT rule, count(*) FROM staged_{table} JOIN stripped_records USING (delivery_id, "
+            f"record_no) WHERE {condition} GROUP BY rule"
+        )
         add(query, category, "staged", effect)
-    going = "SELECT * FROM gone_records UNION ALL SELECT * FROM stripped_records"
+    removed = "SELECT * FROM expired_records UNION ALL SELECT * FROM stripped_records"
     if raws := [
         raw
-        for one in deliveries.book(home)
-        if (raw := raw_path(home, one.source, one.day, one.delivery_id)).exists()
+        for entry in deliveries.book(home)
+        if (raw := raw_path(home, entry.source, entry.day, entry.delivery_id)).exists()
     ]:
         home.view(connection, "raw", Raw, raws)
         add(
-            f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) WHERE raw_over",
+            f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) "
+            f"WHERE raw_over",
             "technical",
             "raw",
             "delete",
         )
         add(
-            f"SELECT rule, count(*) FROM raw JOIN ({going}) USING (delivery_id, record_no) JOIN swept USING (delivery_id) WHERE NOT raw_over GROUP BY rule",
+            f"SELECT rule, count(*) FROM raw JOIN ({removed}) USING (delivery_id, record_no) JOIN "
+            f"swept USING (delivery_id) WHERE NOT raw_over GROUP BY rule",
             "technical", "raw", "delete",
         )  # fmt: skip
     add(
-        f"SELECT '{code(policy, 'quarantine')}', count(*) FROM quarantine JOIN swept USING (delivery_id) WHERE quarantine_over",
+        f"SELECT '{code(policy, 'quarantine')}', count(*) FROM quarantine JOIN swept USING "
+        f"(delivery_id) WHERE quarantine_over",
         "technical",
         "quarantine",
         "delete",
     )
     add(
-        """SELECT rule, count(*) FROM quarantine JOIN gone_records USING (delivery_id, record_no) JOIN swept USING (delivery_id)
+        """SELECT rule, count(*) FROM quarantine JOIN expired_records USING (delivery_id, record_no)
+            JOIN swept USING (delivery_id)
         WHERE NOT quarantine_over GROUP BY rule""",
         "technical", "quarantine", "delete",
     )  # fmt: skip
     over = len(ledger.closed_before(home, policy.rule("requests")[1].period.before(today)))
     review = suppression.due_for_review(home, connection, today)
-    found += (
-        [Gone(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
+    removals += (
+        [Removal(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
     )
-    found += (
-        [Gone(code(policy, "suppressions"), "technical", "requests", "review", review)]
+    removals += (
+        [Removal(code(policy, "suppressions"), "technical", "requests", "review", review)]
         if review
         else []
     )
-    return _summed(found)
+    return _summed(removals)
 
 
-def _summed(gone: Iterable[Gone]) -> list[Gone]:
-    total: Counter[Gone] = Counter()
-    for one in gone:
-        total[replace(one, rows=0)] += one.rows
-    return sorted(replace(one, rows=rows) for one, rows in total.items())
+def _summed(removals: Iterable[Removal]) -> list[Removal]:
+    total: Counter[Removal] = Counter()
+    for removal in removals:
+        total[replace(removal, rows=0)] += removal.rows
+    return sorted(replace(removal, rows=rows) for removal, rows in total.items())
 
 
 def main_category(model: type[TableModel]) -> str:
-    """The category of what a table is about: that of its first column that is not technical."""
+    """Return the category of a table: that of its first column that is not technical."""
     return next(
         (
             category
@@ -312,33 +356,32 @@ _OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE 
 
 
 def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Rewrite the files that hold what goes; raw and quarantine that are over as a whole are removed as a whole."""
+    """Rewrite the files with expired records; expired layers of a delivery are removed whole."""
     over = {
-        one: (raw, quarantine)
-        for one, raw, quarantine in connection.execute(
+        delivery_id: (raw, quarantine)
+        for delivery_id, raw, quarantine in connection.execute(
             "SELECT * FROM swept WHERE raw_over OR quarantine_over"
         ).fetchall()
     }
     touched = {
-        one
-        for (one,) in connection.execute(
-            "SELECT delivery_id FROM gone_records UNION SELECT delivery_id FROM stripped_records"
+        delivery_id
+        for (delivery_id,) in connection.execute(
+            "SELECT delivery_id FROM expired_records UNION SELECT delivery_id FROM stripped_records"
         ).fetchall()
     }
     edits = _edits(home, today)
 
-    def one(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    def rewrite(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
-        raw, quarantine = (
-            raw_path(home, entry.source, entry.day, entry.delivery_id),
-            quarantine_path(home, entry),
-        )
+        raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+        quarantine = quarantine_path(home, entry)
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
-            for table, records in (("gone", "gone_records"), ("stripped", "stripped_records")):
+            for table, records in (("gone", "expired_records"), ("stripped", "stripped_records")):
                 cursor.execute(
-                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM {records} WHERE delivery_id = '{entry.delivery_id}'"
+                    f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT DISTINCT record_no FROM "
+                    f"{records} WHERE delivery_id = '{entry.delivery_id}'"
                 )
             edited = cursor.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
             lake_rewrite.remove_records(
@@ -352,25 +395,27 @@ def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
         if quarantine_over and quarantine.exists():
             lake_rewrite.rewrite(cursor, quarantine, "false")
 
-    for _ in in_turn(connection, deliveries.book(home), one):
+    for _ in in_turn(connection, deliveries.book(home), rewrite):
         pass
 
 
 def _edits(home: Home, today: date) -> dict[str, Edit]:
-    """What changes in the staged tables of stripped records."""
+    """Return the changes of the staged tables of stripped records."""
     return {
         "credit_marks": Edit(keep=f"NOT ({marks_are_over(home.policy, today)})"),
         "credit_reports": Edit(keep=f"NOT ({reports_are_over(home.policy, today)})"),
-        "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({DEPARTED})"),
+        "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({EXPIRED_PERSON})"),
         "visits": Edit(
             columns=f"""* REPLACE (
-            CASE WHEN NOT {COOKIE} OR user_id IS NOT NULL OR visitor_id IS NULL THEN person_key END AS person_key,
-            CASE WHEN NOT coalesce({COOKIE}, false) THEN fingerprint END AS fingerprint,
-            CASE WHEN NOT {COOKIE} THEN visitor_id END AS visitor_id)"""
+            CASE WHEN NOT {EXPIRED_COOKIE} OR user_id IS NOT NULL
+                OR visitor_id IS NULL THEN person_key END AS person_key,
+            CASE WHEN NOT coalesce({EXPIRED_COOKIE}, false) THEN fingerprint END AS fingerprint,
+            CASE WHEN NOT {EXPIRED_COOKIE} THEN visitor_id END AS visitor_id)"""
         ),
         "orders": Edit(
             columns=f"""* REPLACE (
-            CASE WHEN NOT coalesce({DEPARTED}, false) THEN customer_number END AS customer_number,
-            CASE WHEN NOT {DEPARTED} THEN person_key END AS person_key)"""
+            CASE WHEN NOT coalesce({EXPIRED_PERSON},
+                false) THEN customer_number END AS customer_number,
+            CASE WHEN NOT {EXPIRED_PERSON} THEN person_key END AS person_key)"""
         ),
     }

@@ -1,9 +1,8 @@
-"""Taking records out of the lake: of every layer that a delivery has, by rewriting its files without them.
+"""Removing records from the lake: every layer of a delivery is rewritten without them.
 
-Never in place: each file is written anew beside the old one and put in its stead
-(docs/decisions/lake-layout-and-atomic-writes.md). The book says what is being removed before the
-first file changes and is recounted from the files after the last, so a run that was killed in
-between is mended by `mend`.
+Never in place: each file is written beside the old one, which it then replaces
+(docs/decisions/lake-layout-and-atomic-writes.md). The delivery ledger records what is being removed before the first file changes, and is recounted from the files after
+the last, so that `finish_removals` completes a run that was killed in between.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ from assets.storage.safe_errors import PlainError
 
 
 class RemovalError(PlainError):
-    """A file does not hold, after the rewrite, what it held before less what was to go. Names the layer and counts only."""
+    """A rewritten file does not have the rows that were to stay; names layer and counts only."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What changes in one staged table, or in raw, besides the records that go: rows to `keep`, and
-    what the kept ones say.
+    """What changes in one staged table, or in raw, besides the removed records.
 
-    `texts` selects the columns with what is redacted in them, `columns` selects from those.
+    `keep` is the condition of rows that stay. Of these, `texts` selects the columns with redacted
+    texts, and `columns` selects from the result.
     """
 
     keep: str = "true"
@@ -53,11 +52,21 @@ def remove_records(
     edits: Mapping[str, Edit] = NOTHING,
     only_raw: str = "",
 ) -> int:
-    """Remove the records in the connection's table `gone(record_no)` from every layer of a delivery.
+    """Remove the records in the connection's table `gone(record_no)` from every layer of a
+    delivery.
 
-    They count as `counted_as` (`suppressed` or `expired`) in the book from now on. `edits` changes
-    staged tables, and `raw`, beyond that; `only_raw` selects records that go from raw alone. Each
-    file is rewritten once. Returns the number of rows removed, over all files.
+    Each file is rewritten once.
+
+    Args:
+        home: The data root.
+        connection: Has the table.
+        entry: The delivery.
+        counted_as: What the ledger counts them as: `suppressed` or `expired`.
+        edits: Further changes, by the name of a staged table or `raw`.
+        only_raw: A query of records to remove from raw alone.
+
+    Returns:
+        The number of rows removed, over all files.
     """
     deliveries.enter(home, replace(entry, removing=counted_as))
     stays = "record_no NOT IN (SELECT record_no FROM gone)"
@@ -90,9 +99,9 @@ def remove_records(
 
 
 def _rehashed(entry: Entry) -> str:
-    """The columns of raw after a redaction: the hashes of a text are of the text that stays.
+    """Return the columns of raw after a redaction, with the hashes of the redacted text.
 
-    The old ones would confirm, to anyone who tries all identifiers, what the text was.
+    The old hashes would confirm, to anyone who tries all identifiers, what the text was.
     """
     prefix = literal(f"{entry.source}|{entry.dataset}|")
     changed = "record_no IN (SELECT record_no FROM redactions WHERE layer = 'raw')"
@@ -103,8 +112,9 @@ def _rehashed(entry: Entry) -> str:
 
 
 def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, str]:
-    """The columns of the other layers' files with the keys and hashes that raw has of the same
-    records; empty when they agree.
+    """Return the columns of the other layers' files with raw's keys and hashes of the records.
+
+    Empty when they agree.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     index = staged_folder(home, entry) / "records.parquet"
@@ -129,11 +139,10 @@ def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry
     }
 
 
-def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Bring what is staged in line with raw, where a removal was killed between the two.
+def _finish(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+    """Bring the staged files in line with raw, if a removal was killed between the two.
 
-    Only raw could tell whose the records in quarantine are, and under which key a redacted record
-    goes on.
+    Only raw has the person of a record in quarantine, and the new key of a redacted record.
     """
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     index = staged_folder(home, entry) / "records.parquet"
@@ -156,7 +165,7 @@ def _end(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
 
 
 def staged_files(home: Home, entry: Entry) -> list[Path]:
-    """The delivery's staged tables; the list of outcomes last, for what it says must still hold while the others change."""
+    """Return the delivery's staged tables; the outcomes last, valid while the others change."""
     return sorted(
         staged_folder(home, entry).glob("*.parquet"),
         key=lambda path: (path.stem == "records", path.name),
@@ -172,10 +181,15 @@ def rewrite(
     texts: str = "*",
     keys: str = "*",
 ) -> int:
-    """Write the file anew with the rows for which `keep` holds; answers how many went. A file that keeps all is left alone.
+    """Rewrite the file with the rows for which `keep` holds; a file that keeps all is left alone.
 
-    `keys`, `texts` and `columns`, in this order, may change what the kept rows say. Raises
-    RemovalError when the counts do not add up.
+    `keys`, `texts` and `columns`, in this order, may change the values of the kept rows.
+
+    Returns:
+        The number of rows removed.
+
+    Raises:
+        RemovalError: The counts do not add up.
     """
     before, kept = connection.execute(
         f"SELECT count(*), count(*) FILTER ({keep}) FROM {parquet(path)}"
@@ -190,11 +204,12 @@ def rewrite(
 
 
 def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
-    """Bring the book's entry in line with the files: what is no longer there counts as `entry.removing`."""
+    """Recount the ledger's entry from the files: missing records count as `entry.removing`."""
     index = staged_folder(home, entry) / "records.parquet"
     raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
     counts = {"staged": 0, "quarantined": 0, "duplicate": 0}
-    # A delivery that waits to be staged again still has what is staged of it, and of what raw has let go of that is all.
+    # A delivery that waits to be staged again still has its staged files, which are all that is
+    # left of records removed from raw.
     if index.exists():
         counts |= dict(
             connection.execute(
@@ -220,17 +235,17 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     return done
 
 
-def mend(home: Home) -> int:
-    """Recount the deliveries that a killed removal left in the middle; answers how many.
+def finish_removals(home: Home) -> int:
+    """Complete removals that were killed, and the removal of corrected deliveries.
 
-    First, what is staged of them is brought in line with raw. And the removal of deliveries that
-    have been corrected is ended.
+    Returns:
+        The number of deliveries that a killed removal left unfinished.
     """
     remove_mistaken(home)
     unfinished = [entry for entry in deliveries.book(home) if entry.removing]
     if unfinished:
         with home.connect() as connection:
             for entry in unfinished:
-                _end(home, connection, entry)
+                _finish(home, connection, entry)
                 recount(home, connection, entry)
     return len(unfinished)

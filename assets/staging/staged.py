@@ -1,11 +1,12 @@
-"""Raw -> staged or quarantined: each delivery's records as canonical frames that passed their Pandera models.
+"""Raw -> staged or quarantined: each delivery's records as canonical frames, validated by Pandera.
 
-A pure function of raw: staging a day again gives the same files, so a day can be staged again after a rule has changed,
-and a delivery that arrives late only makes later deliveries of the same records be staged again.
+A pure function of raw: staging a day again gives the same files, so a day can be staged again after
+a rule has changed, and a late delivery only requires later deliveries of the same records to be
+staged again.
 
-Every record has one outcome: a *duplicate* says, word for word, what the record of the same key before it said; a
-*quarantined* one failed a rule; all others are *staged*. Cost grows with the records of the delivery; finding the
-record before each takes one look at the keys of earlier deliveries of the dataset.
+Every record has one outcome: a *duplicate* has the same content as the previous record of its key;
+a *quarantined* one failed a rule; all others are *staged*. Cost grows with the records of the
+delivery; finding the previous records takes one scan of the keys of earlier deliveries.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+import schemas
+from assets import sources
 from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
@@ -45,15 +48,24 @@ from schemas.values import FIRST_YEAR, LAST_YEAR
 
 BATCH_ROWS = 25_000
 UNREADABLE = ("REC-JSON", "REC-TOO-DEEP", "REC-TOO-LARGE", "REC-CSV-FIELDS", UNEXPECTED)
-# What a record is called by, other than whom it is about.
+# Types of identifiers of things, not of people.
 THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
 
 
 def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
-    """Stage the source's deliveries of `days` that are not staged by today's rules, or all of them `again`; answers the entries staged.
+    """Stage the source's deliveries of `days`, in the order in which their statements count.
 
-    In the order in which their statements count, because a record is held against the one before it.
+    Each record is compared with the previous one of its key.
+
+    Args:
+        home: The data root.
+        source: The source.
+        days: Delivery days.
+        again: Also stage deliveries that were staged by the current rules.
+
+    Returns:
+        The entries staged.
     """
     done = []
     book = deliveries.book(home, source.name)
@@ -67,30 +79,32 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
             or (entry.staged_with == rules_fingerprint() and not again)
         ):
             continue
-        earlier = [one for one in book[:number] if one.dataset == entry.dataset]
+        earlier = [before for before in book[:number] if before.dataset == entry.dataset]
         done.append(_stage_delivery(home, dataset, entry, raw, earlier))
     return done
 
 
 @cache
 def rules_fingerprint() -> str:
-    """A hash of the code that decides how a record is staged: what is staged under other rules makes another register."""
-    house = Path(__file__).parents[1]
-    files = [
-        *(house / "schemas").rglob("*.py"),
-        *(house / "assets" / "sources").glob("*.py"),
-        Path(__file__),
-    ]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:16]
+    """Hash the code that decides how a record is staged; other rules make another register."""
+    content = b"".join(path.read_bytes() for path in rule_files())
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def rule_files() -> list[Path]:
+    """Return the modules that decide how a record is staged: schemas, sources and this one."""
+    folders = (*schemas.__path__, *sources.__path__)
+    modules = (path for folder in folders for path in Path(folder).rglob("*.py"))
+    return sorted((*modules, Path(__file__)))
 
 
 def staged_folder(home: Home, entry: Entry) -> Path:
-    """Where the canonical frames of a delivery lie."""
+    """Return the folder of a delivery's canonical frames."""
     return home.lake / "staged" / entry.source / entry.day / entry.delivery_id
 
 
 def quarantine_path(home: Home, entry: Entry) -> Path:
-    """Where it is written what of a delivery failed, and why."""
+    """Return the path of a delivery's quarantine: which records failed which rules."""
     return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
 
 
@@ -120,8 +134,8 @@ def _stage_delivery(
                     outcomes.update(rows["outcome"].to_pylist())
         outcomes.update(_carry_over(home, connection, raw, entry, writers))
         writers.close()
-    for found in quarantined:
-        codes.update(found["code"].to_pylist())
+    for rows in quarantined:
+        codes.update(rows["code"].to_pylist())
     write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
     staged = replace(
         entry,
@@ -138,23 +152,24 @@ def _stage_delivery(
 def _find_duplicates(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
 ) -> None:
-    """Make the table `duplicates(record_no)`, for every cursor: records that repeat the record of
-    the same key before them.
+    """Create the table `duplicates(record_no)`, for every cursor: the same content as the previous
+    record of the key.
 
-    One that was quarantined for the other records of its id is no such record: it may stand alone
-    now.
+    A record that was quarantined for a shared key does not count as previous: it may be the only
+    one of its key now.
     """
     before = [
-        (number, one, path)
-        for number, one in enumerate(earlier)
-        if (path := staged_folder(home, one) / "records.parquet").exists()
+        (number, entry, path)
+        for number, entry in enumerate(earlier)
+        if (path := staged_folder(home, entry) / "records.parquet").exists()
     ]
     history = ["SELECT '' AS record_key, '' AS content, 0 AS delivery, 0 AS record_no WHERE false"]
-    for number, one, path in before:
-        why = quarantine_path(home, one)
+    for number, entry, path in before:
+        reasons = quarantine_path(home, entry)
         alone = (
-            f"record_no NOT IN (SELECT record_no FROM {parquet(why)} WHERE code = 'REC-SHARED-ID')"
-            if "REC-SHARED-ID" in (one.codes or {}) and why.exists()
+            f"""record_no NOT IN (
+                SELECT record_no FROM {parquet(reasons)} WHERE code = 'REC-SHARED-ID')"""
+            if "REC-SHARED-ID" in (entry.codes or {}) and reasons.exists()
             else "true"
         )
         history.append(
@@ -170,7 +185,8 @@ def _find_duplicates(
                 SEMI JOIN mine USING (record_key) GROUP BY record_key)
         SELECT record_no FROM (
             SELECT record_no, mine.content,
-                coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no), latest.content) AS previous
+                coalesce(lag(mine.content) OVER (PARTITION BY record_key ORDER BY record_no),
+                    latest.content) AS previous
             FROM mine LEFT JOIN latest USING (record_key))
         WHERE content = previous"""
     )
@@ -179,14 +195,19 @@ def _find_duplicates(
 def _carry_over(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers
 ) -> Counter[str]:
-    """Keep what was staged of records that raw no longer holds (its retention is shorter); answers their outcomes."""
+    """Keep the staged rows of records that raw, kept for less long, no longer has.
+
+    Returns:
+        Their outcomes.
+    """
     outcomes: Counter[str] = Counter()
     models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in models:
         path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
         if path.exists():
             rows = connection.execute(
-                f"SELECT staged.* FROM {parquet(path)} AS staged ANTI JOIN {parquet(raw)} AS raw USING (record_no)"
+                f"SELECT staged.* FROM {parquet(path)} AS staged ANTI JOIN {parquet(raw)} AS raw "
+                f"USING (record_no)"
             ).to_arrow_table()
             writers.write(model, rows)
             if model is Outcome:
@@ -201,7 +222,7 @@ def _isolated(
     connection: duckdb.DuckDBPyConnection,
     batch: pa.RecordBatch,
 ) -> tuple[Frames, pa.Table]:
-    """One batch as `_canonical` returns it, with the records that make that fail in quarantine."""
+    """Return one batch as `_canonical` does; records on which that raises are quarantined."""
     rows = pa.Table.from_batches([batch])
     if "place" not in rows.column_names:
         rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
@@ -217,12 +238,15 @@ def _isolated(
 def _unexpected(
     home: Home, entry: Entry, connection: duckdb.DuckDBPyConnection, rows: pa.Table, place: str
 ) -> tuple[Frames, pa.Table]:
-    """The outcome of records that our code fails on, and their rows of the quarantine.
+    """Return the outcomes of records on which our code raises, and their rows in quarantine.
 
-    Whom they are about is what raw found: the first identifier that is not a thing's.
+    Their person is the first identifier in raw that is not a thing's.
     """
     connection.register("raw_batch", rows)
-    known = f"list_filter(identifiers, lambda one: split_part(one, ':', 1) NOT IN {THINGS})[1]"
+    known = (
+        f"list_filter(identifiers, lambda identifier: split_part(identifier, ':', 1) NOT IN "
+        f"{THINGS})[1]"
+    )
     outcomes = connection.execute(
         """SELECT record_no, record_key, content,
             CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
@@ -240,7 +264,7 @@ def _unexpected(
 
 
 def _midnight(home: Home, entry: Entry) -> str:
-    """The moment, as SQL, at which the delivery's day begins."""
+    """Return the moment, as SQL, at which the delivery's day begins."""
     return f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
 
 
@@ -251,11 +275,12 @@ def _canonical(
     connection: duckdb.DuckDBPyConnection,
     batch: pa.Table,
 ) -> tuple[Frames, pa.Table]:
-    """One batch: its canonical rows that passed, with the outcome of each record last; and what failed."""
+    """Return a batch's valid canonical rows, the records' outcomes last; and the failures."""
     connection.register("raw_batch", batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, record_key, payload, {_midnight(home, entry)} AS delivered_at, {entry.sequence or 0}::BIGINT AS sequence
+        SELECT record_no, record_key, payload, {_midnight(home, entry)} AS delivered_at,
+            {entry.sequence or 0}::BIGINT AS sequence
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
         WHERE NOT list_has_any(faults, {list(UNREADABLE)!r})"""
     )
@@ -263,7 +288,8 @@ def _canonical(
         connection.execute(statement)
     failed = [
         connection.execute(
-            """SELECT record_no, unnest(faults) AS code, 'record' AS scope, NULL::VARCHAR AS in_table
+            """SELECT record_no, unnest(faults) AS code, 'record' AS scope,
+                NULL::VARCHAR AS in_table
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
         UNION ALL SELECT record_no, 'REC-SHARED-ID', 'record', NULL
         FROM raw_batch ANTI JOIN duplicates USING (record_no) SEMI JOIN shared USING (record_no)"""
@@ -280,12 +306,12 @@ def _canonical(
         frames.append((frame.model, rows, wrong))
         failed.append(wrong.drop_columns("row"))
     connection.register(
-        "told_by_vendor", pa.concat_tables([one.select(["record_no"]) for one in failed[:2]])
+        "failed_in_vendor", pa.concat_tables([rows.select(["record_no"]) for rows in failed[:2]])
     )
     connection.register(
         "failed",
         pa.concat_tables(
-            [one.select(["record_no", "code", "scope", "in_table"]) for one in failed]
+            [rows.select(["record_no", "code", "scope", "in_table"]) for rows in failed]
         ),
     )
     whole = connection.execute(
@@ -298,12 +324,15 @@ def _canonical(
     quarantined = (
         connection.execute(
             f"""SELECT DISTINCT failed.record_no, record_key, code, scope, in_table,
-            whom.person_key, whom.stated_at, CASE WHEN code = '{UNEXPECTED}' THEN place END AS place
-        FROM (SELECT * FROM failed WHERE in_table IS NULL OR record_no NOT IN (SELECT record_no FROM told_by_vendor)) AS failed
+            persons.person_key, persons.stated_at, CASE
+                WHEN code = '{UNEXPECTED}' THEN place END AS place
+        FROM (SELECT * FROM failed WHERE in_table IS NULL
+            OR record_no NOT IN (SELECT record_no FROM failed_in_vendor)) AS failed
         JOIN (SELECT record_no, record_key, place FROM raw_batch) USING (record_no)
         LEFT JOIN (SELECT record_no, min(person_key) AS person_key,
-                min(stated_at) FILTER (year(stated_at) BETWEEN {FIRST_YEAR} AND {LAST_YEAR}) AS stated_at
-            FROM about GROUP BY record_no) AS whom USING (record_no)
+                min(stated_at) FILTER (year(stated_at) BETWEEN {FIRST_YEAR} AND {LAST_YEAR})
+                    AS stated_at
+            FROM about GROUP BY record_no) AS persons USING (record_no)
         ORDER BY failed.record_no, code, in_table"""
         )
         .to_arrow_table()
@@ -322,15 +351,18 @@ def _canonical(
     outcomes = connection.execute(
         """SELECT record_no, record_key, content,
             CASE WHEN record_no IN (SELECT record_no FROM duplicates) THEN 'duplicate'
-                WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined' ELSE 'staged' END AS outcome
+                WHEN record_no IN (SELECT record_no FROM whole) THEN 'quarantined'
+                    ELSE 'staged' END AS outcome
         FROM raw_batch ORDER BY record_no"""
     ).to_arrow_table()
     return [*passed, (Outcome, outcomes)], quarantined
 
 
 def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table:
-    """What quarantined records refuse for an e-mail address or phone, of no person: the refusal
-    holds for everybody reached by it, though nothing else of the record is used."""
+    """Return the refusals of quarantined records for an e-mail address or phone, without a person.
+
+    They apply to everybody reached by it, though nothing else of the record is used.
+    """
     connection.register("refused", rows)
     refused = connection.execute(
         f"""SELECT * REPLACE (NULL::VARCHAR AS person_key) FROM refused
@@ -341,17 +373,17 @@ def _refusals(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> pa.Table
 
 
 def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | None) -> pa.Table:
-    """Which rows failed which rules: row, record_no, code, scope, in_table."""
-    found = failures(model, rows)
+    """Return which rows failed which rules: row, record_no, code, scope, in_table."""
+    failed = failures(model, rows)
     return pa.table(
         {
-            "row": found["row"],
-            "record_no": rows["record_no"].take(found["row"])
-            if found.num_rows
+            "row": failed["row"],
+            "record_no": rows["record_no"].take(failed["row"])
+            if failed.num_rows
             else pa.array([], pa.int64()),
-            "code": found["code"],
-            "scope": pa.array([scope] * found.num_rows, pa.string()),
-            "in_table": pa.array([table] * found.num_rows, pa.string()),
+            "code": failed["code"],
+            "scope": pa.array([scope] * failed.num_rows, pa.string()),
+            "in_table": pa.array([table] * failed.num_rows, pa.string()),
         }
     )
 
@@ -380,9 +412,10 @@ class _Writers:
 
 @contextmanager
 def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder; on success sync it and put it in the place of `folder`.
+    """Yield an empty folder; on success sync it and replace `folder` by it.
 
-    Between moving the old folder away and the new one in there is none; the book says `unstaged` all that time.
+    There is none between moving the old folder away and the new one in; the ledger's entry counts
+    as unstaged all that time.
     """
     folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
@@ -404,7 +437,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 
 def totals(entries: Iterable[Entry]) -> dict[str, int]:
-    """What became of the records of several deliveries, by count."""
+    """Count the records of several deliveries by outcome."""
     total: Counter[str] = Counter(delivered=0)
     for entry in entries:
         total.update(
@@ -419,25 +452,26 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
 
 
 def unexpected(home: Home, entries: Iterable[Entry]) -> Counter[str]:
-    """How many records our own code failed on, by the place where it did."""
-    found: Counter[str] = Counter()
+    """Count the records on which our own code raised, by the place where it did."""
+    counts: Counter[str] = Counter()
     for entry in entries:
         if UNEXPECTED in (entry.codes or {}) and quarantine_path(home, entry).exists():
             rows = pq.read_table(quarantine_path(home, entry), columns=["code", "place"])
             places = rows.filter(pc.equal(rows["code"], UNEXPECTED))["place"]
-            found.update(place or "an unknown place" for place in places.to_pylist())
-    return found
+            counts.update(place or "an unknown place" for place in places.to_pylist())
+    return counts
 
 
 def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
-    """Records of raw without an outcome, outcomes without their rows, and rows of records that are not staged; 0 is right."""
+    """Count records of raw without an outcome, outcomes without rows and rows of unstaged records.
+
+    0 is right.
+    """
     lost = 0
     with home.connect() as connection:
         for entry in entries:
-            folder, raw = (
-                staged_folder(home, entry),
-                raw_path(home, entry.source, entry.day, entry.delivery_id),
-            )
+            folder = staged_folder(home, entry)
+            raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
             index = folder / "records.parquet"
             if not index.exists():
                 lost += entry.delivered - entry.suppressed - entry.expired
@@ -446,14 +480,16 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
             checks = [f"SELECT count(*) - count(DISTINCT record_no) FROM {outcomes}"]
             if raw.exists():
                 checks.append(
-                    f"SELECT count(*) FROM {parquet(raw)} AS raw ANTI JOIN {outcomes} AS outcomes USING (record_no, record_key)"
+                    f"SELECT count(*) FROM {parquet(raw)} AS raw ANTI JOIN {outcomes} AS outcomes "
+                    f"USING (record_no, record_key)"
                 )
             if (quarantine := quarantine_path(home, entry)).exists():
-                checks.append(f"""SELECT count(*) FROM {outcomes} AS one WHERE outcome = 'quarantined' AND NOT EXISTS (
-                    SELECT 1 FROM {parquet(quarantine)} AS why WHERE why.record_no = one.record_no AND why.record_key = one.record_key)""")
+                checks.append(f"""SELECT count(*) FROM {outcomes} AS outcomes
+                    ANTI JOIN {parquet(quarantine)} AS reasons USING (record_no, record_key)
+                    WHERE outcome = 'quarantined'""")
             for table in sorted(folder.glob("*.parquet")):
                 if table.stem != "records":
-                    # Of a quarantined record a refusal is used, of nobody in particular.
+                    # A quarantined record's refusals are used, without a person.
                     refusals = table.stem == table_name(MarketingChoices)
                     used = "person_key IS NULL AND outcome = 'quarantined'" if refusals else "false"
                     checks.append(f"""SELECT count(*) FROM {parquet(table)} AS rows

@@ -13,7 +13,7 @@ import re
 import traceback
 from pathlib import Path
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 
 _OURS = re.compile(
     r"lake|inbox|marts|requests|secrets|dagster|spill|outbox|backups?"

@@ -78,7 +78,7 @@ def command(
     click.echo("no data of this kind: " + ", ".join(without_data(policy)))
 
 
-def _run(home: Home, today: date) -> list[sweep.Gone]:
+def _run(home: Home, today: date) -> list[sweep.Removal]:
     from assets.retention import sweep
     from pipelines.cli.refresh import dagster, execute
     from pipelines.writer_lock import writer

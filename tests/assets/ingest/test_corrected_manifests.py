@@ -195,7 +195,7 @@ def test_killed_between_any_two_steps_the_next_run_ends_the_same(
     # Nothing is counted twice in between.
     assert len(deliveries.book(home, "crm")) == 1
     if mended_otherwise:
-        lake_rewrite.mend(home)
+        lake_rewrite.finish_removals(home)
     arrive(home)
     assert ledger(home) == [(DAY, "contracts", 1, 0)]
     assert len(files(home)) == 1

@@ -1,4 +1,6 @@
-"""What is past its time on a day goes from every layer, and the register is the same before and after."""
+"""What is past its time on a day goes from every layer, and the register is the same before and
+after.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,8 @@ def layer(home: Home, name: str, table: str = "*") -> Table:
     depth = len(str(home.lake / name).split("/")) + 2
     return rows(
         home,
-        f"SELECT * EXCLUDE (filename), split_part(filename, '/', {depth}) AS day FROM read_parquet({files!r}, filename = true)",
+        f"SELECT * EXCLUDE (filename), split_part(filename, '/', {depth}) AS day FROM "
+        f"read_parquet({files!r}, filename = true)",
     )
 
 
@@ -46,7 +49,7 @@ def layer(home: Home, name: str, table: str = "*") -> Table:
 class Swept:
     home: Home
     before: dict[str, Table]
-    removed: list[sweep.Gone]
+    removed: list[sweep.Removal]
     after: dict[str, Table]
     raw_before: set[str]
 

@@ -1,4 +1,6 @@
-"""What a simulation says of a day is what a run on that day does; and after the run nothing past its time is in any layer."""
+"""What a simulation says of a day is what a run on that day does; and after the run nothing past
+its time is in any layer.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ DATES = [
 
 
 def renamed() -> Policy:
-    """Another controller: every rule has another code, the financial year ends in June, orders are books too."""
+    """Another controller: every rule has another code, the financial year ends in June, orders are
+    books too.
+    """
     policy = load_policy()
     codes = {code: f"RET-OURS-{number}" for number, code in enumerate(policy.retention, 1)}
     categories = {
@@ -163,7 +167,8 @@ class TestForecast:
                 if one.layer == "register"
             }
             if last > date(2026, 12, 31):
-                # Whose records have all gone by their own clocks by then is no registrant any more, who could leave.
+                # Whose records have all gone by their own clocks by then is no registrant any more,
+                # who could leave.
                 foreseen, simulated = (
                     {pair: rows for pair, rows in found.items() if pair[1] != "registrant_id"}
                     for found in (foreseen, simulated)

@@ -1,4 +1,6 @@
-"""One id that two people or parties have in one delivery: neither is used, and a record that is repeated is nothing of the kind."""
+"""One id that two people or parties have in one delivery: neither is used, and a record that is
+repeated is nothing of the kind.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.storage.safe_errors import describe, own_path
+from assets.storage.canonical_json import parse_canonical
+from assets.storage.safe_errors import describe, own_path, places
 
 ID = "0123456789abcdef0123"
 
@@ -91,3 +92,9 @@ def test_what_memory_lacks_is_shown() -> None:
 def test_any_other_message_is_withheld(error: Exception) -> None:
     assert "Matti" not in describe(error)
     assert "withheld" in describe(error)
+
+
+def test_a_place_is_a_path_in_the_repository() -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  (a class of its own, without a message)
+        parse_canonical(b"{ }")
+    assert places(raised.value)[-1].startswith("assets/storage/canonical_json.py:")
