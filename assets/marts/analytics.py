@@ -1,6 +1,6 @@
-"""Analysing behaviour (P4.4): pseudonyms only, with a key of this mart's own; no name, contact, code or credit data.
+"""Analysing behaviour (P4.4): pseudonyms only, hashed with a domain of this mart's own.
 
-A visit of nobody in particular stays, under no pseudonym.
+No name, contact, code or credit data. A visit without a registrant stays, without a pseudonym.
 """
 
 from assets.marts import profiles
@@ -10,7 +10,10 @@ PSEUDONYM = "keyed_hash('pseudonym|analytics|' || registrant_id)[:32]"
 QUERIES = {
     **profiles.queries(PSEUDONYM),
     "visits": f"""
-        SELECT CASE WHEN registrant_id IS NOT NULL THEN {PSEUDONYM} END AS pseudonym, started_at, duration_s, actions, searches,
-            contents_seen, contents_clicked, referrer_type, channel, device_type, browser_name, os_name
-        FROM visits WHERE registrant_id IS NULL OR registrant_id IN (SELECT registrant_id FROM admitted_analytics)""",
+        SELECT CASE WHEN registrant_id IS NOT NULL THEN {PSEUDONYM} END AS pseudonym, started_at,
+            duration_s, actions, searches,
+            contents_seen, contents_clicked, referrer_type, channel, device_type, browser_name,
+                os_name
+        FROM visits WHERE registrant_id IS NULL
+            OR registrant_id IN (SELECT registrant_id FROM eligible_analytics)""",
 }

@@ -1,4 +1,4 @@
-"""Handing an audience to a processor: only where the policy and the law let it go, on the day that it goes (P7; GDPR 44-49)."""
+"""Audience export to a processor, if policy and law allow it on the day (P7; GDPR 44-49)."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
 from schemas.policy import Recipient
 
-# How a spreadsheet takes a cell for a formula.
+# Characters that make a spreadsheet take a cell for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ExportError(PlainError):
-    """The data may not go there, or is not there; names recipient, mechanism, since when it is void, and what to do."""
+    """The export is not allowed, or there is no data; the message says why and what to do."""
 
 
 def check(home: Home, purpose: str, recipient: str, today: date) -> None:
-    """Raise ExportError unless the policy names the recipient for the purpose and the law lets data go there on `today`."""
+    """Raise ExportError unless policy and law allow the recipient to get the data on `today`."""
     named = home.policy.recipients.get(recipient)
     if named is None:
         known = ", ".join(sorted(home.policy.recipients))
         raise ExportError(
-            f"policy.yaml has no recipient {recipient!r}; it names {known}: add the recipient under `recipients` first"
+            f"policy.yaml has no recipient {recipient!r}; it names {known}: add the recipient "
+            f"under `recipients` first"
         )
     if purpose not in named.purposes:
         raise ExportError(
-            f"recipient {recipient!r} is not named for {purpose}: add it to the recipient's `purposes` in policy.yaml if that is so agreed"
+            f"recipient {recipient!r} is not named for {purpose}: add it to the recipient's "
+            f"`purposes` in policy.yaml if that is so agreed"
         )
     if law.in_eea(named.country) or any(
         law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms
     ):
         return
     raise ExportError(
-        f"recipient {recipient!r} is in {named.country}, outside the EEA, and no transfer mechanism holds on {today} (GDPR 44-49): "
-        f"{_void(named, today)}: agree on the standard contractual clauses of 2021/914 (scc_2021) or check that the recipient is certified (dpf), "
+        f"recipient {recipient!r} is in {named.country}, outside the EEA, and no transfer "
+        f"mechanism holds on {today} (GDPR 44-49): "
+        f"{_void(named, today)}: agree on the standard contractual clauses of 2021/914 (scc_2021) "
+        f"or check that the recipient is certified (dpf), "
         f"and write the mechanism and the day of the check into policy.yaml"
     )
 
@@ -52,10 +56,12 @@ def check(home: Home, purpose: str, recipient: str, today: date) -> None:
 def _void(named: Recipient, today: date) -> str:
     if not named.mechanisms:
         return "policy.yaml names none"
-    return "; ".join(_why_void(mechanism, named.checked, today) for mechanism in named.mechanisms)
+    return "; ".join(
+        _void_reason(mechanism, named.checked, today) for mechanism in named.mechanisms
+    )
 
 
-def _why_void(mechanism: str, checked: date, today: date) -> str:
+def _void_reason(mechanism: str, checked: date, today: date) -> str:
     if mechanism in law.VOID_SINCE:
         return f"{mechanism} is void since {law.VOID_SINCE[mechanism]}"
     if checked > today:
@@ -64,9 +70,15 @@ def _why_void(mechanism: str, checked: date, today: date) -> str:
 
 
 def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> int:
-    """Write the published audiences to one CSV file with the columns `identifier,audience,sha256`; answers the rows.
+    """Write the published audiences to a CSV file with the columns `identifier,audience,sha256`.
 
-    The file appears whole or not at all, readable by its owner only. Raises ExportError before anything is read.
+    The file appears whole or not at all, readable by its owner only.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        ExportError: Before anything is read.
     """
     check(home, purpose, recipient, today)
     if not mart_path(home, purpose).exists():
@@ -86,15 +98,15 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
         for model in MARTS[purpose]:
             names = ", ".join(arrow_schema(model).names)
             identifier = table_name(model).removesuffix("s")
-            found = connection.execute(f"SELECT {names} FROM {table_name(model)} ORDER BY ALL")
-            while batch := found.fetchmany(50_000):
+            result = connection.execute(f"SELECT {names} FROM {table_name(model)} ORDER BY ALL")
+            while batch := result.fetchmany(50_000):
                 writer.writerows([plain(str(cell)) for cell in (identifier, *row)] for row in batch)
                 rows += len(batch)
     return rows
 
 
 def _keys(connection: duckdb.DuckDBPyConnection, purpose: str) -> list[str]:
-    """The hashes that are handed over."""
+    """Return the hashes that are exported."""
     names = [
         (table_name(model), name)
         for model in MARTS[purpose]
@@ -109,5 +121,5 @@ def _keys(connection: duckdb.DuckDBPyConnection, purpose: str) -> list[str]:
 
 
 def plain(cell: str) -> str:
-    """The cell as text that no spreadsheet runs."""
+    """Return the cell as text that no spreadsheet evaluates."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell

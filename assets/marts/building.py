@@ -1,13 +1,14 @@
-"""Build a mart's file anew, hold it against its models and the policy, publish it by one rename.
+"""Build a mart's file, validate it against its models and the policy, publish it by one rename.
 
-Never changed in place: a DuckDB file has one writer and locks out readers, and what is deleted in
-one stays readable in its bytes (docs/decisions/proof-of-erasure.md). Whoever holds the published
-file open keeps reading what they opened.
+Never changed in place: a DuckDB file has one writer and locks out readers, and deleted rows stay
+readable in its bytes (docs/decisions/proof-of-erasure.md). A reader that has the published file
+open keeps reading that file.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -33,26 +34,27 @@ BATCH_ROWS = 250_000
 
 
 class MartCheckError(PlainError):
-    """A built mart does not hold what its models promise; the message names tables, rules and counts only."""
+    """A built mart violates its models; the message has tables, rules and counts only."""
 
 
 def candidate_path(home: Home, purpose: str) -> Path:
-    """Where a mart is built."""
+    """Return the path at which a mart is built."""
     return home.lake / "built" / f"{purpose}.duckdb"
 
 
 def mart_path(home: Home, purpose: str) -> Path:
-    """Where a mart is published."""
+    """Return the path at which a mart is published."""
     return home.marts / f"{purpose}.duckdb"
 
 
 def build(home: Home, purpose: str, today: date) -> dict[str, int]:
-    """Build the mart beside the published one, from the register; answers rows per table."""
+    """Build the mart beside the published one, from the register; return rows per table."""
     filled = {}
     with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
         home.keyed_hash(connection)
         over_register(home, connection, purpose, today)
-        # One checkpoint, at the end: an earlier one would leave a header that leads to tables, which proof takes for a change in place.
+        # One checkpoint, at the end: an earlier one would leave a header that leads to tables,
+        # which the proof of erasure reports as a change in place.
         connection.execute("SET checkpoint_threshold = '1TB'")
         connection.execute(f"ATTACH {literal(unfinished)} AS mart")
         for model in MARTS[purpose]:
@@ -68,13 +70,13 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
 def over_register(
     home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
 ) -> None:
-    """Make what the purpose's queries read: the register's tables, whom it admits, and the variables that they count with."""
+    """Create what the purpose's queries read: the register's tables, `eligible_*` and variables."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
     connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
     connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
     for table, model in REGISTER.items():
         read_register(home, connection, table, model)
-    eligible.provide(connection, purpose)
+    eligible.create_views(connection, purpose)
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query: str) -> int:
@@ -104,53 +106,53 @@ def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, t
 
 
 def check(home: Home, purpose: str) -> dict[str, int]:
-    """Validate every row of the candidate; answers failing rows per rule code, empty when all is well.
+    """Validate every row of the candidate; return failed rows per rule code, empty if valid.
 
-    Also holds the file itself against the models: a table or column that is not declared counts as MART-UNDECLARED.
+    Undeclared tables or columns of the file count as MART-UNDECLARED.
     """
-    found: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     with duckdb.connect(str(candidate_path(home, purpose)), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        there = connection.execute(
+        present = connection.execute(
             "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
         ).fetchall()
         both: list[type[TableModel]] = [*MARTS[purpose], About]
         declared = {
             (table_name(model), name) for model in both for name in arrow_schema(model).names
         }
-        undeclared = set(there) ^ declared
+        undeclared = set(present) ^ declared
         if undeclared:
-            found["MART-UNDECLARED"] = len(undeclared)
+            counts["MART-UNDECLARED"] = len(undeclared)
         for model in MARTS[purpose]:
             reader = connection.execute(f"SELECT * FROM {table_name(model)}").to_arrow_reader(
                 BATCH_ROWS
             )
             for batch in reader:
                 failed = failures(model, pa.Table.from_batches([batch]))
-                for code in failed["code"].to_pylist():
-                    found[code] = found.get(code, 0) + 1
+                counts.update(failed["code"].to_pylist())
         if purpose == "analytics" and (
             small := under_floor(connection, home.policy.profiles.segment_floor)
         ):
-            found["PROFILE-SEGMENT-FLOOR"] = small
+            counts["PROFILE-SEGMENT-FLOOR"] = small
     if Path(f"{candidate_path(home, purpose)}.wal").exists():
-        found["MART-WAL"] = 1
-    return found
+        counts["MART-WAL"] = 1
+    return dict(counts)
 
 
 def publish(home: Home, purpose: str) -> dict[str, int]:
-    """Put the candidate in the published one's place; answers rows per table.
+    """Replace the published mart by the candidate; nothing to do if it is published already.
 
-    Raises MartCheckError, and leaves the published one, when a check fails. Published already: nothing to do.
+    Returns:
+        Rows per table.
+
+    Raises:
+        MartCheckError: A check failed; the published mart stays.
     """
     if not candidate_path(home, purpose).exists() and mart_path(home, purpose).exists():
         return rows(home, purpose)
-    found = check(home, purpose)
-    if found:
-        raise MartCheckError(
-            f"{purpose}: "
-            + ", ".join(f"{code} ({number})" for code, number in sorted(found.items()))
-        )
+    if failed := check(home, purpose):
+        shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
+        raise MartCheckError(f"{purpose}: {shown}")
     candidate, published = candidate_path(home, purpose), mart_path(home, purpose)
     sync(candidate)
     os.replace(candidate, published)
@@ -161,7 +163,7 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
 
 
 def rows(home: Home, purpose: str) -> dict[str, int]:
-    """Rows per table of the published mart."""
+    """Return rows per table of the published mart."""
     with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
         return {
             table_name(model): count(connection, f"SELECT count(*) FROM {table_name(model)}")
@@ -170,8 +172,15 @@ def rows(home: Home, purpose: str) -> dict[str, int]:
 
 
 def per_rule(home: Home, purpose: str) -> dict[str, int]:
-    """Registrants per rule that lets into the purpose's mart or keeps out of it, on whatever channel."""
+    """Count registrants per rule that decides on the purpose, on any channel."""
     with home.connect() as connection:
         read_register(home, connection, "admission", REGISTER["admission"])
-        counted = "SELECT code, count(DISTINCT registrant_id) FROM admission WHERE purpose = ? GROUP BY code ORDER BY code"
-        return dict(connection.execute(counted, [purpose]).fetchall())
+        rows = connection.execute(
+            """SELECT code, count(DISTINCT registrant_id)
+            FROM admission
+            WHERE purpose = ?
+            GROUP BY code
+            ORDER BY code""",
+            [purpose],
+        )
+        return dict(rows.fetchall())

@@ -1,20 +1,22 @@
-"""Caring for the customer relationship (P4.3): customers and contacts, with what they have agreed, bought and chosen.
+"""Customer care (P4.3): customers and contacts, their contracts, orders and marketing choices.
 
-People whom only the population register, a bureau or a cookie speaks of have no relationship to care for.
+People known only from the population register, a bureau or a cookie have no customer relationship.
 """
 
 QUERIES = {
     "registrants": """
-        SELECT registrant_id, given_names, call_name, family_name, birth_date, language, customer_number, email, phone,
+        SELECT registrant_id, given_names, call_name, family_name, birth_date, language,
+            customer_number, email, phone,
             street, postcode, town, country, company_name, job_title, deceased
-        FROM registrants SEMI JOIN admitted_customer_care AS admitted USING (registrant_id)""",
+        FROM registrants SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
     "contracts": """
-        SELECT registrant_id, contract_number, product, status, starts_on, ends_on, monthly_fee, currency
-        FROM contracts SEMI JOIN admitted_customer_care AS admitted USING (registrant_id)""",
+        SELECT registrant_id, contract_number, product, status, starts_on, ends_on, monthly_fee,
+            currency
+        FROM contracts SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
     "orders": """
         SELECT registrant_id, order_number, ordered_at, status, amount, currency, items
-        FROM orders SEMI JOIN admitted_customer_care AS admitted USING (registrant_id)""",
+        FROM orders SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
     "marketing_choices": """
         SELECT registrant_id, purpose, channel, choice, chosen_at
-        FROM choices SEMI JOIN admitted_customer_care AS admitted USING (registrant_id)""",
+        FROM choices SEMI JOIN eligible_customer_care AS eligible USING (registrant_id)""",
 }

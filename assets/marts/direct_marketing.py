@@ -1,14 +1,16 @@
-"""Electronic direct marketing (P4.5): per channel, whom it may reach, and only what reaching them needs."""
+"""Electronic direct marketing (P4.5): per channel the eligible, with what the channel needs."""
 
 
-def _reached(channel: str, needed: str) -> str:
-    return f"""SELECT registrant_id, coalesce(call_name, given_names) AS given_names, family_name, language, {needed}
-        FROM registrants SEMI JOIN admitted_direct_marketing_{channel} AS admitted USING (registrant_id)"""
+def _reachable(channel: str, needed: str) -> str:
+    return f"""SELECT registrant_id, coalesce(call_name, given_names) AS given_names, family_name,
+        language, {needed}
+        FROM registrants
+        SEMI JOIN eligible_direct_marketing_{channel} AS eligible USING (registrant_id)"""
 
 
 QUERIES = {
-    "by_email": _reached("email", "email"),
-    "by_sms": _reached("sms", "phone"),
-    "by_phone": _reached("phone", "phone"),
-    "by_post": _reached("post", "street, postcode, town, country"),
+    "by_email": _reachable("email", "email"),
+    "by_sms": _reachable("sms", "phone"),
+    "by_phone": _reachable("phone", "phone"),
+    "by_post": _reachable("post", "street, postcode, town, country"),
 }

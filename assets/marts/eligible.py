@@ -1,6 +1,7 @@
-"""Whom the marts admit: views over the register's `admission`, one for each purpose and one for each of its channels.
+"""Eligible registrants: views over the register's table `admission`, per purpose and channel.
 
-`admitted_<purpose>(registrant_id)`: admitted on at least one channel. `admitted_<purpose>_<channel>(registrant_id)`: on that one.
+`eligible_<purpose>(registrant_id)`: eligible on at least one channel;
+`eligible_<purpose>_<channel>(registrant_id)`: on that one.
 """
 
 from __future__ import annotations
@@ -10,32 +11,37 @@ import duckdb
 from schemas.eligibility import ALL, channels
 from schemas.vocabulary import PURPOSES
 
-# A rule lets in and none keeps out.
-_DECIDED = """SELECT registrant_id, channel FROM admission WHERE purpose = '{purpose}'
-    GROUP BY registrant_id, channel HAVING bool_or(effect = 'in') AND NOT bool_or(effect = 'out')"""
+# At least one rule includes the registrant, and none excludes them.
+_ELIGIBLE = """
+    SELECT registrant_id, channel
+    FROM admission
+    WHERE purpose = '{purpose}'
+    GROUP BY registrant_id, channel
+    HAVING bool_or(effect = 'in') AND NOT bool_or(effect = 'out')"""
 
 
-def _named(purpose: str) -> dict[str, str]:
-    """View -> the condition on the channel."""
+def _views(purpose: str) -> dict[str, str]:
+    """Return view -> its condition on the channel."""
     each = {
-        f"admitted_{purpose}_{channel}": f"channel = '{channel}'"
+        f"eligible_{purpose}_{channel}": f"channel = '{channel}'"
         for channel in channels(purpose)
         if (channel,) != ALL
     }
-    return {f"admitted_{purpose}": "true", **each}
+    return {f"eligible_{purpose}": "true", **each}
 
 
-VIEWS = tuple(view for purpose in PURPOSES for view in _named(purpose))
+VIEWS = tuple(view for purpose in PURPOSES for view in _views(purpose))
 
 
-def provide(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
-    """Make the views of every purpose; those of `purpose` are decided once and kept, however often its queries read them."""
+def create_views(connection: duckdb.DuckDBPyConnection, purpose: str) -> None:
+    """Create the views of every purpose; the rows of `purpose` itself are computed only once."""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE admitted AS {_DECIDED.format(purpose=purpose)}"
+        f"CREATE OR REPLACE TEMP TABLE eligible AS {_ELIGIBLE.format(purpose=purpose)}"
     )
-    for one in PURPOSES:
-        decided = "admitted" if one == purpose else f"({_DECIDED.format(purpose=one)})"
-        for view, condition in _named(one).items():
+    for name in PURPOSES:
+        rows = "eligible" if name == purpose else f"({_ELIGIBLE.format(purpose=name)})"
+        for view, condition in _views(name).items():
             connection.execute(
-                f"CREATE OR REPLACE TEMP VIEW {view} AS SELECT DISTINCT registrant_id FROM {decided} WHERE {condition}"
+                f"""CREATE OR REPLACE TEMP VIEW {view} AS
+                SELECT DISTINCT registrant_id FROM {rows} WHERE {condition}"""
             )

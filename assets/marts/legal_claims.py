@@ -1,14 +1,16 @@
-"""Legal claims: the parties to contracts and orders, what they agreed and bought; those under restriction, too (GDPR 18(2))."""
+"""Legal claims: parties to contracts and orders, including those under restriction (GDPR 18(2))."""
 
 QUERIES = {
     "registrants": """
-        SELECT registrant_id, identity_code, customer_number, given_names, family_name, birth_date, email, phone,
+        SELECT registrant_id, identity_code, customer_number, given_names, family_name, birth_date,
+            email, phone,
             street, postcode, town, country, company_name, deceased, death_date
-        FROM registrants SEMI JOIN admitted_legal_claims AS admitted USING (registrant_id)""",
+        FROM registrants SEMI JOIN eligible_legal_claims AS eligible USING (registrant_id)""",
     "contracts": """
-        SELECT registrant_id, contract_number, product, status, starts_on, ends_on, monthly_fee, currency
-        FROM contracts SEMI JOIN admitted_legal_claims AS admitted USING (registrant_id)""",
+        SELECT registrant_id, contract_number, product, status, starts_on, ends_on, monthly_fee,
+            currency
+        FROM contracts SEMI JOIN eligible_legal_claims AS eligible USING (registrant_id)""",
     "orders": """
         SELECT registrant_id, order_number, ordered_at, status, amount, currency, items
-        FROM orders SEMI JOIN admitted_legal_claims AS admitted USING (registrant_id)""",
+        FROM orders SEMI JOIN eligible_legal_claims AS eligible USING (registrant_id)""",
 }

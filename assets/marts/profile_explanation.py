@@ -1,6 +1,6 @@
-"""What the published analytics mart holds of profiles: of one registrant, for an answer under GDPR 15 and 22, and as sizes.
+"""Profiles in the published analytics mart: of a registrant (GDPR 15 and 22), and segment sizes.
 
-Read from the mart itself and not worked out again, so that what is told is what is used.
+Read from the mart itself and not computed again, so that what is disclosed is what is used.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class NotPublishedError(PlainError):
 
 
 class UnknownRegistrantError(PlainError):
-    """The register has nobody of that id; the message does not repeat it."""
+    """The register has no registrant of that id; the message does not repeat it."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value of an attribute, with the code and the text of its rule, the counts that it looked at, and the day."""
+    """An attribute's value, with the code and text of its rule, its inputs, and the day."""
 
     attribute: str
     value: str
@@ -45,9 +45,11 @@ class Value:
 
 
 def profile(home: Home, registrant_id: str) -> list[Value] | None:
-    """The registrant's values in the published mart; None when they may not be profiled.
+    """Return the registrant's values in the published mart; None if they may not be profiled.
 
-    Raises NotPublishedError, and UnknownRegistrantError when the register has nobody of that id.
+    Raises:
+        NotPublishedError: There is no published mart.
+        UnknownRegistrantError: The register has no registrant of that id.
     """
     path = mart_path(home, "analytics")
     if not path.exists():
@@ -58,45 +60,57 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
         home.keyed_hash(connection)
         connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
         over_register(
-            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+            home, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
         )
-        if not _one(
+        if not _value(
             connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id
         ):
             raise UnknownRegistrantError(
-                "the register has no registrant of that id; `register sql customer_care` shows the ids that there are"
+                "the register has no registrant of that id; `register sql customer_care` shows "
+                "the ids that there are"
             )
-        if not _one(
+        if not _value(
             connection,
-            "SELECT count(*) FROM admitted_analytics WHERE registrant_id = ?",
+            "SELECT count(*) FROM eligible_analytics WHERE registrant_id = ?",
             registrant_id,
         ):
             return None
         every = " UNION ALL ".join(
             f"SELECT pseudonym, {_FIELDS} FROM mart.{table_name(model)}" for model in VALUES
         )
-        found = connection.execute(
-            f"SELECT {_FIELDS} FROM ({every}) WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id)) ORDER BY ALL",
+        values = connection.execute(
+            f"""SELECT {_FIELDS}
+            FROM ({every})
+            WHERE pseudonym = (SELECT {PSEUDONYM} FROM (SELECT ? AS registrant_id))
+            ORDER BY ALL""",
             [registrant_id],
         ).fetchall()
     return [
         Value(attribute, value, rule, CODES[rule], inputs, as_of)
-        for attribute, value, rule, inputs, as_of in found
+        for attribute, value, rule, inputs, as_of in values
     ]
 
 
 def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
-    """Of the mart file at `path`: attribute, value and registrants of each segment; and how many segments were withheld."""
+    """Return attribute, value and registrants of each segment of the mart, and how many are
+    withheld.
+
+    Args:
+        home: The data root.
+        path: The mart's file.
+    """
     with home.connect() as connection:
         connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
-        told = connection.execute(
-            "SELECT attribute, value, registrants FROM mart.segments ORDER BY attribute, registrants DESC, value"
+        segments = connection.execute(
+            """SELECT attribute, value, registrants
+            FROM mart.segments
+            ORDER BY attribute, registrants DESC, value"""
         ).fetchall()
         over_register(
-            home, connection, "analytics", _one(connection, "SELECT as_of FROM mart.about")
+            home, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
         )
-        return told, _one(connection, WITHHELD)
+        return segments, _value(connection, WITHHELD)
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str, *values: str) -> Any:
+def _value(connection: duckdb.DuckDBPyConnection, query: str, *values: str) -> Any:
     return (connection.execute(query, list(values)).fetchone() or (None,))[0]

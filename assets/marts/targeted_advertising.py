@@ -1,18 +1,21 @@
-"""Targeted advertising (P4.6): audiences as platforms take them, e-mail addresses and phones normalised and hashed.
+"""Targeted advertising (P4.6): audiences in the platforms' format, hashed addresses and phones.
 
-SHA-256 of the lower-case address or the E.164 number, as the platforms match by; it is no protection, only their format.
-An address or phone that also reaches someone who is not admitted is left out: the hash cannot tell the two apart.
+SHA-256 of the lower-case address or the E.164 number, which the platforms match by; it is no
+protection. An address or phone that also reaches somebody who is not eligible is left out: the hash
+does not distinguish the two.
 """
 
 
 def _audience(channel: str, kind: str) -> str:
     return f"""
         WITH shared AS (
-            SELECT DISTINCT match_key FROM contact_points ANTI JOIN admitted_targeted_advertising_{channel} AS admitted USING (registrant_id)
+            SELECT DISTINCT match_key FROM contact_points
+                ANTI JOIN eligible_targeted_advertising_{channel} AS eligible USING (registrant_id)
             WHERE kind = '{kind}')
         SELECT DISTINCT 'consented' AS audience, sha256(match_key) AS {kind}_sha256
-        FROM (SELECT registrant_id, {kind}_canonical({kind}) AS match_key FROM registrants WHERE {kind} IS NOT NULL) AS reached
-        SEMI JOIN admitted_targeted_advertising_{channel} AS admitted USING (registrant_id)
+        FROM (SELECT registrant_id, {kind}_canonical({kind}) AS match_key FROM registrants
+            WHERE {kind} IS NOT NULL) AS reached
+        SEMI JOIN eligible_targeted_advertising_{channel} AS eligible USING (registrant_id)
         ANTI JOIN shared USING (match_key)"""
 
 

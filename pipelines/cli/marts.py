@@ -25,7 +25,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
     home = existing_home()
     home.create()
     try:
-        found = reasons.why(home, registrant_id, mart)
+        found = reasons.explain(home, registrant_id, mart)
     except reasons.UnknownRegistrantError as error:
         raise CommandError(str(error)) from None
     if machine:

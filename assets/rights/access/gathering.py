@@ -410,7 +410,8 @@ def _in_mart(home: Home, registrant_id: str, purpose: str) -> Row:
     return {
         "mart": purpose,
         "channels": [
-            plain(asdict(one)) for one in eligibility_explanation.why(home, registrant_id, purpose)
+            plain(asdict(one))
+            for one in eligibility_explanation.explain(home, registrant_id, purpose)
         ],
     }
 

@@ -1,4 +1,6 @@
-"""Profiles worked out slowly, from the rules' words alone: one registrant at a time, one day at a time, in plain Python."""
+"""Profiles worked out slowly, from the rules' words alone: one registrant at a time, one day at a
+time, in plain Python.
+"""
 
 from __future__ import annotations
 
@@ -166,7 +168,9 @@ def valued(person: Person, today: date) -> set[tuple[str, str]]:
 
 
 def published(sizes: dict[str, int], without: int, floor: int) -> set[str]:
-    """Of the values of one attribute, those that are told: hide the small, and the next smallest, until two floors are hidden."""
+    """Of the values of one attribute, those that are told: hide the small, and the next smallest,
+    until two floors are hidden.
+    """
     small = {value for value, size in sizes.items() if size < floor}
     hidden = set(small)
     if small or 0 < without < floor:
@@ -179,7 +183,9 @@ def published(sizes: dict[str, int], without: int, floor: int) -> set[str]:
 def profiles(
     people: Iterable[Person], today: date, floor: int
 ) -> tuple[set[tuple[str, str, str]], dict[tuple[str, str], int]]:
-    """What the mart tells: (registrant, attribute, value), and the size of each (attribute, value)."""
+    """What the mart tells: (registrant, attribute, value), and the size of each (attribute,
+    value).
+    """
     analysed = [one for one in people if one.admitted and one.connected]
     has = {one.registrant_id: valued(one, today) for one in analysed}
     sizes = Counter(pair for pairs in has.values() for pair in pairs)

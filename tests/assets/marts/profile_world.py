@@ -26,25 +26,28 @@ TABLE_OF = {"age_band": "age_bands", "engagement": "engagement", "interest": "in
 
 
 def register_of(people: Iterable[Person]) -> duckdb.DuckDBPyConnection:
-    """The register's tables, filled as far as profiles read them, and the view of who is admitted."""
+    """The register's tables, filled as far as profiles read them, and the view of who is
+    admitted.
+    """
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table in ("registrants", "contracts", "orders", "visits", "interests"):
         connection.execute(
             f"CREATE TABLE {table} ({duckdb_columns(TABLES[table]).replace(' NOT NULL', '')})"
         )
-    connection.execute("CREATE TABLE admitted_analytics (registrant_id VARCHAR)")
+    connection.execute("CREATE TABLE eligible_analytics (registrant_id VARCHAR)")
     everyone = list(people)
     _insert(
         connection,
-        "registrants (registrant_id, birth_date, birth_date_precision, language, municipality_code)",
+        "registrants (registrant_id, birth_date, birth_date_precision, language, "
+        "municipality_code)",
         [
             (one.registrant_id, one.birth_date, one.precision, one.language, one.municipality)
             for one in everyone
         ],
     )
     _insert(
-        connection, "admitted_analytics", [(one.registrant_id,) for one in everyone if one.admitted]
+        connection, "eligible_analytics", [(one.registrant_id,) for one in everyone if one.admitted]
     )
     _insert(
         connection,

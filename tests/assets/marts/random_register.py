@@ -1,4 +1,6 @@
-"""Random registers: registrants with random flags, ages, signals and belongings, written as the register's own files."""
+"""Random registers: registrants with random flags, ages, signals and belongings, written as the
+register's own files.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who may be in which mart, said again slowly: plain Python over one registrant's rows, written from the decision page."""
+"""Who may be in which mart, said again slowly: plain Python over one registrant's rows, written
+from the decision page.
+"""
 
 from __future__ import annotations
 

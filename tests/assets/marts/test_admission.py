@@ -1,4 +1,6 @@
-"""Whoever the marts admit, a slow and obvious evaluator of the rules admits too, and nobody else; every row and column."""
+"""Whoever the marts admit, a slow and obvious evaluator of the rules admits too, and nobody else;
+every row and column.
+"""
 
 from __future__ import annotations
 

@@ -79,12 +79,14 @@ def someone(home: Home) -> dict[str, Any]:
         who
         for (who,) in mart(
             home,
-            "SELECT pseudonym FROM consumption SEMI JOIN engagement USING (pseudonym) SEMI JOIN age_bands USING (pseudonym)",
+            "SELECT pseudonym FROM consumption SEMI JOIN engagement USING (pseudonym) SEMI JOIN "
+            "age_bands USING (pseudonym)",
         )
     }
     customers = rows(
         home,
-        "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = 'day' ORDER BY registrant_id",
+        "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = "
+        "'day' ORDER BY registrant_id",
     )
     return next(one for one in customers if pseudonym(home, one["registrant_id"]) in known)
 
@@ -95,7 +97,8 @@ def test_the_mart_tells_of_no_group_under_the_floor(built: Home) -> None:
     )
     counted = mart(
         built,
-        f"SELECT attribute, value, count(DISTINCT pseudonym) FROM ({every}) GROUP BY ALL ORDER BY ALL",
+        f"SELECT attribute, value, count(DISTINCT pseudonym) FROM ({every}) GROUP BY ALL ORDER BY "
+        f"ALL",
     )
     assert {attribute for attribute, _, _ in counted} >= {"age_band", "engagement", "frequency"}
     assert min(registrants for _, _, registrants in counted) >= FLOOR
@@ -108,7 +111,8 @@ def test_a_mart_that_does_is_not_published(built: Home, tmp_path: Path) -> None:
     marts.build(home, "analytics", TODAY)
     with duckdb.connect(str(marts.candidate_path(home, "analytics"))) as connection:
         connection.execute(
-            "DELETE FROM age_bands WHERE pseudonym NOT IN (SELECT pseudonym FROM age_bands ORDER BY pseudonym LIMIT 1)"
+            "DELETE FROM age_bands WHERE pseudonym NOT IN (SELECT pseudonym FROM age_bands ORDER "
+            "BY pseudonym LIMIT 1)"
         )
     with pytest.raises(marts.MartCheckError, match=r"PROFILE-SEGMENT-FLOOR \(1\)"):
         marts.publish(home, "analytics")
@@ -124,7 +128,8 @@ def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built
     )
     held = mart(
         built,
-        f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym = '{pseudonym(built, who)}' ORDER BY ALL",
+        f"SELECT attribute, value, rule, inputs, as_of FROM ({every}) WHERE pseudonym = "
+        f"'{pseudonym(built, who)}' ORDER BY ALL",
     )
     assert [(one.attribute, one.value, one.rule, one.inputs, one.as_of) for one in told] == held
     assert all(one.meaning == CODES[one.rule] and one.as_of == TODAY for one in told)
@@ -136,7 +141,8 @@ def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built
     [
         "deceased",
         "protected",
-        f"birth_date_precision = 'day' AND birth_date > DATE '{date(TODAY.year - 18, TODAY.month, TODAY.day)}'",
+        f"birth_date_precision = 'day' AND birth_date > DATE "
+        f"'{date(TODAY.year - 18, TODAY.month, TODAY.day)}'",
     ],
 )
 def test_the_deceased_the_protected_and_minors_are_not_profiled(built: Home, which: str) -> None:

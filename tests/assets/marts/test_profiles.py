@@ -1,4 +1,6 @@
-"""Profiles: each rule by its limits, all of them against a slow reference, and what no table may tell."""
+"""Profiles: each rule by its limits, all of them against a slow reference, and what no table may
+tell.
+"""
 
 from __future__ import annotations
 
@@ -312,9 +314,11 @@ class TestFloor:
 
 
 def sizes_told_by_elimination(published: Callable[[dict[str, int], int, int], set[str]]) -> int:
-    """Try every possible world of a few groups: how often does what is told leave one size only for a group under the floor?
+    """Try every possible world of a few groups: how often does what is told leave one size only for
+    a group under the floor?
 
-    The attacker knows the rule, and how many there are in all, or how many of them have a value, or both.
+    The attacker knows the rule, and how many there are in all, or how many of them have a value, or
+    both.
     """
     floor, most, groups = 2, 10, 3
     worlds = defaultdict(list)
@@ -434,7 +438,7 @@ class TestNoPathFromWhatMustNotBeProfiled:
         "orders",
         "visits",
         "interests",
-        "admitted_analytics",
+        "eligible_analytics",
     }
     USED: ClassVar = {
         "birth_date",
@@ -462,12 +466,15 @@ class TestNoPathFromWhatMustNotBeProfiled:
         assert {
             pair
             for pair in looked_at
-            if pair[0] != "admitted_analytics"
+            if pair[0] != "eligible_analytics"
             and categories(TABLES[pair[0]])[pair[1]] not in self.USED
         } == set()
 
     def test_a_query_that_did_would_be_found(self) -> None:
-        poisoned = "SELECT 1 FROM visits WHERE registrant_id IN (SELECT registrant_id FROM credit_marks WHERE amount > 0)"
+        poisoned = (
+            "SELECT 1 FROM visits WHERE registrant_id IN (SELECT registrant_id FROM credit_marks "
+            "WHERE amount > 0)"
+        )
         assert "credit_marks" in tables_read(poisoned)
         assert ("credit_marks", "amount") in columns_read(poisoned)
 
@@ -521,9 +528,11 @@ def tables_read(query: str) -> set[str]:
 
 
 def columns_read(query: str) -> set[tuple[str, str]]:
-    """Every column of a table of the register that a query names anywhere: in what it answers, or in a condition."""
+    """Every column of a table of the register that a query names anywhere: in what it answers, or
+    in a condition.
+    """
     columns = {table: duckdb_types(model) for table, model in TABLES.items()} | {
-        "admitted_analytics": {"registrant_id": "VARCHAR"}
+        "eligible_analytics": {"registrant_id": "VARCHAR"}
     }
     whole = qualify(
         sqlglot.parse_one(query, dialect="duckdb"),

@@ -1,4 +1,6 @@
-"""From what sources deliver to who is in a mart: signals as they really come, one registrant each."""
+"""From what sources deliver to who is in a mart: signals as they really come, one registrant
+each.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ import pytest
 from assets.marts import audience_export
 from assets.marts import building as marts
 from assets.marts.building import mart_path
-from assets.marts.eligibility_explanation import UnknownRegistrantError, why
+from assets.marts.eligibility_explanation import UnknownRegistrantError, explain
 from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
 from assets.storage.data_root import Home
@@ -226,7 +228,7 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) 
     assert reached(home) == set()
     told = {
         rule.code
-        for decision in why(home, of(home, "Nimi1"), "direct_marketing")
+        for decision in explain(home, of(home, "Nimi1"), "direct_marketing")
         for rule in decision.rules
     }
     assert "ADM-REGISTER-PROHIBITION" in told
@@ -262,7 +264,8 @@ def test_the_log_keeps_every_word_with_its_proof(home: Home) -> None:
     refresh(home)
     kept = rows(
         home,
-        "SELECT choice, text_version, language, channel, origin, holds FROM choice_log ORDER BY said_at",
+        "SELECT choice, text_version, language, channel, origin, holds FROM choice_log ORDER BY "
+        "said_at",
     )
     assert kept == [
         {
@@ -323,7 +326,7 @@ class TestWhy:
             [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")],
         )
         refresh(home)
-        email = why(home, of(home, "Nimi1"), "direct_marketing")[0]
+        email = explain(home, of(home, "Nimi1"), "direct_marketing")[0]
         assert (email.channel, email.admitted) == ("email", False)
         told = {
             (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
@@ -337,14 +340,14 @@ class TestWhy:
     def test_it_says_when_nothing_lets_in(self, home: Home) -> None:
         deliver_all(home, [contact("1")], [])
         refresh(home)
-        assert [rule.code for rule in why(home, of(home, "Nimi1"), "credit_decision")[0].rules] == [
-            NOTHING_LETS_IN
-        ]
+        assert [
+            rule.code for rule in explain(home, of(home, "Nimi1"), "credit_decision")[0].rules
+        ] == [NOTHING_LETS_IN]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
     def test_an_id_that_is_none_is_refused(self, home: Home, unknown: str) -> None:
         with pytest.raises(UnknownRegistrantError):
-            why(home, unknown, "analytics")
+            explain(home, unknown, "analytics")
 
 
 class TestExport:

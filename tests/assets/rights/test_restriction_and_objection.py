@@ -73,7 +73,7 @@ def marts_with(home: Home, registrant_id: str) -> set[str]:
 def keeping_out(home: Home, registrant_id: str, purpose: str, channel: str = "") -> set[str]:
     return {
         rule.code
-        for one in eligibility_explanation.why(home, registrant_id, purpose)
+        for one in eligibility_explanation.explain(home, registrant_id, purpose)
         if channel in ("", one.channel)
         for rule in one.rules
         if rule.effect == "out"
