@@ -179,7 +179,7 @@ def _read(
     )
     delivered = expired = 0
     sequence: int | None = None
-    header = file_readers.Header(dataset.told) if dataset.format == "csv" else None
+    header = file_readers.Header(dataset.disclosable) if dataset.format == "csv" else None
     before = [
         one
         for one in swept

@@ -1,9 +1,9 @@
-"""Credit bureaus: one report about a person or a company a line. Goes to credit decisions and nowhere else.
+"""Credit bureaus: a report about a person or a company per line, for credit decisions only.
 
 Source: docs/vendor-formats.md, "Credit bureau"; docs/deliveries.md. The scale stays with the class,
-because bureaus' scales run in opposite directions; a newer report about the same subject replaces
-the older as a whole. What is of the positive credit register is refused, and of such a record no
-more reaches the disk than whom it was about.
+because the scales of bureaus run in opposite directions; a newer report about the same subject
+replaces the older as a whole. Records with data of the positive credit register are refused, and
+only their subject reaches the disk.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from schemas.staged import PURPOSE_CODES, CreditMarks, CreditReports, Identifier
 
 _REMARK = dict.fromkeys(
     [
-        "remarkId", "remarkType", "remarkCode", "remarkSource", "remarkDate", "amount", "creditor", "remarkPaidDate", "remarkExpiresDate",
+        "remarkId", "remarkType", "remarkCode", "remarkSource", "remarkDate", "amount", "creditor",
+        "remarkPaidDate", "remarkExpiresDate",
         "remarkValidToDate",
     ],
     "VARCHAR",
@@ -38,34 +39,46 @@ _REPORT = json.dumps(
     }
 )
 
-# Loans and incomes are what the positive credit register holds, by whatever name, at whatever depth.
-_OF_THE_POSITIVE_REGISTER = r"""regexp_matches(payload, '(?i)"(loan|income|positive|positiivi|credit_?agreement|luotot|luottosopimu|tulot)[a-zäö_]*"\s*:')"""
+# Loans and incomes are data of the positive credit register, under any name and at any depth.
+_POSITIVE_KEYS = "loan|income|positive|positiivi|credit_?agreement|luotot|luottosopimu|tulot"
+_OF_THE_POSITIVE_REGISTER = rf"""regexp_matches(payload, '(?i)"({_POSITIVE_KEYS})[a-zäö_]*"\s*:')"""
 _MINIMISE = f"""
-    CASE WHEN {_OF_THE_POSITIVE_REGISTER} THEN json_object('socialSecurityNumber', payload -> '$.socialSecurityNumber',
-        'businessId', payload -> '$.businessId', 'positiveCreditRegister', 'refused')::VARCHAR ELSE payload END"""
+    CASE WHEN {_OF_THE_POSITIVE_REGISTER} THEN json_object('socialSecurityNumber',
+        payload -> '$.socialSecurityNumber',
+        'businessId', payload -> '$.businessId', 'positiveCreditRegister', 'refused')::VARCHAR
+            ELSE payload END"""
 
 _IDENTIFY = """
     WITH read AS (
-        SELECT record_no, identity_code_canonical(filled(payload ->> '$.socialSecurityNumber')) AS code,
+        SELECT
+            record_no,
+            identity_code_canonical(filled(payload ->> '$.socialSecurityNumber')) AS code,
             business_id_canonical(filled(payload ->> '$.businessId')) AS company FROM records)
     SELECT record_no, coalesce(code, company) AS native_key,
-        list_filter([identifier('identity_code', code), identifier('business_id', company)], lambda one: one IS NOT NULL) AS identifiers
+        list_filter([identifier('identity_code', code), identifier('business_id', company)],
+            lambda identifier: identifier IS NOT NULL) AS identifiers
     FROM read"""
 
 _PREPARE = (
     f"""CREATE OR REPLACE TEMP TABLE reports AS
-    SELECT *, CASE WHEN identity_code_valid(code) THEN person_key('identity_code', code) END AS person_key FROM (
+    SELECT *, CASE WHEN identity_code_valid(code) THEN person_key('identity_code',
+        code) END AS person_key FROM (
         SELECT record_no, record_key, delivered_at AS stated_at, report,
-            identity_code_canonical(filled(report.socialSecurityNumber)) AS code, business_id_canonical(filled(report.businessId)) AS company,
-            upper(filled(report.purposeCode)) AS purpose_code, json_type(payload, '$.remarks') AS remarks_type, coalesce(report.remarks, []) AS remarks,
+            identity_code_canonical(filled(report.socialSecurityNumber)) AS code,
+                business_id_canonical(filled(report.businessId)) AS company,
+            upper(filled(report.purposeCode)) AS purpose_code,
+                json_type(payload, '$.remarks') AS remarks_type,
+                coalesce(report.remarks, []) AS remarks,
             NOT {_OF_THE_POSITIVE_REGISTER} AS ours_to_have
         FROM (SELECT *, from_json(payload, '{_REPORT}') AS report FROM records))""",
     """CREATE OR REPLACE TEMP TABLE remarks AS
-    SELECT record_no, record_key, stated_at, person_key, code, company, unnest(remarks) AS remark, generate_subscripts(remarks, 1) AS position FROM reports""",
+    SELECT record_no, record_key, stated_at, person_key, code, company, unnest(remarks) AS remark,
+        generate_subscripts(remarks, 1) AS position FROM reports""",
 )
 
-# The bureau writes midnight UTC for a calendar date. What has been marked or paid is past; an expiry that stands for
-# no end is no expiry, so that the mark ends when the law says (`assets.register.clocks.mark_expiry`).
+# The bureau writes midnight UTC for a calendar date. Marks and payments are in the past; a
+# placeholder for no end is no expiry: such marks expire by law
+# (`assets.register.clocks.mark_expiry`).
 _PAST, _ENDS = ("remarkDate", "remarkPaidDate"), ("remarkExpiresDate", "remarkValidToDate")
 _READABLE = " AND ".join(
     [
@@ -90,17 +103,23 @@ _VENDOR = f"""
             OR past_day(without_midnight(report.dateOfBirth), stated_at) IS NOT NULL)
             AND coalesce(dates, true) AS dates_readable,
         coalesce(amounts, true) AS amounts_readable,
-        coalesce(remarks_type IN ('ARRAY', 'NULL'), true) AND coalesce(named, true) AS remarks_fine, ours_to_have
+        coalesce(remarks_type IN ('ARRAY', 'NULL'), true)
+            AND coalesce(named, true) AS remarks_fine, ours_to_have
     FROM reports LEFT JOIN marked USING (record_no)"""
 
-_WHO = "record_no, record_key, stated_at, position, person_key, CASE WHEN code IS NULL THEN company END AS business_id"
+_SUBJECT = (
+    "record_no, record_key, stated_at, position, person_key, CASE WHEN code IS NULL THEN company "
+    "END AS business_id"
+)
 
 _REPORTS = f"""
-    SELECT {_WHO}, purpose_code, said(report.creditClass) AS credit_class, said(report.scale) AS scale
+    SELECT {_SUBJECT}, purpose_code, said(report.creditClass) AS credit_class,
+        said(report.scale) AS scale
     FROM (SELECT *, 0 AS position FROM reports) WHERE purpose_code IN {PURPOSE_CODES}"""
 
 _MARKS = f"""
-    SELECT {_WHO}, said(remark.remarkId) AS remark_id, said(remark.remarkType) AS remark_type, said(remark.remarkCode) AS remark_code,
+    SELECT {_SUBJECT}, said(remark.remarkId) AS remark_id, said(remark.remarkType) AS remark_type,
+        said(remark.remarkCode) AS remark_code,
         said(remark.remarkSource) AS remark_source,
         past_day(without_midnight(remark.remarkDate), stated_at) AS remark_date,
         money(remark.amount) AS amount, said(remark.creditor) AS creditor,
@@ -110,10 +129,12 @@ _MARKS = f"""
     FROM remarks WHERE said(remark.remarkId) IS NOT NULL"""
 
 _IDENTIFIERS = """
-    SELECT record_no, record_key, stated_at, 1 AS position, person_key, 'identity_code' AS type, code AS value, NULL::VARCHAR AS replaced_by
+    SELECT record_no, record_key, stated_at, 1 AS position, person_key, 'identity_code' AS type,
+        code AS value, NULL::VARCHAR AS replaced_by
     FROM reports WHERE person_key IS NOT NULL
     UNION ALL
-    SELECT record_no, record_key, stated_at, 2, person_key, 'business_id', company, NULL FROM reports WHERE business_id_valid(company)"""
+    SELECT record_no, record_key, stated_at, 2, person_key, 'business_id', company, NULL
+        FROM reports WHERE business_id_valid(company)"""
 
 SOURCE = Source(
     name="credit_bureau",
@@ -125,7 +146,7 @@ SOURCE = Source(
             minimise=_MINIMISE,
             identify=_IDENTIFY,
             prepare=_PREPARE,
-            told=json.loads(_REPORT),
+            disclosable=json.loads(_REPORT),
             vendor=CreditRecord,
             vendor_query=_VENDOR,
             frames=(

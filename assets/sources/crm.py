@@ -1,9 +1,8 @@
 """The CRM: HubSpot's export of all contacts, and contracts and orders in a layout of ours.
 
 Source: docs/vendor-formats.md, "CRM"; docs/deliveries.md. A contact in a newer export replaces the
-older one as a whole. An opt-out is a prohibition, the lack of one is nothing: it never stands for
-consent. An opt-out is never held back: a contact that carries one is used even when its dates
-cannot be read, without the dates.
+older one as a whole. An opt-out is a prohibition; its absence is never consent. An opt-out is never
+delayed: a contact with one is used even if its dates cannot be parsed, without the dates.
 """
 
 from __future__ import annotations
@@ -27,15 +26,18 @@ from schemas.staged import (
 _CONTACT = json.dumps(
     dict.fromkeys(
         [
-            "Record ID", "First Name", "Last Name", "Email", "Phone Number", "Job Title", "Create Date", "Last Activity Date", "Associated Company",
-            "Street Address", "Postal Code", "City", "Country/Region", "Preferred language", "Date of birth", "Customer number",
+            "Record ID", "First Name", "Last Name", "Email", "Phone Number", "Job Title",
+            "Create Date", "Last Activity Date", "Associated Company",
+            "Street Address", "Postal Code", "City", "Country/Region", "Preferred language",
+            "Date of birth", "Customer number",
             "Unsubscribed from all email", "Global bounce",
         ],
         "VARCHAR",
     )
 )  # fmt: skip
 _CONTRACT_FIELDS = (
-    "contract_number", "contact_id", "customer_number", "identity_code", "product", "status", "starts_on", "ends_on", "monthly_fee", "currency", "updated_at",
+    "contract_number", "contact_id", "customer_number", "identity_code", "product", "status",
+    "starts_on", "ends_on", "monthly_fee", "currency", "updated_at",
 )  # fmt: skip
 _ORDER_FIELDS = (
     "order_number",
@@ -49,11 +51,13 @@ _ORDER_FIELDS = (
 )
 
 _MACROS = (
-    # Whatever does not clearly say no is an opt-out.
-    "CREATE OR REPLACE TEMP MACRO says_yes(text) AS coalesce(lower(filled(text)) NOT IN ('false', 'no', '0', 'ei', 'nej'), false)",
+    # Any value that is not clearly a no is an opt-out.
+    "CREATE OR REPLACE TEMP MACRO is_opted_out(text) AS coalesce(lower(filled(text)) NOT IN "
+    "('false', 'no', '0', 'ei', 'nej'), false)",
 )
 
-# Of a contact under protected identity nothing stays but the fields that are read here and tell no place: a custom field may.
+# Of a contact under protected identity only the fields that are read here and have no place stay: a
+# custom field may have one.
 _PLACES = ("Street Address", "Postal Code", "City", "Country/Region")
 _PLACELESS = [name for name in json.loads(_CONTACT) if name not in _PLACES]
 _WITHOUT_LOCATION = f"""
@@ -64,26 +68,32 @@ _WITHOUT_LOCATION = f"""
 _IDENTIFY = """
     SELECT record_no, opaque_id(payload ->> '$."{number}"') AS native_key, list_filter([
         identifier('{type}', opaque_id(payload ->> '$."{number}"')),
-        {more}], lambda one: one IS NOT NULL) AS identifiers
+        {more}], lambda identifier: identifier IS NOT NULL) AS identifiers
     FROM records"""
 
 _CONTACT_PREPARE = (
     *_MACROS,
     f"""CREATE OR REPLACE TEMP TABLE contacts AS
-    SELECT record_no, record_key, delivered_at AS stated_at, opaque_id(row."Record ID") AS contact_id,
-        person_key('contact_id', opaque_id(row."Record ID")) AS person_key, email_canonical(filled(row."Email")) AS email,
+    SELECT record_no, record_key, delivered_at AS stated_at,
+        opaque_id(row."Record ID") AS contact_id,
+        person_key('contact_id', opaque_id(row."Record ID")) AS person_key,
+            email_canonical(filled(row."Email")) AS email,
         coalesce(customer_number_canonical(row."Customer number"),
             damaged_number(row."Customer number")) AS customer_number,
-        says_yes(row."Unsubscribed from all email") AS unsubscribed, says_yes(row."Global bounce") AS bounced, row
+        is_opted_out(row."Unsubscribed from all email") AS unsubscribed,
+            is_opted_out(row."Global bounce") AS bounced, row
     FROM (SELECT *, from_json(payload, '{_CONTACT}') AS row FROM records)""",
 )
 
 _C = "record_no, record_key, person_key, stated_at"
 
 _DATES = ("Create Date", "Last Activity Date", "Date of birth")
+_DATES_READABLE = " AND ".join(
+    f'(filled(row."{name}") IS NULL OR export_day(row."{name}") IS NOT NULL)' for name in _DATES
+)
 _CONTACT_VENDOR = f"""
     SELECT record_no, contact_id, unsubscribed OR bounced OR (
-        {" AND ".join(f'(filled(row."{name}") IS NULL OR export_day(row."{name}") IS NOT NULL)' for name in _DATES)}) AS dates_readable
+        {_DATES_READABLE}) AS dates_readable
     FROM contacts"""
 
 _LANGUAGES = {
@@ -92,68 +102,86 @@ _LANGUAGES = {
     "en": "en|eng|english|englanti|engelska",
 }
 _LANGUAGE = " ".join(
-    f"""WHEN regexp_full_match(lower(filled(row."Preferred language")), '({words})([-_ (].*)?') THEN '{code}'"""
+    f"""WHEN regexp_full_match(lower(filled(row."Preferred language")), '({words})([-_ (].*)?')
+        THEN '{code}'"""
     for code, words in _LANGUAGES.items()
 )
 
-# A contact that is still to come is none yet: it would keep the registrant until long after it.
+# A last contact in the future does not count: it would keep the registrant until long after it.
 _LAST_CONTACT = """greatest(export_day(row."Last Activity Date"), export_day(row."Create Date"))"""
 _DELIVERY_DAY = "utc_day(stated_at + INTERVAL 12 HOUR)"
 
 _CONTACT_PERSONS = f"""
     SELECT {_C}, 0 AS position, export_day(row."Date of birth") AS birth_date,
-        CASE WHEN export_day(row."Date of birth") IS NOT NULL THEN 'day' END AS birth_date_precision,
+        CASE
+            WHEN export_day(row."Date of birth") IS NOT NULL THEN 'day'
+        END AS birth_date_precision,
         CASE {_LANGUAGE} ELSE filled(row."Preferred language") END AS language,
-        NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
+        NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date,
+            NULL::BOOLEAN AS protected,
         NULL::DATE AS protected_until,
         CASE WHEN {_LAST_CONTACT} > {_DELIVERY_DAY} THEN {_DELIVERY_DAY}
             ELSE {_LAST_CONTACT} END AS last_contact_on
     FROM contacts"""
 
 _CONTACT_NAMES = f"""
-    SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, filled(row."First Name") AS given_names, filled(row."Last Name") AS family_name,
+    SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op,
+        filled(row."First Name") AS given_names, filled(row."Last Name") AS family_name,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM contacts WHERE filled(row."First Name") IS NOT NULL OR filled(row."Last Name") IS NOT NULL"""
+    FROM contacts WHERE filled(row."First Name") IS NOT NULL
+        OR filled(row."Last Name") IS NOT NULL"""
 
 _CONTACT_IDENTIFIERS = f"""
-    SELECT {_C}, 2 AS position, 'contact_id' AS type, contact_id AS value, NULL::VARCHAR AS replaced_by FROM contacts WHERE contact_id IS NOT NULL
+    SELECT {_C}, 2 AS position, 'contact_id' AS type, contact_id AS value,
+        NULL::VARCHAR AS replaced_by FROM contacts WHERE contact_id IS NOT NULL
     UNION ALL
-    SELECT {_C}, 3 AS position, 'customer_number', customer_number, NULL FROM contacts WHERE customer_number IS NOT NULL"""
+    SELECT {_C}, 3 AS position, 'customer_number', customer_number, NULL FROM contacts
+        WHERE customer_number IS NOT NULL"""
 
 _CONTACT_POINTS = f"""
-    SELECT {_C}, 4 AS position, 'email' AS kind, 'state' AS op, email_shown(row."Email") AS value, email AS match_key,
+    SELECT {_C}, 4 AS position, 'email' AS kind, 'state' AS op, email_shown(row."Email") AS value,
+        email AS match_key,
         NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM contacts WHERE filled(row."Email") IS NOT NULL
     UNION ALL
-    SELECT {_C}, 5 AS position, 'phone', 'state', phone_canonical(filled(row."Phone Number")), phone_canonical(filled(row."Phone Number")), NULL, NULL
+    SELECT {_C}, 5 AS position, 'phone', 'state', phone_canonical(filled(row."Phone Number")),
+        phone_canonical(filled(row."Phone Number")), NULL, NULL
     FROM contacts WHERE filled(row."Phone Number") IS NOT NULL"""
 
 _CONTACT_ADDRESSES = f"""
-    SELECT {_C}, 6 AS position, 'postal' AS kind, 'state' AS op, regexp_replace(filled(row."Street Address"), '\\s+', ' ', 'g') AS street,
-        NULL::VARCHAR AS street_sv, postcode_canonical(filled(row."Postal Code"), country) AS postcode, filled(row."City") AS town, NULL::VARCHAR AS town_sv,
-        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
-    FROM (SELECT *, CASE WHEN NOT regexp_matches(row."Country/Region", '(?i)^ *fin?( |-|$)|fin+land|suomi') AND NOT placeholder(row."Country/Region")
+    SELECT {_C}, 6 AS position, 'postal' AS kind, 'state' AS op,
+        regexp_replace(filled(row."Street Address"), '\\s+', ' ', 'g') AS street,
+        NULL::VARCHAR AS street_sv, postcode_canonical(filled(row."Postal Code"),
+            country) AS postcode, filled(row."City") AS town, NULL::VARCHAR AS town_sv,
+        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from,
+            NULL::DATE AS valid_to
+    FROM (SELECT *, CASE WHEN NOT regexp_matches(row."Country/Region",
+        '(?i)^ *fin?( |-|$)|fin+land|suomi') AND NOT placeholder(row."Country/Region")
         THEN filled(row."Country/Region") END AS country FROM contacts)
-    WHERE coalesce(filled(row."Street Address"), filled(row."Postal Code"), filled(row."City")) IS NOT NULL"""
+    WHERE coalesce(filled(row."Street Address"), filled(row."Postal Code"),
+        filled(row."City")) IS NOT NULL"""
 
 _COMPANY_CONTACTS = f"""
     SELECT {_C}, 6 + nth AS position, filled(name) AS company_name, job_title
     FROM (SELECT {_C}, unnest(names) AS name, generate_subscripts(names, 1) AS nth, job_title FROM (
-        SELECT {_C}, string_split(row."Associated Company", ';') AS names, filled(row."Job Title") AS job_title FROM contacts))
+        SELECT {_C}, string_split(row."Associated Company", ';') AS names,
+            filled(row."Job Title") AS job_title FROM contacts))
     WHERE filled(name) IS NOT NULL"""
 
-# What is opted out is the address, whoever else has a contact with it.
+# The address is opted out, for every contact with it.
 _OPTED_OUT = f"""{_C}, 'direct_marketing' AS purpose, 'email' AS channel, 'prohibited' AS choice,
-        CASE WHEN email_valid(email) THEN 'email:' || email ELSE 'contact_id:' || contact_id END AS subject,
+        CASE WHEN email_valid(email) THEN 'email:' || email
+            ELSE 'contact_id:' || contact_id END AS subject,
         NULL::VARCHAR AS text_version, NULL::VARCHAR AS language, NULL::VARCHAR AS evidence"""
 _OPT_OUTS = f"""
-    SELECT {_OPTED_OUT}, 0 AS position, 'crm:hs_email_optout' AS origin FROM contacts WHERE unsubscribed
+    SELECT {_OPTED_OUT}, 0 AS position, 'crm:hs_email_optout' AS origin FROM contacts
+        WHERE unsubscribed
     UNION ALL
     SELECT {_OPTED_OUT}, 1, 'crm:global_bounce' FROM contacts WHERE bounced"""
 
 
 _PARTIES = ("contact_id", "customer_number")
-# How a field of a contract or an order is read, unless as text.
+# The macro that parses a field of a contract or an order; others are text.
 _READ = {
     **dict.fromkeys(("contact_id", "contract_number", "order_number"), "opaque_id"),
     "customer_number": "customer_number_canonical",
@@ -161,10 +189,10 @@ _READ = {
 
 
 def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
-    """The table `agreements`: the record's fields as text, and whom it belongs to.
+    """Return the SQL of the table `agreements`: the record's fields as text, and its party.
 
-    A valid identity code names the party: one account (contact or customer number) may stand for
-    two people of a household. Without one the account does.
+    A valid identity code identifies the party: an account (contact or customer number) may be that
+    of two people of a household. Without a code the account does.
     """
     shape = json.dumps(dict.fromkeys(fields, "VARCHAR"))
     columns = ", ".join(f'{_READ.get(name, "filled")}(row."{name}") AS "{name}"' for name in fields)
@@ -188,7 +216,8 @@ def _prepare(fields: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _CONTRACT_VENDOR = """
-    SELECT record_no, contract_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
+    SELECT record_no, contract_number, contact_id IS NOT NULL
+        OR customer_number IS NOT NULL AS party_named,
         calendar_day(starts_on) IS NOT NULL
             AND (ends_on IS NULL OR is_end_day(ends_on)) AS dates_readable,
         coalesce(end_day(ends_on) >= calendar_day(starts_on), true) AS dates_in_order,
@@ -197,14 +226,16 @@ _CONTRACT_VENDOR = """
     FROM agreements"""
 
 _CONTRACTS = """
-    SELECT record_no, record_key, person_key, coalesce(past_moment(updated_at, delivered_at), delivered_at) AS stated_at,
+    SELECT record_no, record_key, person_key,
+        coalesce(past_moment(updated_at, delivered_at), delivered_at) AS stated_at,
         0 AS position, contract_number, customer_number, product,
         status, calendar_day(starts_on) AS starts_on, end_day(ends_on) AS ends_on,
         money(monthly_fee) AS monthly_fee, upper(currency) AS currency
     FROM agreements WHERE contract_number IS NOT NULL AND calendar_day(starts_on) IS NOT NULL"""
 
 _ORDER_VENDOR = """
-    SELECT record_no, order_number, contact_id IS NOT NULL OR customer_number IS NOT NULL AS party_named,
+    SELECT record_no, order_number, contact_id IS NOT NULL
+        OR customer_number IS NOT NULL AS party_named,
         past_moment(ordered_at, delivered_at) IS NOT NULL AS time_readable,
         money(amount) IS NOT NULL AS amount_readable,
         items IS NULL OR whole_number(items) IS NOT NULL AS items_readable
@@ -219,12 +250,13 @@ _ORDERS = """
 
 
 def _party(number: str) -> str:
-    """Identifiers that a contract or order states of one party, and of the account it is with."""
+    """Return the SQL of the identifiers of a contract's or order's party and account."""
     named = [(name, f"coalesce({name}, damaged_{name})") for name in _PARTIES]
     if number == "contract_number":
         named.append(("identity_code", "identity_code_canonical(identity_code)"))
     stated = [
-        f"""SELECT record_no, record_key, person_key, delivered_at AS stated_at, {place} AS position, '{type_}' AS type, {value} AS value,
+        f"""SELECT record_no, record_key, person_key, delivered_at AS stated_at,
+            {place} AS position, '{type_}' AS type, {value} AS value,
         NULL::VARCHAR AS replaced_by FROM agreements WHERE {value} IS NOT NULL"""
         for place, (type_, value) in enumerate(named, 1)
     ]
@@ -244,12 +276,12 @@ _PARTY_CODE = "identity_code_canonical(filled(payload ->> '$.identity_code'))"
 
 
 def _day(field: str) -> str:
-    """The calendar day of a field."""
+    """Return the calendar day of a field, as SQL."""
     return f"""given_day(payload ->> '$."{field}"')"""
 
 
-# What was agreed before an erasure and begins after it is no new agreement, nor is one that began
-# before and changed since. One that says nothing of when it was changed is new when it has begun.
+# A contract made before an erasure that starts after it is not new, nor is one that started before
+# and changed since. One without the time of its change is new once it has started.
 _AGREED = f"""CASE WHEN filled(payload ->> '$.updated_at') IS NULL
         THEN CASE WHEN {_day("starts_on")} <= delivered_on() THEN {_day("starts_on")} END
     WHEN {_day("starts_on")} IS NOT NULL AND {_day("updated_at")} IS NOT NULL
@@ -276,11 +308,15 @@ SOURCE = Source(
             identity=(
                 "email_canonical(filled(payload ->> '$.Email'))",
                 """phone_canonical(filled(payload ->> '$."Phone Number"'))""",
-                """lower(filled(concat_ws(' ', filled(payload ->> '$."First Name"'), filled(payload ->> '$."Last Name"'))))""",
+                """lower(filled(concat_ws(
+                    ' ',
+                    filled(payload ->> '$."First Name"'),
+                    filled(payload ->> '$."Last Name"')
+                )))""",
                 """given_day(payload ->> '$."Date of birth"')::VARCHAR""",
             ),
             prepare=_CONTACT_PREPARE,
-            told=json.loads(_CONTACT),
+            disclosable=json.loads(_CONTACT),
             vendor=ContactRecord,
             vendor_query=_CONTACT_VENDOR,
             frames=(
@@ -304,7 +340,7 @@ SOURCE = Source(
             ),
             identity=(*_PARTY, _PARTY_CODE),
             prepare=_prepare(_CONTRACT_FIELDS),
-            told=dict.fromkeys(_CONTRACT_FIELDS, "VARCHAR"),
+            disclosable=dict.fromkeys(_CONTRACT_FIELDS, "VARCHAR"),
             vendor=ContractRecord,
             vendor_query=_CONTRACT_VENDOR,
             frames=(
@@ -319,7 +355,7 @@ SOURCE = Source(
             identify=_IDENTIFY.format(number="order_number", type="order_number", more=_MORE),
             identity=_PARTY,
             prepare=_prepare(_ORDER_FIELDS),
-            told=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),
+            disclosable=dict.fromkeys(_ORDER_FIELDS, "VARCHAR"),
             vendor=OrderRecord,
             vendor_query=_ORDER_VENDOR,
             frames=(

@@ -1,7 +1,8 @@
-"""`self`: what registrants say of themselves: edits in a self-service channel, and corrections made on a request.
+"""`self`: registrants about themselves: edits in self-service, and corrections made on request.
 
-An edit is a statement like any other, believed by the policy's trust in the source. A correction stands above every
-source until the one that it corrects agrees (`assets.register.corrections`), so it goes into a table of its own. Source: docs/deliveries.md.
+An edit is a statement like any other, weighed by the policy's trust in the source. A correction
+overrides every source until the corrected one agrees (`assets.register.corrections`), so it goes
+into a table of its own. Source: docs/deliveries.md.
 """
 
 from __future__ import annotations
@@ -39,130 +40,169 @@ _CORRECTION_FIELDS = (
     "overrides",
     "replaces",
 )
-# Nothing of a name or an address stands alone: the golden row takes it from one source as a whole.
+# Names and addresses are complete: the golden record takes them from one source as a whole.
 WHOLE = (("given_names", "family_name"), ("street", "postcode", "town"))
 
 _VALID = f"({{0}} IN {SUBJECTS} AND identifier_valid({{0}}, {{1}}))"
 
 _MACROS = (
-    # A correction does not tell the country: digits alone are a Finnish postcode, another country's has its letters before it.
+    # A correction has no country: digits alone are a Finnish postcode, another country's has its
+    # letters before it.
     """CREATE OR REPLACE TEMP MACRO corrected_postcode(value) AS
-    CASE WHEN postcode_valid(finnish_postcode(plain_text(value))) THEN finnish_postcode(plain_text(value))
-        WHEN regexp_matches(value, '[^0-9., ]') AND NOT placeholder(value) THEN plain_text(value) END""",
-    """CREATE OR REPLACE TEMP MACRO fits(attribute, value) AS value IS NULL OR coalesce(CASE attribute
-        WHEN 'email' THEN email_valid(email_canonical(value)) WHEN 'phone' THEN phone_valid(phone_canonical(value))
+    CASE
+        WHEN postcode_valid(finnish_postcode(plain_text(value)))
+        THEN finnish_postcode(plain_text(value))
+        WHEN regexp_matches(value, '[^0-9., ]')
+            AND NOT placeholder(value) THEN plain_text(value) END""",
+    """CREATE OR REPLACE TEMP MACRO fits(attribute, value) AS value IS NULL
+        OR coalesce(CASE attribute
+        WHEN 'email' THEN email_valid(email_canonical(value))
+            WHEN 'phone' THEN phone_valid(phone_canonical(value))
         WHEN 'birth_date' THEN year(calendar_day(value)) BETWEEN 1850 AND 2100
         WHEN 'language' THEN regexp_full_match(lower(value), '[a-z]{2}')
-        WHEN 'postcode' THEN corrected_postcode(value) IS NOT NULL ELSE strlen(value) <= 1000 END, false)""",
+        WHEN 'postcode' THEN corrected_postcode(value) IS NOT NULL
+            ELSE strlen(value) <= 1000 END, false)""",
 )
 
-# Whoever is named: the subject; and the address or number that is being changed to.
+# Everybody named: the subject, and the address or number after the change.
 _IDENTIFY = f"""
     WITH read AS (
-        SELECT record_no, payload ->> '$.subject_key_type' AS kind, filled(payload ->> '$.subject_key') AS key,
+        SELECT record_no, payload ->> '$.subject_key_type' AS kind,
+            filled(payload ->> '$.subject_key') AS key,
             filled({{email}}) AS email, filled({{phone}}) AS phone FROM records)
     SELECT record_no, NULL::VARCHAR AS native_key, list_distinct(list_filter([
         CASE WHEN kind IN {SUBJECTS} THEN identifier(kind, identifier_canonical(kind, key)) END,
-        identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))], lambda one: one IS NOT NULL)) AS identifiers
+        identifier('email', email_canonical(email)), identifier('phone', phone_canonical(phone))],
+            lambda identifier: identifier IS NOT NULL)) AS identifiers
     FROM read"""
 
-_WHO = f"CASE WHEN kind IN {SUBJECTS} THEN identifier_canonical(kind, key) END AS subject"
+_SUBJECT = f"CASE WHEN kind IN {SUBJECTS} THEN identifier_canonical(kind, key) END AS subject"
 _C = "record_no, record_key, person_key, stated_at"
 
 
 def _subjects(query: str, time: str) -> str:
-    """The query's rows with whom they are about: `kind`, `subject`, `person_key`, and when it was said."""
+    """Return the query with its subject (`kind`, `subject`, `person_key`) and the statement's
+    time.
+    """
     return f"""
-    SELECT *, coalesce({_VALID.format("kind", "subject")}, false) AS subject_known, person_key(kind, subject) AS person_key,
-        past_moment({time}, delivered_at) AS said_at,
+    SELECT *, coalesce({_VALID.format("kind", "subject")}, false) AS subject_known,
+        person_key(kind, subject) AS person_key,
+        past_moment({time}, delivered_at) AS own_time,
         coalesce(past_moment({time}, delivered_at), delivered_at) AS stated_at
-    FROM (SELECT *, {_WHO} FROM (SELECT *, said(row.subject_key_type) AS kind, said(row.subject_key) AS key FROM ({query})))"""
+    FROM (SELECT *, {_SUBJECT} FROM (SELECT *, said(row.subject_key_type) AS kind,
+        said(row.subject_key) AS key FROM ({query})))"""
 
 
 _EDITS = (
     *_MACROS,
     f"""CREATE OR REPLACE TEMP TABLE edits AS {
         _subjects(
-            f'''SELECT record_no, record_key, delivered_at, row, payload, json_type(payload, '$.changes') AS changes_type,
+            f'''SELECT record_no, record_key, delivered_at, row, payload,
+            json_type(payload, '$.changes') AS changes_type,
             coalesce(json_keys(payload, '$.changes'), []) AS changed,
-            {", ".join(f'said(row.changes."{one}") AS {one}' for one in RECTIFIABLE)}
+            {", ".join(f'said(row.changes."{name}") AS {name}' for name in RECTIFIABLE)}
             FROM (SELECT *, from_json(payload, '{json.dumps(_EDIT)}') AS row FROM records)''',
             "row.edited_at",
         )
     }""",
 )
 
-_TOGETHER = " AND ".join(
-    f"({' + '.join(f'({one} IS NOT NULL)::INTEGER' for one in group)}) IN (0, {len(group)})"
+_GROUPS_WHOLE = " AND ".join(
+    f"({' + '.join(f'({name} IS NOT NULL)::INTEGER' for name in group)}) IN (0, {len(group)})"
     for group in WHOLE
 )
 # An edit's postcode is checked with its country, as an address.
 _FINE = " AND ".join(
-    f"fits('{'town' if one == 'postcode' else one}', {one}) AND (filled(row.changes.{one}) IS NULL OR {one} IS NOT NULL)"
-    for one in RECTIFIABLE
+    f"fits('{'town' if name == 'postcode' else name}', {name})"
+    f" AND (filled(row.changes.{name}) IS NULL OR {name} IS NOT NULL)"
+    for name in RECTIFIABLE
 )
 _EDIT_VENDOR = f"""
-    SELECT record_no, said_at IS NOT NULL AS time_readable, subject_known,
-        coalesce(changes_type = 'OBJECT', false) AND coalesce({" OR ".join(f"{one} IS NOT NULL" for one in RECTIFIABLE)}, false)
+    SELECT record_no, own_time IS NOT NULL AS time_readable, subject_known,
+        coalesce(changes_type = 'OBJECT', false)
+            AND coalesce({" OR ".join(f"{name} IS NOT NULL" for name in RECTIFIABLE)}, false)
             AND list_has_all({list(RECTIFIABLE)}, changed) AS changes_known,
-        {_TOGETHER} AND (job_title IS NULL OR company_name IS NOT NULL) AND (country IS NULL OR street IS NOT NULL) AS groups_whole,
+        {_GROUPS_WHOLE} AND (job_title IS NULL OR company_name IS NOT NULL)
+            AND (country IS NULL OR street IS NOT NULL) AS groups_whole,
         {_FINE} AS values_fine
     FROM edits"""
 
 _PERSONS = f"""
-    SELECT {_C}, 0 AS position, calendar_day(birth_date) AS birth_date, CASE WHEN calendar_day(birth_date) IS NOT NULL THEN 'day' END AS birth_date_precision,
-        lower(language) AS language, NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased, NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
+    SELECT {_C}, 0 AS position, calendar_day(birth_date) AS birth_date, CASE
+        WHEN calendar_day(birth_date) IS NOT NULL THEN 'day' END AS birth_date_precision,
+        lower(language) AS language, NULL::VARCHAR AS native_language, NULL::BOOLEAN AS deceased,
+            NULL::DATE AS death_date, NULL::BOOLEAN AS protected,
         NULL::DATE AS protected_until, utc_day(stated_at) AS last_contact_on
     FROM edits"""
 _NAMES = f"""
-    SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, given_names, family_name, NULL::DATE AS valid_from, NULL::DATE AS valid_to
+    SELECT {_C}, 1 AS position, 'official' AS kind, 'state' AS op, given_names, family_name,
+        NULL::DATE AS valid_from, NULL::DATE AS valid_to
     FROM edits WHERE given_names IS NOT NULL OR family_name IS NOT NULL
     UNION ALL
-    SELECT {_C}, 2, 'call', 'state', call_name, NULL, NULL, NULL FROM edits WHERE call_name IS NOT NULL"""
+    SELECT {_C}, 2, 'call', 'state', call_name, NULL, NULL, NULL FROM edits
+        WHERE call_name IS NOT NULL"""
 _CONTACT_POINTS = f"""
-    SELECT {_C}, 3 AS position, 'email' AS kind, 'state' AS op, email_shown(email) AS value, email_canonical(email) AS match_key, NULL::DATE AS valid_from,
+    SELECT {_C}, 3 AS position, 'email' AS kind, 'state' AS op, email_shown(email) AS value,
+        email_canonical(email) AS match_key, NULL::DATE AS valid_from,
         NULL::DATE AS valid_to FROM edits WHERE email IS NOT NULL
     UNION ALL
-    SELECT {_C}, 4, 'phone', 'state', phone_canonical(phone), phone_canonical(phone), NULL, NULL FROM edits WHERE phone IS NOT NULL"""
+    SELECT {_C}, 4, 'phone', 'state', phone_canonical(phone), phone_canonical(phone), NULL, NULL
+        FROM edits WHERE phone IS NOT NULL"""
 _ADDRESSES = f"""
     SELECT {_C}, 5 AS position, 'postal' AS kind, 'state' AS op, street, NULL::VARCHAR AS street_sv,
         postcode_canonical(postcode, country) AS postcode, town, NULL::VARCHAR AS town_sv,
-        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from, NULL::DATE AS valid_to
+        NULL::VARCHAR AS municipality_code, country, NULL::DATE AS valid_from,
+            NULL::DATE AS valid_to
     FROM edits WHERE street IS NOT NULL"""
 _COMPANIES = (
     f"SELECT {_C}, 6 AS position, company_name, job_title FROM edits WHERE company_name IS NOT NULL"
 )
-_IDENTIFIERS = f"SELECT {_C}, 7 AS position, kind AS type, subject AS value, NULL::VARCHAR AS replaced_by FROM {{0}} WHERE subject_known"
+_IDENTIFIERS = (
+    f"SELECT {_C}, 7 AS position, kind AS type, subject AS value, NULL::VARCHAR AS replaced_by "
+    f"FROM {{0}} WHERE subject_known"
+)
 
 _CORRECTIONS = (
     *_MACROS,
     f"""CREATE OR REPLACE TEMP TABLE corrected_values AS {
         _subjects(
-            f'''SELECT record_no, record_key, delivered_at, row, said(row.attribute) AS attribute, said(row.value) AS value,
-            said(row.request_id) AS request_id, said(row.overrides) AS overrides, said(row.replaces) AS replaces
-            FROM (SELECT *, from_json(payload, '{json.dumps(dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"))}') AS row FROM records)''',
+            f'''SELECT record_no, record_key, delivered_at, row,
+            said(row.attribute) AS attribute, said(row.value) AS value,
+            said(row.request_id) AS request_id, said(row.overrides) AS overrides,
+                said(row.replaces) AS replaces
+            FROM (SELECT *, from_json(payload,
+                '{json.dumps(dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"))}') AS row
+                FROM records)''',
             "row.made_at",
         )
     }""",
 )
+_CORRECTED_VALUE = "CASE WHEN (payload ->> '$.attribute') = '{0}' THEN payload ->> '$.value' END"
 _CORRECTION_VENDOR = f"""
-    SELECT record_no, said_at IS NOT NULL AS time_readable, subject_known, coalesce(attribute IN {RECTIFIABLE}, false) AND value IS NOT NULL AS changes_known,
+    SELECT record_no, own_time IS NOT NULL AS time_readable, subject_known,
+        coalesce(attribute IN {RECTIFIABLE}, false) AND value IS NOT NULL AS changes_known,
         fits(attribute, value) AS values_fine,
         coalesce(regexp_full_match(request_id, 'Q[0-9A-Z]{{16,20}}'), false)
             AND (replaces IS NULL OR regexp_full_match(replaces, '[0-9a-f]{{64}}')) AS request_named
     FROM corrected_values"""
 _CORRECTED = f"""
-    SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value) WHEN 'email' THEN email_shown(value)
-            WHEN 'postcode' THEN corrected_postcode(value) WHEN 'language' THEN lower(value) ELSE value END AS value,
+    SELECT {_C}, 0 AS position, attribute, CASE attribute WHEN 'phone' THEN phone_canonical(value)
+        WHEN 'email' THEN email_shown(value)
+            WHEN 'postcode' THEN corrected_postcode(value) WHEN 'language' THEN lower(value)
+                ELSE value END AS value,
         request_id AS request, overrides, replaces
-    FROM corrected_values WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL AND request_id IS NOT NULL"""
+    FROM corrected_values WHERE attribute IN {RECTIFIABLE} AND value IS NOT NULL
+        AND request_id IS NOT NULL"""
 
-# Of someone under protected identity no address stays, whichever way it is told.
+# Of a registrant under protected identity no address stays, in either dataset.
 _PLACES = ("street", "postcode", "town", "country")
 _PLACELESS_EDIT = (
     f"json_merge_patch(payload, '{json.dumps({'changes': dict.fromkeys(_PLACES)})}')::VARCHAR"
 )
-_PLACELESS_CORRECTION = f"CASE WHEN (payload ->> '$.attribute') IN {_PLACES} THEN json_merge_patch(payload, '{{\"value\": null}}')::VARCHAR ELSE payload END"
+_PLACELESS_CORRECTION = (
+    f"CASE WHEN (payload ->> '$.attribute') IN {_PLACES} THEN json_merge_patch(payload, "
+    f"'{{\"value\": null}}')::VARCHAR ELSE payload END"
+)
 
 SOURCE = Source(
     name="self",
@@ -176,7 +216,7 @@ SOURCE = Source(
                 email="payload ->> '$.changes.email'", phone="payload ->> '$.changes.phone'"
             ),
             prepare=_EDITS,
-            told=_EDIT,
+            disclosable=_EDIT,
             vendor=EditRecord,
             vendor_query=_EDIT_VENDOR,
             frames=(
@@ -193,11 +233,10 @@ SOURCE = Source(
             format="json_lines",
             without_location=_PLACELESS_CORRECTION,
             identify=_IDENTIFY.format(
-                email="CASE WHEN (payload ->> '$.attribute') = 'email' THEN payload ->> '$.value' END",
-                phone="CASE WHEN (payload ->> '$.attribute') = 'phone' THEN payload ->> '$.value' END",
+                email=_CORRECTED_VALUE.format("email"), phone=_CORRECTED_VALUE.format("phone")
             ),
             prepare=_CORRECTIONS,
-            told=dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"),
+            disclosable=dict.fromkeys(_CORRECTION_FIELDS, "VARCHAR"),
             vendor=CorrectionRecord,
             vendor_query=_CORRECTION_VENDOR,
             frames=(

@@ -1,7 +1,8 @@
-"""What a source module declares: its datasets, and how one batch of vendor records becomes canonical frames.
+"""The declaration of a source: its datasets, and how vendor records become canonical frames.
 
-All of it is DuckDB SQL over a batch, so that a source is data and not control flow. The steps that run it are in
-`assets.ingest.raw` (per delivery, once) and `assets.staging.staged` (again after any change of a rule).
+All of it is DuckDB SQL over a batch, so that a source is data and not control flow. The steps that
+run it are in `assets.ingest.raw` (per delivery, once) and `assets.staging.staged` (again after any
+change of a rule).
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ NEVER_GIVEN = "NULL"
 
 @dataclass(frozen=True)
 class Frame:
-    """One canonical table that a dataset fills.
+    """A canonical table that a dataset fills.
 
-    `query` selects the columns of `model`, in any order, from what `Dataset.prepare` made of the batch. A row that
-    fails its model is quarantined; when the frame is `essential`, so is the whole record that it came from.
+    Attributes:
+        model: Its model. A row that fails it is quarantined.
+        query: Selects the columns of `model`, in any order, from the tables of `Dataset.prepare`.
+        essential: Whether a failed row quarantines the whole record that it came from.
     """
 
     model: type[Statement]
@@ -32,24 +35,37 @@ class Frame:
 
 @dataclass(frozen=True)
 class Dataset:
-    """One kind of delivery of a source.
+    """A kind of delivery of a source. "Expression" is SQL over the column `payload`.
 
-    `identify` selects `record_no, native_key, identifiers` from the table `records(record_no, payload)`: what the record is
-    about in the source's own terms (null: its text), and every identifier in it as a list of `<type>:<canonical value>`.
-    `minimise` is an expression over `payload` that answers the payload without what the register may not hold.
-    `without_location` answers it without anything that tells where someone is, for registrants under protected identity.
-    `prepare` is run once per batch over the table `records(record_no, record_key, payload, delivered_at, sequence)`.
-    `vendor_query` selects the columns of `vendor`, the model of the vendor's record; a failing row quarantines its record.
-    `given` is an expression over `payload` that answers the day on which the registrant gave the record themselves, such as
-    the start of a contract: of who has been erased, only what they give anew is taken in (`assets.ingest.suppression`). Null where
-    others tell it, and where it cannot be read.
-    `ends` is an expression over `payload`: the record does nothing but end what the registrant has
-    said before, so it is given anew only by someone who has come back already.
-    `identity` are expressions over `payload` that tell one person or party from another: two records of one key in one
-    delivery that agree in none of them are about two, and neither is used (`assets.staging.shared_keys`). Empty: a key cannot be shared.
-    `snapshot` says that a delivery is everything the source has, and a record replaces the earlier one of its key.
-    `told` is what of a payload is about the registrant alone, as the shape that `from_json` reads; `told_parts` says which
-    elements of a list are, by a field of theirs. Nothing else of a record is handed out when someone asks for their data.
+    Attributes:
+        name: The dataset's name in manifests.
+        format: The format of its files.
+        identify: Selects `record_no, native_key, identifiers` from `records(record_no, payload)`:
+            the source's own key of the record (null: its text), and every identifier in it as a
+            list of `<type>:<canonical value>`.
+        vendor: The model of the vendor's record.
+        vendor_query: Selects the columns of `vendor`; a failing row quarantines its record.
+        frames: The canonical tables that it fills.
+        array_key: The key of the array of records, in a JSON document.
+        sequence_key: The key of a delivery's sequence number, in a JSON document.
+        snapshot: A delivery is everything that the source has, and a record replaces the earlier
+            one of its key.
+        minimise: Expression of the payload without data that the register may not have.
+        without_location: Expression of the payload without any location, for registrants under
+            protected identity.
+        given: Expression of the day on which the registrant gave the record themselves, such as the
+            start of a contract: of erased people, only what they give again is ingested
+            (`assets.ingest.suppression`). Null if others stated it, or if it cannot be parsed.
+        ends: Expression: the record only ends an earlier statement of the registrant, so it counts
+            as given again only by somebody who has returned already.
+        identity: Expressions that distinguish people or parties: two records of one key in one
+            delivery that agree in none of them are about two, and neither is used
+            (`assets.staging.shared_keys`). Empty: a key cannot be shared.
+        prepare: Run once per batch, over the table
+            `records(record_no, record_key, payload, delivered_at, sequence)`.
+        disclosable: The fields about the registrant alone, in the shape that `from_json` takes.
+            Nothing else of a record is disclosed when somebody requests their data.
+        disclosable_parts: For a list, the field and the values of its disclosable elements.
     """
 
     name: str
@@ -67,13 +83,13 @@ class Dataset:
     ends: str = "false"
     identity: tuple[str, ...] = ()
     prepare: tuple[str, ...] = field(default=())
-    told: Mapping[str, object] = field(default_factory=dict)
-    told_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    disclosable: Mapping[str, object] = field(default_factory=dict)
+    disclosable_parts: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Who tells us something; `name` is a key of the policy's `sources`."""
+    """A source of deliveries; `name` is a key of the policy's `sources`."""
 
     name: str
     description: str
@@ -92,9 +108,9 @@ CREATE OR REPLACE MACRO filled(text) AS nullif(trim(text), '');
 """
     + values.MACROS
     + """
--- The day, in the policy's time zone, on which a record was given: of a moment, or of an export's time.
+-- The day, in the policy's time zone, on which a record was given: of a moment or an export's time.
 CREATE OR REPLACE MACRO given_day(text) AS coalesce(local_day(moment(text)), export_day(text));
--- The day of the delivery that is being taken in; `assets.ingest.raw` says which.
+-- The day of the delivery that is being ingested; `assets.ingest.raw` sets it.
 CREATE OR REPLACE MACRO delivered_on() AS NULL::DATE;
 """
 )

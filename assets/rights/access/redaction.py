@@ -109,7 +109,7 @@ class Redaction:
 def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
     """What of a record is about the registrant alone, by the source's declaration; and the fields that are withheld, with where they stand."""
     withheld: list[tuple[str, Any]] = []
-    kept = _kept(json.loads(payload), dataset.told, dataset.told_parts, "", withheld)
+    kept = _kept(json.loads(payload), dataset.disclosable, dataset.disclosable_parts, "", withheld)
     return kept, withheld
 
 

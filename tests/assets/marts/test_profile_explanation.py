@@ -187,7 +187,8 @@ def test_an_objection_or_a_request_for_review_removes_everything_of_its_registra
     }
     objection = {
         "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number", "subject_key": who["customer_number"], "purpose": purpose,
-        "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "", "language": "",
+        "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "",
+        "language": "",
     }  # fmt: skip
     put(home, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
     take_in(home)

@@ -220,8 +220,10 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) 
     ]
     deliver_all(home, [contact("1", Customer_number="C1")], [*events, event("1", channel="all")])
     contract = {
-        "contract_number": "S1", "contact_id": "1", "customer_number": "C1", "identity_code": maija, "product": "sähkö", "status": "active",
-        "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR", "updated_at": "2026-01-01T00:00:00Z",
+        "contract_number": "S1", "contact_id": "1", "customer_number": "C1", "identity_code": maija,
+        "product": "sähkö", "status": "active",
+        "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
+        "updated_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip
     put(home, "crm", "2026-11-18", "contracts", csv([contract]), 1)
     refresh(home)
@@ -236,7 +238,8 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) 
 
 def test_the_restricted_are_in_legal_claims_alone(home: Home) -> None:
     order = {
-        "order_number": "T1", "contact_id": "1", "customer_number": "", "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
+        "order_number": "T1", "contact_id": "1", "customer_number": "",
+        "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
     deliver_all(
@@ -443,7 +446,8 @@ class TestExport:
 
 def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(home: Home) -> None:
     order = {
-        "order_number": "T1", "contact_id": "1", "customer_number": "", "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
+        "order_number": "T1", "contact_id": "1", "customer_number": "",
+        "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
     deliver_all(home, [contact("1", Street_Address="Katu 1", Phone_Number="0401234567")], [])

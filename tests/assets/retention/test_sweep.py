@@ -224,7 +224,8 @@ def test_what_has_gone_stays_gone_when_its_file_is_delivered_again(tmp_path: Any
 
 def test_every_rule_is_counted(swept: Swept) -> None:
     assert set(sweep.per_rule(swept.removed)) >= {
-        "RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-VOUCHER-6Y", "RET-VISITS-25M", "RET-COOKIE-13M", "RET-CREDIT-EXPIRY", "RET-CREDIT-REPORT-13M",
+        "RET-PROSPECT-3Y", "RET-CUSTOMER-3Y", "RET-VOUCHER-6Y", "RET-VISITS-25M", "RET-COOKIE-13M",
+        "RET-CREDIT-EXPIRY", "RET-CREDIT-REPORT-13M",
         "RET-QUARANTINE-30D", "RET-RAW-13M",
     }  # fmt: skip
     in_register, in_raw = (

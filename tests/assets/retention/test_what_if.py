@@ -215,7 +215,8 @@ class TestForecast:
 
 def consent(email: str, status: str, at: str) -> dict[str, str]:
     return {
-        "event_ts": at, "subject_key_type": "email", "subject_key": email, "purpose": "direct_marketing", "channel": "email", "status": status,
+        "event_ts": at, "subject_key_type": "email", "subject_key": email,
+        "purpose": "direct_marketing", "channel": "email", "status": status,
         "source": "form", "evidence": "double opt-in", "text_version": "v1", "language": "fi",
     }  # fmt: skip
 

@@ -20,12 +20,16 @@ REPORTS = SOURCE.datasets[0]
 CODE = "020180-999Y"
 COMPANY = "9000000-3"
 PAID = {
-    "remarkId": "R1", "remarkType": "PaymentRemark", "remarkCode": "UMV", "remarkSource": "Ulosottovirasto", "remarkDate": "2024-05-14T00:00:00Z",
-    "amount": 412.3, "creditor": "Esimerkki Oy", "remarkPaidDate": "2024-09-01T00:00:00Z", "remarkExpiresDate": "2026-05-14T00:00:00Z",
+    "remarkId": "R1", "remarkType": "PaymentRemark", "remarkCode": "UMV",
+    "remarkSource": "Ulosottovirasto", "remarkDate": "2024-05-14T00:00:00Z",
+    "amount": 412.3, "creditor": "Esimerkki Oy", "remarkPaidDate": "2024-09-01T00:00:00Z",
+    "remarkExpiresDate": "2026-05-14T00:00:00Z",
 }  # fmt: skip
 BAN = {
-    "remarkId": "R2", "remarkType": "BusinessBanRemark", "remarkCode": "LTV", "remarkSource": "Oikeusrekisterikeskus", "remarkDate": "2025-02-01",
-    "amount": None, "creditor": None, "remarkPaidDate": None, "remarkValidToDate": "2028-02-01T00:00:00Z", "remarkExpiresDate": None,
+    "remarkId": "R2", "remarkType": "BusinessBanRemark", "remarkCode": "LTV",
+    "remarkSource": "Oikeusrekisterikeskus", "remarkDate": "2025-02-01",
+    "amount": None, "creditor": None, "remarkPaidDate": None,
+    "remarkValidToDate": "2028-02-01T00:00:00Z", "remarkExpiresDate": None,
 }  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from tests.support.source_batches import codes, keep, stage
 CONTACTS, CONTRACTS, ORDERS = SOURCE.datasets
 CODE = "020180-999Y"
 NO_DATES = [
-    "infinity", "epoch", "now", "today", "99999-01-01", "0000-01-01", "0000-00-00", "2026/11/20", "2026-11-20 BC",
+    "infinity", "epoch", "now", "today", "99999-01-01", "0000-01-01", "0000-00-00", "2026/11/20",
+    "2026-11-20 BC",
     "2026-11-20+02", "2026-11-20T00:00:00", "2026-02-30", "２０２６-11-20",
 ]  # fmt: skip
 
@@ -309,7 +310,8 @@ class TestPasswords:
 
 def contract(**fields: str) -> dict[str, str]:
     return {
-        "contract_number": "S1", "contact_id": "101", "customer_number": "C1", "identity_code": CODE, "product": "Sähkö", "status": "active",
+        "contract_number": "S1", "contact_id": "101", "customer_number": "C1",
+        "identity_code": CODE, "product": "Sähkö", "status": "active",
         "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-01-02T03:04:05+02:00", **fields,
     }  # fmt: skip
 
@@ -424,7 +426,8 @@ class TestContract:
 
 def order(**fields: str) -> dict[str, str]:
     return {
-        "order_number": "T1", "contact_id": "101", "customer_number": "C1", "ordered_at": "2026-01-02T03:04:05Z", "status": "placed",
+        "order_number": "T1", "contact_id": "101", "customer_number": "C1",
+        "ordered_at": "2026-01-02T03:04:05Z", "status": "placed",
         "amount": "99.90", "currency": "EUR", "items": "3", **fields,
     }  # fmt: skip
 

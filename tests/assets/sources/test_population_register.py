@@ -24,7 +24,8 @@ from tests.support.source_batches import codes, stage
 BASIC, CHANGES = SOURCE.datasets
 MAIJA = code("010190-900")
 NO_DATES = [
-    "infinity", "-infinity", "epoch", "now", "2026-11-20 (BC)", "0000-01-01", "0000-00-00", "2010-00-00",
+    "infinity", "-infinity", "epoch", "now", "2026-11-20 (BC)", "0000-01-01", "0000-00-00",
+    "2010-00-00",
     "2026-11-20T00:00:00", "2026/11/20", "20261120", "20.11.2026", "99999-01-01", "2026-11-20+02",
 ]  # fmt: skip
 OLD = home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-01-01")

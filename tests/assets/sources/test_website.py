@@ -212,15 +212,20 @@ class TestVisit:
     @pytest.mark.clause("P5.8")
     def test_every_field_of_the_policy_is_taken_over(self) -> None:
         told = {
-            "fingerprint": "f1", "referrerType": "search", "referrerName": "Haku", "referrerUrl": "https://haku.example.fi/", "referrerKeyword": "sähkö ⚡",
-            "deviceBrand": "Malli", "deviceModel": "M1", "browserName": "Selain", "browserVersion": "126.0", "operatingSystemName": "Android",
+            "fingerprint": "f1", "referrerType": "search", "referrerName": "Haku",
+            "referrerUrl": "https://haku.example.fi/", "referrerKeyword": "sähkö ⚡",
+            "deviceBrand": "Malli", "deviceModel": "M1", "browserName": "Selain",
+            "browserVersion": "126.0", "operatingSystemName": "Android",
             "operatingSystemVersion": "14", "resolution": "360x800",
         }  # fmt: skip
         row = stage(VISITS, [visit(**told)]).one("visits")
         expected = {
-            "fingerprint": "f1", "referrer_type": "search", "referrer_name": "Haku", "referrer_url": "https://haku.example.fi/",
-            "referrer_keyword": "sähkö ⚡", "device_type": "Smartphone", "device_brand": "Malli", "device_model": "M1", "browser_name": "Selain",
-            "browser_version": "126.0", "os_name": "Android", "os_version": "14", "resolution": "360x800", "ip": "198.51.100.0", "duration_s": 61,
+            "fingerprint": "f1", "referrer_type": "search", "referrer_name": "Haku",
+            "referrer_url": "https://haku.example.fi/",
+            "referrer_keyword": "sähkö ⚡", "device_type": "Smartphone", "device_brand": "Malli",
+            "device_model": "M1", "browser_name": "Selain",
+            "browser_version": "126.0", "os_name": "Android", "os_version": "14",
+            "resolution": "360x800", "ip": "198.51.100.0", "duration_s": 61,
         }  # fmt: skip
         assert {name: row[name] for name in expected} == expected
 

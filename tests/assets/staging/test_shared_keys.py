@@ -62,7 +62,8 @@ def test_who_has_the_id_alone_in_a_later_export_is_taken_in(home: Home) -> None:
 
 def test_an_order_number_of_two_parties_is_quarantined(home: Home) -> None:
     order = {
-        "order_number": "T1", "contact_id": "1", "customer_number": "C1", "ordered_at": "2026-11-01T10:00:00Z", "status": "placed", "amount": "1.00",
+        "order_number": "T1", "contact_id": "1", "customer_number": "C1",
+        "ordered_at": "2026-11-01T10:00:00Z", "status": "placed", "amount": "1.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
     other = order | {"contact_id": "2", "customer_number": "C2"}

@@ -106,13 +106,13 @@ def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> 
     @given(st.text(min_size=1, max_size=8).filter(lambda name: name not in dataset.told), NESTED)
     def withheld(name: str, value: object) -> None:
         kept, fields = redaction.told(
-            dataset, json.dumps({name: value, **dict.fromkeys(dataset.told, "own")})
+            dataset, json.dumps({name: value, **dict.fromkeys(dataset.disclosable, "own")})
         )
         assert "Qzannex" not in json.dumps(kept)
         assert len(fields) >= (value not in ([], {}))
 
     withheld()
-    assert dataset.told
+    assert dataset.disclosable
 
 
 @pytest.mark.parametrize("group", ["HUOLTAJA", "HUOLLETTAVA_X", "PUOLISON_NIMI", None, 7])
