@@ -32,7 +32,7 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
     """Compute the conflicts on the day; the check warns and stops nothing."""
     policy = load_policy()
     found = conflicts.conflicts(policy, today.date)
-    counts = conflicts.counted(found)
+    counts = conflicts.per_severity(found)
     listed = counts_table(
         ["code", "severity", "clause", "about", "law or data say", "article"],
         [

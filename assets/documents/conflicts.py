@@ -1,7 +1,7 @@
-"""Where the policy, the law and the data disagree; computed from the policy, so that a mended file has fewer conflicts.
+"""Where policy, law and data disagree, computed from the policy: a corrected file has fewer.
 
-Nothing here changes what the pipeline does: that is on the law's side already. What the kinds mean, and what to write
-instead, is in `schemas.conflicts`.
+Nothing here changes what the pipeline does: that follows the law already. The meaning of the kinds,
+and texts to replace the policy's, are in `schemas.conflicts`.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ A_YEAR = relativedelta(years=1)
 
 @dataclass(frozen=True)
 class Conflict:
-    """One disagreement: its code, the clause of the policy, the part of the file that it is about, and what the policy says."""
+    """A disagreement: its code, the clause, the part of the policy file, and what that states."""
 
     code: str
     clause: str
     subject: str
-    policy_says: str
+    policy_text: str
 
     @property
     def kind(self) -> Kind:
         return KINDS[self.code]
 
     def as_data(self) -> dict[str, Any]:
-        """For machines."""
+        """Return it for machines."""
         return {
             "code": self.code,
             "severity": self.kind.severity,
             "clause": self.clause,
             "subject": self.subject,
-            "policy_says": self.policy_says,
+            "policy_says": self.policy_text,
             "law_or_data_say": self.kind.meaning,
             "article": cited(*self.kind.citations),
             "proposed": dict(self.kind.proposal),
@@ -56,22 +56,22 @@ class Conflict:
 
 
 def conflicts(policy: Policy, today: date) -> list[Conflict]:
-    """Every conflict on `today`, the gravest first, else in the order of the policy's sections."""
-    found = [
+    """Return all conflicts on `today`, most severe first, in the order of the policy's sections."""
+    unsorted = [
         *_purposes(policy),
         *_categories(policy),
         *_sources(policy),
         *_recipients(policy, today),
         *_retention(policy),
         *_rights(policy),
+        *_whole(policy, today),
     ]
-    found += _whole(policy, today)
-    return sorted(found, key=lambda one: SEVERITIES.index(one.kind.severity))
+    return sorted(unsorted, key=lambda conflict: SEVERITIES.index(conflict.kind.severity))
 
 
-def counted(found: list[Conflict]) -> dict[str, int]:
-    """Severity -> how many."""
-    counts = Counter(one.kind.severity for one in found)
+def per_severity(found: list[Conflict]) -> dict[str, int]:
+    """Count conflicts per severity."""
+    counts = Counter(conflict.kind.severity for conflict in found)
     return {severity: counts[severity] for severity in SEVERITIES}
 
 
@@ -79,7 +79,7 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
     seen: dict[str, str] = {}
     built = stored_data.purposes(policy)
     for name, purpose in policy.purposes.items():
-        used = {category for category, one in policy.categories.items() if name in one.purposes}
+        used = {key for key, category in policy.categories.items() if name in category.purposes}
         if len(purpose.bases) > 1:
             yield Conflict(
                 "CONFLICT-SEVERAL-BASES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
@@ -99,7 +99,7 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
                 "CONFLICT-PURPOSE-WITHOUT-DATA", purpose.clause, name, "data is used for it"
             )
         if "consent" not in purpose.bases and any(
-            "website" in policy.derivation(one) or _by_cookie(policy, one) for one in used
+            "website" in policy.derivation(key) or _by_cookie(policy, key) for key in used
         ):
             yield Conflict(
                 "CONFLICT-COOKIES", purpose.clause, name, f"bases: {', '.join(purpose.bases)}"
@@ -108,7 +108,8 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
             yield Conflict("CONFLICT-AGE", purpose.clause, name, "no minimum_age")
     advertising = policy.purposes.get("targeted_advertising")
     if advertising and not any(
-        set(one.purposes) == {"targeted_advertising"} for one in policy.recipients.values()
+        set(recipient.purposes) == {"targeted_advertising"}
+        for recipient in policy.recipients.values()
     ):
         yield Conflict(
             "CONFLICT-DISCLOSURE",
@@ -119,7 +120,7 @@ def _purposes(policy: Policy) -> Iterator[Conflict]:
 
 
 def _by_cookie(policy: Policy, category: str) -> bool:
-    """Whether the category is worked out from visits, directly named as what it is derived from."""
+    """Return whether the category is derived from visits, directly."""
     return "website" in policy.categories[category].derived_from
 
 
@@ -169,16 +170,22 @@ def _categories(policy: Policy) -> Iterator[Conflict]:
             yield Conflict(
                 "CONFLICT-CATEGORY-NOT-NAMED", category.clause, name, f"from {', '.join(third)}"
             )
-        said = set(category.sources) & read
-        if name in staged and not category.derived_from and said != filled.get(name, set()):
-            told = f"names {', '.join(sorted(said)) or 'none'}; filled by {', '.join(sorted(filled.get(name, set()))) or 'none'}"
-            yield Conflict("CONFLICT-SOURCE-FILLS", category.clause, name, told)
+        named_sources = set(category.sources) & read
+        fills = filled.get(name, set())
+        if name in staged and not category.derived_from and named_sources != fills:
+            difference = (
+                f"names {', '.join(sorted(named_sources)) or 'none'}; "
+                f"filled by {', '.join(sorted(fills)) or 'none'}"
+            )
+            yield Conflict("CONFLICT-SOURCE-FILLS", category.clause, name, difference)
 
 
 def _sources(policy: Policy) -> Iterator[Conflict]:
     known = {source.name for source in SOURCES}
     for name, source in policy.sources.items():
-        used = any(name in one.sources and one.stored for one in policy.categories.values())
+        used = any(
+            name in category.sources and category.stored for category in policy.categories.values()
+        )
         if name not in known:
             yield Conflict(
                 "CONFLICT-VAGUE-SOURCE",
@@ -189,33 +196,52 @@ def _sources(policy: Policy) -> Iterator[Conflict]:
 
 
 def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
-    for name, one in policy.recipients.items():
-        if "privacy_shield" in one.mechanisms:
+    for name, recipient in policy.recipients.items():
+        if "privacy_shield" in recipient.mechanisms:
             yield Conflict(
-                "CONFLICT-PRIVACY-SHIELD", one.clause, name, f"privacy_shield, to {one.country}"
+                "CONFLICT-PRIVACY-SHIELD",
+                recipient.clause,
+                name,
+                f"privacy_shield, to {recipient.country}",
             )
-        if "scc_2010" in one.mechanisms and not law.mechanism_holds("scc_2010", one.checked, today):
-            yield Conflict("CONFLICT-SCC-2010", one.clause, name, f"scc_2010, to {one.country}")
+        if "scc_2010" in recipient.mechanisms and not law.mechanism_holds(
+            "scc_2010", recipient.checked, today
+        ):
+            yield Conflict(
+                "CONFLICT-SCC-2010", recipient.clause, name, f"scc_2010, to {recipient.country}"
+            )
         if not transfer_holds(policy, name, today):
             yield Conflict(
                 "CONFLICT-NO-MECHANISM",
-                one.clause,
+                recipient.clause,
                 name,
-                f"{', '.join(one.mechanisms) or 'none'}, to {one.country}",
+                f"{', '.join(recipient.mechanisms) or 'none'}, to {recipient.country}",
             )
-        if "dpf" in one.mechanisms and not law.mechanism_holds("dpf", one.checked, today):
-            yield Conflict("CONFLICT-DPF-CHECK", one.clause, name, f"dpf, checked {one.checked}")
-        if "dpf" in one.mechanisms and not {"scc_2021", "bcr"} & set(one.mechanisms):
-            yield Conflict("CONFLICT-DPF-ALONE", one.clause, name, f"{', '.join(one.mechanisms)}")
-        if one.checked + A_YEAR < today:
-            yield Conflict("CONFLICT-RECIPIENT-CHECK", one.clause, name, f"checked {one.checked}")
+        if "dpf" in recipient.mechanisms and not law.mechanism_holds(
+            "dpf", recipient.checked, today
+        ):
+            yield Conflict(
+                "CONFLICT-DPF-CHECK", recipient.clause, name, f"dpf, checked {recipient.checked}"
+            )
+        if "dpf" in recipient.mechanisms and not {"scc_2021", "bcr"} & set(recipient.mechanisms):
+            yield Conflict(
+                "CONFLICT-DPF-ALONE", recipient.clause, name, f"{', '.join(recipient.mechanisms)}"
+            )
+        if recipient.checked + A_YEAR < today:
+            yield Conflict(
+                "CONFLICT-RECIPIENT-CHECK", recipient.clause, name, f"checked {recipient.checked}"
+            )
 
 
 def transfer_holds(policy: Policy, recipient: str, today: date) -> bool:
-    """Whether data may go to the recipient on `today`: it is in the EEA, or one of its mechanisms holds (GDPR 44-46)."""
-    one = policy.recipients[recipient]
-    return law.in_eea(one.country) or any(
-        law.mechanism_holds(mechanism, one.checked, today) for mechanism in one.mechanisms
+    """Return whether the recipient may get data on `today`.
+
+    It is in the EEA, or one of its mechanisms holds (GDPR 44-46).
+    """
+    named_recipient = policy.recipients[recipient]
+    return law.in_eea(named_recipient.country) or any(
+        law.mechanism_holds(mechanism, named_recipient.checked, today)
+        for mechanism in named_recipient.mechanisms
     )
 
 
@@ -246,7 +272,7 @@ _RIGHTS_WITH_A_CODE: dict[Right, str] = {
 
 def _rights(policy: Policy) -> Iterator[Conflict]:
     for right in get_args(Right):
-        # Editing one's own data is an offer of the policy and no right of the law.
+        # Editing one's own data is an offer of the policy, not a right by law.
         if right not in policy.rights and right != "editing":
             yield Conflict(
                 _RIGHTS_WITH_A_CODE.get(right, "CONFLICT-RIGHT-MISSING"), "P9", right, "nothing"
@@ -293,28 +319,29 @@ def _whole(policy: Policy, today: date) -> Iterator[Conflict]:
 
 
 def markdown(policy: Policy, today: date, language: Language = "en") -> str:
-    """The report, with the proposed texts in one of the notice's languages."""
+    """Return the report, with the proposed texts in one of the notice's languages."""
     found = conflicts(policy, today)
-    counts = counted(found)
+    counts = per_severity(found)
     rows = [
         [
-            named(one.code),
-            one.kind.severity,
-            one.clause,
-            named(one.subject),
-            text(one.policy_says),
-            text(one.kind.meaning),
-            text(cited(*one.kind.citations)),
+            named(conflict.code),
+            conflict.kind.severity,
+            conflict.clause,
+            named(conflict.subject),
+            text(conflict.policy_text),
+            text(conflict.kind.meaning),
+            text(cited(*conflict.kind.citations)),
         ]
-        for one in found
+        for conflict in found
     ]
-    proposals = dict.fromkeys(one.code for one in found)
+    proposals = dict.fromkeys(conflict.code for conflict in found)
     return "\n".join(
         [
             "# Where policy, law and data disagree",
             "",
             f"Policy {text(policy.version)} ({named(policy.fingerprint)}) as of {today}. "
-            f"{', '.join(f'{severity}: {count}' for severity, count in counts.items())}. Nothing has been mended silently: the controller decides.",
+            f"{', '.join(f'{severity}: {count}' for severity, count in counts.items())}. Nothing "
+            f"has been mended silently: the controller decides.",
             "",
             table(
                 [

@@ -1,4 +1,4 @@
-"""The record of processing as a Fides manifest: datasets with their fields, and the system with a declaration per purpose and basis."""
+"""The record of processing as a Fides manifest: datasets, and the system's privacy declarations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ ORGANIZATION = "controller"
 
 
 def manifest(policy: Policy, today: date) -> str:
-    """The manifest as YAML; a transfer's legal basis is told only if it holds on `today`."""
+    """Return the manifest as YAML; a transfer's legal basis is in it only if it holds on
+    `today`.
+    """
     return yaml.safe_dump(
         {
             "organization": [_organization(policy)],
@@ -32,15 +34,15 @@ def manifest(policy: Policy, today: date) -> str:
 
 
 def _organization(policy: Policy) -> dict[str, Any]:
-    one = policy.controller
+    controller = policy.controller
     return {
         "fides_key": ORGANIZATION,
-        "name": one.name,
+        "name": controller.name,
         "controller": {
-            "name": one.name,
-            "address": one.address,
-            "email": one.email,
-            "phone": one.phone,
+            "name": controller.name,
+            "address": controller.address,
+            "email": controller.email,
+            "phone": controller.phone,
         },
     }
 
@@ -66,9 +68,9 @@ def _dataset(layer: str, models: tuple[type[TableModel], ...]) -> dict[str, Any]
 
 
 def _fields(model: type[TableModel]) -> list[dict[str, Any]]:
-    told = descriptions(model)
+    texts = descriptions(model)
     return [
-        {"name": name, "description": told[name] or None, "data_categories": _categories(category)}
+        {"name": name, "description": texts[name] or None, "data_categories": _categories(category)}
         for name, category in categories(model).items()
     ]
 
@@ -82,10 +84,10 @@ def _categories(*names: str) -> list[str]:
 def _system(policy: Policy, today: date) -> dict[str, Any]:
     mechanisms = {
         TRANSFERS[each]
-        for name, one in policy.recipients.items()
-        if not law.in_eea(one.country) and transfer_holds(policy, name, today)
-        for each in one.mechanisms
-        if each in TRANSFERS and law.mechanism_holds(each, one.checked, today)
+        for name, recipient in policy.recipients.items()
+        if not law.in_eea(recipient.country) and transfer_holds(policy, name, today)
+        for each in recipient.mechanisms
+        if each in TRANSFERS and law.mechanism_holds(each, recipient.checked, today)
     }
     return {
         "fides_key": "register",
@@ -103,14 +105,14 @@ def _system(policy: Policy, today: date) -> dict[str, Any]:
         "legal_basis_for_transfers": sorted(mechanisms),
         "privacy_declarations": [
             _declaration(policy, name, basis)
-            for name, one in policy.purposes.items()
-            for basis in one.bases
+            for name, purpose in policy.purposes.items()
+            for basis in purpose.bases
         ],
     }
 
 
 def _declaration(policy: Policy, name: str, basis: Any) -> dict[str, Any]:
-    used = [category for category, one in policy.categories.items() if name in one.purposes]
+    used = [key for key, category in policy.categories.items() if name in category.purposes]
     periods = {
         f"{code} {policy.retention[code].period}"
         for category in used

@@ -1,4 +1,4 @@
-"""The grammar that templates need: periods, days, lists and names as each language says them."""
+"""Grammar for the templates: periods, days, lists and names in each language."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _GENITIVE = (
     "yhdeksän",
     "kymmenen",
 )
-# Language -> unit -> one of it, several of it.
+# Language -> unit -> singular, plural.
 _UNITS: dict[Language, dict[str, tuple[str, str]]] = {
     "en": {"days": ("day", "days"), "months": ("month", "months"), "years": ("year", "years")},
     "sv": {"days": ("dag", "dagar"), "months": ("månad", "månader"), "years": ("år", "år")},
@@ -74,56 +74,65 @@ _AND: dict[Language, str] = {"en": "and", "sv": "och", "fi": "ja"}
 
 @cache
 def words() -> Mapping[str, Any]:
-    """The names that `words.yaml` gives, by kind and key; each in every language."""
-    found: Mapping[str, Any] = yaml.safe_load(
+    """Return the names in `words.yaml`, by kind and key; each in every language."""
+    names: Mapping[str, Any] = yaml.safe_load(
         files("assets.documents").joinpath("words.yaml").read_text(encoding="utf-8")
     )
-    return found
+    return names
 
 
 def named(kind: str, key: str, language: Language) -> str:
-    """What `words.yaml` calls it; for a key that is not there, what it says of `other`. Raises KeyError when it says nothing."""
+    """Return the name in `words.yaml`, that of `other` for an unknown key.
+
+    Raises:
+        KeyError: There is neither.
+    """
     table = words()[kind]
     return str((table[key] if key in table else table["other"])[language])
 
 
-def period(one: Period, language: Language) -> str:
-    """A length of time: 'one month', '13 months'; 'en månad', 'ett år'; 'kuukausi', 'kolme vuotta'."""
-    single, several = _UNITS[language][one.unit]
-    if one.count == 1:
+def period(length: Period, language: Language) -> str:
+    """Return a length of time: 'one month', '13 months'; 'en månad', 'ett år'; 'kuukausi', 'kolme
+    vuotta'.
+    """
+    single, several = _UNITS[language][length.unit]
+    if length.count == 1:
         return {
             "en": f"one {single}",
-            "sv": f"{'ett' if one.unit == 'years' else 'en'} {single}",
+            "sv": f"{'ett' if length.unit == 'years' else 'en'} {single}",
             "fi": single,
         }[language]
-    return f"{_number(one.count, _NUMBERS[language])} {several}"
+    return f"{_number(length.count, _NUMBERS[language])} {several}"
 
 
-def within(one: Period, language: Language) -> str:
-    """A time limit: 'within one month', 'inom en månad', 'kuukauden kuluessa'."""
+def within(length: Period, language: Language) -> str:
+    """Return a time limit: 'within one month', 'inom en månad', 'kuukauden kuluessa'."""
     if language != "fi":
-        return f"{'within' if language == 'en' else 'inom'} {period(one, language)}"
-    return f"{_lasting(one)} kuluessa"
+        return f"{'within' if language == 'en' else 'inom'} {period(length, language)}"
+    return f"{_lasting(length)} kuluessa"
 
 
-def by(one: Period, language: Language) -> str:
-    """How much longer: 'by two months', 'med två månader', 'kahdella kuukaudella'."""
+def by(length: Period, language: Language) -> str:
+    """Return an extension: 'by two months', 'med två månader', 'kahdella kuukaudella'."""
     if language != "fi":
-        return f"{'by' if language == 'en' else 'med'} {period(one, language)}"
-    unit = {"days": "päivällä", "months": "kuukaudella", "years": "vuodella"}[one.unit]
+        return f"{'by' if language == 'en' else 'med'} {period(length, language)}"
+    unit = {"days": "päivällä", "months": "kuukaudella", "years": "vuodella"}[length.unit]
     adessive = ("", "yhdellä", "kahdella", "kolmella", "neljällä", "viidellä", "kuudella")
-    return f"{_number(one.count, adessive)} {unit}"
+    return f"{_number(length.count, adessive)} {unit}"
 
 
-def day(one: date, language: Language) -> str:
-    """A calendar day: '20 November 2026', '20 november 2026', '20.11.2026'."""
+def day(calendar_day: date, language: Language) -> str:
+    """Return a calendar day: '20 November 2026', '20 november 2026', '20.11.2026'."""
     if language == "fi":
-        return f"{one.day}.{one.month}.{one.year}"
-    return f"{one.day} {words()['months'][language][one.month - 1]} {one.year}"
+        return f"{calendar_day.day}.{calendar_day.month}.{calendar_day.year}"
+    return (
+        f"{calendar_day.day} {words()['months'][language][calendar_day.month - 1]} "
+        f"{calendar_day.year}"
+    )
 
 
 def joined(several: list[str], language: Language) -> str:
-    """A list in running text: 'a, b and c'."""
+    """Return a list in running text: 'a, b and c'."""
     return (
         f"{', '.join(several[:-1])} {_AND[language]} {several[-1]}"
         if len(several) > 1
@@ -132,21 +141,21 @@ def joined(several: list[str], language: Language) -> str:
 
 
 def listed(several: list[str]) -> str:
-    """An enumeration: 'a, b and c, d'; with semicolons where one of them holds a comma."""
-    return ("; " if any("," in one for one in several) else ", ").join(several)
+    """Return an enumeration: 'a, b and c, d', with semicolons if an item has a comma."""
+    return ("; " if any("," in item for item in several) else ", ").join(several)
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter first."""
+    """Return the text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
 
 
 def _number(count: int, names: tuple[str, ...]) -> str:
-    """Small numbers in letters, others in digits, as is usual in running text."""
+    """Return small numbers in words, others in digits, as is usual in running text."""
     return names[count] if count < len(names) else str(count)
 
 
-def _lasting(one: Period) -> str:
-    """Finnish genitive: 'kuukauden', 'kahden kuukauden', '13 kuukauden'."""
-    unit = _FINNISH_GENITIVE[one.unit]
-    return unit if one.count == 1 else f"{_number(one.count, _GENITIVE)} {unit}"
+def _lasting(length: Period) -> str:
+    """Return the Finnish genitive: 'kuukauden', 'kahden kuukauden', '13 kuukauden'."""
+    unit = _FINNISH_GENITIVE[length.unit]
+    return unit if length.count == 1 else f"{_number(length.count, _GENITIVE)} {unit}"

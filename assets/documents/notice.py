@@ -1,8 +1,8 @@
-"""The facts of the notice, and the notice: ten sections, as the policy has them.
+"""The privacy notice and its facts: ten sections, as in the policy.
 
-Told is what the running system does: only categories that have a column, sources that are read, purposes that have a mart; the
-periods and clocks that are in force; of a transfer only what holds on the day. A promise of the policy that does not hold is
-left out, and stands in the report of conflicts.
+It describes what the running system does: only categories with a column, sources that are read and
+purposes with a mart; the periods and clocks in force; only transfers that are lawful on the day. A
+promise of the policy that is not kept is left out, and is in the report of conflicts.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from schemas import law
 from schemas.policy import Policy, RetentionRule
 from schemas.vocabulary import AppliesTo, Language
 
-# What the notice tells beside the data itself, by the rule that ends it.
+# What the notice covers besides the data itself, by the rule that ends it.
 BOOKKEEPING: tuple[AppliesTo, ...] = ("raw", "quarantine", "suppressions", "requests", "backups")
 
 
 @dataclass(frozen=True)
-class Used:
-    """A purpose as the notice tells it."""
+class NoticedPurpose:
+    """A purpose in the notice."""
 
     name: str
     bases: str
@@ -33,8 +33,8 @@ class Used:
 
 
 @dataclass(frozen=True)
-class Receives:
-    """A recipient as the notice tells it; `mechanisms` are only those that hold on the day."""
+class NoticedRecipient:
+    """A recipient in the notice; `mechanisms` are only those that hold on the day."""
 
     name: str
     country: str
@@ -43,8 +43,12 @@ class Receives:
 
 
 def markdown(policy: Policy, language: Language, today: date) -> str:
-    """The notice in Markdown, true on `today`. Raises KeyError for a language that the policy is not in."""
-    # Not HTML: values are escaped for Markdown by `finalize`, and Markdown's HTML is made with raw HTML switched off.
+    """Return the notice in Markdown, as of `today`.
+
+    Raises:
+        KeyError: The policy is not in this language.
+    """
+    # Not HTML: `finalize` escapes values for Markdown, which is rendered with raw HTML disabled.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("assets.documents", ""),
         undefined=StrictUndefined,
@@ -58,8 +62,8 @@ def markdown(policy: Policy, language: Language, today: date) -> str:
 
 
 def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
-    """Everything that a template may tell, in its language."""
-    told, read = stored_data.told(policy), stored_data.read(policy)
+    """Return all values of the template, in its language."""
+    noticed, read = stored_data.noticed(policy), stored_data.read(policy)
     names = {name: policy.categories[name].name[language] for name in policy.categories}
     purposes = stored_data.purposes(policy)
     return {
@@ -69,58 +73,63 @@ def facts(policy: Policy, language: Language, today: date) -> dict[str, Any]:
         "contact": policy.contact,
         "role": policy.contact.role[language],
         "register": policy.register_name.name[language],
-        "purposes": [_used(policy, name, language) for name in purposes],
+        "purposes": [_purpose(policy, name, language) for name in purposes],
         "does": set(purposes),
         "adult_age": max((policy.purposes[name].minimum_age for name in purposes), default=0),
-        "profiles": grammar.listed([names[one] for one in told if _is_profile(policy, one)]),
-        "groups": _groups(policy, told, language),
-        "holds": set(told),
-        "mandatory": any(policy.categories[one].mandatory for one in told),
+        "profiles": grammar.listed([names[name] for name in noticed if _is_profile(policy, name)]),
+        "groups": _groups(policy, noticed, language),
+        "holds": set(noticed),
+        "mandatory": any(policy.categories[name].mandatory for name in noticed),
         "drops_passwords": "password" not in policy.categories
         or not policy.categories["password"].stored,
         "own_sources": [
-            policy.sources[one].name[language]
-            for one in read
-            if not policy.sources[one].third_party
+            policy.sources[source].name[language]
+            for source in read
+            if not policy.sources[source].third_party
         ],
         "third_parties": [
-            policy.sources[one].name[language] for one in read if policy.sources[one].third_party
+            policy.sources[source].name[language]
+            for source in read
+            if policy.sources[source].third_party
         ],
         "informed_within": grammar.within(policy.article_14.informed_within, language),
-        "recipients": [_receives(policy, one, language, today) for one in policy.recipients],
-        "retention": _retention(policy, told, language),
-        "kept": {one: _kept(policy.rule(one)[1], language) for one in BOOKKEEPING},
-        "keeps_proofs": "marketing_choice" in told
+        "recipients": [_recipient(policy, name, language, today) for name in policy.recipients],
+        "retention": _retention(policy, noticed, language),
+        "kept": {kind: _kept(policy.rule(kind)[1], language) for kind in BOOKKEEPING},
+        "keeps_proofs": "marketing_choice" in noticed
         and policy.rule("consent_proofs")[1].effect == "segregate",
         "answered_within": grammar.within(policy.requests.answered_within, language),
         "extended_by": grammar.by(policy.requests.extended_by, language),
-        "channels": [grammar.named("channels", one, language) for one in policy.requests.channels],
+        "channels": [
+            grammar.named("channels", channel, language) for channel in policy.requests.channels
+        ],
         "authority": grammar.named("authorities", policy.country, language),
     }
 
 
-def _used(policy: Policy, name: str, language: Language) -> Used:
+def _purpose(policy: Policy, name: str, language: Language) -> NoticedPurpose:
     purpose = policy.purposes[name]
     bases = grammar.joined(
         [grammar.named("bases", basis, language) for basis in purpose.bases], language
     )
-    return Used(purpose.name[language], bases, purpose.minimum_age)
+    return NoticedPurpose(purpose.name[language], bases, purpose.minimum_age)
 
 
 def _is_profile(policy: Policy, category: str) -> bool:
-    """Whether the category is worked out about a registrant and may be analysed; a pseudonym says nothing of them."""
-    one = policy.categories[category]
-    return bool(one.derived_from) and "analytics" in one.purposes and category != "pseudonym"
+    """Return whether the category is derived and may be analysed; a pseudonym is no profile."""
+    declared = policy.categories[category]
+    analysed = "analytics" in declared.purposes
+    return bool(declared.derived_from) and analysed and category != "pseudonym"
 
 
-def _groups(policy: Policy, told: list[str], language: Language) -> list[tuple[str, str]]:
-    """The groups of data in the order of the policy's list, each with its categories; `*` marks the mandatory ones."""
+def _groups(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str]]:
+    """Return the groups of data in the policy's order with their categories; `*` is mandatory."""
     groups: dict[str, list[str]] = {}
     for name in sorted(
-        told,
-        key=lambda one: (
-            policy.categories[one].clause
-            if policy.categories[one].clause.startswith("P5.")
+        noticed,
+        key=lambda key: (
+            policy.categories[key].clause
+            if policy.categories[key].clause.startswith("P5.")
             else "P6"
         ),
     ):
@@ -131,23 +140,31 @@ def _groups(policy: Policy, told: list[str], language: Language) -> list[tuple[s
     return [(group, grammar.listed(several)) for group, several in groups.items()]
 
 
-def _receives(policy: Policy, name: str, language: Language, today: date) -> Receives:
-    one = policy.recipients[name]
-    holding = [
+def _recipient(policy: Policy, name: str, language: Language, today: date) -> NoticedRecipient:
+    recipient = policy.recipients[name]
+    mechanisms = [
         grammar.named("mechanisms", each, language)
-        for each in one.mechanisms
-        if law.mechanism_holds(each, one.checked, today)
+        for each in recipient.mechanisms
+        if law.mechanism_holds(each, recipient.checked, today)
     ]
-    country = grammar.words()["countries"].get(one.country, {}).get(language, one.country)
-    return Receives(
-        one.name[language], country, law.in_eea(one.country), grammar.joined(holding, language)
+    country = (
+        grammar.words()["countries"].get(recipient.country, {}).get(language, recipient.country)
+    )
+    return NoticedRecipient(
+        recipient.name[language],
+        country,
+        law.in_eea(recipient.country),
+        grammar.joined(mechanisms, language),
     )
 
 
-def _retention(policy: Policy, told: list[str], language: Language) -> list[tuple[str, str]]:
-    """(what, how long): categories that end by the same rules are told together. An address that is cut on arrival has no period."""
+def _retention(policy: Policy, noticed: list[str], language: Language) -> list[tuple[str, str]]:
+    """Return (categories, period); those that end by the same rules are together.
+
+    An IP address, which is truncated on arrival, has no period.
+    """
     same: dict[tuple[str, ...], list[str]] = {}
-    for name in told:
+    for name in noticed:
         codes = tuple(
             code
             for code in policy.categories[name].retention
@@ -160,20 +177,20 @@ def _retention(policy: Policy, told: list[str], language: Language) -> list[tupl
 
 
 def _periods(policy: Policy, codes: tuple[str, ...], language: Language) -> str:
-    told = []
+    periods = []
     for code in codes:
         rule = policy.retention[code]
         several = grammar.words()["applies_to"].get(rule.applies_to) if len(codes) > 1 else None
-        told.append(
+        periods.append(
             several[language].format(period=_kept(rule, language))
             if several
             else _kept(rule, language)
         )
-    return "; ".join(told)
+    return "; ".join(periods)
 
 
 def _kept(rule: RetentionRule, language: Language) -> str:
-    """How long, from when, and what then, unless it is simply deleted."""
+    """Return how long, from when, and the effect unless it is deletion."""
     clock = grammar.named("clocks", rule.clock, language)
     if rule.period.count == 0:
         of_its_own = grammar.words()["no_period_of"].get(rule.clock)

@@ -1,4 +1,4 @@
-"""Documents as text: Markdown that no value can break, and the same as one self-contained page of HTML."""
+"""Documents as Markdown that no value can break, and as a self-contained page of HTML."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 # Nothing is fetched and nothing runs, whatever a policy file says.
 CONTENT_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = (
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}"
-    "table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #aaa;padding:.3rem .6rem;text-align:left;vertical-align:top}"
+    "body{font:1rem/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
+    "1rem;color:#111;background:#fff}"
+    "table{border-collapse:collapse;margin:1rem 0}th,td{border:1px solid #aaa;padding:.3rem "
+    ".6rem;text-align:left;vertical-align:top}"
     "h2{margin-top:2.5rem}code{overflow-wrap:anywhere}"
 )
 
 
 def text(value: object) -> str:
-    """A value as Markdown shows it: on one line, with nothing in it that Markdown would take for its own."""
+    """Return a value as Markdown: on one line, with its special characters escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
 
 
 def code(value: object) -> str:
-    """A name of the system: it holds no backtick, and no bar that would end a table's cell."""
+    """Return a name as code, without backticks and bars, which would end a table's cell."""
     return f"`{str(value).replace('`', '').replace('|', '/')}`"
 
 
 def codes(values: Iterable[object]) -> str:
-    """Several of them, or a dash."""
-    return ", ".join(code(one) for one in values) or "-"
+    """Return several names as code, or a dash."""
+    return ", ".join(map(code, values)) or "-"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table; the cells are Markdown already."""
+    """Return a Markdown table; the cells are Markdown already."""
     names = list(header)
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
 def html(markdown: str, language: str) -> str:
-    """A whole page: well-formed, without scripts and without anything from elsewhere. Raw HTML in the Markdown is shown, not obeyed."""
+    """Return a whole page: well-formed, without scripts or external resources, raw HTML escaped."""
     body = (
         MarkdownIt("commonmark", {"html": False, "xhtmlOut": True}).enable("table").render(markdown)
     )
@@ -50,6 +52,8 @@ def html(markdown: str, language: str) -> str:
     )
     return (
         f'<!DOCTYPE html>\n<html lang="{escape(language)}">\n<head>\n<meta charset="utf-8"/>\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}"/>\n<meta name="viewport" content="width=device-width, initial-scale=1"/>\n'
-        f"<title>{escape(title.replace(chr(92), ''))}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}"/>\n<meta '
+        f'name="viewport" content="width=device-width, initial-scale=1"/>\n'
+        f"<title>{escape(title.replace(chr(92), ''))}</title>\n<style>{STYLE}</style>\n</head>\n"
+        f"<body>\n{body}</body>\n</html>\n"
     )

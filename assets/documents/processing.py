@@ -1,5 +1,7 @@
-"""The record of processing activities (GDPR 30(1)): (a) controller, (b) purposes, (c) people and data, (d) recipients,
-(e) transfers, (f) time limits, (g) security; made from the policy, the tables' models and what the pipeline does.
+"""The record of processing activities (GDPR 30(1)), from the policy and the models of the tables.
+
+(a) controller, (b) purposes, (c) people and data, (d) recipients, (e) transfers, (f) time limits,
+(g) security.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS, OWN_RETENTION
 from schemas.policy import Policy
 
-# Whom the register is about, each known by a category of data that is held.
+# The people in the register, by a category of data that only they have.
 PEOPLE = {
     "contract": "customers, and former customers",
     "name": "prospects and other contacts",
@@ -25,25 +27,34 @@ PEOPLE = {
     "participation": "participants in events",
     "credit": "applicants for credit",
 }
-# GDPR 30(1)(g). Each is what the product does, with the place that does it; promises of the organisation are not among them.
+# GDPR 30(1)(g). Measures of the product with their module, no promises of the organisation.
 SECURITY = {
-    "Folders of the data root are readable by their owner only (0700), files likewise (0600)": "assets/storage/data_root.py",
+    "Folders of the data root are readable by their owner only (0700), files "
+    "likewise (0600)": "assets/storage/data_root.py",
     "The user interface listens on the loopback address only": "pipelines/cli/ui.py",
-    "One read-only database per purpose; a column that the policy does not allow for the purpose stops the start": "schemas/declarations.py",
-    "A database is checked row by row before it replaces the published one, by one rename": "assets/marts/building.py",
-    "Analysis sees keyed pseudonyms (HMAC-SHA256); the key is kept apart from the data": "assets/storage/data_root.py",
+    "One read-only database per purpose; a column that the policy does not allow for the purpose "
+    "stops the start": "schemas/declarations.py",
+    "A database is checked row by row before it replaces the published one, by "
+    "one rename": "assets/marts/building.py",
+    "Analysis sees keyed pseudonyms (HMAC-SHA256); the key is kept apart from "
+    "the data": "assets/storage/secrets.py",
     "Passwords are dropped and IP addresses shortened before anything is stored": "assets/sources",
-    "Runs, logs, metadata and error messages hold ids, counts and rule codes, and no personal data": "assets/dagster_support/metadata.py",
-    "Deliveries are taken in only when SHA-256, size and number of records are those of their manifest": "assets/ingest/deliveries.py",
-    "Every file is synced and put in place by one rename; one process writes at a time": "pipelines/writer_lock.py",
-    "Erasure rewrites every file that holds the person, keeps a keyed hash against their return, and proves that nothing is left": "assets/erasure/erasing.py",
-    "What is past its time is removed from every layer at each refresh": "assets/retention/sweep.py",
+    "Runs, logs, metadata and error messages hold ids, counts and rule codes, and no "
+    "personal data": "assets/dagster_support/metadata.py",
+    "Deliveries are taken in only when SHA-256, size and number of records are those of their "
+    "manifest": "assets/ingest/deliveries.py",
+    "Every file is synced and put in place by one rename; one process writes "
+    "at a time": "pipelines/writer_lock.py",
+    "Erasure rewrites every file that holds the person, keeps a keyed hash against their return, "
+    "and proves that nothing is left": "assets/erasure/erasing.py",
+    "What is past its time is removed from every layer at "
+    "each refresh": "assets/retention/sweep.py",
     "Dependencies are locked by their hashes": "requirements.lock",
 }
 
 
 def record(policy: Policy, today: date) -> dict[str, Any]:
-    """The record as data. `holds` of a transfer mechanism is whether it holds on `today`."""
+    """Return the record as data; `holds` is whether a transfer mechanism holds on `today`."""
     places = stored_data.columns()
     return {
         "policy": {"version": policy.version, "hash": policy.fingerprint},
@@ -75,14 +86,14 @@ def record(policy: Policy, today: date) -> dict[str, Any]:
 
 
 def _purpose(policy: Policy, name: str) -> dict[str, Any]:
-    one = policy.purposes[name]
+    entry = policy.purposes[name]
     models = LAYERS.get(f"marts.{name}", ())
     return {
         "purpose": name,
-        "name": dict(one.name),
-        "clause": one.clause,
-        "bases": list(one.bases),
-        "minimum_age": one.minimum_age,
+        "name": dict(entry.name),
+        "clause": entry.clause,
+        "bases": list(entry.bases),
+        "minimum_age": entry.minimum_age,
         "categories": [
             category for category, what in policy.categories.items() if name in what.purposes
         ],
@@ -91,63 +102,65 @@ def _purpose(policy: Policy, name: str) -> dict[str, Any]:
 
 
 def _category(policy: Policy, name: str, places: list[stored_data.Place]) -> dict[str, Any]:
-    one = policy.categories[name]
+    entry = policy.categories[name]
     columns: dict[str, list[str]] = {}
     for place in places:
         columns.setdefault(f"{place.layer}.{place.table}", []).append(place.column)
     return {
         "category": name,
-        "name": dict(one.name),
-        "clause": one.clause,
-        "stored": one.stored,
-        "special": one.special,
+        "name": dict(entry.name),
+        "clause": entry.clause,
+        "stored": entry.stored,
+        "special": entry.special,
         "sources": sorted(policy.origins(name)),
         "read_from": stored_data.really_from(policy, name),
-        "derived_from": list(one.derived_from),
-        "purposes": list(one.purposes),
-        "retention": list(one.retention),
+        "derived_from": list(entry.derived_from),
+        "purposes": list(entry.purposes),
+        "retention": list(entry.retention),
         "columns": columns,
     }
 
 
 def _recipient(policy: Policy, name: str, today: date) -> dict[str, Any]:
-    one = policy.recipients[name]
+    entry = policy.recipients[name]
     return {
         "recipient": name,
-        "name": dict(one.name),
-        "clause": one.clause,
-        "country": one.country,
-        "in_eea": law.in_eea(one.country),
-        "checked": str(one.checked),
-        "purposes": list(one.purposes),
+        "name": dict(entry.name),
+        "clause": entry.clause,
+        "country": entry.country,
+        "in_eea": law.in_eea(entry.country),
+        "checked": str(entry.checked),
+        "purposes": list(entry.purposes),
         "mechanisms": [
-            {"mechanism": each, "holds": law.mechanism_holds(each, one.checked, today)}
-            for each in one.mechanisms
+            {"mechanism": each, "holds": law.mechanism_holds(each, entry.checked, today)}
+            for each in entry.mechanisms
         ],
         "transfer_holds": transfer_holds(policy, name, today),
     }
 
 
 def markdown(policy: Policy, today: date) -> str:
-    """The record for people, in English."""
-    told = record(policy, today)
+    """Return the record for people, in English."""
+    content = record(policy, today)
     parts = [
-        _heading(told),
-        _purposes(told),
-        _people_and_data(told),
-        _recipients(told),
-        _time_limits(told),
-        _security(told),
+        _heading(content),
+        _purposes(content),
+        _people_and_data(content),
+        _recipients(content),
+        _time_limits(content),
+        _security(content),
     ]
     return "\n".join(line for part in parts for line in (*part, ""))
 
 
-def _heading(told: dict[str, Any]) -> list[str]:
-    controller, contact = told["controller"], told["contact"]
+def _heading(content: dict[str, Any]) -> list[str]:
+    controller, contact = content["controller"], content["contact"]
     return [
         "# Record of processing activities",
         "",
-        f"{cited('gdpr_30')}. As of {told['as_of']}; policy {text(told['policy']['version'])} ({code(told['policy']['hash'])}). Generated: change "
+        f"{cited('gdpr_30')}. As of {content['as_of']}; policy "
+        f"{text(content['policy']['version'])} ({code(content['policy']['hash'])}). Generated: "
+        f"change "
         "`schemas/policy.yaml` or the models, not this page.",
         "",
         "## (a) Controller",
@@ -159,7 +172,7 @@ def _heading(told: dict[str, Any]) -> list[str]:
                     "Controller",
                     text(
                         ", ".join(
-                            str(controller[one]) for one in ("name", "address", "phone", "email")
+                            str(controller[key]) for key in ("name", "address", "phone", "email")
                         )
                     ),
                 ],
@@ -175,26 +188,26 @@ def _heading(told: dict[str, Any]) -> list[str]:
                         )
                     ),
                 ],
-                ["Register", text(told["register"])],
+                ["Register", text(content["register"])],
             ],
         ),
     ]
 
 
-def _purposes(told: dict[str, Any]) -> list[str]:
+def _purposes(content: dict[str, Any]) -> list[str]:
     rows = [
         [
-            code(one["purpose"]),
-            text(one["name"].get("en", one["purpose"])),
-            one["clause"],
-            text(", ".join(one["bases"])),
-            str(one["minimum_age"] or "-"),
-            f"{len(one['mart'])} tables, {sum(map(len, one['mart'].values()))} columns"
-            if one["mart"]
+            code(entry["purpose"]),
+            text(entry["name"].get("en", entry["purpose"])),
+            entry["clause"],
+            text(", ".join(entry["bases"])),
+            str(entry["minimum_age"] or "-"),
+            f"{len(entry['mart'])} tables, {sum(map(len, entry['mart'].values()))} columns"
+            if entry["mart"]
             else "no mart is built",
-            codes(one["categories"]),
+            codes(entry["categories"]),
         ]
-        for one in told["purposes"]
+        for entry in content["purposes"]
     ]
     return [
         "## (b) Purposes",
@@ -214,11 +227,11 @@ def _purposes(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _people_and_data(told: dict[str, Any]) -> list[str]:
+def _people_and_data(content: dict[str, Any]) -> list[str]:
     rows = []
-    for one in told["categories"]:
+    for entry in content["categories"]:
         layers: dict[str, int] = {}
-        for where, columns in one["columns"].items():
+        for where, columns in entry["columns"].items():
             layer = (
                 where.split(".")[0]
                 if not where.startswith("marts")
@@ -226,27 +239,28 @@ def _people_and_data(told: dict[str, Any]) -> list[str]:
             )
             layers[layer] = layers.get(layer, 0) + len(columns)
         counted = ", ".join(f"{layer}: {count}" for layer, count in layers.items())
-        name = f"{one['name'].get('en', one['category'])}{' (special category: explicit consent)' if one['special'] else ''}"
+        special = " (special category: explicit consent)" if entry["special"] else ""
+        name = entry["name"].get("en", entry["category"]) + special
         rows.append(
             [
-                code(one["category"]),
+                code(entry["category"]),
                 text(name),
-                one["clause"],
+                entry["clause"],
                 text(counted)
                 if counted
-                else ("dropped on arrival" if not one["stored"] else "none: not held"),
-                codes(one["read_from"]),
+                else ("dropped on arrival" if not entry["stored"] else "none: not held"),
+                codes(entry["read_from"]),
             ]
         )
     marts = [
-        [code(one["purpose"]), code(name), codes(columns)]
-        for one in told["purposes"]
-        for name, columns in one["mart"].items()
+        [code(entry["purpose"]), code(name), codes(columns)]
+        for entry in content["purposes"]
+        for name, columns in entry["mart"].items()
     ]
     return [
         "## (c) People and data",
         "",
-        *(f"- {who}" for who in told["people"]),
+        *(f"- {who}" for who in content["people"]),
         "",
         table(["category", "name", "clause", "columns per layer", "sources that are read"], rows),
         "",
@@ -256,33 +270,34 @@ def _people_and_data(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _recipients(told: dict[str, Any]) -> list[str]:
+def _recipients(content: dict[str, Any]) -> list[str]:
     rows = []
-    for one in told["recipients"]:
+    for entry in content["recipients"]:
         mechanisms = (
             ", ".join(
                 f"{each['mechanism']} ({'holds' if each['holds'] else 'does not hold'})"
-                for each in one["mechanisms"]
+                for each in entry["mechanisms"]
             )
             or "none"
         )
-        told_of = "none needed" if one["in_eea"] else mechanisms
-        may = "yes" if one["transfer_holds"] else "no: exports are refused"
+        transfer = "none needed" if entry["in_eea"] else mechanisms
+        may = "yes" if entry["transfer_holds"] else "no: exports are refused"
         rows.append(
             [
-                code(one["recipient"]),
-                text(one["name"].get("en", "")),
-                one["country"],
-                codes(one["purposes"]),
-                text(told_of),
-                one["checked"],
+                code(entry["recipient"]),
+                text(entry["name"].get("en", "")),
+                entry["country"],
+                codes(entry["purposes"]),
+                text(transfer),
+                entry["checked"],
                 may,
             ]
         )
     return [
         "## (d), (e) Recipients and transfers",
         "",
-        f"Whether data may go there is as of {told['as_of']} ({cited('gdpr_44', 'schrems_ii', 'scc_2021', 'dpf')}).",
+        f"Whether data may go there is as of {content['as_of']} "
+        f"({cited('gdpr_44', 'schrems_ii', 'scc_2021', 'dpf')}).",
         "",
         table(
             [
@@ -299,53 +314,56 @@ def _recipients(told: dict[str, Any]) -> list[str]:
     ]
 
 
-def _time_limits(told: dict[str, Any]) -> list[str]:
+def _time_limits(content: dict[str, Any]) -> list[str]:
     rules = [
         [
-            code(one["code"]),
-            text(one["applies_to"]),
-            text(one["clock"]),
-            one["period"],
-            one["effect"],
-            one["basis"],
-            text(one["source"] or "-"),
+            code(entry["code"]),
+            text(entry["applies_to"]),
+            text(entry["clock"]),
+            entry["period"],
+            entry["effect"],
+            entry["basis"],
+            text(entry["source"] or "-"),
         ]
-        for one in told["time_limits"]
+        for entry in content["time_limits"]
     ]
     ends = [
-        [code(one["category"]), codes(one["retention"])]
-        for one in told["categories"]
-        if one["columns"]
+        [code(entry["category"]), codes(entry["retention"])]
+        for entry in content["categories"]
+        if entry["columns"]
     ]
-    whole = ", ".join(
-        f"{layer}: {code(next(one['code'] for one in told['time_limits'] if one['applies_to'] == what))}"
-        for layer, what in OWN_RETENTION.items()
-    )
-    days = told["deadlines"]
+    code_of = {
+        entry["applies_to"]: code(entry["code"]) for entry in reversed(content["time_limits"])
+    }
+    whole = ", ".join(f"{layer}: {code_of[what]}" for layer, what in OWN_RETENTION.items())
+    days = content["deadlines"]
     return [
         "## (f) Time limits",
         "",
-        "Basis: P the policy says so, L law, A an authority's recommendation, C the company's choice.",
+        "Basis: P the policy says so, L law, A an authority's recommendation, C the company's "
+        "choice.",
         "",
         table(
             ["rule", "applies to", "clock starts at", "period", "effect", "basis", "source"], rules
         ),
         "",
-        f"Which rules end which category (`with_row`: with the rest of its row). Whole layers end by a rule of their own: {whole}.",
+        f"Which rules end which category (`with_row`: with the rest of its row). Whole layers end "
+        f"by a rule of their own: {whole}.",
         "",
         table(["category", "rules"], ends),
         "",
-        f"Requests are answered within {days['requests']}, extended by {days['extension']} at most; "
+        f"Requests are answered within {days['requests']}, extended by {days['extension']} at "
+        f"most; "
         f"whoever's data came from others only is told within {days['informing']}.",
     ]
 
 
-def _security(told: dict[str, Any]) -> list[str]:
+def _security(content: dict[str, Any]) -> list[str]:
     return [
         "## (g) Security",
         "",
         table(
             ["measure", "where"],
-            [[text(one["measure"]), code(one["where"])] for one in told["security"]],
+            [[text(entry["measure"]), code(entry["where"])] for entry in content["security"]],
         ),
     ]

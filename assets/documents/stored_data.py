@@ -1,4 +1,6 @@
-"""What the running system really holds: columns per category, sources that are read, and which of them fills what."""
+"""The data that the running system really has: columns per category, and the sources that fill
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from schemas.vocabulary import WITH_ROW
 
 
 class Place(NamedTuple):
-    """A column, and where it is; `layer` as in `declarations.LAYERS`."""
+    """A column and its table; `layer` as in `declarations.LAYERS`."""
 
     layer: str
     table: str
@@ -29,7 +31,7 @@ Layers = Mapping[str, tuple[type[TableModel], ...]]
 
 
 def columns(layers: Layers = declarations.LAYERS) -> dict[str, list[Place]]:
-    """Category -> every column that holds it, in the order of the layers."""
+    """Return category -> all of its columns, in the order of the layers."""
     found: dict[str, list[Place]] = {}
     for layer, models in layers.items():
         for model in models:
@@ -38,49 +40,50 @@ def columns(layers: Layers = declarations.LAYERS) -> dict[str, list[Place]]:
     return found
 
 
-# The register's own number, and how many people share a trait: neither tells anything about anybody.
+# The register's own number, and how many people share a trait: no data about anybody.
 _ABOUT_NOBODY = {"registrant_id", "segment"}
 
 
 def technical(policy: Policy, category: str) -> bool:
-    """Whether the category is the register's own bookkeeping, of which the public needs no list."""
+    """Return whether the category is the register's own bookkeeping, which no notice lists."""
     return WITH_ROW in policy.categories[category].retention or category in _ABOUT_NOBODY
 
 
-def told(policy: Policy) -> list[str]:
-    """The categories that a notice tells of: those that have a column, without the register's own bookkeeping."""
-    held = columns()
-    return [name for name in policy.categories if name in held and not technical(policy, name)]
+def noticed(policy: Policy) -> list[str]:
+    """Return the categories of a notice: those with a column, without bookkeeping."""
+    stored = columns()
+    return [name for name in policy.categories if name in stored and not technical(policy, name)]
 
 
 def read(policy: Policy) -> list[str]:
-    """The sources of the policy that are read, in its order."""
+    """Return the sources of the policy that are read, in its order."""
     known = {source.name for source in SOURCES}
     return [name for name in policy.sources if name in known]
 
 
 def purposes(policy: Policy) -> list[str]:
-    """The purposes of the policy that have a mart, in its order."""
+    """Return the purposes of the policy that have a mart, in its order."""
     return [name for name in policy.purposes if f"marts.{name}" in declarations.LAYERS]
 
 
 def really_from(policy: Policy, category: str) -> list[str]:
-    """The sources that are read and end up in the category, through whatever it is derived from; as filled, not as promised.
+    """Return the sources that really fill the category, also through those it is derived from.
 
-    A category that appears only when the register is built has no frame that fills it: for it the policy's word stands.
+    A category that appears only when the register is built has no frame that fills it: its sources
+    are those of the policy.
     """
     fills = filled()
     found = {
         source
-        for one in policy.derivation(category)
-        for source in fills.get(one, policy.categories[one].sources)
+        for name in policy.derivation(category)
+        for source in fills.get(name, policy.categories[name].sources)
     }
     return [source for source in read(policy) if source in found]
 
 
 @lru_cache
 def filled() -> dict[str, set[str]]:
-    """Category -> the sources whose frames fill one of its columns; a column that a frame leaves null is not filled."""
+    """Return category -> the sources with a frame that fills one of its columns, not with null."""
     found: dict[str, set[str]] = {}
     for source in SOURCES:
         for dataset in source.datasets:
@@ -91,14 +94,13 @@ def filled() -> dict[str, set[str]]:
 
 
 def _filled_by(frame: Frame) -> set[str]:
-    told = categories(frame.model)
+    by_column = categories(frame.model)
     selected = sqlglot.parse_one(frame.query, dialect="duckdb").find(exp.Select)
-    empty = {
-        one.alias_or_name for one in (selected.selects if selected else []) if _null(one.unalias())
-    }
-    return {category for column, category in told.items() if column not in empty}
+    selects = selected.selects if selected else []
+    empty = {column.alias_or_name for column in selects if _is_null(column.unalias())}
+    return {category for column, category in by_column.items() if column not in empty}
 
 
-def _null(expression: exp.Expr) -> bool:
-    """NULL, or NULL cast to a type."""
+def _is_null(expression: exp.Expr) -> bool:
+    """Return whether it is NULL, or NULL cast to a type."""
     return isinstance(expression.this if isinstance(expression, exp.Cast) else expression, exp.Null)

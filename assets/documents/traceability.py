@@ -1,7 +1,7 @@
-"""What each clause of the policy comes to: columns, rules, assets, and the tests that hold the product to it.
+"""Traceability of the policy's clauses: columns, rules, assets and tests of each.
 
-Tests say which clauses they are about with `@pytest.mark.clause("P5.4")` on a function or class; the marks are read off the
-source, so nothing of the tests is run or imported.
+Tests name their clauses with `@pytest.mark.clause("P5.4")` on a function or class; the marks are
+parsed from the source, so no test is run or imported.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from schemas.clauses import CLAUSES
 from schemas.policy import Policy
 
 TESTS = Path(__file__).parents[2] / "tests"
-# The rights that have assets of their own.
+# The assets of the right to erasure.
 _ERASURE = ("erasure/found", "erasure/suppressed", "erasure/removed", "erasure/closed")
 
 
 def marked(tests: Path = TESTS) -> dict[str, list[str]]:
-    """Clause -> the tests marked with it, as `path::Class::name`, sorted. A mark on a class is one on each of its tests."""
+    """Return clause -> its tests, as `path::Class::name`, sorted; a class marks all its tests."""
     found: dict[str, set[str]] = {}
     for path in sorted(tests.rglob("test_*.py")):
         _collect(
@@ -41,7 +41,10 @@ def _collect(
     for node in body:
         if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             continue
-        clauses = (*outer, *(clause for one in node.decorator_list for clause in _clauses(one)))
+        clauses = (
+            *outer,
+            *(clause for decorator in node.decorator_list for clause in _clauses(decorator)),
+        )
         if isinstance(node, ast.ClassDef):
             _collect(node.body, f"{where}::{node.name}", clauses, found)
         elif node.name.startswith("test_"):
@@ -50,21 +53,21 @@ def _collect(
 
 
 def _clauses(decorator: ast.expr) -> Iterable[str]:
-    """The clauses that a decorator `pytest.mark.clause(...)` names."""
+    """Yield the clauses that a decorator `pytest.mark.clause(...)` names."""
     if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.clause":
         yield from (
-            one.value
-            for one in decorator.args
-            if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            argument.value
+            for argument in decorator.args
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
         )
 
 
 def used(policy: Policy) -> dict[str, list[str]]:
-    """Clause -> the parts of the policy file that name it, as `section.key`."""
+    """Return clause -> the parts of the policy file that name it, as `section.key`."""
     found: dict[str, list[str]] = {}
     for section in ("purposes", "categories", "sources", "recipients", "retention", "rights"):
-        for name, one in getattr(policy, section).items():
-            found.setdefault(one.clause, []).append(f"{section}.{name}")
+        for name, part in getattr(policy, section).items():
+            found.setdefault(part.clause, []).append(f"{section}.{name}")
     for section in ("profiles", "protection", "requests", "article_14"):
         found.setdefault(getattr(policy, section).clause, []).append(section)
     for clause, section in (("P1", "controller"), ("P2", "contact"), ("P3", "register")):
@@ -73,7 +76,7 @@ def used(policy: Policy) -> dict[str, list[str]]:
 
 
 def untested(policy: Policy, tests: Mapping[str, Iterable[str]]) -> list[str]:
-    """Clauses of the policy, or of its file, that no test is about."""
+    """Return clauses of the policy, or of its file, without a test."""
     return [
         clause
         for clause in dict.fromkeys((*CLAUSES, *used(policy)))
@@ -82,17 +85,17 @@ def untested(policy: Policy, tests: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def rows(policy: Policy, tests: Mapping[str, list[str]]) -> list[dict[str, Any]]:
-    """A row per clause: what it says, the parts of the file, columns per table, rules, assets and tests."""
+    """Return a row per clause: its text, parts of the file, columns per table, rules and so on."""
     parts, columns = used(policy), stored_data.columns()
     found = []
-    for clause, says in CLAUSES.items():
-        named = [one.split(".", 1) for one in parts.get(clause, []) if "." in one]
+    for clause, meaning in CLAUSES.items():
+        named = [part.split(".", 1) for part in parts.get(clause, []) if "." in part]
         categories = [name for section, name in named if section == "categories"]
         places = [place for category in categories for place in columns.get(category, [])]
         found.append(
             {
                 "clause": clause,
-                "says": says,
+                "says": meaning,
                 "file": parts.get(clause, []),
                 "columns": _per_table(places),
                 "rules": _rules(policy, named, categories),
@@ -153,33 +156,34 @@ def _assets(policy: Policy, named: list[list[str]], places: list[stored_data.Pla
 
 
 def markdown(policy: Policy, tests: Mapping[str, list[str]]) -> str:
-    """The page: an overview, then a part per clause."""
-    told = rows(policy, tests)
+    """Return the page: an overview, then a part per clause."""
+    clauses = rows(policy, tests)
     overview = [
         [
-            f"[{one['clause']}](#{one['clause'].lower().replace('.', '')})",
-            text(one["says"]),
-            str(sum(map(len, one["columns"].values())) or "-"),
-            str(len(one["rules"]) or "-"),
-            str(len(one["assets"]) or "-"),
-            str(len(one["tests"])),
+            f"[{row['clause']}](#{row['clause'].lower().replace('.', '')})",
+            text(row["says"]),
+            str(sum(map(len, row["columns"].values())) or "-"),
+            str(len(row["rules"]) or "-"),
+            str(len(row["assets"]) or "-"),
+            str(len(row["tests"])),
         ]
-        for one in told
+        for row in clauses
     ]
     lines = [
         "# From the policy's clauses to columns, rules, assets and tests",
         "",
-        f"Policy {text(policy.version)}. Generated by `make documents`; tests name clauses with `@pytest.mark.clause`.",
+        f"Policy {text(policy.version)}. Generated by `make documents`; tests name clauses with "
+        f"`@pytest.mark.clause`.",
         "",
         table(["clause", "says", "columns", "rules", "assets", "tests"], overview),
     ]
-    for one in told:
-        lines += ["", f"## {one['clause']}", "", f"{text(one['says']).capitalize()}.", ""]
-        lines += [f"- policy.yaml: {codes(one['file'])}"] if one["file"] else []
+    for row in clauses:
+        lines += ["", f"## {row['clause']}", "", f"{text(row['says']).capitalize()}.", ""]
+        lines += [f"- policy.yaml: {codes(row['file'])}"] if row["file"] else []
         lines += [
-            f"- columns of {code(where)}: {codes(names)}" for where, names in one["columns"].items()
+            f"- columns of {code(where)}: {codes(names)}" for where, names in row["columns"].items()
         ]
-        lines += [f"- rules: {codes(one['rules'])}"] if one["rules"] else []
-        lines += [f"- assets: {codes(one['assets'])}"] if one["assets"] else []
-        lines += [f"- {code(test)}" for test in one["tests"]] or ["- no test"]
+        lines += [f"- rules: {codes(row['rules'])}"] if row["rules"] else []
+        lines += [f"- assets: {codes(row['assets'])}"] if row["assets"] else []
+        lines += [f"- {code(test)}" for test in row["tests"]] or ["- no test"]
     return "\n".join([*lines, ""])

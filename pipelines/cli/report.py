@@ -86,7 +86,7 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
         data = {
             "as_of": str(today),
             "policy": policy.version,
-            "counts": conflicts.counted(found),
+            "counts": conflicts.per_severity(found),
             "conflicts": [one.as_data() for one in found],
         }
         give(json.dumps(data, ensure_ascii=False, indent=1), out)

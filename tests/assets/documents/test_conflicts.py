@@ -226,7 +226,7 @@ class TestReport:
         order = [one.kind.severity for one in conflicts.conflicts(policy(), TODAY)]
         assert order == sorted(order, key=["high", "medium", "low"].index)
         assert (
-            conflicts.counted(conflicts.conflicts(policy(), TODAY))["high"]
+            conflicts.per_severity(conflicts.conflicts(policy(), TODAY))["high"]
             == order.count("high")
             > 0
         )

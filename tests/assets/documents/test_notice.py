@@ -139,7 +139,7 @@ class TestFacts:
                 assert one.name[language].lower() not in section(told, 5).lower().replace(
                     "inga lösenord", ""
                 ).replace("passwords", ""), name
-            elif name in stored_data.told(POLICY):
+            elif name in stored_data.noticed(POLICY):
                 assert one.name[language] in section(told, 5), name
 
     @pytest.mark.clause("P5.1")
@@ -218,7 +218,7 @@ class TestPeriods:
 
     @pytest.mark.clause("P8.2")
     def test_every_category_that_is_told_has_a_period(self, told: str, language: Language) -> None:
-        for name in stored_data.told(POLICY):
+        for name in stored_data.noticed(POLICY):
             assert POLICY.categories[name].name[language].lower() in section(told, 8).lower(), name
 
     def test_a_period_of_nothing_is_told_as_such(self) -> None:
