@@ -12,12 +12,8 @@ delivery; finding the previous records takes one scan of the keys of earlier del
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -35,8 +31,8 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
+from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.shared_keys import find_shared
-from assets.storage.atomic_files import UNFINISHED, sync
 from assets.storage.data_root import Home, in_turn, write_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
@@ -117,12 +113,12 @@ def _stage_delivery(
     quarantined: list[pa.Table] = []
     with (
         home.connect(side_by_side=True) as connection,
-        _replacing(staged_folder(home, entry)) as folder,
+        replacing(staged_folder(home, entry)) as folder,
     ):
         connection.execute(STATEMENT_MACROS)
         _find_duplicates(home, connection, raw, earlier)
         find_shared(connection, dataset, raw)
-        writers = _Writers(folder)
+        writers = FrameWriters(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
         for frames, failed in in_turn(
             connection, batches, partial(_isolated, home, dataset, entry)
@@ -193,7 +189,11 @@ def _find_duplicates(
 
 
 def _carry_over(
-    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, entry: Entry, writers: _Writers
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    raw: Path,
+    entry: Entry,
+    writers: FrameWriters,
 ) -> Counter[str]:
     """Keep the staged rows of records that raw, kept for less long, no longer has.
 
@@ -386,54 +386,6 @@ def _failed(model: type[TableModel], rows: pa.Table, scope: str, table: str | No
             "in_table": pa.array([table] * failed.num_rows, pa.string()),
         }
     )
-
-
-class _Writers:
-    """One open Parquet file per table that got rows."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._open: dict[str, pq.ParquetWriter] = {}
-
-    def write(self, model: type[TableModel], rows: pa.Table) -> None:
-        name, schema = table_name(model), arrow_schema(model)
-        if rows.num_rows == 0:
-            return
-        if name not in self._open:
-            self._open[name] = pq.ParquetWriter(
-                self._folder / f"{name}.parquet", schema, compression="zstd", compression_level=1
-            )
-        self._open[name].write_table(rows.select(schema.names).cast(schema))
-
-    def close(self) -> None:
-        for writer in self._open.values():
-            writer.close()
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder; on success sync it and replace `folder` by it.
-
-    There is none between moving the old folder away and the new one in; the ledger's entry counts
-    as unstaged all that time.
-    """
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
-    unfinished.mkdir(mode=0o700)
-    try:
-        yield unfinished
-        for path in unfinished.iterdir():
-            os.chmod(path, 0o600)
-            sync(path)
-        sync(unfinished)
-        if folder.exists():
-            old = folder.with_name(f"{UNFINISHED}{secrets.token_hex(4)}")
-            folder.rename(old)
-            shutil.rmtree(old)
-        unfinished.rename(folder)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def totals(entries: Iterable[Entry]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Text built column by column with Arrow's string kernels: no Python loop per record.
 
-Indexes are numpy integers, -1 standing for "nothing"; texts are Arrow string arrays; "" stands for "leave it out".
+Indexes are numpy integers, -1 standing for "nothing"; texts are Arrow string arrays; "" stands for
+"leave it out".
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def pick(values: Text, index: Ints) -> Text:
 
 
 def join(*parts: Text | str) -> Text:
-    """The parts one after the other, row by row; null counts as empty. At least one part must be an array."""
+    """The parts one after the other, row by row; null counts as empty. At least one part must be an
+    array.
+    """
     ready = [pa.scalar(part) if isinstance(part, str) else part for part in parts]
     return pc.binary_join_element_wise(*ready, "", null_handling="replace", null_replacement="")
 

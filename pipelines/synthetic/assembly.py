@@ -1,4 +1,6 @@
-"""Puts a sample together: chunk after chunk of people, every source's records of each, and the truth."""
+"""Puts a sample together: chunk after chunk of people, every source's records of each, and the
+truth.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ TRUTH_PEOPLE = pa.schema(
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What was written: deliveries, their records and bytes, and the true registrants behind them."""
+    """What was written: deliveries, their records and bytes, and the true registrants behind
+    them.
+    """
 
     deliveries: int
     records: int
@@ -79,8 +83,8 @@ def write_sample(
 ) -> SampleSummary:
     """Write synthetic deliveries of every source into the inbox, and who is who into `truth`.
 
-    The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes. `truth` must not
-    lie in the inbox. Raises ValueError when the arguments make no sense.
+    The deliveries lie on `days` calendar days that end with `last_day`; same arguments, same bytes.
+    `truth` must not lie in the inbox. Raises ValueError when the arguments make no sense.
     """
     if registrants < 1 or days < 1 or seed < 0:
         raise ValueError("registrants and days must be at least 1, seed at least 0")
@@ -139,12 +143,12 @@ def _write_chunk(
     changed = changes(chunk, people, lives, points)
 
     asleep = _asleep(chunk, snapshot, contracts)
-    told = [
+    sent = [
         records
         for records in (changed, later, orders, reports, later_reports, visits, consents, edits)
         if records is not None
     ]
-    woken = np.concatenate([asleep[:0], *(_only_they(records, asleep) for records in told)])
+    woken = np.concatenate([asleep[:0], *(_only_theirs(records, asleep) for records in sent)])
     snapshot = snapshot.take(
         np.flatnonzero(~(_quiet(chunk, snapshot) & np.isin(snapshot.person, woken)))
     )
@@ -184,8 +188,11 @@ def _write_chunk(
 
 
 def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.ndarray:
-    """People whose time was over on the first day: had they been heard of since, it would not be, and whoever took in the first
-    day alone would have let go of them."""
+    """Return people whose retention period was over on the first day.
+
+    Records of them after that day would extend it, while a run on the first day alone would have
+    removed them.
+    """
     quiet = contacts.person[_quiet(chunk, contacts)]
     return np.union1d(
         quiet, contracts.person[_long_ended(contracts)] if contracts is not None else quiet[:0]
@@ -201,12 +208,12 @@ def _long_ended(contracts: Records) -> Mask:
 
 
 def _sent(records: Records, asleep: np.ndarray) -> Mask:
-    """All but what is told later of people asleep."""
+    """Return all records except later ones of people asleep."""
     return (records.day == 0) | ~np.isin(records.person, asleep)
 
 
-def _only_they(records: Records, asleep: np.ndarray) -> np.ndarray:
-    """People asleep of whom a case is told that would be told of nobody else: it is their past that is left out."""
+def _only_theirs(records: Records, asleep: np.ndarray) -> np.ndarray:
+    """Return people asleep with a case that nobody else has: their past is left out instead."""
     sent = _sent(records, asleep)
     return records.person[~sent & ~np.isin(records.case, records.case[sent])]
 
@@ -214,7 +221,10 @@ def _only_they(records: Records, asleep: np.ndarray) -> np.ndarray:
 def _by_people_known(
     chunk: Chunk, orders: Records, contacts: Records, contracts: Records | None
 ) -> np.ndarray:
-    """Rows of the orders but for old ones of people of whom the first day tells nothing else: they would be let go of, and come again."""
+    """Return rows of orders, except old ones of people without other records on the first day.
+
+    They would be removed and delivered again.
+    """
     known = np.union1d(
         contacts.person,
         contracts.person[contracts.day == 0] if contracts is not None else contacts.person[:0],

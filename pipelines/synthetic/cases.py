@@ -1,8 +1,9 @@
 """Every planted case: what is out of the ordinary about a record, where, and how often.
 
-`truth/records.parquet` names the case of each record, so that a test can ask whether it ended as it should. A case
-that is a record's whole story (a move, a death) is listed as well as a defect (a broken code). From 2,000 registrants
-on, every case occurs at least once, except those that need a second delivery day (`LATER_DAY_CASES`).
+`truth/records.parquet` names the case of each record, so that a test can check its outcome. A case
+that is a record's whole story (a move, a death) is listed as well as a defect (a broken code). From
+2,000 registrants on, every case occurs at least once, except those that need a second delivery day
+(`LATER_DAY_CASES`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ DATASETS: Final = (
 
 
 class Case(NamedTuple):
-    """One planted case; `per_100k` is how many to expect among 100,000 registrants (0: it follows from others)."""
+    """One planted case; `per_100k` is how many to expect among 100,000 registrants (0: it follows
+    from others).
+    """
 
     name: str
     dataset: str
@@ -129,7 +132,8 @@ PLANTED: Final = (
         "move",
         MUUTOKSET,
         1900,
-        "a household each: new address LISATTY, then the old one MUUTETTU with a past loppupv, KOTIKUNTA",
+        "a household each: new address LISATTY, then the old one MUUTETTU with a past loppupv, "
+        "KOTIKUNTA",
     ),
     Case(
         "name_change_marriage",

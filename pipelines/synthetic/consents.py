@@ -1,4 +1,6 @@
-"""The consent log: who has granted, withdrawn or been forbidden what, by every kind of key people are known by."""
+"""The consent log: who has granted, withdrawn or been forbidden what, by every kind of key people
+are known by.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from pipelines.synthetic.arrow_text import (
     vocabulary,
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
-from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, spelled
+from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
 from pipelines.synthetic.crm.contacts import ContactBook
 from pipelines.synthetic.lives import Lives
 from pipelines.synthetic.people import People
@@ -57,7 +59,9 @@ _LANGUAGES = vocabulary(["fi", "sv", "en"])
 
 
 def tcf_string(purposes: int, decisecond: int) -> str:
-    """A whole TCF 2 core string (264 bits): the purposes are a bit mask, the time tenths of a second since 1970."""
+    """A whole TCF 2 core string (264 bits): the purposes are a bit mask, the time tenths of a
+    second since 1970.
+    """
     fields = (
         (2, 6),
         (decisecond, 36),
@@ -124,7 +128,7 @@ class _Log:
         if count == 0:
             return
 
-        def spoken(values: Text, code: int | Ints) -> Text:
+        def words(values: Text, code: int | Ints) -> Text:
             return pick(values, np.broadcast_to(code, count))
 
         version = pick(_VERSIONS, np.where(np.broadcast_to(versioned, count), 1 + seconds % 3, 0))
@@ -134,17 +138,17 @@ class _Log:
         text = join(
             iso_time(seconds),
             ",",
-            spoken(_KEY_TYPES, kind),
+            words(_KEY_TYPES, kind),
             ",",
             key,
             ",",
-            spoken(_PURPOSES, purpose),
+            words(_PURPOSES, purpose),
             ",",
-            spoken(_CHANNELS, channel),
+            words(_CHANNELS, channel),
             ",",
-            spoken(_STATUS, status),
+            words(_STATUS, status),
             ",",
-            spoken(_SOURCES, np.asarray(source)),
+            words(_SOURCES, np.asarray(source)),
             ",",
             evidence,
             ",",
@@ -157,7 +161,9 @@ class _Log:
         self.parts.append(Records(text, day, nullable(key), person, codes, seconds // 86_400))
 
     def when(self, count: int, share: float = 0.7) -> tuple[Ints, Ints]:
-        """Delivery days and epoch seconds of new events: years back on the first day, yesterday's later."""
+        """Delivery days and epoch seconds of new events: years back on the first day, yesterday's
+        later.
+        """
         day = self.chunk.days.bulk(self.rng, count, share)
         age = np.where(day == 0, self.rng.integers(0, 1_000, count), 0)
         return day, (self.chunk.days.day_no[day] - 1 - age) * 86_400 + self.rng.integers(
@@ -224,7 +230,9 @@ def _choices(log: _Log, points: ContactPoints, book: ContactBook) -> None:
         email,
         either(kind == _CUSTOMER, book.customer_number.take(arrow), number(book.record_id[who])),
     )
-    key = either(kind == _PHONE, spelled(points.phone[who], rng.integers(0, SPELLINGS, count)), key)
+    key = either(
+        kind == _PHONE, phone_text(points.phone[who], rng.integers(0, SPELLINGS, count)), key
+    )
     key = only(~in_case(case, "consent_without_key"), key)
     channel = np.where(kind == _PHONE, _BY_SMS, np.where(kind == _EMAIL, _BY_EMAIL, _BY_ALL))
     channel = np.where(purpose == _PROFILING, _BY_ALL, channel)
@@ -343,7 +351,7 @@ def _prohibitions(log: _Log, lives: Lives, points: ContactPoints, book: ContactB
     log.add(
         listed,
         kind=_PHONE,
-        key=spelled(points.phone[listed], log.rng.integers(0, SPELLINGS, len(listed))),
+        key=phone_text(points.phone[listed], log.rng.integers(0, SPELLINGS, len(listed))),
         purpose=_MARKETING,
         channel=_BY_PHONE,
         status=_PROHIBITED,

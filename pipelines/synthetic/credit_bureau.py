@@ -1,4 +1,6 @@
-"""The credit bureau's reports, a JSON object a line: classes on scales of both directions, remarks, bans, companies."""
+"""The credit bureau's reports, a JSON object a line: classes on scales of both directions, remarks,
+bans, companies.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,17 @@ _KINDS = vocabulary(
     [
         '"remarkType":"PaymentRemark","remarkCode":"UMV","remarkSource":"Ulosottovirasto"',
         '"remarkType":"PaymentRemark","remarkCode":"TSU","remarkSource":"Käräjäoikeus"',
-        '"remarkType":"DebtArrangementRemark","remarkCode":"VJ1","remarkSource":"Oikeusrekisterikeskus"',
+        '"remarkType":"DebtArrangementRemark","remarkCode":"VJ1",'
+        '"remarkSource":"Oikeusrekisterikeskus"',
     ]
 )
 _BANS = vocabulary(
     [
-        '"remarkType":"BusinessBanRemark","remarkCode":"LTV","remarkSource":"Oikeusrekisterikeskus"',
+        '"remarkType":"BusinessBanRemark","remarkCode":"LTV",'
+        '"remarkSource":"Oikeusrekisterikeskus"',
         '"remarkType":"OwnCreditBanRemark","remarkCode":"OLK","remarkSource":"Henkilö itse"',
-        '"remarkType":"GuardianshipRemark","remarkCode":"EDV","remarkSource":"Digi- ja väestötietovirasto"',
+        '"remarkType":"GuardianshipRemark","remarkCode":"EDV",'
+        '"remarkSource":"Digi- ja väestötietovirasto"',
     ]
 )
 _CREDITORS = vocabulary(
@@ -141,14 +146,14 @@ class _Reports:
     ) -> Records:
         """Reports with these identities (the JSON fields that name the person or company)."""
         count, rng = len(day), self.rng
-        told = self.chunk.days.day_no[day]
+        reported_on = self.chunk.days.day_no[day]
         remarked = np.isin(case, [CODE[name] for name in _REMARKED]) | (rng.random(count) < 0.16)
         more = remarked & (rng.random(count) < 0.3)
         case = choose(~remarked & (case < 0), np.int16(CODE["credit_clean"]), case)
         remarks = join(
             "[",
-            only(remarked, self._remark(case, told)),
-            only(more, join(",", self._remark(np.full(count, -1), told))),
+            only(remarked, self._remark(case, reported_on)),
+            only(more, join(",", self._remark(np.full(count, -1), reported_on))),
             "]",
         )
         grade = np.minimum(rng.geometric(0.42, count) - 1 + 2 * remarked, 4)
@@ -171,7 +176,7 @@ class _Reports:
         text = either(
             case == CODE["credit_broken_line"], pc.utf8_slice_codeunits(text, 0, 60), text
         )
-        return Records(text, day, key, person, case, told)
+        return Records(text, day, key, person, case, reported_on)
 
 
 def draw_credit_reports(

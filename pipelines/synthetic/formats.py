@@ -1,4 +1,6 @@
-"""How each dataset lies in its file: source, name, envelope, encoding, and the purpose its manifest declares."""
+"""How each dataset lies in its file: source, name, envelope, encoding, and the purpose its manifest
+declares.
+"""
 
 from __future__ import annotations
 
@@ -78,9 +80,15 @@ LATER_CONTACT_COLUMNS = tuple(
     for column in CONTACT_COLUMNS
     if column not in ("Lead Status", "Contact owner", "Password", "NPS score")
 )
-CONTRACT_COLUMNS = "contract_number,contact_id,customer_number,identity_code,product,status,starts_on,ends_on,monthly_fee,currency,updated_at"
+CONTRACT_COLUMNS = (
+    "contract_number,contact_id,customer_number,identity_code,product,status,starts_on,ends_on,"
+    "monthly_fee,currency,updated_at"
+)
 ORDER_COLUMNS = "order_number,contact_id,customer_number,ordered_at,status,amount,currency,items"
-CONSENT_COLUMNS = "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,language"
+CONSENT_COLUMNS = (
+    "event_ts,subject_key_type,subject_key,purpose,channel,status,source,evidence,text_version,"
+    "language"
+)
 
 BASIC_DATA = Format(
     "perustiedot",

@@ -1,7 +1,7 @@
-"""What happens to the people, as the population register will tell it: who is in which case, and the end state.
+"""Events in people's lives, as the population register will report them: cases, and end states.
 
-Decided once, before any source writes, so that every source tells of the same person. `People` holds what is true in
-the end; `Lives` holds what the first day's basic data still say, and which change messages are to come.
+Decided once, before any source writes, so that all sources agree on a person. `People` is the final
+state; `Lives` is the state of the first day's basic data, and the change messages to come.
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ _BASIC_OF_ANYBODY = (
 
 @dataclass(frozen=True)
 class Lives:
-    """Cases and end states, an element per person; `changes` holds the rows of each change scenario."""
+    """Cases and end states, an element per person; `changes` holds the rows of each change
+    scenario.
+    """
 
     in_basic: Mask
     basic_day: Ints
@@ -117,8 +119,8 @@ class Lives:
     since: Ints  # lives in the first day's home since this day (days since 1970)
 
     @property
-    def told_of_later(self) -> Mask:
-        """Of whom the population register tells something after the first day."""
+    def changed_later(self) -> Mask:
+        """Who is delivered or changed by the population register after the first day."""
         later = self.basic_day > 0
         for rows in self.changes.values():
             later[rows] = True
@@ -126,7 +128,7 @@ class Lives:
 
 
 def draw_lives(chunk: Chunk, people: People, codes: CodeBook) -> tuple[People, Lives]:
-    """Give everybody in the register a life; answers the people with their final names and codes."""
+    """Draw everybody's life; return the people with their final names and codes."""
     rng = chunk.rng("lives")
     count = len(people)
     today = chunk.days.last_no
@@ -235,7 +237,7 @@ def _rename(
     corrections: Ints,
     codes: CodeBook,
 ) -> tuple[People, Ints, Ints, Text]:
-    """Names and codes before and after; answers the people as they end, and what the basic data say."""
+    """Return the people in their final state, and names and codes of the basic data."""
     married = np.r_[changes["name_change_marriage"], changes["change_newer_first"]].astype(np.int64)
     former, second = people.former.copy(), people.second.copy()
     former[married] = draw_family(rng, people.language[married])

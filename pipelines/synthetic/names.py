@@ -1,4 +1,6 @@
-"""First names and surnames as the population bears them, and the ways in which people misspell them."""
+"""First names and surnames as the population bears them, and the ways in which people misspell
+them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def plain_letters(name: str) -> str:
 
 
 def misspelt(name: str, way: int) -> str:
-    """The name with one typing error; `way` picks what kind and where. Short names get a letter doubled."""
+    """The name with one typing error; `way` picks what kind and where. Short names get a letter
+    doubled.
+    """
     place = 1 + (way * 7 + len(name) * 3) % max(1, len(name) - 2)
     if len(name) < 4 or way == 2:
         return name[:place] + name[place] * 2 + name[place + 1 :]
@@ -41,7 +45,9 @@ def misspelt(name: str, way: int) -> str:
 
 @dataclass(frozen=True)
 class NameTable:
-    """A vocabulary of names, its spellings, and cumulative weights of each group (sex and language) of it."""
+    """A vocabulary of names, its spellings, and cumulative weights of each group (sex and language)
+    of it.
+    """
 
     text: Text
     plain: Text

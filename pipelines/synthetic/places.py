@@ -76,7 +76,8 @@ def places() -> Places:
         town=(finnish_town, of_codes(lambda row: row["town_sv"].title()), finnish_town),
         post_office=of_codes(
             lambda row: (
-                f'"postinumero":"{row["postcode"]}","postitoimipaikka":{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
+                f'"postinumero":"{row["postcode"]}","postitoimipaikka":'
+                f'{{"fi":{json_text(row["town_fi"])},"sv":{json_text(row["town_sv"])}}}'
             )
         ),
         municipality=of_codes(lambda row: row["municipality"]),
@@ -150,7 +151,9 @@ class Addresses:
         return join(stair, only(self.apartment > 0, join(',"huoneistonumero":"', door, '"')))
 
     def dwelling(self) -> Text:
-        """The asuinpaikantunnus: building, address number, stair, apartment and part, with spaces for what is none."""
+        """The asuinpaikantunnus: building, address number, stair, apartment and part, with spaces
+        for what is none.
+        """
         stair = either(self.stair > 0, pick(_STAIRS, self.stair), " ")
         return join(self.building(), "1", stair, padded(self.apartment, 3), " ")
 
@@ -176,11 +179,11 @@ class Addresses:
 def draw_addresses(rng: np.random.Generator, language: Ints) -> Addresses:
     """An address for each household; Swedish-speaking ones live where Swedish is spoken."""
     count = len(language)
-    chance = rng.random(count)
+    draw = rng.random(count)
     tables = places()
-    anywhere = np.searchsorted(tables.weights, chance * tables.weights[-1], side="right")
+    anywhere = np.searchsorted(tables.weights, draw * tables.weights[-1], side="right")
     bilingual = np.searchsorted(
-        tables.weights_bilingual, chance * tables.weights_bilingual[-1], side="right"
+        tables.weights_bilingual, draw * tables.weights_bilingual[-1], side="right"
     )
     block = rng.random(count) < 0.6
     stair = np.where(block & (rng.random(count) < 0.7), rng.integers(1, 9, count), 0)

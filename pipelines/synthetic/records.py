@@ -16,14 +16,16 @@ NOBODY = 0
 
 @dataclass(frozen=True)
 class Records:
-    """Records of one dataset, an element each: the text as it stands in the file, its delivery day and its truth."""
+    """Records of one dataset, an element each: the text as it stands in the file, its delivery day
+    and its truth.
+    """
 
     text: Text
     day: Ints  # index of the delivery day
     native_key: Text  # null where the record has none
     person: Ints  # NOBODY where no registrant stands behind it
     case: Ints  # index into cases.CASES, -1 none
-    about: Ints  # the calendar day (days since 1970) that the record tells of, for the manifest's period
+    about: Ints  # the calendar day of the record's content (days since 1970), for manifests
 
     def __len__(self) -> int:
         return len(self.text)

@@ -1,4 +1,6 @@
-"""Edits of one's own data: customers who, signed in, write down their telephone or the language that they wish for."""
+"""Edits of one's own data: customers who, signed in, write down their telephone or the language
+that they wish for.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.synthetic.arrow_text import either, join, number, pick, vocabulary
-from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, spelled
+from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text
 from pipelines.synthetic.crm.contacts import ContactBook
 from pipelines.synthetic.crm.contracts import updated_text
 from pipelines.synthetic.people import CUSTOMER, People
@@ -35,7 +37,7 @@ def draw_edits(
         planting.rows(case)
     day_no = days.day_no[day] - 1
     edited = updated_text(day_no * 86_400 + rng.integers(0, 86_000, count), rng.random(count) < 0.5)
-    phone = spelled(points.phone[who], rng.integers(0, SPELLINGS, count))
+    phone = phone_text(points.phone[who], rng.integers(0, SPELLINGS, count))
     changes = either(
         (points.phone[who] >= 0) & (rng.random(count) < 0.7),
         join('{"phone":"', phone, '"}'),

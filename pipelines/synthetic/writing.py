@@ -1,7 +1,8 @@
-"""Deliveries on disk: the files as the vendors send them, their manifests, and the truth kept apart from them.
+"""Deliveries on disk: the files as the vendors send them, their manifests, and the truth kept apart
+from them.
 
-Records are appended chunk by chunk; a file's hash and counts grow along, so that nothing is read again. A file's
-manifest is written when the file is complete.
+Records are appended chunk by chunk; a file's hash and counts grow along, so that no file is read
+again. A file's manifest is written when the file is complete.
 """
 
 from __future__ import annotations
@@ -172,7 +173,9 @@ class DeliveryWriter:
             self._close(self._growing[name, day].format, day)
 
     def redeliver(self, form: Format, day: int, again: int) -> None:
-        """Send all files of a dataset and day once more on a later day, byte for byte, under another name."""
+        """Send all files of a dataset and day once more on a later day, byte for byte, under
+        another name.
+        """
         earlier = [
             delivery
             for done, delivery in self._done

@@ -1,4 +1,6 @@
-"""The CRM's contacts as HubSpot exports them: what sales people and forms have typed, twice for some people."""
+"""The CRM's contacts as HubSpot exports them: what sales people and forms have typed, twice for
+some people.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ from pipelines.synthetic.arrow_text import (
     vocabulary,
 )
 from pipelines.synthetic.cases import CODE, NO_CASE
-from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, scrambled, spelled
+from pipelines.synthetic.contact_points import SPELLINGS, ContactPoints, phone_text, scrambled
 from pipelines.synthetic.formats import CONTACT_COLUMNS, LATER_CONTACT_COLUMNS
 from pipelines.synthetic.lives import Lives
 from pipelines.synthetic.names import LANGUAGES, TYPING_ERRORS, family_names, given_names
@@ -103,7 +105,9 @@ _LANGUAGES = vocabulary([*LANGUAGES, ""])
 
 @dataclass(frozen=True)
 class ContactBook:
-    """What the CRM knows each person by, for contracts, orders, consents and visits; -1 and "" for nothing."""
+    """What the CRM knows each person by, for contracts, orders, consents and visits; -1 and "" for
+    nothing.
+    """
 
     record_id: Ints
     customer_number: Text
@@ -184,7 +188,9 @@ def _names(
 
 
 def _dates(chunk: Chunk, rng: np.random.Generator, awake: Mask, day: Ints) -> tuple[Ints, Ints]:
-    """When each contact was created and last active, in epoch seconds; who is `awake` has been lately."""
+    """When each contact was created and last active, in epoch seconds; who is `awake` has been
+    lately.
+    """
     count = len(day)
     delivered = chunk.days.day_no[day]
     dormant = ~awake & (rng.random(count) < 0.2)
@@ -205,16 +211,16 @@ def _written_time(seconds: Ints, american: Mask) -> Text:
 def draw_contacts(
     chunk: Chunk, people: People, lives: Lives, points: ContactPoints, record_ids: Sequence
 ) -> tuple[Records, Records | None, ContactBook]:
-    """The first day's snapshot, the later exports (None where there are none), and who is known by what."""
+    """The first day's snapshot, the later exports (None where there are none), and who is known by
+    what.
+    """
     rng = chunk.rng("contacts")
     known = (people.kind == PROSPECT) | (
         (people.kind == CUSTOMER) & (rng.random(len(people)) < 0.98)
     )
     base = rng.permutation(np.flatnonzero(known))
     planting = Planting(chunk, rng, len(base))
-    if (
-        chunk.each_case
-    ):  # left as they are, so that each kind of person has a contact that tells nothing else
+    if chunk.each_case:  # left as they are, so that each kind of person has an ordinary contact
         for kind in (
             people.twin,
             lives.protected,
@@ -316,12 +322,12 @@ def _write(
     phone = either(
         in_case(case, "phone_missing"),
         "",
-        spelled(points.phone[who], rng.integers(0, SPELLINGS, count)),
+        phone_text(points.phone[who], rng.integers(0, SPELLINGS, count)),
     )
 
-    created, active = _dates(chunk, rng, customer | lives.told_of_later[who] | draft.again, day)
-    told_active = (rng.random(count) < 0.95) | draft.again
-    active = np.where(told_active, active, created)
+    created, active = _dates(chunk, rng, customer | lives.changed_later[who] | draft.again, day)
+    has_activity = (rng.random(count) < 0.95) | draft.again
+    active = np.where(has_activity, active, created)
     american = rng.random(count) < 0.3
     company = drawn(_COMPANIES, 0.86)
     company = either(in_case(case, "several_companies"), "Esimerkki Oy;Toinen Malli Oy", company)
@@ -378,7 +384,7 @@ def _write(
             "2023-06-31 10:00",
             _written_time(created, american),
         ),
-        "Last Activity Date": only(told_active, _written_time(active, american)),
+        "Last Activity Date": only(has_activity, _written_time(active, american)),
         "Contact owner": drawn(_OWNERS, 0.6),
         "Associated Company": company,
         "Street Address": only(has_address, line),

@@ -76,10 +76,12 @@ def contact_id_text(book: ContactBook, who: Ints) -> Text:
 def _terms(
     chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints, later: Mask
 ) -> tuple[Ints, Ints, Ints]:
-    """Status, first and last day of each contract; nobody has left long ago of whom something is told `later`."""
+    """Return status, first and last day of each contract; no old ends for people with `later`
+    data.
+    """
     count, today = len(day), chunk.days.last_no - chunk.days.count
-    chance = rng.random(count)
-    status = np.where(chance < 0.74, _ACTIVE, np.where(chance < 0.93, _ENDED, _CANCELLED))
+    draw = rng.random(count)
+    status = np.where(draw < 0.74, _ACTIVE, np.where(draw < 0.93, _ENDED, _CANCELLED))
     start = today - rng.integers(30, int(8 * YEAR), count)
     ended_ago = np.minimum(rng.integers(1, int(2.9 * YEAR), count), today - start - 1)
     end = np.where(status == _ACTIVE, NO_END, today - np.maximum(ended_ago, 1))
@@ -110,7 +112,7 @@ def draw_contracts(
     planting.take("contract_old_code", np.flatnonzero(corrected[who]))
     for case in _DEFECTS:
         planting.rows(case)
-    status, start, end = _terms(chunk, rng, planting, day, lives.told_of_later[who])
+    status, start, end = _terms(chunk, rng, planting, day, lives.changed_later[who])
 
     backwards = planting.has("contract_end_before_start")
     end = choose(backwards, start - 10, end)

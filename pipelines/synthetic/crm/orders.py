@@ -1,4 +1,6 @@
-"""The CRM's orders: single purchases, the oldest of them past the years that the accounting law asks for."""
+"""The CRM's orders: single purchases, the oldest of them past the years that the accounting law
+asks for.
+"""
 
 from __future__ import annotations
 

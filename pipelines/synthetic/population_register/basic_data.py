@@ -1,4 +1,6 @@
-"""The population register's `perustiedot`: the basic data of every registered person, oddities included."""
+"""The population register's `perustiedot`: the basic data of every registered person, oddities
+included.
+"""
 
 from __future__ import annotations
 
@@ -86,13 +88,13 @@ class _BasicData:
         self.head_family = groups.family_text(lives.basic_family[head])
 
     def has(self, *cases: str) -> Mask:
-        """Which records are in one of the cases."""
+        """Return which records are in one of the cases."""
         return in_case(self.case, *cases)
 
     def some(self, share: float, among: Mask | None = None) -> Ints:
-        """A share of the rows that fit."""
-        chance = self.rng.random(self.count) < share
-        return np.flatnonzero(chance if among is None else chance & among)
+        """Return a random share of the rows, or of those `among`."""
+        drawn = self.rng.random(self.count) < share
+        return np.flatnonzero(drawn if among is None else drawn & among)
 
     def record_groups(self) -> Text:
         """All groups of each record."""
@@ -335,7 +337,7 @@ class _BasicData:
         def drawn(values: Text, shares: list[float]) -> Text:
             return pick(values, self.rng.choice(len(values), self.count, p=shares))
 
-        def chance(share: float) -> Mask:
+        def sampled(share: float) -> Mask:
             return self.rng.random(self.count) < share
 
         out.add(
@@ -345,7 +347,7 @@ class _BasicData:
                 drawn(_MARITAL, [0.4, 0.35, 0.15, 0.06, 0.04]),
                 '"',
             ),
-            chance(0.4),
+            sampled(0.4),
         )
         out.add(
             groups.group(
@@ -354,10 +356,10 @@ class _BasicData:
                 drawn(_RELIGION, [0.35, 0.6, 0.02, 0.03]),
                 '"',
             ),
-            chance(0.4),
+            sampled(0.4),
         )
-        out.add(groups.constant("USKONTOKUNTA", ',"uskontokunta":275'), chance(0.15))
-        out.add(groups.constant("HISTORIAA_USKONTOKUNNASTA", ',"uskontokunta":590'), chance(0.02))
+        out.add(groups.constant("USKONTOKUNTA", ',"uskontokunta":275'), sampled(0.15))
+        out.add(groups.constant("HISTORIAA_USKONTOKUNNASTA", ',"uskontokunta":590'), sampled(0.02))
         out.add(
             groups.group(
                 "KANSALAISUUS",
@@ -365,10 +367,10 @@ class _BasicData:
                 drawn(_CITIZENSHIP, [0.94, 0.02, 0.03, 0.01]),
                 '","voimassaolo":"AKTIIVI"}]',
             ),
-            chance(0.5),
+            sampled(0.5),
         )
         minor = self.people.child & (self.people.age(self.chunk.days.last_no) < 18)
-        partner = ~self.people.child & (self.people.person != self.head.person) & chance(0.6)
+        partner = ~self.people.child & (self.people.person != self.head.person) & sampled(0.6)
         for rows, name, field, more in (
             (
                 np.flatnonzero(minor),

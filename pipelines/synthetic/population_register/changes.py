@@ -1,4 +1,6 @@
-"""The population register's `muutokset`: one or two messages for each person of a scenario of `lives.py`, and when."""
+"""The population register's `muutokset`: one or two messages for each person of a scenario of
+`lives.py`, and when.
+"""
 
 from __future__ import annotations
 
@@ -53,12 +55,12 @@ class _Changes:
                 self._records(scenario, rows, first, days.day_no[first] - 2),
                 self._records(_FOLLOWED_BY[scenario], rows, second, days.day_no[first] - 9),
             ]
-        told = [self._records(scenario, rows, first, days.day_no[first] - 2)]
+        sent = [self._records(scenario, rows, first, days.day_no[first] - 2)]
         if scenario in _FOLLOWED_BY:
             case, registered_on = _FOLLOWED_BY[scenario], days.day_no[second] - 1
             on = days.day_no[first] - 3 if case in _TAKES_BACK else registered_on - 1
-            told.append(self._records(case, rows, second, registered_on, on))
-        return told
+            sent.append(self._records(case, rows, second, registered_on, on))
+        return sent
 
     def _cast(self, rows: Ints, on: Ints) -> Cast:
         people = self.people.take(rows)
@@ -126,11 +128,11 @@ def _listed(parts: list[Text]) -> list[Text | str]:
 
 def changes(chunk: Chunk, people: People, lives: Lives, points: ContactPoints) -> Records | None:
     """The change messages, in no order; None where nothing happens."""
-    told = _Changes(chunk, people, lives, points)
-    parts = [part for scenario in BODIES for part in told.messages(scenario)]
+    drawn = _Changes(chunk, people, lives, points)
+    parts = [part for scenario in BODIES for part in drawn.messages(scenario)]
     if not parts:
         return None
-    records = Records.concat(parts).shuffled(told.rng)
+    records = Records.concat(parts).shuffled(drawn.rng)
     records = records.take(np.argsort(~in_case(records.case, "change_newer_first"), kind="stable"))
     twice = np.flatnonzero(in_case(records.case, "move", "email_change"))
     return records.with_duplicates(

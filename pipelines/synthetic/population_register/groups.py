@@ -87,14 +87,17 @@ _COUNTRIES = vocabulary(
         ',"lahiosoite":"Beispielstrasse 3","paikkakunta":"10115 BERLIN","valtiokoodi":"276"',
         ',"lahiosoite":"1 Example Street","paikkakunta":"LONDON","valtiokoodi":"826"',
         ',"lahiosoite":"Calle Ejemplo 4","paikkakunta":"29640 FUENGIROLA","valtiokoodi":"724"',
-        ',"lahiosoite":"Harbour Road 8","paikkakunta":"ST HELIER","valtiokoodi":"998","valtionimi":"Jersey"',
+        ',"lahiosoite":"Harbour Road 8","paikkakunta":"ST HELIER"'
+        ',"valtiokoodi":"998","valtionimi":"Jersey"',
     ]
 )
 COUNTRY_998 = 5
 
 
 def group(name: str, *body: Text | str, attribute: str = "") -> Text:
-    """One group; the body's parts begin with a comma. `attribute` is the change's muutosattribuutti."""
+    """One group; the body's parts begin with a comma. `attribute` is the change's
+    muutosattribuutti.
+    """
     change = f',"muutosattribuutti":"{attribute}"' if attribute else ""
     return concatenated(f'{{"tietoryhma":"{name}"{change}', *body, "}")
 
@@ -108,7 +111,9 @@ def constant(name: str, body: str = "", attribute: str = "") -> str:
 def censored(
     names: Sequence[str] = tuple(_CENSORED), attribute: str = "", *, group_names: bool = False
 ) -> str:
-    """Location groups of a protected person: which fields (or, with `group_names`, groups) exist and are withheld."""
+    """Location groups of a protected person: which fields (or, with `group_names`, groups) exist
+    and are withheld.
+    """
     quoted = {
         name: ",".join(f'"{field}"' for field in ((name,) if group_names else _CENSORED[name]))
         for name in names
@@ -179,7 +184,7 @@ def address_group(
     house: Text | None = None,
     apartment: Text | None = None,
 ) -> Text:
-    """A domestic address; `street`, `house` and `apartment` replace what the address itself says."""
+    """A domestic address; `street`, `house` and `apartment` override the address."""
     return group(
         name,
         ',"katunimi":',
@@ -347,7 +352,9 @@ def arrow(rows: Ints) -> pa.Array:
 
 
 class Groups:
-    """Collects the groups of many records: each added text goes to all records, to some, or to named rows."""
+    """Collects the groups of many records: each added text goes to all records, to some, or to
+    named rows.
+    """
 
     def __init__(self, first: Text) -> None:
         self._count = len(first)

@@ -1,4 +1,4 @@
-"""What each change scenario's message says: its information groups, in the order in which the register sends them."""
+"""The messages of each change scenario: information groups in the order of the register."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HIDDEN = groups.censored((groups.HOME, groups.DWELLING, groups.MUNICIPALITY), "
 
 @dataclass(frozen=True)
 class Cast:
-    """The people of one scenario and what their messages may tell."""
+    """The people of a scenario, and the values for their messages."""
 
     people: People
     old_home: Addresses

@@ -1,4 +1,6 @@
-"""What visitors do on the website: pages, searches, advertisements, orders, as Matomo's actionDetails."""
+"""What visitors do on the website: pages, searches, advertisements, orders, as Matomo's
+actionDetails.
+"""
 
 from __future__ import annotations
 
@@ -73,13 +75,17 @@ PAGE, SEARCH, SHOWN, CLICKED, ORDER = range(5)
 
 def _page(index: int, path: str) -> str:
     title = json_text(path.rsplit("/", 1)[-1].capitalize() or "Etusivu")
-    return f'"type":"action","url":"{SITE}/{path}","pageTitle":{title},"pageIdAction":{index + 2},"title":{title},"subtitle":"{SITE}/{path}"'
+    return (
+        f'"type":"action","url":"{SITE}/{path}","pageTitle":{title},"pageIdAction":{index + 2},'
+        f'"title":{title},"subtitle":"{SITE}/{path}"'
+    )
 
 
 def _search(index: int, keyword: str) -> str:
     category = '"tuotteet"' if index % 2 else "null"
     return (
-        f'"type":"search","url":"{SITE}/haku","pageTitle":{json_text(keyword)},"siteSearchKeyword":{json_text(keyword)},'
+        f'"type":"search","url":"{SITE}/haku","pageTitle":{json_text(keyword)},'
+        f'"siteSearchKeyword":{json_text(keyword)},'
         f'"siteSearchCategory":{category},"siteSearchCount":{index * 7 % 40}'
     )
 
@@ -87,7 +93,8 @@ def _search(index: int, keyword: str) -> str:
 def _ad(ad: tuple[str, str, str], interaction: str) -> str:
     name, piece, target = map(json_text, ad)
     return (
-        f'"type":"13","url":"{SITE}/","contentName":{name},"contentPiece":{piece},"contentTarget":{target},'
+        f'"type":"13","url":"{SITE}/","contentName":{name},"contentPiece":{piece},'
+        f'"contentTarget":{target},'
         f'"contentInteraction":{json_text(interaction) if interaction else "null"}'
     )
 
@@ -108,7 +115,9 @@ _ALL = vocabulary(
 
 @dataclass(frozen=True)
 class Actions:
-    """The actions of many visits: kinds and times by slot (a column each), and how many of them a visit has."""
+    """The actions of many visits: kinds and times by slot (a column each), and how many of them a
+    visit has.
+    """
 
     how_many: Ints
     kind: Ints

@@ -1,4 +1,6 @@
-"""The website's visits as Matomo's Live.getLastVisitsDetails exports them, with every field that the policy names."""
+"""The website's visits as Matomo's Live.getLastVisitsDetails exports them, with every field that
+the policy names.
+"""
 
 from __future__ import annotations
 
@@ -57,9 +59,12 @@ def _device(kind: str, brand: str, model: str, system: tuple[str, str, str], *br
     name, version, code = system
     browser_name, browser_version, browser_code, size = browser
     return (
-        f'"deviceType":"{kind}","deviceBrand":"{brand}","deviceModel":"{model}","operatingSystem":"{name} {version}",'
-        f'"operatingSystemName":"{name}","operatingSystemCode":"{code}","operatingSystemVersion":"{version}",'
-        f'"browser":"{browser_name} {browser_version}","browserName":"{browser_name}","browserCode":"{browser_code}",'
+        f'"deviceType":"{kind}","deviceBrand":"{brand}","deviceModel":"{model}",'
+        f'"operatingSystem":"{name} {version}",'
+        f'"operatingSystemName":"{name}","operatingSystemCode":"{code}",'
+        f'"operatingSystemVersion":"{version}",'
+        f'"browser":"{browser_name} {browser_version}","browserName":"{browser_name}",'
+        f'"browserCode":"{browser_code}",'
         f'"browserVersion":"{browser_version}","resolution":"{size}"'
     )
 
@@ -172,7 +177,8 @@ _LANGUAGES = vocabulary(
 )
 _NOWHERE = '"region":null,"city":null,"latitude":null,"longitude":null'
 _CITIES = vocabulary(
-    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},"latitude":"{row["latitude"]}","longitude":"{row["longitude"]}"'
+    f'"region":{json_text(row["region"])},"city":{json_text(row["city"])},'
+    f'"latitude":"{row["latitude"]}","longitude":"{row["longitude"]}"'
     for row in towns()
 )
 
@@ -450,7 +456,9 @@ def _assembled(
     longer: Records,
     rest: Ints,
 ) -> Records:
-    """All visits with the re-exported ones twice (short, then long), error elements and exact duplicates."""
+    """All visits with the re-exported ones twice (short, then long), error elements and exact
+    duplicates.
+    """
     longer.day[:] = chunk.days.next(longer.day)
     longer.case[:] = CODE["visit_reexported_longer"]
     errors = chunk.wanted("visit_error_element", rng)

@@ -155,7 +155,7 @@ class TestMending:
                 for name, what in policy().categories.items()
             )
         )
-        monkeypatch.setattr(conflicts.held, "purposes", lambda policy: [])
+        monkeypatch.setattr(conflicts.stored_data, "purposes", lambda policy: [])
         assert (code, "analytics") in {
             (one.code, one.subject) for one in conflicts.conflicts(bare, TODAY)
         }
