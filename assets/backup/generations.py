@@ -111,9 +111,7 @@ def _write_archive(home: Home, path: Path, key: bytes, name: str) -> None:
 
 
 def _write_keys(home: Home, name: str, *keys: bytes) -> None:
-    """Replace the keys of a generation; the old file is overwritten after the new one is in
-    place.
-    """
+    """Replace the keys of a generation; the old file is overwritten at the end."""
     path = key_path(home, name)
     with ExitStack() as stack:
         before = stack.enter_context(path.open("r+b")) if path.exists() else None

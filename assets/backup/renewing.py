@@ -1,5 +1,4 @@
-"""Removing the people being erased from the backups, too: each generation is rewritten without
-them.
+"""Removing the people being erased from the backups: generations are rewritten without them.
 
 It is encrypted under a new key and the old key is destroyed, so that copies of the old file that
 were carried elsewhere can never be opened again. Cost: every generation is read, its register
@@ -19,9 +18,7 @@ from assets.storage.data_root import Home
 
 
 def renew(home: Home, today: date) -> int:
-    """Renew every whole generation in `backups/`; return how many. Idempotent, under the writer's
-    lock.
-    """
+    """Renew all whole generations in `backups/`; return how many. Idempotent, under the lock."""
     erasing = {
         identifier
         for request in ledger.every(home)

@@ -92,9 +92,7 @@ def named(kind: str, key: str, language: Language) -> str:
 
 
 def period(length: Period, language: Language) -> str:
-    """Return a length of time: 'one month', '13 months'; 'en månad', 'ett år'; 'kuukausi', 'kolme
-    vuotta'.
-    """
+    """Return a length of time: 'one month', '13 months'; 'ett år'; 'kuukausi', 'kolme vuotta'."""
     single, several = _UNITS[language][length.unit]
     if length.count == 1:
         return {

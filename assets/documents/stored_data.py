@@ -1,6 +1,4 @@
-"""The data that the running system really has: columns per category, and the sources that fill
-them.
-"""
+"""The data that the system really has: columns per category, and sources that fill them."""
 
 from __future__ import annotations
 

@@ -92,8 +92,7 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
 
 
 def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
-    """Return attribute, value and registrants of each segment of the mart, and how many are
-    withheld.
+    """Return each segment's attribute, value and registrants, and how many are withheld.
 
     Args:
         home: The data root.

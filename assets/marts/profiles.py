@@ -1,5 +1,4 @@
-"""Profiles of registrants (P4.4), as SQL over the register: each value with its rule, inputs and
-day.
+"""Profiles of registrants (P4.4), as SQL: each value with its rule, inputs and day.
 
 Reads `eligible_analytics(registrant_id)`, restricted to registrants with a contract, an order or a
 visit. A value is published only if enough registrants share it: those under the policy's floor are

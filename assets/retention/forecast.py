@@ -1,6 +1,4 @@
-"""The retention forecast of the next 24 months: of the last build, or for another day or
-periods.
-"""
+"""The retention forecast of the next 24 months, also for another day or other periods."""
 
 from __future__ import annotations
 

@@ -39,9 +39,7 @@ _CONTENT = (
 
 
 def redact_locations(home: Home) -> None:
-    """Redact the records that are listed and not done. Cost: rewriting each file with one of
-    them.
-    """
+    """Redact the listed records that are not done. Cost: rewriting each file with one of them."""
     path = home.lake / WITHHELD
     if not path.exists():
         return

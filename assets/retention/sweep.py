@@ -231,9 +231,7 @@ def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Create `swept(delivery_id, raw_over, quarantine_over)`: deliveries, and their expired
-    layers.
-    """
+    """Create `swept(delivery_id, raw_over, quarantine_over)`: which layers have expired."""
     raw_over, quarantine_over = (
         str(home.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )

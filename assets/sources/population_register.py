@@ -210,9 +210,7 @@ def _is_day(fact: str, name: str) -> str:
 
 
 def _checked(fact: str) -> str:
-    """Return the columns with the rules that a fact passes: a group, or a valid fact of a
-    removal.
-    """
+    """Return the columns with the rules that a fact (of a group, or of a removal) passes."""
     dates = " AND ".join(
         f"""readable_date({fact}."{name}", {_is_day(fact, name)})""" for name in _DATES
     )

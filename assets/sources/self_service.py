@@ -81,9 +81,7 @@ _C = "record_no, record_key, person_key, stated_at"
 
 
 def _subjects(query: str, time: str) -> str:
-    """Return the query with its subject (`kind`, `subject`, `person_key`) and the statement's
-    time.
-    """
+    """Return the query with `kind`, `subject`, `person_key` and the statement's time."""
     return f"""
     SELECT *, coalesce({_VALID.format("kind", "subject")}, false) AS subject_known,
         person_key(kind, subject) AS person_key,

@@ -94,9 +94,7 @@ def _text(value: str) -> str:
 
 
 def _account(value: str) -> str:
-    """Return the signed-in user in canonical form; null for a broken tracking code's
-    placeholder.
-    """
+    """Return the signed-in user in canonical form; null for a tracking code's placeholder."""
     return f"user_id_canonical({_text(value)})"
 
 

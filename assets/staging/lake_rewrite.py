@@ -52,8 +52,7 @@ def remove_records(
     edits: Mapping[str, Edit] = NOTHING,
     only_raw: str = "",
 ) -> int:
-    """Remove the records in the connection's table `gone(record_no)` from every layer of a
-    delivery.
+    """Remove the records in the table `gone(record_no)` from every layer of a delivery.
 
     Each file is rewritten once.
 

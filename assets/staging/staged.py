@@ -148,8 +148,7 @@ def _stage_delivery(
 def _find_duplicates(
     home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
 ) -> None:
-    """Create the table `duplicates(record_no)`, for every cursor: the same content as the previous
-    record of the key.
+    """Create `duplicates(record_no)`, for every cursor: same content as the key's previous record.
 
     A record that was quarantined for a shared key does not count as previous: it may be the only
     one of its key now.

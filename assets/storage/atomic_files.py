@@ -16,8 +16,7 @@ CONCURRENT_SYNCS = 16
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success sync it, rename it into place, sync the
-    folder.
+    """Yield a temporary path beside `path`; on success sync it and rename it into place.
 
     Killed at any moment, `path` is either what it was or whole and new. The file is readable by its
     owner only.

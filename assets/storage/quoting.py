@@ -1,5 +1,4 @@
-"""Paths, texts and names quoted for DuckDB's SQL: the only place where a path gets into a
-statement.
+"""Quoting for DuckDB's SQL: the only place where a path gets into a statement.
 
 A data root may lie in any folder: an apostrophe ends an unquoted path, and `*`, `?` and `[` in it
 are a pattern that matches other files, unless they are escaped.

@@ -50,9 +50,7 @@ def _path(data_root: Home) -> Path:
 
 
 def _is_in_use(data_root: Home) -> bool:
-    """Return whether anything exists that was made with a pepper, or came in while there was
-    one.
-    """
+    """Return whether anything was made with a pepper, or came in while there was one."""
     made = (data_root.requests / "suppressions.parquet", data_root.register("membership"))
     return (
         any(path.exists() for path in made)

@@ -1,6 +1,4 @@
-"""DuckDB sessions: in memory, with the macros of the schemas, bounded memory, and a place to
-spill.
-"""
+"""DuckDB sessions: in memory, with the schemas' macros, bounded memory and a place to spill."""
 
 from __future__ import annotations
 

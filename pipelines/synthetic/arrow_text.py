@@ -37,9 +37,7 @@ def pick(values: Text, index: Ints) -> Text:
 
 
 def join(*parts: Text | str) -> Text:
-    """The parts one after the other, row by row; null counts as empty. At least one part must be an
-    array.
-    """
+    """The parts concatenated row by row; null counts as empty. One part must be an array."""
     ready = [pa.scalar(part) if isinstance(part, str) else part for part in parts]
     return pc.binary_join_element_wise(*ready, "", null_handling="replace", null_replacement="")
 

@@ -1,6 +1,4 @@
-"""Puts a sample together: chunk after chunk of people, every source's records of each, and the
-truth.
-"""
+"""Assembles a sample: chunks of people, every source's records of each, and the truth."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ TRUTH_PEOPLE = pa.schema(
 
 @dataclass(frozen=True)
 class SampleSummary:
-    """What was written: deliveries, their records and bytes, and the true registrants behind
-    them.
-    """
+    """What was written: deliveries, records and bytes, and the true registrants."""
 
     deliveries: int
     records: int

@@ -34,9 +34,7 @@ DATASETS: Final = (
 
 
 class Case(NamedTuple):
-    """One planted case; `per_100k` is how many to expect among 100,000 registrants (0: it follows
-    from others).
-    """
+    """A planted case; `per_100k` is its number per 100,000 registrants (0: follows from others)."""
 
     name: str
     dataset: str

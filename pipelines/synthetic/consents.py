@@ -1,6 +1,4 @@
-"""The consent log: who has granted, withdrawn or been forbidden what, by every kind of key people
-are known by.
-"""
+"""The consent log: grants, withdrawals and prohibitions, by every kind of key of a person."""
 
 from __future__ import annotations
 
@@ -59,9 +57,7 @@ _LANGUAGES = vocabulary(["fi", "sv", "en"])
 
 
 def tcf_string(purposes: int, decisecond: int) -> str:
-    """A whole TCF 2 core string (264 bits): the purposes are a bit mask, the time tenths of a
-    second since 1970.
-    """
+    """A TCF 2 core string (264 bits): purposes are a bit mask, the time tenths of a second."""
     fields = (
         (2, 6),
         (decisecond, 36),
@@ -161,9 +157,7 @@ class _Log:
         self.parts.append(Records(text, day, nullable(key), person, codes, seconds // 86_400))
 
     def when(self, count: int, share: float = 0.7) -> tuple[Ints, Ints]:
-        """Delivery days and epoch seconds of new events: years back on the first day, yesterday's
-        later.
-        """
+        """Delivery days and epoch seconds of new events: years back on the first day."""
         day = self.chunk.days.bulk(self.rng, count, share)
         age = np.where(day == 0, self.rng.integers(0, 1_000, count), 0)
         return day, (self.chunk.days.day_no[day] - 1 - age) * 86_400 + self.rng.integers(

@@ -1,5 +1,4 @@
-"""E-mail addresses and telephone numbers: a person's own, a family's shared ones, and how people
-spell them.
+"""E-mail addresses and telephones: personal and shared ones, and how people write them.
 
 Telephones are 050 00xx xxxx, which no subscriber can have (see schemas/reference/README.md); e-mail
 is under the example domains. A number spread over all registrants keeps strangers from sharing a
@@ -47,17 +46,13 @@ _DOMAIN_SHARES = np.cumsum([0.30, 0.25, 0.10, 0.07, 0.10, 0.10, 0.05, 0.03])
 
 
 def scrambled(person: Ints, modulus: int) -> Ints:
-    """A number below the modulus, another for each person as long as there are no more people than
-    that.
-    """
+    """A number below the modulus, another for each person as long as there are enough."""
     return (np.asarray(person, np.int64) * 7_368_787 + 104_729) % modulus
 
 
 @dataclass(frozen=True)
 class ContactPoints:
-    """Each person's e-mail address and telephone; a telephone is the last six digits, -1 for
-    none.
-    """
+    """Each person's e-mail address and telephone (its last six digits, -1 for none)."""
 
     email: Text
     phone: Ints
@@ -95,9 +90,7 @@ def draw_contact_points(
 
 
 def phone_text(phone: Ints, style: Ints) -> Text:
-    """Telephones as people write them, in one of `SPELLINGS` styles each; empty where there is
-    none.
-    """
+    """Telephones as people write them, each in one of `SPELLINGS` styles; empty for none."""
     six = padded(np.maximum(phone, 0), 6)
     two, four = pc.utf8_slice_codeunits(six, 0, 2), pc.utf8_slice_codeunits(six, 2, 6)
     ways = (

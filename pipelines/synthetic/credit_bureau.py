@@ -1,6 +1,4 @@
-"""The credit bureau's reports, a JSON object a line: classes on scales of both directions, remarks,
-bans, companies.
-"""
+"""The credit bureau's reports, a JSON object a line: classes on several scales, and remarks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How each dataset lies in its file: source, name, envelope, encoding, and the purpose its manifest
-declares.
-"""
+"""Each dataset's file: source, name, envelope, encoding, and the purpose in its manifest."""
 
 from __future__ import annotations
 

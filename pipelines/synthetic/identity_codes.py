@@ -1,5 +1,4 @@
-"""Finnish identity codes of the test series: individual numbers 900-999, right check character,
-every century sign.
+"""Finnish identity codes of the test series: individual numbers 900-999, all century signs.
 
 DDMMYY, sign, three digits, check character `CHECK_CHARACTERS[int(DDMMYYIII) mod 31]`. The sign is
 no part of the checksum, so that two people may differ by it alone. A birth date has some 600 such
@@ -36,9 +35,7 @@ _NUMBERS = 99  # 900-998; 999 is kept for pairs that differ by their sign only
 
 
 def _orders(signs: int) -> Ints:
-    """Orders in which a day's codes are handed out, a row each: the usual sign tends to come first,
-    as in life.
-    """
+    """Orders in which a day's codes are used, a row each: the usual sign tends to come first."""
     rank = np.random.default_rng(31).random((_ORDERS, signs * _NUMBERS))
     rank[:, :_NUMBERS] *= 0.1
     return np.argsort(rank, axis=1, kind="stable")
@@ -96,9 +93,7 @@ class CodeBook:
         return _write(birth, sign, individual)
 
     def issue_pairs(self, birth: Ints) -> tuple[Text, Text]:
-        """Two codes for each birth day that differ by their sign only; a birth day may be asked for
-        once.
-        """
+        """Two codes for each birth day that differ by their sign only; once per birth day."""
         birth = np.asarray(birth, np.int64)
         first = np.array(
             [_ALL_SIGNS.index(SIGNS[int(century)][0]) for century in _century(birth)], np.int64

@@ -102,9 +102,7 @@ _BASIC_OF_ANYBODY = (
 
 @dataclass(frozen=True)
 class Lives:
-    """Cases and end states, an element per person; `changes` holds the rows of each change
-    scenario.
-    """
+    """Cases and end states, an element per person; `changes` has the rows of each scenario."""
 
     in_basic: Mask
     basic_day: Ints

@@ -1,6 +1,4 @@
-"""First names and surnames as the population bears them, and the ways in which people misspell
-them.
-"""
+"""First names and surnames by their frequency in the population, and how people misspell them."""
 
 from __future__ import annotations
 
@@ -28,9 +26,7 @@ def plain_letters(name: str) -> str:
 
 
 def misspelt(name: str, way: int) -> str:
-    """The name with one typing error; `way` picks what kind and where. Short names get a letter
-    doubled.
-    """
+    """The name with one typing error; `way` picks which and where."""
     place = 1 + (way * 7 + len(name) * 3) % max(1, len(name) - 2)
     if len(name) < 4 or way == 2:
         return name[:place] + name[place] * 2 + name[place + 1 :]
@@ -45,9 +41,7 @@ def misspelt(name: str, way: int) -> str:
 
 @dataclass(frozen=True)
 class NameTable:
-    """A vocabulary of names, its spellings, and cumulative weights of each group (sex and language)
-    of it.
-    """
+    """Names, their spellings, and cumulative weights per group (sex and language)."""
 
     text: Text
     plain: Text

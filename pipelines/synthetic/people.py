@@ -1,6 +1,4 @@
-"""The true registrants: families under one roof, their names, birth dates, codes, and which sources
-know them.
-"""
+"""The true registrants: families, their names, birth dates, codes, and the sources of each."""
 
 from __future__ import annotations
 
@@ -28,9 +26,7 @@ _IN_REGISTER = np.array([0.75, 0.43, 1.0, 0.0])
 
 @dataclass(frozen=True)
 class People:
-    """The registrants of one chunk, an element each; `family` and `code` are what holds in the
-    end.
-    """
+    """The registrants of a chunk, an element each; `family` and `code` are the final ones."""
 
     person: Ints
     household: Ints  # within the chunk; index into `homes`
@@ -86,9 +82,7 @@ def _pick_share(rng: np.random.Generator, shares: np.ndarray, count: int) -> Int
 
 @dataclass(frozen=True)
 class _Roofs:
-    """Who lives with whom: for each person the household, the place in it, and the household's
-    size.
-    """
+    """Each person's household, the place in it, and the household's size."""
 
     household: Ints
     place: Ints
@@ -128,9 +122,7 @@ def _birth_days(rng: np.random.Generator, roofs: _Roofs, child: Mask, today: int
 
 
 def _twins(rng: np.random.Generator, chunk: Chunk, roofs: _Roofs, child: Mask, birth: Ints) -> Ints:
-    """Persons born with the sibling listed before them; the first family of a large sample has
-    grown-up twins.
-    """
+    """Persons born with the sibling before them; the first family of a large sample has twins."""
     second_child = (
         np.flatnonzero(child[1:] & child[:-1] & (roofs.household[1:] == roofs.household[:-1])) + 1
     )
@@ -162,9 +154,7 @@ def _names(
     by_roof: Ints,
     twins: Ints,
 ) -> _Names:
-    """One surname under a roof, but for partners who keep theirs; twins never bear the same first
-    name.
-    """
+    """One surname per household, except partners who keep theirs; twins have other first names."""
     count = len(child)
     given = draw_given(rng, sex, language)
     second = choose(rng.random(count) < 0.75, draw_given(rng, sex, language), np.int32(-1))

@@ -151,9 +151,7 @@ class Addresses:
         return join(stair, only(self.apartment > 0, join(',"huoneistonumero":"', door, '"')))
 
     def dwelling(self) -> Text:
-        """The asuinpaikantunnus: building, address number, stair, apartment and part, with spaces
-        for what is none.
-        """
+        """The asuinpaikantunnus: building, address number, stair, apartment and part, or spaces."""
         stair = either(self.stair > 0, pick(_STAIRS, self.stair), " ")
         return join(self.building(), "1", stair, padded(self.apartment, 3), " ")
 

@@ -1,6 +1,4 @@
-"""Where and when the sample's records lie: its delivery days, its chunks of people, and which rows
-get which case.
-"""
+"""Delivery days, chunks of people, and which rows get which case."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ _HELSINKI = ZoneInfo("Europe/Helsinki")
 
 @dataclass(frozen=True)
 class Days:
-    """The delivery days: `count` calendar days that end with `last`. Elsewhere a delivery day is
-    its index here.
-    """
+    """The `count` delivery days up to `last`; elsewhere a delivery day is its index here."""
 
     last: date
     count: int
@@ -82,15 +78,11 @@ class Chunk:
     days: Days
 
     def rng(self, stream: str) -> np.random.Generator:
-        """A generator of its own for each stream of each chunk, so that one source's change leaves
-        others alone.
-        """
+        """A generator per stream and chunk, so that a change of one source leaves others alone."""
         return np.random.default_rng([self.seed, self.number, *stream.encode()])
 
     def wanted(self, case: str, rng: np.random.Generator | None = None) -> int:
-        """How many of a case this chunk is to hold: what its share comes to, or about that with a
-        generator.
-        """
+        """How many of a case this chunk has: its share, or about that with a generator."""
         expected = CASE[case].per_100k * self.people / 100_000
         return max(
             int(expected) if rng is None else int(rng.poisson(expected)), int(self.each_case)

@@ -16,9 +16,7 @@ NOBODY = 0
 
 @dataclass(frozen=True)
 class Records:
-    """Records of one dataset, an element each: the text as it stands in the file, its delivery day
-    and its truth.
-    """
+    """Records of a dataset, an element each: the file's text, the delivery day and the truth."""
 
     text: Text
     day: Ints  # index of the delivery day

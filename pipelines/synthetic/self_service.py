@@ -1,6 +1,4 @@
-"""Edits of one's own data: customers who, signed in, write down their telephone or the language
-that they wish for.
-"""
+"""Edits of one's own data: customers, signed in, change their telephone or language."""
 
 from __future__ import annotations
 

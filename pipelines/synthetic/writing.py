@@ -1,5 +1,4 @@
-"""Deliveries on disk: the files as the vendors send them, their manifests, and the truth kept apart
-from them.
+"""Deliveries on disk: files as the vendors send them, manifests, and, apart, the truth.
 
 Records are appended chunk by chunk; a file's hash and counts grow along, so that no file is read
 again. A file's manifest is written when the file is complete.
@@ -173,9 +172,7 @@ class DeliveryWriter:
             self._close(self._growing[name, day].format, day)
 
     def redeliver(self, form: Format, day: int, again: int) -> None:
-        """Send all files of a dataset and day once more on a later day, byte for byte, under
-        another name.
-        """
+        """Send all files of a dataset and day again on a later day, under another name."""
         earlier = [
             delivery
             for done, delivery in self._done

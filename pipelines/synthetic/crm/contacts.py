@@ -1,6 +1,4 @@
-"""The CRM's contacts as HubSpot exports them: what sales people and forms have typed, twice for
-some people.
-"""
+"""The CRM's contacts in HubSpot's export, as typed by people, twice for some of them."""
 
 from __future__ import annotations
 
@@ -105,9 +103,7 @@ _LANGUAGES = vocabulary([*LANGUAGES, ""])
 
 @dataclass(frozen=True)
 class ContactBook:
-    """What the CRM knows each person by, for contracts, orders, consents and visits; -1 and "" for
-    nothing.
-    """
+    """The CRM's keys of each person, for the other datasets; -1 and "" for none."""
 
     record_id: Ints
     customer_number: Text
@@ -188,9 +184,7 @@ def _names(
 
 
 def _dates(chunk: Chunk, rng: np.random.Generator, awake: Mask, day: Ints) -> tuple[Ints, Ints]:
-    """When each contact was created and last active, in epoch seconds; who is `awake` has been
-    lately.
-    """
+    """When each contact was created and last active, in epoch seconds; `awake` ones lately."""
     count = len(day)
     delivered = chunk.days.day_no[day]
     dormant = ~awake & (rng.random(count) < 0.2)
@@ -211,9 +205,7 @@ def _written_time(seconds: Ints, american: Mask) -> Text:
 def draw_contacts(
     chunk: Chunk, people: People, lives: Lives, points: ContactPoints, record_ids: Sequence
 ) -> tuple[Records, Records | None, ContactBook]:
-    """The first day's snapshot, the later exports (None where there are none), and who is known by
-    what.
-    """
+    """The first day's snapshot, later exports (None for none), and everybody's keys."""
     rng = chunk.rng("contacts")
     known = (people.kind == PROSPECT) | (
         (people.kind == CUSTOMER) & (rng.random(len(people)) < 0.98)

@@ -76,9 +76,7 @@ def contact_id_text(book: ContactBook, who: Ints) -> Text:
 def _terms(
     chunk: Chunk, rng: np.random.Generator, planting: Planting, day: Ints, later: Mask
 ) -> tuple[Ints, Ints, Ints]:
-    """Return status, first and last day of each contract; no old ends for people with `later`
-    data.
-    """
+    """Return status, first and last day of contracts; no old ends with `later` data."""
     count, today = len(day), chunk.days.last_no - chunk.days.count
     draw = rng.random(count)
     status = np.where(draw < 0.74, _ACTIVE, np.where(draw < 0.93, _ENDED, _CANCELLED))

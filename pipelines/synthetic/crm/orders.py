@@ -1,6 +1,4 @@
-"""The CRM's orders: single purchases, the oldest of them past the years that the accounting law
-asks for.
-"""
+"""The CRM's orders: single purchases, some older than the years of the accounting law."""
 
 from __future__ import annotations
 

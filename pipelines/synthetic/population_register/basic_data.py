@@ -1,6 +1,4 @@
-"""The population register's `perustiedot`: the basic data of every registered person, oddities
-included.
-"""
+"""The population register's `perustiedot`: basic data of every registered person."""
 
 from __future__ import annotations
 

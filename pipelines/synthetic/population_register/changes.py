@@ -1,6 +1,4 @@
-"""The population register's `muutokset`: one or two messages for each person of a scenario of
-`lives.py`, and when.
-"""
+"""The population register's `muutokset`: one or two messages per person of a scenario."""
 
 from __future__ import annotations
 

@@ -95,9 +95,7 @@ COUNTRY_998 = 5
 
 
 def group(name: str, *body: Text | str, attribute: str = "") -> Text:
-    """One group; the body's parts begin with a comma. `attribute` is the change's
-    muutosattribuutti.
-    """
+    """A group; the body's parts begin with a comma. `attribute` is its muutosattribuutti."""
     change = f',"muutosattribuutti":"{attribute}"' if attribute else ""
     return concatenated(f'{{"tietoryhma":"{name}"{change}', *body, "}")
 
@@ -111,9 +109,7 @@ def constant(name: str, body: str = "", attribute: str = "") -> str:
 def censored(
     names: Sequence[str] = tuple(_CENSORED), attribute: str = "", *, group_names: bool = False
 ) -> str:
-    """Location groups of a protected person: which fields (or, with `group_names`, groups) exist
-    and are withheld.
-    """
+    """Location groups of a protected person: the withheld fields, or groups (`group_names`)."""
     quoted = {
         name: ",".join(f'"{field}"' for field in ((name,) if group_names else _CENSORED[name]))
         for name in names
@@ -352,9 +348,7 @@ def arrow(rows: Ints) -> pa.Array:
 
 
 class Groups:
-    """Collects the groups of many records: each added text goes to all records, to some, or to
-    named rows.
-    """
+    """Collects the groups of many records: a text for all records, some, or named rows."""
 
     def __init__(self, first: Text) -> None:
         self._count = len(first)

@@ -1,6 +1,4 @@
-"""What visitors do on the website: pages, searches, advertisements, orders, as Matomo's
-actionDetails.
-"""
+"""Visitors' actions (pages, searches, advertisements, orders), as Matomo's actionDetails."""
 
 from __future__ import annotations
 
@@ -115,9 +113,7 @@ _ALL = vocabulary(
 
 @dataclass(frozen=True)
 class Actions:
-    """The actions of many visits: kinds and times by slot (a column each), and how many of them a
-    visit has.
-    """
+    """The actions of many visits: kinds and times by slot (a column each), and their number."""
 
     how_many: Ints
     kind: Ints

@@ -1,6 +1,4 @@
-"""The website's visits as Matomo's Live.getLastVisitsDetails exports them, with every field that
-the policy names.
-"""
+"""The website's visits in the format of Matomo's Live.getLastVisitsDetails."""
 
 from __future__ import annotations
 
@@ -456,9 +454,7 @@ def _assembled(
     longer: Records,
     rest: Ints,
 ) -> Records:
-    """All visits with the re-exported ones twice (short, then long), error elements and exact
-    duplicates.
-    """
+    """All visits with re-exported ones twice (short, then long), errors and duplicates."""
     longer.day[:] = chunk.days.next(longer.day)
     longer.case[:] = CODE["visit_reexported_longer"]
     errors = chunk.wanted("visit_error_element", rng)
