@@ -1,4 +1,6 @@
-"""Running one batch of records through a source's declaration, as the lake does it, without a lake."""
+"""Running one batch of records through a source's declaration, as the lake does it, without a
+lake.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ class Raw:
 
 @dataclass
 class Staged:
-    """Rows that passed, per table; codes per record for what quarantines it, and per table for rows that alone failed."""
+    """Rows that passed, per table; codes per record for what quarantines it, and per table for rows
+    that alone failed.
+    """
 
     tables: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     codes: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -89,7 +93,8 @@ def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
             f"CREATE TABLE records AS SELECT record_no, {dataset.minimise} AS payload FROM given"
         )
         rows = connection.execute(
-            f"SELECT payload, native_key, identifiers FROM records LEFT JOIN ({dataset.identify}) USING (record_no) ORDER BY record_no"
+            f"SELECT payload, native_key, identifiers FROM records LEFT JOIN ({dataset.identify}) "
+            f"USING (record_no) ORDER BY record_no"
         ).fetchall()
     return Raw([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 
@@ -104,7 +109,8 @@ def stage(dataset: Dataset, payloads: Sequence[Payload]) -> Staged:
             pa.table({"record_no": range(len(kept)), "payload": pa.array(kept, pa.string())}),
         )
         connection.execute(
-            f"""CREATE TABLE records AS SELECT record_no, md5(record_no::VARCHAR) AS record_key, payload,
+            f"""CREATE TABLE records AS SELECT record_no, md5(record_no::VARCHAR) AS record_key,
+                payload,
             TIMESTAMPTZ '{DELIVERED}' AS delivered_at, 0::BIGINT AS sequence FROM kept"""
         )
         for statement in dataset.prepare:

@@ -18,7 +18,9 @@ def _written() -> dict[str, Any]:
 
 
 def policy(*changes: tuple[tuple[str, ...], Any]) -> Policy:
-    """The policy after the changes, each a path into the file and what stands there then; None takes it out."""
+    """The policy after the changes, each a path into the file and what stands there then; None
+    takes it out.
+    """
     told = copy.deepcopy(_written())
     for where, value in changes:
         inner = functools.reduce(lambda part, key: part.setdefault(key, {}), where[:-1], told)

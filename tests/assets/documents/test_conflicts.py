@@ -1,4 +1,6 @@
-"""Conflicts are computed from the policy: each is there when its cause is, and gone when that is mended."""
+"""Conflicts are computed from the policy: each is there when its cause is, and gone when that is
+mended.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The notice: ten sections in three languages, and nothing in it that the running system does not do."""
+"""The notice: ten sections in three languages, and nothing in it that the running system does not
+do.
+"""
 
 from __future__ import annotations
 

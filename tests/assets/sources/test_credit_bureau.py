@@ -223,7 +223,10 @@ class TestPositiveRegister:
         assert kept.identifiers == [[f"identity_code:{CODE}"]]
 
     def test_an_ordinary_report_stays_byte_for_byte(self) -> None:
-        payload = '{"socialSecurityNumber" : "020180-999Y", "remarks":[{"creditor":"Loans and incomes Oy","amount":1.50}]}'
+        payload = (
+            '{"socialSecurityNumber" : "020180-999Y", "remarks":[{"creditor":"Loans and incomes '
+            'Oy","amount":1.50}]}'
+        )
         assert keep(REPORTS, [payload]).payloads == [payload]
 
 

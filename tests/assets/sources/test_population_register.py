@@ -1,4 +1,6 @@
-"""Values of the population register's messages: dates, flags, codes, and what now holds behind a removal."""
+"""Values of the population register's messages: dates, flags, codes, and what now holds behind a
+removal.
+"""
 
 from __future__ import annotations
 

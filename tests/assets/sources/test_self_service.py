@@ -1,4 +1,6 @@
-"""`self`: edits of one's own data and corrections, made of what a portal or `register rectify` writes."""
+"""`self`: edits of one's own data and corrections, made of what a portal or `register rectify`
+writes.
+"""
 
 from __future__ import annotations
 

@@ -102,11 +102,13 @@ class TestMinimising:
 
     def test_geolocation_is_emptied_and_all_else_stays_byte_for_byte(self) -> None:
         before = (
-            '{"idSite": 1,"city":"Malli\\"kylä","latitude":60.17,"longitude" : "-24.9e1","title":"city","countryCode":"fi","note":"\\"city\\":\\"x\\"",'
+            '{"idSite": 1,"city":"Malli\\"kylä","latitude":60.17,"longitude" : '
+            '"-24.9e1","title":"city","countryCode":"fi","note":"\\"city\\":\\"x\\"",'
             '"revenue":1.10,"emoji":"🏠","region":null}'
         )
         after = (
-            '{"idSite": 1,"city":null,"latitude":null,"longitude":null,"title":"city","countryCode":null,"note":"\\"city\\":\\"x\\"",'
+            '{"idSite": '
+            '1,"city":null,"latitude":null,"longitude":null,"title":"city","countryCode":null,"note":"\\"city\\":\\"x\\"",'
             '"revenue":1.10,"emoji":"🏠","region":null}'
         )
         assert keep(VISITS, [before]).payloads == [after]

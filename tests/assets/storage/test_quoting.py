@@ -1,4 +1,6 @@
-"""Any path can be read and written by SQL, and none of its characters is taken for something else."""
+"""Any path can be read and written by SQL, and none of its characters is taken for something
+else.
+"""
 
 from __future__ import annotations
 

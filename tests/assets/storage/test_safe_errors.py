@@ -1,4 +1,6 @@
-"""An error of the system says what is wrong with which file of ours, and never shows a delivered file's name."""
+"""An error of the system says what is wrong with which file of ours, and never shows a delivered
+file's name.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.storage.canonical_json import parse_canonical
+from assets.storage.canonical_json import NotCanonicalError, parse_canonical
 from assets.storage.safe_errors import describe, own_path, places
 
 ID = "0123456789abcdef0123"
@@ -95,6 +97,6 @@ def test_any_other_message_is_withheld(error: Exception) -> None:
 
 
 def test_a_place_is_a_path_in_the_repository() -> None:
-    with pytest.raises(ValueError) as raised:  # noqa: PT011  (a class of its own, without a message)
+    with pytest.raises(NotCanonicalError) as raised:
         parse_canonical(b"{ }")
     assert places(raised.value)[-1].startswith("assets/storage/canonical_json.py:")

@@ -1,4 +1,6 @@
-"""The sample deliveries hold what their manifests say, are the same every time, and hold every planted case."""
+"""The sample deliveries hold what their manifests say, are the same every time, and hold every
+planted case.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class Delivery:
 
     @cached_property
     def records(self) -> list[object]:
-        """The records as the format counts them: JSON elements, lines, or CSV rows as lists of fields."""
+        """The records as the format counts them: JSON elements, lines, or CSV rows as lists of
+        fields.
+        """
         match self.dataset:
             case "perustiedot" | "muutokset":
                 return list(json.loads(self.text)[self.dataset])
@@ -180,7 +184,8 @@ def test_every_case_is_planted_at_two_thousand_registrants(
 
 def test_cases_stay_in_their_dataset(sample: Sample) -> None:
     pairs = sample.truth(
-        'SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> \'redelivery\''
+        'SELECT DISTINCT "case", dataset FROM records WHERE "case" IS NOT NULL AND "case" <> '
+        "'redelivery'"
     )
     assert set(pairs) == {(case.name, case.dataset) for case in PLANTED}
 
@@ -263,7 +268,8 @@ def test_postcodes_agree_with_towns(sample: Sample) -> None:
 def test_twins_share_birth_date_and_surname_but_not_their_names(sample: Sample) -> None:
     twins = sample.truth("""
         SELECT one.given_names, other.given_names, one.family_name = other.family_name
-        FROM people AS one JOIN people AS other ON one.household = other.household AND one.person + 1 = other.person
+        FROM people AS one JOIN people AS other ON one.household = other.household
+            AND one.person + 1 = other.person
         JOIN records ON records.person = one.person AND records."case" = 'twin'
         WHERE one.birth_date = other.birth_date""")
     assert twins
@@ -273,7 +279,8 @@ def test_twins_share_birth_date_and_surname_but_not_their_names(sample: Sample) 
 def test_codes_that_differ_by_sign_only_are_two_people(sample: Sample) -> None:
     pairs = sample.truth("""
         SELECT count(*) FROM people AS one JOIN people AS other
-        ON one.identity_code[:6] = other.identity_code[:6] AND one.identity_code[8:] = other.identity_code[8:]
+        ON one.identity_code[:6] = other.identity_code[:6]
+            AND one.identity_code[8:] = other.identity_code[8:]
         AND one.identity_code < other.identity_code""")
     assert pairs[0][0] != 0
 
@@ -330,10 +337,14 @@ def test_an_empty_change_set_is_delivered(sample: Sample) -> None:
 
 def test_volumes_are_those_of_the_plan(tmp_path: Path) -> None:
     sample = written(tmp_path, registrants=10_000, seed=2, days=2)
-    query = "SELECT dataset, count(*) FROM records WHERE \"case\" IS DISTINCT FROM 'redelivery' GROUP BY 1"
+    query = (
+        "SELECT dataset, count(*) FROM records WHERE \"case\" IS DISTINCT FROM 'redelivery' GROUP "
+        "BY 1"
+    )
     told = {dataset: count for dataset, count in sample.truth(query)}  # noqa: C416
     planned = {
-        "perustiedot": 7_000, "muutokset": 800, "contacts": 6_000, "contracts": 3_500, "orders": 6_000,
+        "perustiedot": 7_000, "muutokset": 800, "contacts": 6_000, "contracts": 3_500,
+        "orders": 6_000,
         "visits": 12_000, "consent_log": 5_000, "credit_reports": 1_200,
     }  # fmt: skip
     for dataset, expected in planned.items():

@@ -1,0 +1,55 @@
+"""A session hashes under the pepper, and runs batches side by side without changing their order."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+
+import duckdb
+
+from assets.storage.data_root import Home
+from assets.storage.secrets import pepper
+from assets.storage.sessions import connect, create_keyed_hash, in_turn
+
+
+def test_the_keyed_hash_is_hmac_sha256_under_the_pepper(home: Home) -> None:
+    text = "pseudonym|analytics|Åsa"
+    with connect(home) as connection:
+        create_keyed_hash(home, connection)
+        [(digest,)] = connection.execute("SELECT keyed_hash(?)", [text]).fetchall()
+    assert digest == hmac.new(pepper(home), text.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_session_counts_in_utc_and_spills_into_the_data_root(home: Home) -> None:
+    with connect(home, side_by_side=True) as connection:
+        settings = [
+            connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0]
+            for name in ("TimeZone", "threads", "temp_directory")
+        ]
+    assert settings[:2] == ["UTC", 1]
+    assert settings[2].startswith(str(home.spill))
+
+
+def test_results_come_in_the_order_of_the_batches() -> None:
+    def work(cursor: duckdb.DuckDBPyConnection, batch: int) -> tuple[int, ...]:
+        time.sleep(0.01 * (4 - batch))
+        return cursor.execute("SELECT ?", [batch]).fetchall()[0]
+
+    with duckdb.connect() as connection:
+        assert list(in_turn(connection, range(4), work)) == [(0,), (1,), (2,), (3,)]
+
+
+def test_no_more_batches_are_taken_than_run_at_once() -> None:
+    taken = []
+
+    def batches():
+        for batch in range(100):
+            taken.append(batch)
+            yield batch
+
+    with duckdb.connect() as connection:
+        results = in_turn(connection, batches(), lambda _, batch: batch)
+        assert next(results) == 0
+        assert len(taken) < 100
+        assert list(results) == list(range(1, 100))
