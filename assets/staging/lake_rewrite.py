@@ -1,8 +1,9 @@
 """Removing records from the lake: every layer of a delivery is rewritten without them.
 
 Never in place: each file is written beside the old one, which it then replaces
-(docs/decisions/lake-layout-and-atomic-writes.md). The delivery ledger records what is being removed before the first file changes, and is recounted from the files after
-the last, so that `finish_removals` completes a run that was killed in between.
+(docs/decisions/lake-layout-and-atomic-writes.md). The delivery ledger records what is being removed
+before the first file changes, and is recounted from the files after the last, so that
+`finish_removals` completes a run that was killed in between.
 """
 
 from __future__ import annotations
