@@ -1,8 +1,11 @@
-"""Which exact keys find the pairs worth comparing: chosen from what the columns are, how selective and how full they are.
+"""Blocking rules: the exact keys that find the pairs worth comparing, chosen for their selectivity
+and coverage.
 
-An *atom* is one thing that two records of a person likely share: a birth date, the first letters of a surname. A *pass*
-is one to three atoms of different fields. Imagined pairs of one person, with slips, moves and marriages, say what a pass would find;
-the data say how many pairs it would make. The best buy comes first, until next to nothing is gained or the budget is spent.
+A *key part* is a fact that two records of a person likely share: a birth date, the first letters of
+a surname. A *blocking rule* has one to three key parts of different fields. Simulated pairs of one
+person, with slips, moves and marriages, show what a rule would find; the data show how many pairs
+it would make. The rule of the best ratio is chosen first, until next to nothing is gained or the
+budget is spent.
 """
 
 from __future__ import annotations
@@ -14,102 +17,120 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from assets.record_linkage.value_hashes import Hashed, Hashes, Places, in_order, mixed
+from assets.record_linkage.value_hashes import (
+    HashArray,
+    Positions,
+    ValueHashes,
+    combine,
+    group_equal,
+)
 
 Mask = NDArray[np.bool_]
 
-IMAGINED = 8192
-"""Imagined pairs of one person."""
+SIMULATED = 8192
+"""Simulated pairs of one person."""
 SEED = 20_190_501
-SMALL = 1_000_000
-"""So few pairs are compared all with all."""
+ALL_PAIRS_LIMIT = 1_000_000
+"""Where there are at most so many pairs, all are compared."""
 FREE_PAIRS, PAIRS_PER_RECORD = 1_500_000, 3.0
-"""The budget: candidate pairs that any data set may make, and more for each record."""
+"""The budget: candidate pairs of any data set, and more for each record."""
 OVERHEAD = 0.1
-"""What a pass costs however few pairs it makes, in pairs per record; or so much of the free pairs, if that is more."""
-OF_THE_FREE = 1 / 25
-WORTH = 0.01
-"""What the whole budget must buy, in imagined pairs found anew, at the price of the pass in question."""
-MOST_PASSES = 14
+"""The fixed cost of a rule in pairs per record; or that share of the free pairs, if it is more."""
+OVERHEAD_OF_FREE = 1 / 25
+MIN_GAIN = 0.01
+"""What the whole budget must buy, in newly found simulated pairs, at the price of the rule."""
+MAX_RULES = 14
 SAMPLE = 100_000
 SHARED = {"name", "family", "place", "organisation"}
-"""Fields that people of one household or workplace have in common. Not contacts: those of three people are left out."""
-MOST_IN_A_HOUSEHOLD = 1.0
-OVERSIZED = 60
+"""Fields that people of one household or workplace share. Not contacts: those of three people are
+left out."""
+MAX_HOUSEHOLD_PAIRS = 1.0
+MAX_BLOCK_SIZE = 60
 """Keys of more records are split or dropped (candidates.py)."""
 
 
 @dataclass(frozen=True)
-class Atom:
-    """One part of a key: SQL over a row of `linkage_records`; `every` unnests a list. `survives`: how an error leaves it whole."""
+class KeyPart:
+    """One part of a key.
+
+    Attributes:
+        sql: An expression over a row of `linkage_records`.
+        intact: Which part of the value it needs: errors elsewhere leave it intact.
+        is_list: Whether the expression is a list, of which each value makes a key.
+    """
 
     name: str
     field: str
     sql: str
-    survives: str
-    every: bool = False
+    intact: str
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
-class Pass:
-    """A key of one or more atoms; `second` splits its oversized blocks. `fields`: the fields that it takes part in."""
+class BlockingRule:
+    """A key of one or more parts; `splitter` divides its oversized blocks."""
 
-    atoms: tuple[Atom, ...]
-    second: Atom | None = None
+    parts: tuple[KeyPart, ...]
+    splitter: KeyPart | None = None
 
     @property
     def name(self) -> str:
-        """What the pass asks to be the same."""
-        return " + ".join(atom.name for atom in self.atoms) or "all pairs"
+        """The names of the parts, which must be equal."""
+        return " + ".join(part.name for part in self.parts) or "all pairs"
 
     @property
     def fields(self) -> frozenset[str]:
-        """The fields that agree, in part or whole, because of the pass."""
-        own = {atom.field for atom in self.atoms}
+        """The fields that agree, in part or whole, because of the rule."""
+        own = {part.field for part in self.parts}
         # Mailboxes are mostly made of names.
         return frozenset(
-            own | {"name"} if any(atom.name == MAILBOX for atom in self.atoms) else own
+            own | {"name"} if any(part.name == MAILBOX for part in self.parts) else own
         )
 
-    def keys(self, hashes: Hashes, *, split: bool = False) -> tuple[Places, Hashed]:
-        """The key of every record that has all of the atoms, and its place; several where an atom is a list."""
-        atoms = (*self.atoms, *((self.second,) if split and self.second else ()))
-        places, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
-        for atom in atoms:
-            if not atom.every:
-                value = hashes.single(atom.sql)[places]
-                there = value != 0
-                places, key = places[there], mixed(key[there], value[there])
-        # In each part, a record is there at most once.
-        parts = [(places, key)]
-        for atom in atoms:
-            if atom.every:
-                parts = [
+    def keys(self, hashes: ValueHashes, *, split: bool = False) -> tuple[Positions, HashArray]:
+        """The positions and keys of the records that have all parts; several where one is a
+        list."""
+        parts = (*self.parts, *((self.splitter,) if split and self.splitter else ()))
+        positions, key = np.arange(len(hashes)), np.zeros(len(hashes), np.uint64)
+        for part in parts:
+            if not part.is_list:
+                value = hashes.single(part.sql)[positions]
+                filled = value != 0
+                positions, key = positions[filled], combine(key[filled], value[filled])
+        # A record occurs at most once in each chunk.
+        chunks = [(positions, key)]
+        for part in parts:
+            if part.is_list:
+                chunks = [
                     longer
-                    for part in parts
-                    for longer in _with_every(*part, hashes.every(atom.sql), len(hashes))
+                    for chunk in chunks
+                    for longer in _with_list(*chunk, hashes.of_list(part.sql), len(hashes))
                 ]
-        return np.concatenate([places[:0], *(places for places, _ in parts)]), np.concatenate(
-            [key[:0], *(key for _, key in parts)]
+        return (
+            np.concatenate([positions[:0], *(positions for positions, _ in chunks)]),
+            np.concatenate([key[:0], *(key for _, key in chunks)]),
         )
 
 
-def _with_every(
-    places: Places, key: Hashed, several: Iterable[tuple[Places, Hashed]], records: int
-) -> Iterator[tuple[Places, Hashed]]:
-    """The keys made longer by each value of a list, of the records that have it."""
-    there, keyed = np.zeros(records, np.bool_), np.zeros(records, np.uint64)
-    there[places], keyed[places] = True, key
-    for holders, values in several:
-        both = there[holders]
-        yield holders[both], mixed(keyed[holders[both]], values[both])
+def _with_list(
+    positions: Positions,
+    key: HashArray,
+    values: Iterable[tuple[Positions, HashArray]],
+    records: int,
+) -> Iterator[tuple[Positions, HashArray]]:
+    """The keys extended by each value of a list, of the records that have it."""
+    keyed, keys = np.zeros(records, np.bool_), np.zeros(records, np.uint64)
+    keyed[positions], keys[positions] = True, key
+    for holders, value in values:
+        both = keyed[holders]
+        yield holders[both], combine(keys[holders[both]], value[both])
 
 
-ALL_PAIRS = Pass(())
+ALL_PAIRS = BlockingRule(())
 MAILBOX = "mailbox"
 
-_ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
-    # column that must be there: atoms as name, field, SQL, what leaves them whole, list
+_KEY_PARTS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
+    # the column that is needed: name, field, SQL, what must be intact, whether a list
     "given": (
         ("given name", "given", "given", "exact", False),
         (
@@ -157,9 +178,9 @@ _ATOMS: dict[str, tuple[tuple[str, str, str, str, bool], ...]] = {
     "number": (("identity number", "number", "number", "exact", False),),
     "organisation": (("organisation", "organisation", "organisation", "exact", False),),
 }
-PARTS_LEFT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
-"""Of the pairs whose field has a slip, in what share this part of it is left whole."""
-RIGHT = {
+INTACT = {"exact": 0.0, "start": 0.45, "middle": 0.35, "end": 0.55}
+"""The share of pairs with a slip in the field whose slip leaves this part of it intact."""
+CORRECT = {
     "given": 0.86,
     "family": 0.84,
     "born": 0.90,
@@ -179,147 +200,176 @@ SLIPPED = {
     "number": 0.1,
     "organisation": 0.1,
 }
-"""Of one person's pairs, in how many a field is the same, or the same but for a slip."""
-CARELESS, WORSE = 0.25, 1.5
-"""So many pairs are worse in every field, by so much: errors do not come alone."""
+"""The shares of one person's pairs in which a field is the same, or the same but for a slip."""
+CARELESS, CARELESS_FACTOR = 0.25, 1.5
+"""The share of pairs that are worse in every field, and by how much: errors cluster."""
 
 
-def atoms_of(columns: Iterable[str]) -> list[Atom]:
-    """The atoms that these columns of `linkage_records` allow."""
-    there = tuple(columns)
-    if {"street", "house"} <= set(there):
-        there = (*there, "home")
-    found = [
-        Atom(*said) for column, several in _ATOMS.items() if column in there for said in several
+def key_parts(columns: Iterable[str]) -> list[KeyPart]:
+    """The key parts that these columns of `linkage_records` allow."""
+    available = tuple(columns)
+    if {"street", "house"} <= set(available):
+        available = (*available, "home")
+    parts = [
+        KeyPart(*values)
+        for column, several in _KEY_PARTS.items()
+        if column in available
+        for values in several
     ]
-    return found + [
-        Atom(column, column, column, "exact") for column in there if column.startswith("text")
+    return parts + [
+        KeyPart(column, column, column, "exact")
+        for column in available
+        if column.startswith("text")
     ]
 
 
-def spelling(one: Pass) -> tuple[str, ...]:
-    """A pass as its atoms' names, the one that splits it last and in brackets: what a model keeps."""
-    return (*(atom.name for atom in one.atoms), *([f"({one.second.name})"] if one.second else []))
+def part_names(rule: BlockingRule) -> tuple[str, ...]:
+    """A rule as a model keeps it: its parts' names, and the splitter's last and in brackets."""
+    splitter = [f"({rule.splitter.name})"] if rule.splitter else []
+    return (*(part.name for part in rule.parts), *splitter)
 
 
-def named(columns: Iterable[str], spelt: Iterable[Iterable[str]]) -> list[Pass]:
-    """The passes that a model has kept, as far as the columns allow them."""
-    there = {atom.name: atom for atom in atoms_of(columns)}
-    found = []
-    for names in spelt:
-        atoms = [name for name in names if not name.startswith("(")]
-        if all(name in there for name in atoms):
-            second = next(
-                (there.get(name.strip("()")) for name in names if name.startswith("(")), None
+def rules_named(columns: Iterable[str], rules: Iterable[Iterable[str]]) -> list[BlockingRule]:
+    """The rules with these part names, as far as the columns allow them."""
+    available = {part.name: part for part in key_parts(columns)}
+    named = []
+    for names in rules:
+        parts = [name for name in names if not name.startswith("(")]
+        if all(name in available for name in parts):
+            splitter = next(
+                (available.get(name.strip("()")) for name in names if name.startswith("(")), None
             )
-            found.append(Pass(tuple(there[name] for name in atoms), second))
-    return found
+            named.append(BlockingRule(tuple(available[name] for name in parts), splitter))
+    return named
 
 
 @dataclass
-class _Imagined:
-    """Pairs of one person that were never there: which atoms they share."""
+class _SimulatedPairs:
+    """Simulated pairs of one person: which key parts they share."""
 
-    atoms: list[Atom]
-    full: dict[str, float]
+    parts: list[KeyPart]
+    coverage: dict[str, float]
     shares: dict[str, Mask] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         random = np.random.default_rng(SEED)
         state: dict[str, NDArray[np.float64]] = {
-            one: random.random(IMAGINED)
-            for one in [*RIGHT, *sorted({atom.field for atom in self.atoms} - set(RIGHT))]
+            name: random.random(SIMULATED)
+            for name in [*CORRECT, *sorted({part.field for part in self.parts} - set(CORRECT))]
         }
-        swapped = random.random(IMAGINED) < 0.03
-        slips = {one: random.random(IMAGINED) for one in state}
-        careless = random.random(IMAGINED) < CARELESS
-        state = {one: np.where(careless, drawn * WORSE, drawn) for one, drawn in state.items()}
+        swapped = random.random(SIMULATED) < 0.03
+        slips = {name: random.random(SIMULATED) for name in state}
+        careless = random.random(SIMULATED) < CARELESS
+        state = {
+            name: np.where(careless, drawn * CARELESS_FACTOR, drawn)
+            for name, drawn in state.items()
+        }
         moved = state["place"]
-        both: dict[str, Mask] = {}
-        for atom in self.atoms:
-            known = random.random(IMAGINED) < self.full[atom.name] ** 2
-            if atom.field == "name":
-                both[atom.name] = known & (
-                    (state["given"] < RIGHT["given"]) | (state["family"] < RIGHT["family"])
+        shares: dict[str, Mask] = {}
+        for part in self.parts:
+            known = random.random(SIMULATED) < self.coverage[part.name] ** 2
+            if part.field == "name":
+                shares[part.name] = known & (
+                    (state["given"] < CORRECT["given"]) | (state["family"] < CORRECT["family"])
                 )
                 continue
-            right, slipped = RIGHT.get(atom.field, 0.75), SLIPPED.get(atom.field, 0.1)
-            # The parts of an address slip one by one, but change together when somebody moves.
-            own = state[atom.field]
-            if atom.field == "place":
+            correct, slipped = CORRECT.get(part.field, 0.75), SLIPPED.get(part.field, 0.1)
+            # The parts of an address slip one by one, but change together in a move.
+            own = state[part.field]
+            if part.field == "place":
                 own = np.where(
-                    moved < right + slipped,
-                    random.random(IMAGINED) * np.where(careless, WORSE, 1.0) * (right + slipped),
+                    moved < correct + slipped,
+                    random.random(SIMULATED)
+                    * np.where(careless, CARELESS_FACTOR, 1.0)
+                    * (correct + slipped),
                     1.0,
                 )
-            whole = own < right
-            left = (own < right + slipped) & (slips[atom.field] < PARTS_LEFT[atom.survives])
-            if atom.survives == "end" and atom.field == "family":
-                left = (own < right + slipped) & (slips[atom.field] >= 1 - PARTS_LEFT["end"])
-            agrees = (whole | left) & known
-            both[atom.name] = agrees & ~swapped if atom.field in ("given", "family") else agrees
-        self.shares = both
+            whole = own < correct
+            intact = (own < correct + slipped) & (slips[part.field] < INTACT[part.intact])
+            if part.intact == "end" and part.field == "family":
+                intact = (own < correct + slipped) & (slips[part.field] >= 1 - INTACT["end"])
+            agrees = (whole | intact) & known
+            shares[part.name] = agrees & ~swapped if part.field in ("given", "family") else agrees
+        self.shares = shares
 
-    def found_by(self, atoms: tuple[Atom, ...]) -> Mask:
-        return np.logical_and.reduce([self.shares[atom.name] for atom in atoms])
+    def found_by(self, parts: tuple[KeyPart, ...]) -> Mask:
+        return np.logical_and.reduce([self.shares[part.name] for part in parts])
 
 
-def choose(hashes: Hashes, columns: Iterable[str]) -> list[Pass]:
-    """The passes to open, best first, by a count of every atom over a sample of the records."""
-    atoms, records = atoms_of(columns), len(hashes)
-    hashes.read(
-        [atom.sql for atom in atoms if not atom.every], [atom.sql for atom in atoms if atom.every]
+def choose_rules(hashes: ValueHashes, columns: Iterable[str]) -> list[BlockingRule]:
+    """The rules to use, best first, by the frequencies of every key part in a sample of the
+    records."""
+    parts, records = key_parts(columns), len(hashes)
+    hashes.load(
+        [part.sql for part in parts if not part.is_list],
+        [part.sql for part in parts if part.is_list],
     )
-    alike, full = _selectivity(hashes, atoms)
-    imagined = _Imagined(atoms, full)
+    agreement, coverage = _selectivity(hashes, parts)
+    simulated = _SimulatedPairs(parts, coverage)
     if records < 2:
         return []
     budget = FREE_PAIRS / records + PAIRS_PER_RECORD
-    households = _households(hashes, atoms)
-    offers: list[tuple[tuple[Atom, ...], float]] = []
-    for size in (1, 2, 3):
-        for several in itertools.combinations(
-            [atom for atom in atoms if full[atom.name] > 0], size
-        ):
-            own = {atom.field for atom in several}
-            if len(own) < size or ("name" in own and own & {"given", "family"}):
-                continue
-            cost = records / 2 * float(np.prod([alike[atom.name] for atom in several]))
-            # What a household shares goes together: such a key makes more pairs than its parts would let expect.
-            cost += households if own <= SHARED else 0.0
-            if cost <= budget / 3:
-                offers.append((several, cost))
-    price, overhead = WORTH / budget, max(OVERHEAD, FREE_PAIRS / records * OF_THE_FREE)
-    chosen: list[Pass] = []
-    missed = np.ones(IMAGINED, np.bool_)
-    masks = [imagined.found_by(several) for several, _ in offers]
-    while offers and len(chosen) < MOST_PASSES:
-        gains = np.array([np.count_nonzero(mask & missed) / IMAGINED for mask in masks])
+    offers = _offers(parts, agreement, coverage, budget / 3, records, _households(hashes, parts))
+    price = MIN_GAIN / budget
+    overhead = max(OVERHEAD, FREE_PAIRS / records * OVERHEAD_OF_FREE)
+    chosen: list[BlockingRule] = []
+    missed = np.ones(SIMULATED, np.bool_)
+    masks = [simulated.found_by(combination) for combination, _ in offers]
+    while offers and len(chosen) < MAX_RULES:
+        gains = np.array([np.count_nonzero(mask & missed) / SIMULATED for mask in masks])
         costs = np.array([cost for _, cost in offers])
-        worth = np.where(costs <= budget, gains / (costs + overhead), 0.0)
-        best = int(np.argmax(worth))
-        if worth[best] <= price:
+        value = np.where(costs <= budget, gains / (costs + overhead), 0.0)
+        best = int(np.argmax(value))
+        if value[best] <= price:
             break
-        several, cost = offers[best]
-        chosen.append(Pass(several, _second(several, atoms, alike, full)))
+        combination, cost = offers[best]
+        chosen.append(BlockingRule(combination, _splitter(combination, parts, agreement, coverage)))
         missed &= ~masks[best]
         budget -= cost
-    return [*chosen, *_rest(records)]
+    return [*chosen, *_all_pairs(records)]
 
 
-def again(columns: Iterable[str], spelt: Iterable[Iterable[str]], records: int) -> list[Pass]:
-    """The passes that a model has kept, for so many records."""
-    return [*named(columns, spelt), *_rest(records)]
+def _offers(
+    parts: list[KeyPart],
+    agreement: dict[str, float],
+    coverage: dict[str, float],
+    limit: float,
+    records: int,
+    households: float,
+) -> list[tuple[tuple[KeyPart, ...], float]]:
+    """The combinations of one to three key parts, each with its cost in pairs per record, at most
+    `limit`."""
+    offers = []
+    available = [part for part in parts if coverage[part.name] > 0]
+    for size in (1, 2, 3):
+        for combination in itertools.combinations(available, size):
+            own = {part.field for part in combination}
+            if len(own) < size or ("name" in own and own & {"given", "family"}):
+                continue
+            cost = records / 2 * float(np.prod([agreement[part.name] for part in combination]))
+            # Fields that households share agree together: such a key makes more pairs than
+            # independent parts would.
+            cost += households if own <= SHARED else 0.0
+            if cost <= limit:
+                offers.append((combination, cost))
+    return offers
 
 
-def _rest(records: int) -> list[Pass]:
-    """What finds the rest last of all, where the rest is little; nothing is learned from it."""
-    return [ALL_PAIRS] if records * (records - 1) // 2 <= SMALL else []
+def rules_of_model(
+    columns: Iterable[str], rules: Iterable[Iterable[str]], records: int
+) -> list[BlockingRule]:
+    """The rules that a model has kept, for so many records."""
+    return [*rules_named(columns, rules), *_all_pairs(records)]
 
 
-def _households(hashes: Hashes, atoms: list[Atom]) -> float:
-    """How many pairs of one surname, one home and two first names there are for each record, by a sample."""
-    named, records = {atom.name: atom for atom in atoms}, len(hashes)
+def _all_pairs(records: int) -> list[BlockingRule]:
+    """All pairs, as the last rule, where they are few; nothing is estimated from it."""
+    return [ALL_PAIRS] if records * (records - 1) // 2 <= ALL_PAIRS_LIMIT else []
+
+
+def _households(hashes: ValueHashes, parts: list[KeyPart]) -> float:
+    """Pairs of one surname, one home and two first names for each record, by a sample."""
+    named, records = {part.name: part for part in parts}, len(hashes)
     home = next(
         (named[name] for name in ("street and number", "street", "postcode") if name in named), None
     )
@@ -328,42 +378,51 @@ def _households(hashes: Hashes, atoms: list[Atom]) -> float:
     size = min(records, SAMPLE)
     head = hashes.head(size)
 
-    def pairs(*several: Atom) -> float:
-        n = in_order(Pass(several).keys(head)[1])[2].astype(np.float64)
-        n = n[n <= OVERSIZED]
+    def count_pairs(*combination: KeyPart) -> float:
+        n = group_equal(BlockingRule(combination).keys(head)[1])[2].astype(np.float64)
+        n = n[n <= MAX_BLOCK_SIZE]
         return float((n * (n - 1) / 2).sum())
 
     family = named["family name"]
-    found = (
-        (pairs(family, home) - pairs(family, home, named["given name"]))
+    pairs = (
+        (count_pairs(family, home) - count_pairs(family, home, named["given name"]))
         * (records / size) ** 2
         / records
     )
-    # More than that are no households, but people whose first names are badly kept.
-    return min(found, MOST_IN_A_HOUSEHOLD)
+    # More than that are no households, but people whose first names are unreliable.
+    return min(pairs, MAX_HOUSEHOLD_PAIRS)
 
 
-def _second(
-    several: tuple[Atom, ...], atoms: list[Atom], alike: dict[str, float], full: dict[str, float]
-) -> Atom | None:
-    """What splits an oversized block best: the most selective atom of another field that most records have."""
-    fields = {atom.field for atom in several}
+def _splitter(
+    combination: tuple[KeyPart, ...],
+    parts: list[KeyPart],
+    agreement: dict[str, float],
+    coverage: dict[str, float],
+) -> KeyPart | None:
+    """The most selective key part of another field that most records have."""
+    fields = {part.field for part in combination}
     others = [
-        atom
-        for atom in atoms
-        if atom.field not in fields and not atom.every and full[atom.name] >= 0.5
+        part
+        for part in parts
+        if part.field not in fields and not part.is_list and coverage[part.name] >= 0.5
     ]
-    return min(others, key=lambda atom: (alike[atom.name], atom.name), default=None)
+    return min(others, key=lambda part: (agreement[part.name], part.name), default=None)
 
 
-def _selectivity(hashes: Hashes, atoms: list[Atom]) -> tuple[dict[str, float], dict[str, float]]:
-    """For each atom: how likely two records share it, and how many records have it; of the first records, which are a random sample."""
+def _selectivity(
+    hashes: ValueHashes, parts: list[KeyPart]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """By key part: the probability that two records share it, and the share of records that have
+    it.
+
+    Counted in the first records, which are a random sample.
+    """
     size = min(len(hashes), SAMPLE)
     head = hashes.head(size)
-    alike: dict[str, float] = {}
-    full: dict[str, float] = {}
-    for atom in atoms:
-        n = in_order(Pass((atom,)).keys(head)[1])[2].astype(np.float64)
-        alike[atom.name] = float((n * (n - 1)).sum()) / max(size * (size - 1), 1)
-        full[atom.name] = min(float(n.sum()) / max(size, 1), 1.0)
-    return alike, full
+    agreement: dict[str, float] = {}
+    coverage: dict[str, float] = {}
+    for part in parts:
+        n = group_equal(BlockingRule((part,)).keys(head)[1])[2].astype(np.float64)
+        agreement[part.name] = float((n * (n - 1)).sum()) / max(size * (size - 1), 1)
+        coverage[part.name] = min(float(n.sum()) / max(size, 1), 1.0)
+    return agreement, coverage

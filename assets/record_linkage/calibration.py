@@ -1,63 +1,90 @@
-"""Weights made honest: pairs in which both records have an identity code are labels for nothing.
+"""Calibration of the match weights by pairs whose records both have an identity code.
 
-Logistic regression of being one person on the weight, over pairs that other facts than the code have found.
+Logistic regression of being one person on the weight, over pairs that were found by other facts
+than the code.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-LEAST_LABELS = 200
-"""So many of either kind, or the weights stay as they are."""
+MIN_LABELS = 200
+"""With fewer labels of either class, the weights stay as they are."""
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """Calibrated bits are `slope` times the weight plus `offset`; `table` has a row per bin of weights."""
+class Calibration:
+    """Calibrated bits are `slope` times the weight plus `offset`; `table` has a row per bin of
+    weights."""
 
     slope: float
     offset: float
     table: list[dict[str, float]]
 
 
-def calibrate(weight: Floats, same: Floats, pairs: Floats) -> Calibrated:
-    """Of counted labelled pairs: weight in bits, 1 if one person, how many. Without enough labels, slope 1 and offset 0."""
-    table = _table(weight, same, pairs)
-    if min((pairs * same).sum(), (pairs * (1 - same)).sum()) < LEAST_LABELS:
-        return Calibrated(1.0, 0.0, table)
-    features = np.stack([np.clip(weight, -15, 15), np.ones_like(weight)], axis=1)
-    believed = np.array([np.log(2.0), 0.0])
-    answer = believed.copy()
+def calibrate(weight: Floats, same: Floats, pairs: Floats) -> Calibration:
+    """Fit the calibration to counted labelled pairs; slope 1 and offset 0 without enough labels.
 
-    def surprise(said: Floats) -> float:
-        odds = features @ said
+    Args:
+        weight: Bits.
+        same: 1 for one person, 0 for two.
+        pairs: How many pairs have that weight and label.
+    """
+    table = _table(weight, same, pairs)
+    if min((pairs * same).sum(), (pairs * (1 - same)).sum()) < MIN_LABELS:
+        return Calibration(1.0, 0.0, table)
+    features = np.stack([np.clip(weight, -15, 15), np.ones_like(weight)], axis=1)
+    prior = np.array([np.log(2.0), 0.0])
+    fitted = prior.copy()
+
+    def loss(parameters: Floats) -> float:
+        odds = features @ parameters
         return float(
             (pairs * (np.logaddexp(0, odds) - same * odds)).sum()
-            + ((said - believed) ** 2).sum() / 2
+            + ((parameters - prior) ** 2).sum() / 2
         )
 
     for _ in range(50):
-        chance = np.exp(-np.logaddexp(0, -features @ answer))
-        slope = features.T @ (pairs * (same - chance)) - (answer - believed)
-        curve = (features * (pairs * chance * (1 - chance))[:, None]).T @ features + np.eye(2)
-        step = np.linalg.solve(curve, slope)
-        # A whole step can lead too far, and from there never back.
-        while float(np.abs(step).max()) >= 1e-9 and surprise(answer + step) > surprise(answer):
+        probability = np.exp(-np.logaddexp(0, -features @ fitted))
+        gradient = features.T @ (pairs * (same - probability)) - (fitted - prior)
+        variance = (pairs * probability * (1 - probability))[:, None]
+        step = np.linalg.solve((features * variance).T @ features + np.eye(2), gradient)
+        # A full Newton step can overshoot and diverge.
+        while float(np.abs(step).max()) >= 1e-9 and loss(fitted + step) > loss(fitted):
             step = step / 2
-        answer = answer + step
+        fitted = fitted + step
         if float(np.abs(step).max()) < 1e-9:
             break
-    bits = answer / np.log(2.0)
-    return Calibrated(float(np.clip(bits[0], 0.4, 1.5)), float(np.clip(bits[1], -6, 6)), table)
+    bits = fitted / np.log(2.0)
+    return Calibration(float(np.clip(bits[0], 0.4, 1.5)), float(np.clip(bits[1], -6, 6)), table)
+
+
+def calibrate_by_codes(connection: duckdb.DuckDBPyConnection, scored: str) -> Calibration:
+    """The calibration of the pairs of `scored` (one, other, weight) that both have a code."""
+    rows = connection.execute(
+        f"""SELECT
+            weight::DOUBLE AS weight,
+            (l.code = r.code)::DOUBLE AS same,
+            count(*)::DOUBLE AS n
+        FROM {scored}
+        JOIN linkage_codes AS l ON l.id = one
+        JOIN linkage_codes AS r ON r.id = other
+        GROUP BY ALL
+        ORDER BY ALL"""
+    ).fetchnumpy()
+    weight, same, pairs = (np.asarray(rows[name], np.float64) for name in ("weight", "same", "n"))
+    return calibrate(weight, same, pairs)
 
 
 def _table(weight: Floats, same: Floats, pairs: Floats) -> list[dict[str, float]]:
-    """For each two bits of weight: pairs, and how many of them were one person, beside what the weight says."""
+    """For each two bits of weight: pairs, those of one person, and the number that the weight
+    expects."""
     bins = np.clip(np.floor(weight / 2) * 2, -16, 16)
     return [
         {

@@ -1,7 +1,7 @@
-"""The pairs that are compared: records that share a pass's key, each pass bounded, each pair once.
+"""Candidate pairs: records that share the key of a blocking rule, each pair once.
 
-A key of more than `CAP` records is split by the pass's second key; what is oversized still is dropped and counted. So
-the pairs are at most passes x CAP x records.
+A block of more than `MAX_BLOCK_SIZE` records is split by the rule's splitter; what is still
+oversized is dropped and counted. So there are at most rules x MAX_BLOCK_SIZE x records pairs.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.record_linkage.blocking_rules import OVERSIZED, Pass
+from assets.record_linkage.blocking_rules import MAX_BLOCK_SIZE, BlockingRule
 from assets.record_linkage.value_hashes import (
-    Hashed,
-    Hashes,
-    Places,
-    begins,
-    shared_in_order,
-    side_by_side,
+    HashArray,
+    Positions,
+    ValueHashes,
+    group_repeated,
+    map_parallel,
+    run_starts,
 )
 
-CAP = OVERSIZED
-Allowed = Callable[[Places, Places], NDArray[np.bool_]]
-"""Which pairs of ids may be compared at all."""
+PairFilter = Callable[[Positions, Positions], NDArray[np.bool_]]
+"""Mask of the pairs of ids that may be compared."""
+LOW = np.uint64(0xFFFFFFFF)
 
 
 @dataclass
-class Opened:
-    """What one pass found: pairs (before other passes' are taken off), and keys that were split or, if nothing splits them, dropped as oversized."""
+class RuleCounts:
+    """The pairs of one rule, those of other rules included, and its blocks that were split or, if
+    still oversized, dropped."""
 
     name: str
     pairs: int = 0
@@ -39,121 +40,146 @@ class Opened:
     dropped: int = 0
 
 
-def open_passes(
-    connection: duckdb.DuckDBPyConnection, hashes: Hashes, passes: list[Pass], allowed: Allowed
-) -> list[Opened]:
-    """Make `linkage_candidates(one, other, passes)`, one < other and in order; bit i of `passes` is set if pass i found the pair."""
-    atoms = [
-        atom for one in passes for atom in (*one.atoms, *((one.second,) if one.second else ()))
+def mark(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> None:
+    """Make `linkage_marks(id, code, source)`: what excludes pairs of records from comparison."""
+    source = (
+        "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
+        if "source" in columns
+        else "NULL::INTEGER"
+    )
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
+        SELECT id, code, {source} AS source
+        FROM temp.linkage_records
+        LEFT JOIN temp.linkage_codes USING (id)"""
+    )
+
+
+def generate_candidates(
+    connection: duckdb.DuckDBPyConnection,
+    hashes: ValueHashes,
+    rules: list[BlockingRule],
+    allowed: PairFilter,
+) -> list[RuleCounts]:
+    """Make `linkage_candidates(one, other, passes)`, one < other and in order.
+
+    Bit i of `passes` is set if rule i found the pair.
+    """
+    parts = [
+        part
+        for rule in rules
+        for part in (*rule.parts, *((rule.splitter,) if rule.splitter else ()))
     ]
-    hashes.read(
-        [atom.sql for atom in atoms if not atom.every], {atom.sql for atom in atoms if atom.every}
+    hashes.load(
+        [part.sql for part in parts if not part.is_list],
+        {part.sql for part in parts if part.is_list},
     )
-    found = side_by_side(lambda one: _open(hashes, one, allowed), passes)
-    pairs, bits = _once([pairs for pairs, _ in found])
+    by_rule = map_parallel(lambda rule: _allowed_pairs(hashes, rule, allowed), rules)
+    pairs, bits = _merged([pairs for pairs, _ in by_rule])
+    left, right = _ids(hashes, pairs)
     table = pa.table(
-        {
-            "one": hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)].astype(np.int32),
-            "other": hashes.ids[(pairs & LOW).astype(np.int64)].astype(np.int32),
-            "passes": bits,
-        }
+        {"one": left.astype(np.int32), "other": right.astype(np.int32), "passes": bits}
     )
-    connection.register("linkage_found", table)
-    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_candidates AS FROM linkage_found")
-    connection.unregister("linkage_found")
-    return [opened for _, opened in found]
+    connection.register("linkage_generated", table)
+    connection.execute("CREATE OR REPLACE TEMP TABLE linkage_candidates AS FROM linkage_generated")
+    connection.unregister("linkage_generated")
+    return [counts for _, counts in by_rule]
 
 
-LOW = np.uint64(0xFFFFFFFF)
-
-
-def _once(several: list[Hashed]) -> tuple[Hashed, NDArray[np.uint32]]:
-    """Each pair once, in order, with the bits of the lists that have it."""
-    pairs = np.concatenate([np.zeros(0, np.uint64), *several])
+def _merged(lists: list[HashArray]) -> tuple[HashArray, NDArray[np.uint32]]:
+    """Each pair once, in order, with the bits of the lists that contain it."""
+    pairs = np.concatenate([np.zeros(0, np.uint64), *lists])
     bits = np.concatenate(
         [
             np.zeros(0, np.uint32),
-            *(np.full(len(one), 1 << number, np.uint32) for number, one in enumerate(several)),
+            *(np.full(len(pairs), 1 << number, np.uint32) for number, pairs in enumerate(lists)),
         ]
     )
     order = np.argsort(pairs)
     pairs, bits = pairs[order], bits[order]
-    starts = np.flatnonzero(begins(pairs))
+    starts = np.flatnonzero(run_starts(pairs))
     return pairs[starts], np.bitwise_or.reduceat(bits, starts) if len(starts) else bits
 
 
-def _open(hashes: Hashes, one: Pass, allowed: Allowed) -> tuple[Hashed, Opened]:
-    """The pairs of a pass that may be compared, each once, as two places in one number."""
-    opened = Opened(one.name)
-    pairs = _keyed(hashes, one, opened) if one.atoms else _packed(*np.triu_indices(len(hashes), 1))
-    pairs = pairs[
-        allowed(
-            hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)],
-            hashes.ids[(pairs & LOW).astype(np.int64)],
-        )
-    ]
-    opened.pairs = len(pairs)
-    return pairs, opened
+def _allowed_pairs(
+    hashes: ValueHashes, rule: BlockingRule, allowed: PairFilter
+) -> tuple[HashArray, RuleCounts]:
+    """The pairs of a rule that may be compared, each once and packed into one number."""
+    counts = RuleCounts(rule.name)
+    pairs = _block_pairs(hashes, rule, counts) if rule.parts else _all_pairs(len(hashes))
+    pairs = pairs[allowed(*_ids(hashes, pairs))]
+    counts.pairs = len(pairs)
+    return pairs, counts
 
 
-def _keyed(hashes: Hashes, one: Pass, opened: Opened) -> Hashed:
-    """The pairs that share a key; what had to be split or dropped is told in `opened`."""
-    blocks = _Blocks(*one.keys(hashes))
-    found = [blocks.pairs()]
-    if blocks.oversized and one.second:
-        opened.split = blocks.oversized
-        places, keys = one.keys(hashes, split=True)
+def _block_pairs(hashes: ValueHashes, rule: BlockingRule, counts: RuleCounts) -> HashArray:
+    """The pairs that share a key; adds split and dropped blocks to `counts`."""
+    blocks = _Blocks(*rule.keys(hashes))
+    pairs = [blocks.pairs()]
+    if blocks.oversized and rule.splitter:
+        counts.split = blocks.oversized
+        positions, keys = rule.keys(hashes, split=True)
         crowded = np.zeros(len(hashes), np.bool_)
         crowded[blocks.crowded] = True
-        inside = crowded[places]
-        parts = _Blocks(places[inside], keys[inside])
-        found.append(parts.pairs())
-        opened.dropped = parts.oversized + blocks.without(parts.all)
+        inside = crowded[positions]
+        parts = _Blocks(positions[inside], keys[inside])
+        pairs.append(parts.pairs())
+        counts.dropped = parts.oversized + blocks.oversized_without(parts.records)
     else:
-        opened.dropped = blocks.oversized
-    pairs = np.sort(np.concatenate(found))
-    return pairs[begins(pairs)]
+        counts.dropped = blocks.oversized
+    ordered = np.sort(np.concatenate(pairs))
+    return ordered[run_starts(ordered)]
 
 
-def _packed(left: Places, right: Places) -> Hashed:
-    answer: Hashed = np.minimum(left, right).astype(np.uint64) << np.uint64(32) | np.maximum(
-        left, right
-    ).astype(np.uint64)
-    return answer
+def _all_pairs(records: int) -> HashArray:
+    return _packed(*np.triu_indices(records, 1))
+
+
+def _packed(left: Positions, right: Positions) -> HashArray:
+    low, high = np.minimum(left, right), np.maximum(left, right)
+    packed: HashArray = low.astype(np.uint64) << np.uint64(32) | high.astype(np.uint64)
+    return packed
+
+
+def _ids(hashes: ValueHashes, pairs: HashArray) -> tuple[Positions, Positions]:
+    """The ids of packed pairs of positions."""
+    return (
+        hashes.ids[(pairs >> np.uint64(32)).astype(np.int64)],
+        hashes.ids[(pairs & LOW).astype(np.int64)],
+    )
 
 
 class _Blocks:
-    """Records by key. Only keys of several records are kept; those of more than `CAP` are `crowded`."""
+    """Records by key. Only keys of several records are kept; `crowded` are the records of those
+    with more than `MAX_BLOCK_SIZE`."""
 
-    def __init__(self, places: Places, keys: Hashed) -> None:
-        self.all = places
-        order, _, sizes = shared_in_order(keys)
-        several = np.repeat((sizes > 1) & (sizes <= CAP), sizes)
-        self.members = places[order[several]]
-        fit = sizes[(sizes > 1) & (sizes <= CAP)]
-        self.left = np.repeat(np.cumsum(fit), fit) - np.arange(len(self.members))
-        self.oversized = int(np.count_nonzero(sizes > CAP))
-        crowd = np.repeat(sizes > CAP, sizes)
-        self.crowded, self.crowds = (
-            places[order[crowd]],
-            np.repeat(np.arange(self.oversized), sizes[sizes > CAP]),
-        )
+    def __init__(self, positions: Positions, keys: HashArray) -> None:
+        self.records = positions
+        order, _, sizes = group_repeated(keys)
+        several = (sizes > 1) & (sizes <= MAX_BLOCK_SIZE)
+        self.members = positions[order[np.repeat(several, sizes)]]
+        fit = sizes[several]
+        self.remaining = np.repeat(np.cumsum(fit), fit) - np.arange(len(self.members))
+        oversized = sizes > MAX_BLOCK_SIZE
+        self.oversized = int(np.count_nonzero(oversized))
+        self.crowded = positions[order[np.repeat(oversized, sizes)]]
+        self.crowded_block = np.repeat(np.arange(self.oversized), sizes[oversized])
 
-    def pairs(self) -> Hashed:
-        """The pairs of all blocks that are not oversized; a record that is twice in a block is no pair."""
-        found: list[Hashed] = [np.zeros(0, np.uint64)]
+    def pairs(self) -> HashArray:
+        """The pairs of all blocks that are not oversized; a record is no pair with itself."""
+        pairs: list[HashArray] = [np.zeros(0, np.uint64)]
         at = np.arange(len(self.members))
-        for step in range(1, CAP):
-            # `left`: members of the block from here on.
-            at = at[self.left[at] > step]
+        for step in range(1, MAX_BLOCK_SIZE):
+            # `remaining`: members of the block from here on.
+            at = at[self.remaining[at] > step]
             if not len(at):
                 break
-            one, other = self.members[at], self.members[at + step]
-            unlike = one != other
-            found.append(_packed(one[unlike], other[unlike]))
-        return np.concatenate(found)
+            left, right = self.members[at], self.members[at + step]
+            different = left != right
+            pairs.append(_packed(left[different], right[different]))
+        return np.concatenate(pairs)
 
-    def without(self, places: Places) -> int:
-        """Of how many oversized blocks no record is among these."""
-        there = np.isin(self.crowded, places)
-        return self.oversized - len(np.unique(self.crowds[there]))
+    def oversized_without(self, positions: Positions) -> int:
+        """The number of oversized blocks that contain none of these records."""
+        covered = np.isin(self.crowded, positions)
+        return self.oversized - len(np.unique(self.crowded_block[covered]))

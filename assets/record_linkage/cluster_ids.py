@@ -1,6 +1,6 @@
-"""What clusters are called: by the key of a member, which the cluster keeps as long as that member stays.
+"""Cluster ids: the key of a member, which a cluster keeps as long as it keeps that member.
 
-So a name tells one cluster, whatever merges and splits: it moves with the record that gave it.
+So an id belongs to one cluster, whatever merges and splits: it moves with the record that gave it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import duckdb
 
 @dataclass(frozen=True)
 class Drift:
-    """What has become of the clusters that there were before: of `records` that were there, how many are called otherwise now."""
+    """The changes to earlier clusters: `changed` of the earlier `records` have another cluster
+    id."""
 
     records: int = 0
     changed: int = 0
@@ -21,52 +22,83 @@ class Drift:
 
     @property
     def unchanged(self) -> float:
-        """Of the records, the share whose cluster has the name it had."""
+        """The share of earlier records whose cluster has the same id."""
         return 1 - self.changed / self.records if self.records else 1.0
 
 
-def name_clusters(connection: duckdb.DuckDBPyConnection, before: str | None = None) -> Drift:
-    """Make `linkage_names(first, cluster)` of `linkage_clusters(id, first)` and `linkage_keys(id, key)`.
+def assign_cluster_ids(connection: duckdb.DuckDBPyConnection, previous: str | None = None) -> Drift:
+    """Make `linkage_cluster_ids(first, cluster)` of `linkage_clusters(id, first)` and
+    `linkage_keys`.
 
-    A cluster is called as the most of its members were in the table `before` (key, cluster), among the names that it has the record of;
-    without any, by its first key. Adds to `linkage_events(event, cluster, became)` which names have ceased, and which clusters were split.
+    A cluster gets the id that most of its members had in the table `previous` (key, cluster), among
+    the ids whose record it has; without any, its first key. Makes `linkage_events(event, cluster,
+    became)` of the ids that were merged into another, and of the clusters that were split.
     """
     run = connection.execute
     run(
-        "CREATE OR REPLACE TEMP TABLE linkage_events (event VARCHAR, cluster VARCHAR, became VARCHAR)"
+        """CREATE OR REPLACE TEMP TABLE linkage_events
+        (event VARCHAR, cluster VARCHAR, became VARCHAR)"""
     )
-    if before is None:
+    if previous is None:
         run(
-            """CREATE OR REPLACE TEMP TABLE linkage_names AS
-            SELECT first, min(key) AS cluster FROM linkage_clusters JOIN linkage_keys USING (id) GROUP BY first"""
+            """CREATE OR REPLACE TEMP TABLE linkage_cluster_ids AS
+            SELECT first, min(key) AS cluster
+            FROM linkage_clusters
+            JOIN linkage_keys USING (id)
+            GROUP BY first"""
         )
         return Drift()
     run(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_called AS
-        SELECT first, linkage_keys.key, before.cluster
-        FROM linkage_clusters JOIN linkage_keys USING (id) LEFT JOIN {before} AS before ON before.key = linkage_keys.key"""
+        f"""CREATE OR REPLACE TEMP TABLE linkage_previous AS
+        SELECT first, linkage_keys.key, previous.cluster
+        FROM linkage_clusters
+        JOIN linkage_keys USING (id)
+        LEFT JOIN {previous} AS previous ON previous.key = linkage_keys.key"""
     )
     run(
-        """CREATE OR REPLACE TEMP TABLE linkage_names AS
-        WITH kept AS (SELECT first, cluster FROM linkage_called WHERE key = cluster),
-        borne AS (SELECT first, cluster, count(*) AS n FROM linkage_called SEMI JOIN kept USING (first, cluster) GROUP BY ALL),
-        usual AS (SELECT first, arg_min(cluster, (-n, cluster)) AS cluster FROM borne GROUP BY first)
-        SELECT first, coalesce(any_value(usual.cluster), min(key)) AS cluster FROM linkage_called LEFT JOIN usual USING (first) GROUP BY first"""
+        """CREATE OR REPLACE TEMP TABLE linkage_cluster_ids AS
+        WITH available AS (SELECT first, cluster FROM linkage_previous WHERE key = cluster),
+        counts AS (
+            SELECT first, cluster, count(*) AS n
+            FROM linkage_previous
+            SEMI JOIN available USING (first, cluster)
+            GROUP BY ALL),
+        usual AS (
+            SELECT first, arg_min(cluster, (-n, cluster)) AS cluster
+            FROM counts
+            GROUP BY first)
+        SELECT first, coalesce(any_value(usual.cluster), min(key)) AS cluster
+        FROM linkage_previous
+        LEFT JOIN usual USING (first)
+        GROUP BY first"""
     )
     run(
         """INSERT INTO linkage_events
         WITH moved AS (
-            SELECT called.cluster, names.cluster AS became, count(*) AS n FROM linkage_called AS called JOIN linkage_names AS names USING (first)
-            WHERE called.cluster IS NOT NULL GROUP BY ALL),
-        judged AS (SELECT cluster, arg_min(became, (-n, became)) AS became, count(*) AS parts, bool_or(cluster = became) AS there FROM moved GROUP BY cluster)
-        SELECT 'split', cluster, NULL FROM judged WHERE parts > 1
-        UNION ALL SELECT 'merged', cluster, became FROM judged WHERE NOT there AND parts = 1"""
+            SELECT previous.cluster, ids.cluster AS became, count(*) AS n
+            FROM linkage_previous AS previous
+            JOIN linkage_cluster_ids AS ids USING (first)
+            WHERE previous.cluster IS NOT NULL
+            GROUP BY ALL),
+        outcomes AS (
+            SELECT
+                cluster,
+                arg_min(became, (-n, became)) AS became,
+                count(*) AS parts,
+                bool_or(cluster = became) AS kept
+            FROM moved
+            GROUP BY cluster)
+        SELECT 'split', cluster, NULL FROM outcomes WHERE parts > 1
+        UNION ALL
+        SELECT 'merged', cluster, became FROM outcomes WHERE NOT kept AND parts = 1"""
     )
     row = run(
-        """SELECT count(*), count(*) FILTER (called.cluster <> names.cluster)
-        FROM linkage_called AS called JOIN linkage_names AS names USING (first) WHERE called.cluster IS NOT NULL"""
+        """SELECT count(*), count(*) FILTER (previous.cluster <> ids.cluster)
+        FROM linkage_previous AS previous
+        JOIN linkage_cluster_ids AS ids USING (first)
+        WHERE previous.cluster IS NOT NULL"""
     ).fetchone()
     counts = dict(run("SELECT event, count(*) FROM linkage_events GROUP BY event").fetchall())
-    run("DROP TABLE linkage_called")
+    run("DROP TABLE linkage_previous")
     records, changed = map(int, row or (0, 0))
     return Drift(records, changed, counts.get("merged", 0), counts.get("split", 0))

@@ -1,4 +1,5 @@
-"""From weighed pairs to clusters: what is certain first, then components of strong links, every pair in them weighed, then refinement."""
+"""From scored pairs to clusters: deterministic links first, then components of strong links, in
+which every pair is scored, then average linkage."""
 
 from __future__ import annotations
 
@@ -7,66 +8,81 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.record_linkage.average_linkage import STRONG, components, refine
+from assets.record_linkage.average_linkage import STRONG, average_linkage, components
 from assets.record_linkage.fields import Field
 from assets.record_linkage.model import Model
-from assets.record_linkage.scoring import compare, weigh
-from assets.record_linkage.u_probabilities import Shares
-from assets.record_linkage.value_hashes import Hashes
+from assets.record_linkage.scoring import compare, score
+from assets.record_linkage.u_probabilities import ValueShares
+from assets.record_linkage.value_hashes import ValueHashes
 
 Ints = NDArray[np.int64]
 
-WHOLE = 150
-"""Components of so many records are weighed pair by pair; in larger ones, what was not compared stays unseen."""
+MAX_COMPLETE = 150
+"""Components of at most so many records are scored pair by pair; larger ones have uncompared
+pairs."""
 CERTAIN = 60.0
-"""Bits: what an identity code or a person's decision weighs."""
+"""Bits: the weight of an identity code or a decision."""
+
+TWO_CODE_CLUSTERS = """SELECT count(*)
+    FROM (
+        SELECT first
+        FROM temp.linkage_clusters
+        JOIN temp.linkage_codes USING (id)
+        GROUP BY first
+        HAVING count(DISTINCT code) > 1)"""
+"""SQL: the number of clusters that have several identity codes, which must be 0."""
 
 
 def cluster(
     connection: duckdb.DuckDBPyConnection,
-    hashes: Hashes,
-    shares: Shares,
+    hashes: ValueHashes,
+    shares: ValueShares,
     fields: tuple[Field, ...],
     model: Model,
     decisions: str | None,
 ) -> Ints:
-    """Make `linkage_clusters(id, first)`, `first` being the smallest id of the cluster, and `linkage_groups(id, part, n)`, the components; answers the firsts.
+    """Make `linkage_clusters(id, first)` and `linkage_groups(id, part, n)`, the components.
 
-    Adds what it weighs to `linkage_pairs`.
-    What codes and decisions join is one node from the beginning. A decision that two are one person does not outweigh codes.
+    Adds the pairs that it scores to `linkage_pairs`. Records that codes and decisions join are one
+    node from the beginning; a decision that two are one person does not outweigh codes.
+
+    Returns:
+        (records,): `first`, the smallest id of each record's cluster.
     """
     records = len(hashes)
     marks = connection.execute(
-        "SELECT coalesce(code, -1)::BIGINT AS code, coalesce(source, -1)::BIGINT AS source FROM linkage_marks ORDER BY id"
+        """SELECT coalesce(code, -1)::BIGINT AS code, coalesce(source, -1)::BIGINT AS source
+        FROM linkage_marks
+        ORDER BY id"""
     ).fetchnumpy()
     code, source = np.asarray(marks["code"], np.int64), np.asarray(marks["source"], np.int64)
-    same, apart = _decided(connection, decisions)
-    label = _certain(code, same, apart)
-    one, other, weight = _pairs(connection, "linkage_pairs")
+    same, different = _decided_pairs(connection, decisions)
+    label = _deterministic(code, same, different)
+    left, right, weight = _pairs(connection, "linkage_pairs")
     strong = weight >= STRONG
     group = components(
         records,
-        np.concatenate([label, one[strong]]),
-        np.concatenate([np.arange(records), other[strong]]),
+        np.concatenate([label, left[strong]]),
+        np.concatenate([np.arange(records), right[strong]]),
     )
-    _weigh_components(connection, hashes, shares, fields, model, group)
+    _score_components(connection, hashes, shares, fields, model, group)
     late = _pairs(connection, "linkage_late")
     connection.execute("INSERT INTO linkage_pairs FROM linkage_late; DROP TABLE linkage_late")
-    inside = group[one] == group[other]
-    one, other, weight = (
-        np.concatenate([found[inside], more])
-        for found, more in zip((one, other, weight), late, strict=True)
+    inside = group[left] == group[right]
+    left, right, weight = (
+        np.concatenate([early[inside], more])
+        for early, more in zip((left, right, weight), late, strict=True)
     )
-    nodes_code = np.full(records, -1, np.int64)
-    np.maximum.at(nodes_code, label, code)
-    vetoes = label[apart] if len(apart) else np.zeros((0, 2), np.int64)
-    final = refine(
+    node_code = np.full(records, -1, np.int64)
+    np.maximum.at(node_code, label, code)
+    vetoes = label[different] if len(different) else np.zeros((0, 2), np.int64)
+    final = average_linkage(
         records,
-        np.concatenate([label[one], vetoes[:, 0]]),
-        np.concatenate([label[other], vetoes[:, 1]]),
+        np.concatenate([label[left], vetoes[:, 0]]),
+        np.concatenate([label[right], vetoes[:, 1]]),
         np.concatenate([weight, np.full(len(vetoes), -CERTAIN)]),
         np.concatenate([weight <= -CERTAIN, np.ones(len(vetoes), np.bool_)]),
-        nodes_code,
+        node_code,
         source if (source >= 0).all() and records else None,
         np.bincount(label, minlength=records).astype(np.float64),
     )[label]
@@ -79,24 +95,34 @@ def cluster(
     return final
 
 
-def _decided(connection: duckdb.DuckDBPyConnection, decisions: str | None) -> tuple[Ints, Ints]:
-    """The pairs that somebody has said are one person, and those that are two: (k, 2) each."""
+def _decided_pairs(
+    connection: duckdb.DuckDBPyConnection, decisions: str | None
+) -> tuple[Ints, Ints]:
+    """The pairs that were decided to be one person, and those decided to be two: (k, 2) each."""
     if decisions is None:
         return np.zeros((0, 2), np.int64), np.zeros((0, 2), np.int64)
     rows = connection.execute(
-        f"""SELECT least(l.id, r.id)::BIGINT AS one, greatest(l.id, r.id)::BIGINT AS other, bool_and(same) AS same
-        FROM {decisions} AS said JOIN linkage_keys AS l ON l.key = said.one JOIN linkage_keys AS r ON r.key = said.other
-        WHERE l.id <> r.id GROUP BY ALL ORDER BY ALL"""
+        f"""SELECT
+            least(l.id, r.id)::BIGINT AS one,
+            greatest(l.id, r.id)::BIGINT AS other,
+            bool_and(same) AS same
+        FROM {decisions} AS decisions
+        JOIN linkage_keys AS l ON l.key = decisions.one
+        JOIN linkage_keys AS r ON r.key = decisions.other
+        WHERE l.id <> r.id
+        GROUP BY ALL
+        ORDER BY ALL"""
     ).fetchnumpy()
-    pairs = np.stack(
-        [np.asarray(rows["one"], np.int64), np.asarray(rows["other"], np.int64)], axis=1
-    )
+    pairs = np.stack([np.asarray(rows[name], np.int64) for name in ("one", "other")], axis=1)
     same = np.asarray(rows["same"], np.bool_)
     return pairs[same], pairs[~same]
 
 
-def _certain(code: Ints, same: Ints, apart: Ints) -> Ints:
-    """Who is together by code, or by decision as far as no code and no other decision forbids: the smallest of each."""
+def _deterministic(code: Ints, same: Ints, different: Ints) -> Ints:
+    """The smallest member of each record's deterministic group.
+
+    Groups are joined by code, and by decisions that no code and no other decision forbids.
+    """
     records = len(code)
     label = np.arange(records, dtype=np.int64)
     coded = np.flatnonzero(code >= 0)
@@ -105,11 +131,11 @@ def _certain(code: Ints, same: Ints, apart: Ints) -> Ints:
         np.minimum.at(first, code[coded], coded)
         label[coded] = first[code[coded]]
     if len(same):
-        held = np.full(records, -1, np.int64)
-        np.maximum.at(held, label, code)
-        one, other = label[np.concatenate([same, apart])].T
-        weight = np.concatenate([np.full(len(same), CERTAIN), np.full(len(apart), -CERTAIN)])
-        label = refine(records, one, other, weight, weight < 0, held)[label]
+        node_code = np.full(records, -1, np.int64)
+        np.maximum.at(node_code, label, code)
+        left, right = label[np.concatenate([same, different])].T
+        weight = np.concatenate([np.full(len(same), CERTAIN), np.full(len(different), -CERTAIN)])
+        label = average_linkage(records, left, right, weight, weight < 0, node_code)[label]
     return label
 
 
@@ -124,36 +150,41 @@ def _pairs(
     )
 
 
-def _weigh_components(
+def _score_components(
     connection: duckdb.DuckDBPyConnection,
-    hashes: Hashes,
-    shares: Shares,
+    hashes: ValueHashes,
+    shares: ValueShares,
     fields: tuple[Field, ...],
     model: Model,
     group: Ints,
 ) -> None:
-    """Make `linkage_groups(id, part)` of the components of two or more, and `linkage_late` of the pairs in them that no pass has found, weighed."""
+    """Make `linkage_groups(id, part, n)` of the components of several records, and `linkage_late`
+    of the pairs in them that no blocking rule has found, scored."""
     sizes = np.bincount(group, minlength=len(group))[group]
-    there = np.flatnonzero(sizes > 1)
+    grouped = np.flatnonzero(sizes > 1)
     connection.register(
         "linkage_parts",
         pa.table(
             {
-                "id": there.astype(np.int32),
-                "part": group[there].astype(np.int32),
-                "n": sizes[there].astype(np.int32),
+                "id": grouped.astype(np.int32),
+                "part": group[grouped].astype(np.int32),
+                "n": sizes[grouped].astype(np.int32),
             }
         ),
     )
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_groups AS FROM linkage_parts")
     connection.unregister("linkage_parts")
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_unseen AS
-        SELECT one, other, 0::UINTEGER AS passes FROM (
-            SELECT l.id AS one, r.id AS other FROM linkage_groups AS l JOIN linkage_groups AS r ON l.part = r.part AND l.id < r.id
-            WHERE l.n BETWEEN 3 AND {WHOLE})
-        AS pairs ANTI JOIN linkage_pairs AS known ON known.one = pairs.one AND known.other = pairs.other"""
+        f"""CREATE OR REPLACE TEMP TABLE linkage_uncompared AS
+        SELECT one, other, 0::UINTEGER AS passes
+        FROM (
+            SELECT l.id AS one, r.id AS other
+            FROM linkage_groups AS l
+            JOIN linkage_groups AS r ON l.part = r.part AND l.id < r.id
+            WHERE l.n BETWEEN 3 AND {MAX_COMPLETE}) AS pairs
+        ANTI JOIN linkage_pairs AS known
+            ON known.one = pairs.one AND known.other = pairs.other"""
     )
-    compare(connection, hashes, shares, fields, "linkage_unseen", "linkage_compared_late")
-    weigh(connection, fields, model, "linkage_compared_late", "linkage_late")
-    connection.execute("DROP TABLE linkage_unseen; DROP TABLE linkage_compared_late")
+    compare(connection, hashes, shares, fields, "linkage_uncompared", "linkage_compared_late")
+    score(connection, fields, model, "linkage_compared_late", "linkage_late")
+    connection.execute("DROP TABLE linkage_uncompared; DROP TABLE linkage_compared_late")

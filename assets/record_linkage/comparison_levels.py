@@ -1,4 +1,4 @@
-"""On which levels pairs agree: by equality of hashes where that tells, by looking at the values where it does not."""
+"""The comparison levels of pairs: by equality of hashes where it decides, else by the values."""
 
 from __future__ import annotations
 
@@ -9,80 +9,91 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from assets.record_linkage.fields import BITS, Field, looked_at
-from assets.record_linkage.value_hashes import Hashed, Hashes, Places, side_by_side
+from assets.record_linkage.fields import LEVEL_BITS, Field, hashed_expressions
+from assets.record_linkage.value_hashes import HashArray, Positions, ValueHashes, map_parallel
 
 BATCH = 20_000
-TOGETHER = 1_000_000
-"""The records of so many pairs at a time, or as many as there are records, are looked up together."""
+LOOKUP_PAIRS = 1_000_000
+"""The values of so many pairs, or of as many as there are records, are looked up at a time."""
 
 
 def patterns(
     connection: duckdb.DuckDBPyConnection,
-    hashes: Hashes,
+    hashes: ValueHashes,
     fields: Sequence[Field],
-    one: Places,
-    other: Places,
-) -> Hashed:
-    """The levels of all fields in one number for each pair of ids, (pairs,): what `fields.pattern` says of the two records."""
-    hashes.read(looked_at(fields))
-    left, right = hashes.places(one), hashes.places(other)
-    answer = np.zeros(len(one), np.uint64)
-    asked = np.zeros(len(one), np.uint32)
-    for place, (alike, rest) in enumerate(
-        side_by_side(lambda field: _told(hashes, field, left, right), fields)
+    left: Positions,
+    right: Positions,
+) -> HashArray:
+    """The levels of all fields, packed into one number for each pair of ids, as by
+    `fields.pattern`.
+
+    Returns:
+        (pairs,)
+    """
+    hashes.load(hashed_expressions(fields))
+    left_positions, right_positions = hashes.positions(left), hashes.positions(right)
+    levels = np.zeros(len(left), np.uint64)
+    undecided = np.zeros(len(left), np.uint32)
+    for position, (equal, rest) in enumerate(
+        map_parallel(
+            lambda field: _by_hashes(hashes, field, left_positions, right_positions), fields
+        )
     ):
-        answer |= alike.astype(np.uint64) << np.uint64(BITS * place)
-        asked[rest] |= np.uint32(1 << place)
-    rest = np.flatnonzero(asked)
-    together = max(TOGETHER, len(hashes))
-    for begin in range(0, len(rest), together):
-        some = rest[begin : begin + together]
-        answer[some] |= _looked_at(connection, fields, one[some], other[some], asked[some])
-    return answer
+        levels |= equal.astype(np.uint64) << np.uint64(LEVEL_BITS * position)
+        undecided[rest] |= np.uint32(1 << position)
+    rest = np.flatnonzero(undecided)
+    size = max(LOOKUP_PAIRS, len(hashes))
+    for begin in range(0, len(rest), size):
+        part = rest[begin : begin + size]
+        levels[part] |= _by_values(connection, fields, left[part], right[part], undecided[part])
+    return levels
 
 
-def _told(
-    hashes: Hashes, field: Field, left: Places, right: Places
-) -> tuple[NDArray[np.bool_], Places]:
-    """Which pairs are on the first level, and which have to be looked at."""
+def _by_hashes(
+    hashes: ValueHashes, field: Field, left: Positions, right: Positions
+) -> tuple[NDArray[np.bool_], Positions]:
+    """The pairs on the first level, as a mask, and those whose values have to be compared."""
     known, same = hashes.single(field.known), hashes.single(field.same)
-    there = (known[left] != 0) & (known[right] != 0)
-    if field.told:
-        told = hashes.single(field.told)
-        there &= (told[left] != told[right]) | (told[left] == 0)
-    alike = there & (same[left] == same[right]) & (same[left] != 0)
-    return alike, np.flatnonzero(there & ~alike)
+    comparable = (known[left] != 0) & (known[right] != 0)
+    if field.implied_by:
+        implied = hashes.single(field.implied_by)
+        comparable &= (implied[left] != implied[right]) | (implied[left] == 0)
+    equal = comparable & (same[left] == same[right]) & (same[left] != 0)
+    return equal, np.flatnonzero(comparable & ~equal)
 
 
-def _looked_at(
+def _by_values(
     connection: duckdb.DuckDBPyConnection,
     fields: Sequence[Field],
-    one: Places,
-    other: Places,
-    asked: NDArray[np.uint32],
-) -> Hashed:
-    """The levels of the fields that are `asked` for, a bit for each."""
+    left: Positions,
+    right: Positions,
+    undecided: NDArray[np.uint32],
+) -> HashArray:
+    """The levels of the `undecided` fields, a bit for each."""
     pairs = pa.table(
         {
-            "pair": np.arange(len(one), dtype=np.int32),
-            "one": one.astype(np.int32),
-            "other": other.astype(np.int32),
-            "asked": asked,
+            "pair": np.arange(len(left), dtype=np.int32),
+            "left_id": left.astype(np.int32),
+            "right_id": right.astype(np.int32),
+            "undecided": undecided,
         }
     )
-    levels = " + ".join(
-        f"CASE WHEN asked & {1 << place} > 0 THEN {field.level()}::UBIGINT << {BITS * place} ELSE 0 END"
-        for place, field in enumerate(fields)
+    packed = "\n + ".join(
+        f"""CASE WHEN undecided & {1 << position} > 0
+            THEN {field.level()}::UBIGINT << {LEVEL_BITS * position} ELSE 0 END"""
+        for position, field in enumerate(fields)
     )
-    # Batches are what DuckDB shares out over processors.
+    # DuckDB distributes batches over the processors.
     connection.register(
-        "linkage_rest", pa.Table.from_batches(pairs.to_batches(max_chunksize=BATCH))
+        "linkage_undecided", pa.Table.from_batches(pairs.to_batches(max_chunksize=BATCH))
     )
     rows = connection.sql(
-        f"SELECT pair, {levels} AS levels FROM linkage_rest JOIN linkage_records AS l ON l.id = one JOIN linkage_records AS r ON r.id = other"
+        f"""SELECT pair, {packed} AS levels
+        FROM linkage_undecided
+        JOIN linkage_records AS l ON l.id = left_id
+        JOIN linkage_records AS r ON r.id = right_id"""
     ).to_arrow_table()
-    connection.unregister("linkage_rest")
-    answer = np.empty(len(one), np.uint64)
-    answer[rows["pair"].to_numpy()] = rows["levels"].to_numpy()
-    return answer
+    connection.unregister("linkage_undecided")
+    levels = np.empty(len(left), np.uint64)
+    levels[rows["pair"].to_numpy()] = rows["levels"].to_numpy()
+    return levels

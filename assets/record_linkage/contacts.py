@@ -1,5 +1,5 @@
 """E-mails and telephones: those that three or more people share, and mailboxes of offices and of
-programs, are nobody's; they are no keys and no evidence."""
+programs, identify no person; they are neither keys nor evidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.record_linkage.value_hashes import shared_in_order
+from assets.record_linkage.value_hashes import group_repeated
+from assets.storage.queries import count
 
 TOO_MANY_PEOPLE = 3
 NO_REPLY = (
@@ -23,38 +24,54 @@ ROLES = (
     "postmaster|hostmaster|webmaster|abuse|noc|security|mailer[._-]?daemon|bounces?|notifications?"
 )
 IMPERSONAL = rf"^(([^@]*[._+-])?({NO_REPLY})([._+-][^@]*|\d*)|({ROLES})\d*([+][^@]*)?)@"
-"""Mailboxes that are no person's: nobody reads the first kind, the staff on duty the second
-(RFC 2142 and usual ones in Finnish, Swedish and English). That two records give one says nothing
-about who they are."""
+"""Mailboxes that belong to no person: the first kind is not read, the second is read by the staff
+on duty (RFC 2142 and usual ones in Finnish, Swedish and English). Two records with one of them are
+not thereby one person."""
 MANY_RECORDS = 60
-"""So many different names on one contact are not a family; they are not looked at one by one."""
+"""More names than this on one contact are no family; they are not compared."""
 
 
-def impersonal(email: str) -> str:
-    """SQL: whether an e-mail address in lower case is no person's."""
+def is_impersonal(email: str) -> str:
+    """SQL: whether an e-mail address in lower case belongs to no person."""
     return f"regexp_matches({email}, '{IMPERSONAL}')"
 
 
 def drop_shared(connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...]) -> int:
-    """Take shared contacts off `linkage_records`; makes `linkage_shared(kind, value)` of them and answers how many there were.
+    """Remove shared contacts from `linkage_records`, and list them in `linkage_shared(kind,
+    value)`.
 
-    People are told apart by first names that are not alike, either way round, and by birth dates; who has no name is nobody else.
+    Two records are two people if their first names are not alike, in either direction, and their
+    birth dates differ; a record without a name adds no person.
+
+    Returns:
+        The number of shared contacts.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE linkage_shared (kind VARCHAR, value VARCHAR)")
     for column in ("emails", "phones"):
         if column in columns and "given" in columns:
             _drop(connection, column, born="born" in columns)
-    row = connection.execute("SELECT count(*) FROM linkage_shared").fetchone()
-    return int(row[0]) if row else 0
+    return count(connection, "SELECT count(*) FROM linkage_shared")
 
 
-def take_off(connection: duckdb.DuckDBPyConnection, column: str, crowded: str) -> None:
-    """Take off `linkage_records` what of the column is in the query `crowded` (value)."""
+def _remove(connection: duckdb.DuckDBPyConnection, column: str, shared: str) -> None:
+    """Remove the values of the query `shared` (value) from the column of `linkage_records`.
+
+    Reads the records' values from `linkage_contacts(id, value)`.
+    """
+    mailbox = ", mailbox = NULL" if column == "emails" else ""
     connection.execute(
-        f"""UPDATE linkage_records SET {column} = left_over{", mailbox = NULL" if column == "emails" else ""} FROM (
-            SELECT id, coalesce(list(value ORDER BY value) FILTER (crowded IS NULL), []) AS left_over FROM (
-                SELECT held.id, held.value, crowd.value AS crowded FROM linkage_held AS held LEFT JOIN ({crowded}) AS crowd ON crowd.value = held.value)
-            GROUP BY id HAVING count(crowded) > 0) AS changed
+        f"""UPDATE linkage_records
+        SET {column} = remaining{mailbox}
+        FROM (
+            SELECT
+                id,
+                coalesce(list(value ORDER BY value) FILTER (shared IS NULL), []) AS remaining
+            FROM (
+                SELECT contacts.id, contacts.value, shared.value AS shared
+                FROM linkage_contacts AS contacts
+                LEFT JOIN ({shared}) AS shared ON shared.value = contacts.value)
+            GROUP BY id
+            HAVING count(shared) > 0) AS changed
         WHERE linkage_records.id = changed.id"""
     )
 
@@ -62,54 +79,77 @@ def take_off(connection: duckdb.DuckDBPyConnection, column: str, crowded: str) -
 def drop_known(
     connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], shared: str
 ) -> None:
-    """Take off `linkage_records` what is in the table `shared` (kind, value)."""
+    """Remove the contacts of the table `shared` (kind, value) from `linkage_records`."""
     for column in ("emails", "phones"):
         if column in columns:
             connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE linkage_held AS SELECT id, unnest({column}) AS value FROM linkage_records"
+                f"""CREATE OR REPLACE TEMP TABLE linkage_contacts AS
+                SELECT id, unnest({column}) AS value FROM linkage_records"""
             )
-            take_off(connection, column, f"SELECT value FROM {shared} WHERE kind = '{column}'")
-            connection.execute("DROP TABLE linkage_held")
+            _remove(connection, column, f"SELECT value FROM {shared} WHERE kind = '{column}'")
+            connection.execute("DROP TABLE linkage_contacts")
 
 
 def _drop(connection: duckdb.DuckDBPyConnection, column: str, *, born: bool) -> None:
-    said = ["given", "names", *(["born", "born_year"] if born else [])]
+    compared = ["given", "names", *(["born", "born_year"] if born else [])]
     same_birth = (
-        "AND coalesce(hamming(l.born, r.born) <= 2 OR l.born_year = r.born_year OR l.born[5:8] = r.born[5:8], true)"
+        """AND coalesce(
+                    hamming(l.born, r.born) <= 2
+                    OR l.born_year = r.born_year
+                    OR l.born[5:8] = r.born[5:8], true)"""
         if born
         else ""
     )
-    # Most contacts are one person's: those are put aside by their hashes, before anything is compared.
+    # Most contacts are one person's: their hashes exclude them before anything is compared.
     rows = connection.sql(
         f"SELECT id, hash(unnest({column})) AS value FROM linkage_records"
     ).to_arrow_table()
     ids, value = rows["id"].to_numpy(), rows["value"].to_numpy()
-    order, _, sizes = shared_in_order(value)
+    order, _, sizes = group_repeated(value)
     holders = np.unique(ids[order[np.repeat(sizes >= TOO_MANY_PEOPLE, sizes)]])
     connection.register("linkage_holders", pa.table({"id": holders}))
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE linkage_held AS
-        SELECT id, unnest({column}) AS value, {", ".join(said)} FROM linkage_records SEMI JOIN linkage_holders USING (id)"""
+        f"""CREATE OR REPLACE TEMP TABLE linkage_contacts AS
+        SELECT id, unnest({column}) AS value, {", ".join(compared)}
+        FROM linkage_records
+        SEMI JOIN linkage_holders USING (id)"""
     )
     connection.unregister("linkage_holders")
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE linkage_crowded AS
-        WITH many AS (SELECT value FROM linkage_held GROUP BY value HAVING count(*) >= {TOO_MANY_PEOPLE}),
+        WITH many AS (
+            SELECT value FROM linkage_contacts
+            GROUP BY value
+            HAVING count(*) >= {TOO_MANY_PEOPLE}),
         named AS (
-            SELECT value, min_by(linkage_held, id) AS one FROM linkage_held SEMI JOIN many USING (value) WHERE given IS NOT NULL
-            GROUP BY value, given{", born" if born else ""} QUALIFY count(*) OVER (PARTITION BY value) >= {TOO_MANY_PEOPLE}),
-        people AS (SELECT unnest(one) FROM named),
+            SELECT value, min_by(linkage_contacts, id) AS record
+            FROM linkage_contacts
+            SEMI JOIN many USING (value)
+            WHERE given IS NOT NULL
+            GROUP BY value, given{", born" if born else ""}
+            QUALIFY count(*) OVER (PARTITION BY value) >= {TOO_MANY_PEOPLE}),
+        people AS (SELECT unnest(record) FROM named),
         crowds AS (SELECT value, count(*) AS names FROM named GROUP BY value),
-        unlike AS (
-            SELECT r.value, r.id,
-                bool_or((jaro_winkler_similarity(l.given, r.given) >= 0.8 OR length(least(l.given, r.given)) = 1 OR l.given[1:3] = r.given[1:3]
-                    OR list_contains(l.names, r.given) OR list_contains(r.names, l.given)) {same_birth}) AS known
-            FROM people AS l JOIN people AS r ON l.value = r.value AND l.id < r.id
+        compared AS (
+            SELECT
+                r.value,
+                r.id,
+                bool_or((
+                    jaro_winkler_similarity(l.given, r.given) >= 0.8
+                    OR length(least(l.given, r.given)) = 1
+                    OR l.given[1:3] = r.given[1:3]
+                    OR list_contains(l.names, r.given)
+                    OR list_contains(r.names, l.given)) {same_birth}) AS known
+            FROM people AS l
+            JOIN people AS r ON l.value = r.value AND l.id < r.id
             SEMI JOIN (FROM crowds WHERE names <= {MANY_RECORDS}) AS few ON few.value = l.value
             GROUP BY ALL)
-        SELECT value FROM unlike GROUP BY value HAVING 1 + count(*) FILTER (NOT known) >= {TOO_MANY_PEOPLE}
-        UNION ALL SELECT value FROM crowds WHERE names > {MANY_RECORDS}"""
+        SELECT value FROM compared
+        GROUP BY value
+        HAVING 1 + count(*) FILTER (NOT known) >= {TOO_MANY_PEOPLE}
+        UNION ALL
+        SELECT value FROM crowds WHERE names > {MANY_RECORDS}"""
     )
-    take_off(connection, column, "FROM linkage_crowded")
+    _remove(connection, column, "FROM linkage_crowded")
     connection.execute(f"INSERT INTO linkage_shared SELECT '{column}', value FROM linkage_crowded")
-    connection.execute("DROP TABLE linkage_crowded; DROP TABLE linkage_held")
+    connection.execute("DROP TABLE linkage_crowded; DROP TABLE linkage_contacts")

@@ -1,7 +1,8 @@
-"""Birth dates, however they are written, as eight digits with the year first.
+"""Birth dates in any common notation, as eight digits with the year first.
 
-`1970-03-09`, `19700309`, `9.3.1970`, `3/9/70`, `09031970`, `700309`, `9 March 1970`, `Mar 9, 1970`. What a date begins with is not told by a
-value alone: `habits.py` finds it out of the whole column.
+`1970-03-09`, `19700309`, `9.3.1970`, `3/9/70`, `09031970`, `700309`, `9 March 1970`, `Mar 9, 1970`.
+Which part of a numeric date comes first cannot be inferred from one value: `format_inference.py`
+infers it from the whole column.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class First(StrEnum):
-    """What dates begin with that do not begin with a year of four digits."""
+class DatePart(StrEnum):
+    """The first part of dates that do not begin with a year of four digits."""
 
     DAY = "day"
     MONTH = "month"
@@ -31,59 +32,80 @@ MONTHS = (
     ("nov", "marr", "lis"),
     ("dec", "dez", "des", "dic", "jou", "gru"),
 )
-"""How the names of months begin in English, Finnish, Swedish, Danish, Norwegian, German, Dutch, French, Spanish, Italian, Portuguese and Polish."""
+"""Prefixes of month names in English, Finnish, Swedish, Danish, Norwegian, German, Dutch, French,
+Spanish, Italian, Portuguese and Polish."""
 THIS_CENTURY = "30"
-"""Years of two digits below this are of the years from 2000 on."""
+"""Two-digit years below this are in the years from 2000 on."""
 
-_NUMBERS = {beginning: number for number, several in enumerate(MONTHS, 1) for beginning in several}
-_BEGINNINGS = "|".join(sorted(_NUMBERS, key=lambda beginning: (-len(beginning), beginning)))
+_NUMBERS = {prefix: number for number, prefixes in enumerate(MONTHS, 1) for prefix in prefixes}
+_PREFIXES = "|".join(sorted(_NUMBERS, key=lambda prefix: (-len(prefix), prefix)))
 
 
-def parts(said: str) -> str:
-    """SQL: the numbers of a date as a list of texts, a month's name as a number of three digits. Six or eight digits in one are parted."""
-    plain = f"strip_accents(lower({said}))"
-    named = rf"regexp_extract({plain}, '\b({_BEGINNINGS})', 1)"
+def date_parts(text: str) -> str:
+    """SQL: the numbers of a date as a list of texts.
+
+    The name of a month becomes a number of three digits; six or eight digits in a row are split.
+    """
+    plain = f"strip_accents(lower({text}))"
+    named = rf"regexp_extract({plain}, '\b({_PREFIXES})', 1)"
     months = (
         "MAP {"
-        + ", ".join(f"'{beginning}': '{number:03}'" for beginning, number in _NUMBERS.items())
+        + ", ".join(f"'{prefix}': '{number:03}'" for prefix, number in _NUMBERS.items())
         + "}"
     )
-    numbered = rf"CASE WHEN {named} <> '' THEN regexp_replace({plain}, '\b({_BEGINNINGS})[a-z]*', ' ' || {months}[{named}] || ' ') ELSE {said} END"
+    numbered = rf"""CASE
+        WHEN {named} <> ''
+        THEN regexp_replace({plain}, '\b({_PREFIXES})[a-z]*', ' ' || {months}[{named}] || ' ')
+        ELSE {text} END"""
     # Of eight digits, 19 and 20 are no months.
-    in_one = f"[if(length(d) = 8 AND d[5:6] <= '12', [d[1:4], d[5:6], d[7:8]], [d[1:2], d[3:4], d[5:8]]) FOR d IN [{_padded(said)}]][1]"
-    return rf"""CASE WHEN regexp_full_match({said}, '\d{{6,8}}(\.0)?') THEN {in_one}
-        WHEN regexp_matches({said}, '\pL') THEN regexp_extract_all({numbered}, '\d+')
-        ELSE regexp_extract_all({said}, '\d+') END"""
+    contiguous = f"""[
+        if(length(d) = 8 AND d[5:6] <= '12',
+            [d[1:4], d[5:6], d[7:8]], [d[1:2], d[3:4], d[5:8]])
+        FOR d IN [{_padded(text)}]][1]"""
+    return rf"""CASE WHEN regexp_full_match({text}, '\d{{6,8}}(\.0)?') THEN {contiguous}
+        WHEN regexp_matches({text}, '\pL') THEN regexp_extract_all({numbered}, '\d+')
+        ELSE regexp_extract_all({text}, '\d+') END"""
 
 
-def _padded(said: str) -> str:
-    """SQL: digits in one, of which a number has lost the zero in front."""
-    whole = f"replace({said}, '.0', '')"
+def _padded(text: str) -> str:
+    """SQL: digits in a row, with the leading zero that a numeric column has lost."""
+    whole = f"replace({text}, '.0', '')"
     return f"CASE WHEN length({whole}) = 6 THEN {whole} ELSE lpad({whole}, 8, '0') END"
 
 
-def digits(said: str, first: First) -> str:
-    """SQL: eight digits, valid or not, of a trimmed text; null if it is no date. What is usual comes first, and without a list."""
-    return rf"""CASE WHEN length({said}) = 10 AND {said}[5] = '-' AND {said}[8] = '-' THEN replace({said}, '-', '')
-        WHEN length({said}) = 8 AND {said}[5:6] <= '12' AND regexp_full_match({said}, '\d{{8}}') THEN {said}
-        WHEN regexp_matches({said}, '\d') THEN [{_ordered("n", first)} FOR n IN [{parts(said)}] IF len(n) >= 3][1] END"""
+def date_digits(text: str, first: DatePart) -> str:
+    """SQL: eight digits, valid or not, of a trimmed text; null if it is no date.
+
+    The usual notations come first, and need no list.
+    """
+    return rf"""CASE
+        WHEN length({text}) = 10 AND {text}[5] = '-' AND {text}[8] = '-'
+        THEN replace({text}, '-', '')
+        WHEN length({text}) = 8 AND {text}[5:6] <= '12' AND regexp_full_match({text}, '\d{{8}}')
+        THEN {text}
+        WHEN regexp_matches({text}, '\d')
+        THEN [{_ordered("n", first)} FOR n IN [{date_parts(text)}] IF len(n) >= 3][1] END"""
 
 
-def _ordered(n: str, first: First) -> str:
-    """SQL: the first three numbers of a list, put in order."""
+def _ordered(n: str, first: DatePart) -> str:
+    """SQL: eight digits of the first three numbers of a list."""
     month_first = f"length({n}[1]) = 3" + (
-        f" OR length({n}[2]) <> 3" if first == First.MONTH else ""
+        f" OR length({n}[2]) <> 3" if first == DatePart.MONTH else ""
     )
     year_first = f"length({n}[1]) = 4" + (
         f" OR (length({n}[3]) <= 2 AND length({n}[1]) <> 3 AND length({n}[2]) <> 3)"
-        if first == First.YEAR
+        if first == DatePart.YEAR
         else ""
     )
-    return f"""CASE WHEN {year_first} THEN {_written(f"{n}[1]", f"{n}[2]", f"{n}[3]")}
-        WHEN {month_first} THEN {_written(f"{n}[3]", f"{n}[1]", f"{n}[2]")}
-        ELSE {_written(f"{n}[3]", f"{n}[2]", f"{n}[1]")} END"""
+    return f"""CASE WHEN {year_first} THEN {_joined(f"{n}[1]", f"{n}[2]", f"{n}[3]")}
+        WHEN {month_first} THEN {_joined(f"{n}[3]", f"{n}[1]", f"{n}[2]")}
+        ELSE {_joined(f"{n}[3]", f"{n}[2]", f"{n}[1]")} END"""
 
 
-def _written(year: str, month: str, day: str) -> str:
-    whole = f"CASE WHEN length({year}) = 4 THEN {year} ELSE if(lpad({year}, 2, '0') < '{THIS_CENTURY}', '20', '19') || right(lpad({year}, 2, '0'), 2) END"
-    return f"({whole}) || lpad(right({month}, 2), 2, '0') || lpad(right({day}, 2), 2, '0')"
+def _joined(year: str, month: str, day: str) -> str:
+    """SQL: year, month and day as eight digits."""
+    short = f"lpad({year}, 2, '0')"
+    century = f"if({short} < '{THIS_CENTURY}', '20', '19')"
+    whole = f"CASE WHEN length({year}) = 4 THEN {year} ELSE {century} || right({short}, 2) END"
+    two_digits = " || ".join(f"lpad(right({part}, 2), 2, '0')" for part in (month, day))
+    return f"({whole}) || {two_digits}"

@@ -1,9 +1,10 @@
-"""The whole of it: from a table of people and the roles of its columns to who is who.
+"""The linkage engine: from a table of people and the roles of its columns to clusters.
 
-Stages, each a table that can be looked at afterwards: `linkage_keys(id, row, key, place)`, `linkage_records(id, ...)`,
-`linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`, `linkage_pairs(one, other, passes, pattern, weight)`,
-`linkage_clusters(id, first)`, `linkage_out(row, key, cluster)`. A cluster's name is the key of one of its members; weights are log2
-of the odds of being one person.
+Each stage is a table that can be inspected afterwards: `linkage_keys(id, row, key, place)`,
+`linkage_records(id, ...)`, `linkage_codes(id, code)`, `linkage_candidates(one, other, passes)`,
+`linkage_pairs(one, other, passes, pattern, weight)`, `linkage_clusters(id, first)`,
+`linkage_out(row, key, cluster)`. `passes` has a bit per blocking rule. A cluster id is the key of
+one of its members; weights are log2 of the odds of being one person.
 """
 
 from __future__ import annotations
@@ -34,29 +35,29 @@ from assets.record_linkage import (
     u_probabilities,
 )
 from assets.record_linkage.fields import Field
-from assets.record_linkage.model import Model, levels_of_fields
+from assets.record_linkage.model import Model, level_names
 from assets.record_linkage.roles import Role, Roles, RolesError
-from assets.record_linkage.value_hashes import Hashes, Places
+from assets.record_linkage.value_hashes import Positions, ValueHashes
 from assets.storage.queries import count
 
-MOST_SOURCES = 1024
+MAX_SOURCES = 1024
 LABELLED = 4
 """Of the pairs that both have a code, one in so many is compared."""
 
 WORTH_KEEPING = 2000
-"""A pass that is the first to find less than one link in so many is not opened again."""
+"""A rule that is the first to find less than one link in so many is not kept in the model."""
 
 
 @dataclass
 class Report:
-    """What was done, in counts and seconds; `passes` has a row per pass, best first."""
+    """Counts and seconds of a run; `blocking_rules` has a row per rule, best first."""
 
     records: int = 0
     clusters: int = 0
     largest_cluster: int = 0
     candidate_pairs: int = 0
     links: int = 0
-    passes: list[dict[str, object]] = field(default_factory=list)
+    blocking_rules: list[dict[str, object]] = field(default_factory=list)
     shared_contacts: int = 0
     codes: int = 0
     code_scheme: str = "none"
@@ -66,10 +67,17 @@ class Report:
     drift: cluster_ids.Drift = field(default_factory=cluster_ids.Drift)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, object]:
+        """For JSON, where the rules are called `passes`."""
+        return {
+            "passes" if name == "blocking_rules" else name: value
+            for name, value in asdict(self).items()
+        }
+
 
 @dataclass(frozen=True)
 class Linked:
-    """The report, and what was learned."""
+    """The report of a run, and its model."""
 
     report: Report
     model: Model
@@ -84,21 +92,28 @@ def link_table(
     aliases: str | None = None,
     decisions: str | None = None,
     explained: bool = False,
-    before: str | None = None,
-    keep: str | None = None,
+    previous: str | None = None,
+    save_to: str | None = None,
 ) -> Linked:
-    """Make `linkage_out(row, key, cluster)` and the stages before it, and with `explained` what explain.py makes.
+    """Make `linkage_out(row, key, cluster)` and the stages before it.
 
-    `before(key, cluster)` says how clusters were called, and are still as far as they are the same (names.py). What later records need
-    to be linked to these (arrivals.py) is put into the attached database `keep`.
+    Args:
+        model: Parameters to use; estimated from the table if not given.
+        aliases: A table (old, new) of corrected identity numbers.
+        decisions: A table (one, other, same) of pairs of keys that were decided to be one person,
+            or two.
+        explained: Make `linkage_explained` as well (explain.py).
+        previous: A table (key, cluster) of earlier cluster ids, which are kept as far as possible.
+        save_to: An attached database to save the state in, for incremental linking.
 
-    `aliases(old, new)` and `decisions(one, other, same)` name tables: corrected identity numbers; pairs of keys that somebody has
-    said are one person, or two. With a `model` nothing is learned. Raises RolesError, ModelError.
+    Raises:
+        RolesError: The roles do not fit the table.
+        ModelError: The model does not fit the roles.
     """
     run = _Run(connection, roles, aliases, decisions)
-    linked = run.run(table, model, before)
-    if keep:
-        run.keep(keep, linked.model)
+    linked = run.run(table, model, previous)
+    if save_to:
+        run.save(save_to, linked.model)
     if explained:
         run.explain(linked.model)
     return linked
@@ -121,42 +136,46 @@ class _Run:
         self.report = Report()
         self.compared: tuple[Field, ...] = ()
 
-    def run(self, table: str, model: Model | None, before: str | None) -> Linked:
-        columns = self._normalise(table)
+    def run(self, table: str, model: Model | None, previous: str | None) -> Linked:
+        columns = self._standardise(table)
         self.compared = compared = fields.fields_of(columns)
         if model:
             model.check(compared)
-        self.chosen = self._candidates(columns, model)
-        learned = self._learn(compared, self.chosen, model)
-        self._cluster(compared, learned, before)
-        self._measure()
-        self.chosen = self._worth()
+        self.rules = self._generate_candidates(columns, model)
+        used = self._score(compared, self.rules, model)
+        self._cluster(compared, used, previous)
+        with self._timed("measure"):
+            self._measure()
+        self.rules = self._useful_rules()
         if model is None:
-            learned = replace(
-                learned,
-                passes=tuple(blocking_rules.spelling(one) for one in self.chosen if one.atoms),
+            used = replace(
+                used,
+                blocking_rules=tuple(
+                    blocking_rules.part_names(rule) for rule in self.rules if rule.parts
+                ),
                 records=self.report.records,
             )
-        return Linked(self.report, learned)
+        return Linked(self.report, used)
 
-    def keep(self, into: str, model: Model) -> None:
-        """Put into an attached database what later records need."""
+    def save(self, into: str, model: Model) -> None:
+        """Save the state in an attached database."""
         with self._timed("keep"):
-            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.logs}
-            about = linkage_state.About(
-                self.spelling, tuple(self.chosen), self.report.code_scheme, model, rare
+            rare = {name: self.shares.rarest(self.hashes, name) for name in self.shares.log2}
+            configuration = linkage_state.Configuration(
+                self.record_format, tuple(self.rules), self.report.code_scheme, model, rare
             )
             if self.decisions:
-                decided = f"SELECT one::VARCHAR AS one, other::VARCHAR AS other, same FROM {self.decisions}"
                 self.connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE linkage_decided AS {decided}"
+                    f"""CREATE OR REPLACE TEMP TABLE linkage_decided AS
+                    SELECT one::VARCHAR AS one, other::VARCHAR AS other, same
+                    FROM {self.decisions}"""
                 )
             if self.aliases:
-                corrected = f"SELECT old::VARCHAR AS old, new::VARCHAR AS new FROM {self.aliases}"
                 self.connection.execute(
-                    f"CREATE OR REPLACE TEMP TABLE linkage_aliases AS {corrected}"
+                    f"""CREATE OR REPLACE TEMP TABLE linkage_aliases AS
+                    SELECT old::VARCHAR AS old, new::VARCHAR AS new FROM {self.aliases}"""
                 )
-            linkage_state.keep(self.connection, into, about, self.hashes, self.shares)
+            linkage_state.save(self.connection, into, configuration, self.hashes, self.shares)
 
     def explain(self, model: Model) -> None:
         """Make `linkage_explained`."""
@@ -166,7 +185,7 @@ class _Run:
                 self.connection,
                 self.compared,
                 model,
-                [str(one["name"]) for one in self.report.passes],
+                [str(row["name"]) for row in self.report.blocking_rules],
             )
 
     @contextmanager
@@ -175,78 +194,72 @@ class _Run:
         yield
         self.report.seconds[name] = round(time.monotonic() - started, 3)
 
-    def _normalise(self, table: str) -> tuple[str, ...]:
+    def _standardise(self, table: str) -> tuple[str, ...]:
         with self._timed("normalise"):
-            self.spelling = standardisation.normalise(self.connection, table, self.roles)
-            columns = self.spelling.columns
-            self.report.records = self._count("SELECT count(*) FROM linkage_records")
+            self.record_format = standardisation.standardise(self.connection, table, self.roles)
+            columns = self.record_format.columns
+            self.report.records = count(self.connection, "SELECT count(*) FROM linkage_records")
             self.report.codes, self.report.code_scheme = identity_numbers.add_codes(
                 self.connection, columns, self.aliases
             )
             self.report.shared_contacts = contacts.drop_shared(self.connection, columns)
-            self._mark(columns)
+            candidates.mark(self.connection, columns)
+            sources = count(self.connection, "SELECT count(DISTINCT source) FROM linkage_marks")
+            if sources > MAX_SOURCES:
+                raise RolesError(
+                    f"the column {self.roles.first(Role.SOURCE)} has {sources} sources, "
+                    f"and at most {MAX_SOURCES} are possible; is it a source?"
+                )
         return columns
 
-    def _mark(self, columns: tuple[str, ...]) -> None:
-        """Make `linkage_marks(id, code, source)`: what says that two records may not be compared, or need not be."""
-        source = (
-            "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
-            if "source" in columns
-            else "NULL::INTEGER"
-        )
-        self.connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
-            SELECT id, code, {source} AS source FROM linkage_records LEFT JOIN linkage_codes USING (id)"""
-        )
-        sources = self._count("SELECT count(DISTINCT source) FROM linkage_marks")
-        if sources > MOST_SOURCES:
-            raise RolesError(
-                f"the column {self.roles.one(Role.SOURCE)} tells {sources} sources apart, and at most {MOST_SOURCES} can be; is it a source?"
-            )
-
-    def _candidates(
+    def _generate_candidates(
         self, columns: tuple[str, ...], model: Model | None
-    ) -> list[blocking_rules.Pass]:
+    ) -> list[blocking_rules.BlockingRule]:
         with self._timed("candidates"):
-            self.hashes = Hashes(self.connection)
-            chosen = (
-                blocking_rules.again(columns, model.passes, self.report.records)
-                if model and model.passes
-                else blocking_rules.choose(self.hashes, columns)
+            self.hashes = ValueHashes(self.connection)
+            rules = (
+                blocking_rules.rules_of_model(columns, model.blocking_rules, self.report.records)
+                if model and model.blocking_rules
+                else blocking_rules.choose_rules(self.hashes, columns)
             )
-            opened = candidates.open_passes(self.connection, self.hashes, chosen, self._allowed())
+            counts = candidates.generate_candidates(
+                self.connection, self.hashes, rules, self._allowed()
+            )
             # Keys are many, and most are not compared.
-            self.hashes.forget(but=fields.looked_at(self.compared))
-            self.report.passes = [asdict(one) for one in opened]
-            self.report.candidate_pairs = self._count("SELECT count(*) FROM linkage_candidates")
-        return chosen
+            self.hashes.release(keep=fields.hashed_expressions(self.compared))
+            self.report.blocking_rules = [asdict(row) for row in counts]
+            self.report.candidate_pairs = count(
+                self.connection, "SELECT count(*) FROM linkage_candidates"
+            )
+        return rules
 
-    def _allowed(self) -> candidates.Allowed:
-        """Which pairs may be compared."""
+    def _allowed(self) -> candidates.PairFilter:
+        """The filter of the pairs that may be compared."""
         marks = self.connection.execute(
-            "SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source FROM linkage_marks"
+            """SELECT id, coalesce(code, -1) AS code, coalesce(source, -1) AS source
+            FROM linkage_marks"""
         ).fetchnumpy()
-        code, source = (
-            np.empty(self.report.records, np.int32),
-            np.empty(self.report.records, np.int32),
-        )
+        code, source = (np.empty(self.report.records, np.int32) for _ in range(2))
         code[marks["id"]], source[marks["id"]] = marks["code"], marks["source"]
 
-        def allowed(one: Places, other: Places) -> NDArray[np.bool_]:
-            # Codes decide; but some such pairs are compared all the same, to learn from.
-            sampled = (one % LABELLED == 0) & (other % LABELLED < LABELLED // 2)
-            return ((code[one] < 0) | (code[other] < 0) | sampled) & (
-                (source[one] != source[other]) | (source[one] < 0) & (source[other] < 0)
+        def allowed(left: Positions, right: Positions) -> NDArray[np.bool_]:
+            # Codes decide; a sample of such pairs is compared all the same, for calibration.
+            sampled = (left % LABELLED == 0) & (right % LABELLED < LABELLED // 2)
+            return ((code[left] < 0) | (code[right] < 0) | sampled) & (
+                (source[left] != source[right]) | (source[left] < 0) & (source[right] < 0)
             )
 
         return allowed
 
-    def _learn(
-        self, compared: tuple[Field, ...], chosen: list[blocking_rules.Pass], model: Model | None
+    def _score(
+        self,
+        compared: tuple[Field, ...],
+        rules: list[blocking_rules.BlockingRule],
+        model: Model | None,
     ) -> Model:
-        """Compare the candidates, learn what agreement weighs unless a model knows, and weigh."""
+        """Compare the candidates, estimate a model unless one is given, and score them by it."""
         with self._timed("compare"):
-            self.shares = shares = u_probabilities.shares_of(self.hashes, compared)
+            self.shares = shares = u_probabilities.value_shares(self.hashes, compared)
             scoring.compare(
                 self.connection,
                 self.hashes,
@@ -257,43 +270,37 @@ class _Run:
             )
         with self._timed("learn"):
             if model is None:
-                random = u_probabilities.of_levels(
-                    self.connection, self.hashes, compared, shares.alike
+                random = u_probabilities.estimate_u(
+                    self.connection, self.hashes, compared, shares.agreement
                 )
-                seen = scoring.counted(self.connection, compared, "linkage_compared")
-                theta = expectation_maximisation.learn(
-                    compared, seen, [one.fields for one in chosen], random
+                counts = scoring.count_pairs(self.connection, compared, "linkage_compared")
+                theta = expectation_maximisation.estimate(
+                    compared, counts, [rule.fields for rule in rules], random
                 )
-                mix = expectation_maximisation.mix_of(theta, seen, self.report.records)
-                model = Model(
-                    tuple(one.name for one in compared),
-                    levels_of_fields(compared),
-                    theta,
-                    mix,
-                    shares.alike,
+                priors = expectation_maximisation.estimate_priors(
+                    theta, counts, self.report.records
                 )
+                names = tuple(compared_field.name for compared_field in compared)
+                model = Model(names, level_names(compared), theta, priors, shares.agreement)
                 model = self._calibrated(compared, model)
         with self._timed("weigh"):
-            scoring.weigh(self.connection, compared, model, "linkage_compared", "linkage_pairs")
+            scoring.score(self.connection, compared, model, "linkage_compared", "linkage_pairs")
         return model
 
     def _calibrated(self, compared: tuple[Field, ...], model: Model) -> Model:
-        """With the weights made honest by the pairs that both have a code, of what else they say: their numbers are the answer."""
+        """The model, calibrated by the pairs that both have a code, scored without the code."""
         if not self.report.codes:
             return model
-        coded = "(FROM linkage_compared SEMI JOIN linkage_codes AS l ON l.id = one SEMI JOIN linkage_codes AS r ON r.id = other)"
-        scoring.unsaid(
+        coded = """(
+            FROM linkage_compared
+            SEMI JOIN linkage_codes AS l ON l.id = one
+            SEMI JOIN linkage_codes AS r ON r.id = other)"""
+        scoring.compare_without(
             self.connection, self.hashes, self.shares, compared, "number", coded, "linkage_labelled"
         )
-        scoring.weigh(self.connection, compared, model, "linkage_labelled", "linkage_judged")
-        rows = self.connection.execute(
-            """SELECT weight::DOUBLE AS weight, (l.code = r.code)::DOUBLE AS same, count(*)::DOUBLE AS n
-            FROM linkage_judged JOIN linkage_codes AS l ON l.id = one JOIN linkage_codes AS r ON r.id = other GROUP BY ALL ORDER BY ALL"""
-        ).fetchnumpy()
-        self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_judged")
-        fitted = calibration.calibrate(
-            *(np.asarray(rows[name], np.float64) for name in ("weight", "same", "n"))
-        )
+        scoring.score(self.connection, compared, model, "linkage_labelled", "linkage_labels_scored")
+        fitted = calibration.calibrate_by_codes(self.connection, "linkage_labels_scored")
+        self.connection.execute("DROP TABLE linkage_labelled; DROP TABLE linkage_labels_scored")
         self.report.calibration = {
             "slope": round(fitted.slope, 3),
             "offset": round(fitted.offset, 3),
@@ -301,57 +308,50 @@ class _Run:
         }
         return replace(model, slope=fitted.slope, offset=fitted.offset)
 
-    def _cluster(self, compared: tuple[Field, ...], model: Model, before: str | None) -> None:
+    def _cluster(self, compared: tuple[Field, ...], model: Model, previous: str | None) -> None:
         with self._timed("cluster"):
             self.first = clustering.cluster(
                 self.connection, self.hashes, self.shares, compared, model, self.decisions
             )
-            self.report.drift = cluster_ids.name_clusters(self.connection, before)
+            self.report.drift = cluster_ids.assign_cluster_ids(self.connection, previous)
             self.connection.execute(
                 """CREATE OR REPLACE TEMP TABLE linkage_out AS
-                SELECT row, key, cluster FROM linkage_clusters JOIN linkage_keys USING (id) JOIN linkage_names USING (first)"""
+                SELECT row, key, cluster
+                FROM linkage_clusters
+                JOIN linkage_keys USING (id)
+                JOIN linkage_cluster_ids USING (first)"""
             )
 
-    def _measure(self) -> None:
-        with self._timed("measure"):
-            self._count_clusters()
-
-    def _worth(self) -> list[blocking_rules.Pass]:
-        """The passes that found somebody first; others need not be opened again."""
-        links = [int(str(one["new_links"])) for one in self.report.passes]
+    def _useful_rules(self) -> list[blocking_rules.BlockingRule]:
+        """The rules that were the first to find links."""
+        links = [int(str(row["new_links"])) for row in self.report.blocking_rules]
         return [
-            one
-            for one, found in zip(self.chosen, links, strict=True)
-            if found * WORTH_KEEPING >= max(sum(links), 1) or not one.atoms
+            rule
+            for rule, new_links in zip(self.rules, links, strict=True)
+            if new_links * WORTH_KEEPING >= max(sum(links), 1) or not rule.parts
         ]
 
-    def _count_clusters(self) -> None:
+    def _measure(self) -> None:
+        """Add the counts of clusters and of each rule's pairs and links to the report."""
         report = self.report
         sizes = np.bincount(self.first)
-        report.clusters, report.largest_cluster = (
-            int(np.count_nonzero(sizes)),
-            int(sizes.max(initial=0)),
-        )
-        report.two_code_clusters = self._count(
-            """SELECT count(*) FROM (SELECT first FROM linkage_clusters JOIN linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
-        )
+        report.clusters = int(np.count_nonzero(sizes))
+        report.largest_cluster = int(sizes.max(initial=0))
+        report.two_code_clusters = count(self.connection, clustering.TWO_CODE_CLUSTERS)
         rows = self.connection.execute(
             "SELECT one, other, passes FROM linkage_pairs WHERE passes > 0"
         ).fetchnumpy()
         linked = self.first[rows["one"]] == self.first[rows["other"]]
-        # The pass that is the first to find a pair is its lowest bit.
-        passes = np.asarray(rows["passes"], np.int64)
-        found_by = np.log2(passes & -passes).astype(np.int64)
-        found, joined = (
-            np.bincount(numbers, minlength=len(report.passes))
-            for numbers in (found_by, found_by[linked])
+        # The rule that is the first to find a pair is its lowest bit.
+        bits = np.asarray(rows["passes"], np.int64)
+        rule = np.log2(bits & -bits).astype(np.int64)
+        pairs, links = (
+            np.bincount(numbers, minlength=len(report.blocking_rules)).tolist()
+            for numbers in (rule, rule[linked])
         )
-        for one, pairs, links in zip(report.passes, found.tolist(), joined.tolist(), strict=True):
-            one |= {
-                "new_pairs": pairs,
-                "new_links": links,
-                "per_thousand": round(1000 * links / pairs, 1) if pairs else 0.0,
+        for row, new_pairs, new_links in zip(report.blocking_rules, pairs, links, strict=True):
+            row |= {
+                "new_pairs": new_pairs,
+                "new_links": new_links,
+                "per_thousand": round(1000 * new_links / new_pairs, 1) if new_pairs else 0.0,
             }
-
-    def _count(self, query: str) -> int:
-        return count(self.connection, query)

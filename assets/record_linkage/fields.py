@@ -1,8 +1,9 @@
-"""How far two records can agree: the fields that are compared, each with its levels, best first.
+"""The fields that are compared, each with its comparison levels, best first.
 
-Conditions are SQL over two rows `l` and `r` of `linkage_records`. Level 0 is *missing*: it says nothing. The last level
-is *differs*. What each level weighs is learned (mixture.py); `match` and `household` here are where learning begins, and
-what it falls back to when there is little to learn from.
+Conditions are SQL over two rows `l` and `r` of `linkage_records`. Level 0 is *missing*, which is no
+evidence; the last level is *differs*. The probabilities of the levels are estimated
+(expectation_maximisation.py); `match` and `household` here are the initial values and the prior
+where there are few data.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from dataclasses import dataclass
 
 from assets.record_linkage.roles import RolesError
 
-BITS = 3
+LEVEL_BITS = 3
 """Bits of a level in a pattern: at most seven levels and *missing*."""
-MOST_FIELDS = 64 // BITS
-"""The levels of so many fields go into one number."""
+MAX_FIELDS = 64 // LEVEL_BITS
+"""The levels of so many fields fit into one number."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One degree of agreement: how often it is expected among pairs of one person, and of two in a household.
+    """A comparison level, with its expected frequency in pairs of one person and of a household.
 
-    `share` names the column with log2 of the value's share in the data, where a rare value says more than a frequent one.
+    `share` names the column with log2 of the value's share of all records, where a rare value is
+    stronger evidence than a frequent one.
     """
 
     name: str
@@ -34,10 +36,14 @@ class Level:
 
 @dataclass(frozen=True)
 class Field:
-    """What is compared on its own. `shared`: a household may share it, so that its likeness in households is learned.
+    """A comparison that is independent of the others, given the kind of pair.
 
-    Most pairs are told by equality, which is cheap. SQL over one record: both must have `known`, or it is *missing*; who has the
-    same `told` has said it already, which is *missing* too; who has the same `same` is on the first level.
+    Most pairs are decided by equality of hashes, which is cheap: `known`, `same` and `implied_by`
+    are SQL over one record. A pair is *missing* unless both have `known`, and where both have the
+    same `implied_by`, which has been compared already; it is on the first level where both have
+    the same `same`.
+
+    `shared`: a household may share the field, so that its agreement in households is estimated.
     """
 
     name: str
@@ -47,10 +53,10 @@ class Field:
     group: str
     known: str
     same: str
-    told: str = ""
+    implied_by: str = ""
 
     def level(self) -> str:
-        """SQL: the number of the level that holds first."""
+        """SQL: the number of the first level whose condition holds."""
         cases = " ".join(
             f"WHEN {level.condition} THEN {number}" for number, level in enumerate(self.levels, 1)
         )
@@ -66,10 +72,12 @@ def _alike(column: str, least: float) -> str:
 
 
 def _slip(column: str) -> str:
-    """One letter or digit wrong, missing, too many, or two swapped; what follows from it, and is cheap, comes first."""
+    """SQL: one letter or digit wrong, missing or added, or two swapped; cheap conditions first."""
     left, right = f"l.{column}", f"r.{column}"
-    lengths = f"abs(length({left}) - length({right})) <= 1"
-    return f"{lengths} AND levenshtein({left}, {right}) <= 2 AND damerau_levenshtein({left}, {right}) <= 1"
+    return (
+        f"abs(length({left}) - length({right})) <= 1 AND levenshtein({left}, {right}) <= 2"
+        f" AND damerau_levenshtein({left}, {right}) <= 1"
+    )
 
 
 NAMES_SWAPPED = (
@@ -77,27 +85,31 @@ NAMES_SWAPPED = (
     " OR (r.given = l.family AND jaro_winkler_similarity(l.given, r.family) >= 0.85))"
     " AND l.given <> l.family"
 )
-LATER = (
+LATER_NAME = (
     "list_contains(r.names, l.given) OR (r.given <> l.family AND list_contains(l.names, r.given))"
 )
-CALLED = "coalesce(l.called = r.given OR r.called = l.given OR l.called = r.called, false)"
+CALL_NAME = "coalesce(l.called = r.given OR r.called = l.given OR l.called = r.called, false)"
 
 
-def given(columns: Iterable[str]) -> Field:
-    """First names. Where call names are known, agreeing by them is one thing, and sharing a later name, as relatives like to, another."""
+def given_name(columns: Iterable[str]) -> Field:
+    """First names.
+
+    Where call names are known, agreement on them is one level, and a shared later name, which is
+    common among relatives, another.
+    """
     known = "called" in columns
     other = (
-        Level("called", CALLED, 0.06, 0.001)
+        Level("called", CALL_NAME, 0.06, 0.001)
         if known
-        else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER})", 0.05, 0.012)
+        else Level("other", f"length(least(l.given, r.given)) > 1 AND ({LATER_NAME})", 0.05, 0.012)
     )
-    later = f" OR (length(least(l.given, r.given)) > 1 AND ({LATER}))" if known else ""
+    later = f" OR (length(least(l.given, r.given)) > 1 AND ({LATER_NAME}))" if known else ""
     return Field(
         "given",
         _null("given"),
         (
             Level("exact", "l.given = r.given AND length(l.given) > 1", 0.80, 0.003, "given"),
-            # Matti Virtanen and Virtanen Matti: told once, here; the surname then says nothing more.
+            # Matti Virtanen and Virtanen Matti: counted once, here; the surname is then missing.
             Level(
                 "swapped",
                 f"l.family IS NOT NULL AND r.family IS NOT NULL AND {NAMES_SWAPPED}",
@@ -113,7 +125,8 @@ def given(columns: Iterable[str]) -> Field:
             ),
             Level(
                 "near",
-                f"{_alike('given', 0.9)} OR (least(length(l.given), length(r.given)) > 2 AND {_slip('given')})",
+                f"{_alike('given', 0.9)} OR "
+                f"(least(length(l.given), length(r.given)) > 2 AND {_slip('given')})",
                 0.06,
                 0.004,
             ),
@@ -137,16 +150,17 @@ FAMILY = Field(
     f"{_null('family')} OR (l.given <> r.given AND {NAMES_SWAPPED})",
     (
         Level("exact", "l.family = r.family", 0.84, 0.75, "family"),
-        # A former surname or a part of a double one; what one name tells is not told twice.
+        # A former surname or a part of a double one, unless the first name has agreed with it.
         Level(
             "other",
-            "list_contains(r.names, l.family) OR (r.family <> l.given AND list_contains(l.names, r.family))",
+            "list_contains(r.names, l.family) OR "
+            "(r.family <> l.given AND list_contains(l.names, r.family))",
             0.04,
             0.04,
         ),
         Level("near", f"{_alike('family', 0.9)} OR ({_slip('family')})", 0.06, 0.02),
         Level("alike", _alike("family", 0.75), 0.02, 0.02),
-        # A marriage that nobody has told of.
+        # An unrecorded marriage.
         Level("differs", "true", 0.04, 0.17),
     ),
     shared=True,
@@ -170,13 +184,14 @@ BORN = Field(
         Level("exact", "l.born = r.born", 0.90, 0.01, "born"),
         Level(
             "slip",
-            "hamming(l.born, r.born) = 1 OR (l.born[1:4] = r.born[1:4] AND l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6])",
+            "hamming(l.born, r.born) = 1 OR (l.born[1:4] = r.born[1:4]"
+            " AND l.born[5:6] = r.born[7:8] AND l.born[7:8] = r.born[5:6])",
             0.05,
             0.003,
         ),
         Level("two parts", TWO_PARTS, 0.015, 0.04),
         Level("two digits", "hamming(l.born, r.born) = 2", 0.01, 0.01),
-        Level("year", f"{SAME_YEAR}", 0.01, 0.03),
+        Level("year", SAME_YEAR, 0.01, 0.03),
         Level("differs", "true", 0.015, 0.90),
     ),
     shared=False,
@@ -191,7 +206,8 @@ NUMBER = Field(
         Level("exact", "l.number = r.number", 0.90, 0.001, "number"),
         Level(
             "slip",
-            f"CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2 ELSE false END OR ({_slip('number')})",
+            "CASE WHEN length(l.number) = length(r.number) THEN hamming(l.number, r.number) <= 2"
+            f" ELSE false END OR ({_slip('number')})",
             0.08,
             0.002,
         ),
@@ -204,11 +220,10 @@ NUMBER = Field(
 )
 DOMAIN = "split_part({}.emails[1], '@', 2)"
 NAMED_MAILBOX = (
-    "(l.mailbox = r.mailbox AND contains(l.mailbox, l.family) AND NOT list_has_any(l.emails, r.emails) "
+    "(l.mailbox = r.mailbox AND contains(l.mailbox, l.family)"
+    " AND NOT list_has_any(l.emails, r.emails) "
     f"AND jaro_winkler_similarity({DOMAIN.format('l')}, {DOMAIN.format('r')}) < 0.9)"
 )
-
-
 SAME_DIGITS = (
     "regexp_replace(l.emails[1], '\\D', '', 'g') = regexp_replace(r.emails[1], '\\D', '', 'g')"
 )
@@ -218,7 +233,11 @@ NAMESAKES = (
 
 
 def email(columns: Iterable[str]) -> Field:
-    """matti.virtanen@ here and there tells no more than the names do, and those have been heard; matti.virtanen1@ and matti.virtanen2@ are two."""
+    """E-mail addresses.
+
+    Equal mailboxes made of a name (matti.virtanen@) at two domains are *missing*, as the names
+    have been compared already; matti.virtanen1@ and matti.virtanen2@ are two people's.
+    """
     missing = "coalesce(len(l.emails), 0) = 0 OR coalesce(len(r.emails), 0) = 0"
     named = f" OR coalesce({NAMED_MAILBOX}, false)" if "family" in columns else ""
     unlike = f" AND NOT coalesce({NAMESAKES}, false)" if "family" in columns else ""
@@ -258,7 +277,8 @@ ORGANISATION = Field(
         Level("exact", "l.organisation = r.organisation", 0.70, 0.6, "organisation"),
         Level(
             "near",
-            f"{_alike('organisation', 0.9)} OR contains(l.organisation, r.organisation) OR contains(r.organisation, l.organisation)",
+            f"{_alike('organisation', 0.9)} OR contains(l.organisation, r.organisation)"
+            " OR contains(r.organisation, l.organisation)",
             0.1,
             0.05,
         ),
@@ -271,98 +291,73 @@ ORGANISATION = Field(
 )
 
 
-def place(columns: Iterable[str]) -> list[Field]:
-    """The parts of an address. They slip one by one but change together: see the *moved* of mixture.py."""
-    there = set(columns)
-    found: list[Field] = []
-    if "street" in there:
+def address(columns: Iterable[str]) -> list[Field]:
+    """The parts of an address.
+
+    They have errors one by one but change together: see the kind *moved* of
+    expectation_maximisation.py.
+    """
+    available = set(columns)
+    parts: list[Field] = []
+    if "street" in available:
         other = (
             [Level("other", "list_has_any(l.streets, r.streets)", 0.04, 0.02)]
-            if "streets" in there
+            if "streets" in available
             else []
+        )
+        near = (
+            f"{_alike('street', 0.9)} OR starts_with(l.street, r.street)"
+            " OR starts_with(r.street, l.street)"
         )
         levels = [
             Level("exact", "l.street = r.street", 0.85, 0.9, "street"),
             *other,
-            Level(
-                "near",
-                f"{_alike('street', 0.9)} OR starts_with(l.street, r.street) OR starts_with(r.street, l.street)",
-                0.1,
-                0.05,
-            ),
+            Level("near", near, 0.1, 0.05),
             Level("differs", "true", 0.05, 0.05),
         ]
-        found.append(
-            Field(
-                "street",
-                _null("street"),
-                tuple(levels),
-                shared=True,
-                group="place",
-                known="street",
-                same="street",
-            )
-        )
-    if "house" in there:
-        found.append(
-            Field(
-                "house",
-                _null("house"),
-                (
-                    Level("exact", "l.house = r.house", 0.9, 0.9, "house"),
-                    Level("slip", _slip("house"), 0.05, 0.03),
-                    Level("differs", "true", 0.05, 0.07),
-                ),
-                shared=True,
-                group="place",
-                known="house",
-                same="house",
-            )
-        )
-    if "postcode" in there:
+        parts.append(_address_part("street", levels))
+    if "house" in available:
+        levels = [
+            Level("exact", "l.house = r.house", 0.9, 0.9, "house"),
+            Level("slip", _slip("house"), 0.05, 0.03),
+            Level("differs", "true", 0.05, 0.07),
+        ]
+        parts.append(_address_part("house", levels))
+    if "postcode" in available:
         near = f"({_slip('postcode')}) OR l.postcode[1:-4] = r.postcode[1:-4]"
         levels = [
             Level("exact", "l.postcode = r.postcode", 0.88, 0.9, "postcode"),
             Level("near", near, 0.07, 0.04),
             Level("differs", "true", 0.05, 0.06),
         ]
-        found.append(
-            Field(
-                "postcode",
-                _null("postcode"),
-                tuple(levels),
-                shared=True,
-                group="place",
-                known="postcode",
-                same="postcode",
-            )
-        )
-    if "town" in there:
+        parts.append(_address_part("postcode", levels))
+    if "town" in available:
         levels = [
             Level("exact", "l.town = r.town", 0.88, 0.92, "town"),
             Level("near", f"{_alike('town', 0.88)} OR ({_slip('town')})", 0.07, 0.03),
             Level("differs", "true", 0.05, 0.05),
         ]
-        # Where the postcode is the same, so is the town: that would be told twice.
-        told = "postcode" if "postcode" in there else ""
-        missing = f"{_null('town')}{' OR coalesce(l.postcode = r.postcode, false)' if told else ''}"
-        found.append(
-            Field(
-                "town",
-                missing,
-                tuple(levels),
-                shared=True,
-                group="place",
-                known="town",
-                same="town",
-                told=told,
-            )
-        )
-    return found
+        # The postcode implies the town: equal postcodes would count twice.
+        parts.append(_address_part("town", levels, "postcode" if "postcode" in available else ""))
+    return parts
+
+
+def _address_part(column: str, levels: list[Level], implied_by: str = "") -> Field:
+    implied = f" OR coalesce(l.{implied_by} = r.{implied_by}, false)" if implied_by else ""
+    return Field(
+        column,
+        _null(column) + implied,
+        tuple(levels),
+        shared=True,
+        group="place",
+        known=column,
+        same=column,
+        implied_by=implied_by,
+    )
 
 
 def text_field(column: str) -> Field:
-    """Free text: as written, nearly so, or not."""
+    """Free text: equal, similar or different."""
     return Field(
         column,
         _null(column),
@@ -379,40 +374,46 @@ def text_field(column: str) -> Field:
 
 
 def fields_of(columns: Iterable[str]) -> tuple[Field, ...]:
-    """The fields that these columns of `linkage_records` allow to compare."""
-    there = tuple(columns)
-    found: list[Field] = []
-    for needed, one in (
-        ("given", given(there)),
-        ("family", FAMILY),
-        ("born", BORN),
-        ("number", NUMBER),
-        ("emails", email(there)),
-        ("phones", PHONE),
-    ):
-        if needed in there:
-            found.append(one)
-    found += place(there)
-    if "organisation" in there:
-        found.append(ORGANISATION)
-    found += [text_field(column) for column in there if column.startswith("text")]
-    if len(found) > MOST_FIELDS:
-        raise RolesError(
-            f"roles: {len(found)} things would be compared, and at most {MOST_FIELDS} can be; leave out some of the free texts"
+    """The fields that these columns of `linkage_records` allow to compare.
+
+    Raises:
+        RolesError: There are more than `MAX_FIELDS`.
+    """
+    available = tuple(columns)
+    fields = [
+        field
+        for column, field in (
+            ("given", given_name(available)),
+            ("family", FAMILY),
+            ("born", BORN),
+            ("number", NUMBER),
+            ("emails", email(available)),
+            ("phones", PHONE),
         )
-    return tuple(found)
+        if column in available
+    ]
+    fields += address(available)
+    if "organisation" in available:
+        fields.append(ORGANISATION)
+    fields += [text_field(column) for column in available if column.startswith("text")]
+    if len(fields) > MAX_FIELDS:
+        raise RolesError(
+            f"roles: {len(fields)} fields would be compared, and at most {MAX_FIELDS} can be; "
+            "leave out some of the free texts"
+        )
+    return tuple(fields)
 
 
 def share_columns(fields: Iterable[Field]) -> tuple[str, ...]:
-    """The columns of which each value's share is needed."""
+    """The columns whose values' shares are needed."""
     return tuple(
         dict.fromkeys(level.share for field in fields for level in field.levels if level.share)
     )
 
 
-def looked_at(fields: Iterable[Field]) -> set[str]:
-    """SQL of the values whose hashes tell whether two records are alike."""
-    return {sql for field in fields for sql in (field.known, field.same, field.told) if sql}
+def hashed_expressions(fields: Iterable[Field]) -> set[str]:
+    """SQL of the values whose hashes decide most pairs."""
+    return {sql for field in fields for sql in (field.known, field.same, field.implied_by) if sql}
 
 
 def pattern(fields: tuple[Field, ...]) -> str:
@@ -420,7 +421,8 @@ def pattern(fields: tuple[Field, ...]) -> str:
     return (
         "("
         + " + ".join(
-            f"({field.level()}::UBIGINT << {BITS * place})" for place, field in enumerate(fields)
+            f"({field.level()}::UBIGINT << {LEVEL_BITS * position})"
+            for position, field in enumerate(fields)
         )
         + ")"
     )

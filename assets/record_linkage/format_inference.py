@@ -1,4 +1,4 @@
-"""How a table writes what a single value leaves open: what its dates begin with, and whether its full names begin with the family's."""
+"""Formats that a single value leaves open: the first part of dates, and the order of full names."""
 
 from __future__ import annotations
 
@@ -6,72 +6,105 @@ from dataclasses import dataclass
 
 import duckdb
 
-from assets.record_linkage.dates import First, parts
+from assets.record_linkage.dates import DatePart, date_parts
+from assets.storage.queries import count
 
-ENOUGH = 10
-"""So many pairs of a household must tell that family names come first."""
-TWICE = 2.0
-MOST_TOGETHER = 8
-"""A home or contact of more records than this is no household."""
-LOOKED_AT = 200_000
-"""Of a table of more records than this, a part is looked at."""
+MIN_PAIRS = 10
+"""So many pairs of a household must share the first word before family names count as first."""
+RATIO = 2.0
+"""So many times more pairs must share the first word than the last."""
+MAX_HOUSEHOLD = 8
+"""An address or contact of more records than this is no household."""
+SAMPLE = 200_000
+"""A table of more records than this is sampled."""
 
 
 @dataclass(frozen=True)
-class Habits:
-    """Of one table."""
+class TableFormat:
+    """The formats of one table: the first part of its dates, and whether full names begin with the
+    family name."""
 
-    dates_begin: First = First.DAY
+    first_date_part: DatePart = DatePart.DAY
     family_first: bool = False
 
 
-def dates_begin(connection: duckdb.DuckDBPyConnection, table: str, said: str) -> First:
-    """Of the text `said` (SQL over a row of the table): numbers that can be no day, or no month, tell which of the numbers they are.
+def infer_date_part(connection: duckdb.DuckDBPyConnection, table: str, text: str) -> DatePart:
+    """The first part of the dates in `text` (SQL over a row of the table).
 
-    Each date counts once, and those that begin with a year of four digits not at all; a slip here and there does not decide.
+    Numbers that can be no day, or no month, decide. Each distinct date counts once, and those
+    that begin with a year of four digits not at all; a few errors do not decide.
     """
-    found = connection.execute(
-        rf"""SELECT count(*) FILTER (one > 31), count(*) FILTER (three > 31), count(*) FILTER (one > 12), count(*) FILTER (two > 12)
-        FROM (SELECT TRY_CAST(n[1] AS INTEGER) AS one, TRY_CAST(n[2] AS INTEGER) AS two, if(length(n[3]) <= 2, TRY_CAST(n[3] AS INTEGER), NULL) AS three
-            FROM (SELECT {parts("said")} AS n FROM (SELECT DISTINCT {said} AS said FROM {table}) WHERE NOT coalesce(said[5] = '-' AND said[8] = '-', true))
+    counts = connection.execute(
+        rf"""SELECT
+            count(*) FILTER (first > 31),
+            count(*) FILTER (third > 31),
+            count(*) FILTER (first > 12),
+            count(*) FILTER (second > 12)
+        FROM (
+            SELECT
+                TRY_CAST(n[1] AS INTEGER) AS first,
+                TRY_CAST(n[2] AS INTEGER) AS second,
+                if(length(n[3]) <= 2, TRY_CAST(n[3] AS INTEGER), NULL) AS third
+            FROM (
+                SELECT {date_parts("value")} AS n
+                FROM (SELECT DISTINCT {text} AS value FROM {table})
+                WHERE NOT coalesce(value[5] = '-' AND value[8] = '-', true))
             WHERE len(n) >= 3 AND length(n[1]) <= 2 AND length(n[2]) <= 2)"""
     ).fetchone()
-    no_day, last_no_day, no_month, second_no_month = found or (0, 0, 0, 0)
-    if no_day > last_no_day:
-        return First.YEAR
-    return First.MONTH if second_no_month > no_month else First.DAY
+    no_day, third_no_day, no_month, second_no_month = counts or (0, 0, 0, 0)
+    if no_day > third_no_day:
+        return DatePart.YEAR
+    return DatePart.MONTH if second_no_month > no_month else DatePart.DAY
 
 
-def family_first(
+def infer_family_first(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     words: str,
     homes: list[str],
     born: str | None = None,
 ) -> bool:
-    """Of full names, `words` (SQL: the words of a row's name): whether people of one home share the first word rather than the last.
+    """Whether people of one home share the first word of their full names rather than the last.
 
-    `homes`: SQL of what people of one household share, an address or a contact. Two people are told apart by their birth dates, `born`; where there
-    are none, it may be one person who has married, and the first words must also be the more: there are more family names than first names.
+    Two records are two people if their birth dates differ. Without birth dates it may be one
+    person who has married, and first words must also be more varied than last ones: there are
+    more family names than first names.
+
+    Args:
+        words: SQL of the words of a row's name.
+        homes: SQL of what people of one household share: an address or a contact.
+        born: SQL of the birth date as eight digits.
     """
     if not homes:
         return False
-    records = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
-    every = 1 + (records[0] if records else 0) // LOOKED_AT
-    held = " UNION ALL ".join(
-        f"SELECT {number} AS kind, {home} AS home, words[1] AS one, words[-1] AS other, born FROM named"
+    every = 1 + count(connection, f"SELECT count(*) FROM {table}") // SAMPLE
+    all_homes = " UNION ALL ".join(
+        f"""SELECT {number} AS kind, {home} AS home,
+            words[1] AS first_word, words[-1] AS last_word, born
+        FROM named"""
         for number, home in enumerate(homes)
     )
-    apart = "AND hamming(l.born, r.born) > 2" if born else ""
-    found = connection.execute(
+    two_people = "AND hamming(l.born, r.born) > 2" if born else ""
+    counts = connection.execute(
         f"""WITH named AS (SELECT *, {words} AS words, {born or "NULL"} AS born FROM {table}),
-        homes AS (FROM ({held}) WHERE home IS NOT NULL AND one <> other AND hash(home) % {every} = 0
-            QUALIFY count(*) OVER (PARTITION BY kind, home) BETWEEN 2 AND {MOST_TOGETHER}),
-        unlike AS (
-            SELECT l.one = r.one AS first, l.other = r.other AS last FROM homes AS l JOIN homes AS r ON l.kind = r.kind AND l.home = r.home
-            WHERE (l.one < r.one AND l.other = r.other AND jaro_winkler_similarity(l.one, r.one) < 0.8
-                OR l.other < r.other AND l.one = r.one AND jaro_winkler_similarity(l.other, r.other) < 0.8) {apart})
-        SELECT count(*) FILTER (first), count(*) FILTER (last), (SELECT count(DISTINCT words[1]) > count(DISTINCT words[-1]) FROM named) FROM unlike"""
+        homes AS (
+            FROM ({all_homes})
+            WHERE home IS NOT NULL AND first_word <> last_word AND hash(home) % {every} = 0
+            QUALIFY count(*) OVER (PARTITION BY kind, home) BETWEEN 2 AND {MAX_HOUSEHOLD}),
+        different AS (
+            SELECT l.first_word = r.first_word AS first, l.last_word = r.last_word AS last
+            FROM homes AS l
+            JOIN homes AS r ON l.kind = r.kind AND l.home = r.home
+            WHERE (
+                l.first_word < r.first_word AND l.last_word = r.last_word
+                AND jaro_winkler_similarity(l.first_word, r.first_word) < 0.8
+                OR l.last_word < r.last_word AND l.first_word = r.first_word
+                AND jaro_winkler_similarity(l.last_word, r.last_word) < 0.8) {two_people})
+        SELECT
+            count(*) FILTER (first),
+            count(*) FILTER (last),
+            (SELECT count(DISTINCT words[1]) > count(DISTINCT words[-1]) FROM named)
+        FROM different"""
     ).fetchone()
-    first, last, more = found or (0, 0, False)
-    return bool(first >= ENOUGH and first > TWICE * last and (born is not None or more))
+    first, last, more_varied = counts or (0, 0, False)
+    return bool(first >= MIN_PAIRS and first > RATIO * last and (born is not None or more_varied))

@@ -1,10 +1,14 @@
-"""Records that come later: linked to those that are there, without looking at the rest.
+"""Incremental linking: records that arrive later are linked to those of a saved run, which is not
+repeated.
 
-A run has been kept (kept.py). What arrives is spelt alike; its keys are looked up among those of all records; who shares one, with the
-whole component of each, makes a small world of its own, numbered anew, in which the stages are those of any run: codes, levels,
-weights by the kept model, average linkage with all vetoes. Only components that something has arrived in are written back, in one transaction.
+A run has saved its state (linkage_state.py). New records are standardised in the same format; their
+keys are looked up among those of all records; the records that share one, with the whole component
+of each, make a *subset*, numbered from 0, in which the stages are those of any run: codes, levels,
+weights by the saved model, average linkage with all vetoes. Only components that have changed are
+written back, in one transaction.
 
-Shares of values, passes and weights stay as they were kept; a full run brings them up to date and tells the drift.
+Shares of values, blocking rules and weights stay as saved; a full run updates them and measures the
+drift.
 """
 
 from __future__ import annotations
@@ -19,26 +23,36 @@ import numpy as np
 import pyarrow as pa
 
 from assets.record_linkage import (
+    candidates,
     cluster_ids,
     clustering,
     contacts,
     fields,
     identity_numbers,
+    linkage_state,
     scoring,
     standardisation,
 )
-from assets.record_linkage.candidates import CAP
+from assets.record_linkage.blocking_rules import MAX_BLOCK_SIZE
 from assets.record_linkage.cluster_ids import Drift
-from assets.record_linkage.linkage_state import NUMBER, About, read_about, salted, salts, short
+from assets.record_linkage.linkage_state import NUMBER, Configuration, salted_keys
 from assets.record_linkage.roles import Role, Roles, RolesError
-from assets.record_linkage.u_probabilities import Shares
-from assets.record_linkage.value_hashes import Hashes
+from assets.record_linkage.state_update import StateUpdate
+from assets.record_linkage.u_probabilities import ValueShares
+from assets.record_linkage.value_hashes import ValueHashes
 from assets.storage.queries import count
 
 
 @dataclass
-class Arrived:
-    """What was done, in counts and seconds. `known` records were there already, as they are; `corrected` ones were there otherwise."""
+class IncrementalReport:
+    """Counts and seconds of one incremental run.
+
+    Attributes:
+        known: Records that were there already, with the same values.
+        corrected: Records that were there with other values.
+        looked_at: Earlier records in the subset.
+        joined: New records in clusters with earlier ones.
+    """
 
     records: int = 0
     known: int = 0
@@ -52,63 +66,73 @@ class Arrived:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def link_arrivals(
+def link_incrementally(
     connection: duckdb.DuckDBPyConnection,
     table: str,
     roles: Roles,
-    kept: str,
+    state: str,
     *,
     aliases: str | None = None,
     decisions: str | None = None,
-) -> Arrived:
-    """Link the table's records to those of the attached database `kept`, and write them there.
+) -> IncrementalReport:
+    """Link the table's records to those of the attached database `state`, and add them to it.
 
-    Makes `linkage_out(row, key, cluster)` of the table. A record is known by its key: the same again changes nothing, another one under
-    the key takes the place of the first. `aliases` and `decisions` as in `engine.link_table`; decisions are kept. Raises RolesError, KeptError.
+    Makes `linkage_out(row, key, cluster)` of the table. A record is identified by its key: the same
+    values change nothing, other values replace the earlier ones.
+
+    Args:
+        aliases: As in `engine.link_table`.
+        decisions: As in `engine.link_table`; they are saved.
+
+    Raises:
+        RolesError: The roles have no key, or do not fit the table or the state.
+        LinkageStateError: The database has no state that this program can continue from.
     """
     if not roles.has(Role.KEY):
         raise RolesError("roles: records can only be linked to others if a column has the role key")
-    run = _Arrival(connection, roles, kept, aliases, decisions)
+    run = _IncrementalRun(connection, roles, state, aliases, decisions)
     run.run(table)
     return run.report
 
 
-class _Arrival:
-    """One table that arrives."""
+class _IncrementalRun:
+    """One table of new records."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         roles: Roles,
-        kept: str,
+        state: str,
         aliases: str | None,
         decisions: str | None,
     ) -> None:
         self.connection = connection
         self.roles = roles
-        self.kept = kept
+        self.state = state
         self.aliases = aliases
         self.decisions = decisions
-        self.about: About = read_about(connection, kept)
-        self.report = Arrived()
+        self.configuration: Configuration = linkage_state.load(connection, state)
+        self.columns = self.configuration.record_format.columns
+        self.report = IncrementalReport()
 
     def run(self, table: str) -> None:
         with self._timed("normalise"):
-            self._spell(table)
+            self._standardise(table)
         if self.report.known == self.report.records and not self.decisions and not self.aliases:
-            self._answer()
+            self._write_out()
             return
         with self._timed("look up"):
             self._look_up()
         with self._timed("compare"):
-            self._world()
-            self._compare()
+            self._make_subset()
+            self._score()
         with self._timed("cluster"):
             self._cluster()
         with self._timed("write"):
-            self._write()
+            update = StateUpdate(self.connection, self.state, self.columns, self.first)
+            update.write(self.hashes, replaced=self.report.corrected > 0)
         self._count_joined()
-        self._answer()
+        self._write_out()
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
@@ -116,179 +140,246 @@ class _Arrival:
         yield
         self.report.seconds[name] = round(time.monotonic() - started, 3)
 
-    def _spell(self, table: str) -> None:
-        """Make `arrived_keys`, `arrived_records` of what is new or otherwise than before, and `arrived_gone(id)` of what it replaces."""
-        run, kept = self.connection.execute, self.kept
-        standardisation.normalise(self.connection, table, self.roles, self.about.spelling)
+    def _standardise(self, table: str) -> None:
+        """Make `incoming_keys` and `incoming_records` of what is new or has changed, and
+        `incoming_replaced(id)` of the earlier versions."""
+        run, state = self.connection.execute, self.state
+        standardisation.standardise(
+            self.connection, table, self.roles, self.configuration.record_format
+        )
         self.report.records = self._count("SELECT count(*) FROM linkage_keys")
         run(
-            "DROP TABLE IF EXISTS linkage_said_keys; ALTER TABLE linkage_keys RENAME TO linkage_said_keys"
+            """DROP TABLE IF EXISTS incoming_all_keys;
+            ALTER TABLE linkage_keys RENAME TO incoming_all_keys"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_there AS
-            SELECT said.id, before.id AS before, said.place = before.place AS same
-            FROM temp.linkage_said_keys AS said JOIN {kept}.linkage_keys AS before USING (key)"""
+            f"""CREATE OR REPLACE TEMP TABLE incoming_known AS
+            SELECT incoming.id, earlier.id AS earlier, incoming.place = earlier.place AS same
+            FROM temp.incoming_all_keys AS incoming
+            JOIN {state}.linkage_keys AS earlier USING (key)"""
         )
         run(
-            "CREATE OR REPLACE TEMP TABLE arrived_gone AS SELECT before AS id FROM arrived_there WHERE NOT same"
+            """CREATE OR REPLACE TEMP TABLE incoming_replaced AS
+            SELECT earlier AS id FROM incoming_known WHERE NOT same"""
         )
-        first = self._count(f"SELECT coalesce(max(id), -1) + 1 FROM {kept}.linkage_keys")
-        rows = self._count(f"SELECT coalesce(max(row), -1) + 1 FROM {kept}.linkage_keys")
+        first = self._count(f"SELECT coalesce(max(id), -1) + 1 FROM {state}.linkage_keys")
+        rows = self._count(f"SELECT coalesce(max(row), -1) + 1 FROM {state}.linkage_keys")
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_keys AS
-            SELECT ({first} + row_number() OVER (ORDER BY said.id) - 1)::INTEGER AS id, said.row + {rows} AS row, key, place, said.id AS said
-            FROM temp.linkage_said_keys AS said ANTI JOIN (FROM arrived_there WHERE same) AS same ON same.id = said.id"""
+            f"""CREATE OR REPLACE TEMP TABLE incoming_keys AS
+            SELECT
+                ({first} + row_number() OVER (ORDER BY incoming.id) - 1)::INTEGER AS id,
+                incoming.row + {rows} AS row,
+                key,
+                place,
+                incoming.id AS incoming
+            FROM temp.incoming_all_keys AS incoming
+            ANTI JOIN (FROM incoming_known WHERE same) AS same ON same.id = incoming.id"""
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE arrived_records AS
-            SELECT new.id, said.* EXCLUDE (id) FROM temp.linkage_records AS said JOIN arrived_keys AS new ON new.said = said.id"""
+            """CREATE OR REPLACE TEMP TABLE incoming_records AS
+            SELECT new.id, records.* EXCLUDE (id)
+            FROM temp.linkage_records AS records
+            JOIN incoming_keys AS new ON new.incoming = records.id"""
         )
-        self.report.corrected = self._count("SELECT count(*) FROM arrived_gone")
-        self.report.known = self._count("SELECT count(*) FROM arrived_there WHERE same")
+        self.report.corrected = self._count("SELECT count(*) FROM incoming_replaced")
+        self.report.known = self._count("SELECT count(*) FROM incoming_known WHERE same")
         self.first = first
 
     def _look_up(self) -> None:
-        """Make `arrived_found(new, id, salt)`: who shares a key with an arrival; other arrivals too, each pair once."""
-        run, kept = self.connection.execute, self.kept
-        # What arrives is hashed, and loses the contacts that too many share, before its keys are made.
-        run("CREATE OR REPLACE TEMP TABLE linkage_records AS FROM arrived_records")
-        contacts.drop_known(self.connection, self.about.spelling.columns, f"{kept}.linkage_shared")
-        if "number" in self.about.spelling.columns:
-            run(
-                f"CREATE OR REPLACE TEMP TABLE arrived_aliases AS {self._also('aliases', 'old::VARCHAR, new::VARCHAR', self.aliases)}"
-            )
-            identity_numbers.apply_aliases(self.connection, "arrived_aliases")
-        run("CREATE OR REPLACE TEMP TABLE arrived_records AS FROM temp.linkage_records")
-        self.hashes = hashes = Hashes(self.connection)
-        self.oversized = np.asarray(
-            run(f"SELECT key FROM {kept}.linkage_oversized").fetchnumpy()["key"], np.uint32
-        )
-        parts = []
-        for salt in salts(self.about):
-            keys, places = salted(hashes, self.about, self.oversized, salt)
-            parts.append(
-                pa.table(
-                    {
-                        "key": keys,
-                        "new": hashes.ids[places].astype(np.int32),
-                        "salt": np.full(len(keys), salt, np.uint8),
-                    }
-                )
-            )
-        self._put(
-            "arrived_asked",
-            pa.concat_tables(parts)
-            if parts
-            else pa.table(
-                {
-                    "key": pa.array([], pa.uint32()),
-                    "new": pa.array([], pa.int32()),
-                    "salt": pa.array([], pa.uint8()),
-                }
-            ),
-        )
+        """Make `incoming_matches(new, id, salt)`: the records that share a key with a new one,
+        other new ones included, each pair once."""
+        run, state = self.connection.execute, self.state
+        # New records lose the contacts that too many share before their keys are made.
+        run("CREATE OR REPLACE TEMP TABLE linkage_records AS FROM incoming_records")
+        contacts.drop_known(self.connection, self.columns, f"{state}.linkage_shared")
+        if "number" in self.columns:
+            self._make_union("aliases", "aliases", "old::VARCHAR, new::VARCHAR", self.aliases)
+            identity_numbers.apply_aliases(self.connection, "incoming_aliases")
+        run("CREATE OR REPLACE TEMP TABLE incoming_records AS FROM temp.linkage_records")
+        self._make_lookup()
         # All keys are scanned, and only scanned, here.
         run(
-            f"CREATE OR REPLACE TEMP TABLE arrived_shared AS SELECT new, there.id, salt, key FROM {kept}.linkage_index AS there JOIN arrived_asked USING (key)"
+            f"""CREATE OR REPLACE TEMP TABLE incoming_shared AS
+            SELECT new, earlier.id, salt, key
+            FROM {state}.linkage_index AS earlier
+            JOIN incoming_lookup USING (key)"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_found AS
-            SELECT new, id, salt FROM arrived_shared ANTI JOIN arrived_gone USING (id)
-            QUALIFY count(*) OVER (PARTITION BY salt, new, key) <= {CAP} OR salt = {NUMBER}
+            f"""CREATE OR REPLACE TEMP TABLE incoming_matches AS
+            SELECT new, id, salt
+            FROM incoming_shared
+            ANTI JOIN incoming_replaced USING (id)
+            QUALIFY count(*) OVER (PARTITION BY salt, new, key) <= {MAX_BLOCK_SIZE}
+                OR salt = {NUMBER}
             UNION ALL
-            SELECT l.new, r.new, l.salt FROM arrived_asked AS l JOIN arrived_asked AS r ON l.key = r.key AND l.salt = r.salt AND l.new > r.new
-            QUALIFY count(*) OVER (PARTITION BY l.salt, l.new, l.key) <= {CAP}"""
+            SELECT l.new, r.new, l.salt
+            FROM incoming_lookup AS l
+            JOIN incoming_lookup AS r ON l.key = r.key AND l.salt = r.salt AND l.new > r.new
+            QUALIFY count(*) OVER (PARTITION BY l.salt, l.new, l.key) <= {MAX_BLOCK_SIZE}"""
         )
-        everything = [salt for salt, one in enumerate(self.about.passes) if not one.atoms]
-        for salt in everything:
-            run(
-                f"""INSERT INTO arrived_found SELECT new.id, there.id, {salt} FROM arrived_keys AS new JOIN (
-                    SELECT id FROM {kept}.linkage_keys ANTI JOIN arrived_gone USING (id) UNION ALL SELECT id FROM arrived_keys) AS there ON there.id < new.id"""
-            )
+        for salt, rule in enumerate(self.configuration.rules):
+            if not rule.parts:
+                run(
+                    f"""INSERT INTO incoming_matches
+                    SELECT new.id, earlier.id, {salt}
+                    FROM incoming_keys AS new
+                    JOIN (
+                        SELECT id FROM {state}.linkage_keys ANTI JOIN incoming_replaced USING (id)
+                        UNION ALL
+                        SELECT id FROM incoming_keys) AS earlier ON earlier.id < new.id"""
+                )
 
-    def _world(self) -> None:
-        """Make `linkage_records`, `linkage_keys`, ... of the arrivals, whom they may be, and all who stand with those; numbered in the order of ids."""
-        run, kept = self.connection.execute, self.kept
-        run(
-            f"CREATE OR REPLACE TEMP TABLE arrived_decisions AS {self._also('decided', 'one::VARCHAR, other::VARCHAR, same::BOOLEAN', self.decisions)}"
+    def _make_lookup(self) -> None:
+        """Make `incoming_lookup(key, new, salt)` of the keys of the new records."""
+        self.hashes = ValueHashes(self.connection)
+        oversized = np.asarray(
+            self.connection.execute(f"SELECT key FROM {self.state}.linkage_oversized").fetchnumpy()[
+                "key"
+            ],
+            np.uint32,
         )
-        self._stir()
+        schema = pa.schema([("key", pa.uint32()), ("new", pa.int32()), ("salt", pa.uint8())])
+        tables = [schema.empty_table()]
+        for salt in linkage_state.salts(self.configuration):
+            keys, positions = salted_keys(self.hashes, self.configuration, oversized, salt)
+            new = self.hashes.ids[positions].astype(np.int32)
+            tables.append(pa.table([keys, new, np.full(len(keys), salt, np.uint8)], schema=schema))
+        self._create("incoming_lookup", pa.concat_tables(tables))
+
+    def _make_subset(self) -> None:
+        """Make `linkage_records`, `linkage_keys`, ... of the new records, their possible matches,
+        and the components of those; ids count from 0 in the order of the saved ids (`saved`)."""
+        run, state = self.connection.execute, self.state
+        self._make_union(
+            "decisions", "decided", "one::VARCHAR, other::VARCHAR, same::BOOLEAN", self.decisions
+        )
+        self._make_affected()
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_touched AS
-            SELECT id FROM arrived_found WHERE id < {self.first} UNION FROM arrived_gone UNION FROM arrived_stirred"""
+            f"""CREATE OR REPLACE TEMP TABLE incoming_touched AS
+            SELECT id FROM incoming_matches WHERE id < {self.first}
+            UNION
+            FROM incoming_replaced
+            UNION
+            FROM incoming_affected"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_members AS
-            WITH parts AS (SELECT DISTINCT part FROM {kept}.linkage_groups SEMI JOIN arrived_touched USING (id))
-            SELECT id FROM (FROM arrived_touched UNION SELECT id FROM {kept}.linkage_groups SEMI JOIN parts USING (part)) ANTI JOIN arrived_gone USING (id)"""
+            f"""CREATE OR REPLACE TEMP TABLE incoming_members AS
+            WITH parts AS (
+                SELECT DISTINCT part
+                FROM {state}.linkage_groups
+                SEMI JOIN incoming_touched USING (id))
+            SELECT id
+            FROM (
+                FROM incoming_touched
+                UNION
+                SELECT id FROM {state}.linkage_groups SEMI JOIN parts USING (part))
+            ANTI JOIN incoming_replaced USING (id)"""
         )
         run(
-            """CREATE OR REPLACE TEMP TABLE arrived_world AS SELECT id AS there, (row_number() OVER (ORDER BY id) - 1)::INTEGER AS id
-            FROM (FROM arrived_members UNION ALL SELECT id FROM arrived_keys)"""
+            """CREATE OR REPLACE TEMP TABLE incoming_subset AS
+            SELECT id AS saved, (row_number() OVER (ORDER BY id) - 1)::INTEGER AS id
+            FROM (
+                FROM incoming_members
+                UNION ALL
+                SELECT id FROM incoming_keys)"""
         )
-        columns = ", ".join(self.about.spelling.columns)
+        columns = ", ".join(self.columns)
         run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_records AS SELECT arrived_world.id, {columns} FROM (
-                SELECT id, {columns} FROM {kept}.linkage_records SEMI JOIN arrived_members USING (id)
-                UNION ALL SELECT id, {columns} FROM arrived_records) AS said
-            JOIN arrived_world ON arrived_world.there = said.id"""
+            f"""CREATE OR REPLACE TEMP TABLE linkage_records AS
+            SELECT subset.id, {columns}
+            FROM (
+                SELECT id, {columns}
+                FROM {state}.linkage_records
+                SEMI JOIN incoming_members USING (id)
+                UNION ALL
+                SELECT id, {columns} FROM incoming_records) AS records
+            JOIN incoming_subset AS subset ON subset.saved = records.id"""
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS SELECT arrived_world.id, row, key, place FROM (
-                FROM {kept}.linkage_keys SEMI JOIN arrived_members USING (id) UNION ALL SELECT id, row, key, place FROM arrived_keys) AS said
-            JOIN arrived_world ON arrived_world.there = said.id"""
+            f"""CREATE OR REPLACE TEMP TABLE linkage_keys AS
+            SELECT subset.id, row, key, place
+            FROM (
+                FROM {state}.linkage_keys
+                SEMI JOIN incoming_members USING (id)
+                UNION ALL
+                SELECT id, row, key, place FROM incoming_keys) AS keys
+            JOIN incoming_subset AS subset ON subset.saved = keys.id"""
         )
-        self.report.looked_at = self._count("SELECT count(*) FROM arrived_members")
-        contacts.drop_known(self.connection, self.about.spelling.columns, f"{kept}.linkage_shared")
-        contacts.drop_shared(self.connection, self.about.spelling.columns)
-        aliases = "arrived_aliases" if "number" in self.about.spelling.columns else None
+        self.report.looked_at = self._count("SELECT count(*) FROM incoming_members")
+        contacts.drop_known(self.connection, self.columns, f"{state}.linkage_shared")
+        contacts.drop_shared(self.connection, self.columns)
+        aliases = "incoming_aliases" if "number" in self.columns else None
         identity_numbers.add_codes(
-            self.connection, self.about.spelling.columns, aliases, self.about.scheme
+            self.connection, self.columns, aliases, self.configuration.scheme
         )
-        source = (
-            "dense_rank() OVER (ORDER BY source)::INTEGER - 1"
-            if "source" in self.about.spelling.columns
-            else "NULL::INTEGER"
-        )
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE linkage_marks AS
-            SELECT id, code, {source} AS source FROM temp.linkage_records LEFT JOIN temp.linkage_codes USING (id)"""
-        )
+        candidates.mark(self.connection, self.columns)
 
-    def _stir(self) -> None:
-        """Make `arrived_stirred(id)`: who was there and may now stand otherwise, whether or not an arrival is like them."""
-        run, kept = self.connection.execute, self.kept
+    def _make_affected(self) -> None:
+        """Make `incoming_affected(id)`: earlier records whose cluster may change, even if no new
+        record matches them."""
+        run, state = self.connection.execute, self.state
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_stirred AS SELECT id FROM {kept}.linkage_groups SEMI JOIN (
-                SELECT part FROM {kept}.linkage_groups SEMI JOIN arrived_gone USING (id)) AS parts USING (part) ANTI JOIN arrived_gone USING (id)"""
+            f"""CREATE OR REPLACE TEMP TABLE incoming_affected AS
+            SELECT id
+            FROM {state}.linkage_groups
+            SEMI JOIN (
+                SELECT part
+                FROM {state}.linkage_groups
+                SEMI JOIN incoming_replaced USING (id)) AS parts USING (part)
+            ANTI JOIN incoming_replaced USING (id)"""
         )
         if self.decisions:
-            said = f"SELECT one::VARCHAR AS key FROM {self.decisions} UNION SELECT other::VARCHAR FROM {self.decisions}"
             run(
-                f"INSERT INTO arrived_stirred SELECT said.id FROM {kept}.linkage_keys AS said SEMI JOIN ({said}) AS decided ON decided.key = said.key::VARCHAR"
+                f"""INSERT INTO incoming_affected
+                SELECT keys.id
+                FROM {state}.linkage_keys AS keys
+                SEMI JOIN (
+                    SELECT one::VARCHAR AS key FROM {self.decisions}
+                    UNION
+                    SELECT other::VARCHAR FROM {self.decisions}) AS decided
+                    ON decided.key = keys.key::VARCHAR"""
             )
-        if self.aliases and "number" in self.about.spelling.columns:
-            said = f"SELECT {identity_numbers.spelt('old')} AS number FROM {self.aliases} UNION SELECT {identity_numbers.spelt('new')} FROM {self.aliases}"
+        if self.aliases and "number" in self.columns:
+            old, new = map(identity_numbers.standardised, ("old", "new"))
             run(
-                f"INSERT INTO arrived_stirred SELECT id FROM {kept}.linkage_records SEMI JOIN ({said}) AS corrected USING (number)"
+                f"""INSERT INTO incoming_affected
+                SELECT id
+                FROM {state}.linkage_records
+                SEMI JOIN (
+                    SELECT {old} AS number FROM {self.aliases}
+                    UNION
+                    SELECT {new} FROM {self.aliases}) AS corrected USING (number)"""
             )
 
-    def _also(self, name: str, columns: str, more: str | None) -> str:
-        """SQL: what was kept of earlier decisions or aliases, and more of them."""
-        return f"SELECT * FROM {self.kept}.linkage_{name}{f' UNION SELECT {columns} FROM {more}' if more else ''}"
+    def _make_union(self, name: str, saved: str, columns: str, more: str | None) -> None:
+        """Make `incoming_<name>` of the saved decisions or aliases, and of the `columns` of
+        `more`."""
+        union = f" UNION SELECT {columns} FROM {more}" if more else ""
+        self.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE incoming_{name} AS
+            SELECT * FROM {self.state}.linkage_{saved}{union}"""
+        )
 
-    def _compare(self) -> None:
-        """Make `linkage_pairs` of what was weighed before and of the arrivals' candidates."""
-        run, kept = self.connection.execute, self.kept
-        self.compared = fields.fields_of(self.about.spelling.columns)
-        self.hashes = Hashes(self.connection)
-        self.shares = self._shares(self.hashes)
+    def _score(self) -> None:
+        """Make `linkage_pairs` of the saved pairs and of the new records' candidates."""
+        run, state = self.connection.execute, self.state
+        self.compared = fields.fields_of(self.columns)
+        self.hashes = ValueHashes(self.connection)
+        self.shares = self._saved_shares(self.hashes)
         run(
             f"""CREATE OR REPLACE TEMP TABLE linkage_candidates AS
-            SELECT least(l.id, r.id) AS one, greatest(l.id, r.id) AS other, bit_or(1::UINTEGER << salt)::UINTEGER AS passes
-            FROM arrived_found JOIN arrived_world AS l ON l.there = new JOIN arrived_world AS r ON r.there = arrived_found.id
-            JOIN linkage_marks AS lm ON lm.id = l.id JOIN linkage_marks AS rm ON rm.id = r.id
-            WHERE salt < {NUMBER} AND (lm.code IS NULL OR rm.code IS NULL) AND (lm.source IS NULL OR rm.source IS NULL OR lm.source <> rm.source)
+            SELECT
+                least(l.id, r.id) AS one,
+                greatest(l.id, r.id) AS other,
+                bit_or(1::UINTEGER << salt)::UINTEGER AS passes
+            FROM incoming_matches
+            JOIN incoming_subset AS l ON l.saved = new
+            JOIN incoming_subset AS r ON r.saved = incoming_matches.id
+            JOIN linkage_marks AS lm ON lm.id = l.id
+            JOIN linkage_marks AS rm ON rm.id = r.id
+            WHERE salt < {NUMBER}
+                AND (lm.code IS NULL OR rm.code IS NULL)
+                AND (lm.source IS NULL OR rm.source IS NULL OR lm.source <> rm.source)
             GROUP BY ALL"""
         )
         self.report.candidate_pairs = self._count("SELECT count(*) FROM temp.linkage_candidates")
@@ -300,183 +391,97 @@ class _Arrival:
             "temp.linkage_candidates",
             "linkage_compared",
         )
-        scoring.weigh(
-            self.connection, self.compared, self.about.model, "linkage_compared", "linkage_pairs"
+        scoring.score(
+            self.connection,
+            self.compared,
+            self.configuration.model,
+            "linkage_compared",
+            "linkage_pairs",
         )
         run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_weighed AS
+            f"""CREATE OR REPLACE TEMP TABLE incoming_saved_pairs AS
             SELECT l.id AS one, r.id AS other, passes, pattern, weight
-            FROM {kept}.linkage_pairs AS pairs JOIN arrived_world AS l ON l.there = pairs.one JOIN arrived_world AS r ON r.there = pairs.other"""
+            FROM {state}.linkage_pairs AS pairs
+            JOIN incoming_subset AS l ON l.saved = pairs.one
+            JOIN incoming_subset AS r ON r.saved = pairs.other"""
         )
-        run("INSERT INTO temp.linkage_pairs FROM arrived_weighed")
+        run("INSERT INTO temp.linkage_pairs FROM incoming_saved_pairs")
 
-    def _shares(self, hashes: Hashes) -> Shares:
-        """The shares of the kept population: those of frequent values, and one for all others."""
-        logs = {}
-        hashes.read(self.about.rare)
-        for name, rare in self.about.rare.items():
+    def _saved_shares(self, hashes: ValueHashes) -> ValueShares:
+        """The saved population's shares: those of frequent values, and one for all others."""
+        log2 = {}
+        rare_shares = self.configuration.rare
+        hashes.load(rare_shares)
+        for name, rare in rare_shares.items():
             rows = self.connection.execute(
-                f"SELECT value, share FROM {self.kept}.linkage_frequent WHERE kind = ? ORDER BY value",
+                f"""SELECT value, share
+                FROM {self.state}.linkage_frequent
+                WHERE kind = ?
+                ORDER BY value""",
                 [name],
             ).fetchnumpy()
-            value, share = (
-                np.asarray(rows["value"], np.uint64),
-                np.asarray(rows["share"], np.float32),
-            )
-            asked = hashes.single(name)
-            logs[name] = np.full(len(asked), rare, np.float32)
+            value = np.asarray(rows["value"], np.uint64)
+            share = np.asarray(rows["share"], np.float32)
+            values = hashes.single(name)
+            log2[name] = np.full(len(values), rare, np.float32)
             if len(value):
-                at = np.minimum(np.searchsorted(value, asked), len(value) - 1)
-                logs[name] = np.where(value[at] == asked, share[at], logs[name]).astype(np.float32)
-        return Shares(hashes.ids, logs, self.about.model.alike)
+                at = np.minimum(np.searchsorted(value, values), len(value) - 1)
+                log2[name] = np.where(value[at] == values, share[at], log2[name]).astype(np.float32)
+        return ValueShares(hashes.ids, log2, self.configuration.model.agreement)
 
     def _cluster(self) -> None:
-        """Make `linkage_clusters` and `linkage_names` of the small world."""
+        """Make `linkage_clusters` and `linkage_cluster_ids` of the subset."""
         clustering.cluster(
             self.connection,
             self.hashes,
             self.shares,
             self.compared,
-            self.about.model,
-            "arrived_decisions",
+            self.configuration.model,
+            "incoming_decisions",
         )
-        self._called("arrived_before", "temp.linkage_keys")
-        self.report.drift = cluster_ids.name_clusters(self.connection, "arrived_before")
-        self.report.two_code_clusters = self._count(
-            """SELECT count(*) FROM (
-                SELECT first FROM temp.linkage_clusters JOIN temp.linkage_codes USING (id) GROUP BY first HAVING count(DISTINCT code) > 1)"""
-        )
-
-    def _write(self) -> None:
-        """Put the arrivals and what they have changed into the kept database, all or nothing."""
-        run, kept = self.connection.execute, self.kept
-        # A component is written back if something arrived in it, left it, or was decided in it.
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_changed AS
-            WITH standing AS (SELECT arrived_world.there, arrived_world.id, coalesce(part, arrived_world.id) AS part, first
-                FROM arrived_world JOIN temp.linkage_clusters USING (id) LEFT JOIN temp.linkage_groups USING (id))
-            SELECT there, id, part, first FROM standing
-            WHERE part IN (SELECT part FROM standing WHERE there >= {self.first} OR there IN (FROM arrived_stirred))"""
-        )
-        # A number that was corrected is looked up by what it is now.
-        if "number" in self.about.spelling.columns:
-            hashed = self.hashes.single("number")
-            corrected = run(
-                f"""SELECT said.id, there FROM temp.linkage_records AS said JOIN arrived_world USING (id) JOIN {kept}.linkage_records AS before
-                ON before.id = there WHERE before.number <> said.number ORDER BY said.id"""
-            ).fetchnumpy()
-            keys = short(hashed[np.asarray(corrected["id"], np.int64)], NUMBER)
-            self._put(
-                "arrived_renumbered",
-                pa.table({"key": keys, "id": np.asarray(corrected["there"], np.int32)}),
-            )
-        code = f"SELECT coalesce(max(code), -1) + 1 FROM {kept}.linkage_codes"
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_codes AS
-            WITH here AS (SELECT there, code FROM temp.linkage_codes JOIN arrived_world USING (id)),
-            known AS (SELECT here.code, min(was.code) AS was FROM here JOIN {kept}.linkage_codes AS was ON was.id = there GROUP BY here.code)
-            SELECT there AS id, coalesce(was, ({code}) + here.code)::INTEGER AS code FROM here LEFT JOIN known USING (code) WHERE there >= {self.first}"""
-        )
-        run("BEGIN")
-        try:
-            self._commit()
-            run("COMMIT")
-        except BaseException:
-            run("ROLLBACK")
-            raise
-
-    def _commit(self) -> None:
-        run, kept = self.connection.execute, self.kept
-        if self.report.corrected:
-            for name in ("keys", "records", "codes", "index", "clusters", "groups", "marks"):
-                run(f"DELETE FROM {kept}.linkage_{name} WHERE id IN (FROM arrived_gone)")
-            run(
-                f"DELETE FROM {kept}.linkage_pairs WHERE one IN (FROM arrived_gone) OR other IN (FROM arrived_gone)"
-            )
-        run(f"INSERT INTO {kept}.linkage_keys SELECT id, row, key, place FROM arrived_keys")
-        run(f"INSERT INTO {kept}.linkage_records BY NAME FROM arrived_records")
-        run(f"INSERT INTO {kept}.linkage_codes FROM arrived_codes")
-        run(f"INSERT INTO {kept}.linkage_index SELECT key, new FROM arrived_asked")
-        run(f"INSERT INTO {kept}.linkage_shared FROM temp.linkage_shared")
-        run(
-            f"INSERT INTO {kept}.linkage_decided FROM arrived_decisions EXCEPT FROM {kept}.linkage_decided"
-        )
-        if "number" in self.about.spelling.columns:
-            run(
-                f"INSERT INTO {kept}.linkage_aliases FROM arrived_aliases EXCEPT FROM {kept}.linkage_aliases"
-            )
-            run(f"INSERT INTO {kept}.linkage_index FROM arrived_renumbered")
-        run(
-            f"""INSERT INTO {kept}.linkage_marks SELECT there, codes.code, source FROM arrived_keys JOIN arrived_world ON there = arrived_keys.id
-            JOIN temp.linkage_marks AS marks ON marks.id = arrived_world.id LEFT JOIN arrived_codes AS codes ON codes.id = there"""
-        )
-        run(
-            f"""INSERT INTO {kept}.linkage_pairs SELECT l.there, r.there, passes, pattern, weight
-            FROM temp.linkage_pairs JOIN arrived_world AS l ON l.id = one JOIN arrived_world AS r ON r.id = other
-            ANTI JOIN arrived_weighed USING (one, other)"""
-        )
-        self._commit_clusters()
-
-    def _commit_clusters(self) -> None:
-        """A cluster's number is the record's that it is called after."""
-        run, kept = self.connection.execute, self.kept
-        run(
-            """CREATE OR REPLACE TEMP TABLE arrived_clusters AS
-            SELECT changed.there AS id, called.there AS first FROM arrived_changed AS changed JOIN temp.linkage_names AS names USING (first)
-            JOIN temp.linkage_keys AS said ON said.key = names.cluster JOIN arrived_world AS called ON called.id = said.id"""
-        )
-        run(
-            f"""CREATE OR REPLACE TEMP TABLE arrived_moved AS FROM arrived_clusters
-            EXCEPT SELECT id, first FROM {kept}.linkage_clusters SEMI JOIN arrived_clusters USING (id)"""
-        )
-        run(
-            f"DELETE FROM {kept}.linkage_clusters WHERE id IN (SELECT id FROM arrived_moved WHERE id < {self.first})"
-        )
-        run(f"INSERT INTO {kept}.linkage_clusters FROM arrived_moved")
-        run(
-            """CREATE OR REPLACE TEMP TABLE arrived_out AS SELECT row, key, cluster FROM arrived_moved AS moved JOIN arrived_world ON there = moved.id
-            JOIN temp.linkage_keys AS said ON said.id = arrived_world.id JOIN temp.linkage_clusters AS clusters ON clusters.id = said.id
-            JOIN temp.linkage_names AS names ON names.first = clusters.first"""
-        )
-        run(f"DELETE FROM {kept}.linkage_out WHERE key IN (SELECT key FROM arrived_out)")
-        run(f"INSERT INTO {kept}.linkage_out FROM arrived_out")
-        run(
-            """CREATE OR REPLACE TEMP TABLE arrived_groups AS SELECT changed.there AS id, min(changed.there) OVER (PARTITION BY part) AS part,
-                count(*) OVER (PARTITION BY part) AS n FROM arrived_changed AS changed"""
-        )
-        run(f"DELETE FROM {kept}.linkage_groups WHERE id IN (SELECT there FROM arrived_changed)")
-        run(f"INSERT INTO {kept}.linkage_groups SELECT id, part, n FROM arrived_groups WHERE n > 1")
-        run(
-            f"INSERT INTO {kept}.linkage_events SELECT event, cluster, became FROM temp.linkage_events"
-        )
+        self._make_saved_ids("incoming_previous", "temp.linkage_keys")
+        self.report.drift = cluster_ids.assign_cluster_ids(self.connection, "incoming_previous")
+        self.report.two_code_clusters = self._count(clustering.TWO_CODE_CLUSTERS)
 
     def _count_joined(self) -> None:
-        """How many arrivals stand with somebody who was there, and how many people are new."""
+        """Count the new records in clusters with earlier ones, and the new clusters."""
         row = self.connection.execute(
-            f"""SELECT coalesce(sum(came) FILTER (were > 0), 0), count(*) FILTER (were = 0) FROM (
-                SELECT count(*) FILTER (there >= {self.first}) AS came, count(*) FILTER (there < {self.first}) AS were
-                FROM arrived_changed GROUP BY first HAVING came > 0)"""
+            f"""SELECT
+                coalesce(sum(new) FILTER (earlier > 0), 0),
+                count(*) FILTER (earlier = 0)
+            FROM (
+                SELECT
+                    count(*) FILTER (saved >= {self.first}) AS new,
+                    count(*) FILTER (saved < {self.first}) AS earlier
+                FROM incoming_changed
+                GROUP BY first
+                HAVING new > 0)"""
         ).fetchone()
         self.report.joined, self.report.new_clusters = map(int, row or (0, 0))
 
-    def _answer(self) -> None:
+    def _write_out(self) -> None:
         """Make `linkage_out(row, key, cluster)` of the table's rows."""
-        self._called("arrived_called", "temp.linkage_said_keys")
+        self._make_saved_ids("incoming_ids", "temp.incoming_all_keys")
         self.connection.execute(
-            """CREATE OR REPLACE TEMP TABLE linkage_out AS SELECT said.row, key, called.cluster
-            FROM temp.linkage_said_keys AS said JOIN arrived_called AS called USING (key)"""
+            """CREATE OR REPLACE TEMP TABLE linkage_out AS
+            SELECT incoming.row, key, ids.cluster
+            FROM temp.incoming_all_keys AS incoming
+            JOIN incoming_ids AS ids USING (key)"""
         )
 
-    def _called(self, name: str, keys: str) -> None:
-        """Make `name(key, cluster)` of those of the keys that are kept."""
+    def _make_saved_ids(self, name: str, keys: str) -> None:
+        """Make `name(key, cluster)` of the keys that are saved."""
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT key, cluster FROM {self.kept}.linkage_out SEMI JOIN (SELECT key FROM {keys}) AS asked USING (key)"
+            f"""CREATE OR REPLACE TEMP TABLE {name} AS
+            SELECT key, cluster
+            FROM {self.state}.linkage_out
+            SEMI JOIN (SELECT key FROM {keys}) AS requested USING (key)"""
         )
 
-    def _put(self, name: str, table: pa.Table) -> None:
-        self.connection.register("arrived_put", table)
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM arrived_put")
-        self.connection.unregister("arrived_put")
+    def _create(self, name: str, table: pa.Table) -> None:
+        self.connection.register("incoming_created", table)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM incoming_created")
+        self.connection.unregister("incoming_created")
 
     def _count(self, query: str) -> int:
         return count(self.connection, query)

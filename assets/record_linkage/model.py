@@ -1,4 +1,5 @@
-"""What was learned of a data set, as JSON: used again, a link weighs the same next time."""
+"""The estimated parameters of a linkage, as JSON: linking again with them gives the same
+weights."""
 
 from __future__ import annotations
 
@@ -22,91 +23,100 @@ class ModelError(PlainError):
 
 @dataclass(frozen=True)
 class Model:
-    """`theta` (kinds, fields, 8): how often each level occurs in each kind of pair; `mix` (kinds): their shares of all pairs.
+    """The parameters of a linkage, for linking again.
 
-    `alike`: how likely two random records share a value of a column. `slope` and
-    `offset` turn a weight into calibrated bits. `passes` and `records`: which keys found anybody, and of how many records it was learned, for
-    linkage that is repeated with it.
+    Attributes:
+        fields: The names of the fields that were compared.
+        levels: The names of each field's levels.
+        theta: (kinds, fields, 8): the probability of each level in each kind of pair.
+        priors: (kinds,): the share of each kind in all pairs of records.
+        agreement: By column, the probability that two random records have the same value.
+        slope: Calibrated bits are the weight times this, plus `offset`.
+        offset: See `slope`.
+        blocking_rules: The names of the rules that found any link.
+        records: How many records the parameters were estimated from.
     """
 
     fields: tuple[str, ...]
     levels: tuple[tuple[str, ...], ...]
     theta: NDArray[np.float64]
-    mix: NDArray[np.float64]
-    alike: dict[str, float] = field(default_factory=dict)
+    priors: NDArray[np.float64]
+    agreement: dict[str, float] = field(default_factory=dict)
     slope: float = 1.0
     offset: float = 0.0
-    passes: tuple[tuple[str, ...], ...] = ()
+    blocking_rules: tuple[tuple[str, ...], ...] = ()
     records: int = 0
 
     def check(self, fields: Sequence[Field]) -> None:
-        """Raises ModelError unless it was learned for these fields and levels."""
-        if self.fields != tuple(one.name for one in fields) or self.levels != levels_of_fields(
-            fields
-        ):
+        """Raises ModelError unless the model has these fields and levels."""
+        names = tuple(compared.name for compared in fields)
+        if self.fields != names or self.levels != level_names(fields):
             raise ModelError(
-                f"the model was learned for the fields {', '.join(self.fields)}; "
-                f"the roles give {', '.join(one.name for one in fields)}; learn it anew without --model"
+                f"the model was learned for the fields {', '.join(self.fields)}; the roles give "
+                f"{', '.join(names)}; learn it again without --model"
             )
 
     def to_json(self) -> str:
-        """As text; numbers are written in full, so that reading it back gives the same weights."""
-        said = {
+        """As JSON; numbers are written in full, so that `from_json` gives the same weights."""
+        document = {
             "version": VERSION,
-            "mix": dict(zip(KIND_NAMES, self.mix.tolist(), strict=True)),
+            "mix": _by_kind(self.priors),
             "slope": self.slope,
             "offset": self.offset,
-            "alike": self.alike,
-            "passes": self.passes,
+            "alike": self.agreement,
+            "passes": self.blocking_rules,
             "records": self.records,
             "fields": [
                 {
                     "name": name,
                     "levels": [
-                        {
-                            "level": level,
-                            **dict(
-                                zip(KIND_NAMES, self.theta[:, place, number].tolist(), strict=True)
-                            ),
-                        }
-                        for number, level in enumerate(self.levels[place], 1)
+                        {"level": level, **_by_kind(self.theta[:, position, number])}
+                        for number, level in enumerate(self.levels[position], 1)
                     ],
                 }
-                for place, name in enumerate(self.fields)
+                for position, name in enumerate(self.fields)
             ],
         }
-        return json.dumps(said, indent=1, sort_keys=True)
+        return json.dumps(document, indent=1, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Model:
-        """Raises ModelError for what is no model of this version."""
+        """Raises ModelError for anything but a model of this version."""
         try:
-            said = json.loads(text)
-            if said["version"] != VERSION:
+            document = json.loads(text)
+            if document["version"] != VERSION:
                 raise ModelError(
-                    f"the model is of version {said['version']}, this program reads version {VERSION}; learn it anew"
+                    f"the model is of version {document['version']}, "
+                    f"this program reads version {VERSION}; learn it again"
                 )
-            theta = np.ones((len(KIND_NAMES), len(said["fields"]), 8))
-            for place, one in enumerate(said["fields"]):
-                for number, level in enumerate(one["levels"], 1):
-                    theta[:, place, number] = [float(level[kind]) for kind in KIND_NAMES]
+            fields = document["fields"]
+            theta = np.ones((len(KIND_NAMES), len(fields), 8))
+            for position, entry in enumerate(fields):
+                for number, level in enumerate(entry["levels"], 1):
+                    theta[:, position, number] = [float(level[kind]) for kind in KIND_NAMES]
             return cls(
-                fields=tuple(one["name"] for one in said["fields"]),
+                fields=tuple(entry["name"] for entry in fields),
                 levels=tuple(
-                    tuple(level["level"] for level in one["levels"]) for one in said["fields"]
+                    tuple(level["level"] for level in entry["levels"]) for entry in fields
                 ),
                 theta=theta,
-                mix=np.array([float(said["mix"][kind]) for kind in KIND_NAMES]),
-                alike={name: float(share) for name, share in said["alike"].items()},
-                slope=float(said["slope"]),
-                offset=float(said["offset"]),
-                passes=tuple(tuple(map(str, names)) for names in said.get("passes", ())),
-                records=int(said.get("records", 0)),
+                priors=np.array([float(document["mix"][kind]) for kind in KIND_NAMES]),
+                agreement={name: float(share) for name, share in document["alike"].items()},
+                slope=float(document["slope"]),
+                offset=float(document["offset"]),
+                blocking_rules=tuple(
+                    tuple(map(str, names)) for names in document.get("passes", ())
+                ),
+                records=int(document.get("records", 0)),
             )
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise ModelError("this is no model; give a file that --model has written") from error
 
 
-def levels_of_fields(fields: Sequence[Field]) -> tuple[tuple[str, ...], ...]:
+def _by_kind(values: NDArray[np.float64]) -> dict[str, float]:
+    return dict(zip(KIND_NAMES, values.tolist(), strict=True))
+
+
+def level_names(fields: Sequence[Field]) -> tuple[tuple[str, ...], ...]:
     """The names of the levels of each field."""
-    return tuple(tuple(level.name for level in one.levels) for one in fields)
+    return tuple(tuple(level.name for level in compared.levels) for compared in fields)

@@ -1,4 +1,4 @@
-"""What each column of a table of people is: the only thing that the engine is told about a data set."""
+"""The role of each column of a table of people: all that the engine is given about a data set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from assets.storage.safe_errors import PlainError
 
 
 class Role(StrEnum):
-    """What a column holds. Several columns may have one role; columns without a role are ignored."""
+    """The content of a column. Several columns may have one role; columns without a role are
+    ignored."""
 
     KEY = "key"
     GIVEN_NAME = "given_name"
@@ -34,7 +35,7 @@ class Role(StrEnum):
     SOURCE = "source"
 
 
-OTHER_WORDS = {
+SYNONYMS = {
     "uid": Role.KEY,
     "id": Role.KEY,
     "record_key": Role.KEY,
@@ -66,9 +67,9 @@ OTHER_WORDS = {
     "company": Role.ORGANISATION,
     "text": Role.FREE_TEXT,
 }
-"""Words that people use for a role, besides its own."""
+"""Common names of a role, besides its own."""
 
-ONE_COLUMN = (
+SINGLE_COLUMN = (
     Role.KEY,
     Role.CALL_NAME,
     Role.SOURCE,
@@ -82,25 +83,26 @@ ONE_COLUMN = (
 
 
 class RolesError(PlainError):
-    """The roles do not fit the table, or are no roles; the message says which and what to do."""
+    """The roles do not fit the table, or are no roles; the message names them and the remedy."""
 
 
 def role_of(word: str) -> Role | None:
-    """The role that a word names, however it is written (Given name, given-name); None if it names none."""
+    """The role that a word names, in any notation (Given name, given-name); None if it names
+    none."""
     plain = "_".join(word.strip().lower().replace("-", " ").replace("_", " ").split())
-    return Role(plain) if plain in list(Role) else OTHER_WORDS.get(plain)
+    return Role(plain) if plain in list(Role) else SYNONYMS.get(plain)
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of each role, in the order given; a column has one role."""
+    """The columns of each role, in the order of the mapping; a column has one role."""
 
     columns: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, role: Role) -> tuple[str, ...]:
         return self.columns.get(role, ())
 
-    def one(self, role: Role) -> str | None:
+    def first(self, role: Role) -> str | None:
         """The role's first column, if there is one."""
         return next(iter(self[role]), None)
 
@@ -109,50 +111,55 @@ class Roles:
         return any(self[role] for role in roles)
 
     @classmethod
-    def of(cls, said: object) -> Roles:
-        """Read `column: role`, or `role: column` or `role: [columns]`, as such or under `columns:` or `roles:`.
+    def of(cls, mapping: object) -> Roles:
+        """Read `column: role`, or `role: column` or `role: [columns]`, maybe under `columns:` or
+        `roles:`.
 
-        Raises RolesError that names the column and the word that is no role.
+        Raises:
+            RolesError: Names the column and the unknown role.
         """
         if (
-            isinstance(said, Mapping)
-            and len(said) == 1
-            and next(iter(said)) in ("columns", "roles")
+            isinstance(mapping, Mapping)
+            and len(mapping) == 1
+            and next(iter(mapping)) in ("columns", "roles")
         ):
-            said = next(iter(said.values()))
-        if not isinstance(said, Mapping) or not said:
+            mapping = next(iter(mapping.values()))
+        if not isinstance(mapping, Mapping) or not mapping:
             raise RolesError(
                 "roles: expected a mapping of columns to roles, such as `surname: family_name`"
             )
         pairs = [
-            (str(left), str(one))
-            for left, right in said.items()
-            for one in (right if isinstance(right, list) else [right])
-            if one is not None
+            (str(left), str(right))
+            for left, several in mapping.items()
+            for right in (several if isinstance(several, list) else [several])
+            if right is not None
         ]
         if any(role_of(right) is None for _, right in pairs) and all(
             role_of(left) is not None for left, _ in pairs
         ):
             pairs = [(right, left) for left, right in pairs]
-        found: dict[Role, list[str]] = {}
+        by_role: dict[Role, list[str]] = {}
         for column, word in pairs:
             role = role_of(word)
             if role is None:
                 raise RolesError(
-                    f"roles: column {column} has the unknown role {word}; the roles are {', '.join(Role)}"
+                    f"roles: column {column} has the unknown role {word}; "
+                    f"the roles are {', '.join(Role)}"
                 )
-            found.setdefault(role, []).append(column)
-        columns = [column for several in found.values() for column in several]
-        twice = next((column for column in columns if columns.count(column) > 1), None)
-        if twice is not None:
-            raise RolesError(f"roles: column {twice} has several roles; give it one")
-        for role in ONE_COLUMN:
-            if len(found.get(role, ())) > 1:
+            by_role.setdefault(role, []).append(column)
+        columns = [column for several in by_role.values() for column in several]
+        repeated = next((column for column in columns if columns.count(column) > 1), None)
+        if repeated is not None:
+            raise RolesError(f"roles: column {repeated} has several roles; give it one")
+        for role in SINGLE_COLUMN:
+            if len(several := by_role.get(role, [])) > 1:
                 raise RolesError(
-                    f"roles: {role} is the role of {len(found[role])} columns ({', '.join(found[role])}); give it to one"
+                    f"roles: {role} is the role of {len(several)} columns "
+                    f"({', '.join(several)}); give it to one"
                 )
-        if not set(found) - {Role.KEY, Role.SOURCE}:
+        if not set(by_role) - {Role.KEY, Role.SOURCE}:
             raise RolesError(
-                "roles: no column says anything about a person; give at least a name, a birth date, a contact or an address"
+                "roles: no column says anything about a person; "
+                "give at least a name, a birth date, a contact or an address"
             )
-        return cls({role: tuple(columns) for role, columns in found.items()})
+        return cls({role: tuple(columns) for role, columns in by_role.items()})

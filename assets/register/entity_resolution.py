@@ -27,10 +27,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.record_linkage.blocking_rules import Pass, spelling
-from assets.record_linkage.contacts import impersonal
+from assets.record_linkage.blocking_rules import BlockingRule, part_names
+from assets.record_linkage.contacts import is_impersonal
 from assets.record_linkage.model import Model
-from assets.record_linkage.register_linker import SURE, Standing, Weighed
+from assets.record_linkage.register_linker import SURE, RegisterLinker, RoundCounts
 from assets.register import disputed_identifiers
 from assets.register.clusters import Clusters, Ints
 from assets.register.link_report import LinkReport, report
@@ -96,20 +96,20 @@ class Linkage:
         connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
         )
-        self.standing = Standing(
+        self.linker = RegisterLinker(
             connection, "linkage_people", ROLES, model or usual_model(), first_names()
         )
         if connection.execute(
             "SELECT 1 FROM information_schema.tables WHERE table_name = 'compared_before'"
         ).fetchall():
             connection.execute(
-                """INSERT INTO linkage_remembered SELECT l.id, r.id, stamp, pattern
+                """INSERT INTO linkage_pair_cache SELECT l.id, r.id, stamp, pattern
                 FROM compared_before JOIN linkage_numbers AS l ON l.person_key = one JOIN linkage_numbers AS r ON r.person_key = other"""
             )
 
     def link(self) -> None:
         """Make `clusters` and `links` of who is in `people` and `identifiers` now."""
-        self.last = _Round(self.connection, self.standing, self.numbers)
+        self.last = _Round(self.connection, self.linker, self.numbers)
         self.last.run()
 
     def report(self) -> LinkReport:
@@ -127,13 +127,13 @@ class Linkage:
     def learn(self) -> Model:
         """What these people teach: the passes that find anybody, and the weights by them."""
         self.link()
-        chosen = self.standing.suggest()
+        chosen = self.linker.choose_rules()
         contacts = [
             one
-            for one in self.standing.named(("e-mail",), ("telephone",))
+            for one in self.linker.rules_named(("e-mail",), ("telephone",))
             if one.name not in {each.name for each in chosen}
         ]
-        self.last = _Round(self.connection, self.standing, self.numbers)
+        self.last = _Round(self.connection, self.linker, self.numbers)
         self.last.run([*chosen, *contacts])
         found = {str(one["name"]): float(str(one["per_thousand"])) for one in self.report().passes}
         worth = [
@@ -141,7 +141,7 @@ class Linkage:
             for one in (*chosen, *contacts)
             if found[one.name] >= WORTH_OPENING or one.name in ("e-mail", "telephone")
         ]
-        return replace(self.standing.model, passes=tuple(spelling(one) for one in worth))
+        return replace(self.linker.model, blocking_rules=tuple(part_names(one) for one in worth))
 
     def _count(self, query: str) -> int:
         row = self.connection.execute(query).fetchone()
@@ -149,7 +149,7 @@ class Linkage:
 
 
 _TABLES = (
-    "linkage_numbers", "linkage_said", "linkage_remembered", "linkage_records", "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates",
+    "linkage_numbers", "linkage_standardised", "linkage_pair_cache", "linkage_records", "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates",
     "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
     "decisions", "bases", "joined", "linkage_decided_same",
 )  # fmt: skip
@@ -159,10 +159,10 @@ class _Round:
     """One run: the clusters so far."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, standing: Standing, numbers: int
+        self, connection: duckdb.DuckDBPyConnection, linker: RegisterLinker, numbers: int
     ) -> None:
         self.connection = connection
-        self.standing = standing
+        self.linker = linker
         self.vetoed = 0
         self.two_code_people = self._identify()
         coded = connection.execute(
@@ -173,7 +173,7 @@ class _Round:
         self.clusters = Clusters(code)
         self.same, self.apart = self._decided()
 
-    def run(self, chosen: list[Pass] | None = None) -> None:
+    def run(self, chosen: list[BlockingRule] | None = None) -> None:
         """Link; with `chosen` passes, learning by them."""
         self._publish_bases()
         for kind, (code, weight) in IDENTIFIER_PASSES.items():
@@ -193,10 +193,10 @@ class _Round:
         return report(
             self.connection,
             self.weighed,
-            explain=self.standing.explain,
+            explain=self.linker.explain,
             links=tuple(PASSES),
-            compared=self.standing.compared,
-            calibration=self.standing.calibrated().table,
+            compared=self.linker.compared,
+            calibration=self.linker.calibrate().table,
             disputed=self._count(
                 """SELECT count(DISTINCT (type, value)) FROM disputed_identifiers
                 WHERE reason NOT IN ('two_codes', 'two_numbers')"""
@@ -289,14 +289,14 @@ class _Round:
         )
         run("DROP TABLE shared; DROP TABLE linkage_followed")
 
-    def _link_alike(self, chosen: list[Pass] | None) -> Weighed:
+    def _link_alike(self, chosen: list[BlockingRule] | None) -> RoundCounts:
         """Let the engine weigh pairs of clusters by all that is known of them, and join as it says."""
         self.connection.execute(
             "CREATE OR REPLACE TEMP TABLE linkage_nodes AS SELECT id, base AS node, bases.code FROM bases JOIN records USING (id) WHERE sound"
         )
-        weighed = self.standing.weigh(chosen)
+        weighed = self.linker.score(chosen)
         label = self.clusters.label.astype(np.int64)
-        final = self.standing.cluster(
+        final = self.linker.cluster(
             label, self.clusters.code.astype(np.int64), self._foes().astype(np.int64)
         )
         moved = np.flatnonzero((final != label) & (label == np.arange(len(label))))
@@ -324,7 +324,7 @@ class _Round:
                 SELECT id, unnest(emails) AS email FROM linkage_people SEMI JOIN linkage_nodes USING (id)
                 UNION ALL SELECT id, value FROM held WHERE type = 'email')
             WHERE email IS NOT NULL AND NOT """
-            + impersonal("lower(email)")
+            + is_impersonal("lower(email)")
         )
         mailboxes = """
             SELECT mail.email, mail.id, base, base IN (

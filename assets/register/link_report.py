@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from assets.record_linkage.register_linker import GREY, SURE, Weighed
+from assets.record_linkage.register_linker import GREY, SURE, RoundCounts
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class LinkReport:
 
 def report(
     connection: duckdb.DuckDBPyConnection,
-    weighed: Weighed,
+    weighed: RoundCounts,
     *,
     explain: Callable[[str], None],
     links: tuple[str, ...],
@@ -99,7 +99,9 @@ def report(
     )
 
 
-def _per_pass(connection: duckdb.DuckDBPyConnection, weighed: Weighed) -> list[dict[str, object]]:
+def _per_pass(
+    connection: duckdb.DuckDBPyConnection, weighed: RoundCounts
+) -> list[dict[str, object]]:
     """The engine's passes, with the pairs and links that each was the first to find."""
     found = connection.execute(
         f"""SELECT passes & -passes AS bit, count(*) AS pairs, count(*) FILTER (l.base = r.base AND weight >= {SURE}) AS links
@@ -107,7 +109,7 @@ def _per_pass(connection: duckdb.DuckDBPyConnection, weighed: Weighed) -> list[d
     ).fetchall()
     firsts = {int(bit).bit_length() - 1: (int(pairs), int(links)) for bit, pairs, links in found}
     told = []
-    for number, one in enumerate(weighed.passes):
+    for number, one in enumerate(weighed.blocking_rules):
         pairs, links = firsts.get(number, (0, 0))
         told.append(
             {

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from assets.record_linkage.fields import BORN, FAMILY, given
+from assets.record_linkage.fields import BORN, FAMILY, given_name
 from assets.record_linkage.model import Model
 from assets.record_linkage.roles import Roles
 from schemas.reference.tables import read_reference
@@ -26,7 +26,7 @@ ROLES = Roles.of(
     }
 )
 
-GIVEN = given(("called",))
+GIVEN = given_name(("called",))
 CLASHING = f"""
     WITH members AS (SELECT cohort, base, linkage_records.* FROM {{}} JOIN bases USING (base) JOIN linkage_records USING (id)),
     compared AS (
@@ -64,14 +64,14 @@ PEOPLE_DIFFER = f"""
     WITH bearers AS MATERIALIZED (
         SELECT DISTINCT base, given, called, family, list_sort(list_distinct(names)) AS names,
             born, born_year
-        FROM (SELECT DISTINCT base FROM {{0}}) JOIN bases USING (base) JOIN linkage_said USING (id)
+        FROM (SELECT DISTINCT base FROM {{0}}) JOIN bases USING (base) JOIN linkage_standardised USING (id)
         WHERE given IS NOT NULL OR family IS NOT NULL OR born_year IS NOT NULL),
     reached AS MATERIALIZED (
         SELECT base, flatten(list(emails)) AS emails, flatten(list(phones)) AS phones,
             list(street || coalesce(house, '') || coalesce(postcode, ''))
                 FILTER (street IS NOT NULL) AS homes
         FROM (SELECT DISTINCT base FROM bearers)
-        JOIN bases USING (base) JOIN linkage_said USING (id) GROUP BY base),
+        JOIN bases USING (base) JOIN linkage_standardised USING (id) GROUP BY base),
     few AS (
         SELECT cohort FROM {{0}} JOIN bearers USING (base) GROUP BY cohort
         HAVING count(DISTINCT base) > 1

@@ -65,7 +65,7 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
     Drift, in pairs: on other levels than before (must be 0: nothing else about them has changed), compared only now, only before.
     """
-    used = "FROM linkage_used JOIN linkage_remembered USING (one, other, stamp)"
+    used = "FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)"
     numbers = "JOIN linkage_numbers AS l ON l.id = pairs.one JOIN linkage_numbers AS r ON r.id = pairs.other"
     copy_parquet(
         connection,

@@ -11,6 +11,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assets.record_linkage.cluster_ids import Drift
+from assets.record_linkage.engine import Linked, link_table
+from assets.record_linkage.incremental_linking import IncrementalReport, link_incrementally
+from assets.record_linkage.linkage_state import LinkageStateError
+from assets.record_linkage.model import Model, ModelError
+from assets.record_linkage.roles import Role, Roles, RolesError, role_of
+from assets.storage.atomic_files import writing
+from assets.storage.quoting import file as csv_file
+from assets.storage.quoting import literal, parquet
+from assets.storage.quoting import name as identifier
 from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, table
 
@@ -110,7 +120,7 @@ def link_command(
         connection.execute("SET TimeZone = 'UTC'")
         # Arrow and DuckDB look whether they are given something of pandas', and take half a second to import it: meanwhile the file is read.
         Thread(target=import_module, args=("pandas",)).start()
-        _read(connection, file, "said", roles)
+        _read(connection, file, "records", roles)
         if aliases and not roles.has(Role.IDENTITY_NUMBER):
             raise CommandError(
                 f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}"
@@ -128,14 +138,14 @@ def link_command(
         }
         try:
             if onto:
-                _attach(connection, onto, "kept")
-                arrived = link_arrivals(connection, "said", roles, "kept", **given)
+                _attach(connection, onto, "state")
+                report = link_incrementally(connection, "records", roles, "state", **given)
                 _write_clusters(connection, roles, out)
-                connection.execute("DETACH kept")
-                _tell_arrived(arrived, round(time.monotonic() - started, 1), machine=machine)
+                connection.execute("DETACH state")
+                _print_incremental(report, round(time.monotonic() - started, 1), machine=machine)
                 return
             linked = _link(connection, roles, stages, model, explained=explain is not None, **given)
-        except (RolesError, ModelError, KeptError) as error:
+        except (RolesError, ModelError, LinkageStateError) as error:
             raise CommandError(f"{file.name}: {error}") from None
         _write_clusters(connection, roles, out)
         if explain:
@@ -143,7 +153,7 @@ def link_command(
     if model_file and model is None:
         with writing(model_file.absolute()) as unfinished:
             unfinished.write_text(linked.model.to_json())
-    _tell(linked, round(time.monotonic() - started, 1), machine=machine)
+    _print_report(linked, round(time.monotonic() - started, 1), machine=machine)
 
 
 def _link(
@@ -156,16 +166,11 @@ def _link(
     aliases: str | None,
     decisions: str | None,
 ) -> Linked:
-    """Link all of `said`; stages, if wanted, are written under another name and put in place when they are whole."""
-    from assets.record_linkage.engine import link_table
-    from assets.record_linkage.roles import Role
-    from assets.storage.atomic_files import writing
-    from assets.storage.quoting import literal
-
+    """Link all of `records`; stages are written under another name and put in place when complete."""
     if stages is None:
         return link_table(
             connection,
-            "said",
+            "records",
             roles,
             model=model,
             aliases=aliases,
@@ -174,19 +179,19 @@ def _link(
         )
     before = stages.exists() and _earlier(connection, stages) and roles.has(Role.KEY)
     with writing(stages.absolute()) as unfinished:
-        connection.execute(f"ATTACH {literal(unfinished)} AS kept")
+        connection.execute(f"ATTACH {literal(unfinished)} AS state")
         linked = link_table(
             connection,
-            "said",
+            "records",
             roles,
             model=model,
             aliases=aliases,
             decisions=decisions,
             explained=explained,
-            before="earlier" if before else None,
-            keep="kept",
+            previous="earlier" if before else None,
+            save_to="state",
         )
-        connection.execute("DETACH kept")
+        connection.execute("DETACH state")
         unfinished.chmod(0o600)
     return linked
 
@@ -322,10 +327,10 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
     if roles.has(Role.KEY):
         return roles
     taken = {column for columns in roles.columns.values() for column in columns}
-    for name, *_ in connection.execute("DESCRIBE said").fetchall():
+    for name, *_ in connection.execute("DESCRIBE records").fetchall():
         if name.lower() in USUAL_KEYS and name not in taken and role_of(name):
             row = connection.execute(
-                f'SELECT count(*) = count(DISTINCT "{name}") FROM said'
+                f'SELECT count(*) = count(DISTINCT "{name}") FROM records'
             ).fetchone()
             if row and row[0]:
                 return Roles({**roles.columns, Role.KEY: (name,)})
@@ -333,10 +338,7 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
 
 
 def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
-    from assets.record_linkage.roles import Role
-    from assets.storage.quoting import name as identifier
-
-    key = roles.one(Role.KEY)
+    key = roles.first(Role.KEY)
     named = (
         f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, "
         if key
@@ -358,43 +360,34 @@ def _write(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> Non
         raise CommandError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _tell_arrived(arrived: Arrived, seconds: float, *, machine: bool) -> None:
+def _print_incremental(report: IncrementalReport, seconds: float, *, machine: bool) -> None:
     if machine:
-        as_json({**asdict(arrived), "unchanged": arrived.drift.unchanged, "total_seconds": seconds})
+        as_json({**asdict(report), "unchanged": report.drift.unchanged, "total_seconds": seconds})
         return
     click.echo(
-        f"{arrived.records:,} records arrived: {arrived.joined:,} joined people who were there, {arrived.new_clusters:,} new people "
-        f"({arrived.known:,} were known, {arrived.corrected:,} corrected, {arrived.candidate_pairs:,} pairs compared, {seconds} s)"
+        f"{report.records:,} records arrived: {report.joined:,} joined people who were there, {report.new_clusters:,} new people "
+        f"({report.known:,} were known, {report.corrected:,} corrected, {report.candidate_pairs:,} pairs compared, {seconds} s)"
     )
-    _tell_drift(arrived.drift)
+    _print_drift(report.drift)
 
 
-def _tell_drift(drift: Drift) -> None:
+def _print_drift(drift: Drift) -> None:
     if drift.records:
         click.echo(
             f"of {drift.records:,} records looked at before, {drift.changed:,} have people called otherwise; merged: {drift.merged:,}, split: {drift.split:,}"
         )
 
 
-def _tell(linked: Linked, seconds: float, *, machine: bool) -> None:
+def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
     report = linked.report
     if machine:
-        as_json({**asdict(report), "total_seconds": seconds})
+        as_json({**report.as_dict(), "total_seconds": seconds})
         return
     click.echo(
         f"{report.records:,} records are {report.clusters:,} people ({report.candidate_pairs:,} pairs compared, {seconds} s)"
     )
-    rows = [
-        [
-            one["name"],
-            one["pairs"],
-            one["new_links"],
-            one["per_thousand"],
-            one["split"],
-            one["dropped"],
-        ]
-        for one in report.passes
-    ]
+    columns = ("name", "pairs", "new_links", "per_thousand", "split", "dropped")
+    rows = [[row[column] for column in columns] for row in report.blocking_rules]
     click.echo(
         table(
             ["pass", "pairs", "new links", "per 1,000 new pairs", "split keys", "dropped keys"],
@@ -409,4 +402,4 @@ def _tell(linked: Linked, seconds: float, *, machine: bool) -> None:
         click.echo(
             f"{report.shared_contacts:,} e-mails and telephones are shared by three or more people and were left out"
         )
-    _tell_drift(report.drift)
+    _print_drift(report.drift)

@@ -1,4 +1,4 @@
-"""An invented population, and a table of it with copies that have slips, moves and marriages in them."""
+"""A synthetic population, and a table of it with copies that have slips, moves and marriages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHECKS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
 @dataclass(frozen=True)
 class Row:
-    """One record, and whose it is."""
+    """One record, and the number of its person."""
 
     person: int
     first: str | None = None
@@ -48,7 +48,7 @@ class Row:
 
 
 def identity_code(born: str, number: int) -> str:
-    """A Finnish identity code with a right check character, of the series that nobody is given."""
+    """A Finnish identity code with a right check character, of the series for test persons."""
     year, month, day = born.split("-")
     digits = f"{day}{month}{year[2:]}{900 + number % 100}"
     return f"{digits[:6]}{'A' if year[:2] == '20' else '-'}{digits[6:]}{CHECKS[int(digits) % 31]}"
@@ -56,16 +56,16 @@ def identity_code(born: str, number: int) -> str:
 
 @dataclass
 class Table:
-    """Rows that are linked together."""
+    """Rows that are linked in one run."""
 
     rows: list[Row] = field(default_factory=list)
 
-    def say(self, uid: str, person: int = 0, **known: str) -> None:
+    def add(self, uid: str, person: int = 0, **known: str) -> None:
         """Add a record with a key of its own."""
         self.rows.append(Row(person=person, uid=uid, **known))
 
     def load(self, connection: duckdb.DuckDBPyConnection, shuffle: int | None = None) -> None:
-        """Make `people`, the rows in an order of the shuffle's."""
+        """Make `people` of the rows, shuffled with this seed."""
         rows = (
             self.rows
             if shuffle is None
@@ -118,18 +118,19 @@ class Table:
 
 
 def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False) -> Table:
-    """Households with a common surname, address and now and then mailbox; some records have a copy with errors."""
+    """Households with a common surname, address and now and then mailbox; some records have a copy
+    with errors."""
     draw = random.Random(seed)
     given = [row["name"] for row in read_reference("given_names.csv")]
     family = [row["name"] for row in read_reference("family_names.csv")]
     streets = [row["fi"] for row in read_reference("streets.csv")]
-    places = [(row["postcode"], row["town_fi"]) for row in read_reference("postcodes.csv")]
+    towns = [(row["postcode"], row["town_fi"]) for row in read_reference("postcodes.csv")]
     table = Table()
     person = 0
     while person < size:
         surname, (postcode, town), street = (
             draw.choice(family),
-            draw.choice(places),
+            draw.choice(towns),
             f"{draw.choice(streets)} {draw.randint(1, 80)}",
         )
         mailbox = f"perhe{person}@example.fi" if draw.random() < 0.1 else None
@@ -155,12 +156,12 @@ def population(size: int, seed: int, *, copies: float = 0.4, codes: bool = False
             )
             table.rows.append(row)
             if draw.random() < copies:
-                table.rows.append(_copy(row, draw, f"p{person:05d}b", places, streets))
+                table.rows.append(_copy(row, draw, f"p{person:05d}b", towns, streets))
     return table
 
 
 def _copy(
-    row: Row, draw: random.Random, uid: str, places: list[tuple[str, str]], streets: list[str]
+    row: Row, draw: random.Random, uid: str, towns: list[tuple[str, str]], streets: list[str]
 ) -> Row:
     changed: dict[str, object] = {"uid": uid}
     for name in ("first", "last"):
@@ -170,7 +171,7 @@ def _copy(
         changed["born"] = row.born[:-1] + str(draw.randrange(10))
     if draw.random() < 0.15:
         changed["street"] = f"{draw.choice(streets)} {draw.randint(1, 80)}"
-        changed["postcode"], changed["town"] = draw.choice(places)
+        changed["postcode"], changed["town"] = draw.choice(towns)
     for name, share in (
         ("born", 0.1),
         ("email", 0.3),

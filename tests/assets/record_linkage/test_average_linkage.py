@@ -1,4 +1,5 @@
-"""Refinement joins what is strongly linked as a whole, never across a veto, whatever the order of the pairs."""
+"""Average linkage merges what is strongly linked as a whole, never across a veto, in any order of
+the pairs."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.record_linkage.average_linkage import components, refine
+from assets.record_linkage.average_linkage import average_linkage, components
 
 RECORDS = 12
 
@@ -20,23 +21,23 @@ def clusters(
     count: int = RECORDS,
     order=None,
 ) -> list[int]:
-    rows = [(one, other, weight, False) for (one, other), weight in pairs.items()] + [
-        (one, other, -60.0, True) for one, other in vetoed
+    rows = [(left, right, weight, False) for (left, right), weight in pairs.items()] + [
+        (left, right, -60.0, True) for left, right in vetoed
     ]
-    rows = rows if order is None else [rows[place] for place in order]
+    rows = rows if order is None else [rows[position] for position in order]
     columns = list(zip(*rows, strict=True)) or [(), (), (), ()]
-    one, other = (np.array(column, np.int64) for column in columns[:2])
+    left, right = (np.array(column, np.int64) for column in columns[:2])
     numbers = np.full(count, -1, np.int64) if code is None else np.array(code, np.int64)
-    answer = refine(
+    result = average_linkage(
         count,
-        one,
-        other,
+        left,
+        right,
         np.array(columns[2], np.float64),
         np.array(columns[3], np.bool_),
         numbers,
         None if source is None else np.array(source, np.int64),
     )
-    return answer.tolist()
+    return result.tolist()
 
 
 def test_strong_links_join_and_weak_ones_do_not():
@@ -44,11 +45,11 @@ def test_strong_links_join_and_weak_ones_do_not():
 
 
 def test_chain_of_unlike_ends_is_cut():
-    """0-1 and 1-2 are linked, but 0 and 2 are clearly two: 1 goes where it fits better."""
+    """0-1 and 1-2 are linked, but 0 and 2 are clearly two: 1 joins the nearer."""
     assert clusters({(0, 1): 9.0, (1, 2): 6.0, (0, 2): -12.0}, count=3) == [0, 0, 2]
 
 
-def test_one_doubtful_pair_does_not_part_a_group():
+def test_one_doubtful_pair_does_not_split_a_group():
     assert clusters({(0, 1): 9.0, (1, 2): 9.0, (0, 2): -3.0}, count=3) == [0, 0, 0]
 
 
@@ -56,17 +57,17 @@ def test_veto_holds_through_third_records():
     assert clusters({(0, 1): 9.0, (1, 2): 7.0}, vetoed=[(0, 2)], count=3) == [0, 0, 2]
 
 
-def test_two_codes_stay_apart_and_nobody_guesses_between_them():
+def test_two_codes_stay_apart_and_a_record_near_both_joins_neither():
     assert clusters({(0, 1): 9.0, (1, 2): 7.0}, code=[4, -1, 5], count=3) == [0, 0, 2]
     assert clusters({(0, 1): 9.0, (1, 2): 8.5}, code=[4, -1, 5], count=3) == [0, 1, 2]
 
 
-def test_nobody_guesses_between_two_whom_a_veto_parts():
+def test_a_record_near_two_that_a_veto_separates_joins_neither():
     assert clusters({(0, 1): 9.0, (1, 2): 8.5}, vetoed=[(0, 2)], count=3) == [0, 1, 2]
 
 
-def test_strength_that_a_link_must_have_can_be_more():
-    assert refine(
+def test_the_least_weight_of_a_link_can_be_raised():
+    assert average_linkage(
         2,
         np.array([0]),
         np.array([1]),
@@ -78,22 +79,23 @@ def test_strength_that_a_link_must_have_can_be_more():
 
 
 def test_nodes_of_several_records_join_by_their_mean():
-    """Three pairs between two nodes, of one and of three records: their mean decides, not their sum."""
-    one, other = np.array([0, 0, 0]), np.array([1, 1, 1])
+    """Three pairs between two nodes, of one and of three records: their mean decides, not their
+    sum."""
+    left, right = np.array([0, 0, 0]), np.array([1, 1, 1])
     weights = np.array([6.0, -8.0, -8.0])
-    answer = refine(
+    result = average_linkage(
         2,
-        one,
-        other,
+        left,
+        right,
         weights,
         np.zeros(3, np.bool_),
         np.full(2, -1, np.int64),
         size=np.array([1.0, 3.0]),
     )
-    assert answer.tolist() == [0, 1]
+    assert result.tolist() == [0, 1]
 
 
-def test_source_tells_of_a_person_once():
+def test_a_cluster_has_one_record_of_a_source():
     assert clusters({(0, 1): 9.0, (0, 2): 8.0, (1, 2): 9.0}, source=[0, 1, 1], count=3) == [0, 0, 2]
 
 
@@ -115,36 +117,36 @@ codes_drawn = st.lists(st.integers(-1, 3), min_size=RECORDS, max_size=RECORDS)
 )
 def test_no_veto_is_broken_and_order_does_not_matter(pairs, code, vetoed, random):
     vetoed = sorted(vetoed)
-    answer = clusters(pairs, vetoed=vetoed, code=code)
-    for one in range(RECORDS):
-        assert answer[one] <= one
-        assert answer[answer[one]] == answer[one]
-    for cluster in set(answer):
+    result = clusters(pairs, vetoed=vetoed, code=code)
+    for record in range(RECORDS):
+        assert result[record] <= record
+        assert result[result[record]] == result[record]
+    for cluster in set(result):
         assert (
-            len({code[record] for record in range(RECORDS) if answer[record] == cluster} - {-1})
+            len({code[record] for record in range(RECORDS) if result[record] == cluster} - {-1})
             <= 1
         )
-    assert all(answer[one] != answer[other] for one, other in vetoed)
+    assert all(result[left] != result[right] for left, right in vetoed)
     order = list(range(len(pairs) + len(vetoed)))
     random.shuffle(order)
-    assert clusters(pairs, vetoed=vetoed, code=code, order=order) == answer
+    assert clusters(pairs, vetoed=vetoed, code=code, order=order) == result
 
 
 @given(pairs_drawn)
-def test_components_are_what_a_walk_finds(pairs):
-    found = components(
+def test_components_are_those_of_a_graph_walk(pairs):
+    labels = components(
         RECORDS,
-        np.array([one for one, _ in pairs], np.int64),
-        np.array([other for _, other in pairs], np.int64),
+        np.array([left for left, _ in pairs], np.int64),
+        np.array([right for _, right in pairs], np.int64),
     ).tolist()
     near = {record: {record} for record in range(RECORDS)}
-    for one, other in pairs:
-        whole = near[one] | near[other]
+    for left, right in pairs:
+        whole = near[left] | near[right]
         for record in whole:
             near[record] = whole
-    assert found == [min(near[record]) for record in range(RECORDS)]
+    assert labels == [min(near[record]) for record in range(RECORDS)]
 
 
-def test_sources_are_told_apart_however_many_there_are():
+def test_any_number_of_sources_is_distinguished():
     assert clusters({(0, 1): 9.0, (1, 2): 7.0}, source=[3, 67, 131], count=3) == [0, 0, 0]
     assert clusters({(0, 1): 9.0, (1, 2): 7.0}, source=[67, 3, 67], count=3) == [0, 0, 2]

@@ -1,4 +1,5 @@
-"""Weights are made honest by labelled pairs: what was too sure of itself is believed less, and no data lead the fit astray."""
+"""Weights are calibrated by labelled pairs: overconfident ones shrink, and the fit never
+diverges."""
 
 from __future__ import annotations
 
@@ -7,24 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.record_linkage.calibration import LEAST_LABELS, calibrate
+from assets.record_linkage.calibration import MIN_LABELS, calibrate
 
 
 def labelled(
     slope: float, offset: float, pairs: float = 1000.0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """So many pairs at each weight, of which as many are one person as `slope` and `offset` say."""
+    """So many pairs at each weight, with the share of one person that `slope` and `offset`
+    imply."""
     weight = np.arange(-14.0, 15.0)
-    chance = 1 / (1 + np.exp2(-(slope * weight + offset)))
+    probability = 1 / (1 + np.exp2(-(slope * weight + offset)))
     return (
         np.tile(weight, 2),
         np.repeat([1.0, 0.0], len(weight)),
-        np.concatenate([chance, 1 - chance]) * pairs,
+        np.concatenate([probability, 1 - probability]) * pairs,
     )
 
 
 @pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.6, 0.0), (1.2, -3.0), (0.8, 4.0)])
-def test_what_the_labels_say_is_found(slope: float, offset: float) -> None:
+def test_slope_and_offset_of_the_labels_are_fitted(slope: float, offset: float) -> None:
     fitted = calibrate(*labelled(slope, offset))
     assert (fitted.slope, fitted.offset) == (
         pytest.approx(slope, abs=0.02),
@@ -32,8 +34,8 @@ def test_what_the_labels_say_is_found(slope: float, offset: float) -> None:
     )
 
 
-def test_weights_that_tell_all_apart_are_not_distrusted() -> None:
-    """All that are one person are far up, all others far down: a step of Newton's leads too far from there."""
+def test_weights_that_separate_all_pairs_are_kept() -> None:
+    """Matches weigh much and others little: a full Newton step overshoots from there."""
     fitted = calibrate(
         np.array([-15.0, -12.0, 12.0, 15.0]),
         np.array([0.0, 0.0, 1.0, 1.0]),
@@ -47,13 +49,13 @@ def test_weights_that_tell_all_apart_are_not_distrusted() -> None:
         st.tuples(st.floats(-60, 60), st.booleans(), st.integers(1, 10**6)), min_size=2, max_size=40
     )
 )
-def test_higher_weights_always_stay_higher(said: list[tuple[float, bool, int]]) -> None:
-    fitted = calibrate(*(np.array(column, np.float64) for column in zip(*said, strict=True)))
+def test_higher_weights_always_stay_higher(labels: list[tuple[float, bool, int]]) -> None:
+    fitted = calibrate(*(np.array(column, np.float64) for column in zip(*labels, strict=True)))
     assert 0.4 <= fitted.slope <= 1.5
     assert -6 <= fitted.offset <= 6
 
 
 def test_few_labels_change_nothing() -> None:
     weight, same, pairs = labelled(0.6, 2.0)
-    fitted = calibrate(weight, same, pairs * (LEAST_LABELS - 1) / pairs[same == 1].sum())
+    fitted = calibrate(weight, same, pairs * (MIN_LABELS - 1) / pairs[same == 1].sum())
     assert (fitted.slope, fitted.offset) == (1.0, 0.0)

@@ -1,4 +1,5 @@
-"""Birth dates are read however they are written; what dates begin with is found out of the whole column."""
+"""Birth dates are read in every notation; the first part of dates is inferred from the whole
+column."""
 
 from __future__ import annotations
 
@@ -10,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.record_linkage import dates, format_inference
-from assets.record_linkage.dates import First
-from tests.support.examples import examples
+from assets.record_linkage.dates import DatePart
 
 LIVING = st.dates(date(1930, 1, 1), date(2029, 12, 31))
 ENGLISH = (
@@ -64,54 +64,57 @@ def connection():
         yield connection
 
 
-def read(connection: duckdb.DuckDBPyConnection, said: str, first: First = First.DAY) -> str | None:
+def read(
+    connection: duckdb.DuckDBPyConnection, text: str, first: DatePart = DatePart.DAY
+) -> str | None:
     row = connection.execute(
-        f"SELECT {dates.digits('said', first)} FROM (SELECT ? AS said)", [said]
+        f"SELECT {dates.date_digits('value', first)} FROM (SELECT ? AS value)", [text]
     ).fetchone()
     return row[0] if row else None
 
 
-def begin(connection: duckdb.DuckDBPyConnection, *said: str) -> First:
+def first_part(connection: duckdb.DuckDBPyConnection, *dates_in_column: str) -> DatePart:
     connection.execute(
-        "CREATE OR REPLACE TABLE written AS SELECT unnest(?::VARCHAR[]) AS born", [list(said)]
+        "CREATE OR REPLACE TABLE people AS SELECT unnest(?::VARCHAR[]) AS born",
+        [list(dates_in_column)],
     )
-    return format_inference.dates_begin(connection, "written", "born")
+    return format_inference.infer_date_part(connection, "people", "born")
 
 
 @pytest.mark.parametrize(
-    ("said", "first"),
+    ("text", "first"),
     [
-        ("1970-03-09", First.DAY),
-        ("1970-03-09 00:00:00", First.DAY),
-        ("1970/3/9", First.MONTH),
-        ("19700309", First.DAY),
-        ("19700309.0", First.DAY),
-        ("9.3.1970", First.DAY),
-        ("09-03-70", First.DAY),
-        ("3/9/1970", First.MONTH),
-        ("3/9/70", First.MONTH),
-        ("70-03-09", First.YEAR),
-        ("700309", First.YEAR),
-        ("090370", First.DAY),
-        ("09031970", First.DAY),
-        ("9031970", First.DAY),
-        ("03091970", First.MONTH),
-        ("09-MAR-70", First.MONTH),
-        ("Mar 9, 1970", First.DAY),
-        ("Monday, 9 March 1970", First.DAY),
-        ("9. maaliskuuta 1970", First.DAY),
-        ("den 9 mars 1970", First.DAY),
-        ("9 de marzo de 1970", First.MONTH),
-        ("1970 Mar 9", First.DAY),
+        ("1970-03-09", DatePart.DAY),
+        ("1970-03-09 00:00:00", DatePart.DAY),
+        ("1970/3/9", DatePart.MONTH),
+        ("19700309", DatePart.DAY),
+        ("19700309.0", DatePart.DAY),
+        ("9.3.1970", DatePart.DAY),
+        ("09-03-70", DatePart.DAY),
+        ("3/9/1970", DatePart.MONTH),
+        ("3/9/70", DatePart.MONTH),
+        ("70-03-09", DatePart.YEAR),
+        ("700309", DatePart.YEAR),
+        ("090370", DatePart.DAY),
+        ("09031970", DatePart.DAY),
+        ("9031970", DatePart.DAY),
+        ("03091970", DatePart.MONTH),
+        ("09-MAR-70", DatePart.MONTH),
+        ("Mar 9, 1970", DatePart.DAY),
+        ("Monday, 9 March 1970", DatePart.DAY),
+        ("9. maaliskuuta 1970", DatePart.DAY),
+        ("den 9 mars 1970", DatePart.DAY),
+        ("9 de marzo de 1970", DatePart.MONTH),
+        ("1970 Mar 9", DatePart.DAY),
     ],
 )
-def test_the_ninth_of_march_is_read_in_every_form(connection, said, first):
-    assert read(connection, said, first) == "19700309"
+def test_the_ninth_of_march_is_read_in_every_form(connection, text, first):
+    assert read(connection, text, first) == "19700309"
 
 
-@pytest.mark.parametrize("said", ["", "unknown", "?", "1970", "3/1970"])
-def test_what_is_no_date_is_none(connection, said):
-    assert read(connection, said) is None
+@pytest.mark.parametrize("text", ["", "unknown", "?", "1970", "3/1970"])
+def test_other_texts_are_no_date(connection, text):
+    assert read(connection, text) is None
 
 
 @given(LIVING)
@@ -119,7 +122,7 @@ def test_what_is_no_date_is_none(connection, said):
 def test_every_day_is_read_back(born):
     day, month = born.day, born.month
     forms = {
-        First.DAY: [
+        DatePart.DAY: [
             f"{born:%d.%m.%Y}",
             f"{day}.{month}.{born.year}",
             f"{born:%d/%m/%y}",
@@ -128,38 +131,39 @@ def test_every_day_is_read_back(born):
             f"{day}. {FINNISH[month - 1]}kuuta {born.year}",
             f"{day} {FRENCH[month - 1]} {born.year}",
         ],
-        First.MONTH: [
+        DatePart.MONTH: [
             f"{born:%m/%d/%Y}",
             f"{month}/{day}/{born:%y}",
             f"{ENGLISH[month - 1][:3]} {day}, {born.year}",
         ],
-        First.YEAR: [f"{born:%y%m%d}", f"{born:%y-%m-%d}"],
+        DatePart.YEAR: [f"{born:%y%m%d}", f"{born:%y-%m-%d}"],
     }
     with duckdb.connect() as connection:
         for first, several in forms.items():
-            for said in [*several, born.isoformat(), f"{born:%Y%m%d}"]:
-                assert read(connection, said, first) == f"{born:%Y%m%d}", (said, first)
+            for text in [*several, born.isoformat(), f"{born:%Y%m%d}"]:
+                assert read(connection, text, first) == f"{born:%Y%m%d}", (text, first)
 
 
 @pytest.mark.parametrize(
-    ("said", "first"),
+    ("texts", "first"),
     [
-        (["31.12.1970", "1.2.1980"], First.DAY),
-        (["12/31/1970", "1/2/1980"], First.MONTH),
-        (["12/31/70", "1/2/80"], First.MONTH),
-        (["701231", "650102"], First.YEAR),
-        (["311270", "020165"], First.DAY),
-        (["31121970", "02011965"], First.DAY),
-        (["12311970", "02011965"], First.MONTH),
-        (["1970-12-31", "1965-01-02"], First.DAY),
-        ([], First.DAY),
+        (["31.12.1970", "1.2.1980"], DatePart.DAY),
+        (["12/31/1970", "1/2/1980"], DatePart.MONTH),
+        (["12/31/70", "1/2/80"], DatePart.MONTH),
+        (["701231", "650102"], DatePart.YEAR),
+        (["311270", "020165"], DatePart.DAY),
+        (["31121970", "02011965"], DatePart.DAY),
+        (["12311970", "02011965"], DatePart.MONTH),
+        (["1970-12-31", "1965-01-02"], DatePart.DAY),
+        ([], DatePart.DAY),
     ],
 )
-def test_what_dates_begin_with(connection, said, first):
-    assert begin(connection, *said) == first
+def test_the_first_part_is_inferred(connection, texts, first):
+    assert first_part(connection, *texts) == first
 
 
-def test_a_slip_does_not_decide_what_dates_begin_with(connection):
+def test_one_error_does_not_decide_the_first_part(connection):
     assert (
-        begin(connection, "13/01/1970", *(f"1/{day}/1970" for day in range(13, 29))) == First.MONTH
+        first_part(connection, "13/01/1970", *(f"1/{day}/1970" for day in range(13, 29)))
+        == DatePart.MONTH
     )

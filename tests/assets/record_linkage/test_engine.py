@@ -1,4 +1,4 @@
-"""The engine joins what is one person, keeps apart what is not, and needs to know nothing but the roles."""
+"""The engine joins records of one person, keeps others apart, and needs the roles only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ONE, OTHER = identity_code(BORN, 1), identity_code(BORN, 2)
 
 @pytest.fixture
 def table() -> Table:
-    """A town of people to learn from; the tests add their own."""
+    """A town of people to estimate the model from; the tests add their own."""
     return population(300, seed=3)
 
 
@@ -24,13 +24,13 @@ def coded() -> Table:
     return population(300, seed=3, codes=True)
 
 
-def together(clusters: dict[str, str], *keys: str) -> bool:
+def joined(clusters: dict[str, str], *keys: str) -> bool:
     return len({clusters[key] for key in keys}) == 1
 
 
 class TestQuality:
     @pytest.mark.parametrize("codes", [False, True])
-    def test_on_an_invented_population(self, codes):
+    def test_on_a_synthetic_population(self, codes):
         table = population(700, seed=11, codes=codes)
         clusters, linked = table.link()
         precision, recall = table.quality(clusters)
@@ -43,45 +43,45 @@ class TestQuality:
     @pytest.mark.parametrize(
         "without", [("email", "phone"), ("street", "postcode", "town"), ("born",), ("first",)]
     )
-    def test_with_columns_that_others_do_not_have(self, without):
+    def test_with_fewer_columns(self, without):
         table = population(500, seed=13)
         clusters, _ = table.link(without=(*without, "code"))
         precision, recall = table.quality(clusters)
         assert precision >= 0.9
         assert recall >= 0.7
 
-    def test_passes_are_measured(self, table):
+    def test_blocking_rules_are_measured(self, table):
         _, linked = table.link()
         assert all(
-            set(one) >= {"name", "pairs", "new_links", "per_thousand", "dropped"}
-            for one in linked.report.passes
+            set(row) >= {"name", "pairs", "new_links", "per_thousand", "dropped"}
+            for row in linked.report.blocking_rules
         )
         assert (
-            sum(int(one["new_pairs"]) for one in linked.report.passes)
+            sum(int(row["new_pairs"]) for row in linked.report.blocking_rules)
             == linked.report.candidate_pairs
         )
 
 
 class TestCodes:
-    def test_one_code_is_one_person_whatever_the_names(self, coded):
-        coded.say("x", first="Aino", last="Berg", born=BORN, code=ONE)
-        coded.say("y", first="Saga", last="Korpi", code=ONE)
+    def test_one_code_is_one_person_with_any_names(self, coded):
+        coded.add("x", first="Aino", last="Berg", born=BORN, code=ONE)
+        coded.add("y", first="Saga", last="Korpi", code=ONE)
         clusters, _ = coded.link()
-        assert together(clusters, "x", "y")
+        assert joined(clusters, "x", "y")
 
-    def test_weights_are_calibrated_by_what_else_is_said(self, coded):
-        """The codes are the answer: were they counted, every pair of one code would weigh most."""
+    def test_weights_are_calibrated_without_the_codes(self, coded):
+        """The codes are the labels: if they counted, every pair of one code would weigh most."""
         _, linked = coded.link()
         table = linked.report.calibration["table"]
         assert (
             0
-            < sum(one["one_person"] for one in table if one["bits"] < 16)
-            < sum(one["one_person"] for one in table)
+            < sum(row["one_person"] for row in table if row["bits"] < 16)
+            < sum(row["one_person"] for row in table)
         )
 
     def test_two_codes_never_meet_not_even_through_a_third_record(self, coded):
         for key, code in (("x", ONE), ("z", OTHER), ("y", None)):
-            coded.say(
+            coded.add(
                 key,
                 first="Aino",
                 last="Bergman",
@@ -91,13 +91,13 @@ class TestCodes:
                 **({"code": code} if code else {}),
             )
         clusters, linked = coded.link()
-        assert not together(clusters, "x", "z")
+        assert not joined(clusters, "x", "z")
         assert linked.report.two_code_clusters == 0
-        assert clusters["y"] == "y", "as near to the one as to the other: nobody knows whose it is"
+        assert clusters["y"] == "y", "as near to x as to z: it joins neither"
 
     def test_nearer_code_wins(self, coded):
-        coded.say("x", first="Aino", last="Bergman", born=BORN, code=ONE, **HOME)
-        coded.say(
+        coded.add("x", first="Aino", last="Bergman", born=BORN, code=ONE, **HOME)
+        coded.add(
             "z",
             first="Aino",
             last="Bergman",
@@ -105,29 +105,31 @@ class TestCodes:
             code=identity_code("1948-01-30", 4),
             **HOME,
         )
-        coded.say("y", first="Aino", last="Bergman", born=BORN, **HOME)
+        coded.add("y", first="Aino", last="Bergman", born=BORN, **HOME)
         clusters, _ = coded.link()
-        assert together(clusters, "x", "y")
-        assert not together(clusters, "x", "z")
+        assert joined(clusters, "x", "y")
+        assert not joined(clusters, "x", "z")
 
     def test_century_sign_is_part_of_the_code(self, coded):
         for key, born in (("x", "1905-01-01"), ("y", "2005-01-01")):
-            coded.say(key, first="Aino", last="Bergman", code=identity_code(born, 1), **HOME)
+            coded.add(key, first="Aino", last="Bergman", code=identity_code(born, 1), **HOME)
         clusters, _ = coded.link()
-        assert not together(clusters, "x", "y")
+        assert not joined(clusters, "x", "y")
 
     def test_corrected_code_is_an_alias(self, coded):
         for key, code in (("x", ONE), ("y", OTHER)):
-            coded.say(key, first="Aino", last="Bergman", born=BORN, code=code)
+            coded.add(key, first="Aino", last="Bergman", born=BORN, code=code)
         third = identity_code(BORN, 3)
         clusters, linked = coded.link(
-            aliases=f"SELECT * FROM (VALUES ('{ONE}', '{third}'), ('{third}', '{OTHER}')) AS said(old, new)"
+            aliases=f"""SELECT *
+            FROM (VALUES ('{ONE}', '{third}'), ('{third}', '{OTHER}')) AS aliases(old, new)"""
         )
-        assert together(clusters, "x", "y")
+        assert joined(clusters, "x", "y")
         assert linked.report.two_code_clusters == 0
 
     def test_numbers_with_slips_are_evidence_and_no_more(self):
-        """A column that follows no scheme, and is wrong now and then, neither decides nor vetoes."""
+        """A column that follows no scheme, and is wrong now and then, neither decides nor
+        vetoes."""
         table = population(400, seed=5, codes=True)
         table.rows = [
             row
@@ -150,10 +152,10 @@ class TestCodes:
 
 class TestPeopleWhoAreAlike:
     def test_twins_stay_apart(self, table):
-        table.say("x", first="Aino", last="Bergman", born=BORN, phone="+358509999999", **HOME)
-        table.say("y", first="Kerttu", last="Bergman", born=BORN, phone="+358509999999", **HOME)
+        table.add("x", first="Aino", last="Bergman", born=BORN, phone="+358509999999", **HOME)
+        table.add("y", first="Kerttu", last="Bergman", born=BORN, phone="+358509999999", **HOME)
         clusters, _ = table.link()
-        assert not together(clusters, "x", "y")
+        assert not joined(clusters, "x", "y")
 
     def test_households_stay_apart(self, table):
         for key, first, born in (
@@ -162,7 +164,7 @@ class TestPeopleWhoAreAlike:
             ("c", "Saga", "1980-07-11"),
             ("d", "Ilmari", "1983-04-05"),
         ):
-            table.say(
+            table.add(
                 key,
                 first=first,
                 last="Bergman",
@@ -175,10 +177,10 @@ class TestPeopleWhoAreAlike:
         assert len({clusters[key] for key in "abcd"}) == 4
 
     def test_father_and_son_of_one_name_stay_apart(self, table):
-        table.say("x", first="Matti", last="Bergman", born="1950-01-01", **HOME)
-        table.say("y", first="Matti", last="Bergman", born="1982-10-23", **HOME)
+        table.add("x", first="Matti", last="Bergman", born="1950-01-01", **HOME)
+        table.add("y", first="Matti", last="Bergman", born="1982-10-23", **HOME)
         clusters, _ = table.link()
-        assert not together(clusters, "x", "y")
+        assert not joined(clusters, "x", "y")
 
     def test_contact_of_three_people_is_no_key(self, table):
         for key, first, last in (
@@ -186,8 +188,8 @@ class TestPeopleWhoAreAlike:
             ("b", "Eero", "Korpi"),
             ("c", "Saga", "Lampi"),
         ):
-            table.say(key, first=first, last=last, email="info@example.fi")
-        table.say("d", first="Aino", last="Kanto", email="info@example.fi")
+            table.add(key, first=first, last=last, email="info@example.fi")
+        table.add("d", first="Aino", last="Kanto", email="info@example.fi")
         clusters, linked = table.link()
         assert linked.report.shared_contacts >= 1
         assert len({clusters[key] for key in "abcd"}) == 4
@@ -199,17 +201,17 @@ class TestPeopleWhoAreAlike:
             ("c", "A."),
             ("d", "Alexandra"),
         ):
-            table.say(key, first=first, last="Bergman", born=BORN, email="aleksandra@example.fi")
+            table.add(key, first=first, last="Bergman", born=BORN, email="aleksandra@example.fi")
         clusters, _ = table.link()
-        assert together(clusters, *"abcd")
+        assert joined(clusters, *"abcd")
 
 
 class TestPeopleWhoChange:
     def test_married_and_moved(self, table):
-        table.say(
+        table.add(
             "x", first="Kerttu", last="Bergman", born=BORN, email="kerttu71@example.fi", **HOME
         )
-        table.say(
+        table.add(
             "y",
             first="Kerttu",
             last="Korpi",
@@ -220,7 +222,7 @@ class TestPeopleWhoChange:
             town="HELSINKI",
         )
         clusters, _ = table.link()
-        assert together(clusters, "x", "y")
+        assert joined(clusters, "x", "y")
 
     @pytest.mark.parametrize(
         "change",
@@ -235,54 +237,52 @@ class TestPeopleWhoChange:
     )
     def test_slips(self, table, change):
         person = {"first": "Kerttu", "last": "Bergman", "born": BORN, **HOME}
-        table.say("x", **person)
-        table.say("y", **{name: value for name, value in (person | change).items() if value})
+        table.add("x", **person)
+        table.add("y", **{name: value for name, value in (person | change).items() if value})
         clusters, _ = table.link()
-        assert together(clusters, "x", "y")
+        assert joined(clusters, "x", "y")
 
     def test_former_name_is_a_name(self, table):
         with_former = Table(table.rows)
-        with_former.say("x", first="Kerttu", last="Korpi-Bergman", born=BORN)
-        with_former.say("y", first="Kerttu", last="Bergman", born=BORN)
+        with_former.add("x", first="Kerttu", last="Korpi-Bergman", born=BORN)
+        with_former.add("y", first="Kerttu", last="Bergman", born=BORN)
         clusters, _ = with_former.link()
-        assert together(clusters, "x", "y")
+        assert joined(clusters, "x", "y")
 
 
 class TestDecisions:
     PAIR = "SELECT 'x' AS one, 'y' AS other, {} AS same"
 
-    def test_same_joins_and_different_parts(self, table):
-        table.say("x", first="Aino", last="Bergman", born=BORN, **HOME)
-        table.say("y", first="Kerttu", last="Korpi", born="1950-01-01")
-        assert together(table.link(decisions=self.PAIR.format("true"))[0], "x", "y")
-        table.say("z", first="Aino", last="Bergman", born=BORN, **HOME)
-        assert together(table.link()[0], "x", "z")
+    def test_same_joins_and_different_separates(self, table):
+        table.add("x", first="Aino", last="Bergman", born=BORN, **HOME)
+        table.add("y", first="Kerttu", last="Korpi", born="1950-01-01")
+        assert joined(table.link(decisions=self.PAIR.format("true"))[0], "x", "y")
+        table.add("z", first="Aino", last="Bergman", born=BORN, **HOME)
+        assert joined(table.link()[0], "x", "z")
         apart = table.link(decisions="SELECT 'z' AS one, 'x' AS other, false AS same")[0]
-        assert not together(apart, "x", "z")
+        assert not joined(apart, "x", "z")
 
     def test_different_holds_through_third_records(self, table):
         for key in "xyz":
-            table.say(key, first="Aino", last="Bergman", born=BORN, **HOME)
+            table.add(key, first="Aino", last="Bergman", born=BORN, **HOME)
         clusters, _ = table.link(decisions=self.PAIR.format("false"))
-        assert not together(clusters, "x", "y")
+        assert not joined(clusters, "x", "y")
 
     def test_same_does_not_outweigh_two_codes(self, coded):
-        coded.say("x", first="Aino", last="Bergman", code=ONE)
-        coded.say("y", first="Aino", last="Bergman", code=OTHER)
+        coded.add("x", first="Aino", last="Bergman", code=ONE)
+        coded.add("y", first="Aino", last="Bergman", code=OTHER)
         clusters, linked = coded.link(decisions=self.PAIR.format("true"))
-        assert not together(clusters, "x", "y")
+        assert not joined(clusters, "x", "y")
         assert linked.report.two_code_clusters == 0
 
 
 class TestWhole:
     def test_order_of_rows_does_not_matter(self):
         table = population(250, seed=5, codes=True)
-        answers = [table.link(shuffle=shuffle) for shuffle in (None, 1, 2)]
-        assert answers[0][0] == answers[1][0] == answers[2][0]
+        runs = [table.link(shuffle=shuffle) for shuffle in (None, 1, 2)]
+        assert runs[0][0] == runs[1][0] == runs[2][0]
         assert (
-            answers[0][1].model.to_json()
-            == answers[1][1].model.to_json()
-            == answers[2][1].model.to_json()
+            runs[0][1].model.to_json() == runs[1][1].model.to_json() == runs[2][1].model.to_json()
         )
 
     def test_saved_model_gives_the_same(self, table):
@@ -296,7 +296,7 @@ class TestWhole:
             table.link(model=linked.model)
 
     @pytest.mark.parametrize("rows", [0, 1, 2])
-    def test_hardly_anybody(self, rows):
+    def test_hardly_any_records(self, rows):
         table = Table(population(5, seed=1, copies=0).rows[:rows])
         clusters, linked = table.link()
         assert len(clusters) == linked.report.records == rows
@@ -316,9 +316,7 @@ class TestWhole:
                 "source": "source",
             },
         )
-        assert clusters["p1x"] != clusters[rows[0]["uid"]], (
-            "alike as they are, one source tells of a person once"
-        )
+        assert clusters["p1x"] != clusters[rows[0]["uid"]], "a source has one record of a person"
 
     def test_lists_and_other_types(self):
         table = population(200, seed=9)
@@ -356,12 +354,12 @@ def link_rows(
     from assets.record_linkage.engine import link_table
 
     with duckdb.connect() as connection:
-        connection.register("said", pa.Table.from_pylist(rows))
+        connection.register("rows", pa.Table.from_pylist(rows))
         changed = ", ".join(
             f"{column}::{kind} AS {column}" for column, kind in (casts or {}).items()
         )
         connection.execute(
-            f"CREATE TABLE people AS SELECT * {f'REPLACE ({changed})' if changed else ''} FROM said"
+            f"CREATE TABLE people AS SELECT * {f'REPLACE ({changed})' if changed else ''} FROM rows"
         )
         link_table(connection, "people", Roles.of(roles))
         return dict(connection.execute("SELECT key, cluster FROM linkage_out").fetchall())
@@ -369,7 +367,7 @@ def link_rows(
 
 class TestRoles:
     @pytest.mark.parametrize(
-        "said",
+        "mapping",
         [
             {"surname": "family name"},
             {"columns": {"surname": "Family-Name"}},
@@ -377,11 +375,11 @@ class TestRoles:
             {"family name": "sukunimi"},
         ],
     )
-    def test_are_read_either_way_round(self, said):
-        assert Roles.of(said)[Role.FAMILY_NAME] in (("surname",), ("sukunimi",))
+    def test_are_read_in_either_direction(self, mapping):
+        assert Roles.of(mapping)[Role.FAMILY_NAME] in (("surname",), ("sukunimi",))
 
     @pytest.mark.parametrize(
-        ("said", "told"),
+        ("mapping", "message"),
         [
             ({"a": "nickel"}, "nickel"),
             ([], "mapping"),
@@ -389,16 +387,16 @@ class TestRoles:
             ({"a": "birth_date", "b": "birth_date"}, "birth_date is the role of 2 columns"),
         ],
     )
-    def test_that_are_none_are_refused(self, said, told):
-        with pytest.raises(RolesError, match=told):
-            Roles.of(said)
+    def test_unknown_ones_are_refused(self, mapping, message):
+        with pytest.raises(RolesError, match=message):
+            Roles.of(mapping)
 
-    def test_of_columns_that_are_not_there_are_refused(self, table):
+    def test_of_missing_columns_are_refused(self, table):
         rows = [vars(row) for row in table.rows[:3]]
         with pytest.raises(RolesError, match="no column surname"):
             link_rows(rows, {"surname": "family_name"})
 
-    def test_key_must_tell_rows_apart_and_is_not_quoted(self, table):
+    def test_the_key_must_be_unique_and_is_not_quoted(self, table):
         rows = [{**vars(row), "uid": "secret"} for row in table.rows[:3]]
         with pytest.raises(RolesError, match="repeated in 2") as refused:
             link_rows(rows, {"uid": "key", "last": "family_name"})

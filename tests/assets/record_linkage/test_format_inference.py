@@ -1,4 +1,4 @@
-"""Whether full names begin with the family's is told by the people of one home."""
+"""Whether full names begin with the family name is inferred from the people of one home."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROLES = {"name": "full_name", "street": "street", "born": "birth_date"}
 
 
 def families(name: str, *, count: int = 30, home: bool = True) -> list[dict[str, str]]:
-    """Families of three; `name` says how a name is written."""
+    """Families of three; `name` is the format of a name."""
     return [
         {
             "name": name.format(
@@ -29,11 +29,11 @@ def families(name: str, *, count: int = 30, home: bool = True) -> list[dict[str,
     ]
 
 
-def written(rows: list[dict[str, str]], roles: dict[str, str]) -> bool:
+def family_first(rows: list[dict[str, str]], roles: dict[str, str]) -> bool:
     with duckdb.connect() as connection:
-        connection.register("said", pa.Table.from_pylist(rows))
-        connection.execute("CREATE TABLE people AS FROM said")
-        return standardisation.habits_of(connection, "people", Roles.of(roles)).family_first
+        connection.register("rows", pa.Table.from_pylist(rows))
+        connection.execute("CREATE TABLE people AS FROM rows")
+        return standardisation.infer_format(connection, "people", Roles.of(roles)).family_first
 
 
 @pytest.mark.parametrize(
@@ -41,21 +41,21 @@ def written(rows: list[dict[str, str]], roles: dict[str, str]) -> bool:
     [("{family} {first}", True), ("{first} {family}", False), ("{family}, {first}", False)],
 )
 def test_people_of_one_home_share_the_name_of_the_family(name, first):
-    assert written(families(name), ROLES) is first
+    assert family_first(families(name), ROLES) is first
 
 
-def test_few_homes_tell_nothing():
-    assert written(families("{family} {first}", count=2), ROLES) is False
+def test_few_homes_are_no_evidence():
+    assert family_first(families("{family} {first}", count=2), ROLES) is False
 
 
-def test_people_who_share_no_home_tell_nothing():
-    assert written(families("{family} {first}", home=False), ROLES) is False
+def test_people_of_different_homes_are_no_evidence():
+    assert family_first(families("{family} {first}", home=False), ROLES) is False
 
 
 def test_without_a_birth_date_there_must_be_more_first_words():
-    """Else somebody who has married twice would tell that family names come first."""
+    """Otherwise a person who has married twice would count as a family."""
     without = {"name": "full_name", "street": "street"}
-    assert written(families("{family} {first}"), without) is True
+    assert family_first(families("{family} {first}"), without) is True
     married = [
         {
             "name": f"{FIRST[0]} Suku{chr(97 + number % 26)}{chr(97 + number // 26)}",
@@ -63,25 +63,25 @@ def test_without_a_birth_date_there_must_be_more_first_words():
         }
         for number in range(90)
     ]
-    assert written(married, without) is False
+    assert family_first(married, without) is False
 
 
-def test_names_with_a_comma_are_not_turned_twice():
+def test_names_with_a_comma_are_reordered_once():
     rows = [
         *families("{family} {first}"),
         {"name": "Kivi, Aleksis", "street": "Polku 1", "born": "1934-10-10"},
     ]
     with duckdb.connect() as connection:
         connection.register(
-            "said",
+            "rows",
             pa.Table.from_pylist([{**row, "uid": str(number)} for number, row in enumerate(rows)]),
         )
-        connection.execute("CREATE TABLE people AS FROM said")
-        standardisation.normalise(connection, "people", Roles.of({**ROLES, "uid": "key"}))
-        found = dict(
+        connection.execute("CREATE TABLE people AS FROM rows")
+        standardisation.standardise(connection, "people", Roles.of({**ROLES, "uid": "key"}))
+        names = dict(
             connection.execute(
                 "SELECT key, [given, family] FROM linkage_records JOIN linkage_keys USING (id)"
             ).fetchall()
         )
-    assert found["0"] == ["aino", "sukuaala"]
-    assert found[str(len(rows) - 1)] == ["aleksis", "kivi"]
+    assert names["0"] == ["aino", "sukuaala"]
+    assert names[str(len(rows) - 1)] == ["aleksis", "kivi"]

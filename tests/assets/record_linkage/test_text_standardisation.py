@@ -1,4 +1,4 @@
-"""Texts are spelt one way, and what stands for nothing is missing."""
+"""Texts are standardised for comparison, and placeholders are missing."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def connection():
         yield connection
 
 
-def spelt(connection: duckdb.DuckDBPyConnection, sql: str, said: str) -> object:
-    row = connection.execute(f"SELECT {sql} FROM (SELECT ? AS said)", [said]).fetchone()
+def evaluate(connection: duckdb.DuckDBPyConnection, sql: str, text: str) -> object:
+    row = connection.execute(f"SELECT {sql} FROM (SELECT ? AS value)", [text]).fetchone()
     return row[0] if row else None
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("text", "words"),
     [
         ("matti", ["matti"]),
         ("matti juhani", ["matti", "juhani"]),
@@ -36,30 +36,30 @@ def spelt(connection: duckdb.DuckDBPyConnection, sql: str, said: str) -> object:
         ("", []),
     ],
 )
-def test_words(connection, said, words):
+def test_words(connection, text, words):
     assert (
-        spelt(connection, text_standardisation.words("said", text_standardisation.TITLES), said)
+        evaluate(connection, text_standardisation.words("value", text_standardisation.TITLES), text)
         == words
     )
 
 
 @given(st.text(alphabet="ab' -.", max_size=12))
-@settings(max_examples=examples(60), deadline=None)
-def test_words_are_the_same_the_short_way_and_the_long(said):
+@settings(max_examples=60, deadline=None)
+def test_the_fast_path_gives_the_same_words(text):
     with duckdb.connect() as connection:
-        long = r"regexp_extract_all(replace(said, '''', ''), '[\pL\d]+')"
-        assert spelt(connection, text_standardisation.words("said"), said) == spelt(
-            connection, long, said
+        long = r"regexp_extract_all(replace(value, '''', ''), '[\pL\d]+')"
+        assert evaluate(connection, text_standardisation.words("value"), text) == evaluate(
+            connection, long, text
         )
 
 
-@pytest.mark.parametrize("said", ["unknown", "n/a", "tuntematon", "null", "---", ""])
-def test_what_stands_for_nothing_is_missing(connection, said):
-    assert spelt(connection, text_standardisation.packed("said"), said) is None
+@pytest.mark.parametrize("text", ["unknown", "n/a", "tuntematon", "null", "---", ""])
+def test_placeholders_are_missing(connection, text):
+    assert evaluate(connection, text_standardisation.compact("value"), text) is None
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("text", "valid"),
     [
         ("0000000000", False),
         ("000-00-0000", False),
@@ -69,12 +69,14 @@ def test_what_stands_for_nothing_is_missing(connection, said):
         ("sw1a1aa", True),
     ],
 )
-def test_one_digit_all_over_is_no_number(connection, said, told):
-    assert spelt(connection, text_standardisation.VARIOUS.format("said"), said) is told
+def test_one_repeated_digit_is_no_number(connection, text, valid):
+    assert (
+        evaluate(connection, text_standardisation.NOT_REPEATED_DIGIT.format("value"), text) is valid
+    )
 
 
 @pytest.mark.parametrize(
-    ("said", "street"),
+    ("text", "street"),
     [
         ("Flat 4, 77 Lawrence Forest", "77 Lawrence Forest"),
         ("Unit 3/12 High Street", "12 High Street"),
@@ -84,12 +86,12 @@ def test_one_digit_all_over_is_no_number(connection, said, told):
         ("Mannerheimintie 5 A 12", "Mannerheimintie 5 A 12"),
     ],
 )
-def test_flats_are_no_streets(connection, said, street):
-    assert spelt(connection, text_standardisation.without_flat("said"), said) == street
+def test_flats_are_removed(connection, text, street):
+    assert evaluate(connection, text_standardisation.without_flat("value"), text) == street
 
 
 @pytest.mark.parametrize(
-    ("said", "first", "turned"),
+    ("text", "first", "turned"),
     [
         ("Virtanen, Matti Juhani", False, "Matti Juhani Virtanen"),
         ("van der Berg, Jan", True, "Jan van der Berg"),
@@ -97,8 +99,8 @@ def test_flats_are_no_streets(connection, said, street):
         ("Matti Virtanen", False, "Matti Virtanen"),
     ],
 )
-def test_the_family_comes_last(connection, said, first, turned):
+def test_the_family_comes_last(connection, text, first, turned):
     assert (
-        spelt(connection, text_standardisation.family_last("said", family_first=first), said)
+        evaluate(connection, text_standardisation.family_last("value", family_first=first), text)
         == turned
     )

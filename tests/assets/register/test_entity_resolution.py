@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.record_linkage.candidates import CAP
+from assets.record_linkage.candidates import MAX_BLOCK_SIZE
 from assets.record_linkage.model import KIND_NAMES
 from assets.register.entity_resolution import PASSES, Linkage, link
 from assets.register.link_report import LinkReport
@@ -506,7 +506,7 @@ class TestLikeness:
         assert together(connection, world) == {"ax"}
 
     def test_oversized_blocks_are_dropped_and_counted(self, connection, world):
-        for number in range(CAP + 1):
+        for number in range(MAX_BLOCK_SIZE + 1):
             world.say(
                 f"p{number:03d}",
                 given_names="Aino",
@@ -668,7 +668,7 @@ class TestRounds:
         first = linkage.report()
         connection.execute(
             """CREATE TEMP TABLE compared_before AS SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
-            FROM linkage_used JOIN linkage_remembered USING (one, other, stamp)
+            FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)
             JOIN linkage_numbers AS l ON l.id = linkage_used.one JOIN linkage_numbers AS r ON r.id = linkage_used.other"""
         )
         linkage.leave()
