@@ -1,5 +1,5 @@
-"""What is valid and lawful: the policy, the shape of every table, and the rules a value must pass.
+"""The policy, the models of all tables, and the rules of valid values.
 
-Nothing here knows of Dagster, of files or of where the data flows; `assets` and `pipelines` import from here, never
-the other way round.
+Nothing here depends on Dagster, files or the flow of data; `assets` and `pipelines` import from
+here, never the other way round.
 """

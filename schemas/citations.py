@@ -1,6 +1,7 @@
-"""The law that generated documents cite. What has not been held against the text of the source is marked where it is printed.
+"""The law that generated documents cite. Citations that were not checked against their source are
+marked in print.
 
-`verified` means: somebody has read that the source says this. Set it, with the place where it was read, only after reading.
+`verified` means that the source has been read. Set it, with the place, only after reading.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 
 class Citation(NamedTuple):
-    """A place in the law: how it is printed, where it was read (empty: nobody has yet)."""
+    """A place in the law: its printed form, and where it was read (empty: not yet)."""
 
     printed: str
     read_at: str = ""
@@ -73,8 +74,12 @@ CITATIONS = {
 
 
 def cited(*names: str) -> str:
-    """The citations as a document prints them, the unverified ones marked. Raises KeyError for one that is not in the table."""
+    """The printed citations, unverified ones marked.
+
+    Raises:
+        KeyError: A name is not in the table.
+    """
     return "; ".join(
-        f"{one.printed}{'' if one.verified else f' ({UNVERIFIED})'}"
-        for one in (CITATIONS[name] for name in names)
+        f"{citation.printed}{'' if citation.verified else f' ({UNVERIFIED})'}"
+        for citation in (CITATIONS[name] for name in names)
     )

@@ -1,7 +1,8 @@
-"""The items of the policy of 27 June 2019, in our own words; the clause ids that the policy file, rules and tests point at.
+"""The items of the policy of 27 June 2019, in our own words, by the clause ids in the policy file,
+rules and tests.
 
-Source: docs/law.md, "The policy"; P5 keeps the policy's own numbering of its list. A section stands
-for what is said of it as a whole.
+Source: law.md, "The policy"; P5 has the policy's own numbering of its list. A section's id stands
+for the section as a whole.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ CLAUSES = {
     "P5.3": "companies and their contact persons",
     "P5.4": "marketing prohibitions and consents",
     "P5.5": "participation in events, special diet",
-    "P5.6": "customer relationship: contracts, orders, profiles, recordings, correspondence, cookies",
+    "P5.6": (
+        "customer relationship: contracts, orders, profiles, recordings, correspondence, cookies"
+    ),
     "P5.7": "other data with consent",
     "P5.8": "visitors and use of the website",
     "P5.9": "use of social media",

@@ -1,7 +1,9 @@
-"""How a table declares its columns: an Arrow type, a category of the policy, and the rules a value must pass.
+"""How a table declares its columns: an Arrow type, a category of the policy, and the rules a value
+must pass.
 
-Every Pandera model of the house is a `TableModel` whose columns are made with `column`. From one model come the
-validation, the Arrow schema that files are written with, the DDL of a mart and the column tags that the UI shows.
+Every Pandera model here is a `TableModel` whose columns are made with `column`. From one
+model come the validation, the Arrow schema that files are written with, the DDL of a mart and the
+column tags that the UI shows.
 """
 
 from __future__ import annotations
@@ -33,14 +35,16 @@ _DUCKDB_TYPES = {
 
 
 def column(category: str, description: str = "", *, required: bool = False, **checks: Any) -> Any:
-    """A column of a `TableModel`: `category` is one of policy.yaml's, `required` means never null."""
+    """A column of a `TableModel`: `category` is one of policy.yaml's, `required` means never
+    null."""
     return pandera.Field(
         nullable=not required, description=description, metadata={"category": category}, **checks
     )
 
 
 def flag(code: str, description: str = "") -> Any:
-    """A column that says of each row whether it passes the rule `code`; it is worked out in SQL, and must be true."""
+    """A column that says of each row whether it passes the rule `code`; it is worked out in SQL,
+    and must be true."""
     return pandera.Field(
         nullable=False,
         description=description,
@@ -50,7 +54,7 @@ def flag(code: str, description: str = "") -> Any:
 
 
 class TableModel(pandera.DataFrameModel):
-    """One table of the house; subclasses name it in `Config.name`."""
+    """One table; subclasses name it in `Config.name`."""
 
     class Config:
         strict = True
@@ -58,18 +62,19 @@ class TableModel(pandera.DataFrameModel):
 
 
 def rule(columns: str | Iterable[str], code: str) -> Callable[[Any], Any]:
-    """A check on one column or several, element by element; `code` is what lands in quarantine and metadata."""
+    """A check on one column or several, element by element; `code` is what lands in quarantine and
+    metadata."""
     names = (columns,) if isinstance(columns, str) else tuple(columns)
     return pandera.check(*names, name=code, error=code)
 
 
 def row_rule(code: str) -> Callable[[Any], Any]:
-    """A check on whole rows: the method gets the frame and answers a boolean per row."""
+    """A check on whole rows: the method gets the frame and returns a boolean per row."""
     return pandera.dataframe_check(name=code, error=code, ignore_na=False)
 
 
 def table_name(model: type[TableModel]) -> str:
-    """The table's name, as files and the UI have it."""
+    """The table's name in files and the UI."""
     return str(model.to_schema().name)
 
 
@@ -79,12 +84,13 @@ def categories(model: type[TableModel]) -> dict[str, str]:
 
 
 def descriptions(model: type[TableModel]) -> dict[str, str]:
-    """Column name -> what it says, as far as the name does not."""
+    """Column name -> its description, empty where the name is enough."""
     return {name: col.description or "" for name, col in model.to_schema().columns.items()}
 
 
 def arrow_schema(model: type[TableModel]) -> pa.Schema:
-    """The exact schema that files of this table carry; types are declared, never inferred from data."""
+    """The exact schema that files of this table carry; types are declared, never inferred from
+    data."""
     return pa.schema(
         [pa.field(name, _arrow_type(col)) for name, col in model.to_schema().columns.items()]
     )
@@ -96,7 +102,8 @@ def duckdb_types(model: type[TableModel]) -> dict[str, str]:
 
 
 def duckdb_columns(model: type[TableModel]) -> str:
-    """The column list of a CREATE TABLE, in the model's order, with NOT NULL where the model requires a value."""
+    """The column list of a CREATE TABLE, in the model's order, with NOT NULL where the model
+    requires a value."""
     schema = model.to_schema()
     return ", ".join(
         f'"{name}" {kind}{"" if schema.columns[name].nullable else " NOT NULL"}'

@@ -1,7 +1,8 @@
-"""The ways in which a policy, the law and the data can disagree; read from `conflicts.yaml`.
+"""The kinds of conflict between a policy, the law and the data; read from `conflicts.yaml`.
 
-Nothing of this refuses the policy: the controller decides. What is refused is in `schemas.law` and `schemas.consistency`.
-Source: docs/law.md, "Where the policy is stale or incomplete", and what can be computed beside it.
+None of them refuses the policy: the controller decides. What is refused is in `schemas.law` and
+`schemas.consistency`. Source: law.md, "Where the policy is stale or incomplete", and what can be
+computed beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low")
 
 
 class Kind(Strict):
-    """One way to disagree: what the law or the data say, where the law says so (keys of `schemas.citations`), a text for the notice."""
+    """A kind of conflict: meaning, keys of `schemas.citations`, and a proposal for the notice."""
 
     meaning: str
     severity: Severity

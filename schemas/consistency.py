@@ -1,4 +1,4 @@
-"""Whether a policy contradicts itself: names that lead nowhere, data without source or end, rules that are not one."""
+"""The consistency of a policy: unknown names, data without source or end, repeated rules."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from schemas.policy import Policy
 
 TOPIC = re.compile(r"[a-z][a-z0-9_]{0,39}")
-# A shorter piece of text is in too many contents to mean one thing.
-LEAST_CONTENT = 4
+# Shorter pieces of text occur in too many contents to be specific.
+MIN_CONTENT = 4
 
 
 def faults(policy: Policy) -> list[Fault]:
-    """What contradicts itself: names that lead nowhere, data without source or end, a time zone that is none."""
+    """All contradictions in the policy."""
     return [
         *_unknown_names(policy),
         *_without_origin_or_end(policy),
         *_untranslated(policy),
-        *_rules_that_are_not_one(policy),
+        *_missing_or_repeated_rules(policy),
         *_impossible_values(policy),
         *_vague_topics(policy),
         *enforceable.faults(policy),
@@ -33,12 +33,12 @@ def faults(policy: Policy) -> list[Fault]:
 
 
 def _unknown_names(policy: Policy) -> list[Fault]:
-    found = [
+    faults = [
         unknown(("purposes", name), name, PURPOSES, "purposes")
         for name in policy.purposes
         if name not in PURPOSES
     ]
-    found += [
+    faults += [
         Fault(
             ("purposes",),
             f"there is no purpose {name!r}, for which the pipeline makes a mart",
@@ -55,34 +55,34 @@ def _unknown_names(policy: Policy) -> list[Fault]:
             ("derived_from", category.derived_from, set(policy.categories)),
             ("retention", category.retention, {*policy.retention, WITH_ROW}),
         ):
-            found += [
-                unknown(("categories", name, field, number), one, known, field)
-                for number, one in enumerate(used)
-                if one not in known
+            faults += [
+                unknown(("categories", name, field, number), value, known, field)
+                for number, value in enumerate(used)
+                if value not in known
             ]
     for name, recipient in policy.recipients.items():
-        found += [
-            unknown(("recipients", name, "purposes", number), one, purposes, "purposes")
-            for number, one in enumerate(recipient.purposes)
-            if one not in purposes
+        faults += [
+            unknown(("recipients", name, "purposes", number), purpose, purposes, "purposes")
+            for number, purpose in enumerate(recipient.purposes)
+            if purpose not in purposes
         ]
-    return found
+    return faults
 
 
 def _without_origin_or_end(policy: Policy) -> list[Fault]:
-    found = []
+    faults = []
     for name, category in policy.categories.items():
         where = ("categories", name)
         if not category.sources and not category.derived_from:
-            found.append(
+            faults.append(
                 Fault(
                     where,
                     "the category has no source",
                     "name the `sources` it comes from, or the categories it is `derived_from`",
                 )
             )
-        if name in set().union(*(policy.derivation(one) for one in category.derived_from)):
-            found.append(
+        if name in set().union(*(policy.derivation(origin) for origin in category.derived_from)):
+            faults.append(
                 Fault(
                     (*where, "derived_from"),
                     "the category is derived from itself",
@@ -90,7 +90,7 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                 )
             )
         if category.stored and not category.retention:
-            found.append(
+            faults.append(
                 Fault(
                     (*where, "retention"),
                     "the category has no retention rule",
@@ -98,7 +98,7 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                 )
             )
         if not category.stored and (category.retention or category.purposes):
-            found.append(
+            faults.append(
                 Fault(
                     where,
                     "what is not stored has a purpose or a retention rule",
@@ -106,29 +106,29 @@ def _without_origin_or_end(policy: Policy) -> list[Fault]:
                 )
             )
         if WITH_ROW in category.retention and name != "technical":
-            found.append(
+            faults.append(
                 Fault(
                     (*where, "retention"),
                     f"only `technical` lives as long as its row, not {name!r}",
                     "name a retention rule of its own",
                 )
             )
-    return found
+    return faults
 
 
 def _untranslated(policy: Policy) -> list[Fault]:
-    """What the notice tells must be told in each of the policy's languages (GDPR 12(1))."""
+    """The names in the notice must exist in each of the policy's languages (GDPR 12(1))."""
     named = [
         (("contact", "role"), policy.contact.role),
         (("register", "name"), policy.register_name.name),
         *(
-            ((section, name, "name"), one.name)
+            ((section, name, "name"), entry.name)
             for section in ("purposes", "categories", "sources", "recipients")
-            for name, one in getattr(policy, section).items()
+            for name, entry in getattr(policy, section).items()
         ),
         *(
-            (("profiles", "interests", name, "name"), one.name)
-            for name, one in policy.profiles.interests.items()
+            (("profiles", "interests", name, "name"), topic.name)
+            for name, topic in policy.profiles.interests.items()
         ),
     ]
     return [
@@ -139,34 +139,37 @@ def _untranslated(policy: Policy) -> list[Fault]:
     ]
 
 
-def _rules_that_are_not_one(policy: Policy) -> list[Fault]:
-    """The pipeline looks a rule up by what it applies to: each must be there, once, with a code that looks like one."""
-    found = []
+def _missing_or_repeated_rules(policy: Policy) -> list[Fault]:
+    """Each kind of data needs exactly one retention rule, with a valid code.
+
+    The pipeline looks rules up by what they apply to.
+    """
+    faults = []
     applied = [rule.applies_to for rule in policy.retention.values()]
-    for one in get_args(AppliesTo):
-        if applied.count(one) != 1:
-            problem = f"there are {applied.count(one)} retention rules for {one!r}, not one"
-            found.append(
-                Fault(("retention",), problem, f"keep exactly one rule with `applies_to: {one}`")
+    for kind in get_args(AppliesTo):
+        if applied.count(kind) != 1:
+            problem = f"there are {applied.count(kind)} retention rules for {kind!r}, not one"
+            faults.append(
+                Fault(("retention",), problem, f"keep exactly one rule with `applies_to: {kind}`")
             )
     for code in policy.retention:
         if not RULE_CODE.fullmatch(code):
-            found.append(
+            faults.append(
                 Fault(
                     ("retention", code),
                     f"{code!r} is no code of a rule",
                     "call it RET-, then capitals, digits and hyphens",
                 )
             )
-    return found
+    return faults
 
 
 def _impossible_values(policy: Policy) -> list[Fault]:
-    found = []
+    faults = []
     try:
         ZoneInfo(policy.time_zone)
     except (KeyError, ValueError, OSError):
-        found.append(
+        faults.append(
             Fault(
                 ("time_zone",),
                 f"{policy.time_zone!r} is no time zone",
@@ -176,24 +179,27 @@ def _impossible_values(policy: Policy) -> list[Fault]:
     try:
         date.fromisoformat(f"2001-{policy.controller.financial_year_ends}")
     except ValueError:
-        told = f"{policy.controller.financial_year_ends!r} is no day of every year"
-        found.append(
+        problem = f"{policy.controller.financial_year_ends!r} is no day of every year"
+        faults.append(
             Fault(
                 ("controller", "financial_year_ends"),
-                told,
+                problem,
                 "write the last day of the financial year as MM-DD, such as 12-31",
             )
         )
-    return found
+    return faults
 
 
 def _vague_topics(policy: Policy) -> list[Fault]:
-    """A topic must be called by a word, and its contents must say what they are: a pattern for anything allows everything."""
-    found = []
+    """A topic needs a valid name, and contents that are specific.
+
+    A pattern for any text would allow everything.
+    """
+    faults = []
     for name, topic in policy.profiles.interests.items():
         where = ("profiles", "interests", name)
         if not TOPIC.fullmatch(name):
-            found.append(
+            faults.append(
                 Fault(
                     where,
                     f"{name!r} is no name of a topic",
@@ -201,13 +207,14 @@ def _vague_topics(policy: Policy) -> list[Fault]:
                 )
             )
         for number, content in enumerate(topic.contents):
-            if not any(len(word) >= LEAST_CONTENT for word in content.split("*")):
-                told = f"{content!r} says too little of what a content is"
-                found.append(
+            if not any(len(word) >= MIN_CONTENT for word in content.split("*")):
+                problem = f"{content!r} says too little of what a content is"
+                faults.append(
                     Fault(
                         (*where, "contents", number),
-                        told,
-                        f"write at least {LEAST_CONTENT} characters in a row, such as 'tuotteet/sahko*'",
+                        problem,
+                        f"write at least {MIN_CONTENT} characters in a row, such as "
+                        "'tuotteet/sahko*'",
                     )
                 )
-    return found
+    return faults

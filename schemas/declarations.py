@@ -1,7 +1,7 @@
-"""What every column of every table declares: category, purposes, bases, sources, retention, clause; and whether the policy has it.
+"""The declaration of every column: category, purposes, bases, sources, retention and clause.
 
-A model says of each column only its category; all else follows from what policy.yaml says of the category. `check` is the
-start-up check: the pipeline does not run with a column that the policy does not cover.
+A model gives each column a category; all else follows from the category in policy.yaml. `check` is
+the start-up check: the pipeline does not run with a column that the policy does not cover.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from schemas.vocabulary import WITH_ROW, AppliesTo
 
 
 class DeclarationError(Exception):
-    """A table has a column that the policy does not cover; the message names table, column and what to change."""
+    """A table has a column that the policy does not cover; the message names table, column and what
+    to change."""
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What may be done with a column, and until when."""
+    """The permitted use of a column, and its retention."""
 
     category: str
     purposes: tuple[str, ...]
@@ -31,7 +32,7 @@ class Declaration:
     clause: str
 
     def tags(self) -> dict[str, str]:
-        """As the UI shows it on the column: a tag for each purpose, basis and retention rule."""
+        """As tags in the UI: one for each purpose, basis and retention rule."""
         several = {"purpose": self.purposes, "basis": self.bases, "retention": self.retention}
         return {
             "category": self.category,
@@ -42,12 +43,12 @@ class Declaration:
 
 def _register_tables() -> tuple[type[TableModel], ...]:
     return tuple(
-        one
-        for one in vars(register).values()
-        if isinstance(one, type)
-        and issubclass(one, TableModel)
-        and one is not TableModel
-        and one.__module__ == register.__name__
+        model
+        for model in vars(register).values()
+        if isinstance(model, type)
+        and issubclass(model, TableModel)
+        and model is not TableModel
+        and model.__module__ == register.__name__
     )
 
 
@@ -59,34 +60,36 @@ LAYERS: dict[str, tuple[type[TableModel], ...]] = {
     "register": (*_register_tables(), information_duty.Informed),
     **{f"marts.{purpose}": (*models, marts.About) for purpose, models in marts.MARTS.items()},
 }
-# Tables whose rows end by a rule of their own, whatever is in them.
+# Layers with one retention rule for all rows.
 OWN_RETENTION: dict[str, AppliesTo] = {"raw": "raw", "quarantine": "quarantine"}
 
 
 def declared(policy: Policy, model: type[TableModel], layer: str = "") -> dict[str, Declaration]:
-    """Column -> what it declares. Technical columns live as long as the rest of their row. Raises DeclarationError."""
-    told = categories(model)
+    """Column -> what it declares. Technical columns live as long as the rest of their row. Raises
+    DeclarationError."""
+    by_column = categories(model)
     unknown = sorted(
         f"{table_name(model)}.{name} ({category!r})"
-        for name, category in told.items()
+        for name, category in by_column.items()
         if category not in policy.categories
     )
     if unknown:
         raise DeclarationError(
-            f"no category of policy.yaml covers {', '.join(unknown)}: add it under `categories`, or correct the column's category"
+            f"no category of policy.yaml covers {', '.join(unknown)}: add it under `categories`, "
+            "or correct the column's category"
         )
-    ends = _row_ends(policy, told.values(), layer)
-    return {name: _declaration(policy, category, ends) for name, category in told.items()}
+    ends = _row_ends(policy, by_column.values(), layer)
+    return {name: _declaration(policy, category, ends) for name, category in by_column.items()}
 
 
 def _row_ends(policy: Policy, kinds: Iterable[str], layer: str) -> tuple[str, ...]:
-    """The rules that end a row: those of the table, or of what is in it, or else of the registrant it belongs to."""
+    """The retention rules of a row: of the table, its contents, or else the registrant."""
     if layer in OWN_RETENTION:
         return (policy.rule(OWN_RETENTION[layer])[0],)
-    found = dict.fromkeys(
+    rules = dict.fromkeys(
         code for kind in kinds for code in policy.categories[kind].retention if code != WITH_ROW
     )
-    return tuple(found) or (policy.rule("prospects")[0], policy.rule("customers")[0])
+    return tuple(rules) or (policy.rule("prospects")[0], policy.rule("customers")[0])
 
 
 def _declaration(policy: Policy, name: str, row_ends: tuple[str, ...]) -> Declaration:
@@ -99,7 +102,9 @@ def _declaration(policy: Policy, name: str, row_ends: tuple[str, ...]) -> Declar
     )
     retention = tuple(
         dict.fromkeys(
-            code for one in category.retention for code in (row_ends if one == WITH_ROW else (one,))
+            code
+            for rule in category.retention
+            for code in (row_ends if rule == WITH_ROW else (rule,))
         )
     )
     return Declaration(
@@ -113,16 +118,23 @@ def _declaration(policy: Policy, name: str, row_ends: tuple[str, ...]) -> Declar
 
 
 def check(policy: Policy, layers: Mapping[str, tuple[type[TableModel], ...]] = LAYERS) -> None:
-    """Raise DeclarationError for a column that the policy does not cover, PurposeError for one that its mart may not hold."""
+    """Check all tables against the policy.
+
+    Raises:
+        DeclarationError: The policy does not cover a column.
+        PurposeError: A mart has a column that its purpose may not use.
+    """
     for layer, models in layers.items():
         for model in models:
-            for column, one in declared(policy, model, layer.split(".")[0]).items():
-                if not policy.categories[one.category].stored:
+            for column, declaration in declared(policy, model, layer.split(".")[0]).items():
+                if not policy.categories[declaration.category].stored:
                     raise DeclarationError(
-                        f"{layer} {table_name(model)}.{column} holds {one.category!r}, which policy.yaml says is not stored: drop the column"
+                        f"{layer} {table_name(model)}.{column} holds {declaration.category!r}, "
+                        "which policy.yaml says is not stored: drop the column"
                     )
-                if not one.retention:
+                if not declaration.retention:
                     raise DeclarationError(
-                        f"{layer} {table_name(model)}.{column} has no retention: give category {one.category!r} a rule in policy.yaml"
+                        f"{layer} {table_name(model)}.{column} has no retention: give category "
+                        f"{declaration.category!r} a rule in policy.yaml"
                     )
     marts.check_purposes(policy)

@@ -1,4 +1,4 @@
-"""The manifest that comes with every delivery, and the codes under which a delivery is refused.
+"""The manifest of a delivery, and the codes under which a delivery is refused.
 
 Source: docs/deliveries.md.
 """
@@ -29,14 +29,19 @@ ENCODINGS = {
     "utf-16le": "utf-16-le",
 }
 
-# A delivery's name is the vendor's; it may only not be a way out of the folder, nor a hidden or control-character name.
+# A delivery's name is the vendor's; it may only not be a way out of the folder, nor a hidden or
+# control-character name.
 SAFE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
 REFUSALS = {
-    "DEL-NAME": "the file's name holds other characters than letters, digits, '.', '-' and '_': rename it",
+    "DEL-NAME": (
+        "the file's name holds other characters than letters, digits, '.', '-' and '_': rename it"
+    ),
     "DEL-NOT-A-FILE": "it is a link, a folder or a device: deliver a regular file",
     "DEL-MANIFEST": "the manifest is not JSON of the documented shape",
-    "DEL-ENCODING": "the manifest declares an unknown encoding, or the file is not in the declared one",
+    "DEL-ENCODING": (
+        "the manifest declares an unknown encoding, or the file is not in the declared one"
+    ),
     "DEL-SOURCE": "the inbox has a folder or file that is no source of the policy",
     "DEL-DATASET": "the source has no dataset of that name",
     "DEL-DAY": "the folder is not a delivery day (YYYY-MM-DD, from 2015-01-01 up to today)",
@@ -50,7 +55,10 @@ REFUSALS = {
 
 
 class RefusedDeliveryError(Exception):
-    """The delivery does not hold what its manifest says; it stays in the inbox. The message carries no name or value."""
+    """The delivery is not what its manifest states; it stays in the inbox.
+
+    The message contains no name or value.
+    """
 
     def __init__(self, code: str, detail: str = "") -> None:
         self.code = code
@@ -58,7 +66,7 @@ class RefusedDeliveryError(Exception):
 
 
 def _calendar_date(value: object) -> object:
-    """A date as text, in the one form that the manifest allows; never a timestamp or a number of seconds."""
+    """A date as text in the one form of the manifest; never a timestamp or a number of seconds."""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         raise ValueError
     return value
@@ -68,7 +76,7 @@ CalendarDate = Annotated[date, BeforeValidator(_calendar_date)]
 
 
 class Days(BaseModel):
-    """The calendar dates that a delivery covers, both included."""
+    """The first and last calendar date that a delivery covers."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
     first: Annotated[CalendarDate, Field(alias="from")]
@@ -83,7 +91,7 @@ class Days(BaseModel):
 
 _WHOLE_NUMBER = "must be a whole number, not below 0"
 _DATE = "must be a date, YYYY-MM-DD"
-# What a field must be; never what it is, because a manifest may quote anything.
+# What a field must be. Messages never quote it, because a manifest may contain anything.
 _WANTED = {
     "file": "must be one JSON object, as docs/deliveries.md describes it",
     "dataset": "must be text",
@@ -142,7 +150,7 @@ class Manifest(BaseModel):
 
 
 def _object(text: builtins.bytes) -> str:
-    """The manifest as plain JSON, each key once; raises RefusedDeliveryError when it is not that."""
+    """The manifest as plain JSON with unique keys; raises RefusedDeliveryError otherwise."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({key for key, _ in pairs}) < len(pairs):

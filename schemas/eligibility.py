@@ -1,11 +1,12 @@
-"""Who may be in which mart: every rule that lets a registrant in or keeps them out, with its code, its basis and its reach.
+"""Eligibility for the marts: the rules that admit or exclude a registrant, with basis and scope.
 
-A registrant is in a mart (for marketing and advertising: in one of its channels) when at least one rule lets them in and
-none keeps them out: the most restrictive signal wins. A rule that lets in counts only while policy.yaml lists its basis
-for the purpose. What each rule says over the register's tables is in `assets.register.eligibility`.
+A registrant is in a mart (for marketing and advertising: in one of its channels) if at least one
+rule admits and none excludes: the most restrictive signal wins. A rule that admits counts only
+while policy.yaml lists its basis for the purpose. The rules' conditions over the register's tables
+are in `assets.register.eligibility`.
 
-Source: docs/law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §);
-docs/decisions/eligibility.md.
+Source: law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §);
+docs/decisions/admission.md.
 """
 
 from __future__ import annotations
@@ -23,25 +24,25 @@ CHANNELS: Mapping[str, tuple[str, ...]] = {
 }
 ALL = ("all",)
 
-Reach = Mapping[str, tuple[str, ...]]
+Scope = Mapping[str, tuple[str, ...]]
 
 
 def channels(purpose: str) -> tuple[str, ...]:
-    """The channels that a purpose is decided for."""
+    """The channels of a purpose; eligibility is decided for each."""
     return CHANNELS.get(purpose, ALL)
 
 
-def _reach(*purposes: str) -> Reach:
+def _scope(*purposes: str) -> Scope:
     return {purpose: channels(purpose) for purpose in purposes}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a rule does: its effect, the basis it lets in on (none for one that keeps out), and for which purposes and channels."""
+    """A rule: its effect, its basis if it admits, and the purposes and channels it concerns."""
 
     effect: Literal["in", "out"]
     basis: Basis | None
-    reach: Reach
+    reach: Scope
     meaning: str
 
 
@@ -51,148 +52,156 @@ _OPEN = tuple(purpose for purpose in PURPOSES if purpose not in ("contracts", "l
 
 RULES: dict[str, Rule] = {
     "ADM-CONTRACT": Rule(
-        "in", "contract", _reach("contracts"), "party to a contract, past or present"
+        "in", "contract", _scope("contracts"), "party to a contract, past or present"
     ),
     "ADM-OPEN-CONTRACT": Rule(
         "in",
         "contract",
-        _reach("customer_care", "products_and_services"),
+        _scope("customer_care", "products_and_services"),
         "party to a contract that is in force today",
     ),
     "ADM-RELATIONSHIP": Rule(
         "in",
         "legitimate_interest",
         {
-            **_reach("customer_care", "products_and_services", "analytics"),
+            **_scope("customer_care", "products_and_services", "analytics"),
             "direct_marketing": ("phone", "post"),
         },
-        "a customer or contact: a customer number, a contract, an order, an e-mail address or a phone; by phone and post: as a private person",
+        "a customer or contact: a customer number, a contract, an order, an e-mail address or a "
+        "phone; by phone and post: as a private person",
     ),
     "ADM-VISITOR": Rule(
         "in",
         "legitimate_interest",
-        _reach("products_and_services", "analytics"),
+        _scope("products_and_services", "analytics"),
         "has visited the website under a cookie that has not expired",
     ),
     "ADM-CONSENT": Rule(
         "in",
         "consent",
-        _reach(*_MARKETED),
+        _scope(*_MARKETED),
         "has consented to the purpose on this channel, or on all, and not taken it back",
     ),
     "ADM-SOFT-OPT-IN": Rule(
         "in",
         "legitimate_interest",
         {"direct_marketing": ("email", "sms")},
-        "a private customer with a contract in force or an order within the customers' period, reached where the sale had it from (917/2014, 200 §)",
+        "a private customer with a contract in force or an order within the customers' period, "
+        "reached where the sale had it from (917/2014, 200 §)",
     ),
     "ADM-COMPANY-ADDRESS": Rule(
         "in",
         "legitimate_interest",
-        _reach("direct_marketing"),
+        _scope("direct_marketing"),
         "a company's own address, no person's (917/2014, 202 §)",
     ),
     "ADM-COMPANY-DUTIES": Rule(
         "in",
         "legitimate_interest",
-        _reach("direct_marketing"),
-        "a company's contact person whose job title is one of the policy's `duties` (917/2014, 202 §)",
+        _scope("direct_marketing"),
+        "a company's contact person whose job title is one of the policy's `duties` (917/2014, "
+        "202 §)",
     ),
     "ADM-CREDIT-CONTRACT": Rule(
         "in",
         "contract",
-        _reach("credit_decision"),
+        _scope("credit_decision"),
         "a credit report or mark is about them, and a contract is in force today",
     ),
     "ADM-CREDIT-SUBJECT": Rule(
         "in",
         "legitimate_interest",
-        _reach("credit_decision"),
+        _scope("credit_decision"),
         "a credit report or mark is about them",
     ),
     "ADM-CLAIM": Rule(
         "in",
         "legitimate_interest",
-        _reach("legal_claims"),
+        _scope("legal_claims"),
         "party to a contract or an order, from which claims may arise",
     ),
     "ADM-DECEASED": Rule(
         "out",
         None,
-        _reach("products_and_services", "analytics", *_MARKETED, "credit_decision"),
+        _scope("products_and_services", "analytics", *_MARKETED, "credit_decision"),
         "has died",
     ),
     "ADM-PROTECTED": Rule(
         "out",
         None,
-        _reach("products_and_services", "analytics", *_MARKETED),
+        _scope("products_and_services", "analytics", *_MARKETED),
         "protected identity (661/2009, 36 §)",
     ),
     "ADM-RESTRICTED": Rule(
         "out",
         None,
-        _reach(*(purpose for purpose in PURPOSES if purpose != "legal_claims")),
+        _scope(*(purpose for purpose in PURPOSES if purpose != "legal_claims")),
         "has had the processing restricted: stored only (GDPR 18)",
     ),
-    "ADM-MINOR": Rule("out", None, _reach(*PURPOSES), "younger than the purpose's minimum age"),
+    "ADM-MINOR": Rule("out", None, _scope(*PURPOSES), "younger than the purpose's minimum age"),
     "ADM-AGE-UNKNOWN": Rule(
         "out",
         None,
-        _reach(*PURPOSES),
+        _scope(*PURPOSES),
         "of unknown age where the purpose has a minimum, and nothing shows adulthood",
     ),
     "ADM-OBJECTION": Rule(
         "out",
         None,
-        _reach(*_OPEN),
-        "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where a contract in force needs it",
+        _scope(*_OPEN),
+        "has objected to the purpose, to marketing or to legitimate interest (GDPR 21); not where "
+        "a contract in force needs it",
     ),
     "ADM-WITHDRAWN": Rule(
         "out",
         None,
-        _reach(*_OPEN),
-        "has taken back a consent to the purpose on this channel or on all; not where a contract in force needs it",
+        _scope(*_OPEN),
+        "has taken back a consent to the purpose on this channel or on all; not where a contract "
+        "in force needs it",
     ),
     "ADM-PROHIBITED": Rule(
         "out",
         None,
-        _reach(*_OPEN),
-        "has forbidden the purpose on this channel or on all; not where a contract in force needs it",
+        _scope(*_OPEN),
+        "has forbidden the purpose on this channel or on all; not where a contract in force needs "
+        "it",
     ),
     "ADM-REGISTER-PROHIBITION": Rule(
         "out",
         None,
-        _reach(*_MARKETED),
+        _scope(*_MARKETED),
         "the population register prohibits direct marketing (661/2009, 28 §)",
     ),
     "ADM-PROHIBITION-LIST": Rule(
-        "out", None, _reach(*_MARKETED), "on a prohibition list; a telephone ban holds three years"
+        "out", None, _scope(*_MARKETED), "on a prohibition list; a telephone ban holds three years"
     ),
-    "ADM-CRM-OPT-OUT": Rule("out", None, _reach(*_MARKETED), "has opted out in the CRM"),
-    "ADM-BOUNCE": Rule("out", None, _reach(*_MARKETED), "the address has bounced for good"),
+    "ADM-CRM-OPT-OUT": Rule("out", None, _scope(*_MARKETED), "has opted out in the CRM"),
+    "ADM-BOUNCE": Rule("out", None, _scope(*_MARKETED), "the address has bounced for good"),
     "ADM-CONTACT-DISCLOSURE": Rule(
         "out",
         None,
-        {**_reach("targeted_advertising"), "direct_marketing": ("post",)},
-        "the population register prohibits disclosing contact data; by post: where the address is the register's (661/2009, 28 §)",
+        {**_scope("targeted_advertising"), "direct_marketing": ("post",)},
+        "the population register prohibits disclosing contact data; by post: where the address is "
+        "the register's (661/2009, 28 §)",
     ),
     "ADM-REGISTER-UPDATE": Rule(
         "out",
         None,
         {"direct_marketing": ("post",)},
-        "the population register prohibits updating customer registers, and the address is the register's (661/2009, 28 §)",
+        "the population register prohibits updating customer registers, and the address is the "
+        "register's (661/2009, 28 §)",
     ),
     "ADM-REVIEW": Rule(
         "out",
         None,
-        _reach(*_PROFILED),
+        _scope(*_PROFILED),
         "has asked for a person to review the profile, and none has yet (GDPR 22)",
     ),
     "ADM-UNREACHABLE": Rule(
-        "out", None, _reach(*_MARKETED), "nothing is known to reach them by on this channel"
+        "out", None, _scope(*_MARKETED), "nothing is known to reach them by on this channel"
     ),
 }
-# What `register why` says of a registrant whom no rule lets in.
+# The code of `register why` for a registrant that no rule admits.
 NOTHING_LETS_IN = "ADM-NOTHING-LETS-IN"
 
 CODES = {
@@ -200,18 +209,19 @@ CODES = {
     NOTHING_LETS_IN: "no rule lets the registrant in: none of the purpose's bases applies",
 }
 
-# Refusals that end only when they are lifted, and the word of consent that the next one replaces.
-STANDING = ("prohibited", "objected", "restricted", "review_requested")
+# Refusals that end only when they are lifted; and those that a later consent replaces.
+UNTIL_LIFTED = ("prohibited", "objected", "restricted", "review_requested")
 REFUSED = ("withdrawn", "prohibited", "objected")
 # From the most to the least restrictive.
 STATUSES = ("restricted", "prohibited", "objected", "review_requested", "withdrawn", "granted")
-# A telephone ban of a list lasts three years (the list's own rule); other prohibitions until they are lifted.
+# A telephone ban of a list lasts three years (the list's own rule); other prohibitions until they
+# are lifted.
 LIST_ORIGIN = "consents:prohibition-list"
 LIST_YEARS = 3
 
 
-def concerned(purpose: str, channel: str, choice: str) -> Reach:
-    """Which purposes and channels a registrant's word about `purpose` on `channel` concerns."""
+def concerned(purpose: str, channel: str, choice: str) -> Scope:
+    """The purposes and channels that a choice about `purpose` on `channel` concerns."""
     if choice == "granted":
         return _granted(purpose, channel)
     if choice == "restricted":
@@ -225,9 +235,9 @@ def concerned(purpose: str, channel: str, choice: str) -> Reach:
     return _refused(purpose, channel, choice)
 
 
-def _granted(purpose: str, channel: str) -> Reach:
+def _granted(purpose: str, channel: str) -> Scope:
     if purpose == "direct_marketing":
-        return {purpose: tuple(one for one in channels(purpose) if channel in (one, "all"))}
+        return {purpose: tuple(each for each in channels(purpose) if channel in (each, "all"))}
     if purpose == "targeted_advertising":
         by = {
             "email": ("email",),
@@ -238,26 +248,30 @@ def _granted(purpose: str, channel: str) -> Reach:
         }
         return {purpose: by.get(channel, ())}
     # No rule lets in on these, but they show adulthood.
-    return _reach("analytics") if purpose in ("analytics", "profiling") else {}
+    return _scope("analytics") if purpose in ("analytics", "profiling") else {}
 
 
-def _refused(purpose: str, channel: str, choice: str) -> Reach:
-    """Of direct marketing, what is refused on all channels or on the web is refused for advertising, too, unless only a consent ended."""
+def _refused(purpose: str, channel: str, choice: str) -> Scope:
+    """The scope of a refusal.
+
+    A refusal of direct marketing on all channels or on the web extends to advertising, unless only
+    a consent was withdrawn.
+    """
     if purpose == "direct_marketing":
-        found = {purpose: tuple(one for one in channels(purpose) if channel in (one, "all"))}
+        scope = {purpose: tuple(each for each in channels(purpose) if channel in (each, "all"))}
         if channel in ("all", "web") and choice != "withdrawn":
-            found |= _reach("targeted_advertising")
+            scope |= _scope("targeted_advertising")
         if channel == "all" and choice == "objected":
-            found |= _reach("analytics")
-        return found
+            scope |= _scope("analytics")
+        return scope
     if purpose == "profiling":
-        return _reach(*_PROFILED)
+        return _scope(*_PROFILED)
     if purpose == "legitimate_interest":
-        return _reach(
+        return _scope(
             "products_and_services",
             "customer_care",
             "analytics",
             "direct_marketing",
             "credit_decision",
         )
-    return _reach(purpose) if purpose in _OPEN else {}
+    return _scope(purpose) if purpose in _OPEN else {}

@@ -1,7 +1,8 @@
-"""Which clocks the pipeline can count for which data, and what it can do when they are over.
+"""The clocks and effects that the pipeline can enforce, by kind of data.
 
-A policy may write any lawful rule; one that the pipeline would not keep is refused, so that what the notice says is what
-happens. `no_data` names the kinds of which no source delivers anything yet: their rules are listed and have nothing to do.
+A policy may contain any lawful rule; one that the pipeline would not keep is refused, so that the
+notice describes what happens. `no_data` marks the kinds that no source delivers yet: their rules
+are listed and have nothing to do.
 """
 
 from __future__ import annotations
@@ -48,40 +49,40 @@ ENFORCED: dict[AppliesTo, Enforced] = {
 
 
 def faults(policy: Policy) -> list[Fault]:
-    """Rules that the pipeline could not keep as they are written."""
-    found = []
+    """Retention rules that the pipeline cannot enforce as written."""
+    faults = []
     for name, rule in policy.retention.items():
-        can = ENFORCED[rule.applies_to]
-        for field, said, known in (
-            ("clock", rule.clock, can.clocks),
-            ("effect", rule.effect, can.effects),
-        ):
-            if said not in known:
-                told = (
-                    f"the pipeline cannot count {said!r} for {rule.applies_to}"
-                    if field == "clock"
-                    else f"the pipeline cannot {said} {rule.applies_to}"
-                )
-                found.append(Fault(("retention", name, field), told, f"write {' or '.join(known)}"))
-    held = [
+        enforced = ENFORCED[rule.applies_to]
+        if rule.clock not in enforced.clocks:
+            problem = f"the pipeline cannot count {rule.clock!r} for {rule.applies_to}"
+            fix = f"write {' or '.join(enforced.clocks)}"
+            faults.append(Fault(("retention", name, "clock"), problem, fix))
+        if rule.effect not in enforced.effects:
+            problem = f"the pipeline cannot {rule.effect} {rule.applies_to}"
+            fix = f"write {' or '.join(enforced.effects)}"
+            faults.append(Fault(("retention", name, "effect"), problem, fix))
+    statutory = [
         name for name, rule in policy.retention.items() if rule.applies_to in ("vouchers", "books")
     ]
-    if "order" in policy.categories and not set(held) & set(policy.categories["order"].retention):
-        told = "orders are vouchers or books of account (1336/1997, 2:10), and no rule of either ends them"
-        found.append(
+    if "order" in policy.categories and not set(statutory) & set(
+        policy.categories["order"].retention
+    ):
+        faults.append(
             Fault(
                 ("categories", "order", "retention"),
-                told,
-                f"name {' or '.join(held) or 'a rule for vouchers'}",
+                "orders are vouchers or books of account (1336/1997, 2:10), and no rule of either "
+                "ends them",
+                f"name {' or '.join(statutory) or 'a rule for vouchers'}",
             )
         )
-    return found
+    return faults
 
 
 def without_data(policy: Policy) -> list[str]:
-    """Codes of the rules that have nothing to do: no source delivers data of that kind, or it is dealt with when it comes.
+    """Codes of the rules that have nothing to do.
 
-    Full IP addresses are truncated when they are taken in. Books are only what category `order` says is one.
+    No source delivers data of that kind, or it is handled at ingest (full IP addresses are
+    truncated). Books are only what category `order` names as such.
     """
     used = policy.categories["order"].retention
     idle = [

@@ -1,6 +1,7 @@
-"""What Fides (fideslang 3) calls what the policy and the pipeline call otherwise. A test holds each key against fideslang itself.
+"""The terms of Fides (fideslang 3) for those of the policy and the pipeline.
 
-Source: the default taxonomy of the `fideslang` package. Where it has no word as narrow as ours, the nearest wider one stands.
+A test checks each key against fideslang. Source: the default taxonomy of the `fideslang` package.
+Where it has no term as narrow as ours, the nearest wider one is used.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ DATA_CATEGORIES: dict[str, tuple[str, ...]] = {
     "protection": ("user.privacy_preferences",),
     "credit": ("user.financial",),
 }
-# What a category that a controller has added is, until somebody says better.
+# A category that a controller has added.
 ANY_CATEGORY = ("user",)
 # Purpose -> data use.
 DATA_USES = {
@@ -64,7 +65,7 @@ DATA_USES = {
     "credit_decision": "finance",
     "legal_claims": "essential.legal_obligation",
 }
-# Whom the register is about.
+# The data subjects of the register.
 DATA_SUBJECTS = ("customer", "prospect", "visitor")
 BASES: dict[Basis, str] = {
     "consent": "Consent",

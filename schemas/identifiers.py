@@ -1,14 +1,15 @@
-"""The identifiers that people are known by: the one canonical form of each kind, and when it is valid.
+"""The identifiers of people: the canonical form of each type, and its validity.
 
-Everything that reads, compares or looks for an identifier uses these macros: intake, consents, prohibition lists, requests,
-withdrawals, suppression, matching, proof and search. All are null-safe: null in, null out. An identifier is handed around as
-text `<type>:<canonical value>`.
+Everything that reads, compares or searches an identifier uses these macros: ingest, consents,
+prohibition lists, requests, withdrawals, suppression, matching, proof and search. All return null
+for null. An identifier is passed around as text `<type>:<canonical value>`.
 
-Usual spellings are canonicalised in SQL; what SQL cannot take apart (Unicode, foreign numbers) goes through the one scalar
-function `unusual_spelling`, which `install` registers. An engine without it needs a function of that name, nothing else.
+Usual spellings are canonicalised in SQL; what SQL cannot parse (Unicode, foreign numbers) goes
+through the one scalar function `unusual_spelling`, which `install` registers. An engine without it
+needs a function of that name, nothing else.
 
-Source: docs/vendor-formats.md, "Identifiers" (the century sign is part of a Finnish identity code
-and never normalised away); docs/decisions/canonical-identifiers.md.
+Source: formats.md, section 2 (the century sign is part of a Finnish identity code and never
+normalised away); docs/decisions/one-canonical-form.md.
 """
 
 from __future__ import annotations
@@ -32,43 +33,46 @@ IDENTIFIER_TYPES = (
     "visit",
 )
 
-# A text of one of these can be told from any other by its form.
-TOLD_BY_FORM = ("identity_code", "email", "phone")
+# Types whose values can be recognised by their form.
+RECOGNISABLE_TYPES = ("identity_code", "email", "phone")
 
-# The country's calling code, and how many digits a national number usually has behind its trunk zero.
+# The country's calling code, and how many digits a national number usually has behind its trunk
+# zero.
 _NATIONAL = {"FI": ("358", "{5,9}"), "SE": ("46", "{6,8}")}
 
 # What forms and exports write where there is no value: letters and digits of it, in lower case.
 PLACEHOLDER_WORDS = (
-    "null", "none", "nil", "nan", "na", "nul", "void", "undefined", "unknown", "unspecified", "notset", "notavailable", "notapplicable",
-    "notprovided", "notfound", "novalue", "missing", "empty", "blank", "default", "dummy", "false", "anonymous", "anon", "guest", "test",
-    "testi", "testing", "tbd", "tba", "todo", "value", "ref", "name", "div0", "objectobject", "userid", "eiole", "eioo", "eitiedossa",
-    "eitietoa", "eitiedetä", "eitunneta", "eiannettu", "eisaatavilla", "tuntematon", "puuttuu", "puuttuva", "tyhjä", "anonyymi", "vieras",
-    "okänd", "okänt", "saknas", "finnsej", "finnsinte", "ejangivet", "ejangiven", "ejkänd", "ejkänt", "ingen", "inget", "tom", "gäst",
+    "null", "none", "nil", "nan", "na", "nul", "void", "undefined", "unknown", "unspecified",
+    "notset", "notavailable", "notapplicable", "notprovided", "notfound", "novalue", "missing",
+    "empty", "blank", "default", "dummy", "false", "anonymous", "anon", "guest", "test", "testi",
+    "testing", "tbd", "tba", "todo", "value", "ref", "name", "div0", "objectobject", "userid",
+    "eiole", "eioo", "eitiedossa", "eitietoa", "eitiedetä", "eitunneta", "eiannettu",
+    "eisaatavilla", "tuntematon", "puuttuu", "puuttuva", "tyhjä", "anonyymi", "vieras", "okänd",
+    "okänt", "saknas", "finnsej", "finnsinte", "ejangivet", "ejangiven", "ejkänd", "ejkänt",
+    "ingen", "inget", "tom", "gäst",
 )  # fmt: skip
-# No number at all, letters x, and one digit over and over: short ones but noughts may be real numbers.
+# No number at all, letters x, and one digit over and over: short ones but noughts may be real
+# numbers.
 _REPEATED = "|".join(f"{digit}{{8,}}" for digit in "12345678")
 _PLACEHOLDER = f"0*|x+|9{{6,}}|{_REPEATED}|{'|'.join(PLACEHOLDER_WORDS)}"
 # A template that was not filled in, and a number that stands for no number.
-_TEMPLATE = r"\{\{.*\}\}|[$#%]?\{[\pL_. -]*\}|\$[\pL_]+|%[sd]|%[\pL_]+%|<[\pL_ %=.-]*>|\[\[?[\pL_ .-]*\]?\]|__[\pL_]+__|-(?:1|9+)"
+_TEMPLATE = (
+    r"\{\{.*\}\}|[$#%]?\{[\pL_. -]*\}|\$[\pL_]+|%[sd]|%[\pL_]+%|<[\pL_ %=.-]*>|\[\[?[\pL_ "
+    r".-]*\]?\]|__[\pL_]+__|-(?:1|9+)"
+)
 # Words that stand as mailbox and as domain of addresses that were made up to fill a field.
 _NO_MAILBOX = "|".join(
-    (*PLACEHOLDER_WORDS, "no", "noemail", "nomail", "no[._-](?:e-?)?mail", "ei", "eisähköpostia", "ei[._-]ole", "x+", "email", "asdf?")
+    (
+        *PLACEHOLDER_WORDS, "no", "noemail", "nomail", "no[._-](?:e-?)?mail", "ei",
+        "eisähköpostia", "ei[._-]ole", "x+", "email", "asdf?",
+    )
 )  # fmt: skip
 _NO_DOMAIN = "|".join(
     (
-        *PLACEHOLDER_WORDS,
-        "no",
-        "noemail",
-        "nomail",
-        "no-e?mail",
-        "e?-?mail",
-        "ei",
-        "x+",
-        "asdf?",
+        *PLACEHOLDER_WORDS, "no", "noemail", "nomail", "no-e?mail", "e?-?mail", "ei", "x+", "asdf?",
         "domain",
     )
-)
+)  # fmt: skip
 
 # What a spreadsheet makes of a long number. Without point and plus it may be an id: 1E11.
 DAMAGED = r"[-+]?[0-9]+[.,][0-9]*[eE][-+]?[0-9]{1,3}|[-+]?[0-9]+[eE]\+[0-9]{1,3}"
@@ -83,15 +87,17 @@ CREATE OR REPLACE MACRO identity_code_birth_date(code) AS
             WHEN substr(code, 7, 1) = '+' THEN '18'
             WHEN contains('-YXWVU', substr(code, 7, 1)) THEN '19'
             WHEN contains('ABCDEF', substr(code, 7, 1)) THEN '20'
-        END || substr(code, 5, 2) || '-' || substr(code, 3, 2) || '-' || substr(code, 1, 2) AS DATE);
+        END || substr(code, 5, 2) || '-' || substr(code, 3, 2) || '-' || substr(code, 1, 2)
+        AS DATE);
 
 CREATE OR REPLACE MACRO identity_code_valid(code) AS
     CASE WHEN code IS NOT NULL THEN
         regexp_full_match(code, '[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-FHJ-NPR-Y]')
         AND coalesce(TRY_CAST(substr(code, 8, 3) AS INTEGER) >= 2, false)
-        AND coalesce(substr('0123456789ABCDEFHJKLMNPRSTUVWXY',
-                     (TRY_CAST(substr(code, 1, 6) || substr(code, 8, 3) AS BIGINT) % 31)::INTEGER + 1, 1)
-                     = substr(code, 11, 1), false)
+        AND coalesce(
+            substr('0123456789ABCDEFHJKLMNPRSTUVWXY',
+                (TRY_CAST(substr(code, 1, 6) || substr(code, 8, 3) AS BIGINT) % 31)::INTEGER + 1,
+                1) = substr(code, 11, 1), false)
         AND identity_code_birth_date(code) IS NOT NULL
     END;
 
@@ -106,7 +112,8 @@ CREATE OR REPLACE MACRO business_id_valid(code) AS
     END;
 
 CREATE OR REPLACE MACRO email_placeholder(address) AS
-    regexp_full_match(address, '(?:<no_mailbox>)@(?:<no_domain>)(?:\.[a-z]+)?') OR ends_with(address, '.invalid');
+    regexp_full_match(address, '(?:<no_mailbox>)@(?:<no_domain>)(?:\.[a-z]+)?')
+    OR ends_with(address, '.invalid');
 
 CREATE OR REPLACE MACRO email_valid(address) AS
     length(address) <= 254 AND strpos(address, '@') <= 65 AND NOT contains(address, '..')
@@ -115,7 +122,8 @@ CREATE OR REPLACE MACRO email_valid(address) AS
     AND NOT email_placeholder(address);
 
 CREATE OR REPLACE MACRO phone_valid(number) AS
-    CASE WHEN replace(right(number, 6), right(number, 1), '') <> '' THEN regexp_full_match(number, '\+[1-9][0-9]{6,14}')
+    CASE WHEN replace(right(number, 6), right(number, 1), '') <> ''
+            THEN regexp_full_match(number, '\+[1-9][0-9]{6,14}')
         ELSE regexp_full_match(number, '\+[1-9][0-9]{6,14}') AND NOT regexp_full_match(number,
             '\+(?:1|7|[1-9][0-9]|[1-9][0-9]{2})(?:0+|1+|2+|3+|4+|5+|6+|7+|8+|9+)') END;
 
@@ -125,7 +133,8 @@ CREATE OR REPLACE MACRO postcode_valid(code) AS
 
 _FORMS = r"""
 CREATE OR REPLACE MACRO plain_text(text) AS
-    CASE WHEN regexp_full_match(text, '[ -~]*') THEN trim(text) ELSE unusual_spelling('plain', text) END;
+    CASE WHEN regexp_full_match(text, '[ -~]*') THEN trim(text)
+        ELSE unusual_spelling('plain', text) END;
 
 CREATE OR REPLACE MACRO identity_code_canonical(text) AS
     CASE WHEN regexp_full_match(text, '[0-9]{6}[-+A-Z][0-9]{3}[0-9A-Z]') THEN text
@@ -145,13 +154,15 @@ CREATE OR REPLACE MACRO business_id_canonical(text) AS
 CREATE OR REPLACE MACRO email_canonical(text) AS
     CASE WHEN text IS NULL THEN NULL
         WHEN regexp_full_match(text, '<usual address>') AND NOT contains(text, 'xn--') THEN text
-        WHEN regexp_full_match(text, '(?i) *<usual address> *') AND NOT contains(lower(text), 'xn--')
+        WHEN regexp_full_match(text, '(?i) *<usual address> *')
+            AND NOT contains(lower(text), 'xn--')
             THEN lower(trim(text))
         ELSE unusual_spelling('email', text) END;
 
 CREATE OR REPLACE MACRO email_shown(text) AS
     CASE WHEN text IS NULL THEN NULL
-        WHEN regexp_full_match(text, '(?i) *<usual address> *') AND NOT contains(lower(text), 'xn--')
+        WHEN regexp_full_match(text, '(?i) *<usual address> *')
+            AND NOT contains(lower(text), 'xn--')
             THEN trim(text)
         ELSE unusual_spelling('email_shown', text) END;
 
@@ -182,7 +193,8 @@ CREATE OR REPLACE MACRO customer_number_canonical(text) AS upper(opaque_id(text)
 
 CREATE OR REPLACE MACRO user_id_canonical(text) AS
     CASE WHEN contains(plain_text(text), '@')
-            THEN CASE WHEN NOT email_placeholder(email_canonical(text)) THEN email_canonical(text) END
+            THEN CASE WHEN NOT email_placeholder(email_canonical(text))
+                THEN email_canonical(text) END
         ELSE customer_number_canonical(text) END;
 
 CREATE OR REPLACE MACRO identifier_canonical(type, text) AS CASE type
@@ -204,7 +216,9 @@ CREATE OR REPLACE MACRO identifier_valid(type, value) AS coalesce(CASE type
     ELSE value <> '' END, false);
 
 CREATE OR REPLACE MACRO finnish_postcode(text) AS
-    regexp_replace(regexp_replace(upper(text), '^(?:FIN?|AX)[ -]*([0-9])', '\1'), '^([0-9]{2,5})[.,]0+$', '\1');
+    regexp_replace(
+        regexp_replace(upper(text), '^(?:FIN?|AX)[ -]*([0-9])', '\1'),
+        '^([0-9]{2,5})[.,]0+$', '\1');
 
 CREATE OR REPLACE MACRO postcode_canonical(text, country) AS
     CASE WHEN regexp_full_match(text, '[0-9]{5}') AND text <> '00000' THEN text
@@ -217,7 +231,10 @@ CREATE OR REPLACE MACRO postcode_canonical(text, country) AS
 
 
 def macros(country: str) -> str:
-    """Return the SQL of all macros. National telephone numbers are those of `country`; they need `unusual_spelling`."""
+    """Return the SQL of all macros; they need `unusual_spelling`.
+
+    National telephone numbers are those of `country`.
+    """
     forms = _FORMS
     for place, text in {
         "<usual phones>": _usual_phones(country),
@@ -231,9 +248,9 @@ def macros(country: str) -> str:
 
 
 def _usual_phones(country: str) -> str:
-    """The branches for numbers that are regular: a known calling code, or the trunk zero of the country.
+    """SQL branches for regular numbers: a known calling code, or the trunk zero of the country.
 
-    A branch is chosen by the text as it stands, so that it is cleaned once.
+    The branch depends on the text as it is, so that it is cleaned once.
     """
     branches = []
     for code, (calling, rest) in _NATIONAL.items():
@@ -251,9 +268,9 @@ def _usual_phones(country: str) -> str:
 def install(
     connection: duckdb.DuckDBPyConnection, country: str = "FI", time_zone: str = "Europe/Helsinki"
 ) -> None:
-    """Make the macros and `unusual_spelling(kind, text)` known to a database. Once per database; cursors share them.
+    """Register the macros and `unusual_spelling`, once per database; cursors share them.
 
-    With them comes what else depends on where the controller is: `local_day(moment)`, the day in its time zone.
+    Also `local_day(moment)`, the day in the controller's time zone.
     """
     connection.create_function(
         "unusual_spelling", function(country), ["VARCHAR", "VARCHAR"], "VARCHAR", type=ARROW

@@ -1,4 +1,4 @@
-"""What registrants have been told: it stays beside the register, which is built anew each time."""
+"""Notices to registrants: kept beside the register, which each build replaces."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from schemas.columns import Day, TableModel, Text, column
 
 
 class Informed(TableModel):
-    """Who has been told that we have their data from others, and when (GDPR 14); kept in `lake/informed.parquet`, only ever added to."""
+    """Notices of data from others (GDPR 14): in `lake/informed.parquet`, append-only."""
 
     registrant_id: Text = column("registrant_id", required=True)
     informed_on: Day = column("technical", required=True)
-    policy_version: Text = column(
-        "technical", "the policy that the notice was made of", required=True
-    )
+    policy_version: Text = column("technical", "the policy of the notice", required=True)
 
     class Config:
         name = "informed"

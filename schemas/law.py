@@ -1,7 +1,6 @@
-"""What the law forbids or demands whatever a controller writes in its policy. Source: docs/law.md;
-statutes as named.
+"""Legal constraints on a policy, whatever the controller writes. Source: law.md; statutes as named.
 
-A policy that breaks one of these is refused at start-up, as one that contradicts itself is.
+A policy that breaks one of them is refused at start-up, like an inconsistent one.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ ONLY_FOR = {
         "a special diet tells of health or belief and serves its event only (GDPR 9)",
     ),
 }
-# A purpose that sees pseudonyms must see nothing that tells who is behind one (GDPR 4(5)).
+# A purpose with pseudonyms may use nothing that identifies the person behind one (GDPR 4(5)).
 PSEUDONYMOUS = ("products_and_services", "analytics")
 IDENTIFYING = {
     "registrant_id",
@@ -49,7 +48,7 @@ IDENTIFYING = {
     "address",
     "company",
 }
-# Purposes that no controller may do without a given basis.
+# Purposes that need a given basis.
 NEEDS_BASIS = {
     "contracts": ("contract", "a contract is fulfilled on the contract (GDPR 6(1)(b))"),
     "direct_marketing": (
@@ -61,7 +60,7 @@ NEEDS_BASIS = {
         "advertising on what cookies tell needs consent (917/2014, 205 §)",
     ),
 }
-# What sort of people the purposes are closed to: profiles and marketing are not for minors.
+# Purposes that exclude minors: profiling and marketing.
 ADULTS_ONLY = ("analytics", "direct_marketing", "targeted_advertising")
 AGE_OF_MAJORITY = 18
 # Retention that a statute fixes: not shorter, or not longer, than.
@@ -76,7 +75,8 @@ AT_MOST = {
     ),
     "backups": (
         "3 months",
-        "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law leaves for it",
+        "GDPR 17, 12(3): backups let go of whoever has been erased within the time that the law "
+        "leaves for it",
     ),
 }
 CLOCKS = {
@@ -90,7 +90,8 @@ EFFECTS = {
     "ip_addresses": ("truncate", "delete"),
     "credit_marks": ("delete",),
 }
-# 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three years.
+# 527/2007: a payment remark goes a month after its payment was recorded, else mostly after three
+# years.
 PAID_MARK_KEPT, UNDATED_MARK_KEPT = "1 months", "3 years"
 # Art. 12(3): one month from receipt, and at most two more. Art. 14(3): a month.
 ANSWERED_WITHIN, EXTENDED_BY, INFORMED_WITHIN = "1 months", "2 months", "1 months"
@@ -99,20 +100,24 @@ _EEA = frozenset(
     {"AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IS"}
 )
 _EEA |= {"IT", "LI", "LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK"}
-# Mechanism -> the day from which it holds no more (C-311/18; decision (EU) 2021/914, Art. 4(4)).
+# Mechanism -> the day from which it is void (C-311/18; decision (EU) 2021/914, Art. 4(4)).
 VOID_SINCE = {"privacy_shield": date(2020, 7, 16), "scc_2010": date(2022, 12, 27)}
-# The certification is a list that changes: a check older than a year is none.
+# The list of certifications changes: a check expires after a year.
 DPF_IN_FORCE = date(2023, 7, 10)
 DPF_CHECK_HOLDS_DAYS = 365
 
 
 def in_eea(country: str) -> bool:
-    """Whether data may go there as it may stay here."""
+    """Whether the country is in the EEA, where data may go without a transfer mechanism."""
     return country in _EEA
 
 
 def mechanism_holds(mechanism: str, checked: date, today: date) -> bool:
-    """Whether a transfer outside the EEA may rest on the mechanism on `today`, given when it was last checked."""
+    """Whether a transfer outside the EEA may rest on the mechanism on `today`.
+
+    Args:
+        checked: The day of the mechanism's last check.
+    """
     if mechanism in VOID_SINCE:
         return today < VOID_SINCE[mechanism]
     if mechanism == "dpf":
@@ -121,7 +126,7 @@ def mechanism_holds(mechanism: str, checked: date, today: date) -> bool:
 
 
 def faults(policy: Policy) -> list[Fault]:
-    """Everything in the policy that the law does not allow."""
+    """All provisions of the policy that the law does not allow."""
     return [
         *_purposes(policy),
         *_bases(policy),
@@ -133,57 +138,59 @@ def faults(policy: Policy) -> list[Fault]:
 
 
 def _purposes(policy: Policy) -> list[Fault]:
-    """A category, and whatever is derived from it, stays with the purposes that the law leaves it."""
-    found = []
+    """A category, and all derived from it, is limited to the purposes that the law allows."""
+    faults = []
     for name, category in policy.categories.items():
         limits = [
-            ONLY_FOR[one]
-            for one in sorted(policy.derivation(name))
-            if one in ONLY_FOR and (one == name or one not in _OPENED_BY_DERIVING)
+            ONLY_FOR[origin]
+            for origin in sorted(policy.derivation(name))
+            if origin in ONLY_FOR and (origin == name or origin not in _HARMLESS_WHEN_DERIVED)
         ]
         for number, purpose in enumerate(category.purposes):
             where = ("categories", name, "purposes", number)
-            found += [
+            faults += [
                 Fault(where, f"{purpose!r} may not use it: {why}", "take the purpose out")
                 for allowed, why in limits
                 if purpose not in allowed
             ]
             if purpose in PSEUDONYMOUS and name in IDENTIFYING:
-                found.append(
+                faults.append(
                     Fault(
                         where,
-                        f"{purpose!r} sees pseudonyms only (GDPR 4(5)), and this tells who they are",
+                        f"{purpose!r} sees pseudonyms only (GDPR 4(5)), and this tells who they "
+                        "are",
                         "take the purpose out",
                     )
                 )
-    return found
+    return faults
 
 
-# The register's own number is made from identifiers as a hash; it does not tell them, and is no identity code.
-_OPENED_BY_DERIVING = {"identity_code"}
+# The register's own number is made from identifiers as a hash; it does not tell them, and is no
+# identity code.
+_HARMLESS_WHEN_DERIVED = {"identity_code"}
 
 
 def _bases(policy: Policy) -> list[Fault]:
-    found = []
+    faults = []
     for purpose, (basis, why) in NEEDS_BASIS.items():
         if purpose in policy.purposes and basis not in policy.purposes[purpose].bases:
-            found.append(
+            faults.append(
                 Fault(("purposes", purpose, "bases"), f"it lacks {basis!r}: {why}", f"add {basis}")
             )
-    return found
+    return faults
 
 
 def _profiling(policy: Policy) -> list[Fault]:
-    found = []
+    faults = []
     for purpose in ADULTS_ONLY:
         if purpose in policy.purposes and policy.purposes[purpose].minimum_age < AGE_OF_MAJORITY:
-            told = "minors are neither profiled nor marketed to"
-            found.append(
-                Fault(("purposes", purpose), told, f"write `minimum_age: {AGE_OF_MAJORITY}`")
+            problem = "minors are neither profiled nor marketed to"
+            faults.append(
+                Fault(("purposes", purpose), problem, f"write `minimum_age: {AGE_OF_MAJORITY}`")
             )
     for name, category in policy.categories.items():
         if category.special is None and name == "diet":
-            found.append(
+            faults.append(
                 Fault(
                     ("categories", name),
                     "data on health or belief needs a condition of GDPR Art. 9",
@@ -191,47 +198,48 @@ def _profiling(policy: Policy) -> list[Fault]:
                 )
             )
         if category.special and category.purposes:
-            found.append(
+            faults.append(
                 Fault(
                     ("categories", name, "purposes"),
                     "special categories serve no purpose of a mart (GDPR 9)",
                     "empty `purposes`",
                 )
             )
-    return found
+    return faults
 
 
 def _topics(policy: Policy) -> list[Fault]:
-    """Nobody is profiled by what tells of a special category, an offence or their credit, not even by a topic's contents."""
-    found = []
+    """No topic, nor its contents, may reveal a special category, an offence or credit data."""
+    faults = []
     for name, topic in policy.profiles.interests.items():
         where = ("profiles", "interests", name)
-        said: list[tuple[Where, str]] = [
+        texts: list[tuple[Where, str]] = [
             (where, name),
-            *(((*where, "name", language), one) for language, one in topic.name.items()),
+            *(((*where, "name", language), text) for language, text in topic.name.items()),
+            *(
+                ((*where, "contents", number), content)
+                for number, content in enumerate(topic.contents)
+            ),
         ]
-        said += [
-            ((*where, "contents", number), content) for number, content in enumerate(topic.contents)
-        ]
-        told = [(place, text, what) for place, text in said if (what := sensitive(text))]
-        found += [
+        faults += [
             Fault(
-                place,
-                f"{text!r} tells of {what}, which nobody is profiled by",
+                position,
+                f"{text!r} tells of {subject}, which nobody is profiled by",
                 "take it out, or the topic",
             )
-            for place, text, what in told
+            for position, text in texts
+            if (subject := sensitive(text))
         ]
-    return found
+    return faults
 
 
 def _periods(policy: Policy) -> list[Fault]:
-    found = []
+    faults = []
     for code, rule in policy.retention.items():
         where = ("retention", code)
         if rule.applies_to in AT_LEAST and _shorter(rule.period, AT_LEAST[rule.applies_to][0]):
             least, why = AT_LEAST[rule.applies_to]
-            found.append(
+            faults.append(
                 Fault(
                     (*where, "period"),
                     f"{rule.period} is shorter than the law has it ({why})",
@@ -240,7 +248,7 @@ def _periods(policy: Policy) -> list[Fault]:
             )
         if rule.applies_to in AT_MOST and _longer(rule.period, AT_MOST[rule.applies_to][0]):
             most, why = AT_MOST[rule.applies_to]
-            found.append(
+            faults.append(
                 Fault(
                     (*where, "period"),
                     f"{rule.period} is longer than may be ({why})",
@@ -248,7 +256,7 @@ def _periods(policy: Policy) -> list[Fault]:
                 )
             )
         if rule.clock != CLOCKS.get(rule.applies_to, rule.clock):
-            found.append(
+            faults.append(
                 Fault(
                     (*where, "clock"),
                     f"the law starts this clock otherwise than by {rule.clock!r}",
@@ -256,15 +264,15 @@ def _periods(policy: Policy) -> list[Fault]:
                 )
             )
         if rule.effect not in EFFECTS.get(rule.applies_to, (rule.effect,)):
-            told = f"{rule.effect!r} is not what the law does with {rule.applies_to}"
-            found.append(
-                Fault((*where, "effect"), told, f"write {' or '.join(EFFECTS[rule.applies_to])}")
+            problem = f"{rule.effect!r} is not what the law does with {rule.applies_to}"
+            faults.append(
+                Fault((*where, "effect"), problem, f"write {' or '.join(EFFECTS[rule.applies_to])}")
             )
-    return found
+    return faults
 
 
 def _deadlines(policy: Policy) -> list[Fault]:
-    held = (
+    limits = (
         (
             ("requests", "answered_within"),
             policy.requests.answered_within,
@@ -281,7 +289,7 @@ def _deadlines(policy: Policy) -> list[Fault]:
     )
     return [
         Fault(where, f"{period} is longer than the law allows ({why})", f"write '{most}' or less")
-        for where, period, most, why in held
+        for where, period, most, why in limits
         if _longer(period, most)
     ]
 

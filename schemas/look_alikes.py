@@ -1,6 +1,6 @@
-"""Characters that look like others: what must not pass for an identifier that it is not.
+"""Characters that look like others: what must not be taken for an identifier.
 
-A Cyrillic letter in a customer number names nobody, and a person who reads it cannot see why.
+A customer number with a Cyrillic letter matches no customer, and its reader cannot see why.
 Source: Unicode UTS 39 (confusables), through `confusable_homoglyphs`.
 """
 
@@ -27,23 +27,23 @@ def misleading(kind: str, text: str) -> bool:
     """
     parts = _PARTS.split(unicodedata.normalize("NFKC", text))
     if kind != "email" and "@" not in text:
-        return any(map(_passes_for_ascii, text))
+        return any(map(_resembles_ascii, text))
     return any(_misleading_part(part) for part in parts)
 
 
 def _misleading_part(part: str) -> bool:
     letters = [character for character in part if character.isalnum() and character not in _DIGITS]
-    alike = [character for character in letters if _passes_for_ascii(character)]
+    alike = [character for character in letters if _resembles_ascii(character)]
     if not alike:
         return False
     return len(alike) == len(letters) or bool(confusables.is_dangerous(part))
 
 
 @lru_cache(maxsize=4096)
-def _passes_for_ascii(character: str) -> bool:
+def _resembles_ascii(character: str) -> bool:
     if not character.isalnum() or unicodedata.normalize("NFKC", character).isascii():
         return False
     if character.isdecimal():
         return True
-    found = confusables.is_confusable(character) or []
-    return any(glyph["c"].isascii() for one in found for glyph in one["homoglyphs"])
+    matches = confusables.is_confusable(character) or []
+    return any(glyph["c"].isascii() for match in matches for glyph in match["homoglyphs"])

@@ -1,7 +1,7 @@
-"""The marts' tables: what each purpose may see, column by column.
+"""The marts' tables: the columns that each purpose may use.
 
-`MARTS` maps a purpose of the policy to its tables. A column whose category the policy does not allow for the purpose is
-a fault that `check_purposes` raises at start-up, so such a mart can never be built.
+`MARTS` maps a purpose of the policy to its tables. A column whose category the policy does not
+allow for the purpose makes `check_purposes` fail at start-up, so that no such mart is built.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from schemas.policy import Policy
 from schemas.profiles import PROFILES
 
 CODES = {
-    "MART-UNDECLARED": "the built file has a table or column that no model declares, or lacks one that is declared",
+    "MART-UNDECLARED": (
+        "the built file has a table or column that no model declares, or lacks one that is declared"
+    ),
     "MART-WAL": "the built file still has a write-ahead log beside it",
 }
 
@@ -32,7 +34,7 @@ class PurposeError(Exception):
 
 
 class About(TableModel):
-    """What the mart is: one row."""
+    """The description of the mart: one row."""
 
     purpose: Text = column("technical", required=True)
     clause: Text = column("technical", required=True)
@@ -70,7 +72,7 @@ class CareRegistrants(TableModel):
 
 
 class CareChoices(TableModel):
-    """What the registrant has allowed and forbidden."""
+    """The registrant's consents and prohibitions."""
 
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
@@ -114,7 +116,7 @@ class MartOrders(TableModel):
 
 
 class ContractRegistrants(TableModel):
-    """Parties to a contract; the identity code, because a contract must name its party unambiguously (1050/2018, 29 §)."""
+    """Parties to contracts, whom a contract must name unambiguously: by code (1050/2018, 29 §)."""
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     identity_code: Text = column("identity_code")
@@ -136,7 +138,7 @@ class ContractRegistrants(TableModel):
 
 
 class Reachable(TableModel):
-    """What one channel needs to reach a registrant who may be reached by it."""
+    """The contact data of one channel, of registrants who may be contacted by it."""
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     given_names: Text = column("name")
@@ -145,7 +147,7 @@ class Reachable(TableModel):
 
 
 class ByEmail(Reachable):
-    """Whom e-mail may reach."""
+    """Registrants who may be contacted by e-mail."""
 
     email: Text = column("contact", required=True)
 
@@ -154,7 +156,7 @@ class ByEmail(Reachable):
 
 
 class BySms(Reachable):
-    """Whom a text message may reach."""
+    """Registrants who may be contacted by text message."""
 
     phone: Text = column("contact", required=True)
 
@@ -163,7 +165,7 @@ class BySms(Reachable):
 
 
 class ByPhone(Reachable):
-    """Whom a call may reach."""
+    """Registrants who may be called."""
 
     phone: Text = column("contact", required=True)
 
@@ -172,7 +174,7 @@ class ByPhone(Reachable):
 
 
 class ByPost(Reachable):
-    """Whom a letter may reach."""
+    """Registrants who may be contacted by post."""
 
     street: Text = column("address", required=True)
     postcode: Text = column("address")
@@ -184,7 +186,7 @@ class ByPost(Reachable):
 
 
 class ProductCustomers(TableModel):
-    """Whoever uses or has bought something, under this mart's own pseudonym."""
+    """Users and buyers of products, under this mart's own pseudonym."""
 
     pseudonym: Text = column(
         "pseudonym", "keyed hash, of this mart only", required=True, unique=True
@@ -196,7 +198,7 @@ class ProductCustomers(TableModel):
 
 
 class ProductContracts(TableModel):
-    """Which products are and were under contract, without the contract's number."""
+    """Products under contract, past and present, without the contract's number."""
 
     pseudonym: Text = column("pseudonym", required=True)
     product: Text = column("contract", required=True)
@@ -211,7 +213,7 @@ class ProductContracts(TableModel):
 
 
 class ProductOrders(TableModel):
-    """What has been bought, by the day, without the order's number."""
+    """Orders by day, without the order's number."""
 
     pseudonym: Text = column("pseudonym", required=True)
     ordered_on: Day = column("order", required=True)
@@ -225,7 +227,7 @@ class ProductOrders(TableModel):
 
 
 class ProductVisits(TableModel):
-    """How the website is used, by the day."""
+    """Use of the website by day."""
 
     pseudonym: Text = column("pseudonym", required=True)
     visited_on: Day = column("website", required=True)
@@ -244,7 +246,7 @@ class ProductVisits(TableModel):
 
 
 class EmailAudience(TableModel):
-    """Hashed e-mail addresses, as advertising platforms match by."""
+    """Hashed e-mail addresses, in the form that advertising platforms match."""
 
     audience: Text = column("marketing_choice", required=True)
     email_sha256: Text = column(
@@ -256,7 +258,7 @@ class EmailAudience(TableModel):
 
 
 class PhoneAudience(TableModel):
-    """Hashed telephone numbers, as advertising platforms match by."""
+    """Hashed telephone numbers, in the form that advertising platforms match."""
 
     audience: Text = column("marketing_choice", required=True)
     phone_sha256: Text = column(
@@ -268,7 +270,7 @@ class PhoneAudience(TableModel):
 
 
 class ClaimParties(TableModel):
-    """Parties to what a claim may arise from; those under restriction, too."""
+    """Parties to contracts and orders, from which claims may arise; restricted ones included."""
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     identity_code: Text = column("identity_code")
@@ -311,7 +313,7 @@ class AnalysedVisits(TableModel):
 
 
 class CreditRegistrants(TableModel):
-    """Whom a credit report is about."""
+    """Registrants with a credit report."""
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     identity_code: Text = column("identity_code")
@@ -370,7 +372,8 @@ MARTS: dict[str, tuple[type[TableModel], ...]] = {
 
 
 def check_purposes(policy: Policy) -> None:
-    """Raise PurposeError for the first column that its mart's purpose may not see, naming what to change."""
+    """Raise PurposeError for the first column that its mart's purpose may not see, naming what to
+    change."""
     for purpose, models in MARTS.items():
         if purpose not in policy.purposes:
             raise PurposeError(f"mart {purpose!r} has no purpose of that name in policy.yaml")
@@ -379,6 +382,8 @@ def check_purposes(policy: Policy) -> None:
             for name, category in categories(model).items():
                 if not policy.allows(category, purpose):
                     raise PurposeError(
-                        f"column {table_name(model)}.{name} of mart {purpose!r} has category {category!r}, which policy.yaml "
-                        f"does not allow for that purpose: take the column out, or change the category's `purposes`"
+                        f"column {table_name(model)}.{name} of mart {purpose!r} has category "
+                        f"{category!r}, which policy.yaml "
+                        "does not allow for that purpose: take the column out, or change the "
+                        "category's `purposes`"
                     )

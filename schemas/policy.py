@@ -1,8 +1,8 @@
-"""The privacy policy as data: read from `policy.yaml`, checked strictly, handed around read-only.
+"""The privacy policy as data: read from `policy.yaml`, checked strictly, read-only.
 
-`load_policy` answers a policy that holds, or raises PolicyError with every fault in it: which line, which clause, what is
-wrong and what to do. What the law forbids whatever a controller writes is in `schemas.law`; whether the pipeline's own
-tables fit the policy is in `schemas.declarations`.
+`load_policy` returns a valid policy, or raises PolicyError with every fault in it: the line, the
+clause, what is wrong and what to do. Legal constraints are in `schemas.law`; the check of the
+pipeline's own tables is in `schemas.declarations`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ Named = Mapping[Language, Annotated[str, Field(min_length=1)]]
 
 
 class Period(BaseModel):
-    """A calendar period such as `13 months`; added to a date the way the law counts (31 January + 1 month = 28/29 February)."""
+    """A calendar period such as `13 months`.
+
+    Added to a date as the law counts: 31 January + 1 month = 28 or 29 February.
+    """
 
     model_config = ConfigDict(frozen=True)
     count: Annotated[int, Field(ge=0)]
@@ -57,18 +60,18 @@ class Period(BaseModel):
 
     @property
     def delta(self) -> relativedelta:
-        """The period as something to add to a date."""
+        """The period as a difference of dates."""
         return relativedelta(**{self.unit: self.count})  # type: ignore[arg-type]
 
     def after(self, day: date) -> date:
-        """The day on which a clock that started on `day` is over; the last day there is when that is out of all calendars."""
+        """The day on which a clock that started on `day` is over, at most the last calendar day."""
         try:
             return day + self.delta
         except (ValueError, OverflowError):
             return date.max
 
     def before(self, day: date) -> date:
-        """The last clock start whose period has ended on `day`: a clock that started on or before it is over.
+        """The latest start of a clock that is over on `day`.
 
         Counted forward, so that month ends are right: the latest date d with d + period <= day.
         """
@@ -88,13 +91,16 @@ Calendar = Annotated[Period, BeforeValidator(Period.parse)]
 
 
 class Strict(BaseModel):
-    """A part of the policy file: no field more, none less."""
+    """A part of the policy file; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Controller(Strict):
-    """Who is responsible (P1). `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10)."""
+    """The controller (P1).
+
+    `financial_year_ends` is MM-DD: a statutory clock counts from it (1336/1997, 2:10).
+    """
 
     name: Annotated[str, Field(min_length=1)]
     address: str
@@ -106,7 +112,7 @@ class Controller(Strict):
 
 
 class Contact(Strict):
-    """Whom to turn to, by role and not by name (P2)."""
+    """The contact for data subjects, by role and not by name (P2)."""
 
     role: Named
     address: str
@@ -114,15 +120,16 @@ class Contact(Strict):
 
 
 class RegisterName(Strict):
-    """What the register is called (P3)."""
+    """The name of the register (P3)."""
 
     name: Named
 
 
 class Purpose(Strict):
-    """What data is used for, on which bases, and from what age (P4).
+    """A purpose of processing, its bases and minimum age (P4).
 
-    `duties`: how a word of a job title begins, for the contact persons of companies whose duties the marketing fits.
+    `duties`: the beginning of a word of a job title, for contact persons of companies whose duties
+    the marketing concerns.
     """
 
     name: Named
@@ -133,9 +140,10 @@ class Purpose(Strict):
 
 
 class Topic(Strict):
-    """A topic that registrants may turn out to be interested in, and which contents of the website tell of it.
+    """A topic of interest, and the contents of the website that show it.
 
-    A content is a page's path, the name or piece of what was clicked, or the category of a search; `*` stands for any text.
+    A content is a page's path, the name or piece of what was clicked, or the category of a search;
+    `*` stands for any text.
     """
 
     name: Named
@@ -143,7 +151,7 @@ class Topic(Strict):
 
 
 class Profiling(Strict):
-    """How small a group may be before nothing is told of it, and the only topics that interests are worked out for (P4)."""
+    """The smallest group in a report, and the allow-list of topics of interest (P4)."""
 
     clause: Clause
     segment_floor: Annotated[int, Field(ge=2)]
@@ -151,9 +159,9 @@ class Profiling(Strict):
 
 
 class Category(Strict):
-    """A kind of data: where it comes from, which purposes may use it, which retention rules end it (P5).
+    """A category of data: its sources, permitted purposes and retention rules (P5).
 
-    `special` is the Art. 9 condition on which it may be had at all; `stored: false` is dropped when it arrives.
+    `special` is its Art. 9 condition; data of a category with `stored: false` is dropped at ingest.
     """
 
     name: Named
@@ -168,7 +176,7 @@ class Category(Strict):
 
 
 class SourcePolicy(Strict):
-    """Where data comes from, and how far it is believed (P6)."""
+    """A source of data, and its trust in a conflict (P6)."""
 
     name: Named
     clause: Clause
@@ -178,7 +186,10 @@ class SourcePolicy(Strict):
 
 
 class Recipient(Strict):
-    """A processor: where it is, and by which mechanisms data may go there, last checked on `checked` (P7; GDPR 44-49)."""
+    """A processor: its country, and the mechanisms of transfers to it (P7; GDPR 44-49).
+
+    `checked` is the day of the last check of the mechanisms.
+    """
 
     name: Named
     clause: Clause
@@ -189,7 +200,10 @@ class Recipient(Strict):
 
 
 class RetentionRule(Strict):
-    """How long a kind of data is kept: clock, period, effect, and where the rule comes from (P policy, L law, A authority, C choice)."""
+    """A retention rule: clock, period and effect for one kind of data.
+
+    `basis` is the origin of the rule: P policy, L law, A authority, C choice.
+    """
 
     applies_to: AppliesTo
     clause: Clause
@@ -201,24 +215,31 @@ class RetentionRule(Strict):
 
 
 class Protection(Strict):
-    """How long the population register's word on protected identity is believed before we act as if it were protected."""
+    """The period for which the register's answer on protected identity counts.
+
+    After it, the identity counts as protected.
+    """
 
     clause: Clause
     confirmed_within: Calendar
 
 
 class RightPolicy(Strict):
-    """A right of the registrant (P9). `situation_required`: the policy asks for the situation to be stated."""
+    """A right of the registrant (P9).
+
+    `situation_required`: the policy requires a description of the situation.
+    """
 
     clause: Clause
     situation_required: bool = False
 
 
 class Requests(Strict):
-    """How requests are received and answered (P10; GDPR 12(3)).
+    """Receipt and handling of requests (P10; GDPR 12(3)).
 
-    `warned_before`: how long before its day a deadline is shown as near. `acknowledged_within`: by when a recipient confirms a
-    notice, or is told again (GDPR 19). `messages_kept`: how long a message to a registrant waits for whoever sends it.
+    `warned_before`: how long before its day a deadline is shown as near. `acknowledged_within`: by
+    when a recipient confirms a notice, or is notified again (GDPR 19). `messages_kept`: how long a
+    message to a registrant waits to be sent.
     """
 
     clause: Clause
@@ -231,14 +252,14 @@ class Requests(Strict):
 
 
 class ThirdPartyNotice(Strict):
-    """By when someone whose data came from others is told of it (GDPR 14(3))."""
+    """The deadline of a notice to registrants whose data came from others (GDPR 14(3))."""
 
     clause: Clause
     informed_within: Calendar
 
 
 class Policy(Strict):
-    """The whole policy file. `fingerprint` identifies what it says, whatever its layout."""
+    """The whole policy file. `fingerprint` identifies its content, whatever its layout."""
 
     version: Annotated[str, Field(min_length=1)]
     time_zone: str
@@ -267,39 +288,39 @@ class Policy(Strict):
         return ZoneInfo(self.time_zone)
 
     def allows(self, category: str, purpose: str) -> bool:
-        """Whether data of `category` may be used for `purpose`; an unknown category may be used for nothing."""
+        """Whether data of `category` may be used for `purpose`; false for an unknown category."""
         return category in self.categories and purpose in self.categories[category].purposes
 
     def rule(self, applies_to: AppliesTo) -> tuple[str, RetentionRule]:
-        """The retention rule, with its code, for what it applies to; there is exactly one for each."""
+        """The code and retention rule of a kind of data; there is exactly one for each."""
         return next(
             (code, rule) for code, rule in self.retention.items() if rule.applies_to == applies_to
         )
 
     def origins(self, category: str) -> set[str]:
-        """The sources that a category comes from in the end, through whatever it is derived from."""
+        """The sources of a category, through all that it is derived from."""
         return set().union(*(self.categories[name].sources for name in self.derivation(category)))
 
     def derivation(self, category: str) -> set[str]:
-        """The category, and all that it is derived from, step by step."""
-        found: set[str] = set()
+        """The category, and all that it is derived from, directly or indirectly."""
+        derivation: set[str] = set()
         waiting = [category]
         while waiting:
-            if (name := waiting.pop()) not in found and name in self.categories:
-                found.add(name)
+            if (name := waiting.pop()) not in derivation and name in self.categories:
+                derivation.add(name)
                 waiting += self.categories[name].derived_from
-        return found
+        return derivation
 
 
 @lru_cache
 def load_policy(path: Path = POLICY_FILE) -> Policy:
-    """Read and check the policy file; raises PolicyError with every fault, each with its line, clause and mending."""
+    """Read and check the policy file; raises PolicyError with every fault, its line and remedy."""
     written = policy_text.parse(path)
     try:
         policy = Policy.model_validate(written.data)
     except ValidationError as error:
         raise PolicyError(
-            path, written, [policy_text.explained(one, written, Policy) for one in error.errors()]
+            path, written, [policy_text.explained(each, written, Policy) for each in error.errors()]
         ) from None
     if faults := [*consistency.faults(policy), *law.faults(policy)]:
         raise PolicyError(path, written, faults)

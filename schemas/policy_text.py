@@ -1,4 +1,4 @@
-"""The policy file as text: which line says what, and how a fault in it is told so that it leads to the mending."""
+"""The policy file as text: the line of each part, and messages that lead to the remedy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 CLAUSE = re.compile(r"P([1-9]|10)(\.[1-9])?")
 RULE_CODE = re.compile(r"RET-[A-Z0-9]+(-[A-Z0-9]+)*")
-# Which section of the policy a part of the file expresses, where it does not name a clause itself.
+# The section of the policy that a part of the file expresses, if it names no clause itself.
 SECTIONS = {
     "controller": "P1",
     "contact": "P2",
@@ -31,7 +31,7 @@ SECTIONS = {
     "requests": "P10",
 }
 
-# How the fields are written that have a form of their own.
+# The notation of fields that have one of their own.
 FORMS = {
     "clause": "write a section and item of the policy, P1 to P10, such as P5.4",
     "country": "write two capital letters (ISO 3166), such as FI",
@@ -44,7 +44,7 @@ Where = tuple[str | int, ...]
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: where in the file, what, and what to do about it."""
+    """A fault: where in the file, what, and what to do about it."""
 
     where: Where
     problem: str
@@ -59,7 +59,7 @@ class Written:
     lines: Mapping[Where, int]
 
     def line(self, where: Where) -> int:
-        """The line of the part, or of what it would be in."""
+        """The line of the part, or of the part that it would be in."""
         return next(
             (
                 self.lines[where[:end]]
@@ -71,30 +71,33 @@ class Written:
 
     def clause(self, where: Where) -> str:
         """The clause that the part expresses."""
-        inner, told = self.data, SECTIONS.get(str(where[0]), "") if where else ""
+        inner, clause = self.data, SECTIONS.get(str(where[0]), "") if where else ""
         for key in where:
             inner = inner.get(key) if isinstance(inner, dict) else None
             if isinstance(inner, dict) and CLAUSE.fullmatch(str(inner.get("clause"))):
-                told = inner["clause"]
-        return told
+                clause = inner["clause"]
+        return clause
 
 
 class PolicyError(Exception):
-    """The policy does not hold. `faults` are all that was found; the message has a line for each."""
+    """The policy is invalid. `faults` are all of them; the message has a line for each."""
 
     def __init__(self, path: Path, written: Written, faults: Iterable[Fault]) -> None:
-        self.faults = sorted(faults, key=lambda one: written.line(one.where))
-        super().__init__("\n".join(_told(path, written, fault) for fault in self.faults))
+        self.faults = sorted(faults, key=lambda fault: written.line(fault.where))
+        super().__init__("\n".join(_message(path, written, fault) for fault in self.faults))
 
 
-def _told(path: Path, written: Written, fault: Fault) -> str:
+def _message(path: Path, written: Written, fault: Fault) -> str:
     clause = written.clause(fault.where)
     place = ".".join(str(part) for part in fault.where) or "the file"
-    return f"{path.name} line {written.line(fault.where)}{f' ({clause})' if clause else ''}: {place}: {fault.problem}; {fault.fix}"
+    return (
+        f"{path.name} line {written.line(fault.where)}{f' ({clause})' if clause else ''}: "
+        f"{place}: {fault.problem}; {fault.fix}"
+    )
 
 
 def parse(path: Path) -> Written:
-    """Read a YAML file; raises PolicyError when it is not YAML, not a mapping, or says a key twice."""
+    """Read a YAML file; raises PolicyError if it is no YAML mapping, or repeats a key."""
     nothing = Written({}, {})
     try:
         text = path.read_text(encoding="utf-8")
@@ -133,15 +136,15 @@ def parse(path: Path) -> Written:
             ],
         )
     lines: dict[Where, int] = {}
-    twice = list(_walk(root, (), lines))
+    repeated = list(_walk(root, (), lines))
     written = Written(data, lines)
-    if twice:
-        raise PolicyError(path, written, twice)
+    if repeated:
+        raise PolicyError(path, written, repeated)
     return written
 
 
 def _walk(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Iterable[Fault]:
-    """Note where each part begins; yields the keys that stand twice, of which YAML would silently take the last."""
+    """Record where each part begins; yields repeated keys, of which YAML would take the last."""
     lines.setdefault(where, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen = set()
@@ -162,7 +165,7 @@ def _walk(node: yaml.Node, where: Where, lines: dict[Where, int]) -> Iterable[Fa
 
 
 def unknown(where: Where, name: object, known: Iterable[str], field: str) -> Fault:
-    """A name that leads nowhere, with the nearest one that would."""
+    """An unknown name, with the nearest known one."""
     names = sorted(known)
     return Fault(
         where, f"{name!r} is none of the {field} that there are", _nearest(str(name), names)
@@ -176,30 +179,32 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def explained(error: Any, written: Written, model: type[BaseModel]) -> Fault:
-    """What pydantic found, in the words of the file."""
-    where: Where = tuple(one for one in error["loc"] if one != "[key]")
-    said = where[-1] if "[key]" in error["loc"] else error.get("input")
+    """A validation error of pydantic in the terms of the file."""
+    where: Where = tuple(part for part in error["loc"] if part != "[key]")
+    value = where[-1] if "[key]" in error["loc"] else error.get("input")
     name = str(where[-1])
-    mended = {
+    explanations = {
         "missing": ("it is missing", f"add `{name}:`"),
         "extra_forbidden": (
             "no such field is known here",
             _nearest(name, _fields(model, where[:-1])) + ", or take it out",
         ),
         "literal_error": (
-            f"{str(said)!r} is none of what it may be",
-            _nearest(str(said), re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected", ""))),
+            f"{str(value)!r} is none of what it may be",
+            _nearest(
+                str(value), re.findall(r"'([^']+)'", error.get("ctx", {}).get("expected", ""))
+            ),
         ),
         "string_pattern_mismatch": (
-            f"{said!r} does not look right",
+            f"{value!r} does not look right",
             FORMS.get(name, "write it as the shipped policy.yaml does"),
         ),
         "string_type": (
-            f"{said!r} does not look right",
+            f"{value!r} does not look right",
             FORMS.get(name, "write a text, in quotes if it looks like a number or a date"),
         ),
         "greater_than_equal": (
-            f"{said!r} is too small",
+            f"{value!r} is too small",
             f"write {error.get('ctx', {}).get('ge')} or more",
         ),
         "value_error": (
@@ -208,7 +213,7 @@ def explained(error: Any, written: Written, model: type[BaseModel]) -> Fault:
         ),
         "too_short": ("it is empty", f"name at least one of {name}, or take out what needs it"),
     }
-    problem, fix = mended.get(
+    problem, fix = explanations.get(
         error["type"],
         (error["msg"][0].lower() + error["msg"][1:], "write it as the shipped policy.yaml does"),
     )
@@ -222,14 +227,14 @@ def _fields(model: type[BaseModel], where: Where) -> list[str]:
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             inner = next(
                 (
-                    one.annotation
-                    for name, one in inner.model_fields.items()
-                    if (one.alias or name) == key
+                    field.annotation
+                    for name, field in inner.model_fields.items()
+                    if (field.alias or name) == key
                 ),
                 None,
             )
         else:
             inner = get_args(inner)[-1] if get_args(inner) else None
     if isinstance(inner, type) and issubclass(inner, BaseModel):
-        return [one.alias or name for name, one in inner.model_fields.items()]
+        return [field.alias or name for name, field in inner.model_fields.items()]
     return []

@@ -1,4 +1,4 @@
-"""The policy with other periods, for the question "what if": nothing but the periods changes, and the file does not."""
+"""The policy with other periods, for a forecast: only the periods change, and not the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.policy_text import Fault, unknown
 
 
 class SupposedError(Exception):
-    """What is supposed is no rule of the policy, no period, or not lawful; says which, and what to write instead."""
+    """The rule is unknown, or the period invalid or unlawful; the message says what to do."""
 
 
 def supposing(policy: Policy, periods: Mapping[str, str]) -> Policy:
@@ -18,17 +18,19 @@ def supposing(policy: Policy, periods: Mapping[str, str]) -> Policy:
     changed = {}
     for code, text in periods.items():
         if code not in policy.retention:
-            raise SupposedError(_told(unknown((code,), code, policy.retention, "retention rules")))
+            raise SupposedError(
+                _message(unknown((code,), code, policy.retention, "retention rules"))
+            )
         try:
             changed[code] = policy.retention[code].model_copy(update={"period": Period.parse(text)})
         except ValueError as error:
             raise SupposedError(f"{code}: {error}") from None
     supposed = policy.model_copy(update={"retention": {**policy.retention, **changed}})
-    supposed.__dict__.pop("fingerprint", None)  # worked out anew from what it says now
+    supposed.__dict__.pop("fingerprint", None)  # computed again from the new content
     if faults := [*consistency.faults(supposed), *law.faults(supposed)]:
-        raise SupposedError("; ".join(_told(one) for one in faults))
+        raise SupposedError("; ".join(map(_message, faults)))
     return supposed
 
 
-def _told(fault: Fault) -> str:
+def _message(fault: Fault) -> str:
     return f"{'.'.join(str(part) for part in fault.where[-2:])}: {fault.problem}; {fault.fix}"

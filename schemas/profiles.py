@@ -1,8 +1,8 @@
-"""What is worked out about a registrant (P4): the rules and their limits, and the tables that the analytics mart holds of it.
+"""Profiling of registrants (P4): the rules and their limits, and the tables of the analytics mart.
 
-Each value stands with the rule that gave it, the counts that the rule looked at, and the day. The limits are the
-company's choice; the floor under which a group is not told of, and the topics of interest, are the policy's.
-Days are calendar days in the policy's time zone.
+Each value has the rule that gave it, the counts that the rule used, and the day. The limits are the
+company's choice; the smallest group in a report, and the topics of interest, are the policy's. Days
+are calendar days in the policy's time zone.
 """
 
 from __future__ import annotations
@@ -43,21 +43,22 @@ AMOUNTS: Mapping[str, Mapping[int, str]] = {
         20000: "20000 SEK or more",
     },
 }
-# Class -> what is enough for it, any one of them; who has visited, and not in the window, has lapsed.
+# Class -> the counts of which any is enough; registrants with earlier visits only have lapsed.
 ENGAGEMENT: Mapping[str, Mapping[str, int]] = {
     "high": {"visits": 8, "actions": 40, "clicks": 4},
     "medium": {"visits": 3, "actions": 12, "clicks": 1},
     "low": {"visits": 1},
 }
 LAPSED = "lapsed"
-# How far back is looked, in days, today included; visits and orders that retention has ended are not there to be looked at.
+# The windows in days, today included; retention may have deleted some visits and orders in them.
 ENGAGEMENT_DAYS = 180
 CONSUMPTION_DAYS = 730
 # An order that was cancelled or returned is no consumption.
 COUNTED_ORDERS = ("placed", "delivered")
-# Once may be chance.
+# A single use may be accidental.
 INTEREST_TIMES = 2
-# What is withheld of one attribute holds together at least so many floors. With one, who knows the rule can still tell some sizes.
+# The withheld values of an attribute together have at least so many floors: with one, some sizes
+# could be derived from the rule.
 HIDDEN_FLOORS = 2
 
 _ENOUGH = "; ".join(
@@ -65,21 +66,36 @@ _ENOUGH = "; ".join(
     for name, enough in ENGAGEMENT.items()
 )
 CODES = {
-    "PROFILE-AGE-BAND": "the age in whole years, banded; only where every day that the birth date may mean gives the same band, of an adult",
+    "PROFILE-AGE-BAND": (
+        "the age in whole years, banded; only where every day that the birth date may mean gives "
+        "the same band, of an adult"
+    ),
     "PROFILE-LANGUAGE": "the preferred language, as the register has it",
     "PROFILE-MUNICIPALITY": "the municipality of residence, as the register has it",
     "PROFILE-ENGAGEMENT": f"{_ENOUGH}, in {ENGAGEMENT_DAYS} days; {LAPSED}: earlier visits only",
-    "PROFILE-RECENCY": f"days since the latest order of the last {CONSUMPTION_DAYS} days that was not cancelled or returned",
-    "PROFILE-FREQUENCY": f"how many orders of the last {CONSUMPTION_DAYS} days were not cancelled or returned",
+    "PROFILE-RECENCY": (
+        f"days since the latest order of the last {CONSUMPTION_DAYS} days that was not cancelled "
+        "or returned"
+    ),
+    "PROFILE-FREQUENCY": (
+        f"how many orders of the last {CONSUMPTION_DAYS} days were not cancelled or returned"
+    ),
     "PROFILE-AMOUNT": "what they came to, credit notes taken off, in the currency of the latest",
-    "PROFILE-INTEREST": f"contents of a policy's topic opened, clicked or narrowed a search to, at least {INTEREST_TIMES} times in the visits that are kept",
-    "PROFILE-SEGMENT-FLOOR": "fewer registrants than the policy's floor share the value: it is given for none of them",
-    "PROFILE-SEGMENT-SUBTRACTION": "the value is withheld so that the smaller ones cannot be told by subtraction",
+    "PROFILE-INTEREST": (
+        "contents of a policy's topic opened, clicked or narrowed a search to, at least "
+        f"{INTEREST_TIMES} times in the visits that are kept"
+    ),
+    "PROFILE-SEGMENT-FLOOR": (
+        "fewer registrants than the policy's floor share the value: it is given for none of them"
+    ),
+    "PROFILE-SEGMENT-SUBTRACTION": (
+        "the value is withheld so that the smaller ones cannot be told by subtraction"
+    ),
 }
 
 
 class ProfileValue(TableModel):
-    """A value of an attribute of one registrant, and how it came about."""
+    """An attribute's value of one registrant, and its derivation."""
 
     pseudonym: Text = column("pseudonym", "keyed hash, of this mart only", required=True)
     attribute: Text = column("technical", required=True)
@@ -88,7 +104,7 @@ class ProfileValue(TableModel):
 
 
 class AgeBands(ProfileValue):
-    """How old, in bands."""
+    """Age bands."""
 
     value: Text = column("age_band", required=True, isin=list(AGE_BANDS.values()))
     inputs: Text = column(
@@ -100,7 +116,7 @@ class AgeBands(ProfileValue):
 
 
 class Languages(ProfileValue):
-    """Which language is preferred."""
+    """The preferred language."""
 
     value: Text = column("language", required=True)
     inputs: Text = column("language", required=True)
@@ -110,7 +126,7 @@ class Languages(ProfileValue):
 
 
 class Municipalities(ProfileValue):
-    """Where people live, by municipality."""
+    """The home municipality."""
 
     value: Text = column("region", required=True)
     inputs: Text = column("region", required=True)
@@ -120,7 +136,7 @@ class Municipalities(ProfileValue):
 
 
 class Engagement(ProfileValue):
-    """How much the website is used."""
+    """The use of the website."""
 
     value: Text = column("interests", required=True, isin=[*ENGAGEMENT, LAPSED])
     inputs: Text = column("interests", "visits, actions, clicks, since when", required=True)
@@ -142,7 +158,7 @@ class Consumption(ProfileValue):
 
 
 class InterestValues(ProfileValue):
-    """Topics of the policy that a registrant has turned to; several, one or none."""
+    """Topics of the policy that a registrant has shown interest in; several, one or none."""
 
     value: Text = column("interests", required=True)
     inputs: Text = column("interests", "times, and the latest day", required=True)
@@ -152,7 +168,7 @@ class InterestValues(ProfileValue):
 
 
 class Segments(TableModel):
-    """How many registrants share a value: at least the policy's floor, and none that tells a smaller one by subtraction."""
+    """Registrants per value: at least the policy's floor, and safe from subtraction."""
 
     attribute: Text = column("technical", required=True)
     value: Text = column("segment", required=True)

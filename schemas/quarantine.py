@@ -1,4 +1,5 @@
-"""What did not pass, and why: codes only. The record itself stays in raw until quarantine's retention ends."""
+"""Failed records and their rule codes; the record itself stays in raw until quarantine's retention
+ends."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class Quarantine(TableModel):
     in_table: Text = column(
         "technical", "the canonical table of the failing row; null: the vendor's record"
     )
-    person_key: Text = column("technical", "whom it is about, if that could be read")
+    person_key: Text = column("technical", "the person, if readable")
     stated_at: Moment = column("technical")
     place: Text = column(
         "technical",
@@ -33,7 +34,7 @@ class Quarantine(TableModel):
 
 
 class Outcome(TableModel):
-    """One row per record of a delivery: what became of it. The evidence that nothing is lost."""
+    """The outcome of each record of a delivery: the evidence that none is lost."""
 
     record_no: Count = column("technical", required=True)
     record_key: Text = column("technical", required=True)

@@ -5,14 +5,24 @@ from __future__ import annotations
 from schemas.columns import Count, Day, TableModel, Text, TextList, column
 
 FAULTS = {
-    "REC-JSON": "the record is not JSON by its standard, or not a JSON object; or it has a number beyond a double",
-    "REC-DUPLICATE-KEY": "a JSON object in the record has the same key twice: which one holds is unknown",
-    "REC-REPLACEMENT": "the text holds the replacement character: the source lost letters in a wrong decoding",
+    "REC-JSON": (
+        "the record is not JSON by its standard, or not a JSON object; or it has a number beyond "
+        "a double"
+    ),
+    "REC-DUPLICATE-KEY": (
+        "a JSON object in the record has the same key twice: which one holds is unknown"
+    ),
+    "REC-REPLACEMENT": (
+        "the text holds the replacement character: the source lost letters in a wrong decoding"
+    ),
     "REC-CSV-FIELDS": "the row has more or fewer fields than the header",
     "REC-TOO-LARGE": "the record is larger than 4 MiB",
     "REC-TOO-DEEP": "the record's JSON nests deeper than 100 levels",
     "REC-UNEXPECTED": "our own code failed on the record, in a way that no rule foresees",
-    "REC-SHARED-ID": "records of one id in one delivery are about different people or parties: none of them is used",
+    "REC-SHARED-ID": (
+        "records of one id in one delivery are about different people or parties: none of them is "
+        "used"
+    ),
 }
 
 
@@ -21,21 +31,21 @@ class Raw(TableModel):
 
     record_no: Count = column("technical", "position in the delivery, from 0", required=True)
     record_key: Text = column(
-        "technical", "what the record is about, stable across re-deliveries", required=True
+        "technical", "the subject of the record, stable across re-deliveries", required=True
     )
     content: Text = column(
         "technical", "hash of the record's text: equal text, equal hash", required=True
     )
-    payload: Text = column("technical", "the vendor's record as it came, minimised", required=True)
+    payload: Text = column("technical", "the vendor's record, minimised", required=True)
     identifiers: TextList = column(
         "technical", "identifiers found in it, as <type>:<value>", required=True
     )
     given_on: Day = column(
         "technical",
-        "day on which the registrant gave it themselves; null: others told it, or nothing says when",
+        "the day on which the registrant provided it; null: from others, or at an unknown time",
     )
     faults: TextList = column(
-        "technical", "codes of what the reader found wrong with the record", required=True
+        "technical", "codes of the reader's findings about the record", required=True
     )
     place: Text = column(
         "technical",

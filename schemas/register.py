@@ -1,4 +1,4 @@
-"""The register's tables: one golden row per registrant, where each attribute came from, and what belongs to whom."""
+"""The register's tables: a golden record per registrant, its provenance, and what belongs to it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ CODES = {
 
 
 CONTRADICTIONS = {
-    "code-claimed-twice": "a source gives the registrant an identity code that is another registrant's",
+    "code-claimed-twice": (
+        "a source gives the registrant an identity code that is another registrant's"
+    ),
     "correction-undone": "a corrected identity code is in force again: the later statement counts",
-    "identifier-of-two-codes": "an identifier stands for people with two identity codes: it links nobody",
+    "identifier-of-two-codes": (
+        "an identifier stands for people with two identity codes: it links nobody"
+    ),
     "identifier-of-two-people": "an identifier stands for people who differ: it links nobody",
     "person-with-two-codes": "a source gives one person two identity codes: the record stays alone",
-    "nobody-with-two-numbers": "records that name nobody state two customer numbers: they link nobody",
+    "nobody-with-two-numbers": (
+        "records that name nobody state two customer numbers: they link nobody"
+    ),
 }
 
 
@@ -41,7 +47,7 @@ class Membership(TableModel):
 
 
 class Registrants(TableModel):
-    """One golden row per registrant. A protected registrant has no location at all."""
+    """The golden record of each registrant; of a protected one without any location."""
 
     registrant_id: Text = column(
         "registrant_id",
@@ -56,11 +62,11 @@ class Registrants(TableModel):
     birth_date_precision: Text = column("birth_date", "day, month, year or unknown")
     language: Text = column("language", "wished for, else the mother tongue; ISO 639-1")
     identity_code: Text = column(
-        "identity_code", "the code in force; nobody else's: where two claim it, one has it"
+        "identity_code", "the code in force; of two registrants who claim it, one has it"
     )
     customer_number: Text = column("customer_number", "the lowest, when there are several")
-    email: Text = column("contact", "the most trusted that holds")
-    phone: Text = column("contact", "the most trusted that holds, E.164")
+    email: Text = column("contact", "the most trusted one in force")
+    phone: Text = column("contact", "the most trusted one in force, E.164")
     street: Text = column("address", "with number and apartment")
     postcode: Text = column("address", "five digits in Finland")
     town: Text = column("address", "of the postcode")
@@ -69,7 +75,7 @@ class Registrants(TableModel):
     company_name: Text = column("company", "for which the registrant is a contact")
     job_title: Text = column("company", "there")
     deceased: Flag = column("life_event", "recorded as dead by any source", required=True)
-    death_date: Day = column("life_event", "null: not told")
+    death_date: Day = column("life_event", "null: unknown")
     protected: Flag = column(
         "protection", "protected identity (turvakielto): no location is kept", required=True
     )
@@ -88,7 +94,7 @@ class Registrants(TableModel):
 
 
 class Provenance(TableModel):
-    """Where each attribute of a golden row came from."""
+    """The source of each attribute of a golden record."""
 
     registrant_id: Text = column("registrant_id", required=True)
     attribute: Text = column("technical", required=True)
@@ -105,17 +111,17 @@ class Provenance(TableModel):
 
 
 class Rectified(TableModel):
-    """What a registrant has had corrected: what stands above the sources, what has ended, and what was there before."""
+    """Attributes corrected on a registrant's request: in force, ended, and the earlier values."""
 
     registrant_id: Text = column("registrant_id", required=True)
     attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
     value: Text = column("correction", required=True)
-    old_value: Text = column("correction", "what was wrong, until its time is over")
+    old_value: Text = column("correction", "the wrong value, until its retention ends")
     request_id: Text = column("technical", required=True)
     since: Moment = column("technical", required=True)
     overrides: Text = column("technical", "the source that was wrong")
     stands: Flag = column(
-        "technical", "it is what the golden row says, whatever the sources say", required=True
+        "technical", "the golden record has it, whatever the sources state", required=True
     )
     ended_on: Day = column(
         "technical", "the day on which that source agreed, or a later correction came"
@@ -181,7 +187,7 @@ class ContactPointHistory(TableModel):
 
 
 class Choices(TableModel):
-    """What holds per registrant, purpose and channel: the most restrictive signal, and the last one of its kind."""
+    """The current choice by registrant, purpose and channel: the most restrictive, or latest."""
 
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
@@ -196,7 +202,7 @@ class Choices(TableModel):
 
 
 class ChoiceLog(TableModel):
-    """Every word a registrant or a source has said on consent and prohibition, none replaced by a later one (GDPR 7(1))."""
+    """Every statement on consent and prohibition, none replaced by a later one (GDPR 7(1))."""
 
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("marketing_choice", required=True)
@@ -204,13 +210,13 @@ class ChoiceLog(TableModel):
     choice: Text = column("marketing_choice", required=True, isin=[*STATUSES, "lifted"])
     said_at: Moment = column("marketing_choice", required=True)
     origin: Text = column("marketing_choice", "which signal of the source this is", required=True)
-    subject_type: Text = column("technical", "what kind of identifier it was said about")
+    subject_type: Text = column("technical", "the type of the identifier that it concerns")
     text_version: Text = column("marketing_choice")
     language: Text = column("marketing_choice")
     evidence: Text = column("marketing_choice")
     holds: Flag = column(
         "technical",
-        "nothing said since has ended it, and it counts as of the register's day",
+        "no later statement has ended it, and it counts on the register's day",
         required=True,
     )
     source: Text = column("technical", required=True)
@@ -221,18 +227,21 @@ class ChoiceLog(TableModel):
         name = "choice_log"
 
 
-class Admission(TableModel):
-    """Which rules let a registrant into a purpose's mart, and which keep them out: a row per registrant, purpose, channel and rule."""
+class Eligibility(TableModel):
+    """The rules that admit a registrant to a mart, and those that exclude them, by channel."""
 
     registrant_id: Text = column("registrant_id", required=True)
     purpose: Text = column("technical", required=True, isin=PURPOSES)
     channel: Text = column("technical", required=True)
     effect: Text = column("technical", required=True, isin=["in", "out"])
     code: Text = column(
-        "protection", "tells of protected identity as of all else", required=True, isin=list(RULES)
+        "protection",
+        "reveals protected identity like any other rule",
+        required=True,
+        isin=list(RULES),
     )
     basis: Text = column("technical")
-    source: Text = column("protection", "who gave the signal")
+    source: Text = column("protection", "the source of the signal")
     since: Day = column("protection", "the day of the signal, if it has one")
 
     class Config:
@@ -271,7 +280,7 @@ class RegistrantOrders(TableModel):
 
 
 class RegistrantVisits(TableModel):
-    """Visits, each by its longest export, with what was done."""
+    """Visits, each by its longest export, with counts of its actions."""
 
     registrant_id: Text = column("registrant_id", "null: the cookie id has expired")
     visit: Text = column("website", required=True, unique=True)
@@ -293,7 +302,7 @@ class RegistrantVisits(TableModel):
 
 
 class RegistrantInterests(TableModel):
-    """How often a registrant has turned to a topic of the policy, in the visits that are kept; other contents leave no trace here."""
+    """How often a registrant has used contents of the policy's topics, in the stored visits."""
 
     registrant_id: Text = column("registrant_id", required=True)
     topic: Text = column("interests", required=True)
@@ -340,7 +349,7 @@ class RegistrantCreditMarks(TableModel):
 
 
 class KnownBy(TableModel):
-    """Every identifier, past ones too, by which a source has spoken of the registrant: how an erasure finds them."""
+    """All identifiers, past ones included, of the registrant in the sources; for erasure."""
 
     registrant_id: Text = column("registrant_id", required=True)
     type: Text = column("technical", required=True)
@@ -350,8 +359,8 @@ class KnownBy(TableModel):
         name = "identifiers"
 
 
-class Departed(TableModel):
-    """Identifiers of registrants who are past their time, until the sweep has removed what is left of them."""
+class ExpiredRegistrants(TableModel):
+    """Identifiers of expired registrants, until the sweep has removed all of their data."""
 
     rule: Text = column("technical", required=True)
     type: Text = column("technical", required=True)
@@ -362,33 +371,35 @@ class Departed(TableModel):
 
 
 class Expired(TableModel):
-    """What is past its time, by rule: counts go to the UI, the rows to the sweep."""
+    """Expired data, by rule: counts for the UI, the rows for the sweep."""
 
     rule: Text = column("technical", required=True)
     what: Text = column("technical", required=True)
-    key: Text = column("technical", "the number or hash of what is past its time", required=True)
+    key: Text = column("technical", "the number or hash of what has expired", required=True)
 
     class Config:
         name = "expired"
 
 
 class Contradictions(TableModel):
-    """Statements about who somebody is that cannot all be true, for a person to look at; no values."""
+    """Contradictory statements about an identity, for clerical review; no values."""
 
     kind: Text = column("technical", required=True, isin=list(CONTRADICTIONS))
     registrant_id: Text = column("registrant_id", required=True)
-    other_registrant_id: Text = column("registrant_id", "whom else it concerns, if anybody")
+    other_registrant_id: Text = column(
+        "registrant_id", "the other registrant that it concerns, if any"
+    )
     identifier_type: Text = column("technical", "of which kind of identifier", required=True)
-    source: Text = column("technical", "who says so", required=True)
+    source: Text = column("technical", "the source of the statement", required=True)
     record_key: Text = column("technical", required=True)
-    stated_on: Day = column("technical", "the day of the delivery that says so", required=True)
+    stated_on: Day = column("technical", "the day of its delivery", required=True)
 
     class Config:
         name = "contradictions"
 
 
 class IdentityEvents(TableModel):
-    """Which registrant became which; kept in `lake/identity_events.parquet`: it tells of builds, which the register itself knows nothing of."""
+    """Identity events of the builds: merged, split, renamed; in `lake/identity_events.parquet`."""
 
     happened_on: Day = column("technical", "the build's day", required=True)
     registrant_id: Text = column("registrant_id", "as it was", required=True)
@@ -402,7 +413,7 @@ class IdentityEvents(TableModel):
 
 
 class SegregatedOrders(TableModel):
-    """Orders whose registrant's own time is over: what the accounts need, until the statute's time is over. For that duty only."""
+    """Orders of expired registrants, kept for the accounts until the statutory period ends."""
 
     order_number: Text = column("order", required=True, unique=True)
     ordered_at: Moment = column("order", required=True)
@@ -411,14 +422,14 @@ class SegregatedOrders(TableModel):
     currency: Text = column("order", required=True)
     items: Count = column("order")
     held_under: Text = column("technical", "the retention rule", required=True)
-    held_until: Day = column("technical", "the day on which it goes", required=True)
+    held_until: Day = column("technical", "the day of its deletion", required=True)
 
     class Config:
         name = "segregated_orders"
 
 
 class SegregatedConsents(TableModel):
-    """Proofs of consent whose registrant's own time is over: found by who names the identifier, telling nobody. For claims only."""
+    """Proofs of consent of expired registrants, by a hash of the identifier; for claims only."""
 
     consented: Text = column(
         "marketing_choice", "keyed hash of the identifier that consented", required=True
@@ -438,14 +449,16 @@ class SegregatedConsents(TableModel):
 
 
 class VisitsPerMonth(TableModel):
-    """How many visits there were, per month: numbers only, which stay when the visits have gone."""
+    """Visits per month: counts only, which stay when the visits have been deleted."""
 
     month: Day = column("website", "its first day", required=True)
     channel: Text = column("website", "`any`: unknown, or merged because so few came this way")
     device_type: Text = column("website", "likewise")
     visits: Count = column("website", required=True, ge=0)
     closed: Flag = column(
-        "technical", "no visit of the month is left, and none is counted any more", required=True
+        "technical",
+        "all visits of the month are deleted, and none is counted any more",
+        required=True,
     )
 
     class Config:

@@ -1,4 +1,4 @@
-"""What a registrant can ask for, how it is received and verified, and on which grounds alone it may be refused.
+"""The rights of a registrant: receipt and verification of requests, and the grounds to refuse them.
 
 Source: GDPR 12, 15-22; Regulation 1182/71; policy P9, P10; docs/decisions/request-ledger.md.
 """
@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from datetime import date
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.staged import CHANNELS as BY
+from schemas.staged import REGISTRANT_PURPOSES
 
 Right = Literal[
     "access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"
@@ -15,7 +21,7 @@ Right = Literal[
 Channel = Literal["written", "in-person", "other"]
 RIGHTS: tuple[str, ...] = get_args(Right)
 CHANNELS: tuple[str, ...] = get_args(Channel)
-# By what a registrant may be named; a company's number is no person's.
+# The identifiers that a request may give; a company's number identifies no person.
 IDENTIFIERS = (
     "identity_code",
     "customer_number",
@@ -25,18 +31,20 @@ IDENTIFIERS = (
     "email",
     "phone",
 )
-# These are a word about how somebody is treated: they become events of the consent log.
-SPOKEN_RIGHTS: Mapping[str, str] = {
+# Right -> the choice that it becomes in the consent log.
+RIGHTS_AS_CHOICES: Mapping[str, str] = {
     "restriction": "restricted",
     "objection": "objected",
     "withdrawal": "withdrawn",
 }
-# Marketing may be objected to without a reason, and the objection cannot be refused (GDPR 21(2)-(3)).
+# Marketing may be objected to without a reason, and the objection cannot be refused (GDPR
+# 21(2)-(3)).
 UNCONDITIONAL = ("direct_marketing", "targeted_advertising")
-# Restriction is spoken under the one purpose that nobody can object to, so that lifting it lifts nothing else.
+# A restriction is recorded under the purpose that allows no objection, so that lifting it lifts
+# nothing else.
 RESTRICTED_UNDER = "legal_claims"
 
-# How an identity was verified -> how sure that makes us (the levels of Regulation 910/2014, 8).
+# The means of verification -> its level of assurance (the levels of Regulation 910/2014, 8).
 MEANS: Mapping[str, str] = {
     "identity_document": "high",
     "strong_identification": "high",
@@ -52,7 +60,7 @@ EXTENSION_REASONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Ground:
-    """On what a refusal rests: the rights that it can refuse, the law, and what must be so."""
+    """The ground of a refusal: the rights that it can refuse, the law, and the condition."""
 
     rights: tuple[str, ...]
     law: str
@@ -107,29 +115,43 @@ GROUNDS: dict[str, Ground] = {
         "compelling legitimate grounds override the registrant's interests, which we can show",
     ),
 }
-# Why a request file is set aside. What is told of it: the code and names of our own fields, never a value.
+# Why a request file is set aside. Messages name the code and our fields, never a value.
 INBOX = {
     "REQ-INBOX-NOT-A-FILE": "it is a link, a folder or a device: write a regular file",
     "REQ-INBOX-SIZE": "the request file is larger than 64 KiB",
     "REQ-INBOX-JSON": "the request file is not one JSON object in UTF-8",
     "REQ-INBOX-FIELDS": "a field of the request file is missing, unknown, or not of its form",
-    "REQ-INBOX-IDENTIFIER": "the request names nobody, or an identifier in it is not valid for its type",
+    "REQ-INBOX-IDENTIFIER": (
+        "the request names nobody, or an identifier in it is not valid for its type"
+    ),
     "REQ-INBOX-RECEIVED": "the request was received on a day that is to come",
 }
 DEADLINES = {
-    "REQ-OVERDUE": "a request, or a notice to a recipient, is past the day by which it must be answered",
+    "REQ-OVERDUE": (
+        "a request, or a notice to a recipient, is past the day by which it must be answered"
+    ),
     "REQ-DUE-SOON": "a request must be answered within the policy's days of warning",
     "REQ-NOTICE-OPEN": "a recipient has not acknowledged that it was told",
 }
 # The outcome of an erasure by identifiers that register, raw and quarantine do not know.
 NOBODY_FOUND = "nobody_found"
 ERASURES = {
-    "REQ-NOBODY-FOUND": "neither the register nor raw nor quarantine knows anybody by what was given: nothing was erased",
-    "REQ-PAIRS-LEFT": "pairs of records that may be one person: somebody decided that one half is erased without the other",
-    "REQ-LEFT-OUT": "identifiers that are (also) somebody else's: nothing was erased or suppressed by them",
-    "REQ-BYSTANDERS": "records that name somebody else as well: somebody looked at them and decided that they go",
+    "REQ-NOBODY-FOUND": (
+        "neither the register nor raw nor quarantine knows anybody by what was given: nothing was "
+        "erased"
+    ),
+    "REQ-PAIRS-LEFT": (
+        "pairs of records that may be one person: somebody decided that one half is erased "
+        "without the other"
+    ),
+    "REQ-LEFT-OUT": (
+        "identifiers that are (also) somebody else's: nothing was erased or suppressed by them"
+    ),
+    "REQ-BYSTANDERS": (
+        "records that name somebody else as well: somebody looked at them and decided that they go"
+    ),
 }
-# What becomes of the requests of somebody who has been erased.
+# The end of the requests of an erased registrant.
 OF_THE_ERASED = {
     "REQ-ERASED": (
         "whom the request names has been erased: it ends, and nothing is written for them"
@@ -143,16 +165,21 @@ CODES = {
     **OF_THE_ERASED,
 }
 
-# What happens to a request, as its history tells it.
+# The events in a request's history.
 EVENTS = {
     "received": "recorded",
     "found": "the registrant was found by certain links",
     "unclear": "what was given does not certainly mean one registrant",
-    "left_out": "identifiers that are (also) somebody else's are left out: nothing is erased or suppressed by them",
+    "left_out": (
+        "identifiers that are (also) somebody else's are left out: nothing is erased or "
+        "suppressed by them"
+    ),
     "registrant_decided": "somebody decided whom the request means",
     "corrected": "what was given was corrected, so many identifiers",
     "pair_decided": "somebody decided on a pair of records that may be one person",
-    "bystanders_decided": "somebody looked at records that name somebody else as well, and decided that they go",
+    "bystanders_decided": (
+        "somebody looked at records that name somebody else as well, and decided that they go"
+    ),
     "suppression_lifted": "so many hashes were taken from the suppression list",
     "removed_before": "so many rows had gone before and cannot come back",
     "code_sent": "a one-time code was sent to a contact that was on file",
@@ -176,7 +203,35 @@ EVENTS = {
 
 
 def refusable(right: str, purpose: str) -> list[str]:
-    """The codes of the grounds on which such a request may be refused; of an objection to marketing only that nobody is known."""
+    """The codes of the grounds on which such a request may be refused.
+
+    An objection to marketing only because the registrant cannot be identified.
+    """
     if right == "objection" and purpose in UNCONDITIONAL:
         return ["REQ-NOT-IDENTIFIED"]
     return [code for code, ground in GROUNDS.items() if right in ground.rights]
+
+
+IdentifierValue = Annotated[str, Field(min_length=1, max_length=254)]
+
+
+class InboxRequest(BaseModel):
+    """A request as a file in `requests/inbox/`.
+
+    `received` is the day of the letter or conversation; without it the day of the file counts.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    right: Right
+    channel: Channel = "other"
+    received: date | None = None
+    identifiers: Annotated[
+        dict[Literal[IDENTIFIERS], IdentifierValue],  # type: ignore[valid-type]
+        Field(min_length=1),
+    ]
+    purpose: Literal[REGISTRANT_PURPOSES] | None = None  # type: ignore[valid-type]
+    by: Literal[BY] = "all"  # type: ignore[valid-type]
+    situation: Annotated[str, Field(max_length=20_000)] = ""
+    values: dict[
+        Annotated[str, Field(pattern="^[a-z_]{1,40}$")], Annotated[str, Field(max_length=1_000)]
+    ] = {}

@@ -1,8 +1,8 @@
-"""Words that tell of what nobody may be profiled by: special categories (GDPR 9), offences (GDPR 10), credit data (527/2007).
+"""Words that reveal special categories (GDPR 9), offences (GDPR 10) and credit data (527/2007).
 
-Interests come from an allow-list of topics; these words keep such a topic out of the list, and a content with such a word
-out of every topic, whatever its pattern allows. English, Finnish and Swedish, and not complete: the list of topics is
-the controller's to answer for.
+Interests come from an allow-list of topics; these words exclude topics from the list, and contents
+from every topic, whatever its pattern allows. English, Finnish and Swedish, and not complete: the
+controller is responsible for the list of topics.
 """
 
 from __future__ import annotations
@@ -10,27 +10,36 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# What it tells of -> pieces of words, small letters without accents; `^` and `$` are where a word begins and ends.
+# Subject -> pieces of words in lower case without accents; `^` and `$` are the ends of a word.
 SENSITIVE: dict[str, tuple[str, ...]] = {
     what: tuple(pieces.split())
     for what, pieces in {
         "health (GDPR 9)": """
-            health tervey ^hals[ao] sjuk sairau sairaa ^sick disease illness medic ^laak(e$|kee|ari|int|ity) ^lak(ar|emed) apteek apotek pharma
-            ^hiv$ cancer syopa diabet ^raska(us|ude|ana) gravid pregnan ^mental psyk psych depress masennu vammai disab handikap funktionsned
-            allerg addict paihde paihte missbruk ^die[et]""",
+            health tervey ^hals[ao] sjuk sairau sairaa ^sick disease illness medic
+            ^laak(e$|kee|ari|int|ity) ^lak(ar|emed) apteek apotek pharma ^hiv$ cancer syopa diabet
+            ^raska(us|ude|ana) gravid pregnan ^mental psyk psych depress masennu vammai disab
+            handikap funktionsned allerg addict paihde paihte missbruk ^die[et]""",
         "religion or belief (GDPR 9)": """
-            relig uskonto uskonno ^church ^kirkko$ ^kirkon$ ^kyrk islam muslim christian ^kristi(nus|t|ll) ^kristen ^judais jewish ^juutalai
-            buddh hindu ateis atheis ^moske(a|ij) mosque synagog seurakun forsamling ^filosof philosoph""",
+            relig uskonto uskonno ^church ^kirkko$ ^kirkon$ ^kyrk islam muslim christian
+            ^kristi(nus|t|ll) ^kristen ^judais jewish ^juutalai buddh hindu ateis atheis
+            ^moske(a|ij) mosque synagog seurakun forsamling ^filosof philosoph""",
         "politics (GDPR 9)": """
-            politii politik politis politic poliitt puolue ^vaali(t|en)?$ ^election riksdag eduskun ^parti(et|er)?$ ^vote""",
-        "trade union membership (GDPR 9)": "trade.?union labou?r.?union ammattiliit ammattiyhdist ^fackf ^fackl ^union$",
+            politii politik politis politic poliitt puolue ^vaali(t|en)?$ ^election riksdag
+            eduskun ^parti(et|er)?$ ^vote""",
+        "trade union membership (GDPR 9)": """
+            trade.?union labou?r.?union ammattiliit ammattiyhdist ^fackf ^fackl ^union$""",
         "ethnic origin (GDPR 9)": """
-            ethnic etnis etnin ^racial ^race$ ^rotu$ ^ras(er)?$ ^romani(t|en|er)?$ ^saamelai immigra maahanmuut invandr pakolai refugee flykting""",
+            ethnic etnis etnin ^racial ^race$ ^rotu$ ^ras(er)?$ ^romani(t|en|er)?$ ^saamelai
+            immigra maahanmuut invandr pakolai refugee flykting""",
         "sexual life or orientation (GDPR 9)": """
-            ^sex ^seks ^homo(t|n)?$ ^homosex ^homosek ^gay$ lesb lgbt hbtq hlbt transgender transsuku bisex bisek""",
+            ^sex ^seks ^homo(t|n)?$ ^homosex ^homosek ^gay$ lesb lgbt hbtq hlbt transgender
+            transsuku bisex bisek""",
         "genetic or biometric data (GDPR 9)": "genetic geneet genetis biometr",
         "offences (GDPR 10)": "criminal crime ^rikos ^rikok ^brott",
-        "credit data (527/2007)": "luottotie maksuhair kreditupplysn betalningsanm payment.?default velkajarj skuldsaner ^debt",
+        "credit data (527/2007)": (
+            "luottotie maksuhair kreditupplysn betalningsanm payment.?default velkajarj "
+            "skuldsaner ^debt"
+        ),
     }.items()
 }
 
@@ -46,7 +55,7 @@ SENSITIVE_SQL = "|".join(_pattern(pieces) for pieces in SENSITIVE.values())
 
 
 def sensitive(text: str) -> str | None:
-    """What the text tells of that nobody may be profiled by, if anything."""
-    apart = unicodedata.normalize("NFKD", text.lower())
-    plain = "".join(one for one in apart if not unicodedata.combining(one))
+    """The sensitive subject that the text reveals, if any."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return next((what for what, pattern in _PATTERNS.items() if pattern.search(plain)), None)

@@ -1,12 +1,12 @@
-"""The canonical frames: the same small set of tables whatever the source.
+"""The canonical frames: the same small set of tables for every source.
 
-Every row is one *statement* of one record. `op` says what the statement does to what the source said before about the
-same person and kind:
+Every row is one *statement* of one record. `op` is its effect on the source's earlier statements of
+the same person and kind:
 
-- `state`   this holds (from `valid_from` until `valid_to`);
+- `state`   this is true (from `valid_from` until `valid_to`);
 - `retract` this was wrong or has been removed;
-- `reset`   nothing of this kind that still holds was right; what holds follows;
-- `censor`  the source hides this kind (protected identity): forget what is stored.
+- `reset`   no earlier statement of this kind was right; the true ones follow;
+- `censor`  the source hides this kind (protected identity): delete what is stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ CODES = {
     "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
     "IDENTIFIER-IDENTITY-CODE": "the identity code is not valid; the rest of the record is used",
     "IDENTIFIER-BUSINESS-ID": "the business id is not valid; the rest of the record is used",
-    "IDENTIFIER-DAMAGED": "a spreadsheet has cut the number short (1.24E+11); the rest of the record is used",
+    "IDENTIFIER-DAMAGED": (
+        "a spreadsheet has cut the number short (1.24E+11); the rest of the record is used"
+    ),
     "CONTACT-EMAIL-INVALID": "the e-mail address is not valid; the rest of the record is used",
     "CONTACT-PHONE-INVALID": "the phone number is not valid; the rest of the record is used",
     "ADDRESS-MUNICIPALITY": "the municipality code has not three digits",
@@ -49,15 +51,18 @@ CHOICES = (
     "lifted",
 )
 REFUSALS = ("withdrawn", "prohibited", "objected", "restricted")
-"""The choices that protect: they hold for everybody reached by a contact point."""
-# The population register's flags: what they forbid is not a purpose of ours.
+"""Restrictive choices: they apply to every registrant with the contact point."""
+# The purposes of a registrant's choice: one of the policy, profiling alone, or all that rests on
+# legitimate interest.
+REGISTRANT_PURPOSES = (*PURPOSES, "profiling", "legitimate_interest")
+# The population register's flags, which prohibit what is no purpose of the policy.
 REGISTER_FLAGS = (
     "contact_disclosure",
     "customer_register_update",
     "personal_directory",
     "genealogy",
 )
-CHOICE_PURPOSES = (*SPOKEN_OF, *REGISTER_FLAGS)
+CHOICE_PURPOSES = (*REGISTRANT_PURPOSES, *REGISTER_FLAGS)
 
 
 class Statement(TableModel):
@@ -66,16 +71,16 @@ class Statement(TableModel):
     record_no: Count = column("technical", "the record in its delivery", required=True)
     record_key: Text = column("technical", required=True)
     position: Count = column("technical", "order of the statement within its record", required=True)
-    person_key: Text = column("technical", "whom the source speaks of; null: nobody in particular")
-    stated_at: Moment = column("technical", "when the source says so (UTC)", required=True)
+    person_key: Text = column("technical", "the person of the statement; null: no particular one")
+    stated_at: Moment = column("technical", "the time of the statement (UTC)", required=True)
 
 
 class Persons(Statement):
-    """Single facts about a person; null means that the record says nothing of it."""
+    """Single facts about a person; null where the record has none."""
 
     birth_date: Day = column("birth_date")
     birth_date_precision: Text = column("birth_date", isin=["day", "month", "year", "unknown"])
-    language: Text = column("language", "wished for: ISO 639-1, or the source's own words")
+    language: Text = column("language", "preferred: ISO 639-1, or the source's own words")
     native_language: Text = column("language", "mother tongue, likewise")
     deceased: Flag = column("life_event")
     death_date: Day = column("life_event")
@@ -111,7 +116,7 @@ class Identifiers(Statement):
     type: Text = column("technical", required=True, isin=IDENTIFIER_TYPES)
     value: Text = column("identity_code", required=True)
     replaced_by: Text = column(
-        "identity_code", "the value that holds now, where the source has corrected this one"
+        "identity_code", "the value in force, where the source has corrected this one"
     )
 
     @row_rule("IDENTIFIER-IDENTITY-CODE")
@@ -135,7 +140,7 @@ class ContactPoints(Statement):
 
     kind: Text = column("contact", required=True, isin=["email", "phone"])
     op: Text = column("technical", required=True, isin=OPS)
-    value: Text = column("contact", "as it is shown and used")
+    value: Text = column("contact", "as displayed and used")
     match_key: Text = column("contact", "canonical form")
     valid_from: Day = column("contact")
     valid_to: Day = column("contact")
@@ -197,7 +202,7 @@ class Addresses(Statement):
 
 
 class MarketingChoices(Statement):
-    """Consents, withdrawals, prohibitions, objections, restrictions, requests for a person's review, and what is lifted of them."""
+    """Consents, withdrawals, prohibitions, objections, restrictions, review requests; liftings."""
 
     purpose: Text = column(
         "marketing_choice",
@@ -216,17 +221,33 @@ class MarketingChoices(Statement):
         name = "marketing_choices"
 
 
+# What a registrant can have corrected; identifiers are corrected by their issuers.
+RECTIFIABLE = (
+    "given_names",
+    "call_name",
+    "family_name",
+    "birth_date",
+    "language",
+    "email",
+    "phone",
+    "street",
+    "postcode",
+    "town",
+    "country",
+    "company_name",
+    "job_title",
+)
+
+
 class Corrections(Statement):
-    """What a registrant has had corrected (GDPR 16): it stands above every source until the one that was wrong agrees."""
+    """Corrections on request (GDPR 16): above every source until the wrong one agrees."""
 
     attribute: Text = column("technical", required=True, isin=RECTIFIABLE)
     value: Text = column(
-        "correction", "as the golden row has it; a date as YYYY-MM-DD", required=True
+        "correction", "as in the golden record; a date as YYYY-MM-DD", required=True
     )
     request: Text = column("technical", "its id", required=True)
-    overrides: Text = column(
-        "technical", "the source whose word it was; null: none had said anything"
-    )
+    overrides: Text = column("technical", "the source of the wrong value; null: none")
     replaces: Text = column("technical", "keyed hash of the value that was wrong")
 
     class Config:
@@ -234,7 +255,7 @@ class Corrections(Statement):
 
 
 class CompanyContacts(Statement):
-    """For which company the person is a contact."""
+    """The company for which the person is a contact."""
 
     company_name: Text = column("company", required=True)
     job_title: Text = column("company")
@@ -305,7 +326,7 @@ class Visits(Statement):
 
 
 class VisitActions(Statement):
-    """What was done during a visit."""
+    """Actions during a visit."""
 
     visit: Text = column("website", required=True)
     type: Text = column("website", required=True)

@@ -1,10 +1,13 @@
-"""Canonical forms of spellings that SQL cannot take apart: Unicode, display names, foreign and malformed numbers.
+"""Canonical forms of spellings that SQL cannot take apart: Unicode, display names, foreign and
+malformed numbers.
 
-`schemas.identifiers` canonicalises the usual spellings in SQL and calls these functions for the rest. Each returns the
-canonical form, or a text that the kind's `_valid` macro refuses. None raises, whatever the text; all are idempotent.
+`schemas.identifiers` canonicalises the usual spellings in SQL and calls these functions for the
+rest. Each returns the canonical form, or a text that the kind's `_valid` macro refuses. None
+raises, whatever the text; all are idempotent.
 
-Source: Unicode NFKC (UAX 15) and default ignorable code points; RFC 6068 (`mailto:`) and 5322 (display names); UTS 46
-and IDNA 2008 through `idna`; E.164 and national numbering plans through `phonenumbers`.
+Source: Unicode NFKC (UAX 15) and default ignorable code points; RFC 6068 (`mailto:`) and 5322
+(display names); UTS 46 and IDNA 2008 through `idna`; E.164 and national numbering plans through
+`phonenumbers`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
-# Invisible although their category is a letter, a mark or a symbol: fillers, joiners, variation selectors, Braille blank.
+# Invisible although their category is a letter, a mark or a symbol: fillers, joiners, variation
+# selectors, Braille blank.
 _IGNORABLE = frozenset(
     map(
         chr,
@@ -34,7 +38,8 @@ _IGNORABLE = frozenset(
         ),
     )
 )
-# Modifier minus, hyphen bullet, minus sign: hyphens to a reader, and no dash punctuation to Unicode.
+# Modifier minus, hyphen bullet, minus sign: hyphens to a reader, and no dash punctuation to
+# Unicode.
 _MORE_HYPHENS = "˗⁃−"
 _WRAPPING = " <>[]()\"'`´‘’“”„«»;,"
 _URI = re.compile(r"(?:mailto|smtp):(?://)?", re.IGNORECASE)
@@ -51,7 +56,7 @@ _PHONE_CHARACTERS = re.compile(r"\+?[0-9 ()./~-]+")
 
 
 def plain(text: str) -> str:
-    """Return the text in NFKC without invisible characters, with plain hyphens and blanks, and none around it."""
+    """Return the text in NFKC without invisible characters, with plain hyphens, trimmed."""
     return _visible(unicodedata.normalize("NFKC", _visible(text))).strip()
 
 
@@ -60,7 +65,7 @@ def _visible(text: str) -> str:
 
 
 def visible_character(character: str) -> str:
-    """Return the character as it is read: nothing when it is invisible, a plain blank or hyphen."""
+    """Return the visible form of a character: empty if invisible, a plain blank or hyphen."""
     if character.isspace():
         return " "
     category = unicodedata.category(character)
@@ -78,13 +83,13 @@ def email(text: str) -> str:
 
 
 def email_shown(text: str) -> str:
-    """Return an address as it is shown: as written, without what is no part of it."""
+    """Return an address for display: as written, without surrounding text."""
     local, domain = _parts(text)
     return f"{local}@{domain}" if domain else local
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """Return local part and domain; the whole text and nothing when it is no single address."""
+    """Return local part and domain; the whole text and an empty domain if it is no address."""
     address = plain(text)
     if match := _NAME_AND_ADDRESS.fullmatch(address):
         address = (match[1] or match[2]).strip()
@@ -110,7 +115,7 @@ def _ascii_domain(domain: str) -> str:
 
 
 def email_in_letters(text: str) -> str:
-    """Return an address, or an identifier that ends in one, with the A-labels of its domain in letters."""
+    """Return an address, or an identifier that ends in one, with the domain's A-labels decoded."""
     before, at, domain = text.rpartition("@")
     try:
         return before + at + idna.decode(domain)
@@ -121,10 +126,10 @@ def email_in_letters(text: str) -> str:
 def phone(text: str, country: str) -> str:
     """Return a number in E.164; national forms are those of `country` (ISO 3166).
 
-    A number without plus and trunk prefix counts only when it is valid in the country: a leading zero that a spreadsheet
-    took away, or a plus that was left out.
+    A number without plus and trunk prefix counts only when it is valid in the country: a leading
+    zero that a spreadsheet took away, or a plus that was left out.
     """
-    # Its metadata takes longer to load than most deliveries need it.
+    # Loading its metadata takes long, and most deliveries do not need it.
     import phonenumbers
 
     written = "".join(str(unicodedata.decimal(character, character)) for character in plain(text))
@@ -146,9 +151,10 @@ def phone(text: str, country: str) -> str:
 
 
 def _fits(library: ModuleType, parsed: PhoneNumber, number: str, digits: str) -> bool:
-    """Whether what was parsed is what was written, and may exist.
+    """Whether the parsed number is the written one, and may exist.
 
-    The library retries an unknown calling code as a dialled prefix, and knows local numbers, which nobody abroad can call.
+    The library retries an unknown calling code as a dialled prefix, and accepts local numbers,
+    which cannot be called from abroad.
     """
     if number.startswith("+"):
         return digits.startswith(str(parsed.country_code)) and _possible(library, parsed)
@@ -163,7 +169,8 @@ def _possible(library: ModuleType, parsed: PhoneNumber) -> bool:
 
 
 def former_forms(identifier: str) -> list[str]:
-    """Return the forms in which raw files of earlier versions may hold an identifier `<type>:<canonical value>`.
+    """Return the forms in which raw files of earlier versions may hold an identifier
+    `<type>:<canonical value>`.
 
     Domains were kept as written, a trunk zero behind the calling code stayed, and a number without
     plus was none. Customer numbers, accounts and cookies kept their case; of theirs only the two
@@ -183,7 +190,7 @@ def former_forms(identifier: str) -> list[str]:
 
 
 def function(country: str) -> Callable[[pa.ChunkedArray, pa.ChunkedArray], pa.Array]:
-    """Return the function over columns (kind, text) that DuckDB calls; each distinct text of a batch is worked out once."""
+    """Return the function over columns (kind, text) for DuckDB; its cost is per distinct text."""
     kinds: dict[str, Callable[[str], str]] = {
         "plain": plain,
         "email": email,

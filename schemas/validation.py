@@ -1,4 +1,4 @@
-"""Run a Pandera model over a batch and say, per row, which rules failed: codes only, never values."""
+"""Validation of a batch by a Pandera model: the failed rules of each row, as codes only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from schemas import values
 from schemas.columns import TableModel, arrow_schema, table_name
 
-# What Pandera calls its own checks -> how a rule code on a column ends.
+# Pandera's name of a built-in check -> the end of a column's rule code.
 BUILT_IN = {
     "not_nullable": "MISSING",
     "isin": "UNKNOWN",
@@ -23,19 +23,24 @@ BUILT_IN = {
 }
 
 
-# What it calls the check of a flag, whose code is the column's.
+# Its name of a flag's check; the code is the column's.
 FLAGGED = "equal_to(True)"
 
 
 class WrongShapeError(Exception):
-    """A frame lacks a column, has one too many, or a type is off: a fault of the code, not of the data."""
+    """A frame lacks a column, has one too many, or a type is off: a fault of the code, not of the
+    data."""
 
 
 def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
-    """Validate `batch` lazily; answer a table (row int64, code string), a line per row and failed rule, without repeats.
+    """Validate `batch` against the model; cost is linear in rows, and failing rows are read twice.
 
-    Raises WrongShapeError when the batch does not have the model's columns and types: that is not the record's fault.
-    Cost is linear in rows; the failing rows alone are looked at twice.
+    Returns:
+        A table (row int64, code string): a row per row and failed rule, without repeats.
+
+    Raises:
+        WrongShapeError: The batch does not have the model's columns and types, which is a fault of
+            the code.
     """
     schema = arrow_schema(model)
     missing = [name for name in schema.names if name not in batch.column_names]
@@ -45,7 +50,7 @@ def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
         )
     rows = batch.select(schema.names).cast(schema)
     if rows.num_rows == 0:
-        # Most tables get nothing from most deliveries, and Pandera takes milliseconds to say so of each.
+        # Most tables are empty in most deliveries, and Pandera takes milliseconds for each.
         return _no_failures()
     outside = pa.concat_tables([_no_failures(), *_out_of_range(model, rows)])
     if outside.num_rows:
@@ -53,15 +58,15 @@ def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
     frame = rows.to_pandas(types_mapper=pd.ArrowDtype)
     try:
         model.validate(frame, lazy=True)
-    except pandera.errors.SchemaErrors as found:
-        return _codes(model, found.failure_cases)
+    except pandera.errors.SchemaErrors as errors:
+        return _codes(model, errors.failure_cases)
     return _no_failures()
 
 
 def _out_of_range(model: type[TableModel], rows: pa.Table) -> Iterator[pa.Table]:
-    """Which rows have a date or moment outside the years that everything behind this can work with.
+    """The rows with a date or moment outside the supported years.
 
-    Found before Pandera looks at them: neither pandas nor Python can read a date of the year 99999.
+    Checked before Pandera: neither pandas nor Python can read a date of the year 99999.
     """
     for field in arrow_schema(model):
         if pa.types.is_date(field.type):
@@ -86,7 +91,7 @@ def _out_of_range(model: type[TableModel], rows: pa.Table) -> Iterator[pa.Table]
 def _failures_of_others(
     model: type[TableModel], rows: pa.Table, outside: pa.ChunkedArray
 ) -> pa.Table:
-    """The failures of the rows that are not among `outside`, by their place among all rows."""
+    """The failures of the rows that are not in `outside`, by their number among all rows."""
     numbers = pa.array(range(rows.num_rows), pa.int64())
     places = pc.filter(numbers, pc.invert(pc.is_in(numbers, value_set=outside.combine_chunks())))
     others = failures(model, rows.take(places))
@@ -94,7 +99,7 @@ def _failures_of_others(
 
 
 def _in_codes(name: str) -> str:
-    """A table's or a column's name as rule codes have it."""
+    """A table's or a column's name in rule codes."""
     return name.upper().replace("_", "-")
 
 

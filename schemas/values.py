@@ -1,11 +1,12 @@
-"""How a vendor's text becomes a date, a moment, an amount or a count: DuckDB macros, written once for all sources.
+"""Conversion of a vendor's text to a date, moment, amount or count: DuckDB macros for all sources.
 
-A bare `TRY_CAST` takes more for a date than a calendar date: `infinity`, `epoch`, `2026/11/20`, `2026-11-20 (BC)`, the year
-99999. Such values cannot be read by Python or pandas later, or beat every real date when the latest one counts. These
-macros take the documented forms and nothing else, within years that any period of the policy can be added to.
+A bare `TRY_CAST` accepts more than calendar dates: `infinity`, `epoch`, `2026/11/20`, `2026-11-20
+(BC)`, the year 99999. Python and pandas cannot read such values later, or they exceed every real
+date when the latest one counts. These macros accept the documented forms and nothing else, within
+years that any period of the policy can be added to.
 
-All are null in, null out, and null for what they do not take; none raises, whatever the text. Blanks around a text do not
-count. Which rule a null breaks is for the source to say.
+All return null for null and for any other form; none raises, whatever the text. Blanks around a
+text do not count. The rule that a null breaks is the source's.
 """
 
 from __future__ import annotations
@@ -13,13 +14,15 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 FIRST_YEAR, LAST_YEAR = 1000, 2199
-"""The years in which a date can lie: what Python, pandas and the periods of a policy can all work with.
+"""The years in which a date can lie: what Python, pandas and the periods of a policy can all work
+with.
 
-Whether a date is likely is for the rule of its column to say, such as PERSON-BIRTH-YEAR.
+The rule of a column, such as PERSON-BIRTH-YEAR, decides whether a date is plausible.
 """
 
 OPEN_ENDED_FROM = 2100
-"""An end of validity in or after this year means that there is no end: 2100-12-31, 2120-02-28, 2999-12-31, 9999-12-31."""
+"""An end of validity in or after this year means that there is no end: 2100-12-31, 2120-02-28,
+2999-12-31, 9999-12-31."""
 
 FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 1), date(LAST_YEAR, 12, 31)
 # An offset moves a moment at the edge of those years by less than a day.
@@ -57,13 +60,14 @@ CREATE OR REPLACE MACRO end_day(text) AS
 CREATE OR REPLACE MACRO without_midnight(text) AS
     regexp_replace(trim(text), 'T00:00(:00([.]0+)?)?(Z|[+]00(:?00)?)$', '');
 
--- ISO 8601 with Z or an offset, with or without seconds; a time without an offset is nobody's.
+-- ISO 8601 with Z or an offset, with or without seconds; a time without an offset is ambiguous.
 CREATE OR REPLACE MACRO moment(text) AS
     CASE WHEN regexp_full_match(trim(text), '{_YEAR}{_DAY}[T ]{_TIME}{_OFFSET}') THEN
         TRY_CAST(CASE WHEN substr(trim(text), 17, 1) = ':' THEN trim(text)
             ELSE left(trim(text), 16) || ':00' || substr(trim(text), 17) END AS TIMESTAMPTZ) END;
 
--- Until when what a delivery says may have happened: a day past the end of its own day, which begins at `delivered_at`.
+-- The latest moment that a delivery can state: a day past the end of its own day, which begins at
+-- `delivered_at`.
 CREATE OR REPLACE MACRO latest_moment(delivered_at) AS delivered_at + INTERVAL 2 DAY;
 
 -- A moment that its delivery can speak of.
@@ -90,7 +94,7 @@ CREATE OR REPLACE MACRO epoch_moment(text, delivered_at) AS
         AND TRY_CAST(trim(text) AS DOUBLE) BETWEEN 946684800 AND epoch(latest_moment(delivered_at))
     THEN make_timestamptz((TRY_CAST(trim(text) AS DOUBLE) * 1000000)::BIGINT) END;
 
--- An amount with a decimal point and at most two decimals: what has more is not rounded but refused.
+-- An amount with a decimal point and at most two decimals: one with more is refused, not rounded.
 CREATE OR REPLACE MACRO money(text) AS
     CASE WHEN regexp_full_match(trim(text), '-?0*[0-9]{{1,16}}([.][0-9]{{1,2}}0*)?')
         THEN TRY_CAST(trim(text) AS DECIMAL(18, 2)) END;

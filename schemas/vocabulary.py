@@ -1,7 +1,4 @@
-"""The words of the policy file and of requests, each known to the pipeline by this name.
-
-Strings only: the command line imports them to offer choices, without the models of the tables.
-"""
+"""The values that a policy file may use."""
 
 from __future__ import annotations
 

@@ -95,10 +95,10 @@ _ALL: list[type[TableModel]] = [
     tables.SegregatedOrders,
     tables.SegregatedConsents,
     tables.VisitsPerMonth,
-    tables.Departed,
+    tables.ExpiredRegistrants,
     tables.Expired,
     tables.Contradictions,
-    tables.Admission,
+    tables.Eligibility,
 ]
 TABLES = {table_name(model): model for model in _ALL}
 
@@ -145,7 +145,7 @@ def build(home: Home, today: date) -> Built:
 
 def admit(home: Home, today: date, built: Built) -> None:
     """Decide from the tables just written whom each purpose admits."""
-    model = tables.Admission
+    model = tables.Eligibility
     with home.connect() as connection:
         for table, read in TABLES.items():
             if read is not model:
@@ -231,7 +231,7 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
     _put(home, connection, built, tables.KnownBy, "SELECT * FROM held_identifiers")
     for kept in (tables.SegregatedOrders, tables.SegregatedConsents, tables.VisitsPerMonth):
         _put(home, connection, built, kept, f"SELECT * FROM {table_name(kept)}")
-    _put(home, connection, built, tables.Departed, "SELECT DISTINCT * FROM departed")
+    _put(home, connection, built, tables.ExpiredRegistrants, "SELECT DISTINCT * FROM departed")
     _put(home, connection, built, tables.Expired, "SELECT * FROM expired")
     _put(home, connection, built, tables.Contradictions, "SELECT * FROM contradictions")
     expired_registrants.keep_cookies(home, connection)

@@ -149,9 +149,10 @@ class Linkage:
 
 
 _TABLES = (
-    "linkage_numbers", "linkage_standardised", "linkage_pair_cache", "linkage_records", "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates",
-    "linkage_compared", "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes", "records", "held", "decided",
-    "decisions", "bases", "joined", "linkage_decided_same",
+    "linkage_numbers", "linkage_standardised", "linkage_pair_cache", "linkage_records",
+    "linkage_marks", "linkage_shared", "linkage_shares", "linkage_candidates", "linkage_compared",
+    "linkage_reasons", "linkage_pairs", "linkage_used", "linkage_groups", "linkage_nodes",
+    "records", "held", "decided", "decisions", "bases", "joined", "linkage_decided_same",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from assets.requests.deadlines import due_on
 from assets.storage.atomic_files import write_all
 from assets.storage.data_root import Home
 from assets.storage.safe_errors import PlainError
-from schemas.requests import EVENTS, SPOKEN_RIGHTS
+from schemas.requests import EVENTS, RIGHTS_AS_CHOICES
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # `unclear`: a person must say whom it means. `applying`: delivered to the register, not yet in the marts. `in_force`: a
@@ -299,7 +299,7 @@ def receive(
         channel,
         at.isoformat(timespec="seconds"),
         given=tuple(sorted(given)),
-        purpose=purpose if right in SPOKEN_RIGHTS else "",
+        purpose=purpose if right in RIGHTS_AS_CHOICES else "",
         by=by,
         situation=situation,
         values=values or {},

@@ -34,7 +34,7 @@ from assets.storage.quoting import parquet
 from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
-from schemas.register import Departed, Expired
+from schemas.register import Expired, ExpiredRegistrants
 from schemas.staged import CANONICAL
 
 
@@ -84,7 +84,7 @@ def sweep(home: Home, today: date) -> list[Removal]:
         remove(home.requests / f"{closed}.json")
     recipient_notices.forget(home, home.policy.rule("requests")[1].period.before(today))
     disclosures.forget(home, home.policy.rule("requests")[1].period.before(today))
-    for table, model in (("departed", Departed), ("expired", Expired)):
+    for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         write_parquet(home.register(table), model, [])
     with writing(home.lake / "register" / SWEPT) as unfinished:
         unfinished.write_text(
@@ -114,7 +114,7 @@ def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
 def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     """Read the decisions that the register was built with, and everything staged."""
     connection.execute(STATEMENT_MACROS)
-    for table, model in (("departed", Departed), ("expired", Expired)):
+    for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         path = home.register(table)
         connection.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {parquet(path)}"

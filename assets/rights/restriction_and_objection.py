@@ -23,7 +23,7 @@ from assets.rights import lookup, outbound_messages, recipient_notices, workflow
 from assets.rights.withdrawal import ERASED, KEYS, Word, deliver_words
 from assets.storage.data_root import Home
 from schemas.marts import MARTS
-from schemas.requests import RESTRICTED_UNDER, SPOKEN_RIGHTS, UNCONDITIONAL
+from schemas.requests import RESTRICTED_UNDER, RIGHTS_AS_CHOICES, UNCONDITIONAL
 
 ORIGIN = "request"
 _ERASED = f"{ERASED}; close it with `register request close`"
@@ -41,7 +41,7 @@ def waiting(home: Home) -> list[str]:
     return [
         one.request_id
         for one in ledger.every(home, opened=False)
-        if one.right in SPOKEN_RIGHTS and one.state == "received"
+        if one.right in RIGHTS_AS_CHOICES and one.state == "received"
     ]
 
 
@@ -55,12 +55,12 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
         ready = [
             _by_contact(one)
             for one in found.values()
-            if one.right in SPOKEN_RIGHTS and one.state in ("received", "unclear")
+            if one.right in RIGHTS_AS_CHOICES and one.state in ("received", "unclear")
         ]
         ready = [
             one
             for one in ready
-            if one.state == "received" and _words(one, SPOKEN_RIGHTS[one.right])
+            if one.state == "received" and _words(one, RIGHTS_AS_CHOICES[one.right])
         ]
         erased = _of_the_erased(home, ready, now)
         found |= erased
@@ -71,7 +71,7 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
             )
             digest = deliver_words(
                 home,
-                [word for one in ready for word in _words(one, SPOKEN_RIGHTS[one.right])],
+                [word for one in ready for word in _words(one, RIGHTS_AS_CHOICES[one.right])],
                 now,
                 ORIGIN,
             )
@@ -92,7 +92,7 @@ def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str,
     is delivered for them.
     """
     named = {
-        one.request_id: {word.identifier for word in _words(one, SPOKEN_RIGHTS[one.right])}
+        one.request_id: {word.identifier for word in _words(one, RIGHTS_AS_CHOICES[one.right])}
         for one in ready
     }
     erased = suppression.erased_among(home, set().union(*named.values())) if named else set()

@@ -22,8 +22,7 @@ from assets.register.building import TABLES, read_register
 from assets.requests.ledger import RequestError
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import Home
-from assets.storage.queries import count
-from schemas.identifiers import TOLD_BY_FORM
+from schemas.identifiers import RECOGNISABLE_TYPES
 from schemas.requests import CODES
 
 # Where such a record says that it was made.
@@ -139,7 +138,7 @@ def _candidates(
     # A text tells by its form alone only these.
     each = " UNION ALL ".join(
         f"""SELECT '{kind}' AS type, identifier_canonical('{kind}', $1::VARCHAR) AS value,
-            '{kind}' IN {TOLD_BY_FORM} AND identifier_valid('{kind}', value) AS valid"""
+            '{kind}' IN {RECOGNISABLE_TYPES} AND identifier_valid('{kind}', value) AS valid"""
         for kind in KEYS
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE meant AS {each}", [text])

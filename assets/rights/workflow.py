@@ -22,7 +22,7 @@ from schemas.requests import (
     GROUNDS,
     NOBODY_FOUND,
     RIGHTS,
-    SPOKEN_RIGHTS,
+    RIGHTS_AS_CHOICES,
     refusable,
 )
 
@@ -214,7 +214,7 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
                 "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
             )
         if (
-            request.right in SPOKEN_RIGHTS
+            request.right in RIGHTS_AS_CHOICES
             and request.state in ("applying", "in_force", "weighing")
             and request.registrants
             and not suppression.erased_among(home, {*request.given, *request.resolved})

@@ -14,13 +14,10 @@ from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY
 from pipelines.cli.output import as_json, harmless, table, unseen
-from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, SPOKEN_RIGHTS, UNCONDITIONAL
-from schemas.vocabulary import CHANNELS as BY
-from schemas.vocabulary import SPOKEN_OF
-
-if TYPE_CHECKING:
-    from assets.requests.ledger import Request
-    from assets.storage.data_root import Home
+from pipelines.resources import home_path
+from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, RIGHTS_AS_CHOICES, UNCONDITIONAL
+from schemas.staged import CHANNELS as BY
+from schemas.staged import REGISTRANT_PURPOSES
 
 TOLD = {
     "access": "asks for a copy of everything that we hold of them",
@@ -78,7 +75,7 @@ def _options(right: str) -> list[Callable[[Any], Any]]:
         shared.append(
             click.option(
                 "--purpose",
-                type=click.Choice(SPOKEN_OF),
+                type=click.Choice(REGISTRANT_PURPOSES),
                 default="direct_marketing",
                 show_default=True,
                 help="What it is about.",
@@ -150,7 +147,7 @@ def _command(right: str) -> click.Command:
             raise CommandError(str(error)) from None
         if not machine:
             click.echo(request_id)
-        if right in SPOKEN_RIGHTS:
+        if right in RIGHTS_AS_CHOICES:
             carry_out(home, [request_id], now)
         if machine:
             as_json({"request_id": request_id, **shown(home, ledger.load(home, request_id))})
@@ -158,7 +155,7 @@ def _command(right: str) -> click.Command:
     receive.__doc__ = f"""Record that a registrant {TOLD[right]}; prints the request's id.
 
     Give at least one identifier; `-` asks for it at the terminal, so that it stays out of the shell's history.
-    {"It is carried out at once, and the marts follow." if right in SPOKEN_RIGHTS else ""}
+    {"It is carried out at once, and the marts follow." if right in RIGHTS_AS_CHOICES else ""}
     """
     made: Any = receive
     for option in _options(right):
@@ -363,7 +360,7 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
                     ],
                 )
             )
-    spoken_of = [one for one in taken.received if ledger.load(home, one).right in SPOKEN_RIGHTS]
+    spoken_of = [one for one in taken.received if ledger.load(home, one).right in RIGHTS_AS_CHOICES]
     if spoken_of:
         carry_out(home, spoken_of, now)
 

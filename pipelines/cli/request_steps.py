@@ -20,7 +20,8 @@ from pipelines.cli.output import as_json, harmless, table, unseen
 from pipelines.cli.request import carry_out, refusals, request, shown
 from pipelines.cli.request_correction import correct
 from pipelines.cli.request_lookup import find, show_preview
-from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, SPOKEN_RIGHTS, refusable
+from pipelines.resources import writer
+from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICES, refusable
 
 if TYPE_CHECKING:
     from assets.rights.access import gathering
@@ -81,7 +82,7 @@ def verify(
             told = "verified"
         if (
             not send
-            and ledger.load(home, request_id).right in SPOKEN_RIGHTS
+            and ledger.load(home, request_id).right in RIGHTS_AS_CHOICES
             and ledger.load(home, request_id).state == "received"
         ):
             carry_out(home, [request_id], now)
@@ -196,7 +197,7 @@ def decide(
             _go_on(home, request_id, pairs, bystanders_go, now)
         if registrants:
             found = decisions.decide(home, request_id, registrants, now)
-            if found.right in SPOKEN_RIGHTS:
+            if found.right in RIGHTS_AS_CHOICES:
                 carry_out(home, [request_id], now)
         if uphold:
             restriction_and_objection.uphold(home, request_id, now)

@@ -10,16 +10,16 @@ import click
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, unseen
-from schemas.vocabulary import CHANNELS, SPOKEN_OF
-
-if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+from schemas.staged import CHANNELS, REGISTRANT_PURPOSES
 
 
 @click.command()
 @click.argument("identifier", required=False)
 @click.option(
-    "--purpose", type=click.Choice(SPOKEN_OF), required=True, help="What the consent was for."
+    "--purpose",
+    type=click.Choice(REGISTRANT_PURPOSES),
+    required=True,
+    help="What the consent was for.",
 )
 @click.option("--channel", type=click.Choice(CHANNELS), default="all", show_default=True)
 @click.option("--identity-code", help="Finnish identity code.")

@@ -1,1 +1,2 @@
-"""The vendors' own records: one module per source, with a Pandera model of what a record must have to be used."""
+"""The vendors' own records: one module per source, with a Pandera model of what a record must have
+to be used."""

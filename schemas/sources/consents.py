@@ -12,12 +12,20 @@ CODES = {
     "CONSENT-CHANNEL": "the channel is unknown",
     "CONSENT-STATUS": "the status is none that the log knows (docs/deliveries.md)",
     "CONSENT-SOURCE": "a grant does not say where it was given: it cannot be shown (GDPR Art. 7)",
-    "CONSENT-TCF-DOUBTFUL": "a grant's TCF string is too short, not base64url, of another version or of an impossible time: any doubt is no consent",
-    "CONSENT-TCF-PURPOSE": "the TCF string is whole, but does not consent to what the purpose needs",
+    "CONSENT-TCF-DOUBTFUL": (
+        "a grant's TCF string is too short, not base64url, of another version or of an impossible "
+        "time: any doubt is no consent"
+    ),
+    "CONSENT-TCF-PURPOSE": (
+        "the TCF string is whole, but does not consent to what the purpose needs"
+    ),
 }
-# Purpose -> the TCF purposes that a string must all consent to before it is a consent to ours. Direct marketing and the rest
-# are nothing that a cookie banner asks for. 1: store or read on the device; 2: basic ads; 3: an advertising profile;
-# 4: ads by profile; 5: a content profile; 8: measure content; 9: understand audiences (IAB Europe, TCF 2.2).
+# Purpose -> the TCF purposes that a string must all consent to before it is a consent to ours.
+# Direct marketing and the rest
+# are nothing that a cookie banner asks for. 1: store or read on the device; 2: basic ads; 3: an
+# advertising profile;
+# 4: ads by profile; 5: a content profile; 8: measure content; 9: understand audiences (IAB Europe,
+# TCF 2.2).
 TCF_PURPOSES = {
     "analytics": (1, 8, 9),
     "profiling": (1, 3, 5),
@@ -34,7 +42,7 @@ class ConsentRecord(TableModel):
     purpose_known: Flag = flag("CONSENT-PURPOSE")
     channel_known: Flag = flag("CONSENT-CHANNEL")
     status_known: Flag = flag("CONSENT-STATUS")
-    source_told: Flag = flag("CONSENT-SOURCE")
+    source_given: Flag = flag("CONSENT-SOURCE")
     evidence_sound: Flag = flag("CONSENT-TCF-DOUBTFUL")
     evidence_grants: Flag = flag("CONSENT-TCF-PURPOSE")
 

@@ -12,11 +12,18 @@ CODES = {
     "CREDIT-SUBJECT": "the report names neither a person nor a company",
     "CREDIT-HETU-CHECKSUM": "the identity code is not valid",
     "CREDIT-BUSINESS-ID": "the business id is not valid",
-    "CREDIT-PURPOSE": "the request's purpose code is missing or unknown: the report may not be used (527/2007)",
-    "CREDIT-DATE": "a date of the report or of a remark cannot be read; a remark or payment lies after its delivery",
+    "CREDIT-PURPOSE": (
+        "the request's purpose code is missing or unknown: the report may not be used (527/2007)"
+    ),
+    "CREDIT-DATE": (
+        "a date of the report or of a remark cannot be read; a remark or payment lies after its "
+        "delivery"
+    ),
     "CREDIT-AMOUNT": "the amount of a remark is not a number with at most two decimals",
     "CREDIT-REMARKS": "remarks is not a list of objects that have a remarkId",
-    "CREDIT-POSITIVE-REGISTER": "the report is of the positive credit register, which is not for this controller",
+    "CREDIT-POSITIVE-REGISTER": (
+        "the report is of the positive credit register, which is not for this controller"
+    ),
 }
 
 

@@ -7,9 +7,17 @@ import pandas as pd
 from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rule
 
 CODES = {
-    "CRM-RECORD-ID": "the contact has no Record ID, or a placeholder or a number that a spreadsheet cut short: it cannot be told from another",
-    "CRM-DATE": "a date of a contact that has not opted out is in neither of the export's two formats, or is no calendar date",
-    "CONTRACT-NUMBER": "the contract has no number, a placeholder, or one that a spreadsheet cut short",
+    "CRM-RECORD-ID": (
+        "the contact has no Record ID, or a placeholder or a number that a spreadsheet cut short: "
+        "it cannot be told from another"
+    ),
+    "CRM-DATE": (
+        "a date of a contact that has not opted out is in neither of the export's two formats, or "
+        "is no calendar date"
+    ),
+    "CONTRACT-NUMBER": (
+        "the contract has no number, a placeholder, or one that a spreadsheet cut short"
+    ),
     "CONTRACT-PARTY": "the contract names neither a contact nor a customer number",
     "CONTRACT-DATE": "a date of the contract cannot be read, or the start is missing",
     "CONTRACT-DATES": "the contract ends before it starts",
@@ -18,7 +26,9 @@ CODES = {
     "ORDER-NUMBER": "the order has no number, a placeholder, or one that a spreadsheet cut short",
     "ORDER-PARTY": "the order names neither a contact nor a customer number",
     "ORDER-TIME": "ordered_at is not a time with an offset, or lies after its delivery",
-    "ORDER-AMOUNT": "the amount is missing or not a number with a decimal point and at most two decimals",
+    "ORDER-AMOUNT": (
+        "the amount is missing or not a number with a decimal point and at most two decimals"
+    ),
     "ORDER-ITEMS": "items is not a count",
 }
 

@@ -11,10 +11,15 @@ from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rul
 CODES = {
     "VTJ-HETU-MISSING": "the message names no identity code",
     "VTJ-HETU-CHECKSUM": "the identity code is not one: form, check character or birth date",
-    "VTJ-GROUPS": "tietoryhmat is not a list of objects that each name their tietoryhma, or voimassaolevatTiedot is no list of objects",
+    "VTJ-GROUPS": (
+        "tietoryhmat is not a list of objects that each name their tietoryhma, or "
+        "voimassaolevatTiedot is no list of objects"
+    ),
     "VTJ-MUUTOSPV": "the change has no readable time, or one after its delivery",
     "VTJ-MUUTOSATTRIBUUTTI": "an information group says an unknown kind of change",
-    "VTJ-DATE": "a date is no calendar date, or of unknown precision; a death lies after its delivery",
+    "VTJ-DATE": (
+        "a date is no calendar date, or of unknown precision; a death lies after its delivery"
+    ),
     "VTJ-POSTCODE": "a Finnish postcode has not five digits",
     "VTJ-KUNTAKOODI": "a municipality code has not three digits",
     "VTJ-FLAG": "turvakieltoAktiivinen or kuollut is neither true nor false",

@@ -7,9 +7,14 @@ from schemas.columns import Count, Flag, TableModel, column, flag
 CODES = {
     "SELF-TIME": "edited_at or made_at is not a time with an offset, or lies after its delivery",
     "SELF-SUBJECT": "the subject key is missing, of an unknown type, or not valid for its type",
-    "SELF-CHANGES": "there is nothing to change, or something that is no attribute which a registrant edits",
+    "SELF-CHANGES": (
+        "there is nothing to change, or something that is no attribute which a registrant edits"
+    ),
     "SELF-WHOLE": "a part of a name, an address or a company is given without the rest of it",
-    "SELF-VALUE": "a value is not a text, or not one of its attribute: an e-mail address, a telephone number, a calendar day, a language",
+    "SELF-VALUE": (
+        "a value is not a text, or not one of its attribute: an e-mail address, a telephone "
+        "number, a calendar day, a language"
+    ),
     "SELF-CORRECTION": "a correction does not name its request, or which value it replaces",
 }
 

@@ -9,7 +9,10 @@ from schemas.columns import Count, Flag, TableModel, Text, column, flag, row_rul
 CODES = {
     "MATOMO-ERROR-PAYLOAD": "the element is an error answer, not a visit",
     "MATOMO-VISIT-KEY": "idSite or idVisit is missing",
-    "MATOMO-TIMESTAMP": "neither firstActionTimestamp nor serverTimestamp is an epoch in seconds, from 2000 to its delivery",
+    "MATOMO-TIMESTAMP": (
+        "neither firstActionTimestamp nor serverTimestamp is an epoch in seconds, from 2000 to "
+        "its delivery"
+    ),
     "MATOMO-DURATION": "visitDuration is not a number of seconds between none and two days",
     "MATOMO-ACTIONS": "actionDetails is not a list",
 }

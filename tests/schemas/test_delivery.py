@@ -1,4 +1,5 @@
-"""A manifest is read in the forms that people write, and refused with what is wrong, never with a value."""
+"""A manifest is read in the forms that people write, and refused with what is wrong, never with a
+value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""One canonical form per identifier, and when it is valid: held against the libraries that know best."""
+"""One canonical form per identifier, and when it is valid: held against the libraries that know
+best."""
 
 from __future__ import annotations
 
@@ -175,9 +176,12 @@ class TestEmail:
     @pytest.mark.parametrize(
         "address",
         [
-            "", "ei ole", "n/a", "maija", "maija@", "@example.fi", "maija@@example.fi", "maija@example", "maija(at)example.fi", "maija@example..fi",
-            "maija esimerkki@example.fi", "maija@example.fi;toinen@example.fi", "<maija@example.fi>", "x" * 65 + "@example.fi", "m@" + "x" * 250 + ".fi",
-            "maija@.example.fi", "none@none", "none@none.com", "no@email.com", "test@test.com", "maija@example.fi.invalid",
+            "", "ei ole", "n/a", "maija", "maija@", "@example.fi", "maija@@example.fi",
+            "maija@example", "maija(at)example.fi", "maija@example..fi",
+            "maija esimerkki@example.fi", "maija@example.fi;toinen@example.fi",
+            "<maija@example.fi>", "x" * 65 + "@example.fi", "m@" + "x" * 250 + ".fi",
+            "maija@.example.fi", "none@none", "none@none.com", "no@email.com", "test@test.com",
+            "maija@example.fi.invalid",
         ],
     )  # fmt: skip
     def test_what_is_none_is_not_valid(self, address: str) -> None:
@@ -186,10 +190,14 @@ class TestEmail:
     @pytest.mark.parametrize(
         "address",
         [
-            "\u200bmaija@höyry.fi", "\ufeffmaija@höyry.fi", "\u202amaija@höyry.fi\u202c", "mai\u00adja@höyry.fi", "maija@höyry.fi\t",
-            "maija@höyry.fi\u00a0", "mailto:maija@höyry.fi", "MAILTO:maija%40h%C3%B6yry.fi?subject=Hei", "maija@ho\u0308yry.fi", "maija@höyry.fi.",
-            "MAIJA@HÖYRY.FI", "maija@xn--hyry-5qa.fi", "Maija@XN--HYRY-5QA.FI", "Maija Esimerkki <maija@höyry.fi>", "<maija@höyry.fi>",
-            "'maija@höyry.fi'", "maija＠höyry.fi", "ｍａｉｊａ@höyry.fi", "maija @ höyry.fi", "maija@höyry.fi;",
+            "\u200bmaija@höyry.fi", "\ufeffmaija@höyry.fi", "\u202amaija@höyry.fi\u202c",
+            "mai\u00adja@höyry.fi", "maija@höyry.fi\t",
+            "maija@höyry.fi\u00a0", "mailto:maija@höyry.fi",
+            "MAILTO:maija%40h%C3%B6yry.fi?subject=Hei", "maija@ho\u0308yry.fi", "maija@höyry.fi.",
+            "MAIJA@HÖYRY.FI", "maija@xn--hyry-5qa.fi", "Maija@XN--HYRY-5QA.FI",
+            "Maija Esimerkki <maija@höyry.fi>", "<maija@höyry.fi>",
+            "'maija@höyry.fi'", "maija＠höyry.fi", "ｍａｉｊａ@höyry.fi", "maija @ höyry.fi",
+            "maija@höyry.fi;",
         ],
     )  # fmt: skip
     def test_one_mailbox_has_one_form(self, address: str) -> None:
@@ -227,10 +235,13 @@ class TestEmail:
 
 
 def written(number: str) -> list[str]:
-    """A Finnish number, given as its digits without the leading nought, in the ways in which people write it."""
+    """A Finnish number, given as its digits without the leading nought, in the ways in which people
+    write it."""
     return [
-        f"0{number}", f"0{number[:2]} {number[2:5]} {number[5:]}", f"0{number[:2]}-{number[2:]}", f"+358{number}", f"+358 {number[:2]} {number[2:]}",
-        f"+358 (0){number}", f"+358 (0) {number[:2]} {number[2:]}", f"00358{number}", f"(0{number[:2]}) {number[2:]}", f" 0{number[:2]}.{number[2:]} ",
+        f"0{number}", f"0{number[:2]} {number[2:5]} {number[5:]}", f"0{number[:2]}-{number[2:]}",
+        f"+358{number}", f"+358 {number[:2]} {number[2:]}",
+        f"+358 (0){number}", f"+358 (0) {number[:2]} {number[2:]}", f"00358{number}",
+        f"(0{number[:2]}) {number[2:]}", f" 0{number[:2]}.{number[2:]} ",
     ]  # fmt: skip
 
 
@@ -290,8 +301,10 @@ class TestPhone:
     @pytest.mark.parametrize(
         "number",
         [
-            "0000000", "9999999999", "+358 999999999", "040 1234501 / 050 1234502", "0401234501;0501234502", "+99912345678", "12",
-            "ei ole", "+0401234501", "+35840123456789012", "46701234567", "040 1234501 äiti", "+358x401234567", "-",
+            "0000000", "9999999999", "+358 999999999", "040 1234501 / 050 1234502",
+            "0401234501;0501234502", "+99912345678", "12",
+            "ei ole", "+0401234501", "+35840123456789012", "46701234567", "040 1234501 äiti",
+            "+358x401234567", "-",
         ],
     )  # fmt: skip
     def test_what_is_no_number_stays_none_in_canonical_form(self, number: str) -> None:
@@ -333,10 +346,14 @@ class TestOpaqueIds:
     @pytest.mark.parametrize(
         "written_id",
         [
-            "0", "00000", "0.0", "N/A", "NA", "n.a.", "-", "--", ".", "?", "", " ", "NULL", "None", "nil", "undefined", "nan", "ei ole",
-            "ei tiedossa", "Puuttuu", "Okänd", "OKA\u0308ND", "saknas", "unknown", "tuntematon", "anonymous", "test", "(not set)", "#N/A",
-            "#REF!", "{{userId}}", "${x}", "{user_id}", "%s", "%USER%", "<user id>", "[object Object]", "xxxx", "XXX-XXX", "9999999999",
-            "11111111", "-1", "-999", "00000000-0000-0000-0000-000000000000", "\u200b0\u00a0", "０", "null\t",
+            "0", "00000", "0.0", "N/A", "NA", "n.a.", "-", "--", ".", "?", "", " ", "NULL", "None",
+            "nil", "undefined", "nan", "ei ole",
+            "ei tiedossa", "Puuttuu", "Okänd", "OKA\u0308ND", "saknas", "unknown", "tuntematon",
+            "anonymous", "test", "(not set)", "#N/A",
+            "#REF!", "{{userId}}", "${x}", "{user_id}", "%s", "%USER%", "<user id>",
+            "[object Object]", "xxxx", "XXX-XXX", "9999999999",
+            "11111111", "-1", "-999", "00000000-0000-0000-0000-000000000000", "\u200b0\u00a0", "０",
+            "null\t",
         ],
     )  # fmt: skip
     def test_a_placeholder_is_no_identifier(self, written_id: str) -> None:
@@ -387,7 +404,8 @@ class TestPostcode:
     @pytest.mark.parametrize(
         ("written_code", "postcode"),
         [
-            ("100", "00100"), ("00100", "00100"), ("FI-00100", "00100"), ("fi 100", "00100"), ("00100.0", "00100"), (" 00100\u00a0", "00100"),
+            ("100", "00100"), ("00100", "00100"), ("FI-00100", "00100"), ("fi 100", "00100"),
+            ("00100.0", "00100"), (" 00100\u00a0", "00100"),
             ("AX-22100", "22100"), ("-", None),
         ],
     )  # fmt: skip
@@ -408,7 +426,10 @@ class TestPostcode:
 def finnish(codes: list[str]) -> list[tuple[str | None, bool]]:
     """Each code in canonical form, and whether that is valid."""
     with database().cursor() as connection:
-        query = "SELECT form, coalesce(postcode_valid(form), false) FROM (SELECT postcode_canonical(?, NULL) AS form)"
+        query = (
+            "SELECT form, coalesce(postcode_valid(form), false) FROM (SELECT "
+            "postcode_canonical(?, NULL) AS form)"
+        )
         return [connection.execute(query, [code]).fetchone() or (None, False) for code in codes]
 
 
@@ -422,7 +443,8 @@ def test_the_canonical_form_of_a_canonical_form_is_itself(kind: str, texts: list
     with database().cursor() as connection:
         connection.register("texts", pa.table({"text": pa.array(texts, pa.string())}))
         changed = connection.execute(
-            f"""SELECT text FROM (SELECT text, identifier_canonical('{kind}', text) AS form FROM texts)
+            f"""SELECT text
+            FROM (SELECT text, identifier_canonical('{kind}', text) AS form FROM texts)
             WHERE identifier_canonical('{kind}', form) IS DISTINCT FROM form"""
         ).fetchall()
     assert changed == []

@@ -1,4 +1,5 @@
-"""The policy as data: periods counted as the law counts, and a file that contradicts itself is refused."""
+"""The policy as data: periods counted as the law counts, and a file that contradicts itself is
+refused."""
 
 from __future__ import annotations
 

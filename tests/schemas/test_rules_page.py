@@ -1,4 +1,5 @@
-"""The page of rules names every code that the product can give, so that nobody meets one that is explained nowhere."""
+"""The page of rules names every code that the product can give, so that nobody meets one that is
+explained nowhere."""
 
 from __future__ import annotations
 

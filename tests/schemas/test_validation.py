@@ -12,7 +12,9 @@ from schemas.validation import failures
 
 FAR = ["infinity", "-infinity", "99999-01-01", "0001-01-01", "2026-11-20 (BC)", "2200-01-01"]
 CONTRACT = """0::BIGINT AS record_no, 'k' AS record_key, 0::BIGINT AS position, 'p' AS person_key,
-    TIMESTAMPTZ '2026-11-20 00:00:00Z' AS stated_at, 'K1' AS contract_number, NULL::VARCHAR AS customer_number,
+    TIMESTAMPTZ '2026-11-20 00:00:00Z' AS stated_at,
+    'K1' AS contract_number,
+    NULL::VARCHAR AS customer_number,
     'phone' AS product, 'active' AS status, DATE '2026-01-01' AS starts_on, NULL::DATE AS ends_on,
     1.00::DECIMAL(18, 2) AS monthly_fee, 'EUR' AS currency"""
 

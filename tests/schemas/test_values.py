@@ -1,4 +1,5 @@
-"""A vendor's text is a date, a moment or a number in the documented forms only; whatever else it is, nothing raises."""
+"""A vendor's text is a date, a moment or a number in the documented forms only; whatever else it
+is, nothing raises."""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-11-01T12:00:00Z", "2026-11-01T12:00:00.000Z", "2026-11-01T12:00Z", "2026-11-01 12:00:00+00",
+        "2026-11-01T12:00:00Z", "2026-11-01T12:00:00.000Z", "2026-11-01T12:00Z",
+        "2026-11-01 12:00:00+00",
         "2026-11-01 14:00:00+02", "2026-11-01T14:00+0200", "2026-11-01T14:00:00.0+02:00",
         "2026-11-01T06:30:00-05:30", "2026-11-02 02:00:00+14", "2026-11-01T12:00:00.000000000Z",
     ],
@@ -143,7 +145,8 @@ def test_a_moment_reads_as_itself_whatever_its_offset(
 def test_what_a_delivery_says_of_the_future_is_not_read(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """It would beat every later statement. A day past the end of the delivery's own day is let pass."""
+    """It would beat every later statement. A day past the end of the delivery's own day is let
+    pass."""
     assert read(connection, "past_moment", "2026-11-21T21:59:59Z") is not None
     assert read(connection, "past_moment", "2026-11-21T22:00:01Z") is None
     assert read(connection, "past_day", "2026-11-21") == date(2026, 11, 21)
@@ -205,8 +208,10 @@ def test_a_crm_s_export_has_two_forms(
 @pytest.mark.parametrize(
     ("text", "day"),
     [
-        ("2026-11-20T00:00:00Z", date(2026, 11, 20)), ("2026-11-20T00:00:00.000+00:00", date(2026, 11, 20)),
-        ("2026-11-20", date(2026, 11, 20)), ("2026-11-20T08:00:00Z", None), ("2026-11-20T00:00:00", None),
+        ("2026-11-20T00:00:00Z", date(2026, 11, 20)),
+        ("2026-11-20T00:00:00.000+00:00", date(2026, 11, 20)),
+        ("2026-11-20", date(2026, 11, 20)), ("2026-11-20T08:00:00Z", None),
+        ("2026-11-20T00:00:00", None),
     ],
 )  # fmt: skip
 def test_midnight_utc_may_stand_behind_a_bureau_s_date(

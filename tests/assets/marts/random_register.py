@@ -16,8 +16,7 @@ from assets.register.building import TABLES
 from assets.storage.data_root import Home, write_parquet
 from schemas.columns import arrow_schema
 from schemas.eligibility import STATUSES
-from schemas.staged import REGISTER_FLAGS
-from schemas.vocabulary import CHANNELS, SPOKEN_OF
+from schemas.staged import CHANNELS, REGISTER_FLAGS, REGISTRANT_PURPOSES
 
 Row = dict[str, Any]
 TITLES = (
@@ -179,7 +178,7 @@ def _words(rng: random.Random, one: Row, today: date, log: list[Row]) -> None:
         choice = rng.choice((*STATUSES, "granted", "granted", "granted", "lifted"))
         origin = rng.choice(ORIGINS if choice == "prohibited" else ORIGINS[:1])
         about = rng.choice(
-            ("direct_marketing", "direct_marketing", "targeted_advertising", *SPOKEN_OF)
+            ("direct_marketing", "direct_marketing", "targeted_advertising", *REGISTRANT_PURPOSES)
         )
         if choice == "prohibited" and rng.random() < 0.2:
             about, origin = rng.choice(REGISTER_FLAGS), "population_register:FLAG"

@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from assets.sources.consents import SOURCE
 from pipelines.synthetic.consents import tcf_string
 from schemas.sources.consents import TCF_PURPOSES
-from schemas.staged import CHOICES
-from schemas.vocabulary import SPOKEN_OF
-from tests.support.examples import examples
-from tests.support.source_batches import codes, keep, stage
+from schemas.staged import CHOICES, REGISTRANT_PURPOSES
+from tests.assets.sources.conftest import codes, keep, stage
 
 LOG = SOURCE.datasets[0]
 # Made in December 2020; consents to purposes 1 and 7 to 10.
@@ -110,7 +108,7 @@ def test_an_event_that_cannot_be_used_says_why(fields: dict[str, str], code: str
 
 
 @pytest.mark.parametrize("status", [one for one in CHOICES if one not in ("granted", "lifted")])
-@pytest.mark.parametrize("purpose", SPOKEN_OF)
+@pytest.mark.parametrize("purpose", REGISTRANT_PURPOSES)
 def test_whatever_can_be_refused_is_staged(purpose: str, status: str) -> None:
     row = stage(LOG, [event(status=status, purpose=purpose, channel="all")]).one(
         "marketing_choices"
@@ -202,7 +200,7 @@ class TestTcf:
     def test_a_whole_string_that_does_not_consent_to_the_purpose_is_no_consent(self) -> None:
         assert codes(LOG, self.cookie(STORAGE_ONLY)) == {"CONSENT-TCF-PURPOSE"}
 
-    @pytest.mark.parametrize("purpose", SPOKEN_OF)
+    @pytest.mark.parametrize("purpose", REGISTRANT_PURPOSES)
     def test_each_purpose_needs_all_of_its_tcf_purposes_and_no_other(self, purpose: str) -> None:
         needed = TCF_PURPOSES.get(purpose, ())
         every = range(1, 25)
