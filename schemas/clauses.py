@@ -1,8 +1,8 @@
 """The items of the policy of 27 June 2019, in our own words, by the clause ids in the policy file,
 rules and tests.
 
-Source: law.md, "The policy"; P5 has the policy's own numbering of its list. A section's id stands
-for the section as a whole.
+Source: docs/law.md, "The policy"; P5 has the policy's own numbering of its list. A section's id
+stands for the section as a whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The kinds of conflict between a policy, the law and the data; read from `conflicts.yaml`.
 
 None of them refuses the policy: the controller decides. What is refused is in `schemas.law` and
-`schemas.consistency`. Source: law.md, "Where the policy is stale or incomplete", and what can be
-computed beside it.
+`schemas.consistency`. Source: docs/law.md, "Where the policy is stale or incomplete", and what can
+be computed beside it.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ rule admits and none excludes: the most restrictive signal wins. A rule that adm
 while policy.yaml lists its basis for the purpose. The rules' conditions over the register's tables
 are in `assets.register.eligibility`.
 
-Source: law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §);
-docs/decisions/admission.md.
+Source: docs/law.md (GDPR 6, 7, 18, 21; 917/2014, 200-205 §; 661/2009, 28 and 36 §);
+docs/decisions/eligibility.md.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Usual spellings are canonicalised in SQL; what SQL cannot parse (Unicode, foreig
 through the one scalar function `unusual_spelling`, which `install` registers. An engine without it
 needs a function of that name, nothing else.
 
-Source: formats.md, section 2 (the century sign is part of a Finnish identity code and never
-normalised away); docs/decisions/one-canonical-form.md.
+Source: docs/vendor-formats.md, "Identifiers" (the century sign is part of a Finnish identity code
+and never normalised away); docs/decisions/canonical-identifiers.md.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.requests import IDENTIFIERS, Channel, Right
-from schemas.vocabulary import CHANNELS, SPOKEN_OF
+from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
 
 class InboxRequest(BaseModel):
@@ -25,7 +25,7 @@ class InboxRequest(BaseModel):
         dict[Literal[IDENTIFIERS], Annotated[str, Field(min_length=1, max_length=254)]],  # type: ignore[valid-type]
         Field(min_length=1),
     ]
-    purpose: Literal[SPOKEN_OF] | None = None  # type: ignore[valid-type]
+    purpose: Literal[REGISTRANT_PURPOSES] | None = None  # type: ignore[valid-type]
     by: Literal[CHANNELS] = "all"  # type: ignore[valid-type]
     situation: Annotated[str, Field(max_length=20_000)] = ""
     values: dict[

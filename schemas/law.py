@@ -1,4 +1,5 @@
-"""Legal constraints on a policy, whatever the controller writes. Source: law.md; statutes as named.
+"""Legal constraints on a policy, whatever the controller writes. Source: docs/law.md; statutes as
+named.
 
 A policy that breaks one of them is refused at start-up, like an inconsistent one.
 """

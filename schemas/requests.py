@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Literal, get_args
-
-from pydantic import BaseModel, ConfigDict, Field
-
-from schemas.staged import CHANNELS as BY
-from schemas.staged import REGISTRANT_PURPOSES
+from typing import Literal, get_args
 
 Right = Literal[
     "access", "portability", "rectification", "erasure", "restriction", "objection", "withdrawal"
@@ -210,28 +204,3 @@ def refusable(right: str, purpose: str) -> list[str]:
     if right == "objection" and purpose in UNCONDITIONAL:
         return ["REQ-NOT-IDENTIFIED"]
     return [code for code, ground in GROUNDS.items() if right in ground.rights]
-
-
-IdentifierValue = Annotated[str, Field(min_length=1, max_length=254)]
-
-
-class InboxRequest(BaseModel):
-    """A request as a file in `requests/inbox/`.
-
-    `received` is the day of the letter or conversation; without it the day of the file counts.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    right: Right
-    channel: Channel = "other"
-    received: date | None = None
-    identifiers: Annotated[
-        dict[Literal[IDENTIFIERS], IdentifierValue],  # type: ignore[valid-type]
-        Field(min_length=1),
-    ]
-    purpose: Literal[REGISTRANT_PURPOSES] | None = None  # type: ignore[valid-type]
-    by: Literal[BY] = "all"  # type: ignore[valid-type]
-    situation: Annotated[str, Field(max_length=20_000)] = ""
-    values: dict[
-        Annotated[str, Field(pattern="^[a-z_]{1,40}$")], Annotated[str, Field(max_length=1_000)]
-    ] = {}

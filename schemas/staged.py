@@ -25,7 +25,7 @@ from schemas.columns import (
     rule,
 )
 from schemas.identifiers import DAMAGED, IDENTIFIER_TYPES
-from schemas.vocabulary import CHANNELS, RECTIFIABLE, SPOKEN_OF
+from schemas.vocabulary import CHANNELS, RECTIFIABLE, REGISTRANT_PURPOSES
 
 CODES = {
     "PERSON-BIRTH-YEAR": "the birth date lies before 1850 or after 2100",
@@ -52,9 +52,6 @@ CHOICES = (
 )
 REFUSALS = ("withdrawn", "prohibited", "objected", "restricted")
 """Restrictive choices: they apply to every registrant with the contact point."""
-# The purposes of a registrant's choice: one of the policy, profiling alone, or all that rests on
-# legitimate interest.
-REGISTRANT_PURPOSES = (*PURPOSES, "profiling", "legitimate_interest")
 # The population register's flags, which prohibit what is no purpose of the policy.
 REGISTER_FLAGS = (
     "contact_disclosure",
@@ -219,24 +216,6 @@ class MarketingChoices(Statement):
 
     class Config:
         name = "marketing_choices"
-
-
-# What a registrant can have corrected; identifiers are corrected by their issuers.
-RECTIFIABLE = (
-    "given_names",
-    "call_name",
-    "family_name",
-    "birth_date",
-    "language",
-    "email",
-    "phone",
-    "street",
-    "postcode",
-    "town",
-    "country",
-    "company_name",
-    "job_title",
-)
 
 
 class Corrections(Statement):

@@ -1,4 +1,7 @@
-"""The values that a policy file may use."""
+"""The words of the policy file and of requests, each known to the pipeline by this name.
+
+Strings only: the command line imports them to offer choices, without the models of the tables.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,7 @@ PURPOSES = (
 CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 # What a consent, an objection or a withdrawal can be about: a purpose of the policy, profiling
 # alone, or everything that rests on legitimate interest.
-SPOKEN_OF = (*PURPOSES, "profiling", "legitimate_interest")
+REGISTRANT_PURPOSES = (*PURPOSES, "profiling", "legitimate_interest")
 # What a registrant can have corrected; an identifier is corrected by whoever issues it.
 RECTIFIABLE = (
     "given_names",

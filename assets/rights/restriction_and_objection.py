@@ -215,7 +215,7 @@ def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list
         for one in (ledger.load(home, request_id) for request_id in request_ids)
         if one.state in ("applying", "in_force", "weighing") and not one.without_key
     ]
-    words = [word for one in in_effect for word in _words(one, SPOKEN_RIGHTS[one.right])]
+    words = [word for one in in_effect for word in _words(one, RIGHTS_AS_CHOICES[one.right])]
     if not words or suppression.erased_among(home, {word.identifier for word in words}):
         return []
     token = deliveries.keyed_hash(home, deliver_words(home, words, now, ORIGIN))

@@ -22,6 +22,7 @@ from assets.register.building import TABLES, read_register
 from assets.requests.ledger import RequestError
 from assets.storage.atomic_files import writing
 from assets.storage.data_root import Home
+from assets.storage.queries import count
 from schemas.identifiers import RECOGNISABLE_TYPES
 from schemas.requests import CODES
 

@@ -11,7 +11,8 @@ import json
 from assets.sources.source import Dataset, Frame, Source
 from schemas.eligibility import REFUSED, UNTIL_LIFTED
 from schemas.sources.consents import TCF_PURPOSES, ConsentRecord
-from schemas.staged import CHANNELS, CHOICES, REGISTRANT_PURPOSES, Identifiers, MarketingChoices
+from schemas.staged import CHOICES, Identifiers, MarketingChoices
+from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
 _FIELDS = (
     "event_ts", "subject_key_type", "subject_key", "purpose", "channel", "status", "source",
@@ -89,17 +90,24 @@ _PREPARE = (
 )
 
 _VENDOR = f"""
-    SELECT record_no, event_at IS NOT NULL OR coalesce(choice IN {(*REFUSED, *UNTIL_LIFTED)}, false) AS time_readable, subject_known,
-        coalesce(purpose IN {REGISTRANT_PURPOSES}, false) AS purpose_known, coalesce(channel IN {CHANNELS}, false) AS channel_known,
-        coalesce(choice IN {CHOICES}, false) AS status_known, choice IS DISTINCT FROM 'granted' OR source IS NOT NULL AS source_given,
-        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR event_at IS NULL OR sound AS evidence_sound,
-        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR NOT sound OR coalesce(tcf_grants(core, purpose), false) AS evidence_grants
+    SELECT record_no, event_at IS NOT NULL
+        OR coalesce(choice IN {(*REFUSED, *UNTIL_LIFTED)}, false) AS time_readable, subject_known,
+        coalesce(purpose IN {REGISTRANT_PURPOSES}, false) AS purpose_known,
+            coalesce(channel IN {CHANNELS}, false) AS channel_known,
+        coalesce(choice IN {CHOICES}, false) AS status_known, choice IS DISTINCT FROM 'granted'
+            OR source IS NOT NULL AS source_given,
+        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR event_at IS NULL
+            OR sound AS evidence_sound,
+        choice IS DISTINCT FROM 'granted' OR NOT by_tcf OR NOT sound
+            OR coalesce(tcf_grants(core, purpose), false) AS evidence_grants
     FROM events"""
 
 _CHOICES = f"""
     SELECT record_no, record_key, person_key, stated_at, 0 AS position, purpose, channel, choice,
-        'consents:' || coalesce(source, 'unknown') AS origin, kind || ':' || value AS subject, text_version, language, evidence
-    FROM events WHERE subject_known AND purpose IN {REGISTRANT_PURPOSES} AND channel IN {CHANNELS} AND choice IN {CHOICES}"""
+        'consents:' || coalesce(source, 'unknown') AS origin, kind || ':' || value AS subject,
+            text_version, language, evidence
+    FROM events WHERE subject_known AND purpose IN {REGISTRANT_PURPOSES} AND channel IN {CHANNELS}
+        AND choice IN {CHOICES}"""
 
 _IDENTIFIERS = """
     SELECT record_no, record_key, person_key, stated_at, 1 AS position, kind AS type, value,

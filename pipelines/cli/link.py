@@ -11,16 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.record_linkage.cluster_ids import Drift
-from assets.record_linkage.engine import Linked, link_table
-from assets.record_linkage.incremental_linking import IncrementalReport, link_incrementally
-from assets.record_linkage.linkage_state import LinkageStateError
-from assets.record_linkage.model import Model, ModelError
-from assets.record_linkage.roles import Role, Roles, RolesError, role_of
-from assets.storage.atomic_files import writing
-from assets.storage.quoting import file as csv_file
-from assets.storage.quoting import literal, parquet
-from assets.storage.quoting import name as identifier
 from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, table
 
@@ -29,7 +19,7 @@ if TYPE_CHECKING:
 
     from assets.record_linkage.cluster_ids import Drift
     from assets.record_linkage.engine import Linked
-    from assets.record_linkage.incremental_linking import Arrived
+    from assets.record_linkage.incremental_linking import IncrementalReport
     from assets.record_linkage.model import Model
     from assets.record_linkage.roles import Roles
 
@@ -103,8 +93,8 @@ def link_command(
     """
     import duckdb
 
-    from assets.record_linkage.incremental_linking import link_arrivals
-    from assets.record_linkage.linkage_state import KeptError
+    from assets.record_linkage.incremental_linking import link_incrementally
+    from assets.record_linkage.linkage_state import LinkageStateError
     from assets.record_linkage.model import ModelError
     from assets.record_linkage.roles import Role, RolesError
     from assets.storage.atomic_files import writing
@@ -166,7 +156,12 @@ def _link(
     aliases: str | None,
     decisions: str | None,
 ) -> Linked:
-    """Link all of `records`; stages are written under another name and put in place when complete."""
+    """Link all of `records`; stages, if wanted, are written under another name and put in place when they are whole."""
+    from assets.record_linkage.engine import link_table
+    from assets.record_linkage.roles import Role
+    from assets.storage.atomic_files import writing
+    from assets.storage.quoting import literal
+
     if stages is None:
         return link_table(
             connection,
@@ -338,6 +333,9 @@ def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
 
 
 def _write_clusters(connection: duckdb.DuckDBPyConnection, roles: Roles, out: Path) -> None:
+    from assets.record_linkage.roles import Role
+    from assets.storage.quoting import name as identifier
+
     key = roles.first(Role.KEY)
     named = (
         f"key AS {identifier(key if key.lower() not in ('row', 'cluster') else 'key')}, "
@@ -365,7 +363,7 @@ def _print_incremental(report: IncrementalReport, seconds: float, *, machine: bo
         as_json({**asdict(report), "unchanged": report.drift.unchanged, "total_seconds": seconds})
         return
     click.echo(
-        f"{report.records:,} records arrived: {report.joined:,} joined people who were there, {report.new_clusters:,} new people "
+        f"{report.records:,} records report: {report.joined:,} joined people who were there, {report.new_clusters:,} new people "
         f"({report.known:,} were known, {report.corrected:,} corrected, {report.candidate_pairs:,} pairs compared, {seconds} s)"
     )
     _print_drift(report.drift)

@@ -14,10 +14,13 @@ from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY
 from pipelines.cli.output import as_json, harmless, table, unseen
-from pipelines.resources import home_path
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, RIGHTS_AS_CHOICES, UNCONDITIONAL
-from schemas.staged import CHANNELS as BY
-from schemas.staged import REGISTRANT_PURPOSES
+from schemas.vocabulary import CHANNELS as BY
+from schemas.vocabulary import REGISTRANT_PURPOSES
+
+if TYPE_CHECKING:
+    from assets.requests.ledger import Request
+    from assets.storage.data_root import Home
 
 TOLD = {
     "access": "asks for a copy of everything that we hold of them",

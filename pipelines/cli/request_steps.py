@@ -20,7 +20,6 @@ from pipelines.cli.output import as_json, harmless, table, unseen
 from pipelines.cli.request import carry_out, refusals, request, shown
 from pipelines.cli.request_correction import correct
 from pipelines.cli.request_lookup import find, show_preview
-from pipelines.resources import writer
 from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICES, refusable
 
 if TYPE_CHECKING:

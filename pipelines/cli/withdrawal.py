@@ -10,7 +10,10 @@ import click
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, unseen
-from schemas.staged import CHANNELS, REGISTRANT_PURPOSES
+from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
+
+if TYPE_CHECKING:
+    from assets.storage.data_root import Home
 
 
 @click.command()

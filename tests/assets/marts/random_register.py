@@ -16,7 +16,8 @@ from assets.register.building import TABLES
 from assets.storage.data_root import Home, write_parquet
 from schemas.columns import arrow_schema
 from schemas.eligibility import STATUSES
-from schemas.staged import CHANNELS, REGISTER_FLAGS, REGISTRANT_PURPOSES
+from schemas.staged import REGISTER_FLAGS
+from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
 Row = dict[str, Any]
 TITLES = (

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assets.record_linkage import dates, format_inference
 from assets.record_linkage.dates import DatePart
+from tests.support.examples import examples
 
 LIVING = st.dates(date(1930, 1, 1), date(2029, 12, 31))
 ENGLISH = (

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.record_linkage import text_standardisation
-from tests.support.examples import examples
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from assets.sources.consents import SOURCE
 from pipelines.synthetic.consents import tcf_string
 from schemas.sources.consents import TCF_PURPOSES
-from schemas.staged import CHOICES, REGISTRANT_PURPOSES
-from tests.assets.sources.conftest import codes, keep, stage
+from schemas.staged import CHOICES
+from schemas.vocabulary import REGISTRANT_PURPOSES
+from tests.support.examples import examples
+from tests.support.source_batches import codes, keep, stage
 
 LOG = SOURCE.datasets[0]
 # Made in December 2020; consents to purposes 1 and 7 to 10.
