@@ -8,6 +8,7 @@ from assets.backup import renewing, rotation
 from assets.dagster_support.metadata import without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.erasure.assets import erasure_asset
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 
 
@@ -35,7 +36,7 @@ def without_erased(home: dg.ResourceParam[Home], today: Today) -> dg.Materialize
 def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Rotate the generations in the data root, and all keys."""
     done = rotation.rotate(home, None, datetime.now(home.policy.zone))
-    left = rotation.remaining(home)
+    left = backup_generations.remaining(home)
     code, rule = home.policy.rule("backups")
     return dg.MaterializeResult(
         metadata={

@@ -18,7 +18,6 @@ import os
 import secrets
 import tarfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -26,49 +25,18 @@ from typing import BinaryIO
 from assets.backup.encryption import KEY_BYTES, DecryptionError, EncryptedReader, EncryptedWriter
 from assets.erasure.proof import chain_heads
 from assets.storage.atomic_files import UNFINISHED, remove, sync, writing
+from assets.storage.backup_generations import (
+    SUFFIX,
+    BackupError,
+    Generation,
+    every,
+    folder_of,
+    key_path,
+)
 from assets.storage.data_root import Home
-from assets.storage.safe_errors import PlainError
 
-SUFFIX = ".backup"
 # The parts of the data root that a generation holds.
 CONTENT = ("lake", "requests", "secrets/pepper")
-
-
-class BackupError(PlainError):
-    """BACKUP-*: the backup cannot be made, found or opened; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """A backup of which the file or the key exists; without a key it can never be opened."""
-
-    name: str
-    bytes: int
-    has_file: bool
-    has_key: bool
-
-    @property
-    def is_whole(self) -> bool:
-        return self.has_file and self.has_key
-
-
-def folder_of(home: Home, folder: Path | None) -> Path:
-    """Return the folder of the backups."""
-    return (folder or home.root / "backups").absolute()
-
-
-def key_path(home: Home, generation: str) -> Path:
-    """Return the path of a generation's key.
-
-    Raises:
-        BackupError: It is not the name of a generation.
-    """
-    if not generation.replace("-", "").isalnum():
-        raise BackupError(
-            "BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows "
-            "them"
-        )
-    return home.secrets / "backup-keys" / f"{generation}.key"
 
 
 def make(home: Home, folder: Path | None, now: datetime) -> Generation:
@@ -157,25 +125,6 @@ def _add(archive: tarfile.TarFile, home: Home, path: Path) -> None:
             entry.size, entry.mode = file_path.stat().st_size, 0o600
             with file_path.open("rb") as file:
                 archive.addfile(entry, file)
-
-
-def every(home: Home, folder: Path | None) -> list[Generation]:
-    """Return all generations of which there is a file or a key, oldest first."""
-    place = folder_of(home, folder)
-    files = (
-        {
-            path.stem: path.stat().st_size
-            for path in place.glob(f"*{SUFFIX}")
-            if not path.name.startswith(UNFINISHED)
-        }
-        if place.is_dir()
-        else {}
-    )
-    keys = {path.stem for path in (home.secrets / "backup-keys").glob("*.key")}
-    return [
-        Generation(name, files.get(name, 0), name in files, name in keys)
-        for name in sorted({*files, *keys})
-    ]
 
 
 def destroy(home: Home, folder: Path | None, generation: str) -> None:

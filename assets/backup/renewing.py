@@ -14,6 +14,7 @@ from datetime import date
 from assets.backup import generations, restoring
 from assets.register import building as register
 from assets.requests import ledger
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 
 
@@ -25,7 +26,7 @@ def renew(home: Home, today: date) -> int:
         if request.state == "erasing"
         for identifier in request.resolved
     }
-    names = [each.name for each in generations.every(home, None) if each.is_whole]
+    names = [each.name for each in backup_generations.every(home, None) if each.is_whole]
     for name in names:
         new, _, _ = restoring.prepare(home, None, name, erasing)
         register.build(new, today)

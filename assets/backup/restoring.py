@@ -19,15 +19,7 @@ from pathlib import Path
 
 from assets.backup import exchange
 from assets.backup.erasure_replay import replay
-from assets.backup.generations import (
-    SUFFIX,
-    BackupError,
-    every,
-    folder_of,
-    key_path,
-    open_generation,
-    sync_tree,
-)
+from assets.backup.generations import open_generation, sync_tree
 from assets.erasure.proof import identifiers, mart_files
 from assets.ingest import suppression
 from assets.marts import building as marts
@@ -35,6 +27,7 @@ from assets.register import building as register
 from assets.register.corrections import LET_GO
 from assets.retention import sweep
 from assets.storage.atomic_files import writing
+from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
 from assets.storage.data_root import Home
 from schemas.marts import MARTS
 

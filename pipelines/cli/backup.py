@@ -48,6 +48,7 @@ def backup(
     generation whose key is gone can never be opened again.
     """
     from assets.backup import generations, rotation
+    from assets.storage import backup_generations
     from pipelines.writer_lock import writer
 
     if only_list + only_rotate + bool(generation) + bool(number) > 1:
@@ -69,16 +70,17 @@ def backup(
                     *done.destroyed,
                     *(generations.keep_newest(home, folder, number) if number else []),
                 ]
-    except generations.BackupError as error:
+    except backup_generations.BackupError as error:
         raise CommandError(str(error)) from None
-    there = generations.every(home, folder)
+    there = backup_generations.every(home, folder)
     if machine:
         as_json(
             {
                 "made": made,
                 "destroyed": destroyed,
                 "generations": [
-                    {**vars(one), "goes_on": rotation.expires_on(home, one.name)} for one in there
+                    {**vars(one), "goes_on": backup_generations.expires_on(home, one.name)}
+                    for one in there
                 ],
             }
         )
@@ -89,7 +91,7 @@ def backup(
             one.bytes,
             "yes" if one.has_file else "no",
             "yes" if one.has_key else "no",
-            rotation.expires_on(home, one.name) or "-",
+            backup_generations.expires_on(home, one.name) or "-",
         ]
         for one in there
     ]

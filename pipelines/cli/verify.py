@@ -12,9 +12,9 @@ from pipelines.cli.main import CommandError
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    from assets.backup.rotation import Remaining
     from assets.erasure.proof.chain_heads import Head
     from assets.erasure.proof.findings import Finding
+    from assets.storage.backup_generations import Remaining
     from assets.storage.data_root import Home
 
 

@@ -12,6 +12,7 @@ from assets.backup import generations
 from assets.register import building
 from assets.requests import ledger
 from assets.rights import verification
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 from pipelines.cli import access, backup, rectification
 from schemas.policy import load_policy
@@ -121,4 +122,4 @@ def test_rotation_makes_none_and_destroys_what_is_over(home: Home) -> None:
     answer = typed(home, backup.backup, "--rotate")
     assert answer.exit_code == 0, answer.output
     assert f"Destroyed: {over}" in answer.output
-    assert [one.name for one in generations.every(home, None)] == [kept]
+    assert [one.name for one in backup_generations.every(home, None)] == [kept]

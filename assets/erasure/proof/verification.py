@@ -16,8 +16,6 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.backup import rotation
-from assets.backup.generations import SUFFIX
 from assets.erasure.proof import (
     byte_search,
     certificate_binding,
@@ -33,7 +31,9 @@ from assets.erasure.proof.text_search import Hits, Texts
 from assets.marts.building import candidate_path, mart_path
 from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import Request
+from assets.storage import backup_generations
 from assets.storage.atomic_files import UNFINISHED
+from assets.storage.backup_generations import SUFFIX
 from assets.storage.data_root import Home
 from assets.storage.quoting import literal
 from schemas.marts import MARTS
@@ -70,7 +70,7 @@ class Proof:
     searched: Counter[str] = field(default_factory=Counter)
     left_out: Counter[tuple[str, str]] = field(default_factory=Counter)
     places: dict[str, set[str]] = field(default_factory=dict)
-    backups: rotation.Remaining = field(default_factory=rotation.Remaining)
+    backups: backup_generations.Remaining = field(default_factory=backup_generations.Remaining)
 
     def failing(self, request_id: str = "") -> list[Finding]:
         """Because of which the request (or any) is not proven."""
@@ -122,13 +122,13 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     return proof
 
 
-def _backups(home: Home, concerned: Iterable[Request]) -> rotation.Remaining:
+def _backups(home: Home, concerned: Iterable[Request]) -> backup_generations.Remaining:
     """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
     erasures = [one for one in concerned if one.right == "erasure"]
     if not erasures:
-        return rotation.Remaining()
+        return backup_generations.Remaining()
     moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
-    return rotation.remaining(
+    return backup_generations.remaining(
         home, None if None in moments else max(one for one in moments if one), elsewhere=True
     )
 

@@ -11,11 +11,12 @@ import pytest
 
 from assets.backup import generations
 from assets.backup.encryption import EncryptedReader
-from assets.backup.generations import BackupError, destroy, every, keep_newest, key_path, make
+from assets.backup.generations import destroy, keep_newest, make
 from assets.ingest import suppression
 from assets.register import information_duty
 from assets.register.expired_registrants import EXPIRED_COOKIES
 from assets.register.protected_identity import WITHHELD
+from assets.storage.backup_generations import BackupError, every, key_path
 from assets.storage.data_root import Home
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)

@@ -15,6 +15,7 @@ from assets.backup import generations, renewing, restoring
 from assets.backup.encryption import DecryptionError, EncryptedReader
 from assets.erasure import erasing
 from assets.requests import ledger
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 from tests.support.data_roots import copied, found_anywhere
 from tests.support.erasing import NOW, TODAY
@@ -22,7 +23,7 @@ from tests.support.namesakes import LEAVES, STAYS
 
 
 def backup_file(home: Home, generation: str) -> Path:
-    return home.root / "backups" / f"{generation}{generations.SUFFIX}"
+    return home.root / "backups" / f"{generation}{backup_generations.SUFFIX}"
 
 
 def unpacked(home: Home, generation: str, to: Path) -> Path:
@@ -58,7 +59,7 @@ def removed(removed_root: Path, tmp_path: Path) -> Home:
 @pytest.fixture
 def generation(removed: Home) -> str:
     [file] = (removed.root / "backups").iterdir()
-    return file.name.removesuffix(generations.SUFFIX)
+    return file.name.removesuffix(backup_generations.SUFFIX)
 
 
 def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(

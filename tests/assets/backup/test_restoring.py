@@ -13,9 +13,10 @@ import pytest
 
 from assets.backup import exchange, generations, restoring
 from assets.backup.encryption import DecryptionError
-from assets.backup.generations import BackupError
 from assets.erasure.proof.verification import verify
 from assets.requests import ledger
+from assets.storage import backup_generations
+from assets.storage.backup_generations import BackupError
 from assets.storage.data_root import Home
 from tests.support.data_roots import contents, copied, found_anywhere
 from tests.support.erasing import NOW, TODAY, erased
@@ -93,7 +94,7 @@ def test_what_was_lost_comes_back(made: Made, home: Home, tmp_path: Path) -> Non
 def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: str) -> None:
     file, key = (
         home.root / "backups" / f"{made.generation}.backup",
-        generations.key_path(home, made.generation),
+        backup_generations.key_path(home, made.generation),
     )
     content = bytearray(file.read_bytes())
     if damage == "changed":

@@ -14,6 +14,7 @@ from assets.erasure.proof import certificate_pages, certificates
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import verify
 from assets.requests import ledger
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 from schemas.policy import load_policy
 
@@ -26,14 +27,14 @@ def days(count: int) -> datetime:
 
 
 def left(home: Home) -> list[str]:
-    return [one.name for one in generations.every(home, None) if one.has_key]
+    return [one.name for one in backup_generations.every(home, None) if one.has_key]
 
 
 @pytest.mark.clause("P8.2")
 def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(home: Home) -> None:
     first = generations.make(home, None, NOW).name
     second = generations.make(home, None, days(1)).name
-    assert rotation.expires_on(home, first) == (NOW + timedelta(DAYS)).date()
+    assert backup_generations.expires_on(home, first) == (NOW + timedelta(DAYS)).date()
     assert rotation.rotate(home, None, days(DAYS - 1)) == rotation.Rotated([], None)
     assert rotation.rotate(home, None, days(DAYS)) == rotation.Rotated([first], None)
     assert left(home) == [second]
@@ -82,10 +83,10 @@ def test_a_rotation_that_was_killed_is_taken_up_again(
 def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(home: Home) -> None:
     for count in (0, 3, 6):
         generations.make(home, None, days(count))
-    held = rotation.remaining(home, days(4))
+    held = backup_generations.remaining(home, days(4))
     assert (held.generations, held.until) == (2, (NOW + timedelta(3 + DAYS)).date())
-    assert rotation.remaining(home, days(-1)) == rotation.Remaining(0, None)
-    assert rotation.remaining(home).generations == 3
+    assert backup_generations.remaining(home, days(-1)) == backup_generations.Remaining(0, None)
+    assert backup_generations.remaining(home).generations == 3
 
 
 def closed(home: Home, at: datetime) -> str:
@@ -98,13 +99,15 @@ def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None
     """Those that were carried elsewhere: an erasure renews what lies in the data root's own
     folder.
     """
-    assert verify(home).backups == rotation.Remaining()
+    assert verify(home).backups == backup_generations.Remaining()
     generations.make(home, None, NOW)
     generations.make(home, home.root.parent / "tape", NOW)
     generations.make(home, home.root.parent / "tape", days(5))
     first, second = closed(home, days(2)), closed(home, days(6))
-    assert verify(home, [first]).backups == rotation.Remaining(1, (NOW + timedelta(DAYS)).date())
-    assert verify(home, [second]).backups == rotation.Remaining(
+    assert verify(home, [first]).backups == backup_generations.Remaining(
+        1, (NOW + timedelta(DAYS)).date()
+    )
+    assert verify(home, [second]).backups == backup_generations.Remaining(
         2, (NOW + timedelta(5 + DAYS)).date()
     )
     assert verify(home).backups.generations == 2

@@ -17,6 +17,7 @@ from assets.ingest import deliveries
 from assets.ingest.mentions.spellings import Spellings
 from assets.requests import ledger
 from assets.staging import staged
+from assets.storage import backup_generations
 from assets.storage.data_root import Home
 from tests.support.data_roots import copied
 from tests.support.erasing import NOW, TODAY
@@ -197,7 +198,7 @@ def test_a_backup_from_before_is_renewed_without_the_mentions(
     generations.make(home, None, NOW)
     removed(home)
     assert renewing.renew(home, TODAY) == 1
-    name = generations.every(home, None)[-1].name
+    name = backup_generations.every(home, None)[-1].name
     restored, _, _ = restoring.prepare(home, None, name, set())
     texts = texts_in_lake(restored)
     assert not all_spellings(home).find(texts)
