@@ -21,9 +21,8 @@ from assets.ingest.raw_files import raw_path
 from assets.register import building, disclosures
 from assets.register.clocks import clocked, code, marks_are_over, orders_are_over, reports_are_over
 from assets.register.forecast_counts import OF_THE_REGISTER
-from assets.requests import ledger
-from assets.retention import protected_identity
-from assets.rights import recipient_notices, rectification
+from assets.requests import ledger, notice_ledger
+from assets.retention import corrected_values, protected_identity
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import Edit
@@ -74,7 +73,7 @@ def sweep(home: Home, today: date) -> list[Removal]:
     """
     lake_rewrite.finish_removals(home)
     protected_identity.redact_locations(home)
-    rectification.purge(home)
+    corrected_values.purge(home)
     with home.connect() as connection:
         _read(home, connection)
         _find(home, connection, today)
@@ -82,7 +81,7 @@ def sweep(home: Home, today: date) -> list[Removal]:
         _remove(home, connection, today)
     for closed in ledger.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
         remove(home.requests / f"{closed}.json")
-    recipient_notices.forget(home, home.policy.rule("requests")[1].period.before(today))
+    notice_ledger.forget(home, home.policy.rule("requests")[1].period.before(today))
     disclosures.forget(home, home.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
         write_parquet(home.register(table), model, [])

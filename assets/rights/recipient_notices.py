@@ -16,18 +16,19 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
 from assets.marts.building import mart_path
 from assets.register import disclosures
 from assets.register.building import TABLES, read_register
-from assets.requests import encrypted_identity
+from assets.requests import encrypted_identity, notice_ledger
 from assets.requests.ledger import Request
+from assets.requests.notice_ledger import Notice
 from assets.storage.atomic_files import remove, write_all
 from assets.storage.data_root import Home
 from assets.storage.quoting import literal
@@ -55,28 +56,6 @@ KEYS = {
 
 class NoticeError(PlainError):
     """There is no such notice, or it cannot be opened any more."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told again."""
-
-    notice_id: str
-    request_id: str
-    recipient: str
-    right: str
-    marts: tuple[str, ...]
-    mechanism_holds: bool
-    state: Literal["prepared", "open", "acknowledged"] = "prepared"
-    written_on: str = ""
-    due_on: str = ""
-    attempts: int = 0
-    acknowledged_on: str = ""
-
-
-def folder(home: Home) -> Path:
-    """Where it is kept what became of them."""
-    return home.requests / "notices"
 
 
 def path_of(home: Home, notice: Notice) -> Path:
@@ -109,7 +88,7 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     new = {}
     for (request_id, recipient), content in sorted(details.items()):
         notice_id = f"N{request_id[1:]}-{recipient}"
-        if not (folder(home) / f"{notice_id}.json").exists():
+        if not (notice_ledger.folder(home) / f"{notice_id}.json").exists():
             new[notice_id] = (
                 Notice(
                     notice_id,
@@ -126,7 +105,9 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     )
     write_all(
         {
-            folder(home) / f"{notice_id}.json": _written(notice, locked[notice_id])
+            notice_ledger.folder(home) / f"{notice_id}.json": notice_ledger.written(
+                notice, locked[notice_id]
+            )
             for notice_id, (notice, _) in new.items()
         }
     )
@@ -181,38 +162,20 @@ def _in_marts(
             connection.execute("DETACH published")
 
 
-def _written(notice: Notice, locked: str) -> bytes:
-    return json.dumps(
-        {**asdict(notice), **({"sealed": locked} if locked else {})}, sort_keys=True
-    ).encode()
-
-
-def _read(content: bytes) -> tuple[Notice, str]:
-    found = json.loads(content)
-    locked = found.pop("sealed", "")
-    return Notice(**{**found, "marts": tuple(found["marts"])}), locked
-
-
-def every(home: Home) -> list[Notice]:
-    """All notices that went out, oldest first; what is only prepared is none yet."""
-    found = [_read(path.read_bytes())[0] for path in sorted(folder(home).glob("N*.json"))]
-    return [one for one in found if one.state != "prepared"]
-
-
 def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notice]:
     """Put the prepared notices of the requests into the outbox, due within the policy's period."""
     due = home.policy.requests.acknowledged_within.after(now.date())
     files: dict[Path, bytes] = {}
     released = []
     for path in _of(home, request_ids):
-        notice, locked = _read(path.read_bytes())
+        notice, locked = notice_ledger.read(path.read_bytes())
         if notice.state == "prepared":
             notice = replace(
                 notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
             )
             files |= {
                 path_of(home, notice): _outgoing(home, notice, locked),
-                path: _written(notice, locked),
+                path: notice_ledger.written(notice, locked),
             }
             released.append(notice)
     write_all(files)
@@ -223,7 +186,9 @@ def _of(home: Home, request_ids: Iterable[str]) -> list[Path]:
     """The notes of the requests' notices, in one look at the folder."""
     wanted = {f"N{request_id[1:]}" for request_id in request_ids}
     return [
-        path for path in sorted(folder(home).glob("N*.json")) if path.stem.split("-")[0] in wanted
+        path
+        for path in sorted(notice_ledger.folder(home).glob("N*.json"))
+        if path.stem.split("-")[0] in wanted
     ]
 
 
@@ -239,7 +204,7 @@ def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
 def discard(home: Home, request_ids: Iterable[str]) -> None:
     """Forget prepared notices of requests that were not carried out."""
     for path in _of(home, request_ids):
-        if _read(path.read_bytes())[0].state == "prepared":
+        if notice_ledger.read(path.read_bytes())[0].state == "prepared":
             encrypted_identity.destroy(home, [path.stem])
             remove(path)
 
@@ -260,8 +225,8 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
             [people, list(MARTS)],
         ).fetchall()
     keys = {*people, *(key for (key,) in rows)}
-    for path in sorted(folder(home).glob("N*.json")):
-        notice, locked = _read(path.read_bytes())
+    for path in sorted(notice_ledger.folder(home).glob("N*.json")):
+        notice, locked = notice_ledger.read(path.read_bytes())
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
         content = encrypted_identity.unseal(home, path.stem, locked) if locked else None
@@ -280,17 +245,21 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
 
 def retry(home: Home, now: datetime) -> list[Notice]:
     """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
-    again = [one for one in every(home) if one.state == "open" and one.due_on < str(now.date())]
+    again = [
+        one
+        for one in notice_ledger.every(home)
+        if one.state == "open" and one.due_on < str(now.date())
+    ]
     due = str(home.policy.requests.acknowledged_within.after(now.date()))
     files: dict[Path, bytes] = {}
     told = []
     for one in again:
-        path = folder(home) / f"{one.notice_id}.json"
-        locked = _read(path.read_bytes())[1]
+        path = notice_ledger.folder(home) / f"{one.notice_id}.json"
+        locked = notice_ledger.read(path.read_bytes())[1]
         later = replace(one, attempts=one.attempts + 1, due_on=due)
         files |= {
             path_of(home, later): _outgoing(home, later, locked),
-            path: _written(later, locked),
+            path: notice_ledger.written(later, locked),
         }
         told.append(later)
     write_all(files)
@@ -298,10 +267,10 @@ def retry(home: Home, now: datetime) -> list[Notice]:
 
 
 def _load_one(home: Home, notice_id: str) -> tuple[Notice, str]:
-    path = folder(home) / f"{notice_id}.json"
+    path = notice_ledger.folder(home) / f"{notice_id}.json"
     if not notice_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
         raise NoticeError("there is no notice of that id; `register notices list` shows them")
-    return _read(path.read_bytes())
+    return notice_ledger.read(path.read_bytes())
 
 
 def opened(home: Home, notice_id: str) -> dict[str, Any]:
@@ -326,20 +295,10 @@ def acknowledge(home: Home, notice_id: str, now: datetime) -> Notice:
         raise NoticeError(f"notice {notice_id} has not gone out yet")
     if notice.state == "open":
         notice = replace(notice, state="acknowledged", acknowledged_on=str(now.date()))
-        write_all({folder(home) / f"{notice_id}.json": _written(notice, "")})
+        write_all(
+            {notice_ledger.folder(home) / f"{notice_id}.json": notice_ledger.written(notice, "")}
+        )
     if path_of(home, notice).exists():
         remove(path_of(home, notice))
     encrypted_identity.destroy(home, [notice_id])
     return notice
-
-
-def forget(home: Home, before: date) -> int:
-    """Remove what is kept of notices that were acknowledged on `before` or earlier; answers how many."""
-    old = [
-        one
-        for one in every(home)
-        if one.state == "acknowledged" and one.acknowledged_on <= str(before)
-    ]
-    for one in old:
-        remove(folder(home) / f"{one.notice_id}.json")
-    return len(old)

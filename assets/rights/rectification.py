@@ -17,17 +17,11 @@ from datetime import datetime
 import duckdb
 
 from assets.ingest import deliveries, suppression
-from assets.ingest.deliveries import Entry
-from assets.ingest.raw_files import raw_path
 from assets.register.building import TABLES, read_register
-from assets.register.corrections import FORM, LET_GO, PLACES, TOKEN, WRONG
+from assets.register.corrections import FORM, PLACES, TOKEN
 from assets.sources.self_service import SUBJECTS
-from assets.staging import lake_rewrite
-from assets.staging.lake_rewrite import Edit
-from assets.staging.staged import staged_folder
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home, copy_parquet
-from assets.storage.quoting import parquet
+from assets.storage.data_root import Home
 from assets.storage.safe_errors import PlainError
 from schemas.requests import OF_THE_ERASED
 from schemas.sources.self_service import CODES
@@ -154,116 +148,3 @@ def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) 
             f"SELF-VALUE: what was given for {attribute} is not valid: {CODES['SELF-VALUE']}"
         )
     return str(form)
-
-
-_COLUMNS = {
-    "names": ("given_names", "family_name"),
-    "persons": ("birth_date", "birth_date_precision", "language"),
-    "company_contacts": ("job_title",),
-    "marketing_choices": ("subject",),
-}
-# Column -> the attributes that empty it, where it is not the attribute's own.
-_EMPTIED_BY = {
-    "given_names": ("given_names", "call_name"),
-    "birth_date_precision": ("birth_date",),
-    "subject": ("email", "phone"),
-}
-_DROPPED = {
-    "contact_points": "true",
-    "addresses": "true",
-    "corrections": "true",
-    "company_contacts": "attribute = 'company_name'",
-}
-
-
-def purge(home: Home) -> int:
-    """Take out of staged and raw what the last build noted as wrong and past its time; answers the rows removed from raw.
-
-    Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later deliveries of the same source.
-    """
-    noted = home.lake / WRONG
-    if not noted.exists() and not (home.lake / LET_GO).exists():
-        return 0
-    removed = 0
-    with home.connect() as connection:
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM {parquet(noted)}"
-            if noted.exists()
-            else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
-        )
-        _remember(home, connection)
-        concerned = {
-            one
-            for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
-        }
-        sources = {
-            one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
-        }
-        for entry in deliveries.book(home):
-            if entry.delivery_id in concerned:
-                _strip(home, connection, entry)
-            if entry.source in sources:
-                removed += _let_go(home, connection, entry)
-    return removed
-
-
-def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
-    path = home.lake / LET_GO
-    known = (
-        f"AS SELECT * FROM {parquet(path)}"
-        if path.exists()
-        else "(source VARCHAR, record_key VARCHAR, content VARCHAR)"
-    )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE let_go {known}")
-    concerned = {
-        one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
-    }
-    for entry in deliveries.book(home) if concerned else ():
-        index = staged_folder(home, entry) / "records.parquet"
-        if entry.delivery_id in concerned and index.exists():
-            connection.execute(
-                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM {parquet(index)}
-                WHERE record_no IN (SELECT record_no FROM wrong WHERE delivery_id = '{entry.delivery_id}')"""
-            )
-    if concerned:
-        copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)
-
-
-def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
-    """Rewrite the delivery's staged tables without the values."""
-    for path in lake_rewrite.staged_files(home, entry):
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM wrong WHERE delivery_id = ? AND in_table = ?",
-            [entry.delivery_id, path.stem],
-        )
-        if connection.execute("SELECT 1 FROM here LIMIT 1").fetchone():
-            edit = _edit(path.stem)
-            lake_rewrite.rewrite(connection, path, edit.keep, edit.columns)
-
-
-def _edit(table: str) -> Edit:
-    """What changes in a staged table: rows that go, or columns that are emptied."""
-
-    def among(attributes: str) -> str:
-        return (
-            f"(record_no, position) IN (SELECT (record_no, position) FROM here WHERE {attributes})"
-        )
-
-    emptied = []
-    for column in _COLUMNS.get(table, ()):
-        attributes = ", ".join(f"'{one}'" for one in _EMPTIED_BY.get(column, (column,)))
-        emptied.append(
-            f"CASE WHEN NOT {among(f'attribute IN ({attributes})')} THEN {column} END AS {column}"
-        )
-    keep = f"NOT {among(_DROPPED[table])}" if table in _DROPPED else "true"
-    return Edit(keep, f"* REPLACE ({', '.join(emptied)})" if emptied else "*")
-
-
-def _let_go(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
-    """Rewrite the delivery's raw without the records; they stay in the book as what they were."""
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    if not raw.exists():
-        return 0
-    gone = f"(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '{entry.source}')"
-    return lake_rewrite.rewrite(connection, raw, f"NOT coalesce({gone}, false)")

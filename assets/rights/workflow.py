@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from assets.ingest import suppression
-from assets.requests import ledger
+from assets.requests import ledger, notice_ledger
 from assets.requests.deadlines import due_on
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import lookup, outbound_messages, recipient_notices
@@ -259,7 +259,7 @@ def owed(home: Home, today: date) -> Owed:
     unanswered = [one for one in ledger.every(home, opened=False) if not one.answered]
     due = {one.request_id: one.due_on(home) for one in unanswered}
     soon = home.policy.requests.warned_before.after(today)
-    opened = [one for one in recipient_notices.every(home) if one.state == "open"]
+    opened = [one for one in notice_ledger.every(home) if one.state == "open"]
     return Owed(
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),

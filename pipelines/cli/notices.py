@@ -32,12 +32,13 @@ def _now(home: Home) -> datetime:
 @click.option("--json", "machine", is_flag=True, help="For machines.")
 def list_notices(only_open: bool, machine: bool) -> None:
     """All notices that went out; those past their day are written again first."""
+    from assets.requests import notice_ledger
     from assets.rights import recipient_notices
 
     home = existing_home()
     recipient_notices.retry(home, _now(home))
     found = [
-        one for one in recipient_notices.every(home) if not only_open or one.state != "acknowledged"
+        one for one in notice_ledger.every(home) if not only_open or one.state != "acknowledged"
     ]
     if machine:
         as_json([asdict(one) for one in found])

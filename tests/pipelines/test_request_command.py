@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from assets.erasure import erasing
-from assets.requests import ledger
+from assets.requests import ledger, notice_ledger
 from assets.rights import request_inbox
 from assets.storage.data_root import Home
 from pipelines.cli import request as recording
@@ -289,7 +289,7 @@ def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) 
     recipient_notices.release(home, [request_id], now)
     listed = typed("list", command=notices_command).output
     [notice_id] = [
-        one.notice_id for one in recipient_notices.every(home) if one.recipient == "it_operations"
+        one.notice_id for one in notice_ledger.every(home) if one.recipient == "it_operations"
     ]
     assert notice_id in listed
     assert (

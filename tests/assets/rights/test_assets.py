@@ -9,6 +9,7 @@ import pytest
 
 from assets.dagster_support.runs import Today
 from assets.requests import ledger as ledger_module
+from assets.requests import notice_ledger
 from assets.rights import lookup, recipient_notices
 from assets.rights.assets import ledger
 from assets.storage.data_root import Home
@@ -59,7 +60,7 @@ def test_a_recipient_is_shown_until_it_acknowledges(known_home: Home) -> None:
     assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "WARN", 2)
     recipient_notices.retry(known_home, now + timedelta(days=15))
     assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "ERROR", 2)
-    for one in recipient_notices.every(known_home):
+    for one in notice_ledger.every(known_home):
         recipient_notices.acknowledge(known_home, one.notice_id, now)
     assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (True, "WARN", 0)
 

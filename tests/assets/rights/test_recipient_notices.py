@@ -14,7 +14,7 @@ import pytest
 from assets.erasure import erasing
 from assets.marts import audience_export
 from assets.register import disclosures
-from assets.requests import ledger
+from assets.requests import ledger, notice_ledger
 from assets.retention import sweep
 from assets.rights import lookup, recipient_notices
 from assets.rights.recipient_notices import NoticeError
@@ -69,7 +69,7 @@ def test_every_recipient_whose_marts_have_the_registrant_is_told_by_the_keys_of_
 ) -> None:
     leaves = registrant_of(home, LEAVES.identity_code)
     request_id = erased(home)
-    told = {one.recipient: one for one in recipient_notices.every(home)}
+    told = {one.recipient: one for one in notice_ledger.every(home)}
     assert set(told) == {"it_operations", "marketing_automation"}
     assert {one.state for one in told.values()} == {"open"}
     assert (
@@ -91,10 +91,10 @@ def test_nobody_is_told_before_the_data_has_gone(home: Home) -> None:
         home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
     erasing.find(home, [request_id])
-    assert recipient_notices.every(home) == []
+    assert notice_ledger.every(home) == []
     assert not (home.outbox / "recipients").exists()
     recipient_notices.discard(home, [request_id])
-    assert list(recipient_notices.folder(home).iterdir()) == []
+    assert list(notice_ledger.folder(home).iterdir()) == []
 
 
 def test_many_requests_are_looked_up_together_and_each_once(home: Home) -> None:
@@ -116,7 +116,7 @@ def test_what_is_not_acknowledged_is_told_again_and_what_is_says_nothing_any_mor
     home: Home,
 ) -> None:
     erased(home)
-    first = recipient_notices.every(home)[0]
+    first = notice_ledger.every(home)[0]
     assert recipient_notices.retry(home, NOW + timedelta(days=14)) == []
     [again, *_] = recipient_notices.retry(home, NOW + timedelta(days=15))
     assert (again.notice_id, again.attempts, again.due_on) == (first.notice_id, 2, "2026-12-19")
@@ -176,11 +176,11 @@ def test_notes_of_exports_and_answers_go_with_the_requests_time(home: Home) -> N
     disclosures.note(home, "targeted_advertising", "agency", ["a"], date(2023, 11, 20))
     disclosures.note(home, "targeted_advertising", "agency", ["a"], date(2023, 11, 21))
     erased(home)
-    one = recipient_notices.every(home)[0]
+    one = notice_ledger.every(home)[0]
     recipient_notices.acknowledge(home, one.notice_id, NOW - timedelta(days=3 * 366))
     sweep.sweep(home, TODAY)
     assert len(list(disclosures.folder(home).iterdir())) == 1
-    assert one.notice_id not in {left.notice_id for left in recipient_notices.every(home)}
+    assert one.notice_id not in {left.notice_id for left in notice_ledger.every(home)}
 
 
 def test_a_request_without_a_registrant_tells_nobody(home: Home) -> None:

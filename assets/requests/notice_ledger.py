@@ -1,0 +1,69 @@
+"""The ledger of notices to recipients (GDPR 19): one file per notice, nothing personal in plain text.
+
+requests/notices/<notice_id>.json    recipient, right, marts, days and state; keys of rows encrypted
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from assets.storage.atomic_files import remove
+from assets.storage.data_root import Home
+
+
+@dataclass(frozen=True)
+class Notice:
+    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told again."""
+
+    notice_id: str
+    request_id: str
+    recipient: str
+    right: str
+    marts: tuple[str, ...]
+    mechanism_holds: bool
+    state: Literal["prepared", "open", "acknowledged"] = "prepared"
+    written_on: str = ""
+    due_on: str = ""
+    attempts: int = 0
+    acknowledged_on: str = ""
+
+
+def folder(home: Home) -> Path:
+    """Where it is kept what became of them."""
+    return home.requests / "notices"
+
+
+def written(notice: Notice, locked: str) -> bytes:
+    """Return the content of a notice's file; `locked` is its encrypted part, or empty."""
+    return json.dumps(
+        {**asdict(notice), **({"sealed": locked} if locked else {})}, sort_keys=True
+    ).encode()
+
+
+def read(content: bytes) -> tuple[Notice, str]:
+    """Return the notice of a file's content, and its encrypted part."""
+    found = json.loads(content)
+    locked = found.pop("sealed", "")
+    return Notice(**{**found, "marts": tuple(found["marts"])}), locked
+
+
+def every(home: Home) -> list[Notice]:
+    """Return all notices that were sent, by id; a prepared notice is not sent yet."""
+    found = [read(path.read_bytes())[0] for path in sorted(folder(home).glob("N*.json"))]
+    return [one for one in found if one.state != "prepared"]
+
+
+def forget(home: Home, before: date) -> int:
+    """Remove the records of notices acknowledged on `before` or earlier, and return their number."""
+    old = [
+        one
+        for one in every(home)
+        if one.state == "acknowledged" and one.acknowledged_on <= str(before)
+    ]
+    for one in old:
+        remove(folder(home) / f"{one.notice_id}.json")
+    return len(old)
