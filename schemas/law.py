@@ -15,7 +15,7 @@ from schemas.sensitive import sensitive
 if TYPE_CHECKING:
     from schemas.policy import Period, Policy
 
-# Category -> the purposes that may ever use it, and why.
+# Category -> the purposes that may ever use it, and the reason.
 ONLY_FOR = {
     "credit": (
         {"credit_decision", "legal_claims"},
@@ -150,8 +150,8 @@ def _purposes(policy: Policy) -> list[Fault]:
         for number, purpose in enumerate(category.purposes):
             where = ("categories", name, "purposes", number)
             faults += [
-                Fault(where, f"{purpose!r} may not use it: {why}", "take the purpose out")
-                for allowed, why in limits
+                Fault(where, f"{purpose!r} may not use it: {reason}", "take the purpose out")
+                for allowed, reason in limits
                 if purpose not in allowed
             ]
             if purpose in PSEUDONYMOUS and name in IDENTIFYING:
@@ -173,10 +173,12 @@ _HARMLESS_WHEN_DERIVED = {"identity_code"}
 
 def _bases(policy: Policy) -> list[Fault]:
     faults = []
-    for purpose, (basis, why) in NEEDS_BASIS.items():
+    for purpose, (basis, reason) in NEEDS_BASIS.items():
         if purpose in policy.purposes and basis not in policy.purposes[purpose].bases:
             faults.append(
-                Fault(("purposes", purpose, "bases"), f"it lacks {basis!r}: {why}", f"add {basis}")
+                Fault(
+                    ("purposes", purpose, "bases"), f"it lacks {basis!r}: {reason}", f"add {basis}"
+                )
             )
     return faults
 
@@ -239,20 +241,20 @@ def _periods(policy: Policy) -> list[Fault]:
     for code, rule in policy.retention.items():
         where = ("retention", code)
         if rule.applies_to in AT_LEAST and _shorter(rule.period, AT_LEAST[rule.applies_to][0]):
-            least, why = AT_LEAST[rule.applies_to]
+            least, reason = AT_LEAST[rule.applies_to]
             faults.append(
                 Fault(
                     (*where, "period"),
-                    f"{rule.period} is shorter than the law has it ({why})",
+                    f"{rule.period} is shorter than the law has it ({reason})",
                     f"write '{least}' or more",
                 )
             )
         if rule.applies_to in AT_MOST and _longer(rule.period, AT_MOST[rule.applies_to][0]):
-            most, why = AT_MOST[rule.applies_to]
+            most, reason = AT_MOST[rule.applies_to]
             faults.append(
                 Fault(
                     (*where, "period"),
-                    f"{rule.period} is longer than may be ({why})",
+                    f"{rule.period} is longer than may be ({reason})",
                     f"write '{most}' or less",
                 )
             )
@@ -289,8 +291,10 @@ def _deadlines(policy: Policy) -> list[Fault]:
         ),
     )
     return [
-        Fault(where, f"{period} is longer than the law allows ({why})", f"write '{most}' or less")
-        for where, period, most, why in limits
+        Fault(
+            where, f"{period} is longer than the law allows ({reason})", f"write '{most}' or less"
+        )
+        for where, period, most, reason in limits
         if _longer(period, most)
     ]
 
