@@ -1,5 +1,7 @@
-"""Staged -> register: what the sources say, folded into what holds; who is who; one golden row per registrant.
+"""From the staged layer to the register: current statements, who is who, one golden record each.
 
-`facts` folds statements, `linkage` and `membership` decide who is who, `expiry` what is past its time, `golden` picks
-each attribute, `relationships` gathers contracts, orders, visits and credit data under the registrant.
+Belongs here: source and current statements, entity resolution (with the linkage engine of
+`assets/record_linkage`), survivorship, protected identity, corrections, choices, the clocks of
+retention, integrity checks. Files are written by `building`; requests, erasure and marts are
+elsewhere. `relations` lists every table and view of a build, and what each reads.
 """

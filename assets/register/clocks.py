@@ -1,10 +1,11 @@
-"""When the clock of each kind of data started, as SQL over what is staged; and until when it runs, by the policy.
+"""Clocks: when the time of each kind of data began, as SQL over what is staged, and when it ends.
 
-Codes, periods and holds are the policy's: a rule is looked up by what it applies to, never by its name. A period that
-started on a day is over on that day plus the period, counted by the calendar (31 January + 1 month = the last of February);
-the end never rolls forward over a weekend or holiday, for it is no time to act in but the end of a permission to keep.
-The clocks of the accounts start when a year has *ended*, that is on the day after it, so that the last day of the last
-year still belongs to the hold (1336/1997, 2:10).
+Codes, periods and holds are the policy's: a rule is looked up by what it applies to, never by its
+name. A period that started on a day is over on that day plus the period, counted by the calendar
+(31 January + 1 month = the last of February); the end never rolls forward over a weekend or
+holiday, for it is no time to act in but the end of a permission to keep. The clocks of the accounts
+start when a year has *ended*, that is on the day after it, so that the last day of the last year
+still belongs to the hold (1336/1997, 2:10).
 """
 
 from __future__ import annotations
@@ -14,20 +15,49 @@ from datetime import date, timedelta
 
 import duckdb
 
+from assets.storage.relations import Relation, Scope
 from schemas import law
 from schemas.policy import Period, Policy
 from schemas.values import LAST_DAY
 from schemas.vocabulary import AppliesTo
 
-# Whose rows the statutes on accounts may hold, longest first where the policy's category names both.
+# The rules of the statutes on accounts, longest first where the policy's category names both.
 STATUTORY: tuple[AppliesTo, ...] = ("books", "vouchers")
+
+CONTRACT_PARTIES = Relation(
+    name="contract_parties",
+    summary="The party of each contract record: the customer's account that it names.",
+    columns={
+        "delivery_id": "VARCHAR",
+        "record_no": "BIGINT",
+        "contract_number": "VARCHAR",
+        "party": "VARCHAR",
+    },
+    reads=("staged_contracts", "staged_identifiers"),
+    scope=Scope.COMPONENT,
+)
+PARTY_ENDS = Relation(
+    name="party_ends",
+    summary="The end of the last contract of each party, and whether one is open.",
+    columns={"party": "VARCHAR", "ends_on": "DATE", "open": "BOOLEAN"},
+    reads=("staged_contracts", "contract_parties", "latest_records"),
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass(frozen=True)
 class Clocked:
-    """One kind of thing with a clock of its own, as SQL: which rows tell of it, and on which day its time is over.
+    """One kind of thing with a clock of its own, as SQL.
 
-    `held` has the rows that are left when the register has been resolved, for the forecast.
+    Attributes:
+        what: The kind, as in the table `expired`.
+        category: The policy's category.
+        rule: The rule's code.
+        rows: The staged rows that have it.
+        key: What names the thing.
+        due: The day on which its time is over.
+        over: Whether it is over.
+        remaining: The rows that are left when the register has been resolved, for the forecast.
     """
 
     what: str
@@ -37,21 +67,21 @@ class Clocked:
     key: str
     due: str
     over: str
-    held: str
+    remaining: str
 
 
 def code(policy: Policy, applies_to: AppliesTo) -> str:
-    """The rule's code, as the policy has it."""
+    """Return the rule's code, as the policy has it."""
     return policy.rule(applies_to)[0]
 
 
 def over(policy: Policy, applies_to: AppliesTo, today: date) -> str:
-    """The last day, as SQL, on which a clock must have started for the rule's period to be over."""
+    """SQL: the last day on which a clock must have started for the rule's period to be over."""
     return f"DATE '{policy.rule(applies_to)[1].period.before(today)}'"
 
 
 def after(period: Period, started: str) -> str:
-    """The day, as SQL, on which the period is over of a clock that started on `started`, as `Period.after` counts."""
+    """SQL: the day on which a period that began on `started` is over, as `Period.after` counts."""
     over = f"({started} + INTERVAL {period.count} {period.unit})::DATE"
     last = period.before(date.max)
     if last >= LAST_DAY:
@@ -60,25 +90,32 @@ def after(period: Period, started: str) -> str:
 
 
 def due(policy: Policy, applies_to: AppliesTo, started: str) -> str:
-    """The day, as SQL, on which the rule's period is over of a clock that started on `started`."""
+    """SQL: the day on which the rule's period that began on `started` is over."""
     return after(policy.rule(applies_to)[1].period, started)
 
 
 def local_day(policy: Policy, moment: str) -> str:
-    """The calendar day of a moment, in the policy's time zone."""
+    """SQL: the calendar day of a moment, in the policy's time zone."""
     return f"timezone('{policy.time_zone}', {moment})::DATE"
 
 
 def after_calendar_year(policy: Policy, day: str) -> str:
-    """The day after the calendar year in which the financial year of `day` ends: where a voucher's clock starts."""
+    """SQL: when a voucher's clock starts.
+
+    The day after the calendar year in which the financial year of `day` ends.
+    """
     return f"make_date({_financial_year(policy, day)} + 1, 1, 1)"
 
 
 def after_financial_year(policy: Policy, day: str) -> str:
-    """The day after the financial year of `day`: where the books' clock starts. A year that ends in February ends with it."""
+    """SQL: when the books' clock starts: the day after the financial year of `day`.
+
+    A year that ends in February ends with the month.
+    """
     month, last = _ends(policy)
     following = date(2001, month, last) + timedelta(days=1)
-    return f"make_date({_financial_year(policy, day)} + {following.year - 2001}, {following.month}, {following.day})"
+    year = f"{_financial_year(policy, day)} + {following.year - 2001}"
+    return f"make_date({year}, {following.month}, {following.day})"
 
 
 def _ends(policy: Policy) -> tuple[int, int]:
@@ -87,64 +124,70 @@ def _ends(policy: Policy) -> tuple[int, int]:
 
 
 def _financial_year(policy: Policy, day: str) -> str:
-    """The calendar year in which the financial year of `day` ends."""
+    """SQL: the calendar year in which the financial year of `day` ends."""
     month, last = _ends(policy)
     last = 29 if (month, last) == (2, 28) else last
-    return f"(year({day}) + (month({day}) * 100 + day({day}) > {month * 100 + last})::INTEGER)"
+    later = f"month({day}) * 100 + day({day}) > {month * 100 + last}"
+    return f"(year({day}) + ({later})::INTEGER)"
 
 
 _STARTS = {"vouchers": after_calendar_year, "books": after_financial_year}
 
 
 def accounts_hold(policy: Policy, moment: str) -> tuple[str, str]:
-    """Until when the accounts need an order, and under which rule, as SQL: the longest of what category `order` names."""
+    """SQL: until when the accounts need an order, and the code of the rule.
+
+    The longest period of the rules that the policy's category `order` names.
+    """
     day = local_day(policy, moment)
-    named = [one for one in STATUTORY if code(policy, one) in policy.categories["order"].retention]
-    ends = [(code(policy, one), due(policy, one, _STARTS[one](policy, day))) for one in named]
+    named = [
+        rule for rule in STATUTORY if code(policy, rule) in policy.categories["order"].retention
+    ]
+    ends = [(code(policy, rule), due(policy, rule, _STARTS[rule](policy, day))) for rule in named]
     longest = f"greatest({', '.join(end for _, end in ends)})"
-    rule = (
-        "CASE " + " ".join(f"WHEN {end} = {longest} THEN '{name}'" for name, end in ends) + " END"
-    )
-    return longest, rule
+    cases = " ".join(f"WHEN {end} = {longest} THEN '{name}'" for name, end in ends)
+    return longest, f"CASE {cases} END"
 
 
 def mark_expiry() -> str:
-    """The day, as SQL, on which a credit mark expires at the bureau, or by law if that is earlier (527/2007).
+    """SQL: the day on which a credit mark expires at the bureau, or by law if earlier (527/2007).
 
-    A month after its payment was recorded, whatever expiry the bureau gives: ours never outlives theirs. Without an expiry
-    of the bureau's, three years after the mark, or after the report where it has no date either.
+    A month after its payment was recorded, whatever expiry the bureau gives: our copy never
+    outlives theirs. Without an expiry of the bureau's, three years after the mark, or after the
+    report where it has no date either.
     """
     undated = after(Period.parse(law.UNDATED_MARK_KEPT), "coalesce(remark_date, stated_at::DATE)")
-    return f"least(coalesce(expires_on, {undated}), {after(Period.parse(law.PAID_MARK_KEPT), 'paid_on')})"
+    paid = after(Period.parse(law.PAID_MARK_KEPT), "paid_on")
+    return f"least(coalesce(expires_on, {undated}), {paid})"
 
 
 def orders_are_over(policy: Policy, today: date) -> str:
-    """The condition on orders."""
+    """SQL: the condition on orders."""
     return f"{accounts_hold(policy, 'ordered_at')[0]} <= DATE '{today}'"
 
 
 def visits_are_over(policy: Policy, today: date) -> str:
-    """The condition on visits."""
+    """SQL: the condition on visits."""
     return f"{local_day(policy, 'started_at')} <= {over(policy, 'visits', today)}"
 
 
 def reports_are_over(policy: Policy, today: date) -> str:
-    """The condition on credit reports."""
+    """SQL: the condition on credit reports."""
     return f"{local_day(policy, 'stated_at')} <= {over(policy, 'credit_reports', today)}"
 
 
 def marks_are_over(policy: Policy, today: date) -> str:
-    """The condition on credit marks."""
+    """SQL: the condition on credit marks."""
     return f"{mark_expiry()} <= {over(policy, 'credit_marks', today)}"
 
 
 def contracts_are_over(policy: Policy, today: date) -> str:
-    """The condition on contracts joined with the end of their party's last one: `_BOUND`."""
+    """SQL: the condition on `_BOUND`: contracts joined with the end of their party's last one."""
     return f"NOT open AND party_ends.ends_on <= {over(policy, 'customers', today)}"
 
 
 def cookies_are_over(policy: Policy, today: date) -> str:
-    """The condition on cookies, by when each was first seen."""
+    """SQL: the condition on cookies, by when each was first seen."""
     return f"{local_day(policy, 'started_at')} <= {over(policy, 'cookies', today)}"
 
 
@@ -153,37 +196,45 @@ CONTRACT_ENDS = "max(coalesce(ends_on, CASE WHEN status <> 'active' THEN starts_
 
 
 def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
-    """Make `contract_parties(delivery_id, record_no, contract_number, party)`, `party_ends(party, ends_on, open)`.
+    """Make `contract_parties` and `party_ends`.
 
     The party of a contract is the customer's account: the key of the contact or customer number
     that the record names, whichever person of the household it is with.
 
     Args:
         connection: Has the views `staged_contracts` and `staged_identifiers`.
-        current: A clause that restricts `staged_contracts AS one` to the versions that count.
+        current: A clause that restricts `staged_contracts` to the versions that count; may be empty.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE contract_parties AS
-        WITH named AS (
-            SELECT delivery_id, record_no, person_key(type, value) AS party, position
-            FROM staged_identifiers SEMI JOIN staged_contracts USING (delivery_id, record_no)
-            WHERE type IN ('contact_id', 'customer_number'))
-        SELECT delivery_id, record_no, contract_number,
-            coalesce(arg_min(named.party, named.position), any_value(one.person_key)) AS party
-        FROM staged_contracts AS one LEFT JOIN named USING (delivery_id, record_no) GROUP BY ALL"""
+        CONTRACT_PARTIES.create_table(
+            """WITH named AS (
+                SELECT delivery_id, record_no, person_key(type, value) AS party, position
+                FROM staged_identifiers SEMI JOIN staged_contracts USING (delivery_id, record_no)
+                WHERE type IN ('contact_id', 'customer_number'))
+            SELECT delivery_id, record_no, contract_number,
+                coalesce(arg_min(named.party, named.position), any_value(staged.person_key))
+                    AS party
+            FROM staged_contracts AS staged
+            LEFT JOIN named USING (delivery_id, record_no)
+            GROUP BY ALL"""
+        )
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE party_ends AS
-        SELECT party, {CONTRACT_ENDS},
-            bool_or(ends_on IS NULL AND status = 'active') AS open
-        FROM staged_contracts AS one JOIN contract_parties USING (delivery_id, record_no) {current}
-        GROUP BY party"""
+        PARTY_ENDS.create_table(
+            f"""SELECT party, {CONTRACT_ENDS},
+                bool_or(ends_on IS NULL AND status = 'active') AS open
+            FROM staged_contracts
+            JOIN contract_parties USING (delivery_id, record_no)
+            {current}
+            GROUP BY party"""
+        )
     )
 
 
 _BOUND = """staged_contracts JOIN contract_parties USING (delivery_id, record_no, contract_number)
     JOIN party_ends USING (party)"""
-_FIRST_SEEN = "(SELECT visitor_id, min(started_at) AS started_at FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"
+_FIRST_SEEN = """(SELECT visitor_id, min(started_at) AS started_at
+    FROM staged_visits WHERE visitor_id IS NOT NULL GROUP BY visitor_id)"""
 _A_REPORT, _A_MARK = (
     "delivery_id || '/' || record_no",
     "delivery_id || '/' || record_no || '/' || position",
@@ -191,9 +242,9 @@ _A_REPORT, _A_MARK = (
 
 
 def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
-    """Everything staged that ends by a clock of its own, and what of it is over on `today`."""
+    """Return everything staged that ends by a clock of its own, with what is over on `today`."""
 
-    def one(
+    def clock(
         what: str,
         category: str,
         applies_to: AppliesTo,
@@ -201,23 +252,16 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
         key: str,
         started: str,
         over: str,
-        held: str = "",
+        remaining: str = "",
     ) -> Clocked:
-        return Clocked(
-            what,
-            category,
-            f"'{code(policy, applies_to)}'",
-            rows,
-            key,
-            due(policy, applies_to, started),
-            over,
-            held or rows,
-        )
+        rule = f"'{code(policy, applies_to)}'"
+        ends = due(policy, applies_to, started)
+        return Clocked(what, category, rule, rows, key, ends, over, remaining or rows)
 
-    held_until, held_under = accounts_hold(policy, "ordered_at")
+    hold_ends, hold_rule = accounts_hold(policy, "ordered_at")
     reported, visited = local_day(policy, "stated_at"), local_day(policy, "started_at")
     return (
-        one(
+        clock(
             "contract",
             "contract",
             "customers",
@@ -230,14 +274,14 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
         Clocked(
             "order",
             "order",
-            held_under,
+            hold_rule,
             "staged_orders",
             "order_number",
-            held_until,
+            hold_ends,
             orders_are_over(policy, today),
-            "held_orders",
+            "registrant_orders",
         ),
-        one(
+        clock(
             "visit",
             "website",
             "visits",
@@ -245,9 +289,9 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             "visit",
             visited,
             visits_are_over(policy, today),
-            "held_visits",
+            "registrant_visits",
         ),
-        one(
+        clock(
             "cookie",
             "website_identifier",
             "cookies",
@@ -256,7 +300,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             visited,
             cookies_are_over(policy, today),
         ),
-        one(
+        clock(
             "credit_report",
             "credit",
             "credit_reports",
@@ -265,7 +309,7 @@ def clocked(policy: Policy, today: date) -> tuple[Clocked, ...]:
             reported,
             reports_are_over(policy, today),
         ),
-        one(
+        clock(
             "credit_mark",
             "credit",
             "credit_marks",

@@ -1,7 +1,8 @@
-"""Clusters of records that are one person: connected components, and the guard that keeps people apart.
+"""Clusters of records that are one person: connected components that keep different people apart.
 
-Records are integers; arrays stand for tables. Joining is set-based. Only components in which two people who must stay
-apart would meet are taken to pieces and put together again link by link, in Python: they are few.
+Records are integers; arrays stand for tables. Joining is set-based. Only components in which two
+people who are known to be different would meet are split and joined again link by link, in Python:
+they are few.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Apart = Callable[[Ints], tuple[Ints, Ints]]
-"""Given the cluster proposed for every record, the pairs of clusters (as they are now) that must not be in one."""
+"""Given the cluster proposed for every record, the pairs of clusters (as they are now) that must not
+be in one."""
 
 RIVAL_MARGIN = 1.0
-"""Bits: when a record has links nearly as strong to two people who are known to be different, neither is believed."""
+"""Bits: when a record has links nearly as strong to two people who are known to be different, neither
+is followed."""
 
 
 def components(count: int, one: Ints, other: Ints) -> Ints:
-    """The smallest member of each node's component, in a graph of `count` nodes and the edges `one`-`other`.
+    """Return the smallest member of each node's component.
 
-    Every root hooks onto its smallest neighbouring root, then all paths are shortened. A root that survives two rounds has
-    swallowed another (or has none left), so the rounds are at most 2 log2(count), for chains too; each costs the edges left.
+    Every root hooks onto its smallest neighbouring root, then all paths are shortened. A root that
+    survives two rounds has absorbed another (or has none left), so the rounds are at most
+    2 log2(count), for chains too; each costs the edges left.
+
+    Args:
+        count: The number of nodes.
+        one: One end of each edge.
+        other: The other end.
     """
     label = np.arange(count, dtype=np.int32)
     while True:
@@ -43,9 +52,11 @@ def components(count: int, one: Ints, other: Ints) -> Ints:
 
 
 class Clusters:
-    """The partition of the records so far. `label[record]` is its cluster: the cluster's smallest record.
+    """The partition of the records so far.
 
-    `code[record]` numbers the record's identity code (-1: none); two codes are never joined.
+    Attributes:
+        label: Of each record the cluster: the smallest record in it.
+        code: Of each record the number of its identity code (-1: none); two codes never join.
     """
 
     def __init__(self, code: Ints) -> None:
@@ -55,27 +66,32 @@ class Clusters:
     def join(
         self, one: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None
     ) -> Mask:
-        """Join records along weighted links, as far as nothing forbids; answers which links hold in the end.
+        """Join records along weighted links, as far as nothing forbids it.
 
         The order of the links does not matter.
+
+        Returns:
+            Of each link, whether it holds in the end.
         """
         before = self.label
         one_base, other_base = before[one], before[other]
         proposed = components(len(before), one_base, other_base)
-        together = proposed[before]
-        foes = self._foes(together)
+        cluster = proposed[before]
+        conflicts = self._conflicts(cluster)
         if apart is not None:
-            pairs = np.stack(apart(together), axis=1)
-            foes = np.concatenate([foes, pairs[together[pairs[:, 0]] == together[pairs[:, 1]]]])
-        if len(foes):
-            # Two coded clusters of a component need not touch: whoever has a foe in it makes all of it a conflict.
-            torn = np.zeros(len(before), np.bool_)
-            torn[proposed[foes[:, 0]]] = True
-            links = torn[proposed[one_base]]
-            nodes = np.flatnonzero(torn[proposed]).astype(np.int32)
+            pairs = np.stack(apart(cluster), axis=1)
+            conflicts = np.concatenate(
+                [conflicts, pairs[cluster[pairs[:, 0]] == cluster[pairs[:, 1]]]]
+            )
+        if len(conflicts):
+            # Two coded clusters of a component need not touch: one conflict splits all of it.
+            split = np.zeros(len(before), np.bool_)
+            split[proposed[conflicts[:, 0]]] = True
+            links = split[proposed[one_base]]
+            nodes = np.flatnonzero(split[proposed]).astype(np.int32)
             proposed[nodes] = nodes
             for node, group in self._regroup(
-                one_base[links], other_base[links], weight[links], foes
+                one_base[links], other_base[links], weight[links], conflicts
             ).items():
                 proposed[node] = group
         coded = np.flatnonzero(self.code >= 0)
@@ -83,24 +99,28 @@ class Clusters:
         self.code[self.label[coded]] = self.code[coded]
         return self.label[one] == self.label[other]
 
-    def _foes(self, together: Ints) -> NDArray[np.int32]:
-        """A pair of differently coded clusters for each component that holds such: (k, 2)."""
+    def _conflicts(self, cluster: Ints) -> NDArray[np.int32]:
+        """Return a pair of differently coded clusters of each component that has some: (k, 2)."""
         coded = np.flatnonzero(
             (self.code >= 0) & (self.label == np.arange(len(self.label)))
         ).astype(np.int32)
-        coded = coded[np.lexsort((coded, together[coded]))]
-        meets = (together[coded[1:]] == together[coded[:-1]]) & (
+        coded = coded[np.lexsort((coded, cluster[coded]))]
+        meets = (cluster[coded[1:]] == cluster[coded[:-1]]) & (
             self.code[coded[1:]] != self.code[coded[:-1]]
         )
         return np.stack([coded[:-1][meets], coded[1:][meets]], axis=1)
 
     def _regroup(
-        self, one: Ints, other: Ints, weight: NDArray[np.float64], foes: NDArray[np.int32]
+        self, one: Ints, other: Ints, weight: NDArray[np.float64], conflicts: NDArray[np.int32]
     ) -> dict[int, int]:
-        """Put torn components together again, strongest link first, never across a foe or a code; node -> its group."""
+        """Join split components again, the strongest link first, never across a conflict or a code.
+
+        Returns:
+            Node -> its group.
+        """
         strength: dict[int, dict[int, float]] = defaultdict(dict)
         enemies: dict[int, set[int]] = defaultdict(set)
-        for x, y in foes.tolist():
+        for x, y in conflicts.tolist():
             enemies[x].add(y)
             enemies[y].add(x)
         for x, y, bits in zip(one.tolist(), other.tolist(), weight.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Folding facts that have dates: names, addresses, contact points."""
+"""Current statements: dated facts (names, addresses, contact points) folded from their statements."""
 
 from __future__ import annotations
 
@@ -7,14 +7,62 @@ from datetime import date
 
 import duckdb
 
+from assets.storage.relations import Relation, Scope
+from schemas.columns import duckdb_types
+from schemas.staged import CANONICAL
+
+STATEMENT = (
+    "STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, period_last DATE, "
+    "delivery_id VARCHAR, record_no BIGINT)"
+)
+"""SQL: the type of a statement's place in the order in which a source made its statements."""
+
+UNKNOWN_START = "DATE '0001-01-01'"
+
+
+def _statements(table: str) -> Relation:
+    """The view of a canonical table's rows that count, and its columns."""
+    own = duckdb_types(CANONICAL[table])
+    del own["person_key"]
+    counted = "counted_choices" if table == "marketing_choices" else "current_records"
+    return Relation(
+        name=f"statements_{table}",
+        summary=f"The rows of `staged_{table}` that count, by current person and order.",
+        columns={
+            **own,
+            "source": "VARCHAR",
+            "day": "DATE",
+            "delivery_id": "VARCHAR",
+            "person_key": "VARCHAR",
+            "dataset": "VARCHAR",
+            "statement": STATEMENT,
+        },
+        reads=(
+            f"staged_{table}",
+            counted,
+            "delivery_ledger",
+            "renamed_persons",
+            "base_times",
+            "delayed_changes",
+            "excluded_persons",
+            *(("expired",) if table == "identifiers" else ()),
+        ),
+        scope=Scope.COMPONENT,
+    )
+
+
+STATEMENTS = {table: _statements(table) for table in CANONICAL}
+
 
 @dataclass(frozen=True)
 class DatedFact:
-    """How statements about a fact are recognised as being about the same one.
+    """How statements are recognised as being about the same fact.
 
-    `content` is what the fact says, folded to what two spellings of it share; `by_start` facts are kept apart by the
-    day they began (a person has one permanent address since a day), others by content alone; `location` facts are
-    forgotten under protected identity.
+    Attributes:
+        content: SQL: the fact's content, folded to what two spellings of it share.
+        by_start: Facts are kept apart by the day on which they began (a person has one permanent
+            address since a day); otherwise by content alone.
+        location: The fact is forgotten under protected identity.
     """
 
     content: str
@@ -22,56 +70,90 @@ class DatedFact:
     location: bool
 
 
-NAME = DatedFact("lower(concat_ws('|', given_names, family_name))", by_start=True, location=False)
-LOCATION = DatedFact(
-    "lower(concat_ws('|', street, postcode, municipality_code, country))",
-    by_start=True,
-    location=True,
-)
-CONTACT_POINT = DatedFact("match_key", by_start=False, location=False)
+DATED_FACTS = {
+    "names": DatedFact(
+        "lower(concat_ws('|', given_names, family_name))", by_start=True, location=False
+    ),
+    "addresses": DatedFact(
+        "lower(concat_ws('|', street, postcode, municipality_code, country))",
+        by_start=True,
+        location=True,
+    ),
+    "contact_points": DatedFact("match_key", by_start=False, location=False),
+}
+"""Canonical table -> how its statements are recognised as being about the same fact."""
 
-UNKNOWN_START = "DATE '0001-01-01'"
+
+def _current(table: str) -> Relation:
+    columns = dict(STATEMENTS[table].columns)
+    del columns["op"]
+    protection = ("protection_status",) if DATED_FACTS[table].location else ()
+    return Relation(
+        name=f"current_{table}",
+        summary=f"The {table.replace('_', ' ')} that were never taken back, by person and source.",
+        columns={**columns, "started": "DATE", "is_current": "BOOLEAN", "newest": "BIGINT"},
+        reads=(f"statements_{table}", *protection),
+        amended_from=("excluded_persons",),
+        scope=Scope.COMPONENT,
+    )
 
 
-def fold(connection: duckdb.DuckDBPyConnection, table: str, fact: DatedFact, today: date) -> None:
-    """Make `<table>_held` from `said_<table>`: the facts that were never taken back, with `is_current`.
+CURRENT = {table: _current(table) for table in DATED_FACTS}
 
-    `is_current` holds for facts that are in force today; of the facts of one kind by one source, `newest` is the rank
-    from the latest start (a change without a start counts from when it was stated, basic data from before all).
+
+def fold(connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
+    """Make `current_<table>` from `statements_<table>`: the facts that were never taken back.
+
+    `is_current` is true of facts that are in force today; of the facts of one kind by one source,
+    `newest` is the rank from the latest start (a change without a start counts from when it was
+    stated, basic data from before all).
     """
+    fact = DATED_FACTS[table]
     start = (
-        "valid_from::VARCHAR, (max(valid_from) OVER (PARTITION BY person_key, source, kind, content))::VARCHAR, "
+        """valid_from::VARCHAR,
+            (max(valid_from) OVER (PARTITION BY person_key, source, kind, content))::VARCHAR, """
         if fact.by_start
         else ""
     )
-    forgotten = (
-        "LEFT JOIN protection USING (person_key) WHERE NOT coalesce(protection.protected, false) "
-        "AND (lifted IS NULL OR latest.said >= lifted OR (latest.source <> 'population_register' AND latest.said.moment >= lifted.moment))"
-        if fact.location
-        else "WHERE true"
-    )
+    place = "{'statement': statement, 'position': position}"
+    in_force = f"""coalesce(valid_to >= DATE '{today}', true)
+        AND coalesce(valid_from <= DATE '{today}', true)"""
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE {table}_held AS
-        WITH told AS (SELECT *, {fact.content} AS content FROM said_{table} WHERE person_key IS NOT NULL),
-        keyed AS (SELECT *, coalesce({start}content, '') AS fact FROM told),
-        wiped AS (
-            SELECT person_key, source, kind,
-                max({{'said': said, 'position': position}}) FILTER (op = 'reset') AS reset,
-                max({{'said': said, 'position': position}}) FILTER (op = 'censor') AS censored
-            FROM keyed WHERE op IN ('reset', 'censor') GROUP BY ALL),
-        latest AS (
-            SELECT * FROM keyed WHERE op IN ('state', 'retract')
-            QUALIFY row_number() OVER (PARTITION BY person_key, source, kind, fact ORDER BY said DESC, position DESC) = 1),
-        standing AS (
-            SELECT latest.*, coalesce(valid_from, CASE WHEN dataset <> 'perustiedot' THEN said.moment::DATE END, {UNKNOWN_START}) AS started
-            FROM latest LEFT JOIN wiped USING (person_key, source, kind)
-            {forgotten} AND op = 'state'
-            AND NOT coalesce(censored > {{'said': said, 'position': position}}, false)
-            AND NOT coalesce(valid_to IS NULL AND reset > {{'said': said, 'position': position}}, false))
-        SELECT * EXCLUDE (op, content, fact),
-            coalesce(valid_to >= DATE '{today}', true) AND coalesce(valid_from <= DATE '{today}', true) AS is_current,
-            row_number() OVER (PARTITION BY person_key, source, kind
-                ORDER BY coalesce(valid_to >= DATE '{today}', true) AND coalesce(valid_from <= DATE '{today}', true) DESC,
-                    started DESC, said DESC, position DESC) AS newest
-        FROM standing"""
+        CURRENT[table].create_table(
+            f"""WITH stated AS (
+                SELECT *, {fact.content} AS content
+                FROM statements_{table} WHERE person_key IS NOT NULL),
+            keyed AS (SELECT *, coalesce({start}content, '') AS fact FROM stated),
+            wiped AS (
+                SELECT person_key, source, kind,
+                    max({place}) FILTER (op = 'reset') AS reset,
+                    max({place}) FILTER (op = 'censor') AS censored
+                FROM keyed WHERE op IN ('reset', 'censor') GROUP BY ALL),
+            latest AS (
+                SELECT * FROM keyed WHERE op IN ('state', 'retract')
+                QUALIFY row_number() OVER (PARTITION BY person_key, source, kind, fact
+                    ORDER BY statement DESC, position DESC) = 1),
+            remaining AS (
+                SELECT latest.*,
+                    coalesce(valid_from,
+                        CASE WHEN dataset <> 'perustiedot' THEN statement.moment::DATE END,
+                        {UNKNOWN_START}) AS started
+                FROM latest LEFT JOIN wiped USING (person_key, source, kind)
+                {_FORGOTTEN if fact.location else "WHERE true"} AND op = 'state'
+                AND NOT coalesce(censored > {place}, false)
+                AND NOT coalesce(valid_to IS NULL AND reset > {place}, false))
+            SELECT * EXCLUDE (op, content, fact), {in_force} AS is_current,
+                row_number() OVER (PARTITION BY person_key, source, kind
+                    ORDER BY {in_force} DESC,
+                        started DESC, statement DESC, position DESC) AS newest
+            FROM remaining"""
+        )
     )
+
+
+_FORGOTTEN = """LEFT JOIN protection_status USING (person_key)
+    WHERE NOT coalesce(protection_status.protected, false)
+    AND (lifted IS NULL OR latest.statement >= lifted
+        OR (latest.source <> 'population_register'
+            AND latest.statement.moment >= lifted.moment))"""
+"""SQL: location data is forgotten while the identity is protected, and what was stated before."""

@@ -1,8 +1,9 @@
 """What is past its time, by the policy's retention rules; decided here, and nowhere else.
 
-When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is linked
-(`leave_out_rows`); then registrants whose time is over leave (`depart`), and the rest is resolved again until
-nobody else does. So the register is built from just what the sweep will leave, and is the same after it.
+When clocks start and end is in `clocks`. What a row's own dates decide is left out before anyone is
+linked (`leave_out_rows`); then registrants whose time is over are removed (`remove_expired`), and
+the rest is resolved again until no other is. So the register is built from just what the sweep will
+leave, and is the same after it.
 """
 
 from __future__ import annotations
@@ -22,122 +23,261 @@ from assets.register.clocks import (
     visits_are_over,
 )
 from assets.storage.data_root import Home, copy_parquet
+from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
+from schemas.columns import duckdb_types
 from schemas.policy import Policy
+from schemas.register import Departed, Expired
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
-# Each row of these is of one source person alone: without that person, the others' rows are what they would have been.
-_OF_A_SOURCE_PERSON = (
-    "names_held", "addresses_held", "contact_points_held", "persons_held", "known_as", "protection", "source_persons", "people", "identifiers",
-)  # fmt: skip
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
+# Each row of these is of one source person alone: without that person, the others' rows are what
+# they would have been.
+_OF_A_SOURCE_PERSON = (
+    "current_names",
+    "current_addresses",
+    "current_contact_points",
+    "current_persons",
+    "known_identifiers",
+    "protection_status",
+    "source_persons",
+    "people",
+    "person_identifiers",
+)
+_CLOCK = {
+    "registrant_id": "VARCHAR",
+    "started": "DATE",
+    "rule": "VARCHAR",
+    "due": "DATE",
+}
+
+EXPIRED_COOKIE_HASHES = Relation(
+    name="expired_cookie_hashes",
+    summary="Keyed hashes of cookies that have expired.",
+    columns={"token": "VARCHAR"},
+    scope=Scope.BROADCAST,
+)
+EXPIRED = Relation.of(
+    Expired,
+    reads=(
+        "staged_contracts",
+        "contract_parties",
+        "party_ends",
+        "staged_orders",
+        "staged_visits",
+        "staged_credit_reports",
+        "staged_credit_marks",
+        "staged_identifiers",
+        "expired_cookie_hashes",
+    ),
+    amended_from=("consent_proofs", "expiring_registrants"),
+    scope=Scope.COMPONENT,
+)
+CONTRACT_ENDS_OF_PERSONS = Relation(
+    name="contract_ends",
+    summary="The end of the last contract of each person that has had one, for the clocks.",
+    columns={"person_key": "VARCHAR", "ends_on": "DATE"},
+    reads=("party_ends", "staged_contracts", "renamed_persons", "latest_records", "expired"),
+    scope=Scope.COMPONENT,
+)
+CURRENT_RECORDS = Relation(
+    name="current_records",
+    summary="The latest records, without visits, orders and contracts that are past their time.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
+    reads=("latest_records", "staged_visits", "staged_orders", "staged_contracts", "expired"),
+    scope=Scope.COMPONENT,
+)
+EXCLUDED_PERSONS = Relation(
+    name="excluded_persons",
+    summary="Source persons of whom nothing counts: by an expired cookie, or expired themselves.",
+    columns={"person_key": "VARCHAR", "by_cookie": "BOOLEAN"},
+    reads=("expired",),
+    amended_from=("membership", "expiring_registrants", "expired_identifiers"),
+    scope=Scope.COMPONENT,
+)
+EXPIRED_IDENTIFIERS = Relation(
+    name="expired_identifiers",
+    summary="Identifiers of registrants who are past their time.",
+    columns=duckdb_types(Departed),
+    amended_from=("registrant_identifiers", "expiring_registrants"),
+    scope=Scope.COMPONENT,
+)
+REGISTRANT_CLOCKS = Relation(
+    name="registrant_clocks",
+    summary="When the time of each registrant without an open contract began, and when it ends.",
+    columns=_CLOCK,
+    reads=("contract_ends", "membership", "registrant_state"),
+    scope=Scope.COMPONENT,
+)
+EXPIRING_REGISTRANTS = Relation(
+    name="expiring_registrants",
+    summary="The registrants of the last round whose time is over.",
+    columns=_CLOCK,
+    reads=("registrant_clocks",),
+    scope=Scope.COMPONENT,
+)
 
 
-def remember_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """`old_cookies(token)`: keyed hashes of cookies that have expired, so that one stays expired when its first visit is gone."""
+def load_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `expired_cookie_hashes`, so that a cookie stays expired when its first visit is gone."""
     home.keyed_hash(connection)
     path = home.lake / EXPIRED_COOKIES
-    known = (
-        f"SELECT token FROM {parquet(path)}"
-        if path.exists()
-        else "SELECT NULL::VARCHAR AS token WHERE false"
+    connection.execute(
+        EXPIRED_COOKIE_HASHES.create_table(
+            f"SELECT token FROM {parquet(path)}"
+            if path.exists()
+            else "SELECT NULL::VARCHAR AS token WHERE false"
+        )
     )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE old_cookies AS {known}")
 
 
-def keep_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Write down the cookies that have expired by now, as keyed hashes."""
+def write_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the keyed hashes of the cookies that have expired so far."""
     copy_parquet(
         connection,
-        f"""SELECT token FROM old_cookies
-        UNION SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie' ORDER BY token""",
+        f"""SELECT token FROM expired_cookie_hashes
+        UNION
+        SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie'
+        ORDER BY token""",
         home.lake / EXPIRED_COOKIES,
     )
 
 
 def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
-    """Make `expired(rule, what, key)` and take the records that go whole out of `current_records`.
+    """Make `expired`, `contract_ends`, `current_records`, `excluded_persons` and, without rows,
+    `expired_identifiers`.
 
-    Visits and orders by their own time, contracts when the last one of their party has ended long enough ago, credit
-    data by expiry, cookies by when they were first seen. `left_out(person_key, by_cookie)` are source persons of whom nothing
-    counts: for now those known by an expired cookie; `contract_ends(person_key, ends_on)` remembers ends for the clocks.
+    Visits and orders expire by their own time, contracts when the last one of their party has ended
+    long enough ago, credit data by expiry, cookies by when they were first seen.
     """
-    current = "SEMI JOIN current_records USING (delivery_id, record_no)"
-    party_ends(connection, current)
+    party_ends(connection, "SEMI JOIN latest_records USING (delivery_id, record_no)")
+    _expired(connection, policy, today)
+    _contract_ends(connection)
+    connection.execute(
+        CURRENT_RECORDS.create_table(
+            f"""SELECT delivery_id, record_no FROM latest_records
+            EXCEPT (
+                SELECT delivery_id, record_no
+                FROM staged_visits WHERE {visits_are_over(policy, today)}
+                UNION ALL
+                SELECT delivery_id, record_no
+                FROM staged_orders WHERE {orders_are_over(policy, today)}
+                UNION ALL
+                SELECT delivery_id, record_no
+                FROM staged_contracts
+                WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract'))"""
+        )
+    )
+    connection.execute(
+        EXCLUDED_PERSONS.create_table(
+            """SELECT person_key('visitor_id', key) AS person_key, true AS by_cookie
+            FROM expired WHERE what = 'cookie'"""
+        )
+    )
+    connection.execute(EXPIRED_IDENTIFIERS.create_empty())
+
+
+def _expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     kinds = [
-        f"SELECT DISTINCT {one.rule} AS rule, '{one.what}' AS what, {one.key} AS key FROM {one.rows} WHERE {one.over}"
-        for one in clocked(policy, today)
+        f"""SELECT DISTINCT {kind.rule} AS rule, '{kind.what}' AS what, {kind.key} AS key
+        FROM {kind.rows} WHERE {kind.over}"""
+        for kind in clocked(policy, today)
     ]
-    remembered = f"""SELECT DISTINCT '{code(policy, "cookies")}', 'cookie', value FROM staged_identifiers
-        WHERE type = 'visitor_id' AND {HASHED_COOKIE.format("value")} IN (SELECT token FROM old_cookies)"""
+    cookies = f"""SELECT DISTINCT '{code(policy, "cookies")}', 'cookie', value
+        FROM staged_identifiers
+        WHERE type = 'visitor_id'
+            AND {HASHED_COOKIE.format("value")} IN (SELECT token FROM expired_cookie_hashes)"""
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE expired AS SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, remembered])})"
-    )
-    # What is over was of the account; what is not also binds the person whom it names.
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE contract_ends AS
-        SELECT person_key, max(ends_on) AS ends_on FROM (
-            SELECT party AS person_key, ends_on FROM party_ends
-            UNION ALL
-            SELECT coalesce(renamed.now, one.person_key), {CONTRACT_ENDS}
-            FROM staged_contracts AS one LEFT JOIN renamed USING (person_key) {current}
-            WHERE contract_number NOT IN (SELECT key FROM expired WHERE what = 'contract')
-            GROUP BY ALL)
-        WHERE person_key IS NOT NULL GROUP BY person_key"""
-    )
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE current_records AS
-        SELECT delivery_id, record_no FROM current_records
-        EXCEPT
-        (SELECT delivery_id, record_no FROM staged_visits WHERE {visits_are_over(policy, today)}
-        UNION ALL SELECT delivery_id, record_no FROM staged_orders WHERE {orders_are_over(policy, today)}
-        UNION ALL SELECT delivery_id, record_no FROM staged_contracts WHERE contract_number IN (SELECT key FROM expired WHERE what = 'contract'))"""
-    )
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE left_out AS
-        SELECT person_key('visitor_id', key) AS person_key, true AS by_cookie FROM expired WHERE what = 'cookie'"""
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE departed (rule VARCHAR, type VARCHAR, value VARCHAR)"
+        EXPIRED.create_table(f"SELECT DISTINCT * FROM ({' UNION ALL '.join([*kinds, cookies])})")
     )
 
 
-def depart(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
-    """Let registrants whose time is over leave; answers whether any did, so that the rest must be resolved again.
+def _contract_ends(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `contract_ends`.
 
-    `clocks(registrant_id, rule, started, due)` is made for whoever has no contract that goes on. A registrant stays while
-    the end of the last contract, or the last active contact, is recent enough (for want of both: when first seen). Of a
-    deceased person the clock starts at death, or when first seen if that was later.
+    A contract that is over was of the account; one that is not also binds the person it names.
     """
-    customers, prospects = due(policy, "customers", "started"), due(policy, "prospects", "started")
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE clocks AS
-        WITH customers AS (SELECT DISTINCT registrant_id FROM contract_ends JOIN membership USING (person_key)),
-        started AS (
-            SELECT registrant_id, customers.registrant_id IS NOT NULL AS was_customer,
-                CASE WHEN deceased AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
-                    ELSE greatest(relationship_ends_on, coalesce(last_contact_on, CASE WHEN NOT has_contract THEN first_seen_on END)) END AS started
-            FROM whole LEFT JOIN customers USING (registrant_id) WHERE NOT has_open_contract)
-        SELECT registrant_id, started, CASE WHEN was_customer THEN '{code(policy, "customers")}' ELSE '{code(policy, "prospects")}' END AS rule,
-            CASE WHEN was_customer THEN {customers} ELSE {prospects} END AS due
-        FROM started WHERE started IS NOT NULL"""
+        CONTRACT_ENDS_OF_PERSONS.create_table(
+            f"""SELECT person_key, max(ends_on) AS ends_on FROM (
+                SELECT party AS person_key, ends_on FROM party_ends
+                UNION ALL
+                SELECT coalesce(renamed_persons.current_key, staged.person_key), {CONTRACT_ENDS}
+                FROM staged_contracts AS staged
+                LEFT JOIN renamed_persons USING (person_key)
+                SEMI JOIN latest_records USING (delivery_id, record_no)
+                WHERE contract_number NOT IN (
+                    SELECT key FROM expired WHERE what = 'contract')
+                GROUP BY ALL)
+            WHERE person_key IS NOT NULL GROUP BY person_key"""
+        )
     )
+
+
+def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> bool:
+    """Remove registrants whose time is over from everything that linkage and the register read.
+
+    Returns:
+        Whether any was removed, so that the rest must be resolved again.
+    """
+    _clocks(connection, policy)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE leaving AS SELECT * FROM clocks WHERE due <= DATE '{today}'"
+        EXPIRING_REGISTRANTS.create_table(
+            f"SELECT * FROM registrant_clocks WHERE due <= DATE '{today}'"
+        )
     )
-    if not (connection.execute("SELECT count(*) FROM leaving").fetchone() or (0,))[0]:
+    if not count(connection, "SELECT count(*) FROM expiring_registrants"):
         return False
-    connection.execute("INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM leaving")
     connection.execute(
-        "INSERT INTO departed SELECT DISTINCT rule, type, value FROM held_identifiers JOIN leaving USING (registrant_id)"
+        "INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM expiring_registrants"
+    )
+    connection.execute(
+        """INSERT INTO expired_identifiers
+        SELECT DISTINCT rule, type, value
+        FROM registrant_identifiers JOIN expiring_registrants USING (registrant_id)"""
     )
     statutory_segregation.keep_proofs(connection, policy, today)
     connection.execute(
-        """INSERT INTO left_out SELECT person_key, false FROM membership SEMI JOIN leaving USING (registrant_id)
-        UNION SELECT person_key(type, value), false FROM departed"""
+        """INSERT INTO excluded_persons
+        SELECT person_key, false
+        FROM membership SEMI JOIN expiring_registrants USING (registrant_id)
+        UNION SELECT person_key(type, value), false FROM expired_identifiers"""
     )
     for table in _OF_A_SOURCE_PERSON:
         connection.execute(
-            f"DELETE FROM {table} WHERE person_key IN (SELECT person_key FROM left_out)"
+            f"DELETE FROM {table} WHERE person_key IN (SELECT person_key FROM excluded_persons)"
         )
     return True
+
+
+def _clocks(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
+    """Make `registrant_clocks`.
+
+    A registrant stays while the end of the last contract, or the last active contact, is recent
+    enough (for want of both: the first record). Of a deceased person the clock starts at death, or
+    at the first record if that was later.
+    """
+    customers, prospects = (
+        (code(policy, rule), due(policy, rule, "started")) for rule in ("customers", "prospects")
+    )
+    connection.execute(
+        REGISTRANT_CLOCKS.create_table(
+            f"""WITH customers AS (
+                SELECT DISTINCT registrant_id
+                FROM contract_ends JOIN membership USING (person_key)),
+            started AS (
+                SELECT registrant_id, customers.registrant_id IS NOT NULL AS was_customer,
+                    CASE WHEN deceased AND death_date IS NOT NULL
+                        THEN greatest(death_date, first_seen_on)
+                    ELSE greatest(relationship_ends_on, coalesce(last_contact_on,
+                        CASE WHEN NOT has_contract THEN first_seen_on END)) END AS started
+                FROM registrant_state
+                LEFT JOIN customers USING (registrant_id)
+                WHERE NOT has_open_contract)
+            SELECT registrant_id, started,
+                CASE WHEN was_customer THEN '{customers[0]}' ELSE '{prospects[0]}' END AS rule,
+                CASE WHEN was_customer THEN {customers[1]} ELSE {prospects[1]} END AS due
+            FROM started WHERE started IS NOT NULL"""
+        )
+    )

@@ -1,8 +1,9 @@
-"""Who became whom: registrants that turned out to be one, or two, since the last build.
+"""Identity events: registrants that turned out to be one, or two, since the last build.
 
-The register itself depends on nothing but what was delivered; that an id has ceased can only be told by comparing with
-the register before. So the events lie beside its tables, in `lake/identity_events.parquet`: ids and days, nothing else. Whoever keeps
-ids outside follows `became`. Events that lead to nobody who is there any more are dropped.
+The register itself depends on nothing but what was delivered; that an id has ceased is only seen by
+comparing with the register before. So the events are stored beside its tables, in
+`lake/identity_events.parquet`: ids and days, nothing else. Systems that keep ids outside follow
+`became`. Events that lead to no present registrant are dropped.
 """
 
 from __future__ import annotations
@@ -20,44 +21,59 @@ EVENTS = "identity_events.parquet"
 KINDS = ("merged", "split", "renamed")
 
 
-def note(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict[str, int]:
-    """Compare `membership` with the register's, add the events; answers how many of each kind, and of ids kept.
+def write_events(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict[str, int]:
+    """Compare `membership` with the last build's, and add the events to the file.
 
-    `merged`: all that was the one is now part of the other, which was there before. `split`: a part of one is now the other.
-    `renamed`: the same people under another id, because an earlier record of them has come.
+    `merged`: all of the one registrant is now part of the other, which was there before.
+    `split`: a part of one is now the other. `renamed`: the same people under another id, because an
+    earlier record of them has come.
+
+    Returns:
+        How many events there are of each kind, and how many ids were kept and have ceased.
     """
-    before, path = home.register("membership"), home.lake / EVENTS
+    membership, path = home.register("membership"), home.lake / EVENTS
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW earlier_events AS FROM {parquet(path)}"
         if path.exists()
         else f"CREATE OR REPLACE TEMP TABLE earlier_events ({duckdb_columns(IdentityEvents)})"
     )
-    if not before.exists():
+    if not membership.exists():
         return dict.fromkeys((*KINDS, "ids_kept", "ids_ceased"), 0)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE identity_events AS
-        WITH old AS (SELECT person_key, registrant_id FROM {parquet(before)}),
+        WITH old AS (SELECT person_key, registrant_id FROM {parquet(membership)}),
         moved AS (
             SELECT DISTINCT old.registrant_id, membership.registrant_id AS became
-            FROM old JOIN membership USING (person_key) WHERE old.registrant_id <> membership.registrant_id)
+            FROM old JOIN membership USING (person_key)
+            WHERE old.registrant_id <> membership.registrant_id)
         SELECT DATE '{today}' AS happened_on, registrant_id, became,
-            CASE WHEN registrant_id IN (SELECT registrant_id FROM membership) OR count(*) OVER (PARTITION BY registrant_id) > 1 THEN 'split'
-                WHEN became IN (SELECT registrant_id FROM old) OR count(*) OVER (PARTITION BY became) > 1 THEN 'merged' ELSE 'renamed' END AS event
+            CASE WHEN registrant_id IN (SELECT registrant_id FROM membership)
+                    OR count(*) OVER (PARTITION BY registrant_id) > 1 THEN 'split'
+                WHEN became IN (SELECT registrant_id FROM old)
+                    OR count(*) OVER (PARTITION BY became) > 1 THEN 'merged'
+                ELSE 'renamed' END AS event
         FROM moved"""
     )
     happened = dict(
         connection.execute("SELECT event, count(*) FROM identity_events GROUP BY event").fetchall()
     )
     kept = connection.execute(
-        f"""SELECT count(*) FILTER (now.registrant_id IS NOT NULL), count(*) FILTER (now.registrant_id IS NULL)
-        FROM (SELECT DISTINCT registrant_id FROM {parquet(before)}) AS old
-        LEFT JOIN (SELECT DISTINCT registrant_id FROM membership) AS now USING (registrant_id)"""
+        f"""SELECT count(*) FILTER (present.registrant_id IS NOT NULL),
+            count(*) FILTER (present.registrant_id IS NULL)
+        FROM (SELECT DISTINCT registrant_id FROM {parquet(membership)}) AS old
+        LEFT JOIN (SELECT DISTINCT registrant_id FROM membership) AS present
+            USING (registrant_id)"""
     ).fetchone()
     copy_parquet(
         connection,
-        """WITH told AS (
-            SELECT happened_on, registrant_id, became, event FROM identity_events UNION SELECT happened_on, registrant_id, became, event FROM earlier_events)
-        SELECT * FROM told WHERE became IN (SELECT registrant_id FROM membership UNION ALL SELECT registrant_id FROM told) ORDER BY ALL""",
+        """WITH events AS (
+            SELECT happened_on, registrant_id, became, event FROM identity_events
+            UNION
+            SELECT happened_on, registrant_id, became, event FROM earlier_events)
+        SELECT * FROM events
+        WHERE became IN (
+            SELECT registrant_id FROM membership UNION ALL SELECT registrant_id FROM events)
+        ORDER BY ALL""",
         path,
     )
     return {

@@ -1,5 +1,8 @@
-"""What the linkage engine knows of source persons: the role of each column, the model, established
-first names; and who cannot be one person."""
+"""Linkage configuration: what the engine is given of source persons, and who cannot be one person.
+
+The role of each column, the model, established first names; the comparison of people who share an
+identifier. What the engine makes and the register reads is declared here.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from importlib.resources import files
 from assets.record_linkage.fields import BORN, FAMILY, given_name
 from assets.record_linkage.model import Model
 from assets.record_linkage.roles import Roles
+from assets.storage.relations import Relation, Scope
 from schemas.reference.tables import read_reference
 
 ROLES = Roles.of(
@@ -26,18 +30,93 @@ ROLES = Roles.of(
     }
 )
 
-GIVEN = given_name(("called",))
+_STANDARDISED = {
+    "id": "INTEGER",
+    "called": "VARCHAR",
+    "born": "VARCHAR",
+    "born_year": "VARCHAR",
+    "street": "VARCHAR",
+    "house": "VARCHAR",
+    "postcode": "VARCHAR",
+    "emails": "VARCHAR[]",
+    "phones": "VARCHAR[]",
+    "given": "VARCHAR",
+    "family": "VARCHAR",
+    "names": "VARCHAR[]",
+    "stamp": "UBIGINT",
+}
+_COMPARED = {"one": "INTEGER", "other": "INTEGER", "pattern": "UBIGINT"}
+_SCORED = {**_COMPARED, "weight": "FLOAT", "proven": "BOOLEAN"}
+
+STANDARDISED = Relation(
+    name="linkage_said",
+    summary="The linkage engine's standardised records of all source persons.",
+    columns=_STANDARDISED,
+    reads=("linkage_people",),
+    scope=Scope.RECORD,
+    external=True,
+)
+STANDARDISED_OF_ROUND = Relation(
+    name="linkage_records",
+    summary="The linkage engine's standardised records of the persons of a round.",
+    columns=_STANDARDISED,
+    reads=("linkage_said", "linkage_nodes"),
+    scope=Scope.RECORD,
+    external=True,
+)
+PAIR_CACHE = Relation(
+    name="linkage_remembered",
+    summary="Pairs that the linkage engine need not compare again, by the stamp of both records.",
+    columns={**_COMPARED, "stamp": "UBIGINT"},
+    reads=(),
+    amended_from=("earlier_comparisons", "linkage_numbers"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+SCORED_PAIRS = Relation(
+    name="linkage_pairs",
+    summary="The linkage engine's candidate pairs, with their comparison levels and weight.",
+    columns={**_SCORED, "passes": "UINTEGER", "clash": "BOOLEAN"},
+    reads=("linkage_records", "linkage_nodes", "linkage_remembered"),
+    scope=Scope.GLOBAL,
+    merge="Candidates and the frequency of values are those of the records of all shards.",
+    external=True,
+)
+USED_PAIRS = Relation(
+    name="linkage_used",
+    summary="The pairs of the round whose comparison levels are kept.",
+    columns={"one": "INTEGER", "other": "INTEGER", "stamp": "UBIGINT"},
+    reads=("linkage_pairs",),
+    scope=Scope.GLOBAL,
+    merge="As `linkage_pairs`.",
+    external=True,
+)
+REASONS = Relation(
+    name="linkage_reasons",
+    summary="Grey and typical pairs: level and bits of each field.",
+    columns={**_SCORED, "together": "BOOLEAN", "grey": "BOOLEAN", "start": "FLOAT"},
+    reads=("linkage_pairs", "judged_pairs", "typical_pairs"),
+    scope=Scope.COMPONENT,
+    external=True,
+)
+
+GIVEN = given(("called",))
 CLASHING = f"""
-    WITH members AS (SELECT cohort, base, linkage_records.* FROM {{}} JOIN bases USING (base) JOIN linkage_records USING (id)),
+    WITH members AS (
+        SELECT cohort, base, linkage_records.*
+        FROM {{}} JOIN bases USING (base) JOIN linkage_records USING (id)),
     compared AS (
         SELECT l.base AS one, r.base AS other, {GIVEN.level()} AS given, {BORN.level()} AS born
         FROM members AS l JOIN members AS r ON l.cohort = r.cohort AND l.base < r.base)
-    SELECT one, other FROM compared WHERE given > 0 OR born > 0
+    SELECT one, other
+    FROM compared WHERE given > 0 OR born > 0
     GROUP BY one, other HAVING bool_and(given = {len(GIVEN.levels)} OR born > 2)"""
-"""SQL: `one, other`: bases of the same group (a table `cohort, base`) that cannot be one person by name or birth date.
+"""SQL: `one, other`: clusters of one group (a table `cohort, base`) that cannot be one person by name
+or birth date.
 
-Two bases clash when every pair of their records that can be compared does: a person whose first name was changed agrees
-through the record with the earlier name. Cost grows with the square of a group's records.
+Two clusters clash when every pair of their records that can be compared does: a person whose first
+name was changed agrees through the record with the earlier name. Cost grows with the square of a
+group's records.
 """
 
 MANY_PEOPLE = 3
@@ -104,25 +183,28 @@ PEOPLE_DIFFER = f"""
             OR given_differs AND family_differs AND NOT born_agrees AND contact_differs AS differ,
         given_differs AND NOT born_agrees OR born_differs AND NOT given_agrees AS unlike
     FROM judged ANTI JOIN linkage_decided_same USING (one, other)"""
-"""SQL: of all pairs of bases of one group (a table `cohort, base`), whether they are two people as
-far as they can be compared: `differ` is proof of two, `unlike` only if it holds between several.
+"""SQL: of all pairs of clusters of one group (a table `cohort, base`), whether they are two people as
+far as they can be compared: `differ` is proof of two, `unlike` only if it is true of several.
 
-Two bases are two people when their first names and birth dates differ; or surname and birth date,
+Two clusters are two people when their first names and birth dates differ; or surname and birth date,
 and no contact or home is the same; or the whole name and all contacts, and the birth date is not
-the same. What agrees in any of their records agrees. What is missing says nothing: a surname, a
+the same. What agrees in any of their records agrees. What is missing proves nothing: a surname, a
 contact or an address may have changed, but not all that is known.
 """
 
 
 @cache
 def first_names() -> tuple[str, ...]:
-    """The established first names of the countries that the product is used in."""
+    """Return the established first names of the countries that the product is used in."""
     return tuple(row["name"] for row in read_reference("given_names.csv"))
 
 
 @cache
 def usual_model() -> Model:
-    """What the invented population taught (see docs/decisions/linkage-engine.md): levels and weights, nobody's values."""
+    """Return the model that was trained on the invented population: levels and weights, no values.
+
+    See docs/decisions/linkage-engine.md.
+    """
     return Model.from_json(
         files("assets.register").joinpath("model.json").read_text(encoding="utf-8")
     )

@@ -1,10 +1,13 @@
-"""What linkage keeps from run to run, beside the register's tables, in the lake: pairs compared, and decisions.
+"""The pair cache and the decisions: what linkage keeps from build to build, beside the register.
 
-- `compared.parquet`: the levels of the pairs of the last build, under a stamp of both records. A pair whose records say what
-  they said is not compared again; what the register becomes does not depend on it.
-- `decisions.parquet`: pairs of source persons that somebody has looked at and said are one person, or two.
+- `compared.parquet`: the comparison levels of the pairs of the last build, under a stamp of both
+  records. A pair whose records are unchanged is not compared again; the register's content does not
+  depend on it.
+- `decisions.parquet`: pairs of source persons that somebody has reviewed and decided to be one
+  person, or two.
 
-Both name source persons by their keys, and are written anew with each build: of whoever has left, nothing stays.
+Both name source persons by their keys, and are written again by each build: nothing stays of
+persons who have left.
 """
 
 from __future__ import annotations
@@ -13,16 +16,33 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
 from assets.storage.atomic_files import remove
 from assets.storage.data_root import Home, copy_parquet
+from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.relations import Relation, Scope
 
 COMPARED, BEFORE = "compared.parquet", "compared_before.parquet"
 DECISIONS = "decisions.parquet"
+_DECISION = {"one": "VARCHAR", "other": "VARCHAR", "same": "BOOLEAN", "decided_on": "DATE"}
+_COMPARISON = {"one": "VARCHAR", "other": "VARCHAR", "stamp": "UBIGINT", "pattern": "UBIGINT"}
+
+CURRENT_DECISIONS = Relation(
+    name="decisions",
+    summary="The latest decision about each pair of source persons, under their current keys.",
+    columns=_DECISION,
+    reads=("renamed_persons",),
+    scope=Scope.COMPONENT,
+)
+EARLIER_COMPARISONS = Relation(
+    name="earlier_comparisons",
+    summary="The comparison levels of the pairs of the last build.",
+    columns=_COMPARISON,
+    scope=Scope.COMPONENT,
+)
 
 
 @dataclass(frozen=True)
@@ -36,53 +56,54 @@ class Decision:
 
 
 def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `decisions(one, other, same)` under the keys that hold now, and `compared_before(one, other, stamp, pattern)`.
-
-    Reads `renamed`, which `facts.gather` made.
-    """
-    decided = _read(
-        home,
-        DECISIONS,
-        "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on",
-    )
+    """Make `decisions` and `earlier_comparisons`."""
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE decisions AS
-        SELECT least(one, other) AS one, greatest(one, other) AS other, arg_max(same, decided_on) AS same, max(decided_on) AS decided_on FROM (
-            SELECT coalesce(l.now, one) AS one, coalesce(r.now, other) AS other, same, decided_on
-            FROM ({decided}) LEFT JOIN renamed AS l ON l.person_key = one LEFT JOIN renamed AS r ON r.person_key = other)
-        GROUP BY ALL"""
+        CURRENT_DECISIONS.create_table(
+            f"""SELECT least(one, other) AS one, greatest(one, other) AS other,
+                arg_max(same, decided_on) AS same, max(decided_on) AS decided_on
+            FROM (
+                SELECT coalesce(l.current_key, one) AS one, coalesce(r.current_key, other) AS other,
+                    same, decided_on
+                FROM ({_stored(home, DECISIONS, _DECISION)})
+                LEFT JOIN renamed_persons AS l ON l.person_key = one
+                LEFT JOIN renamed_persons AS r ON r.person_key = other)
+            GROUP BY ALL"""
+        )
     )
-    compared = _read(
-        home,
-        COMPARED,
-        "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::UBIGINT AS stamp, NULL::UBIGINT AS pattern",
-    )
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW compared_before AS {compared}")
+    connection.execute(EARLIER_COMPARISONS.create_view(_stored(home, COMPARED, _COMPARISON)))
 
 
-def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Write down what was compared (`linkage_used`), and the decisions about who is still there; answers the drift of a full rerun.
+def write(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Write what was compared, and the decisions about persons who are still there.
 
-    Drift, in pairs: on other levels than before (must be 0: nothing else about them has changed), compared only now, only before.
+    Returns:
+        The drift of a full rerun, in pairs: on other levels than before (must be 0: nothing else
+        about them has changed), compared only now, compared only before. Empty after other builds.
     """
-    used = "FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)"
-    numbers = "JOIN linkage_numbers AS l ON l.id = pairs.one JOIN linkage_numbers AS r ON r.id = pairs.other"
     copy_parquet(
         connection,
-        f"SELECT l.person_key AS one, r.person_key AS other, stamp, pattern FROM ({used}) AS pairs {numbers} ORDER BY ALL",
+        """SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
+        FROM (FROM linkage_used JOIN linkage_remembered USING (one, other, stamp)) AS pairs
+        JOIN linkage_numbers AS l ON l.id = pairs.one
+        JOIN linkage_numbers AS r ON r.id = pairs.other
+        ORDER BY ALL""",
         home.lake / COMPARED,
     )
     _write_decisions(
         home,
         connection,
-        "FROM decisions SEMI JOIN membership AS l ON l.person_key = one SEMI JOIN membership AS r ON r.person_key = other",
+        """FROM decisions
+        SEMI JOIN membership AS l ON l.person_key = one
+        SEMI JOIN membership AS r ON r.person_key = other""",
     )
     before = home.lake / BEFORE
     if not before.exists():
         return {}
     row = connection.execute(
-        f"""SELECT count(*) FILTER (a.pattern <> b.pattern), count(*) FILTER (a.pattern IS NULL), count(*) FILTER (b.pattern IS NULL)
-        FROM {parquet(before)} AS a FULL JOIN {parquet(home.lake / COMPARED)} AS b USING (one, other, stamp)"""
+        f"""SELECT count(*) FILTER (l.pattern <> r.pattern),
+            count(*) FILTER (l.pattern IS NULL), count(*) FILTER (r.pattern IS NULL)
+        FROM {parquet(before)} AS l
+        FULL JOIN {parquet(home.lake / COMPARED)} AS r USING (one, other, stamp)"""
     ).fetchone()
     remove(before)
     return dict(
@@ -95,7 +116,7 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def forget(home: Home) -> None:
-    """Let the next build compare every pair anew, and tell how that differs from before."""
+    """Let the next build compare every pair again, and return how that differs from before."""
     path = home.lake / COMPARED
     if path.exists():
         path.replace(home.lake / BEFORE)
@@ -103,36 +124,37 @@ def forget(home: Home) -> None:
 
 def decide(home: Home, decisions: Iterable[Decision]) -> None:
     """Add decisions; the latest about a pair counts. Under the writer's lock."""
-    rows = [(*sorted((one.one, one.other)), one.same, one.decided_on) for one in decisions]
+    rows = [
+        (*sorted((decision.one, decision.other)), decision.same, decision.decided_on)
+        for decision in decisions
+    ]
     if not rows:
         return
     with home.connect() as connection:
         connection.execute(
-            "CREATE TEMP TABLE said (one VARCHAR, other VARCHAR, same BOOLEAN, decided_on DATE)"
+            """CREATE TEMP TABLE added_decisions
+            (one VARCHAR, other VARCHAR, same BOOLEAN, decided_on DATE)"""
         )
-        connection.executemany("INSERT INTO said VALUES (?, ?, ?, ?)", rows)
-        earlier = _read(
-            home,
-            DECISIONS,
-            "NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same, NULL::DATE AS decided_on",
-        )
+        connection.executemany("INSERT INTO added_decisions VALUES (?, ?, ?, ?)", rows)
         _write_decisions(
             home,
             connection,
-            f"FROM said UNION ALL (FROM ({earlier}) AS earlier ANTI JOIN said USING (one, other))",
+            f"""FROM added_decisions
+            UNION ALL (
+                FROM ({_stored(home, DECISIONS, _DECISION)}) AS earlier
+                ANTI JOIN added_decisions USING (one, other))""",
         )
 
 
 def fingerprint(home: Home) -> str:
-    """A hash of the decisions: the register depends on them."""
+    """Return a hash of the decisions: the register depends on them."""
     path = home.lake / DECISIONS
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    path: Path = home.lake / DECISIONS
-    there = connection.execute(f"SELECT count(*) FROM ({rows})").fetchone()
-    if there and there[0]:
+    path = home.lake / DECISIONS
+    if count(connection, f"SELECT count(*) FROM ({rows})"):
         copy_parquet(
             connection, f"SELECT one, other, same, decided_on FROM ({rows}) ORDER BY ALL", path
         )
@@ -140,6 +162,10 @@ def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: st
         remove(path)
 
 
-def _read(home: Home, name: str, columns: str) -> str:
+def _stored(home: Home, name: str, columns: dict[str, str]) -> str:
+    """SQL: the rows of a file of the lake; none where there is no file."""
     path = home.lake / name
-    return f"SELECT * FROM {parquet(path)}" if path.exists() else f"SELECT {columns} WHERE false"
+    if path.exists():
+        return f"SELECT * FROM {parquet(path)}"
+    empty = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+    return f"SELECT {empty} WHERE false"

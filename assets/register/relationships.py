@@ -4,48 +4,97 @@ from __future__ import annotations
 
 import duckdb
 
+from assets.register import current_statements
+from assets.storage.relations import Relation, Scope
 
-def contracts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `held_contracts`, with `registrant_id`; reads the view `said_contracts` and `membership`."""
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE held_contracts AS {_latest('contracts', 'contract_number')}"
+
+def _of_registrant(table: str, summary: str, *reads: str, **more: str) -> Relation:
+    """The relation `registrant_<table>`: its statements with `registrant_id`, and `more` columns."""
+    return Relation(
+        name=f"registrant_{table}",
+        summary=summary,
+        columns={
+            "registrant_id": "VARCHAR",
+            **current_statements.STATEMENTS[table].columns,
+            **more,
+        },
+        reads=(f"statements_{table}", "membership", *reads),
+        scope=Scope.COMPONENT,
     )
+
+
+REGISTRANT_CONTRACTS = _of_registrant("contracts", "The latest statement of each contract.")
+REGISTRANT_ORDERS = _of_registrant("orders", "The latest statement of each order.")
+REGISTRANT_VISITS = _of_registrant(
+    "visits",
+    "Visits, with counts of what was done in each.",
+    "statements_visit_actions",
+    actions="BIGINT",
+    searches="BIGINT",
+    contents_seen="BIGINT",
+    contents_clicked="BIGINT",
+)
+REGISTRANT_CREDIT_REPORTS = _of_registrant(
+    "credit_reports",
+    "The latest credit report about each registrant or company.",
+    reported_at="TIMESTAMPTZ",
+)
+REGISTRANT_CREDIT_MARKS = _of_registrant(
+    "credit_marks", "The latest statement of each credit mark about a registrant or company."
+)
+
+
+def gather_contracts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registrant_contracts`; part of each round of resolution."""
+    connection.execute(REGISTRANT_CONTRACTS.create_table(_latest("contracts", "contract_number")))
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `held_orders`, `held_visits`, `held_credit_reports`, `held_credit_marks`, with `registrant_id`.
-
-    Reads the `said_…` views and `membership`.
-    """
+    """Make the other relations of this module, each row with its `registrant_id`, if it has one."""
+    connection.execute(REGISTRANT_ORDERS.create_table(_latest("orders", "order_number")))
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE held_orders AS {_latest('orders', 'order_number')}"
+        REGISTRANT_VISITS.create_table(
+            """WITH acted AS (
+                SELECT visit, count(*) AS actions,
+                    count(*) FILTER (search_keyword IS NOT NULL) AS searches,
+                    count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
+                    count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
+                FROM statements_visit_actions GROUP BY visit)
+            SELECT registrant_id, stated.*, coalesce(actions, 0) AS actions,
+                coalesce(searches, 0) AS searches,
+                coalesce(contents_seen, 0) AS contents_seen,
+                coalesce(contents_clicked, 0) AS contents_clicked
+            FROM statements_visits AS stated
+            LEFT JOIN membership USING (person_key)
+            LEFT JOIN acted USING (visit)"""
+        )
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_visits AS
-        WITH acted AS (
-            SELECT visit, count(*) AS actions, count(*) FILTER (search_keyword IS NOT NULL) AS searches,
-                count(*) FILTER (content_name IS NOT NULL) AS contents_seen,
-                count(*) FILTER (content_interaction IS NOT NULL) AS contents_clicked
-            FROM said_visit_actions GROUP BY visit)
-        SELECT registrant_id, one.*, coalesce(actions, 0) AS actions, coalesce(searches, 0) AS searches,
-            coalesce(contents_seen, 0) AS contents_seen, coalesce(contents_clicked, 0) AS contents_clicked
-        FROM said_visits AS one LEFT JOIN membership USING (person_key) LEFT JOIN acted USING (visit)"""
+        REGISTRANT_CREDIT_REPORTS.create_table(
+            """SELECT registrant_id, stated.*, stated_at AS reported_at
+            FROM statements_credit_reports AS stated LEFT JOIN membership USING (person_key)
+            QUALIFY row_number() OVER (
+                PARTITION BY coalesce(registrant_id, business_id, person_key)
+                ORDER BY statement DESC, position DESC) = 1"""
+        )
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_credit_reports AS
-        SELECT registrant_id, one.*, stated_at AS reported_at FROM said_credit_reports AS one LEFT JOIN membership USING (person_key)
-        QUALIFY row_number() OVER (PARTITION BY coalesce(registrant_id, business_id, person_key) ORDER BY said DESC, position DESC) = 1"""
-    )
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_credit_marks AS
-        SELECT registrant_id, one.* FROM said_credit_marks AS one LEFT JOIN membership USING (person_key)
-        QUALIFY row_number() OVER (PARTITION BY coalesce(registrant_id, business_id, person_key), remark_id
-            ORDER BY said DESC, position DESC) = 1"""
+        REGISTRANT_CREDIT_MARKS.create_table(
+            """SELECT registrant_id, stated.*
+            FROM statements_credit_marks AS stated LEFT JOIN membership USING (person_key)
+            QUALIFY row_number() OVER (
+                PARTITION BY coalesce(registrant_id, business_id, person_key), remark_id
+                ORDER BY statement DESC, position DESC) = 1"""
+        )
     )
 
 
 def _latest(table: str, number: str) -> str:
-    """Several clusters may hold one number only by a fault of the source; the latest statement counts."""
-    return f"""
-        SELECT registrant_id, one.* FROM said_{table} AS one LEFT JOIN membership USING (person_key)
-        QUALIFY row_number() OVER (PARTITION BY {number} ORDER BY stated_at DESC, said DESC) = 1"""
+    """SQL: the latest statement of each number.
+
+    Several clusters have one number only by a fault of the source.
+    """
+    return f"""SELECT registrant_id, stated.*
+        FROM statements_{table} AS stated LEFT JOIN membership USING (person_key)
+        QUALIFY row_number() OVER (PARTITION BY {number}
+            ORDER BY stated_at DESC, statement DESC) = 1"""

@@ -1,7 +1,8 @@
-"""Pairs about which only a person can decide: found by each build, ranked, shown side by side, decided.
+"""Clerical review: pairs that only a person can decide, ranked, shown side by side, decided.
 
-`lake/grey_pairs.parquet` is written anew with each build: keys of source persons, levels and bits, no values. What is decided is kept
-in `remembered`, acts on the next build, and goes with either of the two.
+Each build writes `lake/grey_pairs.parquet`: keys of source persons, levels and bits, no values. A
+decision is stored in `pair_cache`, counts from the next build, and goes with either of the two
+persons.
 """
 
 from __future__ import annotations
@@ -27,12 +28,22 @@ GREY_PAIRS = "grey_pairs.parquet"
 
 
 class ReviewError(PlainError):
-    """The pair cannot be shown or decided; says why, without a value."""
+    """The pair cannot be shown or decided; the message has the reason, without a value."""
 
 
 @dataclass(frozen=True)
 class GreyPair:
-    """Two source persons who may be one: `together` as the register has it now; `explained` as a waterfall shows it."""
+    """Two source persons who may be one.
+
+    Attributes:
+        pair: The name of the pair.
+        one: The key of the one.
+        other: The key of the other.
+        together: They are one registrant now.
+        proven: More than names agrees.
+        weight: Bits.
+        explained: The weight as a waterfall shows it.
+    """
 
     pair: str
     one: str
@@ -43,28 +54,40 @@ class GreyPair:
     explained: dict[str, Any]
 
 
-def keep(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
-    """Write down the grey pairs of the last round that nobody has decided; answers how many.
+def write_grey_pairs(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
+    """Write the grey pairs of the last round that are not decided, and return how many there are.
 
-    Ranked: those of whom something is sold or delivered first, then those of whom more than names agrees, then the most uncertain.
+    Ranked: customers first, then pairs of which more than names agrees, then the most uncertain.
     """
     return copy_parquet(
         connection,
-        """WITH customers AS (SELECT registrant_id FROM held_contracts WHERE registrant_id IS NOT NULL)
-        SELECT left(sha256(one.person_key || other.person_key), 10) AS pair, one.person_key AS one, other.person_key AS other,
-            row_number() OVER (ORDER BY (l.registrant_id IN (FROM customers) OR r.registrant_id IN (FROM customers)) DESC, proven DESC,
-                abs(weight), one.person_key, other.person_key) AS rank,
+        """WITH customers AS (
+            SELECT registrant_id FROM registrant_contracts WHERE registrant_id IS NOT NULL)
+        SELECT left(sha256(l.person_key || r.person_key), 10) AS pair,
+            l.person_key AS one, r.person_key AS other,
+            row_number() OVER (ORDER BY
+                (lm.registrant_id IN (FROM customers)
+                    OR rm.registrant_id IN (FROM customers)) DESC,
+                proven DESC, abs(weight), l.person_key, r.person_key) AS rank,
             reasons.* EXCLUDE (one, other, pattern, grey)
-        FROM linkage_reasons AS reasons JOIN linkage_numbers AS one ON one.id = reasons.one JOIN linkage_numbers AS other ON other.id = reasons.other
-        JOIN membership AS l ON l.person_key = one.person_key JOIN membership AS r ON r.person_key = other.person_key
-        WHERE grey AND (one.person_key, other.person_key) NOT IN (SELECT (one, other) FROM decisions)
+        FROM linkage_reasons AS reasons
+        JOIN linkage_numbers AS l ON l.id = reasons.one
+        JOIN linkage_numbers AS r ON r.id = reasons.other
+        JOIN membership AS lm ON lm.person_key = l.person_key
+        JOIN membership AS rm ON rm.person_key = r.person_key
+        WHERE grey
+            AND (l.person_key, r.person_key) NOT IN (SELECT (one, other) FROM decisions)
         ORDER BY rank""",
         home.lake / GREY_PAIRS,
     )
 
 
 def listed(home: Home, limit: int | None = None, pair: str | None = None) -> list[GreyPair]:
-    """The grey pairs of the last build, best worth a look first; or the one of that name. Raises ReviewError if there is none of it."""
+    """Return the grey pairs of the last build, the most useful to review first; or the named one.
+
+    Raises:
+        ReviewError: Nothing has been built, or there is no open pair of the name.
+    """
     path = home.lake / GREY_PAIRS
     if not path.exists():
         raise ReviewError("no register has been built yet: run `register refresh`")
@@ -75,66 +98,80 @@ def listed(home: Home, limit: int | None = None, pair: str | None = None) -> lis
             [pair] if pair else [],
         )
         names = [name for name, *_ in rows.description]
-        found = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
-    if pair and not found:
+        pairs = [dict(zip(names, row, strict=True)) for row in rows.fetchall()]
+    if pair and not pairs:
         raise ReviewError("there is no open pair of that name; `register review` lists them")
     return [
         GreyPair(
-            one["pair"],
-            one["one"],
-            one["other"],
-            one["together"],
-            one["proven"],
-            round(one["weight"], 2),
-            steps(one),
+            row["pair"],
+            row["one"],
+            row["other"],
+            row["together"],
+            row["proven"],
+            round(row["weight"], 2),
+            steps(row),
         )
-        for one in found
+        for row in pairs
     ]
 
 
-def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
-    """What sources have said of the two: rows of what, the one's, the other's. Personal: for whoever is entitled to the register.
+# What is compared -> SQL: the values that sources have stated of a person.
+_STATED = {
+    "source": "source FROM staged_identifiers WHERE person_key = ?",
+    "names": "concat_ws(' ', given_names, family_name) FROM staged_names WHERE person_key = ?",
+    "birth date": "birth_date::VARCHAR FROM staged_persons WHERE person_key = ?",
+    "contacts": "value FROM staged_contact_points WHERE person_key = ?",
+    "addresses": """concat_ws(', ', street, postcode, town)
+        FROM staged_addresses WHERE person_key = ?""",
+    "numbers": """CASE WHEN type = 'identity_code' THEN 'an identity code'
+            ELSE type || ' ' || value END
+        FROM staged_identifiers
+        WHERE person_key = ? AND type NOT IN ('email', 'phone', 'visitor_id')""",
+}
 
-    Locations are left out where either is protected; of identity codes only whether there is one.
+
+def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
+    """Return what sources have stated of the two: rows of what, the one's, the other's.
+
+    Personal: for those who are entitled to the register. Locations are left out where either is
+    protected; of identity codes only whether there is one.
     """
     with home.connect() as connection:
         for model in (Membership, Registrants):
             _register(home, connection, model)
         for table in ("names", "persons", "contact_points", "addresses", "identifiers"):
             home.staged(connection, CANONICAL[table])
-        hidden = connection.execute(
-            "SELECT coalesce(bool_or(protected), false) FROM registrants JOIN membership USING (registrant_id) WHERE person_key IN (?, ?)",
+        protected = connection.execute(
+            """SELECT coalesce(bool_or(protected), false)
+            FROM registrants JOIN membership USING (registrant_id)
+            WHERE person_key IN (?, ?)""",
             [pair.one, pair.other],
         ).fetchone()
-        wanted = {
-            "source": "SELECT DISTINCT source AS said FROM staged_identifiers WHERE person_key = ?",
-            "names": "SELECT DISTINCT concat_ws(' ', given_names, family_name) AS said FROM staged_names WHERE person_key = ?",
-            "birth date": "SELECT DISTINCT birth_date::VARCHAR AS said FROM staged_persons WHERE person_key = ?",
-            "contacts": "SELECT DISTINCT value AS said FROM staged_contact_points WHERE person_key = ?",
-            "addresses": "SELECT DISTINCT concat_ws(', ', street, postcode, town) AS said FROM staged_addresses WHERE person_key = ?",
-            "numbers": """SELECT DISTINCT CASE WHEN type = 'identity_code' THEN 'an identity code' ELSE type || ' ' || value END AS said
-                FROM staged_identifiers WHERE person_key = ? AND type NOT IN ('email', 'phone', 'visitor_id')""",
-        }
-        if hidden and hidden[0]:
-            wanted.pop("addresses")
 
-        def said(query: str, key: str) -> str:
+        def stated(values: str, key: str) -> str:
             rows = connection.execute(
-                f"SELECT string_agg(said, '; ' ORDER BY said) FROM ({query}) WHERE said <> ''",
+                f"""SELECT string_agg(stated.value, '; ' ORDER BY stated.value)
+                FROM (SELECT DISTINCT {values}) AS stated(value) WHERE stated.value <> ''""",
                 [key],
             ).fetchone()
             return str(rows[0]) if rows and rows[0] else "-"
 
         return [
-            (what, said(query, pair.one), said(query, pair.other)) for what, query in wanted.items()
+            (what, stated(values, pair.one), stated(values, pair.other))
+            for what, values in _STATED.items()
+            if what != "addresses" or not (protected and protected[0])
         ]
 
 
 def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
-    """Record that each pair is one person, or two; answers how many. Under the writer's lock. Raises ReviewError."""
-    meant = [listed(home, pair=pair)[0] for pair in pairs]
-    pair_cache.decide(home, [Decision(one.one, one.other, same, today) for one in meant])
-    return len(meant)
+    """Record that each named pair is one person, or two; return how many. Under the writer's lock.
+
+    Raises:
+        ReviewError: There is no open pair of a name.
+    """
+    decided = [listed(home, pair=pair)[0] for pair in pairs]
+    pair_cache.decide(home, [Decision(pair.one, pair.other, same, today) for pair in decided])
+    return len(decided)
 
 
 def _register(home: Home, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:

@@ -1,17 +1,20 @@
-"""What each source now says of each person: statements folded in the order in which they were made, not delivered.
+"""Source statements: what each source states of each person, in the order in which it was stated.
 
-The fold is a pure function of what is staged, so the order in which deliveries arrive cannot matter:
+The statements are a pure function of what is staged, so the order in which deliveries arrive cannot
+matter:
 
 1. Of the versions of a record (a contact in each day's export) only the latest counts. What only
-   an earlier one could say, because the later export lacks the column, still counts of an opt-out.
-2. A corrected identity code stands for its person under the code that holds now (`corrected_codes`).
-3. Statements are ordered by when the source made them. Basic data without a time of its own counts as made just before
-   the first change that was delivered on the same day or later.
-4. A change that is in quarantine holds back the same person's later changes, until basic data or the mended change
-   comes; protection and prohibitions are never held back.
-5. Facts with dates are kept apart by their start (an address since a day), or by what they say; the last statement
-   about a fact decides. A move tells the new address first and ends the old one after it: each keeps its own dates.
-6. Protected identity wins in any order: location data stated before its end is forgotten, and comes back only if sent anew.
+   an earlier one could state, because the later export lacks the column, still counts of an opt-out.
+2. A corrected identity code stands for its person under the code in force (`corrected_codes`).
+3. Statements are ordered by when the source made them. Basic data without a time of its own counts
+   as made just before the first change that was delivered on the same day or later.
+4. A change that is in quarantine delays the same person's later changes, until basic data or the
+   repaired change comes; protection and prohibitions are never delayed.
+5. Dated facts are kept apart by their start (an address since a day), or by their content; the last
+   statement about a fact decides (`current_statements`). A move states the new address first and
+   ends the old one after it: each keeps its own dates.
+6. Protected identity wins in any order: location data stated before its end is forgotten, and comes
+   back only if it is stated again.
 
 Source: docs/vendor-formats.md, "Population register"; docs/law.md (turvakielto). Cost grows with
 the statements of the whole register.
@@ -27,278 +30,454 @@ from assets.ingest import deliveries, suppression
 from assets.register import (
     clocks,
     corrected_codes,
+    current_statements,
     expired_registrants,
     protected_identity,
     statutory_segregation,
 )
-from assets.register.current_statements import CONTACT_POINT, LOCATION, NAME, fold
+from assets.register.current_statements import STATEMENT
 from assets.sources.source import STATEMENT_MACROS
 from assets.storage.data_root import Home
+from assets.storage.relations import Relation, Scope
 from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL, REFUSALS
 
-SAID = "STRUCT(moment TIMESTAMPTZ, sequence BIGINT, day DATE, period_last DATE, delivery_id VARCHAR, record_no BIGINT)"
 # The column of a contact that an opt-out is read from; a contact without the column lifts nothing.
 OPT_OUT_COLUMNS = {
     "crm:hs_email_optout": "Unsubscribed from all email",
     "crm:global_bounce": "Global bounce",
 }
+_EXCLUDED = "SELECT person_key FROM excluded_persons"
+
+DELIVERY_LEDGER = Relation(
+    name="delivery_ledger",
+    summary="The deliveries of the ledger: which dataset, period and number, which columns lack.",
+    columns={
+        "delivery_id": "VARCHAR",
+        "dataset": "VARCHAR",
+        "period_last": "DATE",
+        "sequence": "BIGINT",
+        "missing_columns": "VARCHAR[]",
+    },
+    scope=Scope.BROADCAST,
+)
+LATEST_RECORDS = Relation(
+    name="latest_records",
+    summary="Of each record key the latest staged version; of a visit the longest.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT"},
+    reads=("staged_records", "staged_visits", "delivery_ledger"),
+    scope=Scope.RECORD,
+)
+COUNTED_CHOICES = Relation(
+    name="counted_choices",
+    summary="The choices that count, by record and by the signal of the source.",
+    columns={"delivery_id": "VARCHAR", "record_no": "BIGINT", "origin": "VARCHAR"},
+    reads=("staged_marketing_choices", "staged_records", "current_records", "delivery_ledger"),
+    scope=Scope.RECORD,
+)
+REGISTER_MESSAGES = Relation(
+    name="register_messages",
+    summary="Messages of the population register, by the person that they are about.",
+    columns={
+        "person_key": "VARCHAR",
+        "dataset": "VARCHAR",
+        "delivery_id": "VARCHAR",
+        "record_no": "BIGINT",
+        "day": "DATE",
+        "stated_at": "TIMESTAMPTZ",
+    },
+    reads=("staged_identifiers", "current_records", "delivery_ledger", "renamed_persons"),
+    scope=Scope.COMPONENT,
+)
+BASE_TIMES = Relation(
+    name="base_times",
+    summary="When basic data counts as stated, where changes were delivered with or after it.",
+    columns={"person_key": "VARCHAR", "delivery_id": "VARCHAR", "moment": "TIMESTAMPTZ"},
+    reads=("register_messages",),
+    scope=Scope.COMPONENT,
+)
+DELAYED_CHANGES = Relation(
+    name="delayed_changes",
+    summary="Persons with a change in quarantine, and the moment after which their changes wait.",
+    columns={"person_key": "VARCHAR", "after": "TIMESTAMPTZ"},
+    reads=("quarantine", "delivery_ledger", "renamed_persons", "register_messages"),
+    scope=Scope.COMPONENT,
+)
+CURRENT_PERSONS = Relation(
+    name="current_persons",
+    summary="Single facts per person and source: birth date, language, death, last contact.",
+    columns={
+        "person_key": "VARCHAR",
+        "source": "VARCHAR",
+        "birth_date": "DATE",
+        "birth_date_precision": "VARCHAR",
+        "language": "VARCHAR",
+        "native_language": "VARCHAR",
+        "deceased": "BOOLEAN",
+        "death_date": "DATE",
+        "last_contact_on": "DATE",
+        "statement": STATEMENT,
+        "record_key": "VARCHAR",
+    },
+    reads=("statements_persons",),
+    amended_from=("excluded_persons",),
+    scope=Scope.COMPONENT,
+)
+PROTECTION_STATUS = Relation(
+    name="protection_status",
+    summary="Persons whose identity was ever protected: whether it is now, and when that ended.",
+    columns={"person_key": "VARCHAR", "protected": "BOOLEAN", "lifted": STATEMENT},
+    reads=("statements_persons",),
+    amended_from=("excluded_persons",),
+    scope=Scope.COMPONENT,
+)
+KNOWN_IDENTIFIERS = Relation(
+    name="known_identifiers",
+    summary="Identifiers of a person as stated, and identity codes as those in force.",
+    columns={
+        "person_key": "VARCHAR",
+        "type": "VARCHAR",
+        "stated_value": "VARCHAR",
+        "value": "VARCHAR",
+    },
+    reads=("statements_identifiers", "corrected_codes"),
+    amended_from=("excluded_persons",),
+    scope=Scope.COMPONENT,
+)
+CODE_CLAIMS = Relation(
+    name="code_claims",
+    summary="Identity codes of a person: the latest statement, and whether the register made one.",
+    columns={
+        "person_key": "VARCHAR",
+        "code": "VARCHAR",
+        "own": "BOOLEAN",
+        "statement": STATEMENT,
+        "source": "VARCHAR",
+        "record_key": "VARCHAR",
+    },
+    reads=("statements_identifiers", "corrected_codes"),
+    scope=Scope.COMPONENT,
+)
 
 
 def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make, for every canonical table, the view `said_<table>`: its rows that count, each with `said` and `person_key`.
+    """Make every relation of this module, and those of `current_statements`.
 
-    Then fold: tables `names_held`, `addresses_held`, `contact_points_held` (dated facts with `is_current`), and
-    `persons_held` (single facts per person and source), and `known_as` (identifiers under the codes that hold now).
+    A view `statements_<table>` of each canonical table has the rows that count, each with
+    `statement` (its place in the order of statements) and `person_key`; `current_names`,
+    `current_addresses`, `current_contact_points` and `current_persons` are folded from them.
     """
     connection.execute(STATEMENT_MACROS)
-    _book(home, connection)
+    _delivery_ledger(home, connection)
     staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in staged:
         home.staged(connection, model)
     home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
-    _current_records(connection)
+    _latest_records(connection)
     corrected_codes.follow(connection, home.policy)
-    expired_registrants.remember_cookies(home, connection)
+    expired_registrants.load_expired_cookies(home, connection)
     expired_registrants.leave_out_rows(connection, home.policy, today)
-    _current_choices(connection)
-    statutory_segregation.remember(home, connection, today)
+    _counted_choices(connection)
+    statutory_segregation.load_consent_proofs(home, connection, today)
     _base_times(connection)
-    _held_back(connection)
+    _delayed_changes(connection)
     for table in CANONICAL:
-        _said(home, connection, table, today)
+        _statements(home, connection, table, today)
     suppression.find_consents_of_erased(
         home,
         connection,
-        "SELECT DISTINCT subject FROM said_marketing_choices WHERE choice = 'granted'",
+        "SELECT DISTINCT subject FROM statements_marketing_choices WHERE choice = 'granted'",
     )
-    _persons(connection)
-    _protection(connection)
-    protected_identity.doubt(home, connection, today)
-    fold(connection, "names", NAME, today)
-    fold(connection, "addresses", LOCATION, today)
-    fold(connection, "contact_points", CONTACT_POINT, today)
-    _known_as(connection)
+    _current_persons(connection)
+    _protection_status(connection)
+    protected_identity.find_unconfirmed(home, connection, today)
+    for table in current_statements.DATED_FACTS:
+        current_statements.fold(connection, table, today)
+    _known_identifiers(connection)
 
 
-def _known_as(connection: duckdb.DuckDBPyConnection) -> None:
-    """`known_as(person_key, type, told, value)`: identifiers, identity codes as those in force.
+def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `known_identifiers` and `code_claims`.
 
     A code that only a correction gave which does not count any more is not the person's: the
-    population register speaks of each person under one code. Of the codes alone
-    `code_claims(person_key, code, own, said, source, record_key)` has the latest statement, and
-    whether the population register itself has said so.
+    population register speaks of each person under one code.
     """
-    counted = f"""FROM said_identifiers
-        LEFT JOIN corrected ON type = 'identity_code' AND value = corrected.code
-        WHERE (source <> '{protected_identity.TELLS_OF_IT}' OR type <> 'identity_code' OR person_key IS NULL
-            OR person_key = person_key('identity_code', coalesce(corrected.active, value)))"""
+    counted = f"""FROM statements_identifiers
+        LEFT JOIN corrected_codes
+            ON type = 'identity_code' AND value = corrected_codes.code
+        WHERE (source <> '{protected_identity.POPULATION_REGISTER}'
+            OR type <> 'identity_code' OR person_key IS NULL
+            OR person_key
+                = person_key('identity_code', coalesce(corrected_codes.active, value)))"""
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE known_as AS
-        SELECT DISTINCT person_key, type, value AS told, coalesce(corrected.active, value) AS value
-        {counted}"""
+        KNOWN_IDENTIFIERS.create_table(
+            f"""SELECT DISTINCT person_key, type, value AS stated_value,
+                coalesce(corrected_codes.active, value) AS value
+            {counted}"""
+        )
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE code_claims AS
-        SELECT person_key, coalesce(corrected.active, value) AS code,
-            bool_or(source = '{protected_identity.TELLS_OF_IT}') AS own, max(said) AS said,
-            arg_max(source, said) AS source, arg_max(record_key, said) AS record_key
-        {counted} AND type = 'identity_code' AND person_key IS NOT NULL GROUP BY ALL"""
+        CODE_CLAIMS.create_table(
+            f"""SELECT person_key, coalesce(corrected_codes.active, value) AS code,
+                bool_or(source = '{protected_identity.POPULATION_REGISTER}') AS own,
+                max(statement) AS statement,
+                arg_max(source, statement) AS source,
+                arg_max(record_key, statement) AS record_key
+            {counted} AND type = 'identity_code' AND person_key IS NOT NULL
+            GROUP BY ALL"""
+        )
     )
 
 
-def _book(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE book (delivery_id VARCHAR, dataset VARCHAR, period_last DATE, sequence BIGINT, missing_columns VARCHAR[])"
-    )
+def _delivery_ledger(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(DELIVERY_LEDGER.create_empty())
     rows = [
         (
-            one.delivery_id,
-            one.dataset,
-            one.period_last,
-            one.sequence or 0,
-            one.missing_columns or [],
+            entry.delivery_id,
+            entry.dataset,
+            entry.period_last,
+            entry.sequence or 0,
+            entry.missing_columns or [],
         )
-        for one in deliveries.book(home)
+        for entry in deliveries.book(home)
     ]
     if rows:
-        connection.executemany("INSERT INTO book VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def _current_records(connection: duckdb.DuckDBPyConnection) -> None:
-    """Of each record key the latest staged version; of a visit the longest."""
+def _latest_records(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE current_records AS
-        SELECT delivery_id, record_no FROM staged_records JOIN book USING (delivery_id)
-        WHERE outcome = 'staged' AND dataset <> 'visits'
-        QUALIFY row_number() OVER (PARTITION BY source, record_key ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1
-        UNION ALL
-        SELECT delivery_id, record_no FROM staged_visits JOIN book USING (delivery_id)
-        QUALIFY row_number() OVER (PARTITION BY record_key
-            ORDER BY duration_s DESC NULLS LAST, day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1"""
+        LATEST_RECORDS.create_table(
+            """SELECT delivery_id, record_no
+            FROM staged_records JOIN delivery_ledger USING (delivery_id)
+            WHERE outcome = 'staged' AND dataset <> 'visits'
+            QUALIFY row_number() OVER (PARTITION BY source, record_key
+                ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1
+            UNION ALL
+            SELECT delivery_id, record_no
+            FROM staged_visits JOIN delivery_ledger USING (delivery_id)
+            QUALIFY row_number() OVER (PARTITION BY record_key
+                ORDER BY duration_s DESC NULLS LAST, day DESC, period_last DESC,
+                    delivery_id DESC, record_no DESC) = 1"""
+        )
     )
 
 
-def _current_choices(connection: duckdb.DuckDBPyConnection) -> None:
-    """`current_choices(delivery_id, record_no, origin)`: the choices that count.
+def _counted_choices(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `counted_choices`.
 
     Those of current records; opt-outs of the latest version of a contact that had a column for
     them, for an export that no longer has it does not lift them; and refusals of quarantined
     records that no later version of their key replaces.
     """
-    standing = " UNION ".join(
-        f"""
-        SELECT delivery_id, record_no, '{origin}' AS origin FROM (
-            SELECT delivery_id, record_no FROM staged_records
-            JOIN book USING (delivery_id)
-            WHERE outcome = 'staged' AND dataset = 'contacts'
-            AND NOT list_contains(missing_columns, '{column}')
-            QUALIFY row_number() OVER (PARTITION BY source, record_key
-                ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1)"""
-        for origin, column in OPT_OUT_COLUMNS.items()
-    )
     lacking = connection.execute(
-        "SELECT 1 FROM book WHERE list_has_any(missing_columns, $1) LIMIT 1",
+        "SELECT 1 FROM delivery_ledger WHERE list_has_any(missing_columns, $1) LIMIT 1",
         [list(OPT_OUT_COLUMNS.values())],
     ).fetchone()
+    opt_outs = " UNION ".join(map(_last_opt_outs, OPT_OUT_COLUMNS))
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE current_choices AS
-        SELECT delivery_id, record_no, origin FROM staged_marketing_choices
-        SEMI JOIN current_records USING (delivery_id, record_no)
-        UNION SELECT delivery_id, record_no, origin FROM staged_marketing_choices
-        JOIN (
-            SELECT delivery_id, record_no, outcome FROM staged_records JOIN book USING (delivery_id)
-            WHERE outcome <> 'duplicate'
-            QUALIFY rank() OVER (PARTITION BY source, record_key
-                ORDER BY day DESC, period_last DESC, delivery_id DESC) = 1
-        ) AS latest USING (delivery_id, record_no)
-        WHERE outcome = 'quarantined' AND choice IN {REFUSALS}
-        {f"UNION ({standing})" if lacking else ""}"""
+        COUNTED_CHOICES.create_table(
+            f"""SELECT delivery_id, record_no, origin
+            FROM staged_marketing_choices
+            SEMI JOIN current_records USING (delivery_id, record_no)
+            UNION
+            SELECT delivery_id, record_no, origin
+            FROM staged_marketing_choices
+            JOIN (
+                SELECT delivery_id, record_no, outcome
+                FROM staged_records JOIN delivery_ledger USING (delivery_id)
+                WHERE outcome <> 'duplicate'
+                QUALIFY rank() OVER (PARTITION BY source, record_key
+                    ORDER BY day DESC, period_last DESC, delivery_id DESC) = 1
+            ) AS latest USING (delivery_id, record_no)
+            WHERE outcome = 'quarantined' AND choice IN {REFUSALS}
+            {f"UNION ({opt_outs})" if lacking else ""}"""
+        )
     )
+
+
+def _last_opt_outs(origin: str) -> str:
+    """SQL: the latest version of each contact that has the column of the opt-out."""
+    return f"""
+        SELECT delivery_id, record_no, '{origin}' AS origin
+        FROM (
+            SELECT delivery_id, record_no
+            FROM staged_records JOIN delivery_ledger USING (delivery_id)
+            WHERE outcome = 'staged' AND dataset = 'contacts'
+                AND NOT list_contains(missing_columns, '{OPT_OUT_COLUMNS[origin]}')
+            QUALIFY row_number() OVER (PARTITION BY source, record_key
+                ORDER BY day DESC, period_last DESC, delivery_id DESC, record_no DESC) = 1)"""
 
 
 def _base_times(connection: duckdb.DuckDBPyConnection) -> None:
-    """`base_times(person_key, delivery_id, moment)`: when basic data counts as stated, where changes were delivered with or after it."""
+    """Make `register_messages` and `base_times`."""
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE messages AS
-        SELECT coalesce(renamed.now, one.person_key) AS person_key, dataset, delivery_id, record_no, one.day, min(stated_at) AS stated_at
-        FROM staged_identifiers AS one SEMI JOIN current_records USING (delivery_id, record_no)
-        JOIN book USING (delivery_id) LEFT JOIN renamed USING (person_key)
-        WHERE dataset IN ('perustiedot', 'muutokset') GROUP BY ALL"""
-    )
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE base_times AS
-        SELECT base.person_key, base.delivery_id, min(change.stated_at) - INTERVAL 1 SECOND AS moment
-        FROM messages AS base JOIN messages AS change ON base.person_key = change.person_key AND change.day >= base.day
-        WHERE base.dataset = 'perustiedot' AND change.dataset = 'muutokset' AND change.stated_at <= base.stated_at
-        GROUP BY ALL"""
-    )
-
-
-def _held_back(connection: duckdb.DuckDBPyConnection) -> None:
-    """`held_back(person_key, after)`: persons with an unmended change in quarantine, and the moment after which changes wait."""
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_back AS
-        WITH broken AS (
-            SELECT DISTINCT coalesce(renamed.now, quarantine.person_key) AS person_key, stated_at, quarantine.day
-            FROM quarantine JOIN book USING (delivery_id) LEFT JOIN renamed USING (person_key)
-            WHERE dataset = 'muutokset' AND scope = 'record' AND quarantine.person_key IS NOT NULL)
-        SELECT person_key, min(stated_at) AS after FROM broken
-        WHERE NOT EXISTS (
-            SELECT 1 FROM messages WHERE messages.person_key = broken.person_key AND messages.day > broken.day
-            AND (dataset = 'perustiedot' OR messages.stated_at = broken.stated_at))
-        GROUP BY person_key"""
-    )
-
-
-def _said(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
-    """The table's rows that count. An order or visit outlives the person it was of: it stays, without them."""
-    own_time = {
-        "credit_reports": clocks.reports_are_over(home.policy, today),
-        "credit_marks": clocks.marks_are_over(home.policy, today),
-        "identifiers": "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')",
-    }.get(table, "false")
-    whose = "coalesce(renamed.now, one.person_key)"
-    by_cookie, departed = (
-        "SELECT person_key FROM left_out WHERE by_cookie",
-        "SELECT person_key FROM left_out WHERE NOT by_cookie",
-    )
-    seen = table in ("visits", "visit_actions")
-    unknown = (
-        by_cookie if seen else "SELECT person_key FROM left_out" if table == "orders" else None
-    )
-    gone = (
-        departed
-        if seen
-        else "SELECT person_key FROM left_out"
-        if table != "orders"
-        else "SELECT person_key FROM left_out WHERE false"
-    )
-    person = (
-        f"CASE WHEN NOT coalesce({whose} IN ({unknown}), false) THEN {whose} END"
-        if unknown
-        else whose
-    )
-    never_held = {"persons": "one.protected", "marketing_choices": "one.choice = 'prohibited'"}.get(
-        table, "false"
-    )
-    current = (
-        "current_choices AS current USING (delivery_id, record_no, origin)"
-        if table == "marketing_choices"
-        else "current_records AS current USING (delivery_id, record_no)"
-    )
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP VIEW said_{table} AS
-        SELECT one.* EXCLUDE (person_key), {person} AS person_key, dataset,
-            {{'moment': coalesce(base_times.moment, one.stated_at), 'sequence': sequence, 'day': one.day, 'period_last': period_last,
-              'delivery_id': one.delivery_id, 'record_no': one.record_no}}::{SAID} AS said
-        FROM staged_{table} AS one
-        SEMI JOIN {current}
-        JOIN book ON one.delivery_id = book.delivery_id
-        LEFT JOIN renamed ON one.person_key = renamed.person_key
-        LEFT JOIN base_times ON coalesce(renamed.now, one.person_key) = base_times.person_key
-            AND one.delivery_id = base_times.delivery_id
-        LEFT JOIN held_back ON coalesce(renamed.now, one.person_key) = held_back.person_key
-        WHERE NOT coalesce({own_time}, false) AND NOT coalesce({whose} IN ({gone}), false)
-        AND (NOT coalesce(dataset = 'muutokset' AND one.stated_at > held_back.after, false) OR coalesce({never_held}, false))"""
-    )
-
-
-def _persons(connection: duckdb.DuckDBPyConnection) -> None:
-    """Single facts: for each, the last statement that says anything; death and its date come from one statement."""
-    last = "arg_max({0}, (said, position)) FILTER ({1} IS NOT NULL) AS {2}"
-    columns = ", ".join(
-        last.format(value, told, name)
-        for value, told, name in (
-            ("birth_date", "birth_date", "birth_date"),
-            ("birth_date_precision", "birth_date", "birth_date_precision"),
-            ("language", "language", "language"),
-            ("native_language", "native_language", "native_language"),
-            ("deceased", "deceased", "deceased"),
+        REGISTER_MESSAGES.create_table(
+            """SELECT coalesce(renamed_persons.current_key, staged.person_key) AS person_key,
+                dataset, delivery_id, record_no, staged.day, min(stated_at) AS stated_at
+            FROM staged_identifiers AS staged
+            SEMI JOIN current_records USING (delivery_id, record_no)
+            JOIN delivery_ledger USING (delivery_id)
+            LEFT JOIN renamed_persons USING (person_key)
+            WHERE dataset IN ('perustiedot', 'muutokset')
+            GROUP BY ALL"""
         )
     )
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE persons_held AS
-        SELECT person_key, source, {columns},
-            arg_max({{'died': death_date}}, (said, position)) FILTER (deceased IS NOT NULL).died AS death_date,
-            max(last_contact_on) AS last_contact_on, max(said) AS said, arg_max(record_key, said) AS record_key
-        FROM said_persons WHERE person_key IS NOT NULL GROUP BY person_key, source"""
+        BASE_TIMES.create_table(
+            """SELECT base.person_key, base.delivery_id,
+                min(change.stated_at) - INTERVAL 1 SECOND AS moment
+            FROM register_messages AS base
+            JOIN register_messages AS change
+                ON base.person_key = change.person_key AND change.day >= base.day
+            WHERE base.dataset = 'perustiedot' AND change.dataset = 'muutokset'
+                AND change.stated_at <= base.stated_at
+            GROUP BY ALL"""
+        )
     )
 
 
-def _protection(connection: duckdb.DuckDBPyConnection) -> None:
-    """`protection(person_key, protected, lifted)`: whether the identity is protected now, and when it last ceased to be.
+def _delayed_changes(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(
+        DELAYED_CHANGES.create_table(
+            """WITH broken AS (
+                SELECT DISTINCT
+                    coalesce(renamed_persons.current_key, quarantine.person_key) AS person_key,
+                    stated_at, quarantine.day
+                FROM quarantine
+                JOIN delivery_ledger USING (delivery_id)
+                LEFT JOIN renamed_persons USING (person_key)
+                WHERE dataset = 'muutokset' AND scope = 'record'
+                    AND quarantine.person_key IS NOT NULL)
+            SELECT person_key, min(stated_at) AS after
+            FROM broken
+            WHERE NOT EXISTS (
+                SELECT 1 FROM register_messages AS message
+                WHERE message.person_key = broken.person_key AND message.day > broken.day
+                AND (dataset = 'perustiedot' OR message.stated_at = broken.stated_at))
+            GROUP BY person_key"""
+        )
+    )
 
-    A record that censors a field protects as the flag does. The lifting message's own statements count as sent anew.
+
+def _statements(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
+    """Make `statements_<table>`: the table's rows that count, under the person's current key."""
+    counted = (
+        "counted_choices AS counted USING (delivery_id, record_no, origin)"
+        if table == "marketing_choices"
+        else "current_records AS counted USING (delivery_id, record_no)"
+    )
+    person = "coalesce(renamed_persons.current_key, staged.person_key)"
+    blanked, left_out = _exclusion(table)
+    shown = person
+    if blanked:
+        shown = f"CASE WHEN NOT coalesce({person} IN ({blanked}), false) THEN {person} END"
+    excluded = f"coalesce({person} IN ({left_out}), false)" if left_out else "false"
+    delayed = "coalesce(dataset = 'muutokset' AND staged.stated_at > delayed_changes.after, false)"
+    connection.execute(
+        current_statements.STATEMENTS[table].create_view(
+            f"""SELECT staged.* EXCLUDE (person_key), {shown} AS person_key, dataset,
+                {{'moment': coalesce(base_times.moment, staged.stated_at),
+                    'sequence': sequence, 'day': staged.day, 'period_last': period_last,
+                    'delivery_id': staged.delivery_id,
+                    'record_no': staged.record_no}}::{STATEMENT} AS statement
+            FROM staged_{table} AS staged
+            SEMI JOIN {counted}
+            JOIN delivery_ledger ON staged.delivery_id = delivery_ledger.delivery_id
+            LEFT JOIN renamed_persons ON staged.person_key = renamed_persons.person_key
+            LEFT JOIN base_times ON {person} = base_times.person_key
+                AND staged.delivery_id = base_times.delivery_id
+            LEFT JOIN delayed_changes ON {person} = delayed_changes.person_key
+            WHERE NOT coalesce({_own_expiry(home, table, today)}, false)
+                AND NOT {excluded}
+                AND (NOT {delayed} OR coalesce({_never_delayed(table)}, false))"""
+        )
+    )
+
+
+def _exclusion(table: str) -> tuple[str | None, str | None]:
+    """Queries of the persons whose rows lose their person, and of those whose rows are left out.
+
+    An order or a visit outlives its person: it stays, without them.
+    """
+    if table in ("visits", "visit_actions"):
+        return f"{_EXCLUDED} WHERE by_cookie", f"{_EXCLUDED} WHERE NOT by_cookie"
+    if table == "orders":
+        return _EXCLUDED, None
+    return None, _EXCLUDED
+
+
+def _own_expiry(home: Home, table: str, today: date) -> str:
+    """SQL: whether a row of the table is past its time by its own dates."""
+    if table == "credit_reports":
+        return clocks.reports_are_over(home.policy, today)
+    if table == "credit_marks":
+        return clocks.marks_are_over(home.policy, today)
+    if table == "identifiers":
+        return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
+    return "false"
+
+
+def _never_delayed(table: str) -> str:
+    """SQL: whether a row of the table counts at once, whatever is in quarantine before it."""
+    return {"persons": "staged.protected", "marketing_choices": "staged.choice = 'prohibited'"}.get(
+        table, "false"
+    )
+
+
+def _current_persons(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `current_persons`: of each fact the last statement that has it.
+
+    The death and its date come from one statement, the birth date and its precision as well.
+    """
+    columns = ",\n".join(
+        f"arg_max({column}, (statement, position)) FILTER ({known} IS NOT NULL) AS {column}"
+        for column, known in (
+            ("birth_date", "birth_date"),
+            ("birth_date_precision", "birth_date"),
+            ("language", "language"),
+            ("native_language", "native_language"),
+            ("deceased", "deceased"),
+        )
+    )
+    connection.execute(
+        CURRENT_PERSONS.create_table(
+            f"""SELECT person_key, source,
+                {columns},
+                arg_max({{'died': death_date}}, (statement, position))
+                    FILTER (deceased IS NOT NULL).died AS death_date,
+                max(last_contact_on) AS last_contact_on,
+                max(statement) AS statement,
+                arg_max(record_key, statement) AS record_key
+            FROM statements_persons
+            WHERE person_key IS NOT NULL
+            GROUP BY person_key, source"""
+        )
+    )
+
+
+def _protection_status(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `protection_status`.
+
+    A record that censors a field protects as the flag does. The statements of the message that
+    lifts the protection count as made after it.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE protection AS
-        WITH flags AS (
-            SELECT person_key, said, bool_or(protected) AS protected FROM said_persons
-            WHERE protected IS NOT NULL AND person_key IS NOT NULL GROUP BY ALL),
-        last_on AS (SELECT person_key, max(said) AS said FROM flags WHERE protected GROUP BY person_key)
-        SELECT last_on.person_key, min(flags.said) IS NULL AS protected, min(flags.said) AS lifted
-        FROM last_on LEFT JOIN flags ON flags.person_key = last_on.person_key AND flags.said > last_on.said
-        GROUP BY last_on.person_key"""
+        PROTECTION_STATUS.create_table(
+            """WITH flags AS (
+                SELECT person_key, statement, bool_or(protected) AS protected
+                FROM statements_persons
+                WHERE protected IS NOT NULL AND person_key IS NOT NULL
+                GROUP BY ALL),
+            last_on AS (
+                SELECT person_key, max(statement) AS statement
+                FROM flags WHERE protected GROUP BY person_key)
+            SELECT last_on.person_key, min(flags.statement) IS NULL AS protected,
+                min(flags.statement) AS lifted
+            FROM last_on
+            LEFT JOIN flags ON flags.person_key = last_on.person_key
+                AND flags.statement > last_on.statement
+            GROUP BY last_on.person_key"""
+        )
     )

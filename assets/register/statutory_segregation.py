@@ -1,8 +1,9 @@
-"""What a statute or a claim still needs when its registrant's own time is over: kept apart, stripped of the person.
+"""Statutory segregation: what a statute or a claim still needs when its registrant's time is over.
 
-Orders are vouchers: they stay for the accounts without customer or person, in `segregated_orders`. Proofs of consent stay
-under a keyed hash of the identifier that consented, in `segregated_consents`: whoever claims that there was no consent
-names the identifier, and the proof is found by it, never the other way. No mart reads either but the one for that duty.
+Orders are vouchers: they stay for the accounts without customer or person, in `segregated_orders`.
+Proofs of consent stay under a keyed hash of the identifier that consented, in
+`segregated_consents`: a person who claims that there was no consent names the identifier, and the
+proof is found by it, never the other way. No mart reads either but the one for that duty.
 """
 
 from __future__ import annotations
@@ -14,24 +15,39 @@ import duckdb
 from assets.register.clocks import accounts_hold, code, due
 from assets.storage.data_root import Home
 from assets.storage.quoting import parquet
-from schemas.columns import arrow_schema, duckdb_columns
+from assets.storage.relations import Relation, Scope
+from schemas.columns import duckdb_types
 from schemas.policy import Policy
-from schemas.register import SegregatedConsents
+from schemas.register import SegregatedConsents, SegregatedOrders
 
-_COLUMNS = ", ".join(arrow_schema(SegregatedConsents).names)
+_COLUMNS = duckdb_types(SegregatedConsents)
 _PROOF = "md5(concat_ws('|', consented, purpose, channel, choice, stated_at))"
 
+CONSENT_PROOFS = Relation(
+    name="consent_proofs",
+    summary="Proofs of consent of removed registrants, from earlier builds and this one.",
+    columns=_COLUMNS,
+    amended_from=("statements_marketing_choices", "membership", "expiring_registrants"),
+    scope=Scope.COMPONENT,
+)
+SEGREGATED_CONSENTS = Relation.of(
+    SegregatedConsents, reads=("consent_proofs",), scope=Scope.COMPONENT
+)
+SEGREGATED_ORDERS = Relation.of(
+    SegregatedOrders, reads=("registrant_orders",), scope=Scope.COMPONENT
+)
 
-def remember(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
-    """Make `segregated_consents` of what earlier builds kept and is not over; what is over joins `expired`.
+
+def load_consent_proofs(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+    """Make `consent_proofs` of what earlier builds kept and is not over; what is over is `expired`.
 
     Under a policy that deletes proofs with their registrant all of it is over.
     """
     path = home.register("segregated_consents")
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT {_COLUMNS} FROM {parquet(path)}"
+        CONSENT_PROOFS.create_table(f"SELECT {', '.join(_COLUMNS)} FROM {parquet(path)}")
         if path.exists()
-        else f"CREATE OR REPLACE TEMP TABLE segregated_consents ({duckdb_columns(SegregatedConsents)})"
+        else CONSENT_PROOFS.create_empty()
     )
     over = (
         f"{due(home.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'"
@@ -39,36 +55,43 @@ def remember(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> 
         else "true"
     )
     connection.execute(
-        f"INSERT INTO expired SELECT '{code(home.policy, 'consent_proofs')}', 'consent_proof', {_PROOF} FROM segregated_consents WHERE {over}"
+        f"""INSERT INTO expired
+        SELECT '{code(home.policy, "consent_proofs")}', 'consent_proof', {_PROOF}
+        FROM consent_proofs WHERE {over}"""
     )
-    connection.execute(f"DELETE FROM segregated_consents WHERE {over}")
+    connection.execute(f"DELETE FROM consent_proofs WHERE {over}")
 
 
 def keep_proofs(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
-    """Add the proofs of registrants in the table `leaving` whose hold outlasts them."""
+    """Add the proofs of `expiring_registrants` that must be kept for longer."""
     if not _keeps_proofs(policy):
         return
     connection.execute(
-        f"""INSERT INTO segregated_consents BY NAME
-        SELECT DISTINCT keyed_hash('consent|' || coalesce(subject, person_key)) AS consented, purpose, channel, choice, origin, text_version, language,
-            evidence, stated_at, started AS relationship_ended_on
-        FROM said_marketing_choices JOIN membership USING (person_key) JOIN leaving USING (registrant_id)
-        WHERE choice IN ('granted', 'withdrawn') AND {due(policy, "consent_proofs", "started")} > DATE '{today}'"""
+        f"""INSERT INTO consent_proofs BY NAME
+        SELECT DISTINCT
+            keyed_hash('consent|' || coalesce(subject, person_key)) AS consented,
+            purpose, channel, choice, origin, text_version, language, evidence, stated_at,
+            started AS relationship_ended_on
+        FROM statements_marketing_choices
+        JOIN membership USING (person_key)
+        JOIN expiring_registrants USING (registrant_id)
+        WHERE choice IN ('granted', 'withdrawn')
+            AND {due(policy, "consent_proofs", "started")} > DATE '{today}'"""
     )
 
 
 def set_apart(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
-    """Move the orders of `held_orders` that have no registrant any more to `segregated_orders`; proofs are kept once."""
+    """Move orders without a registrant to `segregated_orders`; make `segregated_consents`."""
     until, rule = accounts_hold(policy, "ordered_at")
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE segregated_orders AS
-        SELECT order_number, ordered_at, status, amount, currency, items, {rule} AS held_under, {until} AS held_until
-        FROM held_orders WHERE registrant_id IS NULL"""
+        SEGREGATED_ORDERS.create_table(
+            f"""SELECT order_number, ordered_at, status, amount, currency, items,
+                {rule} AS held_under, {until} AS held_until
+            FROM registrant_orders WHERE registrant_id IS NULL"""
+        )
     )
-    connection.execute("DELETE FROM held_orders WHERE registrant_id IS NULL")
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE segregated_consents AS SELECT DISTINCT * FROM segregated_consents"
-    )
+    connection.execute("DELETE FROM registrant_orders WHERE registrant_id IS NULL")
+    connection.execute(SEGREGATED_CONSENTS.create_table("SELECT DISTINCT * FROM consent_proofs"))
 
 
 def _keeps_proofs(policy: Policy) -> bool:

@@ -1,85 +1,126 @@
-"""Survivorship: for each attribute of a registrant, the most trusted source, and its latest word."""
+"""Survivorship: for each attribute of a registrant the most trusted source, and its latest value.
+
+Of equally trusted sources the latest statement counts; ties end by record, so that the same
+statements give the same golden record whatever the order in which they came.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import duckdb
 
-from schemas.columns import categories
+from assets.storage.relations import Relation, Scope
+from schemas.columns import categories, duckdb_types
 from schemas.policy import Policy
+from schemas.register import (
+    AddressHistory,
+    ContactPointHistory,
+    KnownBy,
+    NameHistory,
+    Provenance,
+    Registrants,
+)
 from schemas.staged import CANONICAL
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-# A permanent home before a postal address before a temporary one; abroad after home.
-_ADDRESS_ORDER = (
-    "['permanent', 'postal', 'temporary', 'permanent_abroad', 'postal_abroad', 'temporary_abroad']"
+ADDRESS_PREFERENCE = (
+    "permanent",
+    "postal",
+    "temporary",
+    "permanent_abroad",
+    "postal_abroad",
+    "temporary_abroad",
 )
+"""Kinds of addresses in the order in which they are preferred: for survivorship and for linkage."""
 
-# attribute group -> (columns it fills, rows it picks from, preference before trust)
-_PICKS = {
-    "name": ("given_names, family_name", "names_held WHERE kind = 'official' AND is_current", "1"),
-    "call_name": ("given_names AS call_name", "names_held WHERE kind = 'call' AND is_current", "1"),
-    "birth_date": (
-        "birth_date, birth_date_precision",
-        "persons_held WHERE birth_date IS NOT NULL",
-        "1",
+
+def preferred_address(kind: str) -> str:
+    """SQL: the rank of an address of this kind, the lowest preferred."""
+    return f"list_position({list(ADDRESS_PREFERENCE)}, {kind})"
+
+
+class Pick(NamedTuple):
+    """How an attribute group is chosen.
+
+    Attributes:
+        columns: Column of the golden record -> its value, as SQL.
+        relation: The current statements that it is chosen from.
+        condition: Which of them.
+        dated: The relation has `newest`, the rank of a fact by its start.
+        preference: What is preferred before trust, as SQL.
+    """
+
+    columns: Mapping[str, str]
+    relation: str
+    condition: str
+    dated: bool = True
+    preference: str = "1"
+
+
+_CURRENT = "kind = '{0}' AND is_current"
+_LANGUAGE = "coalesce(language, native_language)"
+PICKS: dict[str, Pick] = {
+    "name": Pick(
+        {"given_names": "given_names", "family_name": "family_name"},
+        "current_names",
+        _CURRENT.format("official"),
     ),
-    "language": (
-        "coalesce(language, native_language) AS language",
-        "persons_held WHERE coalesce(language, native_language) IS NOT NULL",
-        "language IS NULL",
+    "call_name": Pick({"call_name": "given_names"}, "current_names", _CURRENT.format("call")),
+    "birth_date": Pick(
+        {"birth_date": "birth_date", "birth_date_precision": "birth_date_precision"},
+        "current_persons",
+        "birth_date IS NOT NULL",
+        dated=False,
     ),
-    "email": ("value AS email", "contact_points_held WHERE kind = 'email' AND is_current", "1"),
-    "phone": ("value AS phone", "contact_points_held WHERE kind = 'phone' AND is_current", "1"),
-    "address": (
-        "street, postcode, town, country",
-        "addresses_held WHERE kind <> 'municipality' AND is_current AND street IS NOT NULL",
-        "1",
+    "language": Pick(
+        {"language": _LANGUAGE},
+        "current_persons",
+        f"{_LANGUAGE} IS NOT NULL",
+        dated=False,
+        preference="language IS NULL",
     ),
-    "municipality": (
-        "municipality_code",
-        "addresses_held WHERE kind = 'municipality' AND is_current",
-        "1",
+    "email": Pick({"email": "value"}, "current_contact_points", _CURRENT.format("email")),
+    "phone": Pick({"phone": "value"}, "current_contact_points", _CURRENT.format("phone")),
+    "address": Pick(
+        {column: column for column in ("street", "postcode", "town", "country")},
+        "current_addresses",
+        "kind <> 'municipality' AND is_current AND street IS NOT NULL",
     ),
-    "company": ("company_name, job_title", "said_company_contacts WHERE true", "1"),
+    "municipality": Pick(
+        {"municipality_code": "municipality_code"},
+        "current_addresses",
+        _CURRENT.format("municipality"),
+    ),
+    "company": Pick(
+        {"company_name": "company_name", "job_title": "job_title"},
+        "statements_company_contacts",
+        "true",
+        dated=False,
+    ),
 }
-
-_STAGED_AS = {
-    "names_held": "names",
-    "persons_held": "persons",
-    "contact_points_held": "contact_points",
-    "addresses_held": "addresses",
-    "said_company_contacts": "company_contacts",
-}
-
-
-def _selected(columns: str) -> list[exp.Expr]:
-    """The expressions of a column list."""
-    import sqlglot  # here, because only the lineage that the UI shows needs it
-    from sqlglot import exp
-
-    return list(sqlglot.parse_one(f"SELECT {columns}", dialect="duckdb", into=exp.Select).selects)
+_LOCATIONS = ("address", "municipality")
 
 
 @cache
 def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
-    """Register table -> column -> the staged (table, column) pairs that it is picked from, read off the picks above."""
+    """Return register table -> column -> the staged (table, column) pairs that it comes from.
+
+    Columns of golden records are read off `PICKS`.
+    """
+    import sqlglot  # here, because only the lineage that the UI shows needs it
     from sqlglot import exp
 
-    golden = {}
-    for filled, origin, _ in _PICKS.values():
-        table = _STAGED_AS[origin.split(" ")[0]]
-        for expression in _selected(filled):
-            golden[expression.alias_or_name] = [
-                (table, column.name) for column in expression.find_all(exp.Column)
-            ]
+    registrants = {}
+    for pick in PICKS.values():
+        table = pick.relation.removeprefix("current_").removeprefix("statements_")
+        for name, value in pick.columns.items():
+            columns = sqlglot.parse_one(value, dialect="duckdb").find_all(exp.Column)
+            registrants[name] = [(table, column.name) for column in columns]
     for number in ("identity_code", "customer_number"):
-        golden[number] = [("identifiers", "value")]
-    golden |= {
+        registrants[number] = [("identifiers", "value")]
+    registrants |= {
         "deceased": [("persons", "deceased")],
         "death_date": [("persons", "death_date")],
         "protected": [("persons", "protected")],
@@ -110,7 +151,7 @@ def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     ]
     interests = {"topic": contents, "times": contents, "last_seen_on": [("visits", "started_at")]}
     return {
-        "registrants": golden,
+        "registrants": registrants,
         "choices": choices,
         "choice_log": log,
         "interests": interests,
@@ -118,160 +159,343 @@ def comes_from() -> dict[str, dict[str, list[tuple[str, str]]]]:
     }
 
 
-def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
-    """Make `registrants` (golden rows, without location for the protected), `provenance`, `conflicts`, and the histories.
+TRUST = Relation(
+    name="trust",
+    summary="How trusted each source of the policy is; the lowest number most.",
+    columns={"source": "VARCHAR", "trust": "INTEGER"},
+    scope=Scope.BROADCAST,
+)
+REGISTRANT_CODES = Relation(
+    name="registrant_codes",
+    summary="The identity code of a registrant; no code is of two registrants.",
+    columns={"registrant_id": "VARCHAR", "identity_code": "VARCHAR"},
+    reads=("code_claims", "membership"),
+    scope=Scope.COMPONENT,
+)
+REGISTRANT_STATE = Relation(
+    name="registrant_state",
+    summary="What is true of a registrant as soon as it is true of one of its source persons.",
+    columns={
+        "registrant_id": "VARCHAR",
+        "first_seen_on": "DATE",
+        "last_contact_on": "DATE",
+        "protected": "BOOLEAN",
+        "withheld": "BOOLEAN",
+        "lifted_at": "TIMESTAMPTZ",
+        "deceased": "BOOLEAN",
+        "death_date": "DATE",
+        "identity_code": "VARCHAR",
+        "customer_number": "VARCHAR",
+        "has_contract": "BOOLEAN",
+        "has_open_contract": "BOOLEAN",
+        "relationship_ends_on": "DATE",
+    },
+    reads=(
+        "membership",
+        "protection_status",
+        "unconfirmed_protection",
+        "current_persons",
+        "known_identifiers",
+        "registrant_contracts",
+        "registrant_codes",
+    ),
+    scope=Scope.COMPONENT,
+)
+REGISTRANT_IDENTIFIERS = Relation(
+    name="registrant_identifiers",
+    summary="Every identifier by which a source has named the registrant, corrected codes too.",
+    columns=duckdb_types(KnownBy),
+    reads=("known_identifiers", "membership", "corrected_codes"),
+    scope=Scope.COMPONENT,
+)
+PICKED = {
+    attribute: Relation(
+        name=f"picked_{attribute}",
+        summary=f"The {attribute.replace('_', ' ')} of each registrant, and where it is from.",
+        columns={
+            "registrant_id": "VARCHAR",
+            **{name: duckdb_types(Registrants)[name] for name in pick.columns},
+            "source": "VARCHAR",
+            "delivery_id": "VARCHAR",
+            "record_key": "VARCHAR",
+            "stated_at": "TIMESTAMPTZ",
+        },
+        reads=(pick.relation, "membership", "trust", "registrant_state"),
+        scope=Scope.COMPONENT,
+    )
+    for attribute, pick in PICKS.items()
+}
+_PICKED_NAMES = tuple(relation.name for relation in PICKED.values())
+GOLDEN_RECORDS = Relation(
+    name="golden_records",
+    summary="One row per registrant: its state, and the chosen value of every attribute.",
+    columns={
+        **REGISTRANT_STATE.columns,
+        **{
+            name: duckdb_types(Registrants)[name]
+            for pick in PICKS.values()
+            for name in pick.columns
+        },
+    },
+    reads=("registrant_state", *_PICKED_NAMES),
+    amended_from=("registrant_corrections",),
+    scope=Scope.COMPONENT,
+)
+PICKED_PROVENANCE = Relation(
+    name="picked_provenance",
+    summary="Where each chosen value came from: source, delivery and record.",
+    columns=duckdb_types(Provenance),
+    reads=_PICKED_NAMES,
+    scope=Scope.COMPONENT,
+)
+CONFLICTS = Relation(
+    name="conflicts",
+    summary="Of how many registrants an attribute has several values in force.",
+    columns={"attribute": "VARCHAR", "registrants": "BIGINT", "between_sources": "BIGINT"},
+    reads=(
+        "current_names",
+        "current_persons",
+        "current_contact_points",
+        "current_addresses",
+        "statements_company_contacts",
+        "membership",
+    ),
+    scope=Scope.GLOBAL,
+    merge="The counts of the shards are added.",
+)
+NAME_HISTORY = Relation(
+    name="name_history",
+    summary="Names of a registrant, past and present.",
+    columns=duckdb_types(NameHistory),
+    reads=("current_names", "membership"),
+    amended_from=("corrected_values", "registrant_corrections", "golden_records"),
+    scope=Scope.COMPONENT,
+)
+ADDRESS_HISTORY = Relation(
+    name="address_history",
+    summary="Addresses and home municipalities of a registrant, past and present.",
+    columns=duckdb_types(AddressHistory),
+    reads=("current_addresses", "membership", "registrant_state"),
+    amended_from=("corrected_values", "registrant_corrections", "golden_records"),
+    scope=Scope.COMPONENT,
+)
+CONTACT_POINT_HISTORY = Relation(
+    name="contact_point_history",
+    summary="E-mail addresses and phones of a registrant, past and present.",
+    columns=duckdb_types(ContactPointHistory),
+    reads=("current_contact_points", "membership"),
+    amended_from=(
+        "corrected_values",
+        "registrant_corrections",
+        "golden_records",
+        "staged_marketing_choices",
+    ),
+    scope=Scope.COMPONENT,
+)
 
-    Reads what `facts.gather`, `membership.resolve` and `whole` made. Ties end by record, so the same statements give the
-    same row whatever the order they came in.
-    """
-    connection.execute("CREATE OR REPLACE TEMP TABLE trust (source VARCHAR, trust INTEGER)")
+
+def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
+    """Make `golden_records` (without location for the protected), `picked_provenance`, `conflicts`
+    and the histories."""
+    connection.execute(TRUST.create_empty())
     connection.executemany(
         "INSERT INTO trust VALUES (?, ?)",
-        [(name, one.trust) for name, one in policy.sources.items()],
+        [(name, source.trust) for name, source in policy.sources.items()],
     )
-    for attribute, (columns, rows, preference) in _PICKS.items():
-        protected = (
-            "AND NOT state.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)"
-            if attribute in ("address", "municipality")
-            else ""
-        )
-        order = (
-            f"list_position({_ADDRESS_ORDER}, kind), newest, "
-            if attribute == "address"
-            else ("newest, " if "_held WHERE kind" in rows else "")
-        )
-        last = "person_key" if rows.startswith("persons_held") else "person_key, position"
-        connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE picked_{attribute} AS
-            SELECT registrant_id, {columns}, source, said.delivery_id AS delivery_id, record_key, said.moment AS stated_at
-            FROM (SELECT * FROM {rows}) JOIN membership USING (person_key) JOIN trust USING (source)
-            JOIN whole AS state USING (registrant_id)
-            WHERE true {protected}
-            QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {preference}, trust, {order} said DESC, record_key, {last}) = 1"""
-        )
+    for attribute in PICKS:
+        connection.execute(PICKED[attribute].create_table(_picked(attribute)))
     _conflicts(connection)
     columns = ", ".join(
-        f"picked_{attribute}.{expression.alias_or_name}"
-        for attribute, (filled, _, _) in _PICKS.items()
-        for expression in _selected(filled)
+        f"picked_{attribute}.{name}" for attribute, chosen in PICKS.items() for name in chosen.columns
     )
-    joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in _PICKS)
+    joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in PICKS)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE registrants AS SELECT whole.*, {columns} FROM whole {joins}"
+        GOLDEN_RECORDS.create_table(
+            f"SELECT registrant_state.*, {columns} FROM registrant_state {joins}"
+        )
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE provenance AS "
-        + " UNION ALL ".join(
-            f"""SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id, record_key, stated_at, false AS rectified
-            FROM picked_{attribute}"""
-            for attribute in _PICKS
+        PICKED_PROVENANCE.create_table(
+            " UNION ALL ".join(
+                f"""SELECT registrant_id, '{attribute}' AS attribute, source, delivery_id,
+                    record_key, stated_at, false AS rectified
+                FROM picked_{attribute}"""
+                for attribute in PICKS
+            )
         )
     )
     _histories(connection)
 
 
-def _conflicts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `conflicts(attribute, registrants, between_sources)`: of how many registrants several values are in force at once.
-
-    That is what survivorship had to choose from: of each source person the newest, letters without case; addresses of one kind only.
-    """
-    counted = []
-    for attribute, (columns, rows, _) in _PICKS.items():
-        values = ", ".join(one.unalias().sql("duckdb") for one in _selected(columns))
-        newest = "AND newest = 1" if "_held WHERE kind" in rows else ""
-        kind = ", kind" if attribute == "address" else ""
-        counted.append(
-            f"""SELECT '{attribute}' AS attribute, count(DISTINCT registrant_id) AS registrants,
-                count(DISTINCT registrant_id) FILTER (between_sources) AS between_sources FROM (
-                SELECT registrant_id, min(source) <> max(source) AS between_sources
-                FROM (SELECT person_key, source{kind}, lower(concat_ws('|', {values})) AS said FROM {rows} {newest}) JOIN membership USING (person_key)
-                GROUP BY registrant_id{kind} HAVING min(said) <> max(said))"""
-        )
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE conflicts AS {' UNION ALL '.join(counted)}")
-
-
-def whole(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `whole`: what is true of the registrant as soon as it is true of one of its source persons; and `held_identifiers`.
-
-    Reads what `facts.gather`, `membership.resolve` and `relationships.contracts` made.
-    """
-    _codes(connection)
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE whole AS
-        WITH state AS (
-            SELECT registrant_id, min(first_seen[:10])::DATE AS first_seen_on, max(last_contact_on) AS last_contact_on,
-                coalesce(bool_or(protected), false) OR coalesce(bool_or(as_protected), false) AS protected,
-                coalesce(bool_or(protected), false) OR bool_or(doubted.person_key IS NOT NULL) AS withheld, max(lifted.moment) AS lifted_at
-            FROM membership LEFT JOIN protection USING (person_key) LEFT JOIN doubted USING (person_key) GROUP BY registrant_id),
-        death AS (
-            SELECT registrant_id, bool_or(deceased) AS deceased, min(death_date) AS death_date
-            FROM persons_held JOIN membership USING (person_key) WHERE deceased GROUP BY registrant_id),
-        numbers AS (
-            SELECT registrant_id, min(value) FILTER (type = 'customer_number') AS customer_number
-            FROM known_as JOIN membership USING (person_key) GROUP BY registrant_id),
-        bound AS (
-            SELECT registrant_id, max(ends_on) AS last_end, bool_or(ends_on IS NULL AND status = 'active') AS open
-            FROM held_contracts WHERE registrant_id IS NOT NULL GROUP BY registrant_id)
-        SELECT state.*, coalesce(deceased, false) AS deceased, death_date, identity_code, customer_number,
-            bound.registrant_id IS NOT NULL AS has_contract, coalesce(open, false) AS has_open_contract,
-            CASE WHEN NOT open THEN last_end END AS relationship_ends_on
-        FROM state LEFT JOIN death USING (registrant_id) LEFT JOIN numbers USING (registrant_id)
-            LEFT JOIN registrant_codes USING (registrant_id) LEFT JOIN bound USING (registrant_id)"""
+def _picked(attribute: str) -> str:
+    """SQL: the chosen value of one attribute of each registrant."""
+    columns, relation, condition, dated, preference = PICKS[attribute]
+    allowed = (
+        "AND NOT state.withheld AND (lifted_at IS NULL OR statement.moment >= lifted_at)"
+        if attribute in _LOCATIONS
+        else ""
     )
-    _known_by(connection)
+    order = [preference, "trust"]
+    if attribute == "address":
+        order.append(preferred_address("kind"))
+    if dated:
+        order.append("newest")
+    order += ["statement DESC", "record_key", "person_key"]
+    if relation != "current_persons":
+        order.append("position")
+    values = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    return f"""SELECT registrant_id, {values}, source, statement.delivery_id AS delivery_id,
+            record_key, statement.moment AS stated_at
+        FROM (SELECT * FROM {relation} WHERE {condition})
+        JOIN membership USING (person_key)
+        JOIN trust USING (source)
+        JOIN registrant_state AS state USING (registrant_id)
+        WHERE true {allowed}
+        QUALIFY row_number() OVER (PARTITION BY registrant_id ORDER BY {", ".join(order)}) = 1"""
 
 
-def _codes(connection: duckdb.DuckDBPyConnection) -> None:
-    """`registrant_codes(registrant_id, identity_code)`: one code of a registrant, one registrant of a code.
+def _conflicts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `conflicts`: what survivorship had to choose from.
 
-    Where several claim one, who has the population register's own statement keeps it, else the
-    latest statement decides. The others have no code; `contradictions` flags them.
+    Of each source person the newest value counts, without case; of addresses, those of one kind.
+    """
+    connection.execute(CONFLICTS.create_table(" UNION ALL ".join(map(_conflicting, PICKS))))
+
+
+def _conflicting(attribute: str) -> str:
+    """SQL: the counts of registrants with several values of one attribute."""
+    chosen = PICKS[attribute]
+    values = ", ".join(chosen.columns.values())
+    newest = "AND newest = 1" if chosen.dated else ""
+    kind = ", kind" if attribute == "address" else ""
+    return f"""SELECT '{attribute}' AS attribute,
+            count(DISTINCT registrant_id) AS registrants,
+            count(DISTINCT registrant_id) FILTER (between_sources) AS between_sources
+        FROM (
+            SELECT registrant_id, min(source) <> max(source) AS between_sources
+            FROM (
+                SELECT person_key, source{kind}, lower(concat_ws('|', {values})) AS content
+                FROM {chosen.relation} WHERE {chosen.condition} {newest})
+            JOIN membership USING (person_key)
+            GROUP BY registrant_id{kind} HAVING min(content) <> max(content))"""
+
+
+def gather_state(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registrant_codes`, `registrant_state` and `registrant_identifiers`.
+
+    Part of each round of resolution: retention decides by the state who leaves.
+    """
+    _registrant_codes(connection)
+    connection.execute(
+        REGISTRANT_STATE.create_table(
+            """WITH state AS (
+                SELECT registrant_id, min(first_seen[:10])::DATE AS first_seen_on,
+                    max(last_contact_on) AS last_contact_on,
+                    coalesce(bool_or(protected), false)
+                        OR coalesce(bool_or(as_protected), false) AS protected,
+                    coalesce(bool_or(protected), false)
+                        OR bool_or(unconfirmed.person_key IS NOT NULL) AS withheld,
+                    max(lifted.moment) AS lifted_at
+                FROM membership
+                LEFT JOIN protection_status USING (person_key)
+                LEFT JOIN unconfirmed_protection AS unconfirmed USING (person_key)
+                GROUP BY registrant_id),
+            death AS (
+                SELECT registrant_id, bool_or(deceased) AS deceased,
+                    min(death_date) AS death_date
+                FROM current_persons JOIN membership USING (person_key)
+                WHERE deceased GROUP BY registrant_id),
+            numbers AS (
+                SELECT registrant_id,
+                    min(value) FILTER (type = 'customer_number') AS customer_number
+                FROM known_identifiers JOIN membership USING (person_key)
+                GROUP BY registrant_id),
+            bound AS (
+                SELECT registrant_id, max(ends_on) AS last_end,
+                    bool_or(ends_on IS NULL AND status = 'active') AS open
+                FROM registrant_contracts
+                WHERE registrant_id IS NOT NULL GROUP BY registrant_id)
+            SELECT state.*, coalesce(deceased, false) AS deceased, death_date, identity_code,
+                customer_number, bound.registrant_id IS NOT NULL AS has_contract,
+                coalesce(open, false) AS has_open_contract,
+                CASE WHEN NOT open THEN last_end END AS relationship_ends_on
+            FROM state
+            LEFT JOIN death USING (registrant_id)
+            LEFT JOIN numbers USING (registrant_id)
+            LEFT JOIN registrant_codes USING (registrant_id)
+            LEFT JOIN bound USING (registrant_id)"""
+        )
+    )
+    _registrant_identifiers(connection)
+
+
+def _registrant_codes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `registrant_codes`: one code of a registrant, one registrant of a code.
+
+    Where several claim one, the registrant with the population register's own statement keeps it,
+    else the latest statement decides. The others have no code; `contradictions` flags them.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE registrant_codes AS
-        WITH claims AS (
-            SELECT registrant_id, code, bool_or(own) AS own, max(said) AS said
-            FROM code_claims JOIN membership USING (person_key) GROUP BY ALL),
-        preferred AS (
-            SELECT * FROM claims QUALIFY row_number() OVER (
-                PARTITION BY registrant_id ORDER BY own DESC, said DESC, code) = 1)
-        SELECT registrant_id, code AS identity_code FROM preferred QUALIFY row_number() OVER (
-            PARTITION BY code ORDER BY own DESC, said DESC, registrant_id) = 1"""
+        REGISTRANT_CODES.create_table(
+            """WITH claims AS (
+                SELECT registrant_id, code, bool_or(own) AS own, max(statement) AS statement
+                FROM code_claims JOIN membership USING (person_key) GROUP BY ALL),
+            preferred AS (
+                SELECT * FROM claims
+                QUALIFY row_number() OVER (PARTITION BY registrant_id
+                    ORDER BY own DESC, statement DESC, code) = 1)
+            SELECT registrant_id, code AS identity_code
+            FROM preferred
+            QUALIFY row_number() OVER (PARTITION BY code
+                ORDER BY own DESC, statement DESC, registrant_id) = 1"""
+        )
     )
 
 
 def _histories(connection: duckdb.DuckDBPyConnection) -> None:
-    """`held_names`, `held_addresses`, `held_contact_points`: every fact that was never taken back, by registrant.
+    """Make the histories: every fact that was never taken back, by registrant.
 
-    Where the register of population protects the identity, other sources' locations go as well; after it is lifted, only
-    those stated since come back.
+    Where the population register protects the identity, other sources' locations are left out as
+    well; after the protection is lifted, only those stated since come back.
     """
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_names AS
-        SELECT DISTINCT registrant_id, kind, given_names, family_name, valid_from, valid_to,
-            is_current AND (newest = 1 OR kind = 'former') AS is_current, source
-        FROM names_held JOIN membership USING (person_key)"""
+        NAME_HISTORY.create_table(
+            """SELECT DISTINCT registrant_id, kind, given_names, family_name,
+                valid_from, valid_to,
+                is_current AND (newest = 1 OR kind = 'former') AS is_current, source
+            FROM current_names JOIN membership USING (person_key)"""
+        )
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_addresses AS
-        SELECT DISTINCT registrant_id, kind, street, street_sv, postcode, town, town_sv, municipality_code, country, valid_from, valid_to,
-            is_current AND newest = 1 AS is_current, source
-        FROM addresses_held JOIN membership USING (person_key) JOIN whole USING (registrant_id)
-        WHERE NOT whole.withheld AND (lifted_at IS NULL OR said.moment >= lifted_at)"""
+        ADDRESS_HISTORY.create_table(
+            """SELECT DISTINCT registrant_id, kind, street, street_sv, postcode, town, town_sv,
+                municipality_code, country, valid_from, valid_to,
+                is_current AND newest = 1 AS is_current, source
+            FROM current_addresses
+            JOIN membership USING (person_key)
+            JOIN registrant_state AS state USING (registrant_id)
+            WHERE NOT state.withheld
+                AND (lifted_at IS NULL OR statement.moment >= lifted_at)"""
+        )
     )
     connection.execute(
-        """CREATE OR REPLACE TEMP TABLE held_contact_points AS
-        SELECT registrant_id, kind, arg_min(value, (newest, said)) AS value, match_key, bool_or(is_current) AS is_current, source
-        FROM contact_points_held JOIN membership USING (person_key) WHERE value IS NOT NULL GROUP BY ALL"""
+        CONTACT_POINT_HISTORY.create_table(
+            """SELECT registrant_id, kind, arg_min(value, (newest, statement)) AS value,
+                match_key, bool_or(is_current) AS is_current, source
+            FROM current_contact_points JOIN membership USING (person_key)
+            WHERE value IS NOT NULL GROUP BY ALL"""
+        )
     )
 
 
-def _known_by(connection: duckdb.DuckDBPyConnection) -> None:
-    """`held_identifiers`: every identifier by which a source has spoken of the registrant, corrected codes as they were."""
+def _registrant_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
-        """CREATE OR REPLACE TEMP VIEW held_identifiers AS
-        SELECT DISTINCT registrant_id, type, told AS value FROM known_as JOIN membership USING (person_key)
-        UNION
-        SELECT registrant_id, 'identity_code', code FROM corrected
-        JOIN membership ON membership.person_key = person_key('identity_code', active)"""
+        REGISTRANT_IDENTIFIERS.create_view(
+            """SELECT DISTINCT registrant_id, type, stated_value AS value
+            FROM known_identifiers JOIN membership USING (person_key)
+            UNION
+            SELECT registrant_id, 'identity_code', code
+            FROM corrected_codes
+            JOIN membership ON membership.person_key = person_key('identity_code', active)"""
+        )
     )

@@ -36,7 +36,7 @@ def simulate(home: Home, today: date) -> list[Due]:
         building.resolve(home, connection, today)
         relationships.gather(connection)
         statutory_segregation.set_apart(connection, home.policy)
-        return forecast_counts.foresee(home, connection, today)
+        return forecast_counts.forecast(home, connection, today)
 
 
 def latest(home: Home) -> tuple[date, list[Due]] | None:

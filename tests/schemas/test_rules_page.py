@@ -13,7 +13,7 @@ from types import ModuleType
 import pytest
 
 import schemas.sources
-from assets.register.entity_resolution import PASSES
+from assets.register.linkage_round import LINK_RULES
 from schemas import backup, conflicts, eligibility, profiles, proof, requests, staged
 from schemas.columns import TableModel
 from schemas.delivery import REFUSALS
@@ -31,7 +31,7 @@ SOURCES = {
 CATALOGUES: dict[str, Mapping[str, object]] = {
     "refusals": REFUSALS,
     "faults": FAULTS,
-    "links": dict.fromkeys(PASSES, ""),
+    "links": dict.fromkeys(LINK_RULES, ""),
     "retention": load_policy().retention,
     "admission": eligibility.CODES,
     "profiles": profiles.CODES,

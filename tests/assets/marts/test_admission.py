@@ -41,7 +41,7 @@ DAYS = [
 
 def published(home: Home, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Build admission and every mart for real; answers their rows."""
-    building.admit(home, today, building.Built())
+    building.evaluate_eligibility(home, today, building.Built())
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for purpose, models in MARTS.items():
         marts.build(home, purpose, today)

@@ -74,10 +74,10 @@ class World:
         self.identifiers.append((person_key, kind, str(value)))
 
     def load(self, connection: duckdb.DuckDBPyConnection, shuffle: int | None = None) -> None:
-        """Make the tables `people`, `identifiers` and `truth`, their rows in an order of the shuffle's."""
+        """Make the tables `people`, `person_identifiers` and `truth`, their rows in an order of the shuffle's."""
         rows = {
             "people": (PEOPLE, [tuple(row.values()) for row in self.people]),
-            "identifiers": (IDENTIFIERS, self.identifiers),
+            "person_identifiers": (IDENTIFIERS, self.identifiers),
             "truth": (TRUTH, self._truth()),
         }
         for name, (schema, told) in rows.items():

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from assets.register import choices
-from assets.register.source_statements import SAID
+from assets.register.current_statements import STATEMENT
 from schemas.policy import load_policy
 from tests.support.examples import examples
 
@@ -69,13 +69,13 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
-            f"""CREATE TEMP TABLE said_marketing_choices (person_key VARCHAR, subject VARCHAR, purpose VARCHAR, channel VARCHAR, choice VARCHAR,
+            f"""CREATE TEMP TABLE statements_marketing_choices (person_key VARCHAR, subject VARCHAR, purpose VARCHAR, channel VARCHAR, choice VARCHAR,
             origin VARCHAR, text_version VARCHAR, language VARCHAR, evidence VARCHAR, source VARCHAR, record_key VARCHAR, position BIGINT,
-            stated_at TIMESTAMPTZ, said {SAID})"""
+            stated_at TIMESTAMPTZ, statement {STATEMENT})"""
         )
         for word in words:
             connection.execute(
-                f"""INSERT INTO said_marketing_choices VALUES (?, ?, 'direct_marketing', ?, ?, ?, NULL, NULL, NULL, ?, ?, 0, ?,
+                f"""INSERT INTO statements_marketing_choices VALUES (?, ?, 'direct_marketing', ?, ?, ?, NULL, NULL, NULL, ?, ?, 0, ?,
                 {{'moment': ?, 'sequence': 0, 'day': DATE '{TODAY}', 'period_last': DATE '{TODAY}', 'delivery_id': 'd', 'record_no': ?}})""",
                 [
                     word["subject"], word["subject"], word["channel"], word["choice"], word["origin"], word["origin"].split(":")[0], str(word["nth"]),
@@ -85,20 +85,23 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
         connection.execute(
             "CREATE TEMP TABLE membership (person_key VARCHAR, registrant_id VARCHAR)"
         )
-        connection.execute("CREATE TEMP TABLE renamed (person_key VARCHAR, now VARCHAR)")
+        connection.execute(choices.CONSENTS_OF_ERASED.create_empty())
+        connection.execute(
+            "CREATE TEMP TABLE renamed_persons (person_key VARCHAR, current_key VARCHAR)"
+        )
         connection.executemany(
             "INSERT INTO membership VALUES (?, ?)",
             [("contact-A", "A"), ("contact-B", "B"), *PERSONS.items()],
         )
         connection.execute(
-            "CREATE TEMP TABLE held_contact_points (registrant_id VARCHAR, kind VARCHAR, match_key VARCHAR, is_current BOOLEAN)"
+            "CREATE TEMP TABLE contact_point_history (registrant_id VARCHAR, kind VARCHAR, match_key VARCHAR, is_current BOOLEAN)"
         )
         connection.execute(
             "CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, match_key VARCHAR)"
         )
         for whose, reached in NOW.items():
             connection.executemany(
-                "INSERT INTO held_contact_points VALUES (?, 'email', ?, true)",
+                "INSERT INTO contact_point_history VALUES (?, 'email', ?, true)",
                 [(whose, one.split(":")[1]) for one in sorted(reached)],
             )
         for whose, reached in EVER.items():
@@ -110,7 +113,7 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
         return {
             (whose, int(key), holds)
             for whose, key, holds in connection.execute(
-                "SELECT registrant_id, record_key, holds FROM held_choice_log"
+                "SELECT registrant_id, record_key, holds FROM registrant_choice_log"
             ).fetchall()
         }
 

@@ -96,7 +96,7 @@ def test_an_account_keeps_its_old_contracts_while_one_of_them_goes_on(tmp_path: 
 
 
 def resolved(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    survivorship._codes(connection)
+    survivorship._registrant_codes(connection)
     return dict(connection.execute("FROM registrant_codes").fetchall())
 
 
@@ -117,7 +117,7 @@ def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
     with duckdb.connect() as connection:
         connection.execute(
             """CREATE TABLE membership (person_key VARCHAR, registrant_id VARCHAR);
-            CREATE TABLE code_claims (person_key VARCHAR, code VARCHAR, own BOOLEAN, said INTEGER)"""
+            CREATE TABLE code_claims (person_key VARCHAR, code VARCHAR, own BOOLEAN, statement INTEGER)"""
         )
         for number, (registrant_id, claimed, own, said) in enumerate(claims):
             connection.execute("INSERT INTO membership VALUES (?, ?)", [number, registrant_id])
@@ -135,7 +135,7 @@ def test_disputed_identifiers_are_flagged_by_id(
     def disputed(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
-            SELECT DISTINCT type, value, person_key, 'identity_codes' AS reason FROM known_as
+            SELECT DISTINCT type, value, person_key, 'identity_codes' AS reason FROM known_identifiers
             WHERE type = 'contact_id'"""
         )
 

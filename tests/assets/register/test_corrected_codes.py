@@ -41,7 +41,7 @@ def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, st
             stated_at TIMESTAMPTZ);
             CREATE TABLE staged_records (delivery_id VARCHAR, record_key VARCHAR, outcome VARCHAR,
             day DATE);
-            CREATE TABLE book (delivery_id VARCHAR, dataset VARCHAR, sequence BIGINT)"""
+            CREATE TABLE delivery_ledger (delivery_id VARCHAR, dataset VARCHAR, sequence BIGINT)"""
         )
         for number, said in enumerate(statements):
             moment = START + timedelta(days=said.day)
@@ -50,14 +50,15 @@ def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, st
                 "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', ?, ?, ?)",
                 [delivery, number, moment.date(), str(number), said.code, said.by, moment],
             )
-            connection.execute("INSERT INTO book VALUES (?, ?, 0)", [delivery, dataset])
-        connection.execute("CREATE TABLE book_once AS SELECT DISTINCT * FROM book")
-        connection.execute("DROP TABLE book; ALTER TABLE book_once RENAME TO book")
+            connection.execute("INSERT INTO delivery_ledger VALUES (?, ?, 0)", [delivery, dataset])
+        connection.execute("CREATE TABLE ledger_once AS SELECT DISTINCT * FROM delivery_ledger")
+        connection.execute("DROP TABLE delivery_ledger")
+        connection.execute("ALTER TABLE ledger_once RENAME TO delivery_ledger")
         connection.execute(
-            "CREATE TABLE current_records AS SELECT delivery_id, record_no FROM staged_identifiers"
+            "CREATE TABLE latest_records AS SELECT delivery_id, record_no FROM staged_identifiers"
         )
         corrected_codes.follow(connection, load_policy())
-        return dict(connection.execute("SELECT code, active FROM corrected").fetchall())
+        return dict(connection.execute("SELECT code, active FROM corrected_codes").fetchall())
 
 
 A, B, C = "A", "B", "C"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from assets.record_linkage.candidates import MAX_BLOCK_SIZE
 from assets.record_linkage.model import KIND_NAMES
-from assets.register.entity_resolution import PASSES, Linkage, link
+from assets.register.entity_resolution import Linkage, link
 from assets.register.link_report import LinkReport
 from assets.register.linkage_configuration import usual_model
+from assets.register.linkage_round import LINK_RULES
 from tests.assets.register.linkage_world import World, population, quality, told
 from tests.support.examples import examples
 
@@ -579,7 +580,7 @@ class TestWhole:
         assert measured.precision >= 0.98
         assert measured.recall >= 0.9, "of the pairs that a chain of shared facts leads to"
         assert report.two_code_clusters == 0
-        assert set(report.links) == set(PASSES)
+        assert set(report.links) == set(LINK_RULES)
         assert (
             report.clusters
             == connection.execute("SELECT count(DISTINCT cluster) FROM clusters").fetchone()[0]
@@ -601,7 +602,7 @@ class TestWhole:
 
     def test_leaves_only_its_three_tables_behind(self, connection, world):
         world.say("a", given_names="Aino", emails=[MAIL])
-        before = {"people", "identifiers", "truth"}
+        before = {"people", "person_identifiers", "truth"}
         clusters_of(connection, world)
         tables = connection.execute(
             "SELECT table_name FROM duckdb_tables() WHERE temporary"
@@ -615,7 +616,9 @@ class TestWhole:
     def test_nobody_at_all(self, connection, world):
         clusters, report = clusters_of(connection, world)
         assert clusters == {}
-        assert asdict(report) | {"passes": []} == asdict(LinkReport(links=dict.fromkeys(PASSES, 0)))
+        assert asdict(report) | {"passes": []} == asdict(
+            LinkReport(links=dict.fromkeys(LINK_RULES, 0))
+        )
 
     def test_one_row_per_person_is_demanded_without_naming_anybody(self, connection, world):
         world.say("secret-key", given_names="Aino")
@@ -643,7 +646,7 @@ class TestRounds:
         linkage = Linkage(connection)
         linkage.link()
         gone = [row["person_key"] for row in world.people[::7]]
-        for table in ("people", "identifiers"):
+        for table in ("people", "person_identifiers"):
             connection.execute(
                 f"DELETE FROM {table} WHERE person_key IN (SELECT unnest(?))", [gone]
             )
@@ -667,11 +670,11 @@ class TestRounds:
         linkage.link()
         first = linkage.report()
         connection.execute(
-            """CREATE TEMP TABLE compared_before AS SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
-            FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)
+            """CREATE TEMP TABLE earlier_comparisons AS SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
+            FROM linkage_used JOIN linkage_remembered USING (one, other, stamp)
             JOIN linkage_numbers AS l ON l.id = linkage_used.one JOIN linkage_numbers AS r ON r.id = linkage_used.other"""
         )
-        linkage.leave()
+        linkage.drop_intermediate()
         later = told(population(640, seed=5), seed=5)
         later.people = [
             row | {"family_name": "Uusinimi"} if place % 50 == 0 else row
@@ -684,7 +687,7 @@ class TestRounds:
             connection.execute("SELECT * FROM clusters ORDER BY ALL").fetchall(),
             connection.execute("SELECT * FROM links ORDER BY ALL").fetchall(),
         )
-        connection.execute("DROP TABLE compared_before")
+        connection.execute("DROP TABLE earlier_comparisons")
         full = link(connection)
         assert answer == (
             connection.execute("SELECT * FROM clusters ORDER BY ALL").fetchall(),
@@ -783,7 +786,7 @@ def test_clusters_partition_the_keys_and_never_hold_two_codes(rows, held, order)
         members.setdefault(cluster, []).append(person_key)
     assert all(min(keys) == cluster for cluster, keys in members.items())
     assert all(
-        one < other and clusters[one] == clusters[other] and code in PASSES
+        one < other and clusters[one] == clusters[other] and code in LINK_RULES
         for one, other, code, _ in links
     )
     codes: dict[str, set[str]] = {}

@@ -41,10 +41,10 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as made:
         made.execute("SET TimeZone = 'UTC'")
         made.execute(
-            "CREATE TABLE held_visits (registrant_id VARCHAR, visit VARCHAR, started_at TIMESTAMPTZ)"
+            "CREATE TABLE registrant_visits (registrant_id VARCHAR, visit VARCHAR, started_at TIMESTAMPTZ)"
         )
         made.execute(
-            """CREATE TABLE said_visit_actions (visit VARCHAR, url VARCHAR, search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,
+            """CREATE TABLE statements_visit_actions (visit VARCHAR, url VARCHAR, search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,
             content_piece VARCHAR, content_interaction VARCHAR)"""
         )
         yield made
@@ -56,9 +56,9 @@ def visited(
     registrant: str | None = "R",
     started: datetime | None = None,
 ) -> None:
-    visit = f"1|{connection.execute('SELECT count(*) FROM held_visits').fetchone()}"
+    visit = f"1|{connection.execute('SELECT count(*) FROM registrant_visits').fetchone()}"
     connection.execute(
-        "INSERT INTO held_visits VALUES (?, ?, ?)",
+        "INSERT INTO registrant_visits VALUES (?, ?, ?)",
         [registrant, visit, started or datetime(2026, 11, 1, 12, tzinfo=UTC)],
     )
     fields = (
@@ -71,7 +71,7 @@ def visited(
     )
     for action in actions:
         connection.execute(
-            "INSERT INTO said_visit_actions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO statements_visit_actions VALUES (?, ?, ?, ?, ?, ?, ?)",
             [visit, *(action.get(name) for name in fields)],
         )
 
@@ -81,7 +81,7 @@ def found(
 ) -> list[tuple[Any, ...]]:
     interests.gather(connection, policy(TOPICS if topics is None else topics), TODAY)
     return connection.execute(
-        "SELECT registrant_id, topic, times, last_seen_on FROM held_interests ORDER BY ALL"
+        "SELECT registrant_id, topic, times, last_seen_on FROM registrant_interests ORDER BY ALL"
     ).fetchall()
 
 
@@ -177,7 +177,7 @@ def test_only_visits_that_are_kept_under_a_registrant_and_not_of_tomorrow_count(
     visited(connection, page, registrant=None)
     visited(connection, page, started=datetime(2026, 11, 20, 23, 30, tzinfo=UTC))
     connection.execute(
-        "INSERT INTO said_visit_actions (visit, url) VALUES ('gone', ?)", [page["url"]]
+        "INSERT INTO statements_visit_actions (visit, url) VALUES ('gone', ?)", [page["url"]]
     )
     assert found(connection) == []
 
