@@ -48,15 +48,17 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     """Make `visits_per_month`, from visits that are kept and from staged visits that are past their
     time today."""
     _earlier_counts(home, connection)
+    # Of several exports of a visit the longest counts, of equally long ones always the same.
+    version = "(coalesce(duration_s, 0), day, delivery_id, record_no)"
     month = f"date_trunc('month', {local_day(home.policy, 'started_at')})::DATE"
     connection.execute(
         VISIT_COUNTS.create_table(
             f"""WITH seen AS (
                 SELECT started_at, channel, device_type FROM registrant_visits
                 UNION ALL BY NAME
-                SELECT any_value(started_at) AS started_at,
-                    arg_max(channel, coalesce(duration_s, 0)) AS channel,
-                    arg_max(device_type, coalesce(duration_s, 0)) AS device_type
+                SELECT arg_max(started_at, {version}) AS started_at,
+                    arg_max(channel, {version}) AS channel,
+                    arg_max(device_type, {version}) AS device_type
                 FROM staged_visits WHERE {visits_are_over(home.policy, today)} GROUP BY visit),
             present AS (
                 SELECT {month} AS month, coalesce(channel, '{MERGED}') AS channel,
