@@ -193,7 +193,6 @@ def resolve(
     built.timed("source persons", lambda: membership.make_source_persons(home, connection, today))
     built.timed("people", lambda: membership.make_people(connection))
     linkage = built.timed("linkage", lambda: membership.prepare(home, connection))
-    contradictions.prepare(connection)
     some_left = True
     while some_left:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))

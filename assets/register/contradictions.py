@@ -11,7 +11,6 @@ from datetime import date
 
 import duckdb
 
-from assets.register import disputed_identifiers
 from assets.register.protected_identity import POPULATION_REGISTER
 from assets.storage.data_root import Home
 from assets.storage.quoting import parquet
@@ -52,11 +51,6 @@ class Contradiction:
     source: str
     record_key: str
     stated_on: date
-
-
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `disputed_identifiers` without rows; each round of linkage makes it again."""
-    connection.execute(disputed_identifiers.DISPUTED_IDENTIFIERS.create_empty())
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:

@@ -109,12 +109,13 @@ def _code_statements(connection: duckdb.DuckDBPyConnection, policy: Policy) -> N
     """
     connection.execute(
         CODE_STATEMENTS.create_table(
-            f"""WITH corrections AS (
+            f"""WITH replacements AS (
                 SELECT value, replaced_by
                 FROM staged_identifiers
                 WHERE type = 'identity_code' AND replaced_by IS NOT NULL),
             named AS (
-                SELECT value AS code FROM corrections UNION SELECT replaced_by FROM corrections),
+                SELECT value AS code FROM replacements
+                UNION SELECT replaced_by FROM replacements),
             repeated AS (
                 SELECT record_key, max(day) AS day
                 FROM staged_records JOIN delivery_ledger USING (delivery_id)

@@ -208,10 +208,9 @@ class LinkageRound:
         )
 
     def _identify(self) -> int:
-        """Make `linked_records` and `record_identifiers`, and return how many persons have two codes.
+        """Make `linked_records` and `record_identifiers`; return how many persons have two codes.
 
-        A source person with two identity codes contradicts itself: it stays in a cluster of its
-        own.
+        A person with two identity codes contradicts itself: it stays in a cluster of its own.
         """
         run = self.connection.execute
         run(
@@ -441,9 +440,7 @@ class LinkageRound:
         self.connection.register(
             "crowd", pa.table({"cohort": cohort[crowded], "base": bases[crowded]})
         )
-        accounts = """
-            UNION
-            SELECT l.base, r.base
+        accounts = """UNION SELECT l.base, r.base
             FROM users AS l JOIN users AS r ON l.cohort = r.cohort AND l.base < r.base"""
         clashing = (
             f"SELECT one, other FROM ({PEOPLE_DIFFER.format('crowd')}) WHERE differ"
@@ -457,7 +454,7 @@ class LinkageRound:
                 JOIN bases USING (base)
                 JOIN record_identifiers USING (id)
                 WHERE type = 'user_id')
-            SELECT one, other FROM ({clashing}){accounts if accounts_apart else ""}
+            SELECT one, other FROM ({clashing}) {accounts if accounts_apart else ""}
             ORDER BY ALL"""
         ).fetchnumpy()
         self.connection.unregister("crowd")

@@ -1,12 +1,13 @@
-"""The relations of a build of the register: which there are, and how they depend on one another.
+"""The relations of a build of the register: which there are, by stage and in dependency order.
 
-Each is declared beside the function that makes it; here they are collected, put in dependency
-order, and drawn. A house test compares all of them with the statements of a real build.
+Each is declared beside the function that makes it. A house test compares all of them with the
+statements of a real build; `relation_graph` draws them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 
@@ -106,68 +107,5 @@ def _published() -> Iterator[Relation]:
     """Yield the tables of the register that are written from a relation of another name."""
     for name, model in WRITTEN.items():
         if table_name(model) != name:
-            yield Relation.of(model, scope=Scope.COMPONENT, reads=(name,))
-
-
-def mermaid(of: Iterable[str] = ()) -> str:
-    """Return the graph of relations as a Mermaid flowchart, one subgraph for each stage.
-
-    Dashed arrows are relations that later steps read to amend one that was made before.
-
-    Args:
-        of: Draw only these relations and what they depend on; all of them, if none is given.
-    """
-    shown = _dependencies(of)
-    lines = ["flowchart LR"]
-    for number, (stage, members) in enumerate(stages().items()):
-        names = [relation.name for relation in members if relation.name in shown]
-        if names:
-            lines += [f'  subgraph s{number}["{stage}"]', *(f"    {name}" for name in names)]
-            lines.append("  end")
-    for relation in relations():
-        if relation.name in shown:
-            lines += [f"  {read} --> {relation.name}" for read in relation.reads]
-            lines += [
-                f"  {read} -.-> {relation.name}"
-                for read in relation.amended_from
-                if read in shown and read not in relation.reads
-            ]
-    return "\n".join(lines)
-
-
-def overview() -> str:
-    """Return the graph of stages as a Mermaid flowchart; arrows have the number of relations."""
-    stage_of = {relation.name: stage for stage, members in stages().items() for relation in members}
-    number_of = {stage: number for number, stage in enumerate(stages())}
-    read: dict[tuple[str, str], set[str]] = {}
-    for relation in relations():
-        for name in relation.reads:
-            edge = stage_of[name], stage_of[relation.name]
-            if edge[0] != edge[1]:
-                read.setdefault(edge, set()).add(name)
-    nodes = [
-        f'  s{number}["{stage}<br/>{len(stages()[stage])} relations"]'
-        for stage, number in number_of.items()
-    ]
-    edges = [
-        f"  s{number_of[start]} -->|{len(names)}| s{number_of[end]}"
-        for (start, end), names in sorted(read.items(), key=lambda item: _place(item[0], number_of))
-    ]
-    return "\n".join(["flowchart TD", *nodes, *edges])
-
-
-def _place(edge: tuple[str, str], number_of: dict[str, int]) -> tuple[int, int]:
-    return number_of[edge[0]], number_of[edge[1]]
-
-
-def _dependencies(of: Iterable[str]) -> set[str]:
-    """Return the names of these relations and of everything that they depend on."""
-    by_name = {relation.name: relation for relation in relations()}
-    waiting = list(of) or list(by_name)
-    reached: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        if name not in reached:
-            reached.add(name)
-            waiting += by_name[name].reads
-    return reached
+            table = Relation.of(model, scope=Scope.COMPONENT, reads=(name,))
+            yield replace(table, external=True)

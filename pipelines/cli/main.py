@@ -19,6 +19,7 @@ COMMANDS = {
     "backup": "backup:backup",
     "erase": "erasure:erase",
     "export": "marts:export",
+    "graph": "graph:graph_command",
     "inform": "report:inform",
     "janitor": "janitor:janitor",
     "link": "link:link_command",

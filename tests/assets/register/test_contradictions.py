@@ -127,19 +127,8 @@ def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
         assert resolved(connection) == codes
 
 
-def test_disputed_identifiers_are_flagged_by_id(
-    spouses: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_disputed_identifiers_are_flagged_by_id(spouses: Home) -> None:
     """Whom else it concerns is named, and which record of which source says so; no value is."""
-
-    def disputed(connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(
-            """CREATE OR REPLACE TEMP TABLE disputed_identifiers AS
-            SELECT DISTINCT type, value, person_key, 'identity_codes' AS reason FROM known_identifiers
-            WHERE type = 'contact_id'"""
-        )
-
-    monkeypatch.setattr(contradictions, "prepare", disputed)
     building.build(spouses, TODAY)
     found = contradictions.listed(spouses, 10)
     assert {(one.kind, one.identifier_type, one.source) for one in found} == {

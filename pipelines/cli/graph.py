@@ -1,0 +1,29 @@
+"""`register graph`: the relations of a build of the register, and what each of them reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("graph")
+@click.option("--mermaid", is_flag=True, help="As Mermaid flowcharts, one for each stage.")
+@click.option(
+    "--into",
+    "pages",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put the flowcharts into this Markdown page, between its markers.",
+)
+def graph_command(*, mermaid: bool, pages: tuple[Path, ...]) -> None:
+    """Print the relations of a build of the register in dependency order."""
+    from assets.register import relation_graph
+
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(relation_graph.in_page(text), encoding="utf-8")
+    if mermaid:
+        click.echo(relation_graph.flowcharts())
+    elif not pages:
+        click.echo(relation_graph.listing())

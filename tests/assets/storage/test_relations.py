@@ -1,0 +1,43 @@
+"""Relations in dependency order, and the statements that make them."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from assets.storage.relations import Relation, Scope, ordered
+
+
+def relation(name: str, *reads: str, amended_from: tuple[str, ...] = ()) -> Relation:
+    return Relation(
+        name, "A row.", {"a b": "INTEGER"}, Scope.RECORD, reads=reads, amended_from=amended_from
+    )
+
+
+def test_a_relation_comes_after_those_that_it_reads() -> None:
+    third, second, first = relation("c", "b"), relation("b", "a"), relation("a")
+    assert ordered([third, second, first]) == [first, second, third]
+
+
+def test_amendments_are_no_dependencies() -> None:
+    first, second = relation("a", amended_from=("b",)), relation("b", "a")
+    assert ordered([first, second]) == [first, second]
+
+
+def test_a_circle_and_an_undeclared_relation_are_refused() -> None:
+    with pytest.raises(ValueError, match="read one another: a, b"):
+        ordered([relation("a", "b"), relation("b", "a")])
+    with pytest.raises(ValueError, match="not declared, but read: b"):
+        ordered([relation("a", "b")])
+
+
+def test_the_statements_make_a_table_or_a_view_of_the_name() -> None:
+    one = relation("t")
+    with duckdb.connect() as connection:
+        connection.execute(one.create_empty())
+        assert connection.execute("DESCRIBE t").fetchall()[0][:2] == ("a b", "INTEGER")
+        connection.execute(one.create_table("SELECT 1 AS n"))
+        assert connection.execute("FROM t").fetchall() == [(1,)]
+        connection.execute("DROP TABLE t")
+        connection.execute(one.create_view("SELECT 2 AS n"))
+        assert connection.execute("FROM t").fetchall() == [(2,)]
