@@ -92,7 +92,7 @@ WRITTEN: dict[str, type[TableModel]] = {
     "segregated_orders": tables.SegregatedOrders,
     "segregated_consents": tables.SegregatedConsents,
     "visits_per_month": tables.VisitsPerMonth,
-    "expired_identifiers": tables.Departed,
+    "departed": tables.Departed,
     "expired": tables.Expired,
     "contradictions": tables.Contradictions,
 }
@@ -246,7 +246,7 @@ def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> N
 
 
 # Corrections can make two names the same; several registrants can have had an identifier.
-_WITH_REPETITIONS = ("name_history", "expired_identifiers")
+_WITH_REPETITIONS = ("name_history", "departed")
 
 
 def _put(
@@ -256,7 +256,7 @@ def _put(
     model: type[TableModel],
     rows: str,
 ) -> None:
-    """Write one table with the model's columns and types, in an order that depends on rows alone."""
+    """Write one table with the model's columns and types, ordered by all of them."""
     types = duckdb_types(model)
     columns = ", ".join(
         f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names

@@ -203,7 +203,7 @@ def party_ends(connection: duckdb.DuckDBPyConnection, current: str) -> None:
 
     Args:
         connection: Has the views `staged_contracts` and `staged_identifiers`.
-        current: A clause that restricts `staged_contracts` to the versions that count; may be empty.
+        current: A clause that restricts `staged_contracts` to the versions that count, or "".
     """
     connection.execute(
         CONTRACT_PARTIES.create_table(

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Apart = Callable[[Ints], tuple[Ints, Ints]]
-"""Given the cluster proposed for every record, the pairs of clusters (as they are now) that must not
-be in one."""
+"""Given the cluster proposed for every record, the pairs of present clusters that must stay apart."""
 
 RIVAL_MARGIN = 1.0
-"""Bits: when a record has links nearly as strong to two people who are known to be different, neither
-is followed."""
+"""Bits: of links of a record that are nearly as strong to two people who are known to be different,
+neither is followed."""
 
 
 def components(count: int, one: Ints, other: Ints) -> Ints:

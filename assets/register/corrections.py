@@ -1,4 +1,4 @@
-"""Corrections by registrants: they stand above every source until the wrong source agrees (GDPR 16).
+"""Corrections by registrants: above every source until the wrong source agrees (GDPR 16).
 
 A pure function of what is staged, in whatever order it came. The last correction of an attribute
 stands, unless the source that it overrides has delivered the corrected value on the day of the
@@ -445,4 +445,4 @@ def _write_over(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-assert set(PLACES) == set(RECTIFIABLE), "every attribute that can be corrected has its place"  # noqa: S101
+assert set(PLACES) == set(RECTIFIABLE), "every attribute has its place"  # noqa: S101

@@ -1,4 +1,4 @@
-"""Current statements: dated facts (names, addresses, contact points) folded from their statements."""
+"""Current statements: names, addresses and contact points, folded from their statements."""
 
 from __future__ import annotations
 

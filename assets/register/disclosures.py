@@ -2,8 +2,8 @@
 
     requests/disclosures/<day>-<mart>-<recipient>-<random>.parquet   token
 
-They have no value; a registrant's are matched by the contacts of the registrant. They are removed by
-the retention rule of requests, when every claim about them is over.
+They have no value; a registrant's are matched by the registrant's contacts. They are removed by the
+retention rule of requests, when every claim about them is over.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def apply_decisions(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def dispute_differing(connection: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Give values in `shared_values` that stand for people who differ, or for too many, a reason."""
+    """Give values in `shared_values` of people who differ, or of too many, a reason."""
     run = connection.execute
     run(
         f"""CREATE OR REPLACE TEMP TABLE cohorts AS

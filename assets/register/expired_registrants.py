@@ -26,7 +26,6 @@ from assets.storage.data_root import Home, copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
-from schemas.columns import duckdb_types
 from schemas.policy import Policy
 from schemas.register import Departed, Expired
 
@@ -93,13 +92,11 @@ EXCLUDED_PERSONS = Relation(
     summary="Source persons of whom nothing counts: by an expired cookie, or expired themselves.",
     columns={"person_key": "VARCHAR", "by_cookie": "BOOLEAN"},
     reads=("expired",),
-    amended_from=("membership", "expiring_registrants", "expired_identifiers"),
+    amended_from=("membership", "expiring_registrants", "departed"),
     scope=Scope.COMPONENT,
 )
-EXPIRED_IDENTIFIERS = Relation(
-    name="expired_identifiers",
-    summary="Identifiers of registrants who are past their time.",
-    columns=duckdb_types(Departed),
+EXPIRED_IDENTIFIERS = Relation.of(
+    Departed,
     amended_from=("registrant_identifiers", "expiring_registrants"),
     scope=Scope.COMPONENT,
 )
@@ -146,7 +143,7 @@ def write_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> 
 
 def leave_out_rows(connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
     """Make `expired`, `contract_ends`, `current_records`, `excluded_persons` and, without rows,
-    `expired_identifiers`.
+    `departed`.
 
     Visits and orders expire by their own time, contracts when the last one of their party has ended
     long enough ago, credit data by expiry, cookies by when they were first seen.
@@ -233,7 +230,7 @@ def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         "INSERT INTO expired SELECT rule, 'registrant', registrant_id FROM expiring_registrants"
     )
     connection.execute(
-        """INSERT INTO expired_identifiers
+        """INSERT INTO departed
         SELECT DISTINCT rule, type, value
         FROM registrant_identifiers JOIN expiring_registrants USING (registrant_id)"""
     )
@@ -242,7 +239,7 @@ def remove_expired(connection: duckdb.DuckDBPyConnection, policy: Policy, today:
         """INSERT INTO excluded_persons
         SELECT person_key, false
         FROM membership SEMI JOIN expiring_registrants USING (registrant_id)
-        UNION SELECT person_key(type, value), false FROM expired_identifiers"""
+        UNION SELECT person_key(type, value), false FROM departed"""
     )
     for table in _OF_A_SOURCE_PERSON:
         connection.execute(

@@ -38,7 +38,7 @@ OF_THE_REGISTER = {
 
 @dataclass(frozen=True, order=True)
 class Due:
-    """How many things will be past their time in a month (YYYY-MM), by which rule, of which category."""
+    """How many things will be past their time in a month (YYYY-MM), by rule and category."""
 
     month: str
     rule: str

@@ -1,4 +1,4 @@
-"""Information duty: who must be informed that we have their data from others, and by when (GDPR 14).
+"""Information duty: who must be informed of data from others, and by when (GDPR 14).
 
 Due is every registrant that a third party has given data of (`third_party` of the policy's
 sources), within the policy's period of the day on which we first had the data. Not due, each

@@ -1,4 +1,4 @@
-"""Which topics of the policy a registrant has turned to, by the contents of the visits that are kept.
+"""Interests: the topics of the policy that a registrant has turned to, by visits that are kept.
 
 A content is what somebody chose: a page they opened, what they clicked, the category that they
 narrowed a search to. What was only shown to them, what they wrote into a search and whatever

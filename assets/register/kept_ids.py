@@ -104,9 +104,13 @@ def _load_before_erasure(home: Home, connection: duckdb.DuckDBPyConnection) -> N
 
 def _erasing(home: Home) -> list[str]:
     """Return the ids of the registrants who are being erased."""
-    entries = [entry for entry in ledger.every(home, opened=False) if entry.state == "erasing"]
+    ids = [
+        request.request_id
+        for request in ledger.every(home, opened=False)
+        if request.state == "erasing"
+    ]
     return sorted(
-        {registrant for entry in entries for registrant in ledger.load(home, entry).registrants}
+        {registrant for each in ids for registrant in ledger.load(home, each).registrants}
     )
 
 

@@ -111,8 +111,8 @@ CLASHING = f"""
     SELECT one, other
     FROM compared WHERE given > 0 OR born > 0
     GROUP BY one, other HAVING bool_and(given = {len(GIVEN.levels)} OR born > 2)"""
-"""SQL: `one, other`: clusters of one group (a table `cohort, base`) that cannot be one person by name
-or birth date.
+"""SQL: `one, other`: clusters of one group (a table `cohort, base`) that cannot be one person by
+name or birth date.
 
 Two clusters clash when every pair of their records that can be compared does: a person whose first
 name was changed agrees through the record with the earlier name. Cost grows with the square of a
@@ -183,11 +183,11 @@ PEOPLE_DIFFER = f"""
             OR given_differs AND family_differs AND NOT born_agrees AND contact_differs AS differ,
         given_differs AND NOT born_agrees OR born_differs AND NOT given_agrees AS unlike
     FROM judged ANTI JOIN linkage_decided_same USING (one, other)"""
-"""SQL: of all pairs of clusters of one group (a table `cohort, base`), whether they are two people as
-far as they can be compared: `differ` is proof of two, `unlike` only if it is true of several.
+"""SQL: of all pairs of clusters of one group (a table `cohort, base`), whether they are two people
+as far as they can be compared: `differ` is proof of two, `unlike` only if it is true of several.
 
-Two clusters are two people when their first names and birth dates differ; or surname and birth date,
-and no contact or home is the same; or the whole name and all contacts, and the birth date is not
+Two clusters are two people when their first names and birth dates differ; or surname and birth
+date, and no contact or home is the same; or the whole name and all contacts, and the birth date is not
 the same. What agrees in any of their records agrees. What is missing proves nothing: a surname, a
 contact or an address may have changed, but not all that is known.
 """

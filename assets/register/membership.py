@@ -25,7 +25,7 @@ from schemas.register import Membership
 REGISTRANT_ID = "'R' || upper(left(sha256('registrant|' || {0}), 16))"
 FIRST_SEEN = """concat_ws('/', {0}.day, period_last, lpad(sequence::VARCHAR, 12, '0'),
     {0}.delivery_id, lpad({0}.record_no::VARCHAR, 12, '0'))"""
-"""SQL: the order of records: day, end of the delivery's period, its number, its id, and the place."""
+"""SQL: the order of records: day, end of the delivery's period, its number, its id, the place."""
 
 # Canonical table -> SQL: the day of an active contact that a row of it is evidence of.
 _CONTACTS = {
@@ -54,7 +54,9 @@ SOURCE_PERSONS = Relation(
     amended_from=("excluded_persons", *(f"statements_{table}" for table in _CONTACTS)),
     scope=Scope.COMPONENT,
 )
-MEMBERSHIP = Relation.of(Membership, reads=("source_persons", "clusters", "kept_seeds"), scope=Scope.COMPONENT)
+MEMBERSHIP = Relation.of(
+    Membership, reads=("source_persons", "clusters", "kept_seeds"), scope=Scope.COMPONENT
+)
 
 
 def make_source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:

@@ -45,7 +45,7 @@ UNCONFIRMED_PROTECTION = Relation(
 )
 BROKEN_MESSAGES = Relation(
     name="broken_messages",
-    summary="The raw records of deliveries with a message of the population register in quarantine.",
+    summary="The raw records of deliveries with a message in quarantine.",
     columns={"record_no": "BIGINT", "payload": "VARCHAR", "delivery_id": "VARCHAR"},
     scope=Scope.RECORD,
     external=True,

@@ -24,6 +24,7 @@ from assets.register import (
     entity_resolution,
     expired_registrants,
     interests,
+    kept_ids,
     link_report,
     linkage_configuration,
     linkage_round,
@@ -48,6 +49,7 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
     "current statements": (current_statements,),
     "entity resolution": (
         membership,
+        kept_ids,
         entity_resolution,
         pair_cache,
         linkage_configuration,

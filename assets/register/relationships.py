@@ -9,7 +9,7 @@ from assets.storage.relations import Relation, Scope
 
 
 def _of_registrant(table: str, summary: str, *reads: str, **more: str) -> Relation:
-    """The relation `registrant_<table>`: its statements with `registrant_id`, and `more` columns."""
+    """Return the relation `registrant_<table>`: statements, `registrant_id`, and more columns."""
     return Relation(
         name=f"registrant_{table}",
         summary=summary,

@@ -4,7 +4,8 @@ The statements are a pure function of what is staged, so the order in which deli
 matter:
 
 1. Of the versions of a record (a contact in each day's export) only the latest counts. What only
-   an earlier one could state, because the later export lacks the column, still counts of an opt-out.
+   an earlier one could state, because the later export lacks the column, still counts of an
+   opt-out.
 2. A corrected identity code stands for its person under the code in force (`corrected_codes`).
 3. Statements are ordered by when the source made them. Basic data without a time of its own counts
    as made just before the first change that was delivered on the same day or later.

@@ -306,7 +306,9 @@ def pick(connection: duckdb.DuckDBPyConnection, policy: Policy) -> None:
         connection.execute(PICKED[attribute].create_table(_picked(attribute)))
     _conflicts(connection)
     columns = ", ".join(
-        f"picked_{attribute}.{name}" for attribute, chosen in PICKS.items() for name in chosen.columns
+        f"picked_{attribute}.{name}"
+        for attribute, chosen in PICKS.items()
+        for name in chosen.columns
     )
     joins = " ".join(f"LEFT JOIN picked_{attribute} USING (registrant_id)" for attribute in PICKS)
     connection.execute(

@@ -1,5 +1,4 @@
-"""Waterfall: a pair's weight as a picture, from the prior of any pair, field by field, to the odds of
-being one person.
+"""Waterfall: a pair's weight as a picture, field by field, from the prior to the odds.
 
 Plain SVG of levels and bits; it has no personal values.
 """

@@ -46,8 +46,8 @@ class Relation:
         amended_from: Names of the relations that later INSERT, UPDATE and DELETE statements read,
             if there are any. They do not count as dependencies: they run after both were made.
         merge: How shards are put together, of a global relation.
-        external: Its rows come from outside SQL or from another stage: a Parquet file, an array, the
-            linkage engine. `columns` are then those that are relied on, in any order.
+        external: Its rows come from outside SQL or from another stage: a Parquet file, an array,
+            the linkage engine. `columns` are then those that are relied on, in any order.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The declared relations are those of a real build: what it makes, what it reads, and in which order."""
+"""The declared relations are those of a real build: what it makes, what it reads, in which order."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ from assets.register.pair_cache import Decision
 from assets.storage.data_root import Home
 from assets.storage.relations import Relation, Scope
 from pipelines.cli.graph import graph_command
+from tests.assets.rights.test_rectification import NEW_MAIL, rectify
+from tests.support.corrections import crm
 from tests.support.crm_people import key
-from tests.assets.rights.test_rectification import NEW_MAIL, crm, rectify
-from tests.conftest import TODAY, take_in, typed
+from tests.support.dated_records import deliver
+from tests.support.registers import TODAY, take_in, typed
 
 LATER = date(2034, 7, 1)
 OTHER = "880009990000"
+# Made only by the first build after an erasure in which an id would change (test_kept_ids).
+AFTER_ERASURE = {"inherited_ids", "changed_seeds"}
 ROOT = Path(__file__).parents[3]
 # What SQLGlot does not parse, or does not see as a query, and needs not: no relation is read there.
 NOT_PARSED = (
@@ -215,7 +219,11 @@ def test_a_relation_is_made_of_exactly_what_it_declares(
     for statement in parsed:
         if isinstance(statement.tree, exp.Create):
             read[statement.target] |= statement.reads
-    made_here = {name: relation for name, relation in declared.items() if not relation.external}
+    made_here = {
+        name: relation
+        for name, relation in declared.items()
+        if not relation.external and name not in AFTER_ERASURE
+    }
     assert {name: read[name] for name in made_here} == {
         name: set(relation.reads) for name, relation in made_here.items()
     }
@@ -276,7 +284,8 @@ def test_every_relation_is_made_after_those_that_it_reads(
         if first.get(name, -1) > last[relation.name]
     }
     assert late == set()
-    assert {name for name, relation in declared.items() if not relation.external} <= set(first)
+    own = {name for name, relation in declared.items() if not relation.external}
+    assert own - AFTER_ERASURE <= set(first)
 
 
 def test_a_global_relation_has_its_merge_rule(declared: dict[str, Relation]) -> None:
