@@ -92,14 +92,14 @@ WRITTEN: dict[str, type[TableModel]] = {
     "segregated_orders": tables.SegregatedOrders,
     "segregated_consents": tables.SegregatedConsents,
     "visits_per_month": tables.VisitsPerMonth,
-    "departed": tables.Departed,
+    "departed": tables.ExpiredRegistrants,
     "expired": tables.Expired,
     "contradictions": tables.Contradictions,
 }
 """Relation of the build -> the table of the register that is written from it."""
 TABLES: dict[str, type[TableModel]] = {
     **{table_name(model): model for model in WRITTEN.values()},
-    table_name(tables.Admission): tables.Admission,
+    table_name(tables.Eligibility): tables.Eligibility,
 }
 
 
@@ -156,10 +156,10 @@ def evaluate_eligibility(home: Home, today: date, built: Built) -> None:
     """Write `admission`: who is eligible for each purpose, by the tables just written."""
     with home.connect() as connection:
         for table, model in TABLES.items():
-            if model is not tables.Admission:
+            if model is not tables.Eligibility:
                 read_register(home, connection, table, model)
         eligibility.evaluate(connection, home.policy, today)
-        _put(home, connection, built, tables.Admission, "SELECT * FROM admission")
+        _put(home, connection, built, tables.Eligibility, "SELECT * FROM admission")
         built.admission = dict(
             connection.execute(
                 """SELECT code, count(DISTINCT registrant_id)

@@ -20,7 +20,7 @@ from assets.storage.relations import Relation, Scope
 _NUMBERS = ("customer_number", "contact_id", "user_id")
 _KNOWN = "given_names IS NOT NULL OR family_name IS NOT NULL OR birth_date IS NOT NULL"
 _CROWDS = f"""
-    SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_said USING (id)
+    SELECT cohort FROM cohorts JOIN bases USING (base) JOIN linkage_standardised USING (id)
     GROUP BY cohort
     HAVING count(DISTINCT (given, family, born)) > {MANY_FACTS}
         OR {MANY_CONTACTS} <= least(count(DISTINCT emails),

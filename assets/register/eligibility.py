@@ -17,7 +17,7 @@ from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
 from schemas.eligibility import LIST_ORIGIN, REFUSED, RULES, STATUSES, concerned
 from schemas.policy import Policy
-from schemas.register import Admission, Registrants
+from schemas.register import Eligibility, Registrants
 from schemas.staged import CHOICE_PURPOSES
 from schemas.vocabulary import CHANNELS
 
@@ -183,7 +183,7 @@ CHOICES_IN_FORCE = Relation(
     scope=Scope.COMPONENT,
 )
 ELIGIBILITY = Relation.of(
-    Admission,
+    Eligibility,
     amended_from=("registrant_facts", "choices_in_force"),
     scope=Scope.COMPONENT,
 )

@@ -23,9 +23,9 @@ from dataclasses import replace
 
 import duckdb
 
-from assets.record_linkage.blocking_rules import Pass, spelling
+from assets.record_linkage.blocking_rules import BlockingRule, part_names
 from assets.record_linkage.model import Model
-from assets.record_linkage.register_linker import Standing
+from assets.record_linkage.register_linker import RegisterLinker
 from assets.register.link_report import LinkReport
 from assets.register.linkage_configuration import ROLES, first_names, usual_model
 from assets.register.linkage_round import LinkageRound
@@ -112,7 +112,7 @@ class Linkage:
         connection.execute(
             "CREATE TEMP TABLE IF NOT EXISTS decisions (one VARCHAR, other VARCHAR, same BOOLEAN)"
         )
-        self.linker = Standing(
+        self.linker = RegisterLinker(
             connection, "linkage_people", ROLES, model or usual_model(), first_names()
         )
         self._load_pair_cache()
@@ -145,7 +145,7 @@ class Linkage:
         ):
             return
         self.connection.execute(
-            """INSERT INTO linkage_remembered
+            """INSERT INTO linkage_pair_cache
             SELECT l.id, r.id, stamp, pattern
             FROM earlier_comparisons
             JOIN linkage_numbers AS l ON l.person_key = one
@@ -156,7 +156,7 @@ class Linkage:
         """Make `clusters` of those who are in `people` and `person_identifiers` now."""
         self._run(None)
 
-    def _run(self, rules: list[Pass] | None) -> None:
+    def _run(self, rules: list[BlockingRule] | None) -> None:
         self.last = LinkageRound(self.connection, self.linker, self.persons)
         self.last.run(rules)
 
@@ -174,11 +174,11 @@ class Linkage:
     def learn(self) -> Model:
         """Return the model of these people: the blocking rules that find links, and weights."""
         self.link()
-        chosen = self.linker.suggest()
+        chosen = self.linker.choose_rules()
         names = {rule.name for rule in chosen}
         contacts = [
             rule
-            for rule in self.linker.named(*((name,) for name in _OF_CONTACTS))
+            for rule in self.linker.rules_named(*((name,) for name in _OF_CONTACTS))
             if rule.name not in names
         ]
         self._run([*chosen, *contacts])
@@ -190,13 +190,13 @@ class Linkage:
             for rule in (*chosen, *contacts)
             if per_thousand[rule.name] >= WORTH_OPENING or rule.name in _OF_CONTACTS
         ]
-        return replace(self.linker.model, passes=tuple(spelling(rule) for rule in worth))
+        return replace(self.linker.model, blocking_rules=tuple(part_names(rule) for rule in worth))
 
 
 _INTERMEDIATE = (
     "linkage_numbers",
-    "linkage_said",
-    "linkage_remembered",
+    "linkage_standardised",
+    "linkage_pair_cache",
     "linkage_records",
     "linkage_marks",
     "linkage_shared",

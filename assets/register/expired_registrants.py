@@ -27,7 +27,7 @@ from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.policy import Policy
-from schemas.register import Departed, Expired
+from schemas.register import Expired, ExpiredRegistrants
 
 EXPIRED_COOKIES = "expired_cookies.parquet"
 HASHED_COOKIE = "keyed_hash('cookie|' || {0})"
@@ -96,7 +96,7 @@ EXCLUDED_PERSONS = Relation(
     scope=Scope.COMPONENT,
 )
 EXPIRED_IDENTIFIERS = Relation.of(
-    Departed,
+    ExpiredRegistrants,
     amended_from=("registrant_identifiers", "expiring_registrants"),
     scope=Scope.COMPONENT,
 )

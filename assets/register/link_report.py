@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from assets.record_linkage.register_linker import GREY, SURE, Weighed
+from assets.record_linkage.register_linker import GREY, SURE, RoundCounts
 from assets.storage.queries import count
 from assets.storage.relations import Relation, Scope
 
@@ -84,7 +84,7 @@ class LinkReport:
 
 def report(
     connection: duckdb.DuckDBPyConnection,
-    scored: Weighed,
+    scored: RoundCounts,
     *,
     explain: Callable[[str], None],
     links: tuple[str, ...],
@@ -157,7 +157,9 @@ _TWO_CODE_CLUSTERS = """SELECT count(*) FROM (
     GROUP BY cluster HAVING count(DISTINCT value) > 1)"""
 
 
-def _per_rule(connection: duckdb.DuckDBPyConnection, scored: Weighed) -> list[dict[str, object]]:
+def _per_rule(
+    connection: duckdb.DuckDBPyConnection, scored: RoundCounts
+) -> list[dict[str, object]]:
     """Return the blocking rules, with the pairs and links that each was the first to find."""
     rows = connection.execute(
         f"""SELECT passes & -passes AS bit, count(*) AS pairs,
@@ -169,7 +171,7 @@ def _per_rule(connection: duckdb.DuckDBPyConnection, scored: Weighed) -> list[di
     ).fetchall()
     firsts = {int(bit).bit_length() - 1: (int(pairs), int(links)) for bit, pairs, links in rows}
     rules = []
-    for number, rule in enumerate(scored.passes):
+    for number, rule in enumerate(scored.blocking_rules):
         pairs, links = firsts.get(number, (0, 0))
         rules.append(
             {

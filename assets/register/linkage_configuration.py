@@ -49,7 +49,7 @@ _COMPARED = {"one": "INTEGER", "other": "INTEGER", "pattern": "UBIGINT"}
 _SCORED = {**_COMPARED, "weight": "FLOAT", "proven": "BOOLEAN"}
 
 STANDARDISED = Relation(
-    name="linkage_said",
+    name="linkage_standardised",
     summary="The linkage engine's standardised records of all source persons.",
     columns=_STANDARDISED,
     reads=("linkage_people",),
@@ -60,12 +60,12 @@ STANDARDISED_OF_ROUND = Relation(
     name="linkage_records",
     summary="The linkage engine's standardised records of the persons of a round.",
     columns=_STANDARDISED,
-    reads=("linkage_said", "linkage_nodes"),
+    reads=("linkage_standardised", "linkage_nodes"),
     scope=Scope.RECORD,
     external=True,
 )
 PAIR_CACHE = Relation(
-    name="linkage_remembered",
+    name="linkage_pair_cache",
     summary="Pairs that the linkage engine need not compare again, by the stamp of both records.",
     columns={**_COMPARED, "stamp": "UBIGINT"},
     reads=(),
@@ -77,7 +77,7 @@ SCORED_PAIRS = Relation(
     name="linkage_pairs",
     summary="The linkage engine's candidate pairs, with their comparison levels and weight.",
     columns={**_SCORED, "passes": "UINTEGER", "clash": "BOOLEAN"},
-    reads=("linkage_records", "linkage_nodes", "linkage_remembered"),
+    reads=("linkage_records", "linkage_nodes", "linkage_pair_cache"),
     scope=Scope.GLOBAL,
     merge="Candidates and the frequency of values are those of the records of all shards.",
     external=True,
@@ -100,7 +100,7 @@ REASONS = Relation(
     external=True,
 )
 
-GIVEN = given(("called",))
+GIVEN = given_name(("called",))
 CLASHING = f"""
     WITH members AS (
         SELECT cohort, base, linkage_records.*

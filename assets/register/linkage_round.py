@@ -10,8 +10,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from assets.record_linkage.blocking_rules import Pass
-from assets.record_linkage.register_linker import SURE, Standing, Weighed
+from assets.record_linkage.blocking_rules import BlockingRule
+from assets.record_linkage.register_linker import SURE, RegisterLinker, RoundCounts
 from assets.register import disputed_identifiers, weak_links
 from assets.register.clusters import Clusters, Ints
 from assets.register.link_report import LinkReport, report
@@ -158,7 +158,7 @@ class LinkageRound:
     """One run over those who are in `people` and `person_identifiers` now."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, linker: Standing, persons: int
+        self, connection: duckdb.DuckDBPyConnection, linker: RegisterLinker, persons: int
     ) -> None:
         self.connection = connection
         self.linker = linker
@@ -172,7 +172,7 @@ class LinkageRound:
         self.clusters = Clusters(code)
         self.same, self.different = self._decided()
 
-    def run(self, rules: list[Pass] | None = None) -> None:
+    def run(self, rules: list[BlockingRule] | None = None) -> None:
         """Link, and make `clusters`; with `rules`, learning by these blocking rules."""
         self._publish_bases()
         for kind, (code, weight) in STRONG_IDENTIFIERS.items():
@@ -197,7 +197,7 @@ class LinkageRound:
             explain=self.linker.explain,
             links=LINK_RULES,
             compared=self.linker.compared,
-            calibration=self.linker.calibrated().table,
+            calibration=self.linker.calibrate().table,
             disputed=count(
                 self.connection,
                 """SELECT count(DISTINCT (type, value)) FROM disputed_identifiers
@@ -330,7 +330,7 @@ class LinkageRound:
         run("DROP TABLE shared_values")
         run("DROP TABLE followed_links")
 
-    def _link_similar(self, rules: list[Pass] | None) -> Weighed:
+    def _link_similar(self, rules: list[BlockingRule] | None) -> RoundCounts:
         """Let the engine score pairs of clusters by all that is known of them, and join by it."""
         self.connection.execute(
             LINKAGE_NODES.create_table(
@@ -338,7 +338,7 @@ class LinkageRound:
                 FROM bases JOIN linked_records USING (id) WHERE sound"""
             )
         )
-        scored = self.linker.weigh(rules)
+        scored = self.linker.score(rules)
         label = self.clusters.label.astype(np.int64)
         final = self.linker.cluster(
             label,

@@ -83,7 +83,7 @@ def write(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     copy_parquet(
         connection,
         """SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
-        FROM (FROM linkage_used JOIN linkage_remembered USING (one, other, stamp)) AS pairs
+        FROM (FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)) AS pairs
         JOIN linkage_numbers AS l ON l.id = pairs.one
         JOIN linkage_numbers AS r ON r.id = pairs.other
         ORDER BY ALL""",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assets.record_linkage.contacts import impersonal
+from assets.record_linkage.contacts import is_impersonal
 from assets.register import disputed_identifiers
 from assets.register.linkage_configuration import CLASHING
 from assets.storage.relations import Relation, Scope
@@ -78,7 +78,7 @@ def link_mailboxes(linkage: LinkageRound) -> None:
                 FROM linkage_people SEMI JOIN linkage_nodes USING (id)
                 UNION ALL
                 SELECT id, value FROM record_identifiers WHERE type = 'email')
-            WHERE email IS NOT NULL AND NOT {impersonal("lower(email)")}"""
+            WHERE email IS NOT NULL AND NOT {is_impersonal("lower(email)")}"""
         )
     )
     code, weight = EMAIL_ONLY

@@ -59,7 +59,7 @@ def main() -> None:
 
 def _marts(home: Home, today: date) -> dict[str, float]:
     """Seconds for admission, each mart, and checking them all."""
-    seconds = {"admission": _timed(lambda: admit(home, today, Built()))}
+    seconds = {"admission": _timed(lambda: evaluate_eligibility(home, today, Built()))}
     for purpose in QUERIES:
         seconds[purpose] = _timed(partial(building.build, home, purpose, today))
     seconds["check"] = _timed(lambda: [building.check(home, purpose) for purpose in QUERIES])
