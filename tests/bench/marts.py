@@ -22,7 +22,7 @@ from sqlglot import exp
 from assets.marts import building
 from assets.marts.eligibility_explanation import as_of
 from assets.marts.queries import QUERIES
-from assets.register.building import TABLES, Built, admit
+from assets.register.building import TABLES, Built, evaluate_eligibility
 from assets.storage.data_root import Home
 from pipelines.cli.output import table
 
