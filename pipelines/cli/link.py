@@ -170,8 +170,8 @@ def _link(
     aliases: str | None,
     decisions: str | None,
 ) -> Linked:
-    """Link all of `records`; stages, if wanted, are written under another name and put in place when
-    they are whole.
+    """Link all of `records`; stages, if wanted, are written under another name and put in place
+    when they are whole.
     """
     from assets.record_linkage.engine import link_table
     from assets.record_linkage.roles import Role

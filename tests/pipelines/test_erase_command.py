@@ -1,4 +1,4 @@
-"""`register erase` carries out all that it is told to in one run, whatever lies between."""
+"""`register erase` carries out all named requests in one run, whatever lies between."""
 
 from __future__ import annotations
 
