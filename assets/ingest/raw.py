@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
-from hashlib import md5
 from pathlib import Path
 
 import duckdb
@@ -25,10 +24,10 @@ from assets.ingest import deliveries, file_readers, json_text, protected_identit
 from assets.ingest.deliveries import Entry, Waiting
 from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
 from assets.ingest.mentions import suppressed_texts
-from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
+from assets.ingest.suppressed_rows import content_hash, without_suppressed
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage.atomic_files import remove, sync
 from assets.storage.data_root import Home, write_parquet
@@ -399,55 +398,9 @@ def store(
         LEFT JOIN faulty USING (record_no)"""
     ).to_arrow_table()
     if suppressing:
-        rows = _without_suppressed(connection, source, dataset, rows)
+        rows = without_suppressed(connection, source, dataset, rows)
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
-
-
-def _without_suppressed(
-    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
-) -> pa.Table:
-    """Return the rows that do not concern registrants on the list, with mentions of them redacted.
-
-    Rows that concern them and were given after the erasure stay unchanged.
-    """
-    connection.register("stored", rows)
-    suppression.find_kept_out(connection, "stored")
-    rows = _without(rows, connection, "kept_out")
-    redaction = suppressed_texts.find_listed(connection, _without(rows, connection, "matches"))
-    return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
-
-
-def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str) -> pa.Table:
-    numbers = connection.execute(f"SELECT record_no FROM {records}").to_arrow_table()["record_no"]
-    return rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=numbers.combine_chunks())))
-
-
-def _redacted(
-    source: str, dataset: Dataset, rows: pa.Table, redaction: Redaction | None
-) -> pa.Table:
-    """Return the rows with redacted texts and their hashes, which are the same when redelivered."""
-    if redaction is None:
-        return rows
-    mentions = pc.is_in(rows["record_no"], value_set=pa.array(list(redaction.records), pa.int64()))
-    changed = []
-    for row in rows.filter(mentions).to_pylist():
-        record = redaction.records[row["record_no"]]
-        text = redaction.text(row["payload"], record)
-        row["identifiers"] = redaction.identifiers(row["identifiers"], record)
-        if text != row["payload"]:
-            content = _md5(text)
-            if row["record_key"] == _md5(f"{source}|{dataset.name}|{row['content']}"):
-                row["record_key"] = _md5(f"{source}|{dataset.name}|{content}")
-            row |= {"payload": text, "content": content}
-        changed.append(row)
-    return pa.concat_tables(
-        [rows.filter(pc.invert(mentions)), pa.Table.from_pylist(changed, rows.schema)]
-    )
-
-
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
 WITHOUT_IDENTIFIERS = (
@@ -483,7 +436,7 @@ def store_isolated(
                 if is_machine_error(error):
                     raise
         bare = _marked(_emptied(source, dataset, rows), place)
-        return _without_suppressed(connection, source, dataset, bare) if suppressing else bare
+        return without_suppressed(connection, source, dataset, bare) if suppressing else bare
 
     pieces = isolate(partial(made, dataset), faulty, batch)
     schema = arrow_schema(Raw)
@@ -496,8 +449,8 @@ def store_isolated(
 
 def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
     """Return records without their text, keyed by its hash, which is the same when redelivered."""
-    contents = [_md5(text) for text in batch["payload"].to_pylist()]
-    keys = [_md5(f"{source}|{dataset.name}|{content}") for content in contents]
+    contents = [content_hash(text) for text in batch["payload"].to_pylist()]
+    keys = [content_hash(f"{source}|{dataset.name}|{content}") for content in contents]
     rows = [
         {
             "record_no": number, "record_key": key, "content": content, "payload": "{}",

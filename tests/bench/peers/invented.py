@@ -19,7 +19,7 @@ import duckdb
 
 from tests.bench.peers.sampled import COLUMNS
 
-REFERENCE = Path(__file__).parents[3] / "assets" / "sample" / "reference"
+REFERENCE = Path(__file__).parents[3] / "schemas" / "reference"
 RECORDS_PER_PERSON = 1.24
 PEOPLE_PER_HOUSEHOLD = 2.17
 # A hash of two hashes side by side is not enough: draws must be independent.
