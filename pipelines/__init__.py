@@ -1,1 +1,1 @@
-"""When, where and with what the assets run: definitions, jobs, schedules, sensors, resources, the command line."""
+"""Dagster definitions, jobs, schedules, sensors and resources, and the command line."""

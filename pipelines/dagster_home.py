@@ -1,4 +1,4 @@
-"""Where Dagster keeps its instance: in the data root, with the settings that are shipped."""
+"""Dagster's instance: in the data root, with the shipped settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from assets.storage.atomic_files import writing
 from pipelines.writer_lock import home_path
 
 # SHA-256 of the `dagster.yaml` files that were shipped before. A data root that still has one of
-# them, unedited, gets the present one; edited settings stay as they are.
+# them, unedited, gets the current one; edited settings are not changed.
 EARLIER = (
     "d8a034276e5a503a2bd1c2f2ba859bbfacbadcd87bc6f204b0380813c3eb6923",
     "c18ecce229a1a3c263d1444844200dc374f4da4e0e3e173890042ec60dffada6",
@@ -20,7 +20,7 @@ EVENTS_IN_BATCH = "1000"
 
 
 def prepare_dagster(root: Path | None = None) -> None:
-    """Point Dagster at a data root's instance, made when missing; before asking for an instance.
+    """Point Dagster at a data root's instance, made when missing; call before getting an instance.
 
     Args:
         root: The data root; default: REGISTER_HOME.

@@ -29,14 +29,18 @@ from schemas.policy import load_policy
 
 
 def build_definitions(**resources: object) -> dg.Definitions:
-    """The definitions, with resources of one's own where given. Raises PolicyError, DeclarationError or PurposeError.
+    """Return the definitions; `resources` replace the default ones.
 
-    The pipeline does not start with a policy that does not hold, or with a column or source that the policy does not cover.
+    The pipeline does not start with an invalid policy, or with a column or source that the policy
+    does not cover.
+
+    Raises:
+        PolicyError, DeclarationError, PurposeError: What is invalid.
     """
     policy = load_policy()
     declarations.check(policy)
     check_sources(policy)
-    logging.getLogger("dagster.redacted_errors").addFilter(_nothing)
+    logging.getLogger("dagster.redacted_errors").addFilter(_drop)
     assets: list[Any] = [
         *ingest_assets.assets(policy),
         *staging_assets.assets(policy),
@@ -67,12 +71,12 @@ def build_definitions(**resources: object) -> dg.Definitions:
     )
 
 
-def _nothing(_record: logging.LogRecord) -> bool:
+def _drop(_record: logging.LogRecord) -> bool:
     """Filter out every message of a logger.
 
-    Dagster redacts what user code raises from its event log, and logs the original to a logger of
-    its own; nobody may keep that. A filter, because Dagster's set-up of logging enables a logger
-    that was disabled.
+    Dagster redacts what user code raises from its event log, and logs the original to a separate
+    logger, which must not be stored. A filter, because Dagster's set-up of logging enables a
+    disabled logger again.
     """
     return False
 

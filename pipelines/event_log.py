@@ -106,7 +106,7 @@ class EventLogStorage(SqliteEventLogStorage):
 
         Args:
             shard: The file's name, without its ending.
-            dagsters: Dagster's own connection to it, which makes the file or brings it up to date.
+            dagsters: Dagster's own connection to it, which makes or migrates the file.
         """
         with self._turn:
             if shard not in self._made:
@@ -116,7 +116,7 @@ class EventLogStorage(SqliteEventLogStorage):
                 yield connection
 
     def _engine(self, shard: str) -> Engine:
-        """Return the file's engine, which keeps its connection; the one longest unused is closed."""
+        """Return the file's engine with its open connection; the longest unused one is closed."""
         engine = self._engines.pop(shard, None) or _engine(self.conn_string_for_shard(shard))
         self._engines[shard] = engine
         runs = [name for name in self._engines if name != INDEX]
@@ -125,10 +125,10 @@ class EventLogStorage(SqliteEventLogStorage):
         return engine
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Do what `store_event` does with each event of a run; of each asset, the index holds the last.
+        """Store each event of a run as `store_event` does; the index has the last of each asset.
 
-        Those of assets come first: should one of the others fail, Dagster stores all once more one
-        by one, and an asset's check must not be planned twice.
+        Those of assets come first: if one of the others fails, Dagster stores all again, one by
+        one, and an asset's check must not be planned twice.
         """
         of_assets = [entry for entry in events if entry.dagster_event_type in ASSET_EVENTS]
         if of_assets:
@@ -176,7 +176,7 @@ def default_folder() -> str:
 
 
 def forget_checks_not_run(instance: DagsterInstance, run_id: str) -> None:
-    """Let a run that failed leave no trace of the checks that it did not come to.
+    """Remove the plan of the checks that a failed run did not come to.
 
     Dagster plans every check as a run begins, and shows those that a failed run never evaluated as
     failed. Without the plan each shows its last result. A storage that is not in SQL keeps it.

@@ -1,9 +1,9 @@
-"""The janitor: what Dagster's own storage keeps goes by age, and its files are written anew without it.
+"""The janitor: Dagster's own storage is cleaned by age, and its files rewritten without free pages.
 
-Dagster has no end of its own for event logs, backfills and the events of one partition, and what it
-deletes stays in free pages. So runs go by its API, and what that leaves behind by SQL on the SQLite
-files of the data root's instance; then each file is vacuumed. Nothing personal gets in
-(docs/decisions/nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for
+Dagster itself never deletes event logs, backfills and the events of one partition, and what it
+deletes stays in free pages. So runs are deleted through its API, and what that leaves behind by SQL
+on the SQLite files of the data root's instance; then each file is vacuumed. Nothing personal gets
+in (docs/decisions/nothing-personal-in-dagster.md); this is for what somebody typed by hand, and for
 tidiness.
 """
 
@@ -24,36 +24,43 @@ from assets.storage.data_root import Home
 
 KEPT_DAYS = 90
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-# Rows that belong to no run any more, or are older than what is kept, by file and table. `:before` is UTC, as Dagster writes it.
-_GONE = "run_id NOT IN (SELECT run_id FROM known)"
+# By file and table, the rows without a run, or older than the days kept. `:before` is UTC, as
+# Dagster writes it.
+_WITHOUT_RUN = "run_id NOT IN (SELECT run_id FROM known)"
 SWEPT = {
     "runs.db": {
-        "run_tags": _GONE,
-        "bulk_actions": "timestamp < :before AND status NOT IN ('REQUESTED', 'CANCELING', 'FAILING')",
+        "run_tags": _WITHOUT_RUN,
+        "bulk_actions": """timestamp < :before
+            AND status NOT IN ('REQUESTED', 'CANCELING', 'FAILING')""",
         "backfill_tags": "backfill_id NOT IN (SELECT key FROM bulk_actions)",
-        "snapshots": "snapshot_type = 'PIPELINE' AND snapshot_id NOT IN (SELECT snapshot_id FROM runs WHERE snapshot_id IS NOT NULL)",
+        "snapshots": """snapshot_type = 'PIPELINE'
+            AND snapshot_id NOT IN (
+                SELECT snapshot_id FROM runs WHERE snapshot_id IS NOT NULL)""",
     },
     "index.db": {
-        "event_logs": f"timestamp < :before AND {_GONE}",
+        "event_logs": f"timestamp < :before AND {_WITHOUT_RUN}",
         "asset_event_tags": "event_id NOT IN (SELECT id FROM event_logs)",
-        "asset_check_executions": f"create_timestamp < :before AND {_GONE}",
+        "asset_check_executions": f"create_timestamp < :before AND {_WITHOUT_RUN}",
     },
     "schedules.db": {
         "job_ticks": "timestamp < :before",
         "asset_daemon_asset_evaluations": "create_timestamp < :before",
     },
 }
-# Where Dagster keeps what a step prints and what the default I/O manager pickles, should anyone switch them on.
+# Folders of what steps print and what the default I/O manager pickles, where these are enabled.
 LOOSE = ("compute_logs", "storage", "logs")
 
 
 def clean(
     home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
 ) -> Counter[str]:
-    """Remove what is older than `days` days on `today`; answers counts by kind. A run that has not ended stays.
+    """Remove what is older than `days` days on `today`, except runs that have not ended.
 
-    Of zero days old is everything that has ended, today's too. Doing it again does nothing more, so a killed one is just
-    repeated. `busy` counts files that somebody was using: they are vacuumed the next time.
+    With zero days, everything that has ended is removed, today's too. Idempotent, so that a killed
+    clean-up is just repeated.
+
+    Returns:
+        Counts by kind. `busy` counts files in use, which are vacuumed the next time.
     """
     before = datetime.combine(today - timedelta(days=days or -1), datetime.min.time(), UTC)
     done: Counter[str] = Counter()
@@ -61,34 +68,40 @@ def clean(
         instance.delete_run(record.dagster_run.run_id)
         done["runs"] += 1
     known = {record.dagster_run.run_id for record in instance.get_run_records()}
-    done["request_keys"] += _forget_keys(home, instance, today, days)
+    done["request_keys"] += _remove_keys(home, instance, today, days)
     done["log_files"] += _remove_loose(home, known, before.timestamp())
     for path in sorted(home.dagster.rglob("*.db")):
         done.update(_sweep(path, known, before))
     return done
 
 
-def _forget_keys(home: Home, instance: dg.DagsterInstance, today: date, days: int) -> int:
-    """Partition keys of requests that were closed long enough ago, and keys that are no request's: typed in by hand."""
+def _remove_keys(home: Home, instance: dg.DagsterInstance, today: date, days: int) -> int:
+    """Remove partition keys of requests closed long enough ago, and keys without a request.
+
+    The latter were typed in by hand.
+    """
     name = str(REQUESTS.name)
-    over = max(
+    limit = max(
         today - timedelta(days=days), home.policy.retention["RET-REQUEST-3Y"].period.before(today)
     )
     kept = {
-        one.request_id
-        for one in ledger.every(home)
-        if one.state != "closed"
-        or not one.closed_at
-        or datetime.fromisoformat(one.closed_at).date() > over
+        request.request_id
+        for request in ledger.every(home)
+        if request.state != "closed"
+        or not request.closed_at
+        or datetime.fromisoformat(request.closed_at).date() > limit
     }
-    gone = [key for key in instance.get_dynamic_partitions(name) if key not in kept]
-    for key in gone:
+    expired = [key for key in instance.get_dynamic_partitions(name) if key not in kept]
+    for key in expired:
         instance.delete_dynamic_partition(name, key)
-    return len(gone)
+    return len(expired)
 
 
 def _remove_loose(home: Home, known: set[str], before: float) -> int:
-    """Event logs of runs that are gone, and old files of what steps printed or pickled; a folder of them counts as one."""
+    """Remove event logs of deleted runs, and old files that steps printed or pickled.
+
+    A folder of the latter counts as one.
+    """
     removed = 0
     runs = home.dagster / "history" / "runs"
     for path in sorted(runs.glob("*.db*")) if runs.is_dir() else ():
@@ -109,7 +122,7 @@ def _remove_loose(home: Home, known: set[str], before: float) -> int:
 
 
 def _sweep(path: Path, known: set[str], before: datetime) -> Counter[str]:
-    """Delete what is over from one SQLite file, then write the file anew: free pages keep what was deleted."""
+    """Delete expired rows from an SQLite file, then vacuum it: free pages keep deleted rows."""
     done: Counter[str] = Counter()
     connection = sqlite3.connect(path, timeout=5, isolation_level=None)
     try:
@@ -140,8 +153,8 @@ def _sweep(path: Path, known: set[str], before: datetime) -> Counter[str]:
     return done
 
 
-class Keeping(dg.Config):
-    """How many days Dagster's storage keeps."""
+class Retention(dg.Config):
+    """How many days Dagster's storage is kept."""
 
     older_than_days: int = KEPT_DAYS
 
@@ -151,12 +164,15 @@ class Keeping(dg.Config):
     group_name="upkeep",
     kinds={"sqlite"},
     owners=["team:data"],
-    description="Dagster's runs, events, ticks, backfills, logs and keys of closed requests go by age; the files are written anew without them.",
+    description=(
+        "Dagster's runs, events, ticks, backfills, logs and keys of closed requests go by age; "
+        "the files are written anew without them."
+    ),
     pool=WRITER,
 )
 @without_values
 def dagster_storage(
-    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Keeping
+    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Retention
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Clean Dagster's storage."""
     done = clean(home, context.instance, today.date, config.older_than_days)

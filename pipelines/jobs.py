@@ -1,4 +1,4 @@
-"""The jobs, which schedules and sensors name: refresh (the main one), ingest, retention, erasure_backfill, janitor, rotation, requests."""
+"""The jobs of schedules and sensors: refresh (the main one), ingest, retention and others."""
 
 from __future__ import annotations
 
@@ -18,37 +18,46 @@ REFRESH = dg.define_asset_job(
     "refresh",
     selection=_DELIVERED | _PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
-    description="Take in the deliveries of the chosen days, build the register and publish the marts.",
+    description="Ingest the deliveries of the chosen days, build the register, publish the marts.",
 )
 INGEST = dg.define_asset_job(
     "ingest",
     selection=_DELIVERED,
     executor_def=dg.in_process_executor,
-    description="Take in the deliveries of the chosen days, without building anything from them yet.",
+    description="Ingest the deliveries of the chosen days, without building the register yet.",
 )
 RETENTION = dg.define_asset_job(
     "retention",
     selection=_PUBLISHED | _RETENTION | _POLICY | _REQUESTS,
     executor_def=dg.in_process_executor,
-    description="Build the register as of today, publish the marts, and remove what is past its time from every layer.",
+    description=(
+        "Build the register as of today, publish the marts, and remove expired data from every "
+        "layer."
+    ),
 )
 ERASURE_BACKFILL = dg.define_asset_job(
     "erasure_backfill",
     selection=dg.AssetSelection.groups("erasure", "erased") | _PUBLISHED,
     executor_def=dg.in_process_executor,
-    description="Erase the registrants of the chosen requests from every layer; select pending ones and launch one backfill.",
+    description=(
+        "Erase the registrants of the chosen requests from every layer; select pending ones and "
+        "launch one backfill."
+    ),
 )
 JANITOR = dg.define_asset_job(
     "janitor",
     selection=dg.AssetSelection.assets(["upkeep", "dagster_storage"]),
     executor_def=dg.in_process_executor,
-    description="Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own storage.",
+    description=(
+        "Remove old runs, events, ticks, backfills, logs and request keys from Dagster's own "
+        "storage."
+    ),
 )
 REQUESTS = dg.define_asset_job(
     "requests",
     selection=_REQUESTS,
     executor_def=dg.in_process_executor,
-    description="Look at the ledger of requests: what is past its day or near it, and which recipients have not acknowledged.",
+    description="Check the requests: overdue or due soon, and unacknowledged notices.",
 )
 ROTATION = dg.define_asset_job(
     "rotation",
@@ -60,7 +69,7 @@ JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUEST
 
 
 def jobs(policy: Policy) -> list[Any]:
-    """Return the jobs whose runs are tagged with the policy by which they were made."""
+    """Return the jobs, whose runs are tagged with the policy's version and hash."""
     tags = {"policy/version": policy.version, "policy/hash": policy.fingerprint}
     return [
         dg.define_asset_job(

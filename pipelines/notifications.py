@@ -1,4 +1,7 @@
-"""Whom to tell when a run fails: any function of one Failure, named in REGISTER_NOTIFIER as `module:function`."""
+"""Notifications of failed runs.
+
+REGISTER_NOTIFIER names the notifier, a function of a Failure, as `module:function`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pipelines.writer_lock import home_path
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed run, without anything of the data."""
+    """A failed run, without any of its data."""
 
     job: str
     run_id: str
@@ -21,7 +24,7 @@ class Failure:
 
 
 def to_file(failure: Failure) -> None:
-    """The notifier when none is named: a line in `notifications.jsonl` in the data root."""
+    """Append a line to `notifications.jsonl` in the data root; the default notifier."""
     descriptor = os.open(
         home_path() / "notifications.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
     )
@@ -30,7 +33,11 @@ def to_file(failure: Failure) -> None:
 
 
 def notifier() -> Callable[[Failure], None]:
-    """The function that REGISTER_NOTIFIER names; raises ImportError or AttributeError when there is none."""
+    """Return the function that REGISTER_NOTIFIER names.
+
+    Raises:
+        ImportError, AttributeError: There is no such function.
+    """
     named = os.environ.get("REGISTER_NOTIFIER")
     if not named:
         return to_file

@@ -1,4 +1,4 @@
-"""What runs are given: the data root, locked for their length."""
+"""Resources of runs: the data root, locked while they run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipelines.writer_lock import home_path, writer
 
 @dg.resource
 def home_resource(context: dg.InitResourceContext) -> Iterator[Home]:
-    """The data root, locked for the length of the run. A run that died with the lock is reported as failed."""
+    """Yield the data root, locked for the run; a run that died with the lock is reported."""
     home = Home(home_path())
     with writer(home, context.run.run_id if context.run else "", instance=context.instance):
         yield home

@@ -1,4 +1,4 @@
-"""The nightly refresh and rotation of backups, the morning's look at the requests, and the weekly janitor."""
+"""Schedules: refresh and backup rotation nightly, the request check daily, the janitor weekly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.policy import Policy
 
 
 def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """One run per stretch of delivery days; without deliveries, one for retention's sake, over tonight's date."""
+    """Yield a run per range of delivery days; without deliveries, one for retention."""
     home = Home(home_path())
     tonight = context.scheduled_execution_time.astimezone(home.policy.zone).date()
     days = days_with_work(home) or {str(tonight)}
@@ -33,24 +33,29 @@ def schedules(policy: Policy) -> list[dg.ScheduleDefinition]:
             cron_schedule="30 2 * * *",
             execution_timezone=policy.time_zone,
             default_status=running,
-            description="Every night at 02:30: what has been delivered, and what has come to its time.",
+            description="Every night at 02:30: ingest new deliveries, and remove expired data.",
         )(nightly_refresh),
         at(
             name="nightly_rotation",
             job_name=ROTATION.name,
             cron_schedule="15 4 * * *",
-            description="Every night at 04:15: backups that are older than the policy's period for backups are destroyed.",
+            description=(
+                "Every night at 04:15: destroy backups older than the policy's period for backups."
+            ),
         ),
         at(
             name="morning_requests",
             job_name=REQUESTS.name,
             cron_schedule="0 7 * * *",
-            description="Every morning at 07:00: which requests are past their day or near it, and which recipients have not acknowledged.",
+            description=(
+                "Every morning at 07:00: check requests overdue or due soon, and unacknowledged "
+                "notices."
+            ),
         ),
         at(
             name="weekly_janitor",
             job_name=JANITOR.name,
             cron_schedule="30 4 * * 0",
-            description="Every Sunday at 04:30: Dagster's storage without what is older than ninety days.",
+            description="Every Sunday at 04:30: remove what is over 90 days old from Dagster.",
         ),
     ]

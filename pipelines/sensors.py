@@ -1,4 +1,4 @@
-"""What watches: the inbox, the requests and their deadlines, and failures."""
+"""Sensors of the inbox, of requests and their deadlines, and of failures."""
 
 from __future__ import annotations
 
@@ -28,10 +28,13 @@ from pipelines.writer_lock import home_path, report_died
     job_name=REFRESH.name,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Start a refresh when deliveries have come, instead of waiting for the night. Switch it on if you want that.",
+    description=(
+        "Starts a refresh when deliveries arrive instead of waiting for the night; off unless "
+        "switched on."
+    ),
 )
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One run per stretch of days with work; the same files waiting again, because they were refused, start nothing."""
+    """Request a run per range of days with work; files that were refused start none."""
     home = Home(home_path())
     return attempts.requests(
         context,
@@ -43,7 +46,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 def _work_between(home: Home, first: str, last: str) -> str:
-    """A hash of what is to be done from day to day: the files that wait, and what is to be staged."""
+    """Return a hash of the work of these days: waiting files and unstaged deliveries."""
     waiting = [
         (item.source, item.day, item.path.name, item.path.lstat().st_mtime_ns)
         for source in SOURCES
@@ -62,12 +65,17 @@ def _work_between(home: Home, first: str, last: str) -> str:
     asset_selection=dg.AssetSelection.groups("erasure", "erased"),
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Takes in request files, and shows new requests as partitions of the erasure assets, by opaque id. Launching them is up to a person. "
-    "Reports a run whose process was killed as failed.",
+    description=(
+        "Takes in request files, and adds new requests as partitions of the erasure assets, by "
+        "opaque id; a person launches them. Reports a run whose process was killed as failed."
+    ),
 )
 @without_values
 def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Take in what lies in the request inbox, and add a partition for each erasure that has none; see to a run that was killed."""
+    """Take in the request inbox, and add a partition for each erasure that has none.
+
+    A run that was killed is reported as failed.
+    """
     home = Home(home_path())
     report_died(home, context.instance)
     request_inbox.take_in(home, datetime.now(home.policy.zone))
@@ -82,21 +90,27 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     job_name=REFRESH.name,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Carries out restrictions, objections and withdrawals that came as files: delivers them, and starts a refresh, so that marts follow.",
+    description=(
+        "Carries out restrictions, objections and withdrawals that came as files: delivers them, "
+        "and starts a refresh, so that the marts follow."
+    ),
 )
 @without_values
 def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """One run for all that were delivered since the last look; and note which the marts follow by now."""
+    """Request one run for all requests delivered since the last tick.
+
+    Those that the marts follow by now are recorded as such.
+    """
     home = Home(home_path())
     now = datetime.now(home.policy.zone)
     restriction_and_objection.settle(home, now)
     delivered = sorted(
         {
-            one
-            for done in restriction_and_objection.apply(
+            digest
+            for request in restriction_and_objection.apply(
                 home, restriction_and_objection.waiting(home), now
             )
-            for one in done.delivered
+            for digest in request.delivered
         }
     )
     key = hashlib.sha256(repr(delivered).encode()).hexdigest()[:16]
@@ -108,20 +122,23 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     job_name=REQUESTS_JOB.name,
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Tells the notifier (REGISTER_NOTIFIER) once a day while a request is past its day, or a recipient had to be told again; starts nothing.",
+    description=(
+        "Notifies (REGISTER_NOTIFIER) once a day of overdue requests and unacknowledged notices "
+        "to recipients; starts nothing."
+    ),
 )
 @without_values
 def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """The cursor holds the day and the checks that were told."""
+    """Notify of overdue requests and recipients; the cursor has the day and what was notified."""
     home = Home(home_path())
     today = datetime.now(home.policy.zone).date()
     owed = workflow.owed(home, today)
-    failing = {
+    unmet = {
         "nothing_overdue": owed.overdue,
         "nothing_due_soon": owed.due_soon,
         "recipients_have_acknowledged": owed.told_again,
     }
-    steps = tuple(f"{name} ({len(ids)})" for name, ids in failing.items() if ids)
+    steps = tuple(f"{name} ({len(ids)})" for name, ids in unmet.items() if ids)
     cursor = f"{today} {steps}"
     if steps and context.cursor != cursor:
         notifier()(Failure(job="requests", run_id="", steps=steps))
@@ -132,10 +149,10 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     monitored_jobs=JOBS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Tells the notifier (REGISTER_NOTIFIER) of every failed run: job, run and steps, nothing of the data.",
+    description="Notifies (REGISTER_NOTIFIER) of every failed run: job, run and steps, no data.",
 )
 def failure_sensor(context: dg.RunFailureSensorContext) -> None:
-    """Tell the notifier of a failed run, and have the checks that it did not come to not shown as failed."""
+    """Notify of a failed run; checks that it did not come to are not shown as failed."""
     forget_checks_not_run(context.instance, context.dagster_run.run_id)
     steps = tuple(
         sorted(event.step_key for event in context.get_step_failure_events() if event.step_key)
@@ -150,10 +167,12 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
     monitored_jobs=JOBS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Tells the notifier (REGISTER_NOTIFIER) of records that our own code failed on in a run that else went well.",
+    description="Notifies (REGISTER_NOTIFIER) of records that our code failed on in a run.",
 )
 def unexpected_sensor(context: dg.RunStatusSensorContext) -> None:
-    """Notify of each source whose check `nothing_unexpected` has failed in the run, with the number of records."""
+    """Notify of each source whose check `nothing_unexpected` has failed in the run, with the number
+    of records.
+    """
     run = context.dagster_run
     records = context.instance.get_records_for_run(
         run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
@@ -164,7 +183,10 @@ def unexpected_sensor(context: dg.RunStatusSensorContext) -> None:
         if record.event_log_entry.dagster_event
     ]
     steps = tuple(
-        f"{check.check_name} of {check.asset_key.to_user_string()} ({check.metadata['records'].value})"
+        (
+            f"{check.check_name} of {check.asset_key.to_user_string()} ("
+            f"{check.metadata['records'].value})"
+        )
         for check in checks
         if check.check_name == "nothing_unexpected" and not check.passed
     )

@@ -1,4 +1,4 @@
-"""The data root that REGISTER_HOME names, and the lock of its one writer.
+"""The data root that REGISTER_HOME names, and the lock of its single writer.
 
 Dagster is imported only where a run that died has to be reported: most commands need none.
 """
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 WAIT_SECONDS = 600
 NOT_IN_PATHS = "?*[\\"
-# The tag of runs that a command makes in its own process, and what the lock says while a command holds it.
+# The tag of runs in a command's own process, and the content of a lock that a command has.
 HEADLESS = {"register/headless": "true"}
 COMMAND = "command"
-# Data roots whose lock this process holds: the command takes it first, and its runs write under it.
-_HELD: set[Path] = set()
+# Data roots that this process has locked: the command takes the lock, and its runs write under it.
+_LOCKED: set[Path] = set()
 
 
 class BusyError(PlainError):
-    """Another run has been writing to the data root for longer than we wait."""
+    """Another run has been writing to the data root for longer than the timeout."""
 
 
 def home_path() -> Path:
     """Return the data root: REGISTER_HOME, or ./data.
 
     Raises:
-        PlainError: Its path has a character that takes a meaning of its own: Dagster looks for its
-            settings, and DuckDB for its database, at what the path matches as a pattern.
+        PlainError: Its path has a wildcard: Dagster and DuckDB would look for their files at what
+            the path matches as a pattern.
     """
     root = Path(os.environ.get("REGISTER_HOME", "data")).absolute()
     if any(character in str(root) for character in NOT_IN_PATHS):
@@ -58,13 +58,21 @@ def writer(
     wait: float = WAIT_SECONDS,
     instance: DagsterInstance | None = None,
 ) -> Iterator[None]:
-    """Hold the data root's writer lock; a run that died holding it is reported to Dagster (`instance`, or the data root's) as failed.
+    """Lock the data root for writing; a run that died with the lock is reported as failed.
 
-    The operating system frees the lock with its process, however that ends, so a killed run never blocks the next. Raises
-    BusyError when another process holds it for longer than `wait` seconds.
+    The operating system frees the lock when its process ends, so a killed run never blocks the
+    next.
+
+    Args:
+        run_id: The id of the Dagster run that writes; empty for a command.
+        wait: Seconds.
+        instance: Where a dead run is reported; None for the data root's instance.
+
+    Raises:
+        BusyError: Another process has had the lock for longer than `wait` seconds.
     """
     home.create()
-    if home.root in _HELD:
+    if home.root in _LOCKED:
         yield
         return
     descriptor = os.open(_lock_path(home), os.O_RDWR | os.O_CREAT, 0o600)
@@ -78,20 +86,20 @@ def writer(
         exchange.finish(home)
         home.sweep()
         ledger.destroy_leftover_keys(home)
-        _HELD.add(home.root)
+        _LOCKED.add(home.root)
         try:
             yield
         finally:
-            _HELD.discard(home.root)
+            _LOCKED.discard(home.root)
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
 def report_died(home: Home, instance: DagsterInstance | None = None) -> None:
-    """Report the run that died as the last writer as failed, so that nothing takes it for running until the next one writes.
+    """Report a run that died as the last writer as failed, before the next one writes.
 
-    Costs a look at the lock when nobody died; when somebody is writing, it is left to them.
+    Costs a look at the lock when none died; does nothing while another process is writing.
     """
     if _lock_path(home).exists() and _lock_path(home).stat().st_size:
         with suppress(BusyError), writer(home, wait=0, instance=instance):
@@ -103,7 +111,10 @@ def _lock_path(home: Home) -> Path:
 
 
 def _report_died(home: Home, died: str, instance: DagsterInstance | None) -> None:
-    """By its id; of commands, that make one run after the other, by their tag. Dagster's own monitoring does not look after local processes."""
+    """Report a run as failed by its id; runs of a command by their tag.
+
+    Dagster's own monitoring does not cover local processes.
+    """
     if instance is None and not (home.dagster / "dagster.yaml").exists():
         return
     import dagster as dg
@@ -132,7 +143,7 @@ def _report_died(home: Home, died: str, instance: DagsterInstance | None) -> Non
 
 def _wait_for(descriptor: int, wait: float) -> None:
     end = time.monotonic() + wait
-    told = False
+    announced = False
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,9 +152,9 @@ def _wait_for(descriptor: int, wait: float) -> None:
                 raise BusyError(
                     "another run is writing to this data root; try again when it has ended"
                 ) from None
-            if not told:
+            if not announced:
                 print("waiting: another run is writing to this data root", file=sys.stderr)
-                told = True
+                announced = True
             time.sleep(0.2)
         else:
             return

@@ -1,4 +1,4 @@
-"""What the `assets.py` of every stage share: run resources, and metadata as the UI shows it.
+"""What the `assets.py` of every stage shares: run resources, and metadata for the UI.
 
-Belongs here: what needs Dagster and is no asset. Knows no stage.
+Belongs here: what needs Dagster and is not an asset. Knows no stage.
 """

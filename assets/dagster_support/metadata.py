@@ -1,7 +1,7 @@
-"""What the UI shows of a table: its columns with their categories, where each column comes from, and counts.
+"""Metadata for the UI: a table's columns with their categories, their lineage, and counts.
 
-Counts, codes and column names only. What an exception says may hold a value, so none leaves an asset as it is: see
-`without_values`.
+Counts, codes and column names only. The message of an exception may contain a value, so no
+exception leaves an asset unchanged: see `without_values`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,22 @@ from schemas.policy import load_policy
 
 
 def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.TableSchema:
-    """Columns of one or several tables, each tagged with what it declares; the key prefixes the name (empty: no prefix)."""
+    """Return the columns of tables, each tagged with its declaration.
+
+    Args:
+        models: Prefix of the column names (empty: none) -> the table's model.
+        layer: The layer that the tables belong to.
+    """
     columns = []
     for prefix, model in models.items():
-        what, told = declared(load_policy(), model, layer), descriptions(model)
+        declarations, texts = declared(load_policy(), model, layer), descriptions(model)
         for name, kind in duckdb_types(model).items():
             columns.append(
                 dg.TableColumn(
                     name=f"{prefix}.{name}" if prefix else name,
                     type=kind,
-                    description=told[name] or None,
-                    tags=what[name].tags(),
+                    description=texts[name] or None,
+                    tags=declarations[name].tags(),
                 )
             )
     return dg.TableSchema(columns=columns)
@@ -41,24 +46,31 @@ def column_schema(models: Mapping[str, type[TableModel]], layer: str) -> dg.Tabl
 def column_lineage(
     query: str, tables: Mapping[str, Mapping[str, str]], keys: Mapping[str, dg.AssetKey]
 ) -> dg.TableColumnLineage:
-    """Where each column of a DuckDB query comes from, read off the SQL: `tables` gives columns and types, `keys` their assets."""
+    """Return where each column of a DuckDB query comes from, by parsing the SQL.
+
+    Args:
+        tables: Table -> column -> type.
+        keys: Table -> the asset that makes it; other tables are left out.
+    """
     schema: dict[str, object] = {table: dict(columns) for table, columns in tables.items()}
     nodes: Any = lineage(None, query, schema=schema, dialect="duckdb", trim_selects=False)
-    found: dict[str, list[dg.TableColumnDep]] = {}
+    dependencies: dict[str, list[dg.TableColumnDep]] = {}
     for column, whole in nodes.items():
         deps = set()
         for node in whole.walk():
             if isinstance(node.expression, exp.Table) and node.expression.name in keys:
                 deps.add((node.expression.name, node.name.split(".")[-1].strip('"')))
         if deps:
-            found[column] = [dg.TableColumnDep(keys[table], name) for table, name in sorted(deps)]
-    return dg.TableColumnLineage(found)
+            dependencies[column] = [
+                dg.TableColumnDep(keys[table], name) for table, name in sorted(deps)
+            ]
+    return dg.TableColumnLineage(dependencies)
 
 
 def counts_table(
     header: Iterable[str], rows: Iterable[Iterable[object]]
 ) -> dg.MarkdownMetadataValue:
-    """A small table of counts and codes."""
+    """Return a small table of counts and codes as Markdown."""
     names = list(header)
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
@@ -66,25 +78,27 @@ def counts_table(
 
 
 def numbers(values: Mapping[str, int | float], prefix: str = "") -> dict[str, Any]:
-    """Numbers as metadata of their own, so that the UI plots them over time."""
+    """Return each number as an entry of its own, so that the UI plots it over time."""
     return {f"{prefix}{name}": value for name, value in values.items()}
 
 
-def stops(check: str, found: int) -> str | None:
-    """What the UI and the command say of a blocking check that found something; None when it passed."""
-    if not found:
+def stops(check: str, count: int) -> str | None:
+    """Return the description of a blocking check with `count` findings; None when it passed."""
+    if not count:
         return None
     return (
-        f"{found} found; the published marts stay as they are; what to do is in "
+        f"{count} found; the published marts stay as they are; what to do is in "
         f"docs/operators-guide.md#{check}"
     )
 
 
 def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Turn whatever an asset raises into a `dagster.Failure` that names the kind of error and the lines of our code.
+    """Turn what an asset raises into a `dagster.Failure` with the error's type and our code's
+    lines.
 
-    Messages of exceptions quote data (a duplicate key, a failed cast), and Dagster would write them to its event log. A
-    Failure raised on purpose passes. Failures are permanent: the same data would fail again, so no retry.
+    Messages of exceptions quote data (a duplicate key, a failed cast), and Dagster would write them
+    to its event log. A Failure raised on purpose is passed on. Failures are permanent: the same
+    data would fail again, so there is no retry.
     """
 
     def failure(error: Exception) -> dg.Failure:
@@ -101,7 +115,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except dg.Failure:
             raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, its message must not reach the event log)
+        except Exception as error:  # noqa: BLE001  (its message must not be logged)
             raise failure(error) from None
 
     @functools.wraps(function)
@@ -110,7 +124,7 @@ def without_values(function: Callable[..., Any]) -> Callable[..., Any]:
             yield from function(*args, **kwargs)
         except dg.Failure:
             raise
-        except Exception as error:  # noqa: BLE001  (whatever it is, its message must not reach the event log)
+        except Exception as error:  # noqa: BLE001  (its message must not be logged)
             raise failure(error) from None
 
     return guarded_generator if inspect.isgeneratorfunction(function) else guarded

@@ -1,4 +1,4 @@
-"""What all assets have in common when they run: the day they count from, and one writer at a time."""
+"""What all assets share when they run: the day of the run, and one writer at a time."""
 
 from datetime import date, datetime
 
@@ -8,17 +8,17 @@ from schemas.policy import load_policy
 
 ONE_RUN = dg.BackfillPolicy.single_run()
 WRITER = "lake"
-"""The pool of one that every asset which writes to the data root takes."""
+"""The pool, of size one, of every asset that writes to the data root."""
 
 
 class Today(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The day that a run counts from: `as_of` (YYYY-MM-DD), or the calendar day in the policy's time zone."""
+    """The day of a run: `as_of` (YYYY-MM-DD), or the calendar day in the policy's time zone."""
 
     as_of: str | None = None
 
     @property
     def last_delivery_day(self) -> date:
-        """No delivery is of a later day: a run that counts from a day that has gone takes in what has come since."""
+        """The last possible delivery day: a run as of an earlier day ingests what came since."""
         return max(self.date, datetime.now(load_policy().zone).date())
 
     @property

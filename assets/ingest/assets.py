@@ -1,4 +1,4 @@
-"""inbox -> raw: per source, partitioned by delivery day."""
+"""Assets from the inbox to raw: one per source, partitioned by delivery day."""
 
 import dagster as dg
 
@@ -23,20 +23,23 @@ COLUMNS_CHECK = "no_column_lost"
 
 
 def days(policy: Policy) -> dg.DailyPartitionsDefinition:
-    """The partitions: a day of delivery each, in the policy's time zone, today's too."""
+    """Return the partitions: one per delivery day in the policy's time zone, including today."""
     return dg.DailyPartitionsDefinition(
         str(deliveries.FIRST_DAY), timezone=policy.time_zone, end_offset=1
     )
 
 
 def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
-    """The asset that takes in what a source has delivered."""
+    """Return the asset that ingests the deliveries of a source."""
 
     @dg.asset(
         key=["raw", source.name],
         deps=[dg.AssetKey(["inbox", source.name])],
         group_name="raw",
-        description=f"{source.description}: every record as it was delivered, minimised, one Parquet file per delivery.",
+        description=(
+            f"{source.description}: every record as it was delivered, minimised, "
+            "one Parquet file per delivery."
+        ),
         kinds={"parquet"},
         owners=[policy.sources[source.name].owner],
         partitions_def=days(policy),
@@ -60,11 +63,11 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         again = staged_again(home, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")
-        book = [entry for day in days for entry in deliveries.book(home, source.name, day)]
+        entries = [entry for day in days for entry in deliveries.book(home, source.name, day)]
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(
-                    entry.delivered - entry.suppressed - entry.expired for entry in book
+                    entry.delivered - entry.suppressed - entry.expired for entry in entries
                 ),
                 "deliveries": len(done.entries),
                 "redelivered": done.redelivered,
@@ -88,7 +91,10 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
 
 
 def _columns_result(lost: list[tuple[Entry, list[str]]]) -> dg.AssetCheckResult:
-    """Warns of deliveries without columns that their dataset had before: what those said still counts."""
+    """Return a warning about deliveries that lack columns which their dataset had before.
+
+    The earlier values of those columns stay in force.
+    """
     rows = [[e.day, e.delivery_id[:8], e.dataset, ", ".join(columns)] for e, columns in lost]
     return dg.AssetCheckResult(
         check_name=COLUMNS_CHECK,
@@ -102,7 +108,7 @@ def _columns_result(lost: list[tuple[Entry, list[str]]]) -> dg.AssetCheckResult:
 
 
 def refusals_check(source: Source) -> dg.AssetChecksDefinition:
-    """Tells when a delivery of the source waits because it was refused."""
+    """Return the check that warns while a refused delivery of the source is in the inbox."""
 
     @dg.asset_check(
         asset=["raw", source.name],
@@ -111,16 +117,16 @@ def refusals_check(source: Source) -> dg.AssetChecksDefinition:
     )
     @without_values
     def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        left = sum(1 for _ in deliveries.waiting(home, source.name))
+        count = sum(1 for _ in deliveries.waiting(home, source.name))
         return dg.AssetCheckResult(
-            passed=left == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": left}
+            passed=count == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": count}
         )
 
     return nothing_refused
 
 
 def suppression_check(source: Source) -> dg.AssetChecksDefinition:
-    """Stops what is downstream when raw holds someone who has been erased."""
+    """Return the check that blocks downstream assets when raw has an erased registrant."""
 
     @dg.asset_check(
         asset=["raw", source.name],
@@ -130,18 +136,18 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
     )
     @without_values
     def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        found = suppression.found_in_raw(home, source.name)
+        count = suppression.found_in_raw(home, source.name)
         return dg.AssetCheckResult(
-            passed=found == 0,
-            description=stops("nobody_suppressed", found),
-            metadata={"found": found},
+            passed=count == 0,
+            description=stops("nobody_suppressed", count),
+            metadata={"found": count},
         )
 
     return nobody_suppressed
 
 
 def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
-    """The asset that a source itself makes: what it delivers."""
+    """Return the external asset of a source: its deliveries."""
     return dg.AssetSpec(
         ["inbox", source.name],
         group_name="inbox",
@@ -152,10 +158,10 @@ def inbox(source: Source, policy: Policy) -> dg.AssetSpec:
 
 
 def assets(policy: Policy) -> list[dg.AssetSpec | dg.AssetsDefinition]:
-    """Return every source's inbox and raw asset."""
+    """Return the inbox and raw assets of all sources."""
     return [make(source, policy) for make in (inbox, raw_asset) for source in SOURCES]
 
 
 def checks() -> list[dg.AssetChecksDefinition]:
-    """Return every source's checks that are not made by an asset itself."""
+    """Return the checks of all sources that no asset makes itself."""
     return [check(source) for source in SOURCES for check in (refusals_check, suppression_check)]

@@ -1,8 +1,8 @@
 """Names of columns and keys, compared as people read them rather than by their code points.
 
 Exports write one name in many ways: no-break and zero-width spaces, decomposed or full-width
-letters, other capitals. What looks the same is the same here; no name is ever shown unless it is
-one that a dataset declares.
+letters, other capitals. What looks the same compares as equal here; no name is ever shown unless
+a dataset declares it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ _SECRET = re.compile(r"passw|pass[\W_]word|sala[\W_]?sana|losen[\W_]?ord")
 
 
 def trimmed(name: str) -> str:
-    """The name without white space and invisible characters around it."""
+    """Return the name without white space and invisible characters around it."""
     visible = [place for place, letter in enumerate(name) if not _is_blank(letter)]
     return name[visible[0] : visible[-1] + 1] if visible else ""
 
 
 def folded(name: str) -> str:
-    """The form in which two columns of one file are the same column."""
+    """Return the form in which two columns of one file are compared with each other."""
     return _folded("NFC", name)
 
 
 def compatible(name: str) -> str:
-    """The form in which a column is one that the dataset declares: full-width letters fold too."""
+    """Return the form in which a column is compared with declared ones; folds full width."""
     return _folded("NFKC", name)
 
 
 def is_secret(name: str) -> bool:
-    """Whether the name says that its values are passwords, in any Unicode form of the word."""
+    """Return whether the name means that its values are passwords, in any Unicode form."""
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
-    return bool(_SECRET.search("".join(one for one in letters if not _is_mark(one))))
+    return bool(_SECRET.search("".join(letter for letter in letters if not _is_mark(letter))))
 
 
 def _folded(form: Literal["NFC", "NFKC"], name: str) -> str:

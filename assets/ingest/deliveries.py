@@ -1,7 +1,8 @@
-"""The inbox and the book of deliveries.
+"""The inbox and the delivery ledger.
 
-A delivery is found by its manifest, checked against it, and entered in the book (one small JSON each, under
-`lake/deliveries`) when its records are durable in raw. The book holds counts and hashes, never a name or a value.
+A delivery is found by its manifest, checked against it, and entered in the ledger (one small JSON
+file each, under `lake/deliveries`) when its records are durable in raw. The ledger has counts and
+hashes, never a name or a value.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ Content = TypeVar("Content")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A delivery in the inbox; `place` says which one, without its name (a name may hold personal data)."""
+    """A delivery in the inbox.
+
+    `place` identifies it without the file's name, which may contain personal data.
+    """
 
     source: str
     day: str
@@ -43,16 +47,20 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Entry:
-    """One delivery in the book: what it was, and what became of its records, by count.
+    """A delivery in the ledger: what it was, and what became of its records, as counts.
 
-    delivered = suppressed + expired + staged + quarantined + duplicates, once staged. `removing`
-    says, while records are being removed, what they will count as. `corrects` is the id of the
-    delivery of the same bytes that was read as its manifest wrongly declared them, and that this
-    one replaces. `missing_columns` are the declared columns that the file does not have; null: it
-    has no columns, or it was read before they were recorded. `keyed` says that `sha256` is the
-    keyed hash of the file's (`keyed_hash`): somebody in it was suppressed, and of a file whose
-    other records are known a plain hash would confirm whose record it was. `renamed`: an erasure
-    has left nobody of it, and its id is keyed, too.
+    Once staged, delivered = suppressed + expired + staged + quarantined + duplicates.
+
+    Attributes:
+        removing: While records are being removed, the count that they move to.
+        corrects: The id of the delivery of the same bytes that this one replaces, because its
+            manifest declared them wrongly.
+        missing_columns: The declared columns that the file does not have; None when it has no
+            columns, or was read before they were recorded.
+        keyed: `sha256` is the keyed hash of the file's (`keyed_hash`), because a registrant in it
+            was suppressed: given a file whose other records are known, a plain hash would confirm
+            which record was removed.
+        renamed: An erasure has left no record of it, and its id is keyed, too.
     """
 
     delivery_id: str
@@ -95,7 +103,10 @@ class Entry:
 
 
 def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
-    """The source's deliveries whose manifest has come, oldest day first; a file without one is not there yet."""
+    """Yield the source's deliveries with a manifest, oldest day first.
+
+    A file without one has not been delivered completely yet.
+    """
     root = home.inbox / source
     if not root.is_dir() or root.is_symlink():
         return
@@ -108,19 +119,19 @@ def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[W
             continue
         names = sorted(path.name for path in folder.iterdir())
         data = [name for name in names if not name.endswith(MANIFEST)]
-        told = folder.name if delivery_day(folder.name) else "a folder that is not a day"
+        day = folder.name if delivery_day(folder.name) else "a folder that is not a day"
         for number, name in enumerate(data, 1):
             if name + MANIFEST in names:
                 yield Waiting(
                     source,
                     folder.name,
                     folder / name,
-                    f"{source}/{told}, file {number} of {len(data)} by name",
+                    f"{source}/{day}, file {number} of {len(data)} by name",
                 )
 
 
 def waiting_days(home: Home, source: str, last_day: date) -> set[str]:
-    """Delivery days, as YYYY-MM-DD, on which the source has something in the inbox that has not been refused."""
+    """Return the days (YYYY-MM-DD) with deliveries of the source that have not been refused."""
     return {
         item.day
         for item in waiting(home, source)
@@ -129,12 +140,15 @@ def waiting_days(home: Home, source: str, last_day: date) -> set[str]:
 
 
 def _in_range(day: str, last_day: date) -> bool:
-    found = delivery_day(day)
-    return found is not None and FIRST_DAY <= found <= last_day
+    date_of = delivery_day(day)
+    return date_of is not None and FIRST_DAY <= date_of <= last_day
 
 
 def _note_path(home: Home, item: Waiting) -> Path:
-    """Where it is noted that these very files were refused: by their names' and states' hash, which tells neither."""
+    """Return the path of the note that exactly these files were refused.
+
+    Its name is a hash of their names and states, and discloses neither.
+    """
     states = [
         (path.name, (state := path.lstat()).st_size, state.st_mtime_ns, state.st_ctime_ns)
         for path in (item.path, item.manifest_path)
@@ -147,38 +161,38 @@ def _note_path(home: Home, item: Waiting) -> Path:
 
 
 def refuse(home: Home, item: Waiting, refusal: RefusedDeliveryError) -> None:
-    """Note why a delivery was refused, so that it is not read again until it is delivered anew."""
+    """Record why a delivery was refused, so that it is not read again until it is redelivered."""
     with writing(_note_path(home, item)) as unfinished:
         unfinished.write_text(json.dumps({"why": str(refusal)}))
 
 
 def refused(home: Home, item: Waiting) -> str | None:
-    """Why these very files have been refused, if they have been."""
+    """Return why exactly these files were refused, or None."""
     path = _note_path(home, item)
     return str(json.loads(path.read_text())["why"]) if path.exists() else None
 
 
 def refusals(home: Home, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
-    """What lies in the inbox and will not be taken: which, without its name, and why."""
+    """Return what is in the inbox and will not be ingested: its place, without a name, and why."""
     known = list(sources)
-    found = []
+    listed = []
     for source in known:
         for item in waiting(home, source):
             why = refused(home, item) or (
                 None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}"
             )
             if why:
-                found.append((item.place, why))
+                listed.append((item.place, why))
     strangers = (
         sum(1 for path in home.inbox.iterdir() if path.name not in known)
         if home.inbox.is_dir()
         else 0
     )
-    return [*found, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
+    return [*listed, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
 
 
 def tidy(home: Home, source: str) -> None:
-    """Remove what a killed run left of deliveries that are in the book, and notes of refusals of files that are gone."""
+    """Remove the manifests that a killed run left of deliveries that are in the ledger."""
     for manifest in (home.inbox / source).glob(f"*/*{MANIFEST}"):
         data = manifest.with_name(manifest.name.removesuffix(MANIFEST))
         if not data.exists() and stat.S_ISREG(manifest.lstat().st_mode):
@@ -197,7 +211,11 @@ def tidy(home: Home, source: str) -> None:
 def check(
     item: Waiting, source: Source, today: date, purposes: Collection[str]
 ) -> tuple[Manifest, Dataset]:
-    """Hold the file against its manifest, of one of the policy's `purposes`; raises RefusedDeliveryError with the first thing that does not hold."""
+    """Check a delivery against its manifest, which must name one of the policy's `purposes`.
+
+    Raises:
+        RefusedDeliveryError: The first thing that does not match.
+    """
     if not _in_range(item.day, today):
         raise RefusedDeliveryError("DEL-DAY")
     for path in (item.path, item.manifest_path):
@@ -208,7 +226,7 @@ def check(
     manifest = Manifest.parse(_readable(item.manifest_path.read_bytes), purposes)
     dataset = source.dataset(manifest.dataset)
     if dataset is None:
-        known = ", ".join(one.name for one in source.datasets)
+        known = ", ".join(declared.name for declared in source.datasets)
         raise RefusedDeliveryError("DEL-DATASET", f"{source.name} delivers {known}")
     if item.path.stat().st_size != manifest.bytes:
         raise RefusedDeliveryError("DEL-SIZE")
@@ -220,7 +238,7 @@ def check(
 
 
 def _readable(read: Callable[[], Content]) -> Content:
-    """What reading a delivered file returns; raises RefusedDeliveryError when it may not be read."""
+    """Return what `read` does; raises RefusedDeliveryError when the file must not be read."""
     try:
         return read()
     except PermissionError:
@@ -228,14 +246,15 @@ def _readable(read: Callable[[], Content]) -> Content:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hex digits."""
+    """Return the SHA-256 of a file, as hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def keyed_hash(home: Home, digest: str) -> str:
-    """The HMAC of a file's SHA-256 under the pepper, as hex digits: tells nobody without the key
-    which file it was.
+    """Return the HMAC of a file's SHA-256 under the pepper, as hex digits.
+
+    Without the key it does not identify the file.
     """
     return hmac.new(home.pepper, f"delivery|{digest}".encode(), hashlib.sha256).hexdigest()
 
@@ -248,9 +267,7 @@ def with_keyed_hash(home: Home, entry: Entry) -> Entry:
 
 
 def is_of(home: Home, entry: Entry, digest: str) -> bool:
-    """Whether the entry is of these bytes, by their SHA-256 or the keyed hash of it; of entries and
-    digests in either form.
-    """
+    """Return whether the entry is of the bytes with this SHA-256; either may be a keyed hash."""
     return digest == entry.sha256 or (
         keyed_hash(home, digest) == entry.sha256
         if entry.keyed
@@ -259,32 +276,30 @@ def is_of(home: Home, entry: Entry, digest: str) -> bool:
 
 
 def keyed_id(home: Home, delivery: str) -> str:
-    """What identifies a delivery of which nobody is left, in place of an id that is a hash of its
-    bytes.
-    """
+    """Return the id of a delivery without records, which replaces the hash of its bytes."""
     return hmac.new(home.pepper, f"delivery id|{delivery}".encode(), hashlib.sha256).hexdigest()[
         :20
     ]
 
 
 def delivery_id(source: str, day: str, digest: str) -> str:
-    """What identifies a delivery: source, day and bytes; sorts by nothing but itself."""
+    """Return the id of a delivery: a hash of source, day and bytes; its order means nothing."""
     return hashlib.sha256(f"{source}/{day}/{digest}".encode()).hexdigest()[:20]
 
 
 def corrected_id(entry: Entry, manifest: Manifest) -> str:
-    """What identifies the delivery that replaces `entry`: its bytes again, as `manifest` declares them."""
+    """Return the id of the delivery that replaces `entry`: its bytes, by `manifest`."""
     declared = f"{entry.delivery_id}/{manifest.dataset}/{manifest.encoding.lower()}"
     return hashlib.sha256(declared.encode()).hexdigest()[:20]
 
 
 def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
-    """Where the entry of a delivery lies."""
+    """Return the path of a delivery's entry."""
     return home.lake / "deliveries" / source / day / f"{delivery}.json"
 
 
 def enter(home: Home, entry: Entry) -> None:
-    """Write the entry, durably; of bytes of which somebody was suppressed with their keyed hash."""
+    """Write the entry, durably; with the keyed hash where a registrant was suppressed."""
     if entry.suppressed:
         entry = with_keyed_hash(home, entry)
     with writing(entry_path(home, entry.source, entry.day, entry.delivery_id)) as unfinished:
@@ -292,27 +307,28 @@ def enter(home: Home, entry: Entry) -> None:
 
 
 def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
-    """Entries in the order in which their statements count: by day, then period, then id.
+    """Return the ledger's entries in the order in which their statements count.
 
-    Without those that another entry corrects: they are about to be removed.
+    That is by source, day, period and id. Entries that another one corrects are left out: they are
+    about to be removed.
     """
     entries = _entries(home, source, day)
-    mistaken = {entry.corrects for entry in entries}
+    corrected = {entry.corrects for entry in entries}
     return sorted(
-        (entry for entry in entries if entry.delivery_id not in mistaken),
+        (entry for entry in entries if entry.delivery_id not in corrected),
         key=lambda entry: (entry.source, entry.day, entry.period_last, entry.delivery_id),
     )
 
 
 def mistaken(home: Home, source: str = "*") -> list[Entry]:
-    """Entries that another one corrects, and that a killed run has not removed."""
+    """Return entries that another one corrects, and that a killed run has not removed."""
     entries = _entries(home, source, "*")
     ids = {entry.corrects for entry in entries}
     return [entry for entry in entries if entry.delivery_id in ids]
 
 
 def of_bytes(home: Home, source: str, day: str, digest: str) -> Entry | None:
-    """The entry of the day's delivery of these bytes, as whatever they were read."""
+    """Return the entry of the day's delivery of these bytes, whatever they were read as."""
     return next((entry for entry in book(home, source, day) if is_of(home, entry, digest)), None)
 
 
@@ -322,7 +338,7 @@ def _entries(home: Home, source: str, day: str) -> list[Entry]:
 
 
 def take_out(item: Waiting) -> None:
-    """Remove a delivery from the inbox, manifest last, and its folder when that was all."""
+    """Remove a delivery from the inbox, its manifest last, and its folder when empty."""
     remove(item.path)
     remove(item.manifest_path)
     if not any(item.path.parent.iterdir()):
@@ -330,17 +346,21 @@ def take_out(item: Waiting) -> None:
 
 
 def columns_lost(home: Home, source: str, days: Collection[str]) -> list[tuple[Entry, list[str]]]:
-    """Deliveries of these days that lack declared columns which an earlier one of the dataset had."""
-    # Of each dataset the declared columns that no delivery so far has had.
+    """Return deliveries of these days that lack declared columns of earlier ones, with these."""
+    # Dataset -> the declared columns that no delivery so far has had.
     never_had: dict[str, set[str]] = {}
     lost = []
     for entry in book(home, source):
         if entry.missing_columns is None:
             continue
-        never = never_had.get(entry.dataset)
-        gone = [name for name in entry.missing_columns if never is not None and name not in never]
-        if gone and entry.day in days:
-            lost.append((entry, gone))
+        never_before = never_had.get(entry.dataset)
+        absent = [
+            name
+            for name in entry.missing_columns
+            if never_before is not None and name not in never_before
+        ]
+        if absent and entry.day in days:
+            lost.append((entry, absent))
         missing = set(entry.missing_columns)
-        never_had[entry.dataset] = missing if never is None else never & missing
+        never_had[entry.dataset] = missing if never_before is None else never_before & missing
     return lost

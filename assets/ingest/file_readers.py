@@ -1,8 +1,9 @@
-"""From a delivered file to batches of records: JSON arrays, JSON lines and CSV, as a stream with flat memory.
+"""Readers of delivered files: JSON arrays, JSON lines and CSV, streamed in constant memory.
 
-Each reader yields Arrow tables (record_no int64, payload string, faults list<string>), a row per delivered record,
-and never drops one: what cannot be read as a record comes with a fault code. A file that is not of its format as a
-whole raises RefusedDeliveryError("DEL-STRUCTURE"). No message ever holds text of the file.
+Each reader yields Arrow tables (record_no int64, payload string, faults list<string>), a row per
+delivered record, and never drops one: what cannot be read as a record comes with a fault code. A
+file that as a whole is not of its format raises RefusedDeliveryError("DEL-STRUCTURE"). No message
+ever contains text of the file.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from schemas.delivery import RefusedDeliveryError
 CHUNK = 8 << 20
 LARGEST_RECORD = 4 << 20
 DEEPEST_RECORD = 100
-# What has not ended within so many bytes is no record, and no envelope around records.
+# What does not end within so many bytes is neither a record nor an envelope around records.
 LARGEST_UNFINISHED = 64 * LARGEST_RECORD
 LONGEST_KEY = 4096
-# Byte-order marks, as they look at the beginning of a text that was decoded by another encoding.
+# Byte-order marks as they appear at the start of text decoded with another encoding.
 FOREIGN_MARKS = ("\u00ef\u00bb\u00bf", "\u00ff\u00fe", "\u00fe\u00ff", "\ufffe")
 
 BATCH = pa.schema(
@@ -48,7 +49,11 @@ BATCH = pa.schema(
 
 
 def decoded(path: Path, codec: str) -> Iterator[bytes]:
-    """The file's text as UTF-8 chunks; raises RefusedDeliveryError when it is not in the declared encoding."""
+    """Yield the file's text as UTF-8 chunks.
+
+    Raises:
+        RefusedDeliveryError: The file is not in the declared encoding, or cannot be read.
+    """
     decoder = codecs.getincrementaldecoder(codec)(errors="strict")
     try:
         with path.open("rb") as file:
@@ -71,10 +76,11 @@ def decoded(path: Path, codec: str) -> Iterator[bytes]:
 
 
 def read_json_array(path: Path, codec: str, splitter: ElementSplitter) -> Iterator[pa.Table]:
-    """Elements of the array that `splitter` looks for; afterwards it knows the envelope.
+    """Yield the elements of the array that `splitter` looks for; afterwards it has the envelope.
 
-    Where a top-level array is expected, a lone object is one record (an error answer delivered as data). Elements are
-    cut out at their commas and brackets, in numpy, without parsing them: cost is linear in bytes, memory a few chunks.
+    Where a top-level array is expected, a lone object is one record (an error response delivered as
+    data). Elements are split at their commas and brackets, in numpy, without parsing them: cost is
+    linear in bytes, memory a few chunks.
     """
     number = 0
     for chunk in decoded(path, codec):
@@ -88,7 +94,7 @@ def read_json_array(path: Path, codec: str, splitter: ElementSplitter) -> Iterat
 
 
 def read_json_lines(path: Path, codec: str) -> Iterator[pa.Table]:
-    """Non-blank lines of the file."""
+    """Yield the non-blank lines of the file."""
     number = 0
     rest = b""
     for chunk in (*decoded(path, codec), b"\n"):
@@ -108,14 +114,14 @@ def read_json_lines(path: Path, codec: str) -> Iterator[pa.Table]:
 
 
 def read_csv(path: Path, codec: str, header: Header | None = None) -> Iterator[pa.Table]:
-    """Rows of a comma-separated file with a header, each as a JSON object of strings.
+    """Yield the rows of a comma-separated file with a header, each as a JSON object of strings.
 
-    The objects have the columns of `header`, which afterwards knows the file's. A row with another
+    The objects have the columns of `header`, which afterwards has the file's. A row with another
     number of fields comes after the good ones read with it, as its text, with REC-CSV-FIELDS;
     unless only blank trailing columns make the difference.
 
     Raises:
-        RefusedDeliveryError: The file is not CSV, or its header leaves open which column is which.
+        RefusedDeliveryError: The file is not CSV, or its header does not identify each column.
     """
     header = header or Header(())
     misfits: list[arrow_csv.InvalidRow] = []
@@ -153,7 +159,7 @@ class Header:
 
     A column is the declared one when only capitals, white space or invisible characters
     distinguish their names, and gets its declared name; others keep theirs, trimmed. Columns of
-    passwords are not read at all, and blank ones at the end are ignored.
+    passwords are never read, and blank ones at the end are ignored.
     """
 
     def __init__(self, declared: Collection[str]) -> None:
@@ -166,13 +172,13 @@ class Header:
         """How many columns at the end have none."""
         self.dropped = 0
         """How many columns are of passwords."""
-        self.withheld = 0
-        """How many rows cannot be told from passwords."""
+        self.redacted = 0
+        """How many rows may contain a password, so that their text is not stored."""
         self.missing: list[str] = list(declared)
         """The declared columns that the file does not have."""
 
     def read(self, columns: list[str]) -> None:
-        """Take the header's cells; raises RefusedDeliveryError when they do not name each column."""
+        """Read the header's cells; raises RefusedDeliveryError unless each has a name."""
         if any("\0" in column for column in columns):
             raise RefusedDeliveryError(
                 "DEL-ENCODING", "the header holds NUL characters: the file is in another encoding"
@@ -213,14 +219,14 @@ class Header:
 
 
 def _refuse_structure(why: str) -> Never:
-    # What went before may quote the file.
+    # The cause may quote the file.
     raise RefusedDeliveryError("DEL-STRUCTURE", why) from None
 
 
 def _rows(
     header: Header, batch: pa.RecordBatch | None, misfits: list[arrow_csv.InvalidRow]
 ) -> Iterator[tuple[pa.Array, str | None]]:
-    """The payloads of a block's rows, the misfits last, each with its fault."""
+    """Yield the payloads of a block's rows, the misfits last, each with its fault."""
     if batch is not None and batch.num_rows:
         for place in range(header.width, batch.num_columns):
             if pc.any(pc.not_equal(pc.utf8_trim_whitespace(batch.column(place)), "")).as_py():
@@ -245,7 +251,7 @@ def _rows(
 
 
 def _without_blank_end(header: Header, row: arrow_csv.InvalidRow) -> list[str] | None:
-    """The row's fields under named columns, or None when it has too few or more than blank ones."""
+    """Return the row's fields under named columns, or None with too few or non-blank extra ones."""
     if row.actual_columns < header.width:
         return None
     try:
@@ -259,17 +265,18 @@ def _without_blank_end(header: Header, row: arrow_csv.InvalidRow) -> list[str] |
 def _misfit_text(header: Header, row: arrow_csv.InvalidRow) -> str:
     if not header.dropped:
         return row.text or ""
-    # Its fields are not under their columns: any of them may be the password.
-    header.withheld += 1
-    return f"row {header.withheld} withheld: it may hold a password"
+    # Its fields do not match the columns: any of them may be the password.
+    header.redacted += 1
+    return f"row {header.redacted} withheld: it may hold a password"
 
 
 class ElementSplitter:
-    """Cuts the elements of one JSON array out of a stream of UTF-8 chunks: the array under `key` of the file's object,
-    or the file's own top-level array when `key` is None.
+    """Splits a JSON array in a stream of UTF-8 chunks into its elements.
 
-    Strings are found by their unescaped quotes, depth by counting brackets outside strings. What is left of an
-    unfinished element is looked at again with the next chunk, so no state but the bytes is carried along.
+    The array is the one under `key` of the file's object, or the file's own top-level array when
+    `key` is None. Strings are found by their unescaped quotes, depth by counting brackets outside
+    strings. The rest of an unfinished element is scanned again with the next chunk, so that the
+    bytes are the only state.
     """
 
     def __init__(self, key: str | None) -> None:
@@ -280,7 +287,7 @@ class ElementSplitter:
         self._empty = True
 
     def feed(self, chunk: bytes) -> pa.Array:
-        """Take the next chunk; answer the elements that have become complete, in order."""
+        """Add the next chunk; return the elements that have become complete, in order."""
         text = self._rest + chunk
         if self._state == "before":
             text = self._enter(text)
@@ -310,7 +317,7 @@ class ElementSplitter:
         return elements
 
     def _enter(self, text: bytes) -> bytes:
-        """Skip to just behind the array's opening bracket, if `text` holds it."""
+        """Skip to just behind the array's opening bracket, if `text` has it."""
         start = _array_start(text, self._key)
         if start is None:
             if self._key is None and text.lstrip()[:1] == b"{":
@@ -321,7 +328,11 @@ class ElementSplitter:
         return text[start:]
 
     def finish(self) -> pa.Array:
-        """The lone record, if the file was one; raises RefusedDeliveryError unless the array was found and closed."""
+        """Return the lone record, if the file was one.
+
+        Raises:
+            RefusedDeliveryError: The array was not found, or not closed.
+        """
         if self._state == "lone":
             return pa.array([self._rest.decode().strip()], pa.string())
         if self._state != "after":
@@ -332,7 +343,7 @@ class ElementSplitter:
         return _NOTHING
 
     def envelope(self) -> dict[str, object]:
-        """The file without its records; raises RefusedDeliveryError when that is not JSON."""
+        """Return the file without its records; raises RefusedDeliveryError if it is not JSON."""
         if self._state == "lone":
             return {}
         try:
@@ -348,7 +359,7 @@ class ElementSplitter:
         return value if isinstance(value, dict) else {}
 
     def _members(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        """An object of the envelope. Of two members with one key either may be the right one."""
+        """Return an object of the envelope; refuse a repeated key, as either value may be right."""
         keys = sorted(key for key, _ in pairs)
         if twice := [key for key, following in pairwise(keys) if key == following]:
             which = f" ({self._key})" if self._key in twice else ""
@@ -364,29 +375,35 @@ _NOTHING = pa.array([], pa.string())
 
 
 def _element_starts(text: bytes) -> tuple[np.ndarray, bool]:
-    """Where elements begin inside an open array: 0, behind each comma at its level, and behind its closing bracket."""
-    places, found, depth = structure(text)
+    """Return where elements begin inside an open array, and whether it is closed.
+
+    They begin at 0, behind each comma at the array's level, and behind its closing bracket.
+    """
+    places, marks, depth = structure(text)
     closing = np.flatnonzero(depth < 0)
     end = closing[0] if len(closing) else len(places)
-    commas = places[:end][(depth[:end] == 0) & (found[:end] == ord(","))]
+    commas = places[:end][(depth[:end] == 0) & (marks[:end] == ord(","))]
     ends = np.append(commas, places[end]) if len(closing) else commas
     return np.concatenate(([0], ends + 1)), bool(len(closing))
 
 
 def _array_start(text: bytes, key: str | None) -> int | None:
-    """Just behind the opening bracket of the array under `key` (of the file itself when None), or None if not seen."""
+    """Return the position behind the opening bracket of the array, or None if it is not in `text`.
+
+    The array is the one under `key`, or the file itself when `key` is None.
+    """
     if key is None:
         match = re.match(rb"\s*\[", text)
         return match.end() if match else None
-    places, found, depth = structure(text)
-    for place in places[(found == ord("[")) & (depth == 2)]:
+    places, marks, depth = structure(text)
+    for place in places[(marks == ord("[")) & (depth == 2)]:
         if _key_before(text[max(0, place - LONGEST_KEY) : place]) == key:
             return int(place) + 1
     return None
 
 
 def _key_before(text: bytes) -> object:
-    """The key that ends `text`, with its colon; None when none does."""
+    """Return the key at the end of `text`, before its colon; None when there is none."""
     head = text.rstrip()
     end = len(head[:-1].rstrip())
     if head[-1:] != b":" or head[end - 1 : end] != b'"':
@@ -401,18 +418,19 @@ def _key_before(text: bytes) -> object:
 
 
 def _spans(text: bytes, starts: np.ndarray) -> pa.Array:
-    """The stretches between consecutive starts, each without its last byte (the separator) and outer white space."""
+    """Return the spans between consecutive starts, trimmed, each without its last byte.
+
+    That byte is the separator.
+    """
     if len(starts) < 2:
         return _NOTHING
     offsets = pa.py_buffer(starts.astype(np.int32))
-    stretches = pa.Array.from_buffers(
-        pa.binary(), len(starts) - 1, [None, offsets, pa.py_buffer(text)]
-    )
-    return pc.utf8_trim_whitespace(pc.binary_slice(stretches, 0, -1).cast(pa.string()))
+    spans = pa.Array.from_buffers(pa.binary(), len(starts) - 1, [None, offsets, pa.py_buffer(text)])
+    return pc.utf8_trim_whitespace(pc.binary_slice(spans, 0, -1).cast(pa.string()))
 
 
 class _Stream:
-    """Chunks of bytes as the file-like object that Arrow reads from."""
+    """A file-like object over chunks of bytes, for Arrow to read from."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -425,10 +443,10 @@ class _Stream:
             if chunk is None:
                 break
             self._rest += chunk
-        answer, self._rest = (
+        result, self._rest = (
             (self._rest, b"") if size < 0 else (self._rest[:size], self._rest[size:])
         )
-        return answer
+        return result
 
     def close(self) -> None:
         self.closed = True
@@ -452,12 +470,12 @@ def _open_csv(
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
-    """A database that holds nothing; kept, because making one takes longer than writing a batch as objects."""
+    """Return an empty database; cached, because opening one takes longer than a batch does."""
     return duckdb.connect()
 
 
 def _as_objects(header: Header, columns: list[Any]) -> pa.Array:
-    """A JSON object a row. Columns are known to the database by position: no name disturbs."""
+    """Return a JSON object per row. The query uses positions as names, so any header works."""
     rows = pa.table({f"c{place}": columns[place] for place in header.names})
     members = ", ".join(
         f"{quoting.literal(name)}, c{place}" for place, name in header.names.items()

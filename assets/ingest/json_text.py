@@ -1,7 +1,9 @@
-"""JSON text looked at by its bytes, a whole batch at a time, in numpy: where brackets are, how deep, which keys repeat.
+"""Structure of JSON text from its bytes, a batch at a time, in numpy: brackets, depth, repeated
+keys.
 
-No parser is asked: they answer a record at a time, take the last of two equal keys in silence, or build a path for every
-node, which grows with the square of depth. Cost is linear in bytes; memory some ten times the batch.
+No parser is used: parsers process one record at a time, silently take the last of two equal keys,
+or build a path for every node, which grows with the square of depth. Cost is linear in bytes;
+memory is some ten times the batch.
 """
 
 from __future__ import annotations
@@ -26,30 +28,30 @@ _DEEPEST = np.iinfo(np.int16).max
 # The first n bytes of a little-endian word of eight.
 _FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 
-# All that DuckDB's parser takes for JSON and that other parsers do not read, or not as a number:
-# a comma before a closing bracket, nan and inf in any case, numbers beyond a double. It may also
-# match inside a string, and shorter numbers: what matches is looked at again, by itself.
+# All that DuckDB's parser accepts and that other parsers do not read, or not as a number: a comma
+# before a closing bracket, nan and inf in any case, numbers beyond a double. It may also match
+# inside a string, and shorter numbers: each match is checked again, by itself.
 _LENIENT = (
     r",\s*[\]}]"
     r"|[:,\[]\s*-?(?i:nan|inf(?:inity)?)\s*[,\]}]"
     r"|[:,\[]\s*-?[0-9.]{200}"
     r"|[:,\[]\s*-?[0-9.]+[eE]\+?[0-9]{3}"
 )
-# Keys that may be a password's: with a piece of the words, or in letters that may be folded to it.
+# Keys that may be a password's: with a part of the words, or in letters that may fold to it.
 _SUSPECT_KEY = r'"[^"]*(?:(?i:pass|sala|losen)|\\|[^\x00-\x7f])[^"]*"\s*:'
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*:)?', re.DOTALL)
 
 
 def structure(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions of brackets and commas outside strings, the bytes there, and the depth after each."""
-    places, found, quotes = _marks(np.frombuffer(text, np.uint8), b"[]{},")
-    outside = (found != _QUOTE) & (quotes & 1 == 0)
-    places, found = places[outside], found[outside]
-    return places, found, np.cumsum(_DEPTH[found], dtype=np.int64)
+    """Return the positions, bytes and depths of brackets and commas outside strings."""
+    places, marks, quotes = _marks(np.frombuffer(text, np.uint8), b"[]{},")
+    outside = (marks != _QUOTE) & (quotes & 1 == 0)
+    places, marks = places[outside], marks[outside]
+    return places, marks, np.cumsum(_DEPTH[marks], dtype=np.int64)
 
 
 def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int], list[int]]:
-    """Find what is wrong with records that DuckDB's parser reads.
+    """Find faults of records that DuckDB's parser reads.
 
     Returns:
         The indexes of those that nest deeper than `deepest`; of the others those that are not JSON
@@ -62,17 +64,17 @@ def suspicious(records: pa.Array, deepest: int) -> tuple[list[int], list[int], l
     ].astype(np.int64)
     data = np.frombuffer(records.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     starts = offsets - offsets[0]
-    places, found, quotes = _marks(data, b"[]{}:")
-    outside = (found != _QUOTE) & (quotes & 1 == 0)
-    bracket = outside & (found != _COLON)
-    steps = _DEPTH[found[bracket]]
+    places, marks, quotes = _marks(data, b"[]{}:")
+    outside = (marks != _QUOTE) & (quotes & 1 == 0)
+    bracket = outside & (marks != _COLON)
+    steps = _DEPTH[marks[bracket]]
     depth = np.cumsum(steps, dtype=np.int32)
-    colons = np.flatnonzero(outside & (found == _COLON))
+    colons = np.flatnonzero(outside & (marks == _COLON))
     if len(colons) == 0:
         doubtful = np.array([], np.int64)
     else:
         # A key is the string that ends before its colon.
-        strings = places[found == _QUOTE]
+        strings = places[marks == _QUOTE]
         first, last = strings[quotes[colons] - 2] + 1, strings[quotes[colons] - 1]
         container = _containers(depth, steps)[np.cumsum(bracket, dtype=np.int32)[colons] - 1]
         doubtful = places[colons[_doubtful_keys(data, first, last, container)]]
@@ -99,7 +101,7 @@ def _those(
 
 
 def is_not_standard(text: str) -> bool:
-    """Whether the text is not JSON by its standard, or has a number that no double can represent."""
+    """Return whether the text is not standard JSON, or has a number beyond a double."""
     try:
         json.loads(text, parse_int=_finite, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
@@ -115,10 +117,10 @@ def _finite(number: str) -> float:
 
 
 def without_passwords(records: pa.Array) -> pa.Array | None:
-    """The records without members whose key names a password, at any depth; None if none has one.
+    """Return the records without members whose key names a password, at any depth.
 
-    A record that has one and cannot be taken apart is emptied, because nobody can tell where the
-    password ends.
+    A record that has one and cannot be parsed is emptied, because the end of the password is
+    unknown. None if no record has one.
     """
     bare = {
         index: _without_passwords(text)
@@ -157,9 +159,9 @@ def _without_passwords(text: str) -> str:
 
 
 def _marks(data: np.ndarray, wanted: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positions of the quotes that open and close strings and of the `wanted` bytes, the bytes there, and the number of quotes up to each.
+    """Return positions of string quotes and `wanted` bytes, the bytes, and the quotes up to each.
 
-    All else is done on these alone: they are a fraction of the text.
+    Everything else is computed from these alone: they are a fraction of the text.
     """
     marked = data == _QUOTE
     escaped = _escaped(np.flatnonzero(data == _SLASH), len(data))
@@ -167,12 +169,12 @@ def _marks(data: np.ndarray, wanted: bytes) -> tuple[np.ndarray, np.ndarray, np.
     for byte in wanted:
         marked |= data == byte
     places = np.flatnonzero(marked)
-    found = data[places]
-    return places, found, np.cumsum(found == _QUOTE, dtype=np.int32)
+    marks = data[places]
+    return places, marks, np.cumsum(marks == _QUOTE, dtype=np.int32)
 
 
 def _escaped(slashes: np.ndarray, length: int) -> np.ndarray:
-    """Positions behind the first, third, ... backslash of each run of them."""
+    """Return the positions behind the first, third, ... backslash of each run of them."""
     if len(slashes) == 0:
         return slashes
     numbers = np.arange(len(slashes))
@@ -183,9 +185,9 @@ def _escaped(slashes: np.ndarray, length: int) -> np.ndarray:
 
 
 def _containers(depth: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    """For each bracket the number of the array or object that it stands in afterwards, if it has opened one.
+    """Return, for each bracket, the number of the array or object that the text is in behind it.
 
-    Within a depth, by position, every opening bracket begins a container that holds until the next one.
+    Within a depth, by position, every opening bracket begins a container that lasts until the next.
     """
     order = np.argsort(np.minimum(depth, _DEEPEST).astype(np.int16), kind="stable")
     container = np.empty(len(depth), np.int64)
@@ -196,7 +198,10 @@ def _containers(depth: np.ndarray, steps: np.ndarray) -> np.ndarray:
 def _doubtful_keys(
     data: np.ndarray, first: np.ndarray, last: np.ndarray, container: np.ndarray
 ) -> np.ndarray:
-    """Which keys may stand twice in their object: by the key's fingerprint, or because a key is written with escapes."""
+    """Return the keys that may be repeated in their object.
+
+    By equal fingerprints, or because a key is written with escapes.
+    """
     mixed = _fingerprints(data, first, last) ^ (
         container.astype(np.uint64) * np.uint64(0xD6E8FEB86659FD93)
     )
@@ -210,13 +215,16 @@ def _doubtful_keys(
 
 
 def _fingerprints(data: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """A number per key, from its first and last eight bytes and its length: equal keys have equal ones, others seldom do."""
+    """Return a hash per key of its first and last eight bytes and its length.
+
+    Equal keys have equal hashes; others seldom do.
+    """
     padded = np.concatenate((data, np.zeros(8, np.uint8)))
     eight_bytes = np.ndarray(len(data) + 1, np.uint64, padded, strides=(1,))
     length = last - first
-    told = _FIRST_BYTES[np.minimum(length, 8)]
-    head = eight_bytes[first] & told
-    tail = eight_bytes[np.maximum(last - 8, first)] & told
+    mask = _FIRST_BYTES[np.minimum(length, 8)]
+    head = eight_bytes[first] & mask
+    tail = eight_bytes[np.maximum(last - 8, first)] & mask
     return (
         head * np.uint64(0x9E3779B97F4A7C15)
         ^ tail * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -225,11 +233,11 @@ def _fingerprints(data: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.n
 
 
 def _has_a_key_twice(text: str) -> bool:
-    found = False
+    repeated = False
 
     def members(pairs: list[tuple[str, object]]) -> None:
-        nonlocal found
-        found = found or len({key for key, _ in pairs}) < len(pairs)
+        nonlocal repeated
+        repeated = repeated or len({key for key, _ in pairs}) < len(pairs)
 
     json.loads(text, object_pairs_hook=members, parse_int=str)
-    return found
+    return repeated

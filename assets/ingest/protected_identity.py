@@ -1,9 +1,10 @@
-"""Keeping the location of protected registrants out, and taking it out of raw and staged where it still lies.
+"""Protected identity at intake: the location of protected registrants is redacted before storage.
 
-What a registrant of whom the register knows that they are protected is delivered of by another source is stripped of
-location before it reaches the disk (`prepare`, `CONCERNS_PROTECTED`). What came before the flag was known, or comes from the
-population register itself, is stripped by the sweep of the same run (`assets.retention.protected_identity`). Counts of protected registrants
-are told nowhere: from two of them that differ by one, and a delivery between, the flag could be read.
+Records of registrants whom the register has as protected lose their location before they reach the
+disk (`prepare`, `CONCERNS_PROTECTED`). Records that came before the flag was known, or from the
+population register itself, are redacted by the sweep of the same run
+(`assets.retention.protected_identity`). Counts of protected registrants are never published: two
+counts that differ by one, with a delivery between them, would disclose the flag.
 """
 
 from __future__ import annotations
@@ -14,17 +15,27 @@ from assets.ingest.suppression import STRONG
 from assets.storage.data_root import Home
 from assets.storage.quoting import parquet
 
-_STRONG = f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {STRONG})"
-_PROTECTED = """(SELECT coalesce(list(one), [])
-    FROM (SELECT DISTINCT unnest(identifiers) AS one FROM identified)
-    WHERE one IN (SELECT identifier FROM protected_identifiers))"""
-# By a strong identifier, or by a contact where the record carries nothing stronger.
-CONCERNS_PROTECTED = f"""SELECT record_no FROM identified WHERE coalesce(list_has_any(
-    CASE WHEN len({_STRONG}) > 0 THEN {_STRONG} ELSE identifiers END, {_PROTECTED}), false)"""
+_STRONG = f"""list_filter(
+    identifiers, lambda identifier: identifier[:strpos(identifier, ':') - 1] IN {STRONG})"""
+_PROTECTED = """(SELECT coalesce(list(identifier), [])
+    FROM (SELECT DISTINCT unnest(identifiers) AS identifier FROM identified)
+    WHERE identifier IN (SELECT identifier FROM protected_identifiers))"""
+# By a strong identifier, or by a contact where the record has nothing stronger.
+CONCERNS_PROTECTED = f"""SELECT record_no
+FROM identified
+WHERE coalesce(
+    list_has_any(
+        CASE WHEN len({_STRONG}) > 0 THEN {_STRONG} ELSE identifiers END,
+        {_PROTECTED}),
+    false)"""
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Make `protected_identifiers(identifier)`: what protected registrants alone are known by; answers whether there are any."""
+    """Make `protected_identifiers(identifier)`: the identifiers of protected registrants alone.
+
+    Returns:
+        Whether there are any.
+    """
     connection.execute("CREATE OR REPLACE TEMP TABLE protected_identifiers (identifier VARCHAR)")
     paths = [home.register(table) for table in ("registrants", "identifiers", "contact_points")]
     if not all(path.exists() for path in paths):
@@ -34,10 +45,17 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
         f"""INSERT INTO protected_identifiers
         WITH hidden AS (SELECT registrant_id FROM {registrants} WHERE protected),
         known AS (
-            SELECT registrant_id, type || ':' || value AS identifier FROM {identifiers} WHERE type <> 'business_id'
-            UNION SELECT registrant_id, kind || ':' || match_key FROM {contact_points}),
+            SELECT registrant_id, type || ':' || value AS identifier
+            FROM {identifiers}
+            WHERE type <> 'business_id'
+            UNION
+            SELECT registrant_id, kind || ':' || match_key
+            FROM {contact_points}),
         theirs AS (SELECT DISTINCT identifier FROM known SEMI JOIN hidden USING (registrant_id))
-        SELECT identifier FROM known SEMI JOIN theirs USING (identifier) GROUP BY identifier
+        SELECT identifier
+        FROM known
+        SEMI JOIN theirs USING (identifier)
+        GROUP BY identifier
         HAVING count(DISTINCT registrant_id) = 1"""
     )
     return connection.execute("SELECT 1 FROM protected_identifiers LIMIT 1").fetchone() is not None

@@ -1,7 +1,7 @@
-"""Inbox -> raw: a delivery's records as they came, minimised, without the records of suppressed registrants.
+"""From the inbox to raw: a delivery's records, minimised, without those of suppressed registrants.
 
-Lossless and the only copy: the original is removed once the Parquet file and the entry in the book are durable. Killed
-between any two steps, the next run does the same again with the same result.
+Raw is the only copy: the original is removed once the Parquet file and the ledger entry are
+durable. After a kill between any two steps, the next run repeats them with the same result.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
-from hashlib import md5
 from pathlib import Path
 
 import duckdb
@@ -23,12 +22,12 @@ import pyarrow.compute as pc
 
 from assets.ingest import deliveries, file_readers, json_text, protected_identity, suppression
 from assets.ingest.deliveries import Entry, Waiting
-from assets.ingest.fault_isolation import UNEXPECTED, isolate, of_the_machine
+from assets.ingest.fault_isolation import UNEXPECTED, is_machine_error, isolate
 from assets.ingest.mentions import suppressed_texts
-from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_faults import find_faults, payloads
 from assets.ingest.restaging import stage_later_again
+from assets.ingest.suppressed_rows import content_hash, without_suppressed
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage.atomic_files import remove, sync
 from assets.storage.data_root import Home, write_parquet
@@ -38,15 +37,15 @@ from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
 
 ROWS_PER_GROUP = 16_384
-# Who is protected is for this source to say, and when it ends: what it sends of them with the end of a flag holds.
-TELLS_OF_PROTECTION = "population_register"
+# The source that decides who is protected and until when: what it delivers is stored unredacted.
+PROTECTION_SOURCE = "population_register"
 
 Delivery = tuple[Waiting, Manifest, Dataset]
 
 
 @dataclass
 class Ingested:
-    """What one run read from a source's inbox."""
+    """What a run has ingested from a source's inbox."""
 
     entries: list[Entry] = field(default_factory=list)
     redelivered: int = 0
@@ -60,11 +59,14 @@ def ingest(
     last_day: date,
     only: Collection[str] | None = None,
 ) -> Ingested:
-    """Take in the source's waiting deliveries of `days` (all when None), each on its own: one refused stops no other.
+    """Ingest the source's waiting deliveries; a refused one does not stop the others.
 
-    `only` names the datasets to take in; those of others go on waiting.
+    Deliveries are read in parallel, a thread per processor; numpy, Arrow and DuckDB release
+    Python's lock.
 
-    Deliveries are read side by side, a thread per processor; numpy, Arrow and DuckDB work outside Python's lock.
+    Args:
+        days: The delivery days; None for all.
+        only: The datasets; None for all. Deliveries of others go on waiting.
     """
     done = Ingested()
     deliveries.tidy(home, source.name)
@@ -98,7 +100,10 @@ def ingest(
 def _first_and_again(
     home: Home, source: Source, groups: dict[tuple[str, str], list[Delivery]]
 ) -> tuple[list[Delivery], list[Delivery]]:
-    """Deliveries whose bytes come for the first time on their day; and the others, in the order in which they were written."""
+    """Split deliveries into those whose bytes are new on their day, and the others.
+
+    The others are in the order in which they were written.
+    """
     known = {
         (day, entry.sha256)
         for day in {day for day, _ in groups}
@@ -116,15 +121,20 @@ def _first_and_again(
 
 
 def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry | None]) -> None:
-    """Note what came of one delivery: an entry, nothing new, or a refusal, with which it stays in the inbox."""
+    """Record the outcome of a delivery: an entry, nothing new, or a refusal.
+
+    A refused delivery stays in the inbox.
+    """
     try:
         entry = read()
     except RefusedDeliveryError as refusal:
         _refuse(home, done, item, refusal)
         return
     if entry:
-        # What it corrects may be of the same run.
-        done.entries = [one for one in done.entries if one.delivery_id != entry.corrects]
+        # The delivery that it corrects may be of the same run.
+        done.entries = [
+            earlier for earlier in done.entries if earlier.delivery_id != entry.corrects
+        ]
         done.entries.append(entry)
     else:
         done.redelivered += 1
@@ -134,7 +144,7 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
 def _again(
     home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]
 ) -> Entry | None:
-    """The same bytes again: nothing new, unless the manifest declares another dataset or encoding."""
+    """Read the same bytes again only if the manifest declares another dataset or encoding."""
     entry = deliveries.of_bytes(home, item.source, item.day, manifest.sha256)
     if entry is None:
         return _read(home, item, manifest, dataset, swept)
@@ -167,10 +177,15 @@ def _read(
     swept: list[Entry],
     corrects: Entry | None = None,
 ) -> Entry:
-    """Write one delivery's records to raw and enter it in the book; raises RefusedDeliveryError and writes nothing.
+    """Write a delivery's records to raw and enter it in the ledger.
 
-    `swept` are the source's deliveries of which retention has removed something: when one is delivered again on a later
-    day, what is gone from it stays gone. `corrects` is the delivery of the same bytes that was read as something else.
+    Args:
+        swept: The source's deliveries from which retention has removed records. When one is
+            delivered again on a later day, those records stay removed.
+        corrects: The delivery of the same bytes that was read as something else.
+
+    Raises:
+        RefusedDeliveryError: The delivery is refused; nothing was written.
     """
     identity = (
         deliveries.corrected_id(corrects, manifest)
@@ -181,11 +196,11 @@ def _read(
     sequence: int | None = None
     header = file_readers.Header(dataset.disclosable) if dataset.format == "csv" else None
     before = [
-        one
-        for one in swept
-        if one.dataset == dataset.name
-        and one.day < item.day
-        and deliveries.is_of(home, one, manifest.sha256)
+        earlier
+        for earlier in swept
+        if earlier.dataset == dataset.name
+        and earlier.day < item.day
+        and deliveries.is_of(home, earlier, manifest.sha256)
     ]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
@@ -202,7 +217,7 @@ def _read(
         for batch in read_records(item.path, manifest, dataset, splitter, header):
             delivered += batch.num_rows
             rows = keep(batch)
-            kept = rows.filter(pc.is_in(rows["record_no"], value_set=left)) if before else rows
+            kept = rows.filter(pc.is_in(rows["record_no"], value_set=unexpired)) if before else rows
             expired += rows.num_rows - kept.num_rows
             yield kept
         _same_count(manifest, delivered)
@@ -215,17 +230,17 @@ def _read(
         suppressing = suppression.prepare(home, connection)
         if suppressing:
             suppressed_texts.prepare(home, connection)
-        protecting = item.source != TELLS_OF_PROTECTION and protected_identity.prepare(
+        protecting = item.source != PROTECTION_SOURCE and protected_identity.prepare(
             home, connection
         )
-        left = _still_held(home, connection, before)
+        unexpired = _unexpired_records(home, connection, before)
         path = raw_path(home, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
             suppression.note_known_again(home, connection, path, date.fromisoformat(item.day))
     emptied = delivered > 0 and rows == expired == 0
     if emptied:
-        # Nobody is left in it, and its id is a hash of a file that held only who has been erased.
+        # No record is left, and its id is a hash of a file with erased registrants only.
         identity = deliveries.keyed_id(home, identity)
         os.replace(path, raw_path(home, item.source, item.day, identity))
         sync(path.parent)
@@ -255,9 +270,9 @@ def _read(
 
 
 def remove_mistaken(home: Home, source: str = "*") -> None:
-    """Remove from every layer what was misread, by a wrong manifest, of deliveries that have been corrected.
+    """Remove from every layer what was misread of deliveries whose manifest has been corrected.
 
-    The entry in the book goes last: killed before, the next run does the same again.
+    The ledger entry is removed last: after a kill, the next run repeats the removal.
     """
     for entry in deliveries.mistaken(home, source):
         for layer in ("staged", "quarantine", "raw"):
@@ -268,15 +283,22 @@ def remove_mistaken(home: Home, source: str = "*") -> None:
         remove(deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id))
 
 
-def _still_held(home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]) -> pa.Array:
-    """The numbers of the records that the deliveries of the same bytes still hold, in raw or, when its time is shorter, staged."""
+def _unexpired_records(
+    home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]
+) -> pa.Array:
+    """Return the numbers of the records that earlier deliveries of the same bytes still have.
+
+    In raw or, where its retention period is shorter, in staged.
+    """
     files = [
-        path for one in before for path in home.files("raw", one.source, one.day, one.delivery_id)
+        path
+        for entry in before
+        for path in home.files("raw", entry.source, entry.day, entry.delivery_id)
     ]
     files += [
         path
-        for one in before
-        for path in home.files("staged", one.source, one.day, f"{one.delivery_id}/records")
+        for entry in before
+        for path in home.files("staged", entry.source, entry.day, f"{entry.delivery_id}/records")
     ]
     if not files:
         return pa.array([], pa.int64())
@@ -291,7 +313,10 @@ def read_records(
     splitter: file_readers.ElementSplitter,
     header: file_readers.Header | None = None,
 ) -> Iterator[pa.Table]:
-    """The file's records, by the dataset's format; afterwards `splitter` or `header` knows what surrounds them."""
+    """Yield the file's records, by the dataset's format.
+
+    Afterwards `splitter` or `header` has what surrounds them.
+    """
     if dataset.format == "json_array":
         return file_readers.read_json_array(path, manifest.codec, splitter)
     if dataset.format == "json_lines":
@@ -308,13 +333,17 @@ def store(
     suppressing: bool,
     protecting: bool = False,
 ) -> pa.Table:
-    """One batch of records as rows of raw: faults found, minimised, identified, suppressed ones left out.
+    """Return a batch of records as rows of raw.
 
-    `protecting`: records of registrants under protected identity are stripped of location.
+    Faults are found, records minimised and identified, those of suppressed registrants left out.
+
+    Args:
+        suppressing: Whether the suppression list has entries.
+        protecting: Whether locations of registrants under protected identity are redacted.
     """
     connection.register("batch", batch)
     find_faults(connection, batch, dataset)
-    # Of a CSV file the columns of passwords were not read.
+    # CSV columns of passwords have not been read.
     if (
         dataset.format != "csv"
         and (bare := json_text.without_passwords(payloads(batch))) is not None
@@ -322,78 +351,61 @@ def store(
         connection.register("batch", batch.set_column(1, "payload", bare))
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, payload, ({dataset.given})::DATE AS given_on,
-            coalesce({dataset.ends}, false) AS ends FROM (
-            SELECT record_no, {dataset.minimise} AS payload FROM batch WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
+        SELECT
+            record_no,
+            payload,
+            ({dataset.given})::DATE AS given_on,
+            coalesce({dataset.ends}, false) AS ends
+        FROM (
+            SELECT record_no, {dataset.minimise} AS payload
+            FROM batch
+            WHERE record_no NOT IN (SELECT record_no FROM faulty WHERE NOT is_object))"""
     )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE identified AS {dataset.identify}")
     if protecting:
         connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE records AS SELECT * REPLACE (
-            CASE WHEN record_no IN ({protected_identity.CONCERNS_PROTECTED}) THEN {dataset.without_location} ELSE payload END AS payload) FROM records"""
+            f"""CREATE OR REPLACE TEMP TABLE records AS
+            SELECT * REPLACE (
+                CASE
+                    WHEN record_no IN ({protected_identity.CONCERNS_PROTECTED})
+                    THEN {dataset.without_location}
+                    ELSE payload
+                END AS payload)
+            FROM records"""
         )
     if suppressing and dataset.ends != "false":
         suppression.keep_from_returning(connection)
     rows = connection.execute(
         f"""WITH kept AS NOT MATERIALIZED (
-            SELECT record_no, payload, given_on FROM records
-            UNION ALL SELECT record_no, payload, NULL FROM batch WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
-        SELECT record_no, md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload))) AS record_key,
-            md5(payload) AS content, payload, coalesce(identifiers, []) AS identifiers, given_on, coalesce(faults, []) AS faults, NULL::VARCHAR AS place
-        FROM kept LEFT JOIN identified USING (record_no) LEFT JOIN faulty USING (record_no)"""
+            SELECT record_no, payload, given_on
+            FROM records
+            UNION ALL
+            SELECT record_no, payload, NULL
+            FROM batch
+            WHERE record_no IN (SELECT record_no FROM faulty WHERE NOT is_object))
+        SELECT
+            record_no,
+            md5('{source}|{dataset.name}|' || coalesce(native_key::VARCHAR, md5(payload)))
+                AS record_key,
+            md5(payload) AS content,
+            payload,
+            coalesce(identifiers, []) AS identifiers,
+            given_on,
+            coalesce(faults, []) AS faults,
+            NULL::VARCHAR AS place
+        FROM kept
+        LEFT JOIN identified USING (record_no)
+        LEFT JOIN faulty USING (record_no)"""
     ).to_arrow_table()
     if suppressing:
-        rows = _without_suppressed(connection, source, dataset, rows)
+        rows = without_suppressed(connection, source, dataset, rows)
     numbers = rows["record_no"].to_numpy()
     return rows if (numbers[1:] > numbers[:-1]).all() else rows.sort_by("record_no")
 
 
-def _without_suppressed(
-    connection: duckdb.DuckDBPyConnection, source: str, dataset: Dataset, rows: pa.Table
-) -> pa.Table:
-    """The rows that are not about anybody on the list, without what mentions them. What is about
-    them and was given after the erasure stays as it is.
-    """
-    connection.register("stored", rows)
-    suppression.find_kept_out(connection, "stored")
-    rows = _without(rows, connection, "kept_out")
-    redaction = suppressed_texts.find_listed(connection, _without(rows, connection, "matches"))
-    return _redacted(source, dataset, _without(rows, connection, "theirs"), redaction)
-
-
-def _without(rows: pa.Table, connection: duckdb.DuckDBPyConnection, records: str) -> pa.Table:
-    numbers = connection.execute(f"SELECT record_no FROM {records}").to_arrow_table()["record_no"]
-    return rows.filter(pc.invert(pc.is_in(rows["record_no"], value_set=numbers.combine_chunks())))
-
-
-def _redacted(
-    source: str, dataset: Dataset, rows: pa.Table, redaction: Redaction | None
-) -> pa.Table:
-    """The rows with redacted texts, and the hashes of those: delivered again, they are the same."""
-    if redaction is None:
-        return rows
-    mentions = pc.is_in(rows["record_no"], value_set=pa.array(list(redaction.records), pa.int64()))
-    changed = []
-    for row in rows.filter(mentions).to_pylist():
-        record = redaction.records[row["record_no"]]
-        text = redaction.text(row["payload"], record)
-        row["identifiers"] = redaction.identifiers(row["identifiers"], record)
-        if text != row["payload"]:
-            content = _md5(text)
-            if row["record_key"] == _md5(f"{source}|{dataset.name}|{row['content']}"):
-                row["record_key"] = _md5(f"{source}|{dataset.name}|{content}")
-            row |= {"payload": text, "content": content}
-        changed.append(row)
-    return pa.concat_tables(
-        [rows.filter(pc.invert(mentions)), pa.Table.from_pylist(changed, rows.schema)]
-    )
-
-
-def _md5(text: str) -> str:
-    return md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-NOBODY = "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
+WITHOUT_IDENTIFIERS = (
+    "SELECT record_no, NULL AS native_key, []::VARCHAR[] AS identifiers FROM records"
+)
 
 
 def store_isolated(
@@ -405,24 +417,26 @@ def store_isolated(
     suppressing: bool,
     protecting: bool = False,
 ) -> pa.Table:
-    """One batch as `store` returns it, with the fault REC-UNEXPECTED on the records that make that fail.
+    """Return a batch as `store` does, with the fault REC-UNEXPECTED on records that make it fail.
 
-    Of such a record as much is kept as may be: without the day on which it was given; else without identifiers too; and
-    where it cannot be minimised, or may be of someone under protected identity, an empty object in the place of its
-    text, because that may hold what the register must not.
+    As much as possible is kept of such a record: all but the day on which it was given; else all
+    but its identifiers too. Where it cannot be minimised, or may be of a registrant under protected
+    identity, an empty object replaces its text, which may contain what must not be stored.
     """
     made = partial(store, connection, source, suppressing=suppressing, protecting=protecting)
     undated = replace(dataset, given=NEVER_GIVEN)
 
     def faulty(rows: pa.Table, place: str) -> pa.Table:
-        for reduced in [undated] if protecting else [undated, replace(undated, identify=NOBODY)]:
+        for reduced in (
+            [undated] if protecting else [undated, replace(undated, identify=WITHOUT_IDENTIFIERS)]
+        ):
             try:
                 return _marked(made(reduced, rows), place)
             except Exception as error:
-                if of_the_machine(error):
+                if is_machine_error(error):
                     raise
         bare = _marked(_emptied(source, dataset, rows), place)
-        return _without_suppressed(connection, source, dataset, bare) if suppressing else bare
+        return without_suppressed(connection, source, dataset, bare) if suppressing else bare
 
     pieces = isolate(partial(made, dataset), faulty, batch)
     schema = arrow_schema(Raw)
@@ -434,9 +448,9 @@ def store_isolated(
 
 
 def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
-    """Records without their text, known by its hash alone: delivered again, they are the same."""
-    contents = [_md5(text) for text in batch["payload"].to_pylist()]
-    keys = [_md5(f"{source}|{dataset.name}|{content}") for content in contents]
+    """Return records without their text, keyed by its hash, which is the same when redelivered."""
+    contents = [content_hash(text) for text in batch["payload"].to_pylist()]
+    keys = [content_hash(f"{source}|{dataset.name}|{content}") for content in contents]
     rows = [
         {
             "record_no": number, "record_key": key, "content": content, "payload": "{}",
@@ -450,7 +464,7 @@ def _emptied(source: str, dataset: Dataset, batch: pa.Table) -> pa.Table:
 
 
 def _marked(rows: pa.Table, place: str) -> pa.Table:
-    """The rows with REC-UNEXPECTED among their faults, and its place."""
+    """Return the rows with REC-UNEXPECTED among their faults, and its place."""
     marked = [
         {**row, "faults": [*row["faults"], UNEXPECTED], "place": place} for row in rows.to_pylist()
     ]
@@ -458,6 +472,6 @@ def _marked(rows: pa.Table, place: str) -> pa.Table:
 
 
 def _whole_number(value: object) -> int | None:
-    """The envelope's 64-bit key, which is sometimes typed as a string."""
+    """Return the envelope's 64-bit key, which is sometimes typed as a string."""
     text = str(value)
     return int(text) if text.isdigit() and len(text) < 19 else None

@@ -1,4 +1,4 @@
-"""Where the raw records of a delivery lie."""
+"""Paths of raw files."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from assets.storage.data_root import Home
 
 
 def raw_path(home: Home, source: str, day: str, delivery: str) -> Path:
-    """Where the records of a delivery lie."""
+    """Return the path of the raw records of a delivery."""
     return home.lake / "raw" / source / day / f"{delivery}.parquet"

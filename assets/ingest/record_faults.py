@@ -1,4 +1,4 @@
-"""What makes a record unreadable, or doubtful, whatever its source: codes of `schemas.raw`, a batch at a time."""
+"""Faults that make a record of any source unreadable or doubtful: codes of `schemas.raw`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from assets.sources.source import Dataset
 def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset: Dataset) -> None:
     """Make the table `faulty(record_no, faults, is_object)` of the batch's faulty records.
 
-    `is_object` means that DuckDB can take it apart. The records' text stays where it is: only what
-    is found about it is written.
+    `is_object` means that DuckDB can parse it as an object. The records' text is not copied: only
+    the faults are written.
     """
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE shaped AS
-        SELECT record_no, faults, contains(payload, chr(65533)) AS replaced,
-            CASE WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE' WHEN len(faults) > 0 THEN NULL
-                WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{') THEN 'REC-JSON' END AS misshapen
+        SELECT
+            record_no,
+            faults,
+            contains(payload, chr(65533)) AS replaced,
+            CASE
+                WHEN strlen(payload) > ? THEN 'REC-TOO-LARGE'
+                WHEN len(faults) > 0 THEN NULL
+                WHEN NOT json_valid(payload) OR NOT regexp_matches(payload, '^\\s*\\{')
+                THEN 'REC-JSON'
+            END AS misshapen
         FROM batch""",
         [file_readers.LARGEST_RECORD],
     )
@@ -30,13 +37,21 @@ def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset:
     deep, unreadable, twice = _suspicious(batch, unsound, dataset)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE faulty AS
-        SELECT * FROM (
-            SELECT record_no, misshapen IS NULL AND len(faults) = 0 AND NOT list_contains($deep, record_no) AS is_object,
-                list_filter(faults || [misshapen,
-                    CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
-                    CASE WHEN list_contains($unreadable, record_no) THEN 'REC-JSON' END,
-                    CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
-                    CASE WHEN replaced THEN 'REC-REPLACEMENT' END], lambda code: code IS NOT NULL) AS faults
+        SELECT *
+        FROM (
+            SELECT
+                record_no,
+                misshapen IS NULL
+                    AND len(faults) = 0
+                    AND NOT list_contains($deep, record_no) AS is_object,
+                list_filter(
+                    faults || [
+                        misshapen,
+                        CASE WHEN list_contains($deep, record_no) THEN 'REC-TOO-DEEP' END,
+                        CASE WHEN list_contains($unreadable, record_no) THEN 'REC-JSON' END,
+                        CASE WHEN list_contains($twice, record_no) THEN 'REC-DUPLICATE-KEY' END,
+                        CASE WHEN replaced THEN 'REC-REPLACEMENT' END],
+                    lambda code: code IS NOT NULL) AS faults
             FROM shaped)
         WHERE len(faults) > 0""",
         {"deep": deep or [-1], "unreadable": unreadable or [-1], "twice": twice or [-1]},
@@ -44,8 +59,8 @@ def find_faults(connection: duckdb.DuckDBPyConnection, batch: pa.Table, dataset:
 
 
 def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> list[list[int]]:
-    """Of the sound records the numbers of those that `json_text.suspicious` finds."""
-    # The objects that CSV rows become are ours: flat, each name once.
+    """Return the numbers of the sound records that `json_text.suspicious` finds, by kind."""
+    # Objects made of CSV rows are flat, and have each name once.
     if dataset.format == "csv":
         return [[], [], []]
     objects = (
@@ -61,5 +76,5 @@ def _suspicious(batch: pa.Table, unsound: pa.ChunkedArray, dataset: Dataset) -> 
 
 
 def payloads(batch: pa.Table) -> pa.Array:
-    """The records' text as one array."""
+    """Return the records' text as an array without chunks."""
     return batch["payload"].combine_chunks()

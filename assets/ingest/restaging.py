@@ -1,4 +1,4 @@
-"""Deliveries that are staged again, since one that holds a record of theirs came or went before them."""
+"""Deliveries that are staged again, because an earlier one with their records came or went."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from assets.storage.data_root import Home
 from assets.storage.quoting import parquet
 
 
-def staged_again(home: Home, source: Source, arrived: list[Entry]) -> set[str]:
-    """Mark as unstaged the later deliveries that hold a record of one just arrived; answers their days.
+def staged_again(home: Home, source: Source, ingested: list[Entry]) -> set[str]:
+    """Mark as unstaged the later deliveries that share a record with one just ingested.
 
-    Only then can the arrival change what was a duplicate. In the usual order nothing is later, and nothing is read.
+    Only these can have other duplicates than before. In the usual order no delivery is later, and
+    nothing is read.
+
+    Returns:
+        Their days.
     """
-    book = deliveries.book(home, source.name)
-    return {day for entry in arrived for day in stage_later_again(home, entry, book)}
+    ledger = deliveries.book(home, source.name)
+    return {day for entry in ingested for day in stage_later_again(home, entry, ledger)}
 
 
-def stage_later_again(home: Home, entry: Entry, book: list[Entry]) -> set[str]:
-    """Mark as unstaged the later deliveries of the book that hold a record of this one; returns their days.
+def stage_later_again(home: Home, entry: Entry, ledger: list[Entry]) -> set[str]:
+    """Mark as unstaged the later deliveries of the ledger that share a record with this one.
 
-    Only then can its coming or going change what is a duplicate. In the usual order nothing is
-    later, and nothing is read.
+    Returns:
+        Their days.
     """
     position = next(
-        number for number, one in enumerate(book) if one.delivery_id == entry.delivery_id
+        number for number, item in enumerate(ledger) if item.delivery_id == entry.delivery_id
     )
     days = set()
-    for later in book[position + 1 :]:
+    for later in ledger[position + 1 :]:
         if (
             later.dataset == entry.dataset
             and later.staged_with
@@ -42,13 +46,15 @@ def stage_later_again(home: Home, entry: Entry, book: list[Entry]) -> set[str]:
     return days
 
 
-def _share_a_record(home: Home, one: Entry, other: Entry) -> bool:
-    paths = [raw_path(home, entry.source, entry.day, entry.delivery_id) for entry in (one, other)]
+def _share_a_record(home: Home, *entries: Entry) -> bool:
+    paths = [raw_path(home, entry.source, entry.day, entry.delivery_id) for entry in entries]
     if not all(path.exists() for path in paths):
         return False
     with home.connect() as connection:
-        found = connection.execute(
-            f"""SELECT 1 FROM {parquet(paths[0])} AS one
-            SEMI JOIN {parquet(paths[1])} AS other USING (record_key) LIMIT 1"""
+        row = connection.execute(
+            f"""SELECT 1
+            FROM {parquet(paths[0])} AS left_records
+            SEMI JOIN {parquet(paths[1])} AS right_records USING (record_key)
+            LIMIT 1"""
         ).fetchone()
-    return found is not None
+    return row is not None

@@ -1,9 +1,11 @@
-"""The ledger of registrants' requests, kept outside Dagster: one file each under `requests/`, by opaque id.
+"""The ledger of registrants' requests, stored outside Dagster: one file each, by opaque id.
 
-    requests/<id>.json   what happened to it, and nothing that tells whose it is; while it is open also `sealed`:
-                         what identifies the registrant, under a key of its own (`assets.requests.encrypted_identity`)
+    requests/<id>.json   its history, without anything that identifies the registrant; while it is
+                         open also `sealed`: what identifies them, encrypted under a key of its own
+                         (`assets.requests.encrypted_identity`)
 
-Closing destroys the key and writes the file without `sealed`. Nothing but the id, codes and days ever leaves this folder.
+Closing destroys the key and writes the file without `sealed`. Only the id, codes and days ever
+leave this folder.
 """
 
 from __future__ import annotations
@@ -26,34 +28,52 @@ from assets.storage.safe_errors import PlainError
 from schemas.requests import EVENTS, RIGHTS_AS_CHOICES
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# `unclear`: a person must say whom it means. `applying`: delivered to the register, not yet in the marts. `in_force`: a
-# restriction that holds. `weighing`: objected to, suspended until it is decided.
+# `unclear`: a person must decide which registrant it means. `applying`: delivered to the register,
+# not yet in the marts. `in_force`: a restriction that applies. `weighing`: an objection, with the
+# use suspended until it is decided.
 State = Literal["received", "unclear", "erasing", "applying", "in_force", "weighing", "closed"]
-# What identifies people: only ever written sealed.
-SEALED = (
-    "given", "resolved", "own", "left_out", "registrants", "candidates", "choices", "situation", "values", "withheld",
+# The fields that identify people: only ever written encrypted.
+ENCRYPTED = (
+    "given",
+    "resolved",
+    "own",
+    "left_out",
+    "registrants",
+    "candidates",
+    "choices",
+    "situation",
+    "values",
+    "withheld",
     "near",
-)  # fmt: skip
+)
 
 
 class RequestError(PlainError):
-    """The request cannot be taken or carried out; says why, without the identifiers."""
+    """The request cannot be recorded or carried out; its message has no identifiers."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request. The fields named in `SEALED` identify the registrant; all others are counts, codes, days and moments.
+    """A request. The fields in `ENCRYPTED` identify the registrant; others are counts, codes,
+    times.
 
-    `withheld`: what is decided of items that an access package withholds, by item; sealed, because with the lake an item leads to a record.
-    `given` and `resolved` are identifiers as `<type>:<value>`, `registrants` the ids found or chosen, `candidates` what was found that is
-    not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the
-    account's own records are the registrant's. `left_out` are identifiers, given or found, that are
-    (also) somebody else's: nothing is erased or suppressed by them. `choices` is what somebody
-    decided before an erasure: `pair:<id>`, `bystanders`. `near`: records that may be the
-    registrant's, by reference, and what was decided of each. `removed` counts rows per layer.
-    `delivered` are keyed hashes of what was delivered to the register for it
-    (`deliveries.keyed_hash`; older ones are SHA-256).
-    `without_key`: what is sealed cannot be read here, because the key was not brought along.
+    Attributes:
+        given: Identifiers as received, each `<type>:<value>`.
+        resolved: Identifiers of the registrants, each `<type>:<value>`.
+        own: Accounts (`<type>:<value>`) that records of others name, too: the account's own records
+            are the registrant's.
+        left_out: Identifiers, given or resolved, that are (also) somebody else's: nothing is erased
+            or suppressed by them.
+        choices: Decisions before an erasure, by `pair:<id>` or `bystanders`.
+        removed: Rows removed, by layer.
+        registrants: Ids of the registrants, as matched or decided.
+        candidates: Uncertain matches.
+        withheld: Decisions on items that an access package withholds, by item; encrypted, because
+            with the lake an item leads to a record.
+        near: Records that may be the registrant's, by reference, with the decision on each.
+        delivered: Keyed hashes of what was delivered to the register for it
+            (`deliveries.keyed_hash`; older ones are SHA-256).
+        without_key: The encrypted fields cannot be read, because the key is missing.
     """
 
     request_id: str
@@ -97,13 +117,11 @@ class Request:
 
     @property
     def pairs_left(self) -> tuple[str, ...]:
-        """The pairs of records of which somebody decided that one half is erased without the other."""
+        """The pairs of records of which one half is erased without the other, as decided."""
         return tuple(sorted(name for name, choice in self.choices.items() if choice == "left"))
 
     def decided_before(self) -> list[dict[str, str | int]]:
-        """What a certificate says was left, or decided by a person, before the erasure: codes and
-        counts.
-        """
+        """Return what was left, or decided by a person, before the erasure, for the certificate."""
         counts = {
             "REQ-PAIRS-LEFT": len(self.pairs_left),
             "REQ-LEFT-OUT": len({*self.left_out, *self.own}),
@@ -117,22 +135,28 @@ class Request:
 
     @property
     def answered(self) -> bool:
-        """Whether nothing is owed to the registrant any more: closed, or a restriction that holds."""
+        """Whether nothing is owed to the registrant any more: closed, or a restriction in force."""
         return self.state in ("closed", "in_force")
 
 
-_TUPLES = {one.name for one in fields(Request) if str(one.type).startswith("tuple")}
+_TUPLES = {column.name for column in fields(Request) if str(column.type).startswith("tuple")}
 
 
 def new_id(now: datetime) -> str:
-    """An opaque id that sorts by time and tells nothing else: Q, the milliseconds, and 40 random bits, in base 32."""
+    """Return an opaque id that sorts by time.
+
+    Q, the milliseconds, and 40 random bits, in base 32; it discloses nothing else.
+    """
     number = (int(now.timestamp() * 1000) << 40) | secrets.randbits(40)
     return "Q" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(85, -1, -5))
 
 
 @contextmanager
 def changing(home: Home) -> Iterator[None]:
-    """Hold the ledger while a request is read and written again, so that a command and a sensor do not undo each other's change."""
+    """Lock the ledger while a request is read and rewritten.
+
+    So that a command and a sensor do not undo each other's change.
+    """
     home.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(home.requests / "ledger.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -142,60 +166,67 @@ def changing(home: Home) -> Iterator[None]:
         os.close(descriptor)
 
 
-def with_event(request: Request, what: str, now: datetime, told: str = "") -> Request:
-    """The request with one more entry in its history; `told` is a code, a count or a day, never a value."""
+def with_event(request: Request, what: str, now: datetime, detail: str = "") -> Request:
+    """Return the request with an event added; `detail` is a code, count or day, never a value."""
     if what not in EVENTS:
         raise ValueError(what)
     entry = {
         "at": now.isoformat(timespec="seconds"),
         "what": what,
-        **({"told": told} if told else {}),
+        **({"told": detail} if detail else {}),
     }
     return replace(request, events=(*request.events, entry))
 
 
-def note(home: Home, request_id: str, what: str, now: datetime, told: str = "") -> None:
-    """Add to the history of an open request what has been done for it."""
+def note(home: Home, request_id: str, what: str, now: datetime, detail: str = "") -> None:
+    """Add an event to the history of an open request."""
     with changing(home):
-        save(home, with_event(load(home, request_id), what, now, told))
+        save(home, with_event(load(home, request_id), what, now, detail))
 
 
 def save(home: Home, *requests: Request) -> None:
-    """Write requests, durably; what identifies their registrants is sealed first. Raises RequestError when a key is missing."""
-    if any(one.without_key and one.state != "closed" for one in requests):
+    """Write requests, durably, with what identifies their registrants encrypted.
+
+    Raises:
+        RequestError: The key of an open request is missing.
+    """
+    if any(request.without_key and request.state != "closed" for request in requests):
         raise RequestError(
-            "the key of an open request is not in secrets/request-keys: bring it back, or close the request with `register request refuse`"
+            "the key of an open request is not in secrets/request-keys: bring it back, or "
+            "close the request with `register request refuse`"
         )
     hidden = {
-        one.request_id: {name: value for name in SEALED if (value := getattr(one, name))}
-        for one in requests
-        if one.state != "closed"
+        request.request_id: {name: value for name in ENCRYPTED if (value := getattr(request, name))}
+        for request in requests
+        if request.state != "closed"
     }
-    locked = encrypted_identity.seal(
+    locked = encrypted_identity.encrypt(
         home, {name: content for name, content in hidden.items() if content}
     )
     write_all(
         {
-            home.requests / f"{one.request_id}.json": _written(one, locked.get(one.request_id, ""))
-            for one in requests
+            home.requests / f"{request.request_id}.json": _written(
+                request, locked.get(request.request_id, "")
+            )
+            for request in requests
         }
     )
 
 
 def _written(request: Request, locked: str) -> bytes:
-    told: dict[str, object] = {
+    plain: dict[str, object] = {
         name: value
         for name, value in asdict(request).items()
-        if name not in (*SEALED, "without_key")
+        if name not in (*ENCRYPTED, "without_key")
     }
-    # A reader of the file sees that a closed request says nothing of its registrant.
+    # Shows a reader of the file that a closed request does not identify its registrant.
     closed: dict[str, object] = {"given": [], "resolved": []}
-    told |= closed if request.state == "closed" else {"sealed": locked}
-    return json.dumps(told, sort_keys=True).encode()
+    plain |= closed if request.state == "closed" else {"sealed": locked}
+    return json.dumps(plain, sort_keys=True).encode()
 
 
 def load(home: Home, request_id: str) -> Request:
-    """Read one request; raises RequestError when there is none of that id."""
+    """Return a request; raises RequestError when there is none with that id."""
     path = home.requests / f"{request_id}.json"
     if not (request_id.isalnum() and path.exists()):
         raise RequestError("there is no request of that id; `register request list` shows them")
@@ -203,20 +234,20 @@ def load(home: Home, request_id: str) -> Request:
 
 
 def _read(home: Home, content: bytes, *, opened: bool) -> Request:
-    found = json.loads(content)
-    locked = found.pop("sealed", "")
+    values = json.loads(content)
+    locked = values.pop("sealed", "")
     hidden = (
-        encrypted_identity.unseal(home, found["request_id"], locked) if locked and opened else {}
+        encrypted_identity.decrypt(home, values["request_id"], locked) if locked and opened else {}
     )
-    found = {
+    values = {
         name: tuple(value) if name in _TUPLES else value
-        for name, value in {**found, **(hidden or {})}.items()
+        for name, value in {**values, **(hidden or {})}.items()
     }
-    return Request(**found, without_key=hidden is None)
+    return Request(**values, without_key=hidden is None)
 
 
 def every(home: Home, *, opened: bool = True) -> list[Request]:
-    """All requests, oldest first; unless `opened`, without what identifies the registrants."""
+    """Return all requests, oldest first; unless `opened`, without what identifies registrants."""
     return [
         _read(home, path.read_bytes(), opened=opened)
         for path in sorted(home.requests.glob("Q*.json"))
@@ -224,36 +255,38 @@ def every(home: Home, *, opened: bool = True) -> list[Request]:
 
 
 def pending(home: Home) -> list[str]:
-    """Ids of erasure requests that wait to be carried out, or are being."""
+    """Return the ids of erasure requests that are waiting to be carried out, or in progress."""
     return [
-        one.request_id
-        for one in every(home, opened=False)
-        if one.right == "erasure" and one.state in ("received", "erasing")
+        request.request_id
+        for request in every(home, opened=False)
+        if request.right == "erasure" and request.state in ("received", "erasing")
     ]
 
 
 def closed_ids(home: Home) -> set[str]:
-    """Ids of the requests that are closed."""
-    return {one.request_id for one in every(home, opened=False) if one.state == "closed"}
+    """Return the ids of closed requests."""
+    return {
+        request.request_id for request in every(home, opened=False) if request.state == "closed"
+    }
 
 
 def closed_on(home: Home) -> list[date]:
-    """The days on which requests were closed that are still on file."""
+    """Return the closing days of the closed requests on file."""
     return [
-        datetime.fromisoformat(one.closed_at).date()
-        for one in every(home, opened=False)
-        if one.state == "closed" and one.closed_at
+        datetime.fromisoformat(request.closed_at).date()
+        for request in every(home, opened=False)
+        if request.state == "closed" and request.closed_at
     ]
 
 
 def closed_before(home: Home, day: date) -> list[str]:
-    """Ids of the requests that were closed on `day` or before."""
+    """Return the ids of requests that were closed on `day` or before."""
     return [
-        one.request_id
-        for one in every(home, opened=False)
-        if one.state == "closed"
-        and one.closed_at
-        and datetime.fromisoformat(one.closed_at).date() <= day
+        request.request_id
+        for request in every(home, opened=False)
+        if request.state == "closed"
+        and request.closed_at
+        and datetime.fromisoformat(request.closed_at).date() <= day
     ]
 
 
@@ -271,9 +304,14 @@ def receive(
     values: dict[str, str] | None = None,
     intake: str = "",
 ) -> str:
-    """Record a request and answer its id. `received` is the day on which it reached us, today unless it is said.
+    """Record a request and return its id.
 
-    Raises RequestError without an identifier: nobody could be found by it; and for a day that is to come.
+    Args:
+        given: Identifiers, each `<type>:<value>`.
+        received: The day on which the controller received it; None for today.
+
+    Raises:
+        RequestError: No identifier was given, or the day of receipt is in the future.
     """
     if not given:
         raise RequestError(
@@ -312,36 +350,41 @@ def receive(
 def close(
     home: Home, request: Request, now: datetime, outcome: str = "granted", why: str = ""
 ) -> None:
-    """Close a request that has been answered, and destroy what identified the registrant."""
+    """Close an answered request and destroy what identified the registrant."""
     close_all(home, [replace(request, outcome=outcome, why=why)], now)
 
 
 def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
-    """Close requests together: the files without what was sealed first, then the keys, so that a kill leaves nothing half open."""
+    """Close requests together.
+
+    The files are written without the encrypted fields before the keys are destroyed, so that a kill
+    leaves no request half closed.
+    """
     nothing: dict[str, Any] = {"situation": "", "values": {}, "withheld": {}, "choices": {}}
-    emptied = {name: nothing.get(name, ()) for name in SEALED}
-    done = []
-    for one in requests:
+    emptied = {name: nothing.get(name, ()) for name in ENCRYPTED}
+    closed = []
+    for request in requests:
         bare = replace(
-            one,
+            request,
             state="closed",
             closed_at=now.isoformat(timespec="seconds"),
             code={},
             intake="",
-            outcome=one.outcome or "granted",
+            outcome=request.outcome or "granted",
             **emptied,
         )
-        done.append(with_event(bare, "closed", now, bare.outcome))
-    save(home, *done)
-    encrypted_identity.destroy(home, [one.request_id for one in done])
+        closed.append(with_event(bare, "closed", now, bare.outcome))
+    save(home, *closed)
+    encrypted_identity.destroy(home, [request.request_id for request in closed])
 
 
 def destroy_leftover_keys(home: Home) -> int:
-    """Destroy the keys of closed requests that a kill left; answers how many."""
+    """Destroy the keys of closed requests that a kill left; return their number."""
     left = [
-        one.request_id
-        for one in every(home, opened=False)
-        if one.state == "closed" and encrypted_identity.key_path(home, one.request_id).exists()
+        request.request_id
+        for request in every(home, opened=False)
+        if request.state == "closed"
+        and encrypted_identity.key_path(home, request.request_id).exists()
     ]
     encrypted_identity.destroy(home, left)
     return len(left)

@@ -100,7 +100,7 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
                 ),
                 content,
             )
-    locked = encrypted_identity.seal(
+    locked = encrypted_identity.encrypt(
         home, {notice_id: content for notice_id, (_, content) in new.items()}
     )
     write_all(
@@ -229,7 +229,7 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
         notice, locked = notice_ledger.read(path.read_bytes())
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
-        content = encrypted_identity.unseal(home, path.stem, locked) if locked else None
+        content = encrypted_identity.decrypt(home, path.stem, locked) if locked else None
         named = {
             key
             for columns in (content or {}).values()
@@ -276,7 +276,7 @@ def _load_one(home: Home, notice_id: str) -> tuple[Notice, str]:
 def opened(home: Home, notice_id: str) -> dict[str, Any]:
     """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is not here."""
     notice, locked = _load_one(home, notice_id)
-    keys = encrypted_identity.unseal(home, notice_id, locked) if locked else None
+    keys = encrypted_identity.decrypt(home, notice_id, locked) if locked else None
     if keys is None:
         raise NoticeError(
             f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys"

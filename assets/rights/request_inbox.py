@@ -151,7 +151,9 @@ def _set_aside(
         refused_folder(home).mkdir(mode=0o700, exist_ok=True)
         path.rename(refused_folder(home) / refused_id)
     locked = (
-        encrypted_identity.seal(home, {refused_id: content.decode("utf-8", "replace")})[refused_id]
+        encrypted_identity.encrypt(home, {refused_id: content.decode("utf-8", "replace")})[
+            refused_id
+        ]
         if content
         else ""
     )
@@ -181,7 +183,7 @@ def opened(home: Home, refused_id: str) -> str:
         raise RequestError(
             f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
         )
-    return str(encrypted_identity.unseal(home, refused_id, locked) or "") if locked else ""
+    return str(encrypted_identity.decrypt(home, refused_id, locked) or "") if locked else ""
 
 
 def text_of(home: Home, refused_id: str) -> str:

@@ -39,7 +39,7 @@ def hold(home: Home, messages: Mapping[Path, Iterable[str]]) -> None:
         key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
         for key, path in held.items()
     }
-    locked = encrypted_identity.seal(home, contents)
+    locked = encrypted_identity.encrypt(home, contents)
     write_all(
         {_path(home, key): _written(set(messages[path]), locked[key]) for key, path in held.items()}
     )
@@ -67,7 +67,7 @@ def put_back(home: Home, erasure: str) -> int:
             files[path] = _written(others, held["sealed"])
             continue
         done.append(path)
-        if message := encrypted_identity.unseal(home, path.stem, held["sealed"]):
+        if message := encrypted_identity.decrypt(home, path.stem, held["sealed"]):
             files[outbound_messages.folder(home) / message["name"]] = b64decode(message["content"])
     write_all(files)
     _forget(home, done)

@@ -1,1 +1,1 @@
-"""The command `register`: everything the UI does, and what is done without one."""
+"""The command `register`: everything that the UI does, and what needs none."""

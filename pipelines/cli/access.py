@@ -1,4 +1,4 @@
-"""`register access` and `register portability`: a registrant's own data, in one ZIP that is handed out and not kept."""
+"""`register access` and `register portability`: a registrant's own data, in a ZIP."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json
 from schemas.vocabulary import Language
 
@@ -30,9 +31,9 @@ OUT = click.Path(dir_okay=False, path_type=Path)
     type=click.Choice(get_args(Language)),
     help="Default: the registrant's own, as the register knows it.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
-    """Write everything that the register holds about the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
+    """Write all data of the registrant of REQUEST_ID (GDPR 15), with nobody else in it."""
     from assets.requests import ledger
     from assets.rights.access import package
     from pipelines.writer_lock import writer
@@ -42,7 +43,9 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
         raise click.BadParameter(f"the policy is not in {lang!r}", param_hint="--lang")
     with writer(home):
         request = asked(home, request_id, "access")
-        released = [item for item, one in request.withheld.items() if one["decision"] == "granted"]
+        released = [
+            item for item, decision in request.withheld.items() if decision["decision"] == "granted"
+        ]
         done = package.access(
             home,
             registrant_of(home, request),
@@ -55,15 +58,15 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
         ledger.note(
             home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
         )
-    _tell(done, machine)
+    _print(done, machine)
 
 
 @click.command()
 @click.argument("request_id")
 @click.option("--out", type=OUT, required=True, help="The ZIP to write, outside the data root.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def portability(request_id: str, out: Path, machine: bool) -> None:
-    """Write what the registrant of REQUEST_ID provided, processed on consent or contract (GDPR 20)."""
+    """Write what the registrant of REQUEST_ID provided, on consent or contract (GDPR 20)."""
     from assets.requests import ledger
     from assets.rights.access import package
     from pipelines.writer_lock import writer
@@ -77,26 +80,32 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
         ledger.note(
             home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
         )
-    _tell(done, machine)
+    _print(done, machine)
 
 
-def _tell(done: package.Packed, machine: bool) -> None:
+def _print(done: package.Packed, machine: bool) -> None:
     if machine:
         as_json(asdict(done))
         return
     click.echo(
-        f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, {done.statements} statements, {done.records} records."
+        f"Written: {done.files} files, {done.bytes:,} bytes; {done.register_rows} rows, "
+        f"{done.statements} statements, {done.records} records."
     )
     if done.withheld_fields or done.withheld_records:
         click.echo(
-            f"Withheld, because they may tell of others: {done.withheld_fields} fields, {done.withheld_records} records."
+            f"Withheld, because they may tell of others: {done.withheld_fields} fields, "
+            f"{done.withheld_records} records."
         )
     if done.released:
         click.echo(f"Released by somebody who has looked at them: {done.released}.")
 
 
 def asked(home: Home, request_id: str, right: str) -> Request:
-    """The open request of that right, of whom it is known who asks (GDPR 12(6)). Raises CommandError for any other."""
+    """Return the open request of that right whose registrant is verified (GDPR 12(6)).
+
+    Raises:
+        CommandError: The request is another one.
+    """
     from assets.requests import ledger
 
     try:
@@ -107,23 +116,29 @@ def asked(home: Home, request_id: str, right: str) -> Request:
         raise CommandError(f"the request is one of {request.right}, not of {right}")
     if request.state == "closed":
         raise CommandError(
-            "the request is closed, and what identified its registrant is destroyed: record a new one"
+            "the request is closed, and what identified its registrant is destroyed: record "
+            "a new one"
         )
     if not request.verification:
         raise CommandError(
-            "nobody has verified who asks: `register request verify` with the means, or with a code to a contact that is on file"
+            "nobody has verified who asks: `register request verify` with the means, or with "
+            "a code to a contact that is on file"
         )
     return request
 
 
 def registrant_of(home: Home, request: Request) -> str:
-    """The one registrant whom the request certainly means. Raises CommandError when it fits nobody or several, or is in doubt."""
+    """Return the registrant whom the request certainly means.
+
+    Raises:
+        CommandError: It matches none or several, or is in doubt.
+    """
     from assets.rights import lookup
 
-    found = lookup.find(home, [request])[request.request_id]
-    if len(found.registrants) != 1:
+    result = lookup.find(home, [request])[request.request_id]
+    if len(result.registrants) != 1:
         raise CommandError(
-            found.unclear
+            result.unclear
             or f"request {request.request_id}: nobody in the register is known by what was given"
         )
-    return found.registrants[0]
+    return result.registrants[0]

@@ -1,4 +1,4 @@
-"""`register backup` and `register restore`: sealed generations, and the way back without those who have been erased since."""
+"""`register backup` and `register restore`: encrypted generations, restored without the erased."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -29,11 +29,13 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
     "--rotate",
     "only_rotate",
     is_flag=True,
-    help="Destroy what is older than the policy's period for backups; make one only if none is left.",
+    help=(
+        "Destroy what is older than the policy's period for backups; make one only if none is left."
+    ),
 )
 @click.option("--list", "only_list", is_flag=True, help="Show the generations; make none.")
 @click.option("--destroy", "generation", help="Destroy this generation and its key; make none.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def backup(
     folder: Path | None,
     number: int | None,
@@ -42,10 +44,11 @@ def backup(
     generation: str | None,
     machine: bool,
 ) -> None:
-    """Back up lake, requests and pepper as a new generation, sealed with a key of its own in secrets/backup-keys/.
+    """Back up lake, requests and pepper as a new generation, encrypted with its own key.
 
-    Then those that are older than the policy's period for backups are destroyed. Keep the keys apart from the backups: a
-    generation whose key is gone can never be opened again.
+    The key is in secrets/backup-keys/. Then generations that are older than the policy's period for
+    backups are destroyed. Keep the keys apart from the backups: a generation whose key is destroyed
+    can never be decrypted again.
     """
     from assets.backup import generations, rotation
     from assets.storage import backup_generations
@@ -72,28 +75,28 @@ def backup(
                 ]
     except backup_generations.BackupError as error:
         raise CommandError(str(error)) from None
-    there = backup_generations.every(home, folder)
+    existing = backup_generations.every(home, folder)
     if machine:
         as_json(
             {
                 "made": made,
                 "destroyed": destroyed,
                 "generations": [
-                    {**vars(one), "goes_on": backup_generations.expires_on(home, one.name)}
-                    for one in there
+                    {**vars(kept), "goes_on": backup_generations.expires_on(home, kept.name)}
+                    for kept in existing
                 ],
             }
         )
         return
     rows = [
         [
-            one.name,
-            one.bytes,
-            "yes" if one.has_file else "no",
-            "yes" if one.has_key else "no",
-            backup_generations.expires_on(home, one.name) or "-",
+            kept.name,
+            kept.bytes,
+            "yes" if kept.has_file else "no",
+            "yes" if kept.has_key else "no",
+            backup_generations.expires_on(home, kept.name) or "-",
         ]
-        for one in there
+        for kept in existing
     ]
     click.echo(
         table(["generation", "bytes", "file", "key", "destroyed on"], rows)
@@ -114,11 +117,12 @@ def backup(
     type=DAY,
     help="Build register and marts as of this day; default: today.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def restore(generation: str, folder: Path | None, as_of: datetime | None, machine: bool) -> None:
-    """Restore a generation, in place of what is there or into an empty data root, without anyone who has been erased since.
+    """Restore a generation without the registrants who have been erased since.
 
-    The key must be in secrets/backup-keys/. What is there is only touched when the restored state is whole and proven.
+    Its key must be in secrets/backup-keys/. The data root may be empty; existing data is replaced
+    only when the restored state is complete and proven.
     """
     from assets.backup.restoring import restore as put_back
     from assets.storage.data_root import Home
@@ -138,5 +142,6 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
             else "Nobody who has been erased was in it."
         )
         click.echo(
-            f"Restored {generation}: {done.registrants} registrants. Run `register refresh` to take in what has been delivered since."
+            f"Restored {generation}: {done.registrants} registrants. Run `register refresh` "
+            "to take in what has been delivered since."
         )

@@ -1,4 +1,4 @@
-"""The data root of a command that reads, which must be there already."""
+"""The data root of commands that read, which must exist."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def existing_home(policy: Policy | None = None) -> Home:
-    """Return the data root; nothing is made where there is none, so nothing is proven by an empty one.
+    """Return the data root; none is made, so that an empty one proves nothing.
 
     Raises:
-        CommandError: REGISTER_HOME, or ./data, is no data root: it has no folder `lake`.
+        CommandError: REGISTER_HOME, or ./data, is not a data root: it has no folder `lake`.
     """
     from assets.storage.data_root import Home
     from pipelines.writer_lock import home_path

@@ -1,4 +1,4 @@
-"""How commands give out what they have written: to the terminal, or to a file that is whole or not there."""
+"""Output of documents: to the terminal, or to a file that is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from pipelines.cli.main import CommandError
 
 
 def give(content: str, out: Path | None) -> None:
-    """Print the document, or write it to `out` by one rename. Raises CommandError when the folder cannot be written to."""
+    """Print the document, or write it to `out` atomically.
+
+    Raises:
+        CommandError: The file cannot be written.
+    """
     if out is None:
         click.echo(content, nl=not content.endswith("\n"))
         return
@@ -24,5 +28,6 @@ def give(content: str, out: Path | None) -> None:
     except OSError as error:
         unfinished.unlink(missing_ok=True)
         raise CommandError(
-            f"{out} cannot be written ({type(error).__name__}): name a file in a folder that is there"
+            f"{out} cannot be written ({type(error).__name__}): name a file in a folder that "
+            "is there"
         ) from None

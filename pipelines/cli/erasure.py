@@ -1,4 +1,4 @@
-"""`register erase`: the erasure backfill, from the pending requests to the last rewritten file."""
+"""`register erase`: the erasure backfill, from pending requests to the last rewritten file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 from pipelines.cli.request import shown
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=DAY,
     help="The day that retention counts from; default: today.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -> None:
     """Run the erasure backfill for the named requests, or all pending ones, through Dagster."""
     from assets.requests import ledger
@@ -39,13 +39,15 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     request_inbox.take_in(home, datetime.now(home.policy.zone))
     try:
         named = [ledger.load(home, request_id).request_id for request_id in request_ids]
-        _find_again(home, named)
+        _match_again(home, named)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
     pending = ledger.pending(home)
     asked = named or pending
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
-    in_doubt = [one for one in map(partial(ledger.load, home), named) if one.state == "unclear"]
+    in_doubt = [
+        request for request in map(partial(ledger.load, home), named) if request.state == "unclear"
+    ]
     if not wanted:
         report_died(home)
         as_json({"erased": []}) if machine else click.echo(
@@ -58,49 +60,52 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
 
     with writer(home):
         instance, job = dagster()
-        made_neighbours(instance, wanted, pending)
+        make_adjacent(instance, wanted, pending)
         execute(job("erasure_backfill"), instance, today, range_tags(wanted[0], wanted[-1]))
     after = [ledger.load(home, request_id) for request_id in wanted] + in_doubt
-    done = [shown(home, one) for one in after]
+    done = [shown(home, request) for request in after]
     if machine:
         as_json({"erased": done})
     else:
         click.echo(
             table(
                 ["request", "state", "rows removed"],
-                [[one.request_id, one.state, sum(one.removed.values())] for one in after],
+                [
+                    [request.request_id, request.state, sum(request.removed.values())]
+                    for request in after
+                ],
             )
         )
-    unclear = [one for one in after if one.state == "unclear"]
+    unclear = [request for request in after if request.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
 
 
-def _find_again(home: Home, named: list[str]) -> None:
-    """Look again at the erasures that were unclear, all or those named: what was in doubt may have
-    been decided.
-    """
+def _match_again(home: Home, named: list[str]) -> None:
+    """Match the unclear erasures again, all or those named: doubts may have been decided."""
     from assets.requests import ledger
     from assets.rights import lookup
 
     unclear = [
-        one.request_id
-        for one in ledger.every(home, opened=False)
-        if one.right == "erasure"
-        and one.state == "unclear"
-        and (not named or one.request_id in named)
+        request.request_id
+        for request in ledger.every(home, opened=False)
+        if request.right == "erasure"
+        and request.state == "unclear"
+        and (not named or request.request_id in named)
     ]
     if unclear:
         lookup.record(home, unclear, datetime.now(home.policy.zone))
 
 
-def made_neighbours(instance: Any, wanted: list[str], pending: list[str]) -> None:
-    """Have a partition for every pending request, those that are wanted side by side at the end: one run covers a range of them, and no more.
+def make_adjacent(instance: Any, wanted: list[str], pending: list[str]) -> None:
+    """Give every pending request a partition, with the wanted ones adjacent: a run covers one
+    range.
 
-    A pending one has nothing to its name in Dagster yet, so its key can be taken away and put back; killed in between, the next look puts it back.
+    A pending request has no materialization in Dagster yet, so that its key can be deleted and
+    added again; after a kill in between, the next sensor tick adds it.
     """
     known = instance.get_dynamic_partitions("requests")
-    new = [one for one in pending if one not in known]
+    new = [request_id for request_id in pending if request_id not in known]
     instance.add_dynamic_partitions("requests", new)
     known = [*known, *new]
     first = known.index(wanted[0])

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from pipelines.cli.data_root import existing_home
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 
@@ -19,9 +19,12 @@ from pipelines.cli.output import as_json, table
     help="Remove what is older than so many days; default: 90.",
 )
 @click.option("--as-of", type=DAY, help="Count from this day; default: today.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
-    """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage, and write its files anew."""
+    """Remove old runs, events, ticks, backfills, logs and request keys from Dagster's storage.
+
+    Its files are vacuumed afterwards.
+    """
     from pipelines.writer_lock import writer
 
     home = existing_home()

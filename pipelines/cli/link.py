@@ -1,4 +1,4 @@
-"""`register link`: who is who in any table of people, told nothing but the role of each column."""
+"""`register link`: record linkage in any table of people, given only the role of each column."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 @click.option(
     "--model", "model_file", type=FILE, help="JSON: used if it is there, written if it is not."
 )
-@click.option("--learn", is_flag=True, help="Learn anew, and write the model even if it is there.")
+@click.option("--learn", is_flag=True, help="Learn again, and write the model even if it exists.")
 @click.option(
     "--explain",
     type=FILE,
@@ -56,7 +57,10 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 @click.option(
     "--decisions",
     type=FILE,
-    help="Parquet or CSV of pairs that somebody has decided: one, other (keys), same (true or false).",
+    help=(
+        "Parquet or CSV of pairs that somebody has decided: one, other (keys), same (true or "
+        "false)."
+    ),
 )
 @click.option(
     "--aliases", type=FILE, help="Parquet or CSV of corrected identity numbers: old, new."
@@ -64,14 +68,20 @@ USUAL_KEYS = ("uid", "unique_id", "record_id", "record_key", "id")
 @click.option(
     "--stages",
     type=FILE,
-    help="DuckDB file to write, with the table of every stage. If it is there, clusters keep their names, and the drift is told.",
+    help=(
+        "DuckDB file to write, with the table of every stage. If it exists, clusters keep their "
+        "names, and the drift is reported."
+    ),
 )
 @click.option(
     "--onto",
     type=FILE,
-    help="DuckDB file that --stages has written: links the records of FILE to those in it, and adds them.",
+    help=(
+        "DuckDB file that --stages has written: links the records of FILE to those in it, and "
+        "adds them."
+    ),
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def link_command(
     file: Path,
     roles_file: Path,
@@ -88,8 +98,9 @@ def link_command(
 ) -> None:
     """Link the records of FILE (Parquet or CSV) that are one person.
 
-    Roles: given_name, family_name, full_name, other_name, birth_date, birth_year, birth_month, birth_day, street, house_number,
-    postcode, town, email, phone, identity_number, organisation, free_text, source (link only across sources), key.
+    Roles: given_name, family_name, full_name, other_name, birth_date, birth_year, birth_month,
+    birth_day, street, house_number, postcode, town, email, phone, identity_number, organisation,
+    free_text, source (link only across sources), key.
     """
     import duckdb
 
@@ -102,18 +113,21 @@ def link_command(
     started = time.monotonic()
     if onto and (stages or model_file or learn or explain):
         raise click.UsageError(
-            "--onto goes with --roles, --out, --decisions, --aliases and --json only: the rest is as it was when the stages were kept"
+            "--onto goes with --roles, --out, --decisions, --aliases and --json only: the "
+            "rest is as it was when the stages were kept"
         )
     roles = _roles(roles_file)
     model = _model(model_file) if model_file and not learn else None
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        # Arrow and DuckDB look whether they are given something of pandas', and take half a second to import it: meanwhile the file is read.
+        # Arrow and DuckDB import pandas to recognise its types, which takes half a second: the file
+        # is read meanwhile.
         Thread(target=import_module, args=("pandas",)).start()
         _read(connection, file, "records", roles)
         if aliases and not roles.has(Role.IDENTITY_NUMBER):
             raise CommandError(
-                f"--aliases corrects identity numbers, and no column has the role {Role.IDENTITY_NUMBER}"
+                "--aliases corrects identity numbers, and no column has the role "
+                f"{Role.IDENTITY_NUMBER}"
             )
         for path, name, columns in (
             (decisions, "decisions", DECIDED),
@@ -156,7 +170,9 @@ def _link(
     aliases: str | None,
     decisions: str | None,
 ) -> Linked:
-    """Link all of `records`; stages, if wanted, are written under another name and put in place when they are whole."""
+    """Link all of `records`; stages, if wanted, are written under another name and put in place
+    when they are whole.
+    """
     from assets.record_linkage.engine import link_table
     from assets.record_linkage.roles import Role
     from assets.storage.atomic_files import writing
@@ -192,12 +208,14 @@ def _link(
 
 
 def _earlier(connection: duckdb.DuckDBPyConnection, stages: Path) -> bool:
-    """Make `earlier(key, cluster)` of an earlier run's stages; whether there were any."""
-    # What a killed run has left in the log beside the file is put into it now: the next file has a log of its own.
+    """Make `earlier(key, cluster)` of an earlier run's stages; return whether there were any."""
+    # Attaching applies the write-ahead log that a killed run left: the next file has its own.
     _attach(connection, stages, "earlier_stages")
     there = bool(
         connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'"
+            """SELECT 1
+            FROM duckdb_tables()
+            WHERE database_name = 'earlier_stages' AND table_name = 'linkage_out'"""
         ).fetchall()
     )
     if there:
@@ -256,7 +274,7 @@ def _model(path: Path) -> Model | None:
 def _read(
     connection: duckdb.DuckDBPyConnection, path: Path, name: str, roles: Roles | None = None
 ) -> None:
-    """Make a table of a file's rows, in its order; of the columns that have roles, and of those that may be the key."""
+    """Make a table of a file's rows, in its order, with the columns of roles and possible keys."""
     import duckdb
 
     from assets.storage.quoting import file as csv_file
@@ -277,18 +295,21 @@ def _read(
             if roles
             else set(there)
         )
-        # If a column is not there, the message tells what is.
+        # If a column is missing, the message lists those that exist.
         wanted = (
             [column for column in there if column in asked or column.lower() in USUAL_KEYS]
             if asked <= set(there)
             else there
         )
         connection.execute(
-            f"CREATE TEMP TABLE {name} AS SELECT {', '.join(identifier(column) for column in wanted)} FROM {reader}"
+            f"""CREATE TEMP TABLE {name} AS
+            SELECT {", ".join(identifier(column) for column in wanted)}
+            FROM {reader}"""
         )
     except duckdb.Error:
         raise CommandError(
-            f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give one of the two"
+            f"{path} can be read neither as Parquet nor, by its name, as CSV in UTF-8; give "
+            "one of the two"
         ) from None
 
 
@@ -298,25 +319,24 @@ def _read_as(
     """Make a table of these columns of a file, all of them filled in every row."""
     import duckdb
 
-    _read(connection, path, f"{name}_said")
+    _read(connection, path, f"{name}_file")
     try:
         cast = ", ".join(f"{column}::{kind} AS {column}" for column, kind in columns.items())
-        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {cast} FROM {name}_said")
+        connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {cast} FROM {name}_file")
     except duckdb.BinderException:
         raise CommandError(f"{path} needs the columns {', '.join(columns)}") from None
     except duckdb.ConversionException:
         raise CommandError(
             f"{path}: the column same says something other than true or false"
         ) from None
-    empty = connection.execute(
-        f"SELECT count(*) FROM {name} WHERE {' OR '.join(f'{column} IS NULL' for column in columns)}"
-    ).fetchone()
+    missing = " OR ".join(f"{column} IS NULL" for column in columns)
+    empty = connection.execute(f"SELECT count(*) FROM {name} WHERE {missing}").fetchone()
     if empty and empty[0]:
         raise CommandError(f"{path}: {empty[0]} rows leave one of {', '.join(columns)} empty")
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
-    """Roles with a key: where none is named, a column by one of the usual names that tells all rows apart."""
+    """Return roles with a key: where none is named, a usual key column whose values are unique."""
     from assets.record_linkage.roles import Role, Roles, role_of
 
     if roles.has(Role.KEY):
@@ -363,8 +383,9 @@ def _print_incremental(report: IncrementalReport, seconds: float, *, machine: bo
         as_json({**asdict(report), "unchanged": report.drift.unchanged, "total_seconds": seconds})
         return
     click.echo(
-        f"{report.records:,} records report: {report.joined:,} joined people who were there, {report.new_clusters:,} new people "
-        f"({report.known:,} were known, {report.corrected:,} corrected, {report.candidate_pairs:,} pairs compared, {seconds} s)"
+        f"{report.records:,} records arrived: {report.joined:,} joined people who were there, "
+        f"{report.new_clusters:,} new people ({report.known:,} were known, "
+        f"{report.corrected:,} corrected, {report.candidate_pairs:,} pairs compared, {seconds} s)"
     )
     _print_drift(report.drift)
 
@@ -372,7 +393,8 @@ def _print_incremental(report: IncrementalReport, seconds: float, *, machine: bo
 def _print_drift(drift: Drift) -> None:
     if drift.records:
         click.echo(
-            f"of {drift.records:,} records looked at before, {drift.changed:,} have people called otherwise; merged: {drift.merged:,}, split: {drift.split:,}"
+            f"of {drift.records:,} records looked at before, {drift.changed:,} have people "
+            f"called otherwise; merged: {drift.merged:,}, split: {drift.split:,}"
         )
 
 
@@ -382,7 +404,8 @@ def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
         as_json({**report.as_dict(), "total_seconds": seconds})
         return
     click.echo(
-        f"{report.records:,} records are {report.clusters:,} people ({report.candidate_pairs:,} pairs compared, {seconds} s)"
+        f"{report.records:,} records are {report.clusters:,} people ("
+        f"{report.candidate_pairs:,} pairs compared, {seconds} s)"
     )
     columns = ("name", "pairs", "new_links", "per_thousand", "split", "dropped")
     rows = [[row[column] for column in columns] for row in report.blocking_rules]
@@ -394,10 +417,12 @@ def _print_report(linked: Linked, seconds: float, *, machine: bool) -> None:
     )
     if report.codes:
         click.echo(
-            f"{report.codes:,} identity codes ({report.code_scheme}); people with two of them: {report.two_code_clusters}"
+            f"{report.codes:,} identity codes ({report.code_scheme}); people with two of "
+            f"them: {report.two_code_clusters}"
         )
     if report.shared_contacts:
         click.echo(
-            f"{report.shared_contacts:,} e-mails and telephones are shared by three or more people and were left out"
+            f"{report.shared_contacts:,} e-mails and telephones are shared by three or more "
+            "people and were left out"
         )
     _print_drift(report.drift)

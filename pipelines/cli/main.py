@@ -1,6 +1,6 @@
-"""`register`: the commands, the exit codes, and the one place where errors become a line on stderr.
+"""`register`: the commands, the exit codes, and where errors become a line on stderr.
 
-0: fine. 1: refused or failed, with one clear line on stderr. 2: wrong usage.
+0: success. 1: refused or failed, with one clear line on stderr. 2: wrong usage.
 """
 
 from __future__ import annotations
@@ -43,11 +43,14 @@ COMMANDS = {
     "why": "marts:why",
     "withdraw": "withdrawal:withdraw",
 }
-"""Each command's module in this folder and its name there. A module is imported when its command is asked for: not all need Dagster."""
+"""Command -> its module in this folder and its name there.
+
+A module is imported when its command is called: not all need Dagster.
+"""
 
 
 class CommandError(click.ClickException):
-    """Something was refused or has failed; the message is the one line that is shown."""
+    """Something was refused or has failed; the message is the only line shown."""
 
     exit_code = 1
 
@@ -87,6 +90,6 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         CommandError("stopped; the next run takes up where this one was").show()
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001  (a message may quote data: only the kind of error and the place are told)
+    except Exception as error:  # noqa: BLE001  (shows type and place: a message may quote data)
         CommandError(describe(error)).show()
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""`register why` and `register export`: why someone is in a mart or not, and handing an audience to a processor."""
+"""`register why` and `register export`: eligibility for a mart, and export of an audience."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import PURPOSES
 
@@ -17,15 +18,18 @@ from schemas.vocabulary import PURPOSES
 @click.command()
 @click.argument("registrant_id")
 @click.argument("mart", type=click.Choice(PURPOSES))
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def why(registrant_id: str, mart: str, machine: bool) -> None:
-    """Say which rules let a registrant into a mart, per channel, and which keep them out; by the last built register."""
+    """Show which rules include a registrant in a mart, or exclude them, per channel.
+
+    By the register as last built.
+    """
     from assets.marts import eligibility_explanation as reasons
 
     home = existing_home()
     home.create()
     try:
-        found = reasons.explain(home, registrant_id, mart)
+        channels = reasons.explain(home, registrant_id, mart)
     except reasons.UnknownRegistrantError as error:
         raise CommandError(str(error)) from None
     if machine:
@@ -34,13 +38,14 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 "registrant_id": registrant_id,
                 "mart": mart,
                 "as_of": reasons.as_of(home),
-                "channels": [asdict(one) for one in found],
+                "channels": [asdict(explained) for explained in channels],
             }
         )
         return
-    for one in found:
+    for explained in channels:
         click.echo(
-            f"{mart}{'' if one.channel == 'all' else f', by {one.channel}'}: {'in' if one.admitted else 'out'}"
+            f"{mart}{'' if explained.channel == 'all' else f', by {explained.channel}'}: "
+            f"{'in' if explained.admitted else 'out'}"
         )
         lines = [
             [
@@ -51,7 +56,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
                 str(reason.since or ""),
                 reason.meaning,
             ]
-            for reason in one.rules
+            for reason in explained.rules
         ]
         click.echo(table(["rule", "effect", "basis", "source", "since", "because"], lines) + "\n")
     click.echo(f"As of {reasons.as_of(home)}.")
@@ -66,9 +71,12 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
     required=True,
     help="The CSV file to write.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def export(mart: str, recipient: str, out: Path, machine: bool) -> None:
-    """Write a mart's audiences for RECIPIENT, a processor that policy.yaml names; refused where no transfer mechanism holds today."""
+    """Write a mart's audiences for RECIPIENT, a processor in policy.yaml.
+
+    Refused where no transfer mechanism is valid today.
+    """
     from assets.marts import audience_export
 
     home = existing_home()

@@ -1,6 +1,4 @@
-"""`register request near-matches`: records that may be about the person who is erased, for a
-decision.
-"""
+"""`register request near-matches`: records that may concern the erased person, for a decision."""
 
 from __future__ import annotations
 
@@ -50,11 +48,11 @@ def near_matches_command(
     private: bool,
     machine: bool,
 ) -> None:
-    """List records with the name and the birth date or address of the person to be erased, and no
-    identifier of theirs; and those in which the proof found what may be an identifier.
+    """List records that may concern the person to be erased.
 
-    They are not erased unless somebody decides so before `register erase`; what is left is counted
-    on the certificate.
+    They have the name and the birth date or address, but no identifier; or the proof found what may
+    be an identifier. They are not erased unless somebody decides so before `register erase`; what
+    is left is counted on the certificate.
     """
     from assets.erasure.proof import near_matches
     from assets.requests import ledger
@@ -91,14 +89,17 @@ def _show(request: Request, texts: dict[str, str], *, machine: bool) -> None:
     if machine:
         as_json(
             [
-                {**one, **({"record": texts.get(one["reference"])} if texts else {})}
-                for one in request.near
+                {**near_match, **({"record": texts.get(near_match["reference"])} if texts else {})}
+                for near_match in request.near
             ]
         )
     elif not request.near:
         click.echo("No record is near.")
     else:
-        rows = [[one["reference"], _by(one["by"]), one["decision"] or "-"] for one in request.near]
+        rows = [
+            [near_match["reference"], _by(near_match["by"]), near_match["decision"] or "-"]
+            for near_match in request.near
+        ]
         click.echo(table(["record", "near by", "decision"], rows))
         for reference, text in texts.items():
             click.echo(harmless(f"\n{reference}\n{text}"))

@@ -1,4 +1,4 @@
-"""`register notice`: the privacy notice, as the running system makes it true."""
+"""`register notice`: the privacy notice, from the policy and the running system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from schemas.vocabulary import Language
 @click.option(
     "--as-of",
     type=DAY,
-    help="The day on which it is to be true; default: today.",
+    help="The day for which it is written; default: today.",
 )
 @click.option(
     "--out",
@@ -35,7 +35,7 @@ from schemas.vocabulary import Language
     help="The file to write; default: print it.",
 )
 def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) -> None:
-    """Write the privacy notice in ten sections, from the policy in force and what the system holds."""
+    """Write the privacy notice, in ten sections, from the policy in force and the system."""
     from assets.documents import notice as notices
     from assets.documents.pages import html
     from schemas.policy import load_policy
@@ -43,8 +43,9 @@ def notice(lang: Language, form: str, as_of: datetime | None, out: Path | None) 
     policy = load_policy()
     if lang not in policy.languages:
         raise CommandError(
-            f"the policy is not in {lang!r}: add it to `languages` of policy.yaml, and to every name there"
+            f"the policy is not in {lang!r}: add it to `languages` of policy.yaml, and to "
+            "every name there"
         )
     today = (as_of or datetime.now(policy.zone)).date()
-    told = notices.markdown(policy, lang, today)
-    give(html(told, lang) if form == "html" else told, out)
+    text = notices.markdown(policy, lang, today)
+    give(html(text, lang) if form == "html" else text, out)

@@ -1,4 +1,4 @@
-"""`register notices`: what recipients were told of erasure, rectification and restriction, until they acknowledge (GDPR 19)."""
+"""`register notices`: notices to recipients until they acknowledge (GDPR 19)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
@@ -29,31 +30,33 @@ def _now(home: Home) -> datetime:
 
 @notices_command.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Without those that are acknowledged.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def list_notices(only_open: bool, machine: bool) -> None:
-    """All notices that went out; those past their day are written again first."""
+    """List the notices that were sent; overdue ones are written again first."""
     from assets.requests import notice_ledger
     from assets.rights import recipient_notices
 
     home = existing_home()
     recipient_notices.retry(home, _now(home))
-    found = [
-        one for one in notice_ledger.every(home) if not only_open or one.state != "acknowledged"
+    notices = [
+        notice
+        for notice in notice_ledger.every(home)
+        if not only_open or notice.state != "acknowledged"
     ]
     if machine:
-        as_json([asdict(one) for one in found])
+        as_json([asdict(notice) for notice in notices])
         return
     rows = [
         [
-            one.notice_id,
-            one.recipient,
-            one.right,
-            one.state,
-            one.due_on,
-            one.attempts,
-            "" if one.mechanism_holds else "no",
+            notice.notice_id,
+            notice.recipient,
+            notice.right,
+            notice.state,
+            notice.due_on,
+            notice.attempts,
+            "" if notice.mechanism_holds else "no",
         ]
-        for one in found
+        for notice in notices
     ]
     click.echo(
         table(
@@ -70,28 +73,28 @@ def list_notices(only_open: bool, machine: bool) -> None:
     help="The file to write; else it is printed.",
 )
 def open_notice(notice_id: str, out: Path | None) -> None:
-    """The notice in clear, to hand over to the recipient: the keys of the rows that they have, and what is asked of them."""
+    """Print the decrypted notice for the recipient: the keys of their rows, and what to do."""
     from assets.rights import recipient_notices
     from assets.rights.recipient_notices import NoticeError
     from assets.storage.atomic_files import write_all
 
     try:
-        said = json.dumps(
+        text = json.dumps(
             recipient_notices.opened(existing_home(), notice_id), indent=1, sort_keys=True
         )
     except NoticeError as error:
         raise CommandError(str(error)) from None
     if out:
-        write_all({out.absolute(): said.encode()})
+        write_all({out.absolute(): text.encode()})
     else:
-        click.echo(said)
+        click.echo(text)
 
 
 @notices_command.command("acknowledge")
 @click.argument("notice_ids", nargs=-1, required=True)
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
-    """Note that the recipient has acknowledged, and destroy what the notice said."""
+    """Record that the recipient has acknowledged, and destroy the content of the notice."""
     from assets.rights import recipient_notices
     from assets.rights.recipient_notices import NoticeError
 
@@ -103,8 +106,10 @@ def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
     except NoticeError as error:
         raise CommandError(str(error)) from None
     if machine:
-        as_json([asdict(one) for one in done])
+        as_json([asdict(notice) for notice in done])
     else:
         click.echo(
-            "\n".join(f"{one.notice_id}: acknowledged on {one.acknowledged_on}" for one in done)
+            "\n".join(
+                f"{notice.notice_id}: acknowledged on {notice.acknowledged_on}" for notice in done
+            )
         )

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 
 
 class _Day(click.DateTime):
-    """A day, YYYY-MM-DD, of a year from which every period of a policy can be counted either way."""
+    """A day, YYYY-MM-DD, to and from which every period of a policy can be counted."""
 
     def __init__(self) -> None:
         super().__init__(["%Y-%m-%d"])

@@ -1,4 +1,4 @@
-"""Plain tables for people, JSON for machines, and values that are typed unseen."""
+"""Plain tables for people, JSON for machines, and hidden input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Columns aligned: numbers to the right, text to the left."""
+    """Return a table with aligned columns: numbers to the right, text to the left."""
     cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows]
     numeric = (
         [all(isinstance(row[column], int) for row in rows) for column in range(len(header))]
@@ -32,19 +32,22 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def as_json(value: object) -> None:
-    """Print a value for machines."""
+    """Print a value as JSON."""
     click.echo(json.dumps(value, sort_keys=True, default=str))
 
 
 def harmless(text: str) -> str:
-    """What somebody else wrote, without what would command a terminal: control characters but line ends and tabs are shown as escapes."""
+    """Return untrusted text with control characters, but for line ends and tabs, as escapes."""
     return re.sub(
         r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match.group()):02x}", text
     )
 
 
 def unseen(what: str, default: str | None = None) -> str:
-    """A value that must not stand in the shell's history: typed at the terminal unseen, or piped in by a script, a line for each."""
+    """Return a value that must not be in the shell's history.
+
+    It is typed at the terminal without echo, or piped in by a script, a line for each.
+    """
     if sys.stdin.isatty():
         return str(click.prompt(what, hide_input=True, default=default, show_default=False))
     return sys.stdin.readline().rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""`register policy check`: whether a policy file holds, before it is put in force."""
+"""`register policy check`: whether a policy file is valid, before it is put in force."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json
 
 
 @click.group()
 def policy() -> None:
-    """The privacy policy that the pipeline keeps."""
+    """The privacy policy that the pipeline enforces."""
 
 
 def _in_force() -> Path:
@@ -25,9 +26,9 @@ def _in_force() -> Path:
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=_in_force
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def check(file: Path, machine: bool) -> None:
-    """Say whether FILE (default: the policy in force) holds; every fault with its line, clause and mending."""
+    """Check FILE (default: the policy in force): faults with line, clause and correction."""
     from assets.sources.all_sources import check_sources
     from schemas import declarations
     from schemas.marts import PurposeError
@@ -35,12 +36,12 @@ def check(file: Path, machine: bool) -> None:
     from schemas.policy_text import PolicyError
 
     try:
-        found = load_policy(file)
-        declarations.check(found)
-        check_sources(found)
+        checked = load_policy(file)
+        declarations.check(checked)
+        check_sources(checked)
     except (PolicyError, declarations.DeclarationError, PurposeError) as error:
         raise CommandError(str(error)) from None
     if machine:
-        as_json({"version": found.version, "hash": found.fingerprint, "holds": True})
+        as_json({"version": checked.version, "hash": checked.fingerprint, "holds": True})
     else:
-        click.echo(f"The policy of version {found.version} ({found.fingerprint}) holds.")
+        click.echo(f"The policy of version {checked.version} ({checked.fingerprint}) holds.")

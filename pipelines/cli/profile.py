@@ -1,4 +1,4 @@
-"""`register profile`: what is worked out about one registrant, and why (GDPR 15(1)(h) and 22)."""
+"""`register profile`: the derived values of a registrant, explained (GDPR 15(1)(h), 22)."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ from dataclasses import asdict
 import click
 
 from pipelines.cli.data_root import existing_home
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 
 @click.command()
 @click.argument("registrant_id")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def profile(registrant_id: str, machine: bool) -> None:
-    """Print the profile values of REGISTRANT_ID that are in use, each with its rule, what the rule looked at, and the day."""
+    """Print the profile values of REGISTRANT_ID in use, with rule, inputs and day."""
     from assets.marts import profile_explanation
 
-    found = profile_explanation.profile(existing_home(), registrant_id)
+    values = profile_explanation.profile(existing_home(), registrant_id)
     if machine:
         as_json(
             {
-                "admitted": found is not None,
-                **({} if found is None else {"values": [asdict(one) for one in found]}),
+                "admitted": values is not None,
+                **({} if values is None else {"values": [asdict(value) for value in values]}),
             }
         )
-    elif found is None:
+    elif values is None:
         click.echo("Not profiled: the registrant is not admitted to analytics.")
-    elif not found:
+    elif not values:
         click.echo("Nothing has been worked out about the registrant.")
     else:
         click.echo(
             table(
                 ["attribute", "value", "rule", "looked at", "as of"],
-                [[one.attribute, one.value, one.rule, one.inputs, one.as_of] for one in found],
+                [[row.attribute, row.value, row.rule, row.inputs, row.as_of] for row in values],
             )
         )
         click.echo(
             "\n"
             + "\n".join(
                 f"{rule}: {meaning}."
-                for rule, meaning in sorted({one.rule: one.meaning for one in found}.items())
+                for rule, meaning in sorted({row.rule: row.meaning for row in values}.items())
             )
         )

@@ -1,4 +1,4 @@
-"""`register rectify`: a registrant has something corrected, and register and marts say it at once."""
+"""`register rectify`: a correction of a registrant's data, at once in register and marts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from pipelines.cli.access import asked, registrant_of
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, unseen
 from schemas.vocabulary import RECTIFIABLE
 
@@ -23,12 +24,12 @@ from schemas.vocabulary import RECTIFIABLE
     metavar="ATTRIBUTE=VALUE",
     help=f"Once for each of: {', '.join(RECTIFIABLE)}.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
-    """Correct what the register says of the registrant of REQUEST_ID (GDPR 16), and refresh.
+    """Correct the data of the registrant of REQUEST_ID (GDPR 16), and refresh.
 
-    The correction stands above every source until the one that was wrong delivers the corrected value. `attribute=-` asks
-    for the value at the terminal, so that it stays out of the shell's history.
+    The correction overrides every source until the one that was wrong delivers the corrected value.
+    `attribute=-` prompts for the value, so that it is not in the shell's history.
     """
     from assets.requests import ledger
     from assets.rights import lookup, recipient_notices, rectification
@@ -46,33 +47,42 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
         digest = rectification.deliver(home, request.registrants[0], request_id, values, now)
     except rectification.RectificationError as error:
         raise CommandError(str(error)) from None
-    # What else waits for the day may be refused; that says nothing of the correction.
+    # Other deliveries of the day may be refused, which does not affect the correction.
     run_refresh(home, now.date(), {str(now.date())})
     if rectification.staged(home, digest) != len(values):
         raise CommandError(
-            "the correction was not taken in whole: `register refresh` tells what was refused or quarantined"
+            "the correction was not taken in whole: `register refresh` tells what was "
+            "refused or quarantined"
         )
     ledger.note(home, request_id, "applied", now, ", ".join(sorted(values)))
-    # GDPR 19: whoever has had the old value is told.
-    told = recipient_notices.release(home, [request_id], now)
+    # GDPR 19: recipients of the old value are notified.
+    released = recipient_notices.release(home, [request_id], now)
     if machine:
-        as_json({"request_id": request_id, "corrected": sorted(values), "notices": len(told)})
+        as_json({"request_id": request_id, "corrected": sorted(values), "notices": len(released)})
     else:
         click.echo(
-            f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old value goes after its retention period."
+            f"Corrected: {', '.join(sorted(values))}. Register and marts say so now; the old "
+            "value goes after its retention period."
         )
-        if told:
-            click.echo(f"{len(told)} recipients are to be told: `register notices list --open`.")
+        if released:
+            click.echo(
+                f"{len(released)} recipients are to be told: `register notices list --open`."
+            )
 
 
 def _values(changes: tuple[str, ...]) -> dict[str, str]:
-    """Attribute -> new value; raises CommandError, without the value, for one that is not written so or stands twice."""
+    """Return attribute -> new value.
+
+    Raises:
+        CommandError: A change is malformed or repeated; the message does not have the value.
+    """
     values: dict[str, str] = {}
     for number, change in enumerate(changes, 1):
         name, sign, value = change.partition("=")
         if not sign or name not in RECTIFIABLE or name in values:
             raise CommandError(
-                f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be corrected, once: {', '.join(RECTIFIABLE)}"
+                f"--set number {number} is not ATTRIBUTE=VALUE with an attribute that can be "
+                f"corrected, once: {', '.join(RECTIFIABLE)}"
             )
         values[name] = unseen(name.replace("_", " ")) if value == "-" else value
     return values

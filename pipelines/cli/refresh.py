@@ -1,4 +1,4 @@
-"""`register refresh`, the main job, headless through Dagster; and `register run`, which also fills an empty inbox."""
+"""`register refresh`, the main job, without the UI; `register run` also fills an empty inbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
@@ -23,11 +23,13 @@ if TYPE_CHECKING:
 @click.option("--date", "day", type=DAY, help="Take in the deliveries of this day only.")
 @click.option("--as-of", type=DAY, help="Count ages and periods from this day; default: today.")
 @click.option(
-    "--relink", is_flag=True, help="Compare every pair of records anew, and tell what that changed."
+    "--relink",
+    is_flag=True,
+    help="Compare every pair of records again, and report what that changed.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
-    """Take in what has been delivered, build the register, publish the marts."""
+    """Ingest what has been delivered, build the register, publish the marts."""
     from assets.storage.data_root import Home
     from pipelines.writer_lock import home_path, writer
 
@@ -41,7 +43,8 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
     report(home, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
     if refused:
         raise CommandError(
-            f"refused {len(refused)} of the deliveries, which stay in the inbox; first {refused[0][0]}: {refused[0][1]}"
+            f"refused {len(refused)} of the deliveries, which stay in the inbox; first "
+            f"{refused[0][0]}: {refused[0][1]}"
         )
 
 
@@ -55,7 +58,7 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 )
 @click.pass_context
 def run(context: click.Context, registrants: int) -> None:
-    """What `make run` does: write sample deliveries if there is nothing yet, refresh, say how to open the UI."""
+    """Write sample deliveries if there is no data yet, refresh, and print where the marts are."""
     from assets.ingest import deliveries
     from assets.storage.data_root import Home
     from pipelines.cli.sample import sample
@@ -72,7 +75,11 @@ def run(context: click.Context, registrants: int) -> None:
 
 
 def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
-    """Run the jobs that are needed until nothing is left to do; answers the refusals, or None when there was nothing new."""
+    """Run the jobs that are needed until no work is left.
+
+    Returns:
+        The refusals (place, why); None when there was nothing new.
+    """
     from assets.ingest import deliveries
     from assets.marts.building import mart_path
     from assets.register.building import up_to_date
@@ -90,21 +97,21 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
         if not days and published and up_to_date(home, today):
             return refused or None
         instance, job = dagster()
-        stretches = ranges(days)
-        for first, last in stretches[:-1]:
+        day_ranges = ranges(days)
+        for first, last in day_ranges[:-1]:
             execute(job("ingest"), instance, today, range_tags(first, last))
-        if stretches:
-            execute(job("refresh"), instance, today, range_tags(*stretches[-1]))
+        if day_ranges:
+            execute(job("refresh"), instance, today, range_tags(*day_ranges[-1]))
         while later := unstaged_days(home):
             for first, last in ranges(later):
                 execute(job("ingest"), instance, today, range_tags(first, last))
-        if not stretches or not up_to_date(home, today):
+        if not day_ranges or not up_to_date(home, today):
             execute(job("retention"), instance, today, {})
         return _refusals(home)
 
 
 def forget_links(home: Home) -> None:
-    """Let the next build link everything anew. Under the writer's lock."""
+    """Make the next build link everything again. Call under the writer lock."""
     from assets.register import pair_cache
     from assets.register.build_state import STATE
 
@@ -128,7 +135,10 @@ def _refusals(home: Home) -> list[tuple[str, str]]:
 
 
 def dagster() -> tuple[Any, Any]:
-    """The data root's Dagster instance, and how to get a job by name. Only while the writer's lock is held."""
+    """Return the data root's Dagster instance, and a function that returns a job by name.
+
+    Call under the writer lock.
+    """
     import warnings
 
     from pipelines.dagster_home import prepare_dagster
@@ -145,7 +155,11 @@ def dagster() -> tuple[Any, Any]:
 
 
 def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
-    """Run one job in this process; raises CommandError naming the step and the kind of error when it fails."""
+    """Run a job in this process.
+
+    Raises:
+        CommandError: The job failed; the message names the step and the type of error.
+    """
     from pipelines.writer_lock import HEADLESS
 
     result = job.execute_in_process(
@@ -166,7 +180,7 @@ def execute(job: Any, instance: Any, today: date, tags: dict[str, str]) -> None:
 
 
 def failures(events: Iterable[Any]) -> list[str]:
-    """Why a run failed: each blocking check that did not pass, and each step that raised an error, by name.
+    """Return why a run failed: blocking checks that did not pass, and steps that raised, by name.
 
     Args:
         events: Dagster's events of the run.
@@ -178,28 +192,28 @@ def failures(events: Iterable[Any]) -> list[str]:
         if event.is_step_failure
     }
     checks = {
-        (event.step_key, found.check_name): found
+        (event.step_key, check.check_name): check
         for event in every
         if event.event_type_value == "ASSET_CHECK_EVALUATION"
-        and (found := event.asset_check_evaluation_data).blocking
-        and not found.passed
+        and (check := event.asset_check_evaluation_data).blocking
+        and not check.passed
     }
-    said = [
-        f"check {name} on {found.asset_key.to_user_string()}: {found.description}"
-        for (step, name), found in checks.items()
+    reasons = [
+        f"check {name} on {check.asset_key.to_user_string()}: {check.description}"
+        for (step, name), check in checks.items()
         if not errors.get(step)
     ]
     stopped = {step for step, _ in checks}
-    said += [
+    reasons += [
         f"{step}: {error.description if error else _kind(every, step)}"
         for step, error in errors.items()
         if error or step not in stopped
     ]
-    return said or [_kind(every, None)]
+    return reasons or [_kind(every, None)]
 
 
 def _kind(events: list[Any], step: str | None) -> str:
-    """The kind of error with which a step, or the run outside its steps, has ended."""
+    """Return the type of error with which a step, or the run outside its steps, has ended."""
     errors = [
         data.error
         for event in events
@@ -212,7 +226,7 @@ def _kind(events: list[Any], step: str | None) -> str:
             else None
         )
     ]
-    kinds = [one.cls_name for one in errors if one and one.cls_name]
+    kinds = [error.cls_name for error in errors if error and error.cls_name]
     return (
         f"{kinds[0]}; its message is withheld because it may quote data"
         if kinds
@@ -221,16 +235,16 @@ def _kind(events: list[Any], step: str | None) -> str:
 
 
 def summary(home: Home) -> dict[str, Any]:
-    """What the register holds and how it came about, by count."""
+    """Return counts of deliveries, register and marts."""
     from assets.ingest import deliveries
     from assets.marts.building import mart_path, rows
     from assets.register.build_state import STATE
     from schemas.marts import MARTS
 
-    book = deliveries.book(home)
+    ledger = deliveries.book(home)
     per_source: dict[str, Counter[str]] = {}
     codes: Counter[str] = Counter()
-    for entry in book:
+    for entry in ledger:
         per_source.setdefault(entry.source, Counter()).update(
             deliveries=1,
             delivered=entry.delivered,
@@ -268,10 +282,10 @@ def summary(home: Home) -> dict[str, Any]:
 
 
 def linkage_rows(linkage: dict[str, int]) -> list[tuple[str, int]]:
-    """What linkage did, and how it drifted, for the closing table."""
-    said = {
+    """Return what linkage did, and its drift, for the closing table."""
+    labels = {
         "pairs": "pairs of records weighed",
-        "compared": "pairs compared, not remembered",
+        "compared": "pairs compared, not cached",
         "grey": "pairs for `register review`",
         "merged": "registrants merged since last time",
         "split": "registrants split since last time",
@@ -280,14 +294,14 @@ def linkage_rows(linkage: dict[str, int]) -> list[tuple[str, int]]:
         "pairs_only_now": "drift: pairs only now",
         "pairs_only_before": "drift: pairs only before",
     }
-    return [(told, linkage[name]) for name, told in said.items() if name in linkage]
+    return [(label, linkage[name]) for name, label in labels.items() if name in linkage]
 
 
 def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
     """Print the closing table."""
-    found = summary(home)
+    totals = summary(home)
     if machine:
-        as_json({**found, "seconds": round(seconds, 1), "new": did})
+        as_json({**totals, "seconds": round(seconds, 1), "new": did})
         return
     if not did:
         click.echo("Nothing new: no delivery waits, and the register is as of today.")
@@ -306,16 +320,16 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
             ["source", *names],
             [
                 [source, *(counts.get(name, 0) for name in names)]
-                for source, counts in found["sources"].items()
+                for source, counts in totals["sources"].items()
             ],
         )
     )
-    if found["quarantined_by_code"]:
+    if totals["quarantined_by_code"]:
         click.echo(
             "\nQuarantined, by rule\n"
             + table(
                 ["rule", "rows"],
-                [[code, count] for code, count in found["quarantined_by_code"].items()],
+                [[code, count] for code, count in totals["quarantined_by_code"].items()],
             )
         )
     click.echo(
@@ -323,11 +337,11 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
         + table(
             ["what", "number"],
             [
-                ["source persons", found["source_persons"]],
-                ["registrants", found["registrants"]],
-                *([f"merged by {code}", count] for code, count in sorted(found["links"].items())),
-                *([name, count] for name, count in linkage_rows(found["linkage"])),
-                *([f"erased by {rule}", count] for rule, count in found["expired"].items()),
+                ["source persons", totals["source_persons"]],
+                ["registrants", totals["registrants"]],
+                *([f"merged by {code}", count] for code, count in sorted(totals["links"].items())),
+                *([name, count] for name, count in linkage_rows(totals["linkage"])),
+                *([f"erased by {rule}", count] for rule, count in totals["expired"].items()),
             ],
         )
     )
@@ -337,7 +351,7 @@ def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
             ["mart", "table", "rows"],
             [
                 [purpose, name, count]
-                for purpose, tables in found["marts"].items()
+                for purpose, tables in totals["marts"].items()
                 for name, count in tables.items()
             ],
         )

@@ -1,4 +1,4 @@
-"""`register report`: the record of processing, conflicts, who must be informed, what each clause comes to; and `register inform`."""
+"""`register report`: record of processing, conflicts, traceability, duty to inform; `inform`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.document_output import give
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import Language
 
@@ -33,7 +33,7 @@ def _today(as_of: datetime | None) -> date:
 
 @click.group()
 def report() -> None:
-    """What the controller owes an account of, made from the policy and the running system."""
+    """Reports that the controller is accountable for, from the policy and the running system."""
 
 
 @report.command("processing")
@@ -58,8 +58,8 @@ def report_processing(form: str, as_of: datetime | None, out: Path | None) -> No
     elif form == "fides":
         give(fides.manifest(policy, today), out)
     else:
-        told = processing.markdown(policy, today)
-        give(pages.html(told, "en") if form == "html" else told, out)
+        text = processing.markdown(policy, today)
+        give(pages.html(text, "en") if form == "html" else text, out)
 
 
 @report.command("conflicts")
@@ -81,18 +81,18 @@ def report_conflicts(form: str, lang: Language, as_of: datetime | None, out: Pat
     from schemas.policy import load_policy
 
     policy, today = load_policy(), _today(as_of)
-    found = conflicts.conflicts(policy, today)
+    disagreements = conflicts.conflicts(policy, today)
     if form == "json":
         data = {
             "as_of": str(today),
             "policy": policy.version,
-            "counts": conflicts.per_severity(found),
-            "conflicts": [one.as_data() for one in found],
+            "counts": conflicts.per_severity(disagreements),
+            "conflicts": [conflict.as_data() for conflict in disagreements],
         }
         give(json.dumps(data, ensure_ascii=False, indent=1), out)
     else:
-        told = conflicts.markdown(policy, today, lang)
-        give(pages.html(told, "en") if form == "html" else told, out)
+        text = conflicts.markdown(policy, today, lang)
+        give(pages.html(text, "en") if form == "html" else text, out)
 
 
 def _tests() -> Path:
@@ -110,7 +110,7 @@ def _tests() -> Path:
 )
 @OUT
 def report_traceability(tests: Path, out: Path | None) -> None:
-    """Each clause of the policy, with the columns, rules, assets and tests that it comes to."""
+    """Each clause of the policy, with the columns, rules, assets and tests that implement it."""
     from assets.documents import traceability
     from schemas.policy import load_policy
 
@@ -128,29 +128,35 @@ def report_data_model(out: Path | None) -> None:
 
 
 @report.command("informing")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 @AS_OF
 def report_informing(machine: bool, as_of: datetime | None) -> None:
-    """Who must be told that we have their data from others, and by when (GDPR Art. 14); ids only."""
+    """Whom to inform that their data came from others, and by when (GDPR Art. 14); ids only."""
     from assets.register import information_duty
 
     home, today = existing_home(), _today(as_of)
     home.create()
-    found, counts = information_duty.due(home, today), information_duty.counts(home, today)
+    registrants, counts = information_duty.due(home, today), information_duty.counts(home, today)
     if machine:
-        as_json({"as_of": str(today), "counts": counts, "due": [asdict(one) for one in found]})
+        as_json(
+            {
+                "as_of": str(today),
+                "counts": counts,
+                "due": [asdict(registrant) for registrant in registrants],
+            }
+        )
         return
     header = ["registrant", "obtained", "due", "sources", "state", "with first message"]
     rows = [
         [
-            one.registrant_id,
-            str(one.obtained_on),
-            str(one.due_on),
-            ", ".join(one.sources),
-            "overdue" if one.overdue else "due",
-            "yes" if one.with_first_message else "",
+            registrant.registrant_id,
+            str(registrant.obtained_on),
+            str(registrant.due_on),
+            ", ".join(registrant.sources),
+            "overdue" if registrant.overdue else "due",
+            "yes" if registrant.with_first_message else "",
         ]
-        for one in found
+        for registrant in registrants
     ]
     click.echo(
         table(header, rows)
@@ -168,11 +174,11 @@ def report_informing(machine: bool, as_of: datetime | None) -> None:
     help="A file with an id on each line; `-` for standard input.",
 )
 @click.option("--sent", type=DAY, required=True, help="The day on which they were informed.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def inform(
     registrant_ids: tuple[str, ...], listed: TextIO | None, sent: datetime, machine: bool
 ) -> None:
-    """Record that registrants have been told that we have their data from others (GDPR Art. 14)."""
+    """Record that registrants were informed that their data came from others (GDPR Art. 14)."""
     from assets.register import information_duty
     from pipelines.writer_lock import writer
 
@@ -191,5 +197,6 @@ def inform(
         as_json({"recorded": new})
     else:
         click.echo(
-            f"{new} recorded as informed on {sent.date()}; {len(set(wanted)) - new} were recorded already."
+            f"{new} recorded as informed on {sent.date()}; {len(set(wanted)) - new} were "
+            "recorded already."
         )

@@ -1,4 +1,4 @@
-"""`register request`: a registrant's rights as they are received: recorded, looked up, taken in from files."""
+"""`register request`: requests of registrants, recorded, listed, shown, and taken in from files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, harmless, table, unseen
 from schemas.requests import CHANNELS, IDENTIFIERS, RIGHTS, RIGHTS_AS_CHOICES, UNCONDITIONAL
 from schemas.vocabulary import CHANNELS as BY
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from assets.requests.ledger import Request
     from assets.storage.data_root import Home
 
-TOLD = {
-    "access": "asks for a copy of everything that we hold of them",
-    "portability": "asks for what they have given us, in a form that machines read",
-    "rectification": "asks for something to be put right",
+ASKS = {
+    "access": "asks for a copy of all their data",
+    "portability": "asks for what they have provided, in a machine-readable format",
+    "rectification": "asks for a correction",
     "erasure": "asks to be erased",
     "restriction": "asks that their data is stored only",
     "objection": "objects to a use of their data",
-    "withdrawal": "takes a consent back",
+    "withdrawal": "withdraws a consent",
 }
 
 
 @click.group()
 def request() -> None:
-    """Record, look up and answer the requests of registrants. They are kept outside Dagster."""
+    """Record, look up and answer requests of registrants. They are stored outside Dagster."""
 
 
 def opened_home() -> Home:
-    """The data root, made when missing."""
+    """Return the data root, made when missing."""
     from assets.storage.data_root import Home
     from pipelines.writer_lock import home_path
 
@@ -50,7 +50,7 @@ def opened_home() -> Home:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Report what the ledger refuses as the command's error."""
+    """Raise what the ledger refuses as the command's error."""
     from assets.requests import ledger
 
     try:
@@ -60,7 +60,7 @@ def refusals() -> Iterator[None]:
 
 
 def _options(right: str) -> list[Callable[[Any], Any]]:
-    """The options of a right's command, last first."""
+    """Return the options of a right's command, last first."""
     shared = [
         click.option(
             "--channel",
@@ -97,7 +97,7 @@ def _options(right: str) -> list[Callable[[Any], Any]]:
         shared.append(
             click.option(
                 "--situation",
-                help="What the registrant says of their situation; kept sealed. `-` asks for it.",
+                help="The registrant's situation, as stated; encrypted. `-` prompts for it.",
             )
         )
     if right == "rectification":
@@ -107,7 +107,7 @@ def _options(right: str) -> list[Callable[[Any], Any]]:
                 "values",
                 multiple=True,
                 metavar="NAME=VALUE",
-                help="What is right; kept sealed. May be repeated.",
+                help="The correct value; encrypted. May be repeated.",
             )
         )
     return [
@@ -122,30 +122,39 @@ HELP = {
     "contact_id": "The CRM's number of the contact.",
     "user_id": "The account on the website.",
     "visitor_id": "The website's cookie.",
-    "email": "Tells who it is only together with a phone, or of someone known by nothing else.",
+    "email": "Matches only together with a phone, or a registrant without other identifiers.",
     "phone": "Likewise, with an e-mail address.",
 }
 
 
 def _command(right: str) -> click.Command:
-    def receive(channel: str | None, received: datetime | None, machine: bool, **said: Any) -> None:
+    def receive(
+        channel: str | None, received: datetime | None, machine: bool, **options: Any
+    ) -> None:
         from assets.requests import ledger
         from assets.rights import lookup
 
         home = opened_home()
-        given, channel = _asked({kind: said.get(kind) for kind in IDENTIFIERS}, channel)
-        weighed = right == "objection" and said.get("purpose") not in UNCONDITIONAL
-        asking = said.get("situation") == "-" or (
-            weighed and said.get("situation") is None and sys.stdin.isatty()
+        given, channel = _asked({kind: options.get(kind) for kind in IDENTIFIERS}, channel)
+        weighed = right == "objection" and options.get("purpose") not in UNCONDITIONAL
+        asking = options.get("situation") == "-" or (
+            weighed and options.get("situation") is None and sys.stdin.isatty()
         )
-        situation = unseen("situation", default="") if asking else said.get("situation") or ""
+        situation = unseen("situation", default="") if asking else options.get("situation") or ""
         now = datetime.now(home.policy.zone)
         try:
             request_id = ledger.receive(
-                home, right, channel, lookup.canonical(home, given), now,
-                received=received.date() if received else None, purpose=said.get("purpose") or "", by=said.get("by") or "all",
-                situation=situation, values=_values(said.get("values") or ()),
-            )  # fmt: skip
+                home,
+                right,
+                channel,
+                lookup.canonical(home, given),
+                now,
+                received=received.date() if received else None,
+                purpose=options.get("purpose") or "",
+                by=options.get("by") or "all",
+                situation=situation,
+                values=_values(options.get("values") or ()),
+            )
         except ledger.RequestError as error:
             raise CommandError(str(error)) from None
         if not machine:
@@ -155,9 +164,9 @@ def _command(right: str) -> click.Command:
         if machine:
             as_json({"request_id": request_id, **shown(home, ledger.load(home, request_id))})
 
-    receive.__doc__ = f"""Record that a registrant {TOLD[right]}; prints the request's id.
+    receive.__doc__ = f"""Record that a registrant {ASKS[right]}; prints the request's id.
 
-    Give at least one identifier; `-` asks for it at the terminal, so that it stays out of the shell's history.
+    Give at least one identifier; `-` prompts for it, so that it is not in the shell's history.
     {"It is carried out at once, and the marts follow." if right in RIGHTS_AS_CHOICES else ""}
     """
     made: Any = receive
@@ -167,7 +176,7 @@ def _command(right: str) -> click.Command:
 
 
 def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str, str], str]:
-    """What was given, with what a person at a terminal is asked for because it is missing; a script gets a usage error."""
+    """Return the identifiers and channel; prompt for what is missing at a terminal, else raise."""
     typed = sys.stdin.isatty()
     if channel is None:
         if not typed:
@@ -185,17 +194,19 @@ def _asked(given: dict[str, str | None], channel: str | None) -> tuple[dict[str,
     return {kind: value for kind, value in filled.items() if value}, channel
 
 
-def _values(told: tuple[str, ...]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in told]
+def _values(assignments: tuple[str, ...]) -> dict[str, str]:
+    pairs = [assignment.partition("=") for assignment in assignments]
     if any(not equals or not name for name, equals, _ in pairs):
         raise click.UsageError("--set takes NAME=VALUE, such as family_name=Esimerkki")
     return {name: value for name, _, value in pairs}
 
 
 def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
-    """Deliver what restrictions, objections and withdrawals say, refresh, and note what the marts follow.
+    """Deliver restrictions, objections and withdrawals, refresh, and record which marts follow.
 
-    Raises CommandError when it did not get so far; what was delivered waits, and the next refresh heeds it.
+    Raises:
+        CommandError: A request was not carried out; what was delivered takes effect with the next
+            refresh.
     """
     from assets.requests import ledger
     from assets.rights import restriction_and_objection
@@ -203,21 +214,24 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
 
     try:
         done = restriction_and_objection.apply(home, request_ids, now)
-        delivered = [one for one in done if one.state == "applying"]
+        delivered = [applied for applied in done if applied.state == "applying"]
         if delivered:
             run_refresh(home, now.date(), {str(now.date())})
             restriction_and_objection.settle(home, datetime.now(home.policy.zone))
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    unclear = [one for one in done if one.state == "unclear"]
+    unclear = [applied for applied in done if applied.state == "unclear"]
     if unclear:
         raise CommandError(f"{len(unclear)} of {len(done)} not carried out: {unclear[0].why}")
     left = [
-        one.request_id for one in delivered if ledger.load(home, one.request_id).state == "applying"
+        applied.request_id
+        for applied in delivered
+        if ledger.load(home, applied.request_id).state == "applying"
     ]
     if left:
         raise CommandError(
-            f"request {left[0]} is delivered, but the marts do not follow it yet: see what `register refresh` says"
+            f"request {left[0]} is delivered, but the marts do not follow it yet: see what "
+            "`register refresh` says"
         )
 
 
@@ -227,25 +241,25 @@ for _right in RIGHTS:
 
 @request.command("list")
 @click.option("--open", "only_open", is_flag=True, help="Without those that are closed.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def list_requests(only_open: bool, machine: bool) -> None:
-    """All requests, oldest first, without what identifies the registrant."""
+    """List all requests, oldest first, without what identifies the registrants."""
     from assets.requests import ledger
 
     home = existing_home()
-    found = [
-        shown(home, one)
-        for one in ledger.every(home, opened=False)
-        if not only_open or one.state != "closed"
+    rows = [
+        shown(home, recorded)
+        for recorded in ledger.every(home, opened=False)
+        if not only_open or recorded.state != "closed"
     ]
     if machine:
-        as_json(found)
+        as_json(rows)
     else:
         columns = ("request_id", "right", "channel", "received_at", "due_on", "state", "outcome")
         click.echo(
             table(
                 ["request", *columns[1:4], "due", *columns[5:]],
-                [[str(one[key]) for key in columns] for one in found],
+                [[str(row[key]) for key in columns] for row in rows],
             )
         )
 
@@ -255,40 +269,43 @@ def list_requests(only_open: bool, machine: bool) -> None:
 @click.option(
     "--private",
     is_flag=True,
-    help="Also what was given and stated: for whoever answers the request, on their own screen.",
+    help="Also what was given and stated: for the person who answers it, on their own screen.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def show_request(request_id: str, private: bool, machine: bool) -> None:
-    """One request with its history, without what identifies the registrant; of an unclear one, which registrants it may mean."""
+    """Show a request with its history, without what identifies the registrant.
+
+    An unclear one is shown with the registrants that it may mean.
+    """
     from assets.requests import ledger
 
     home = existing_home()
     try:
-        found = ledger.load(home, request_id)
+        loaded = ledger.load(home, request_id)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    told = {
-        **shown(home, found),
-        "candidates": [dict(one) for one in found.candidates],
-        "history": list(found.events),
+    values = {
+        **shown(home, loaded),
+        "candidates": [dict(candidate) for candidate in loaded.candidates],
+        "history": list(loaded.events),
     }
     if private:
-        told |= {
-            "given": list(found.given),
-            "registrants": list(found.registrants),
-            "situation": found.situation,
-            "values": found.values,
+        values |= {
+            "given": list(loaded.given),
+            "registrants": list(loaded.registrants),
+            "situation": loaded.situation,
+            "values": loaded.values,
         }
     if machine:
-        as_json(told)
+        as_json(values)
         return
-    for name, value in told.items():
+    for name, value in values.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             click.echo(
                 f"{name}:"
                 + "".join(
-                    "\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in one.items())
-                    for one in value
+                    "\n  " + ", ".join(f"{key} {_plain(part)}" for key, part in entry.items())
+                    for entry in value
                 )
             )
         else:
@@ -299,33 +316,33 @@ def _plain(value: object) -> str:
     return "/".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def shown(home: Home, one: Request) -> dict[str, object]:
-    """What may be told of a request to whoever works with it."""
+def shown(home: Home, request: Request) -> dict[str, object]:
+    """Return what may be shown of a request to the people who work with it."""
     return {
-        "request_id": one.request_id,
-        "right": one.right,
-        "channel": one.channel,
-        "received_at": one.received_at,
-        "due_on": str(one.due_on(home)),
-        "state": one.state,
-        "outcome": one.outcome,
-        "purpose": one.purpose,
-        "by": one.by if one.purpose else "",
-        "verification": one.verification,
-        "extension": one.extension,
-        "decisions": one.decisions,
-        "removed": one.removed,
-        "closed_at": one.closed_at,
-        "why": one.why,
+        "request_id": request.request_id,
+        "right": request.right,
+        "channel": request.channel,
+        "received_at": request.received_at,
+        "due_on": str(request.due_on(home)),
+        "state": request.state,
+        "outcome": request.outcome,
+        "purpose": request.purpose,
+        "by": request.by if request.purpose else "",
+        "verification": request.verification,
+        "extension": request.extension,
+        "decisions": request.decisions,
+        "removed": request.removed,
+        "closed_at": request.closed_at,
+        "why": request.why,
     }
 
 
 @request.command("inbox")
 @click.option(
-    "--open", "refused_id", metavar="ID", help="Print what a file that was set aside said."
+    "--open", "refused_id", metavar="ID", help="Print the content of a file that was set aside."
 )
 @click.option("--discard", "discarded_id", metavar="ID", help="Destroy what was set aside.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> None:
     """Take in the request files of requests/inbox, and list those that were set aside."""
     from assets.requests import ledger
@@ -354,20 +371,24 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
                     ["id", "rule", "fields", "on"],
                     [
                         [
-                            one["refused_id"],
-                            one["code"],
-                            ", ".join(one["fields"]),
-                            one["refused_at"],
+                            refused["refused_id"],
+                            refused["code"],
+                            ", ".join(refused["fields"]),
+                            refused["refused_at"],
                         ]
-                        for one in aside
+                        for refused in aside
                     ],
                 )
             )
-    spoken_of = [one for one in taken.received if ledger.load(home, one).right in RIGHTS_AS_CHOICES]
-    if spoken_of:
-        carry_out(home, spoken_of, now)
+    immediate = [
+        request_id
+        for request_id in taken.received
+        if ledger.load(home, request_id).right in RIGHTS_AS_CHOICES
+    ]
+    if immediate:
+        carry_out(home, immediate, now)
 
 
 def today_of(home: Home) -> date:
-    """The calendar day in the policy's time zone."""
+    """Return the calendar day in the policy's time zone."""
     return datetime.now(home.policy.zone).date()

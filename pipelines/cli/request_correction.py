@@ -1,6 +1,4 @@
-"""`register request correct`: what an open request names is put right, before its erasure or while
-it cannot be proven.
-"""
+"""`register request correct`: corrects the identifiers of an open request."""
 
 from __future__ import annotations
 
@@ -32,16 +30,19 @@ def _identifiers(command: Callable[..., None]) -> Callable[..., None]:
     "aside",
     multiple=True,
     metavar="TYPE:VALUE",
-    help="An identifier that is somebody else's, such as email:-; may be repeated. `-` asks for it.",
+    help=(
+        "An identifier that is somebody else's, such as email:-; may be repeated. `-` prompts "
+        "for it."
+    ),
 )
 @MACHINE
-def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any) -> None:
-    """Correct what REQUEST_ID names.
+def correct(request_id: str, aside: tuple[str, ...], machine: bool, **options: Any) -> None:
+    """Correct the identifiers of REQUEST_ID.
 
-    Before anything is done, the identifiers replace all that was given, and it is found again whom
-    they mean. An erasure that has begun is widened by them: what has gone stays gone, and the next
-    `register erase` takes the rest. With --not-theirs nothing is erased or kept out by an
-    identifier any more; what has gone by it cannot come back.
+    Before anything is done, the identifiers replace all that was given, and are matched again. They
+    are added to an erasure that has begun: removed records stay removed, and the next `register
+    erase` removes the rest. With --not-theirs nothing is erased or suppressed by an identifier any
+    more; records removed by it cannot be restored.
     """
     from assets.erasure import decisions
     from assets.requests import ledger
@@ -52,26 +53,28 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **said: Any)
     now = datetime.now(home.policy.zone)
     given = {
         kind: unseen(kind.replace("_", " ")) if value == "-" else value
-        for kind, value in said.items()
+        for kind, value in options.items()
         if value
     }
     if not (given or aside):
         raise click.UsageError("give what is right, such as --customer-number, or --not-theirs")
     with refusals():
         named = lookup.canonical(home, given)
-        others = [one for value in aside for one in lookup.canonical(home, _typed(value))]
+        others = [
+            identifier for value in aside for identifier in lookup.canonical(home, _typed(value))
+        ]
         with writer(home):
             if others:
                 decisions.leave_out(home, request_id, others, now)
             if named:
                 decisions.correct(home, request_id, named, now)
-        found = ledger.load(home, request_id)
+        corrected = ledger.load(home, request_id)
     if machine:
-        as_json(shown(home, found))
+        as_json(shown(home, corrected))
     else:
-        click.echo(f"{request_id}: corrected; {found.state}, due on {found.due_on(home)}")
-    if found.state == "unclear":
-        click.echo(found.why, file=sys.stderr)
+        click.echo(f"{request_id}: corrected; {corrected.state}, due on {corrected.due_on(home)}")
+    if corrected.state == "unclear":
+        click.echo(corrected.why, file=sys.stderr)
 
 
 def _typed(text: str) -> dict[str, str]:

@@ -1,6 +1,4 @@
-"""`register request find|preview|verify|extend|withheld|decide|refuse|lift|close|correct`: what
-people do with a request until it is answered.
-"""
+"""`register request verify|extend|decide|withheld|refuse|lift|close`: steps until the answer."""
 
 from __future__ import annotations
 
@@ -31,19 +29,19 @@ request.add_command(show_preview)
 request.add_command(correct)
 
 
-def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
+def _show(home: Home, request_id: str, machine: bool, outcome: str) -> None:
     from assets.requests import ledger
 
-    found = shown(home, ledger.load(home, request_id))
+    state = shown(home, ledger.load(home, request_id))
     if machine:
-        as_json(found)
+        as_json(state)
     else:
-        click.echo(f"{request_id}: {told}; {found['state']}, due on {found['due_on']}")
+        click.echo(f"{request_id}: {outcome}; {state['state']}, due on {state['due_on']}")
 
 
 @request.command("verify")
 @click.argument("request_id")
-@click.option("--means", type=click.Choice(list(MEANS)), help="How you have made sure who it is.")
+@click.option("--means", type=click.Choice(list(MEANS)), help="How the identity was verified.")
 @click.option(
     "--send", is_flag=True, help="Send a one-time code to the registrant's contact on file."
 )
@@ -53,12 +51,15 @@ def _show(home: Home, request_id: str, machine: bool, told: str) -> None:
     default=None,
     help="To which of them; default: the e-mail address, else the phone.",
 )
-@click.option("--code", help="The code that came back; `-` asks for it.")
+@click.option("--code", help="The code that came back; `-` prompts for it.")
 @MACHINE
 def verify(
     request_id: str, means: str | None, send: bool, to: str | None, code: str | None, machine: bool
 ) -> None:
-    """Record how the identity of whoever asks was verified, or verify it by a one-time code to a contact on file."""
+    """Record how the identity was verified, or verify it by a one-time code.
+
+    The code goes to a contact of the registrant on file.
+    """
     from assets.requests import ledger
     from assets.rights import lookup, verification
 
@@ -72,20 +73,22 @@ def verify(
         if send:
             if not ledger.load(home, request_id).registrants:
                 lookup.record(home, [request_id], now)
-            told = f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
+            outcome = (
+                f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
+            )
         elif code:
             verification.check_code(home, request_id, unseen("code") if code == "-" else code, now)
-            told = "verified by the code"
+            outcome = "verified by the code"
         else:
             verification.verified(home, request_id, str(means), now)
-            told = "verified"
+            outcome = "verified"
         if (
             not send
             and ledger.load(home, request_id).right in RIGHTS_AS_CHOICES
             and ledger.load(home, request_id).state == "received"
         ):
             carry_out(home, [request_id], now)
-    _show(home, request_id, machine, told)
+    _show(home, request_id, machine, outcome)
 
 
 @request.command("extend")
@@ -97,7 +100,10 @@ def verify(
 )
 @MACHINE
 def extend(request_id: str, reason: str | None, machine: bool) -> None:
-    """Extend the time to answer by two months, and write the notice to the registrant; only within the first month (GDPR 12(3))."""
+    """Extend the deadline by two months, within the first month (GDPR 12(3)).
+
+    The notice to the registrant is written.
+    """
     from assets.rights import workflow
 
     home = existing_home()
@@ -125,14 +131,20 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
     "--registrant",
     "registrants",
     multiple=True,
-    help="Whom the request means, of those that were found; of an erasure several that are one person. Widens one that has begun.",
+    help=(
+        "A registrant among those that were found; for an erasure several that are one person. "
+        "Is added to an erasure that has begun."
+    ),
 )
 @click.option(
     "--pair",
     "pairs",
     multiple=True,
     metavar="PAIR=same|different|left",
-    help="Of a pair of records that may be one person: it is (then refresh), it is not, or the erasure goes on without the other half.",
+    help=(
+        "Of a pair of records that may be one person: it is (then refresh), it is not, or the "
+        "erasure goes on without the other half."
+    ),
 )
 @click.option(
     "--bystanders",
@@ -166,9 +178,7 @@ def decide(
     uphold: bool,
     machine: bool,
 ) -> None:
-    """Decide whom a request means, what is done with each category, with what is withheld or in
-    doubt, or that an objection stands.
-    """
+    """Decide a request: its registrant, categories, withheld items, doubts, or an objection."""
     from assets.erasure import decisions
     from assets.rights import restriction_and_objection, workflow
 
@@ -185,18 +195,18 @@ def decide(
             workflow.decide(
                 home,
                 request_id,
-                dict(_decision(one, "--category", "CATEGORY") for one in categories),
+                dict(_decision(category, "--category", "CATEGORY") for category in categories),
                 now,
             )
         if items:
-            decided = dict(_decision(one, "--withheld", "ITEM") for one in items)
-            known = [one.item for one in _withheld(home, request_id)]
+            decided = dict(_decision(item, "--withheld", "ITEM") for item in items)
+            known = [entry.item for entry in _withheld(home, request_id)]
             workflow.review(home, request_id, decided, known, now)
         if pairs or bystanders_go:
             _go_on(home, request_id, pairs, bystanders_go, now)
         if registrants:
-            found = decisions.decide(home, request_id, registrants, now)
-            if found.right in RIGHTS_AS_CHOICES:
+            matched = decisions.decide(home, request_id, registrants, now)
+            if matched.right in RIGHTS_AS_CHOICES:
                 carry_out(home, [request_id], now)
         if uphold:
             restriction_and_objection.uphold(home, request_id, now)
@@ -213,8 +223,8 @@ def _go_on(
     from pipelines.writer_lock import writer
 
     choices = {}
-    for told in pairs:
-        pair, _, choice = told.partition("=")
+    for assignment in pairs:
+        pair, _, choice = assignment.partition("=")
         if choice not in ("same", "different", grey_pairs.LEFT):
             raise click.UsageError("--pair takes PAIR=same, PAIR=different or PAIR=left")
         choices[grey_pairs.PREFIX + pair] = choice
@@ -229,12 +239,12 @@ def _go_on(
     decisions.go_on(home, request_id, choices, now)
 
 
-def _decision(told: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
-    named, _, decision = told.partition("=")
+def _decision(assignment: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
+    name, _, decision = assignment.partition("=")
     decision, _, ground = decision.partition(":")
     if decision not in ("granted", "refused") or (decision == "refused") != bool(ground):
         raise click.UsageError(f"{option} takes {what}=granted, or {what}=refused:GROUND")
-    return named, (decision, ground)
+    return name, (decision, ground)
 
 
 def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
@@ -250,54 +260,52 @@ def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
 @click.option(
     "--private",
     is_flag=True,
-    help="Also the fields' names and contents: for whoever decides, on their own screen.",
+    help="Also the fields' names and contents: for the person who decides, on their own screen.",
 )
 @MACHINE
 def show_withheld(request_id: str, private: bool, machine: bool) -> None:
-    """What the access package withholds because it may tell of others, item by item, with what is decided of it.
+    """List the items that the access package withholds because they may concern others.
 
-    With --private as it would be handed out: the identifiers and full names of others that are recognised are redacted; look for what is not.
-    `register request decide --withheld` releases an item or keeps it; what nobody has decided on is kept.
+    With --private as they would be handed out: recognised identifiers and full names of others are
+    redacted; look for those that are not. `register request decide --withheld` releases an item or
+    withholds it; undecided ones are withheld.
     """
     from assets.requests import ledger
 
     home = existing_home()
     with refusals():
-        found = _withheld(home, request_id)
+        entries = _withheld(home, request_id)
         decided = ledger.load(home, request_id).withheld
-    told = []
-    for one in found:
+    rows = []
+    for entry in entries:
         where = {
-            "item": one.item,
-            "kind": one.kind,
-            "source": one.source,
-            "dataset": one.dataset,
-            "delivered_on": one.delivered_on,
-            "record_no": one.record_no,
+            "item": entry.item,
+            "kind": entry.kind,
+            "source": entry.source,
+            "dataset": entry.dataset,
+            "delivered_on": entry.delivered_on,
+            "record_no": entry.record_no,
         }
-        decision = decided.get(one.item, {})
+        decision = decided.get(entry.item, {})
         where |= {
             "decided": ":".join(
                 decision[name] for name in ("decision", "ground") if name in decision
             )
         }
-        told.append({**where, "field": one.field, "content": one.content} if private else where)
+        rows.append({**where, "field": entry.field, "content": entry.content} if private else where)
     if machine:
-        as_json(told)
+        as_json(rows)
         return
     columns = ("item", "kind", "source", "dataset", "delivered_on", "record_no", "decided")
     click.echo(
         table(
             ["item", "kind", "source", "dataset", "delivered", "record", "decided"],
-            [[str(one[name]) for name in columns] for one in told],
+            [[str(row[name]) for name in columns] for row in rows],
         )
     )
-    for seen in told if private else ():
-        click.echo(
-            harmless(
-                f"\n{seen['item']}: {seen['field'] or 'the whole record'}\n  {json.dumps(seen['content'], ensure_ascii=False)}"
-            )
-        )
+    for row in rows if private else ():
+        content = json.dumps(row["content"], ensure_ascii=False)
+        click.echo(harmless(f"\n{row['item']}: {row['field'] or 'the whole record'}\n  {content}"))
 
 
 @request.command("refuse")
@@ -309,12 +317,12 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
 )
 @MACHINE
 def refuse(request_id: str, ground: str | None, machine: bool) -> None:
-    """Refuse a request on a recorded ground, tell the registrant, and close it; of an objection
-    that is weighed, lift the suspension.
+    """Refuse a request on a recorded ground, inform the registrant, and close it.
 
-    An erasure that has begun ends with what has gone by then: that cannot come back, and is
-    counted. Its suppressions are lifted, but for those that another erasure needs, so that later
-    deliveries are taken in again. It has no certificate.
+    Refusing an objection under review lifts the suspension. An erasure that has begun ends with
+    what has been removed: that is counted and cannot be restored. Its suppressions are lifted,
+    except those that another erasure needs, so that later deliveries are ingested again. It has no
+    certificate.
     """
     from assets.erasure import abandoning
     from assets.requests import ledger
@@ -330,11 +338,11 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
                 + ", ".join(GROUNDS)
             )
         with refusals():
-            asked_of = ledger.load(home, request_id)
+            loaded = ledger.load(home, request_id)
         ground = click.prompt(
-            "on which ground", type=click.Choice(refusable(asked_of.right, asked_of.purpose))
+            "on which ground", type=click.Choice(refusable(loaded.right, loaded.purpose))
         )
-    told = f"refused ({ground}); the answer waits in outbox/messages"
+    outcome = f"refused ({ground}); the answer waits in outbox/messages"
     with refusals():
         state = ledger.load(home, request_id).state
         if state == "weighing":
@@ -343,14 +351,14 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
         elif state == "erasing":
             with writer(home):
                 left = abandoning.refuse(home, request_id, ground, now)
-            told += (
+            outcome += (
                 f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes "
                 "were taken from the "
                 "suppression list"
             )
         else:
             workflow.refuse(home, request_id, ground, now)
-    _show(home, request_id, machine, told)
+    _show(home, request_id, machine, outcome)
 
 
 @request.command("lift")
@@ -358,27 +366,28 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
 @click.option(
     "--announce",
     is_flag=True,
-    help="Tell the registrant that the restriction will be lifted; before it is (GDPR 18(3)).",
+    help="Inform the registrant that the restriction will be lifted; before it is (GDPR 18(3)).",
 )
 @MACHINE
 def lift(request_id: str, announce: bool, machine: bool) -> None:
-    """Lift a restriction that is in force: first --announce, then, when the registrant has been told, without it."""
+    """Lift a restriction: first with --announce, then, once the registrant is informed, without."""
     from assets.rights import restriction_and_objection
 
     home = existing_home()
     now = datetime.now(home.policy.zone)
     with refusals():
         if announce:
-            told = f"the announcement waits in outbox/messages, to go by {restriction_and_objection.announce_lifting(home, request_id, now)}"
+            channel = restriction_and_objection.announce_lifting(home, request_id, now)
+            outcome = f"the announcement waits in outbox/messages, to go by {channel}"
         else:
             restriction_and_objection.lift(home, request_id, now)
             _refresh(home, now)
-            told = "lifted"
-    _show(home, request_id, machine, told)
+            outcome = "lifted"
+    _show(home, request_id, machine, outcome)
 
 
 def _refresh(home: Home, now: datetime) -> None:
-    """Let the marts follow what has just been delivered."""
+    """Refresh, so that the marts follow what was just delivered."""
     from pipelines.cli.refresh import run_refresh
 
     run_refresh(home, now.date(), {str(now.date())})
@@ -388,11 +397,10 @@ def _refresh(home: Home, now: datetime) -> None:
 @click.argument("request_id")
 @MACHINE
 def close(request_id: str, machine: bool) -> None:
-    """Close a request that has been answered, and destroy what identified the registrant; erasures
-    close when they are proven.
+    """Close an answered request, and destroy what identified the registrant.
 
-    An erasure of whom nobody was found is answered and closed as that: outcome `nobody_found`,
-    nothing erased or certified.
+    Erasures close when they are proven. An erasure that matches no registrant is closed with the
+    outcome `nobody_found`; nothing is erased or certified.
     """
     from assets.rights import workflow
 

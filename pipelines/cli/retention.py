@@ -1,4 +1,4 @@
-"""`register retention`: what is past its time on a day, or will be, or would be; and removing it."""
+"""`register retention`: removes what is past its retention period on a day, or forecasts it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     type=DAY,
     help="The day that periods are counted to. Needed for a run; else the default is today.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what a run on that day would remove.")
+@click.option("--dry-run", is_flag=True, help="Only show what a run on that day would remove.")
 @click.option(
-    "--forecast", "ahead", is_flag=True, help="Say what will go in each of the coming 24 months."
+    "--forecast",
+    "ahead",
+    is_flag=True,
+    help="Show what will be removed in each of the next 24 months.",
 )
 @click.option(
     "--what-if",
@@ -36,11 +39,11 @@ if TYPE_CHECKING:
     metavar="CODE=PERIOD",
     help="Suppose another period, such as RET-VISITS-25M='13 months'; may be repeated.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def command(
     as_of: datetime | None, supposed: tuple[str, ...], *, dry_run: bool, ahead: bool, machine: bool
 ) -> None:
-    """Remove what is past its time on a day, from every layer, through Dagster; or say what would go."""
+    """Remove what is past its retention period on a day from every layer, or show it."""
     from assets.retention import sweep
     from schemas.enforceable import without_data
     from schemas.policy import load_policy
@@ -56,22 +59,25 @@ def command(
     home = existing_home(policy)
     today = as_of.date() if as_of else datetime.now(policy.zone).date()
     if ahead:
-        _foretell(home, today, machine=machine)
+        _forecast(home, today, machine=machine)
         return
-    gone = sweep.simulate(home, today) if dry_run else _run(home, today)
+    removals = sweep.simulate(home, today) if dry_run else _run(home, today)
     if machine:
-        rows = [asdict(one) for one in gone]
+        rows = [asdict(removal) for removal in removals]
         as_json(
             {
                 "as_of": today,
                 "dry_run": dry_run,
-                "rules": sweep.per_rule(gone),
+                "rules": sweep.per_rule(removals),
                 "gone": rows,
                 "no_data": without_data(policy),
             }
         )
         return
-    lines = [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone]
+    lines = [
+        [removal.rule, removal.category, removal.layer, removal.effect, removal.rows]
+        for removal in removals
+    ]
     click.echo(
         table(["rule", "category", "layer", "effect", "would go" if dry_run else "gone"], lines)
     )
@@ -89,7 +95,7 @@ def _run(home: Home, today: date) -> list[sweep.Removal]:
         return sweep.last_sweep(home)
 
 
-def _foretell(home: Home, today: date, *, machine: bool) -> None:
+def _forecast(home: Home, today: date, *, machine: bool) -> None:
     from assets.retention import forecast
 
     due = forecast.simulate(home, today)
@@ -98,8 +104,8 @@ def _foretell(home: Home, today: date, *, machine: bool) -> None:
         return
     click.echo(table(["month", "will go", ""], [list(row) for row in forecast.bars(today, due)]))
     totals = {
-        pair: sum(one.rows for one in due if (one.rule, one.category) == pair)
-        for pair in sorted({(one.rule, one.category) for one in due})
+        pair: sum(removal.rows for removal in due if (removal.rule, removal.category) == pair)
+        for pair in sorted({(removal.rule, removal.category) for removal in due})
     }
     click.echo(
         "\n"
@@ -114,7 +120,7 @@ def _supposed(policy: Policy, supposed: tuple[str, ...]) -> Policy:
     from schemas.policy_what_if import SupposedError, supposing
 
     try:
-        return supposing(policy, dict(_pair(one) for one in supposed)) if supposed else policy
+        return supposing(policy, dict(_pair(text) for text in supposed)) if supposed else policy
     except SupposedError as refusal:
         raise CommandError(str(refusal)) from None
 

@@ -1,4 +1,4 @@
-"""`register review`: the pairs about which only a person can decide whether they are one; for whoever is entitled to the register."""
+"""`register review`: pairs of records that may be one person, for a decision by a person."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
     from assets.register.review import GreyPair
     from assets.storage.data_root import Home
 
-# In the place of a pair's name, which is hexadecimal.
+# Takes the place of a pair's id, which is hexadecimal.
 CONTRADICTIONS = "contradictions"
 
 
@@ -41,14 +42,15 @@ CONTRADICTIONS = "contradictions"
     show_default=True,
     help="How many pairs to list.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def review_command(
     pair: str | None, decide: str | None, out: Path | None, limit: int, *, machine: bool
 ) -> None:
-    """List the pairs of records that may be one person, best worth a look first; show PAIR side by side; decide it.
+    """List the pairs of records that may be one person, show PAIR, or decide it.
 
-    The list holds levels and weights only. PAIR side by side is personal data. `register review contradictions` lists, by
-    ids, the statements about who somebody is that cannot all be true.
+    The list has levels and weights only, the most relevant pairs first. PAIR side by side is
+    personal data. `register review contradictions` lists, by ids, statements about identity that
+    cannot all be true.
     """
     from assets.register import review as pairs
     from assets.register.review import ReviewError
@@ -58,7 +60,7 @@ def review_command(
     if pair == CONTRADICTIONS:
         if decide or out:
             raise click.UsageError(
-                "a contradiction is mended by its source: it is not decided here"
+                "a contradiction is corrected by its source: it is not decided here"
             )
         _list_contradictions(home, limit, machine=machine)
         return
@@ -66,17 +68,18 @@ def review_command(
         if decide:
             _decide(home, pair, same=decide == "same", machine=machine)
             return
-        found = pairs.listed(home, limit, pair)
+        listed = pairs.listed(home, limit, pair)
         if out:
             with writing(out.absolute()) as unfinished:
-                unfinished.write_text(_page(home, found), encoding="utf-8")
+                unfinished.write_text(_page(home, listed), encoding="utf-8")
             click.echo(
-                f"{len(found)} pairs written; the file holds personal data: keep it where the register is kept, and delete it"
+                f"{len(listed)} pairs written; the file holds personal data: keep it where "
+                "the register is kept, and delete it"
             )
         elif pair:
-            _show(home, found[0], machine=machine)
+            _show(home, listed[0], machine=machine)
         else:
-            _list(found, machine=machine)
+            _list(listed, machine=machine)
     except ReviewError as error:
         raise CommandError(str(error)) from None
 
@@ -84,14 +87,17 @@ def review_command(
 def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
     from assets.register import contradictions
 
-    found = contradictions.listed(home, limit)
+    listed = contradictions.listed(home, limit)
     if machine:
-        as_json([asdict(one) for one in found])
-    elif not found:
+        as_json([asdict(contradiction) for contradiction in listed])
+    elif not listed:
         click.echo("No statements contradict each other.")
     else:
         header = ["kind", "registrant", "other", "identifier", "source", "record", "stated on"]
-        rows = [["" if cell is None else str(cell) for cell in astuple(one)] for one in found]
+        rows = [
+            ["" if cell is None else str(cell) for cell in astuple(contradiction)]
+            for contradiction in listed
+        ]
         click.echo(table(header, rows))
         click.echo("\nWhat each kind means and what to do: docs/operators-guide.md#contradictions")
 
@@ -108,7 +114,8 @@ def _decide(home: Home, pair: str | None, *, same: bool, machine: bool) -> None:
         as_json({"pair": pair, "same": same})
     else:
         click.echo(
-            f"recorded: {pair} is {'one person' if same else 'two people'}; the next `register refresh` acts on it"
+            f"recorded: {pair} is {'one person' if same else 'two people'}; the next "
+            "`register refresh` acts on it"
         )
 
 
@@ -118,28 +125,28 @@ def _evidence(pair: GreyPair) -> str:
     )
 
 
-def _list(found: list[GreyPair], *, machine: bool) -> None:
+def _list(pairs: list[GreyPair], *, machine: bool) -> None:
     if machine:
         as_json(
             [
                 {
-                    "pair": one.pair,
-                    "together": one.together,
-                    "proven": one.proven,
-                    **{key: one.explained[key] for key in ("weight", "steps")},
+                    "pair": pair.pair,
+                    "together": pair.together,
+                    "proven": pair.proven,
+                    **{key: pair.explained[key] for key in ("weight", "steps")},
                 }
-                for one in found
+                for pair in pairs
             ]
         )
-    elif not found:
+    elif not pairs:
         click.echo("There is no pair to look at.")
     else:
         click.echo(
             table(
                 ["pair", "bits", "now", "evidence"],
                 [
-                    [one.pair, one.weight, "one" if one.together else "two", _evidence(one)]
-                    for one in found
+                    [pair.pair, pair.weight, "one" if pair.together else "two", _evidence(pair)]
+                    for pair in pairs
                 ],
             )
         )
@@ -148,13 +155,13 @@ def _list(found: list[GreyPair], *, machine: bool) -> None:
 def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
     from assets.register import review as pairs
 
-    said = pairs.side_by_side(home, pair)
+    fields = pairs.side_by_side(home, pair)
     if machine:
         as_json(
-            {"pair": pair.pair, "together": pair.together, "side_by_side": said, **pair.explained}
+            {"pair": pair.pair, "together": pair.together, "side_by_side": fields, **pair.explained}
         )
         return
-    click.echo(table(["", "one", "other"], said))
+    click.echo(table(["", "one", "other"], fields))
     steps = [
         ["any pair", "", f"{pair.explained['start']:+.1f}"],
         *([field, level, f"{bits:+.1f}"] for field, level, bits in pair.explained["steps"]),
@@ -163,25 +170,26 @@ def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
         "\n" + table(["field", "level", "bits"], [*steps, ["weight", "", f"{pair.weight:+.1f}"]])
     )
     click.echo(
-        f"\nNow {'one person' if pair.together else 'two people'}. `register review {pair.pair} --decide same` or `--decide different`."
+        f"\nNow {'one person' if pair.together else 'two people'}. `register review "
+        f"{pair.pair} --decide same` or `--decide different`."
     )
 
 
-def _page(home: Home, found: list[GreyPair]) -> str:
+def _page(home: Home, listed: list[GreyPair]) -> str:
     from assets.register import review as pairs
     from assets.register.waterfall import svg
 
     parts = []
-    for one in found:
+    for pair in listed:
         rows = "".join(
             f"<tr><th>{escape(what)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
-            for what, left, right in pairs.side_by_side(home, one)
+            for what, left, right in pairs.side_by_side(home, pair)
         )
         drawn = svg(
-            "one person" if one.together else "two people",
-            one.explained["start"],
-            one.explained["steps"],
-            one.weight,
+            "one person" if pair.together else "two people",
+            pair.explained["start"],
+            pair.explained["steps"],
+            pair.weight,
         )
-        parts.append(f"<h2>{one.pair}</h2><table>{rows}</table>{drawn}")
+        parts.append(f"<h2>{pair.pair}</h2><table>{rows}</table>{drawn}")
     return f'<!doctype html><meta charset="utf-8"><title>Pairs to look at</title>{"".join(parts)}'

@@ -7,12 +7,12 @@ from datetime import date, datetime, timedelta
 
 import click
 
-from pipelines.cli.options import DAY
+from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json
 
 
 def yesterday() -> date:
-    """The last whole day, in the policy's time zone."""
+    """Return the last complete day, in the policy's time zone."""
     from schemas.policy import load_policy
 
     return datetime.now(load_policy().zone).date() - timedelta(days=1)
@@ -44,11 +44,13 @@ def yesterday() -> date:
     type=DAY,
     help="The last delivery day; default: yesterday.",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def sample(
     registrants: int, seed: int, days: int, last_day: datetime | None, machine: bool
 ) -> None:
-    """Write synthetic deliveries of every source into the inbox, and who is who beside it (truth/)."""
+    """Write synthetic deliveries of every source into the inbox, and their truth beside it
+    (truth/).
+    """
     from assets.storage.data_root import Home
     from pipelines.synthetic.assembly import write_sample
     from pipelines.writer_lock import home_path
@@ -67,5 +69,6 @@ def sample(
         as_json(asdict(summary))
     else:
         click.echo(
-            f"{summary.records:,} records in {summary.deliveries} deliveries about {summary.people:,} invented people"
+            f"{summary.records:,} records in {summary.deliveries} deliveries about "
+            f"{summary.people:,} invented people"
         )

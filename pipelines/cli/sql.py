@@ -1,4 +1,4 @@
-"""`register sql`: look into a published mart."""
+"""`register sql`: a read-only query of a published mart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 from schemas.vocabulary import PURPOSES
 
@@ -15,9 +16,11 @@ from schemas.vocabulary import PURPOSES
 @click.command()
 @click.argument("mart", type=click.Choice(PURPOSES))
 @click.argument("query", required=False)
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def sql(mart: str, query: str | None, machine: bool) -> None:
-    """Open a mart read-only and run QUERY; without one, read it from standard input, or list the tables."""
+    """Open a mart read-only and run QUERY; without one, read it from standard input, or list the
+    tables.
+    """
     import duckdb
 
     from assets.marts.building import mart_path
@@ -31,11 +34,11 @@ def sql(mart: str, query: str | None, machine: bool) -> None:
     ) as connection:
         try:
             connection.execute("SET TimeZone = 'UTC'")
-            answer = connection.execute(text)
+            result = connection.execute(text)
         except duckdb.Error as error:
             raise CommandError(str(error).splitlines()[0]) from None
-        names = [column[0] for column in answer.description or []]
-        rows = answer.fetchall()
+        names = [column[0] for column in result.description or []]
+        rows = result.fetchall()
     if machine:
         as_json([dict(zip(names, row, strict=True)) for row in rows])
     else:

@@ -14,7 +14,10 @@ import click
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
 def ui(port: int) -> None:
-    """Open Dagster on http://127.0.0.1, with the schedules and sensors running. It has no login: keep it on loopback."""
+    """Open Dagster on http://127.0.0.1, with the schedules and sensors running.
+
+    It has no login: keep it on loopback.
+    """
     from assets.storage.data_root import Home
     from pipelines.dagster_home import prepare_dagster
     from pipelines.writer_lock import home_path, report_died
@@ -25,7 +28,7 @@ def ui(port: int) -> None:
     prepare_dagster()
     report_died(home)
     workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
-    # Started in the background by a shell, the interrupt is ignored, and Dagster ends by it and by nothing else.
+    # A background process of a shell ignores the interrupt, by which alone Dagster ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     program = str(Path(sys.executable).with_name("dagster"))
     arguments = ["dev", "--workspace", str(workspace), "--host", "127.0.0.1", "--port", str(port)]

@@ -1,4 +1,4 @@
-"""`register verify`: prove again that those who were erased are gone, and that no certificate has been touched."""
+"""`register verify`: proves erasures again, and that no certificate was changed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Look at the certificates instead: has one been changed, removed, moved or added?",
 )
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
-    """Prove the erasure of one request, or of all that have been carried out; exits with 1 when something is found.
+    """Prove the erasure of a request, or of all that were carried out; exits with 1 on findings.
 
-    While a request is open its identifiers are searched in every byte of the data root; afterwards nobody knows them, and
-    their keyed hashes are held against every identifier in every layer.
+    While a request is open, its identifiers are searched in every byte of the data root; afterwards
+    they are unknown, and their keyed hashes are compared with every identifier in every layer.
     """
     from assets.erasure.proof import certificates
     from assets.erasure.proof.verification import HOW, verify
@@ -48,7 +49,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     home.create()
     if chain:
         elsewhere = _head_in_dagster(home)
-        _tell(
+        _print(
             certificates.check(home, elsewhere),
             [
                 [
@@ -71,7 +72,7 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
         raise CommandError(str(error)) from None
     with writer(home):
         proof = verify(home, chosen)
-    _tell(
+    _print(
         proof.findings,
         [[what, HOW[what], count] for what, count in sorted(proof.examined.items())],
         machine,
@@ -86,7 +87,7 @@ def _backed_up(home: Home) -> int:
 
 
 def _head_in_dagster(home: Home) -> dict[str, Head]:
-    """The head of the chain that the last erasure's run left in Dagster's storage, if it is there."""
+    """Return the head of the chain that the last erasure left in Dagster's storage, if any."""
     from assets.erasure.proof.chain_heads import Head
     from pipelines.dagster_home import prepare_dagster
 
@@ -110,7 +111,7 @@ def _head_in_dagster(home: Home) -> dict[str, Head]:
 
 
 def is_empty(home: Home) -> bool:
-    """Whether nothing has come in, and nothing has run yet: a proof would look at nothing."""
+    """Return whether nothing was ingested and nothing has run: a proof would examine nothing."""
     from assets.requests import ledger
 
     began = (home.dagster / "dagster.yaml", home.root / "backups")
@@ -122,7 +123,7 @@ def is_empty(home: Home) -> bool:
     )
 
 
-def _tell(
+def _print(
     findings: list[Finding],
     examined: list[list[object]],
     machine: bool,
@@ -130,14 +131,17 @@ def _tell(
 ) -> None:
     from assets.erasure.proof.findings import failing
 
-    found = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
+    rows = [
+        [finding.code, finding.where, finding.count, finding.request_id]
+        for finding in sorted(findings)
+    ]
     if machine:
         as_json(
             {
                 "proven": not failing(findings),
                 "findings": [
                     dict(zip(("code", "where", "count", "request_id"), row, strict=True))
-                    for row in found
+                    for row in rows
                 ],
                 **({"backups": backups.as_data()} if backups else {}),
                 "examined": [
@@ -147,15 +151,17 @@ def _tell(
         )
     else:
         click.echo(table(["what", "how", "examined"], examined))
-        if found:
-            click.echo("\n" + table(["rule", "where", "count", "request"], found))
+        if rows:
+            click.echo("\n" + table(["rule", "where", "count", "request"], rows))
         if backups and backups.generations:
             click.echo(
-                f"\nBackups from before the erasure that can still be opened: {backups.generations}; the last is destroyed on {backups.until}."
+                "\nBackups from before the erasure that can still be opened: "
+                f"{backups.generations}; the last is destroyed on {backups.until}."
             )
     if failing(findings):
         raise CommandError(
-            f"not proven: {len(failing(findings))} findings, first {found[0][0]} in {found[0][1]}; docs/rules.md says what each means"
+            f"not proven: {len(failing(findings))} findings, first {rows[0][0]} in "
+            f"{rows[0][1]}; docs/rules.md says what each means"
         )
     if not machine:
         click.echo("\nProven.")

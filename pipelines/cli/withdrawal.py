@@ -1,4 +1,4 @@
-"""`register withdraw`: a registrant takes a consent back, and the marts lose them at once."""
+"""`register withdraw`: records the withdrawal of a consent, at once in the marts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from pipelines.cli.data_root import existing_home
 from pipelines.cli.main import CommandError
+from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, unseen
 from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
@@ -28,16 +29,16 @@ if TYPE_CHECKING:
 @click.option("--identity-code", help="Finnish identity code.")
 @click.option("--customer-number")
 @click.option("--contact-id", help="The CRM's number of the contact.")
-@click.option("--email", help="Concerns everyone whom it reaches.")
+@click.option("--email", help="Concerns every registrant with this address.")
 @click.option("--phone", help="Likewise.")
-@click.option("--json", "machine", is_flag=True, help="For machines.")
+@MACHINE
 def withdraw(
     identifier: str | None, purpose: str, channel: str, machine: bool, **given: str | None
 ) -> None:
-    """Record that a registrant takes a consent back, and refresh, so that the marts lose them now.
+    """Record that a registrant withdraws a consent, and refresh, so that the marts follow now.
 
-    IDENTIFIER is any of the identifiers below, or a registrant's id; `-` asks for it at the terminal, so that it stays out
-    of the shell's history.
+    IDENTIFIER is any of the identifiers below, or a registrant's id; `-` prompts for it, so that it
+    is not in the shell's history.
     """
     from assets.requests import ledger
     from assets.rights import withdrawal
@@ -51,23 +52,29 @@ def withdraw(
         digest = withdrawal.deliver(home, meant, purpose, channel, now)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    # What else waits for the day may be refused; that says nothing of the withdrawal.
+    # Other deliveries of the day may be refused, which does not affect the withdrawal.
     run_refresh(home, now.date(), {str(now.date())})
     if not withdrawal.taken_in(home, digest):
         raise CommandError(
-            "the withdrawal was not taken in; the identifier may be one of somebody who has been erased, or the inbox folder is not readable"
+            "the withdrawal was not taken in; the identifier may be one of somebody who has "
+            "been erased, or the inbox folder is not readable"
         )
     concerned = withdrawal.concerned(home, digest)
     if machine:
         as_json({"purpose": purpose, "channel": channel, "registrants": concerned})
     else:
         click.echo(
-            f"Withdrawn: {purpose}, channel {channel}. It concerns {concerned} registrants of the register; the marts are without them now."
+            f"Withdrawn: {purpose}, channel {channel}. It concerns {concerned} registrants of "
+            "the register; the marts are without them now."
         )
 
 
 def _meant(home: Home, given: dict[str, str | None]) -> str:
-    """The one identifier that was given, as the register writes it; raises RequestError when it is none or several."""
+    """Return the identifier that was given, in canonical form.
+
+    Raises:
+        RequestError: None or several were given.
+    """
     from assets.requests import ledger
     from assets.rights import withdrawal
     from assets.rights.lookup import canonical
@@ -79,7 +86,8 @@ def _meant(home: Home, given: dict[str, str | None]) -> str:
     }
     if len(asked) != 1:
         raise ledger.RequestError(
-            "give one identifier: the value itself, or an option such as --email or --customer-number"
+            "give one identifier: the value itself, or an option such as --email or "
+            "--customer-number"
         )
     name, value = next(iter(asked.items()))
     if name != "identifier":

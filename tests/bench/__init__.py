@@ -1,1 +1,3 @@
-"""Benchmarks: `python -m tests.bench`, or `make bench`. They measure, and fail only when what they measure fails."""
+"""Benchmarks: `python -m tests.bench`, or `make bench`. They measure, and fail only when what they
+measure fails.
+"""

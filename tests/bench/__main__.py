@@ -1,6 +1,8 @@
-"""`python -m tests.bench`: how long a refresh takes and how much memory, against a bare DuckDB load of the same files.
+"""`python -m tests.bench`: how long a refresh takes and how much memory, against a bare DuckDB load
+of the same files.
 
-The two take turns (A B A B …), each in processes of its own, on files that have been read once before; medians are told.
+The two take turns (A B A B …), each in processes of its own, on files that have been read once
+before; medians are reported.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ def _bench(folder: Path, asked: argparse.Namespace) -> int:
         steps.append(step_seconds(root))
         parts.append(register_seconds(root))
         print(
-            f"run {number + 1}: load {floors[-1].seconds:.1f} s, refresh {refreshes[-1].seconds:.1f} s",
+            (
+                f"run {number + 1}: load {floors[-1].seconds:.1f} s, refresh "
+                f"{refreshes[-1].seconds:.1f} s"
+            ),
             flush=True,
         )
         if not asked.keep:
@@ -104,7 +109,9 @@ def _floor(folder: Path, planned: Path, number: int, *, keep: bool) -> Measured:
 
 
 def _refresh(folder: Path, sampled: Path, root: Path) -> Measured:
-    """Refresh a data root of its own, whose inbox links to the sampled files: taking them in removes the links only."""
+    """Refresh a data root of its own, with links to the sampled files in its inbox, so that
+    ingestion removes the links only.
+    """
     root.mkdir(mode=0o700)
     shutil.copytree(sampled / "inbox", root / "inbox", copy_function=os.link)
     return measure(
@@ -118,36 +125,42 @@ def _report(
     steps: list[dict[str, float]],
     parts: list[dict[str, float]],
 ) -> None:
-    load, refresh = median(one.seconds for one in floors), median(one.seconds for one in refreshes)
+    load, refresh = (
+        median(loaded.seconds for loaded in floors),
+        median(run.seconds for run in refreshes),
+    )
     print("\nSteps of the refresh, seconds\n" + _seconds(_medians(steps), refresh))
     print("\nOf which the register, seconds\n" + _seconds(_medians(parts)))
     print(
         "\nThe bare load, seconds\n"
-        + _seconds(_medians([json.loads(one.out)["seconds"] for one in floors]))
+        + _seconds(_medians([json.loads(loaded.out)["seconds"] for loaded in floors]))
     )
     rows = [_measured("bare DuckDB load", floors), _measured("register refresh", refreshes)]
     print("\n" + table(["what", "seconds", "processor seconds", "peak memory"], rows))
     print(
-        f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: {_spread(refreshes)}, of the loads: {_spread(floors)})"
+        f"\nratio refresh / load: {refresh / load:.1f}   (spread of the refreshes: "
+        f"{_spread(refreshes)}, of the loads: {_spread(floors)})"
     )
-    busy = median(one.processor for one in refreshes) / median(one.processor for one in floors)
+    busy = median(run.processor for run in refreshes) / median(
+        loaded.processor for loaded in floors
+    )
     print(
         f"ratio in processor seconds: {busy:.1f}   (trust this one when the machine had other work)"
     )
 
 
 def _measured(name: str, runs: list[Measured]) -> list[str]:
-    seconds, processor = median(one.seconds for one in runs), median(one.processor for one in runs)
+    seconds, processor = median(run.seconds for run in runs), median(run.processor for run in runs)
     return [
         name,
         f"{seconds:,.1f}",
         f"{processor:,.1f}",
-        f"{median(one.peak for one in runs) / MIB:,.0f} MiB",
+        f"{median(run.peak for run in runs) / MIB:,.0f} MiB",
     ]
 
 
 def _spread(runs: list[Measured]) -> str:
-    return f"{min(one.seconds for one in runs):.1f}-{max(one.seconds for one in runs):.1f} s"
+    return f"{min(run.seconds for run in runs):.1f}-{max(run.seconds for run in runs):.1f} s"
 
 
 def _medians(runs: list[dict[str, float]]) -> dict[str, float]:
@@ -165,7 +178,7 @@ def _seconds(found: Mapping[str, float], whole: float | None = None) -> str:
 
 
 def _longest_first(found: Mapping[str, float]) -> Iterable[tuple[str, float]]:
-    return sorted(found.items(), key=lambda one: -one[1])
+    return sorted(found.items(), key=lambda item: -item[1])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""`python -m tests.bench.erasures`: what an erasure costs, of one request and of many, and in a lake with a longer history.
+"""`python -m tests.bench.erasures`: what an erasure costs, of one request and of many, and in a
+lake with a longer history.
 
-- **many**: `register erase` of one request, of many whose records are in the same deliveries as the one's, and of as many of anybody. The one is the
-  registrant who is in the most deliveries, so that the pass over many opens no partition that the pass over one does not.
-- **history**: the steps of the erasure, without the rebuild of register and marts, in a lake and in one with the same deliveries
-  and ten times as many days in all, the earlier of other people.
+- **many**: `register erase` of one request, of many whose records are in the same deliveries as
+  the first one's, and of as many of anybody. The first is the registrant in the most deliveries, so
+  that the pass over many opens no partition that the pass over one does not.
+- **history**: the steps of the erasure, without the rebuild of register and marts, in a lake and in
+  one with the same deliveries and ten times as many days in all, the earlier of other people.
 
-Each run is a process of its own on a copy of one data root; they take turns, and medians are told.
+Each run is a process of its own on a copy of one data root; they take turns, and medians are
+reported.
 """
 
 from __future__ import annotations
@@ -73,13 +76,14 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
         _register(longer, "refresh")
     _register(root, "refresh")
     known = _deliveries(Home(root))
-    one = max(sorted(known), key=lambda code: len(known[code]))
-    same = [one, *(code for code in sorted(known) if code != one and known[code] <= known[one])][
-        : asked.requests
-    ]
+    shared = max(sorted(known), key=lambda code: len(known[code]))
+    same = [
+        shared,
+        *(code for code in sorted(known) if code != shared and known[code] <= known[shared]),
+    ][: asked.requests]
     if asked.what != "history":
         cases = {
-            "1 request": (root, [one]),
+            "1 request": (root, [shared]),
             f"{len(same)} in the same deliveries": (root, same),
             f"{asked.requests} of anybody": (root, _spread(known, asked.requests)),
         }
@@ -87,7 +91,10 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
     if asked.what != "many":
         print(f"\nthe history: {_files(root)} and {_files(longer)} files of raw")
         _report(
-            {f"{asked.days} days": (root, [one]), f"{LONGER * asked.days} days": (longer, [one])},
+            {
+                f"{asked.days} days": (root, [shared]),
+                f"{LONGER * asked.days} days": (longer, [shared]),
+            },
             asked.repetitions,
             folder,
             steps="erasure__",
@@ -95,11 +102,11 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
 
 
 def _sample(root: Path, registrants: int, days: int, last: date, *, seed: int) -> None:
-    told = {"registrants": registrants, "seed": seed, "days": days, "last-day": last}
+    parameters = {"registrants": registrants, "seed": seed, "days": days, "last-day": last}
     _register(
         root,
         "sample",
-        *(word for name, value in told.items() for word in (f"--{name}", str(value))),
+        *(word for name, value in parameters.items() for word in (f"--{name}", str(value))),
     )
 
 
@@ -117,18 +124,19 @@ def _deliveries(home: Home) -> dict[str, frozenset[str]]:
             read_register(home, connection, name, TABLES[name])
         for model in CANONICAL.values():
             home.staged(connection, model)
-        held = " UNION ".join(
+        relations = " UNION ".join(
             f"SELECT person_key, delivery_id FROM staged_{name}" for name in CANONICAL
         )
         rows = connection.execute(
-            f"""SELECT identity_code, list(DISTINCT delivery_id) FROM ({held}) JOIN membership USING (person_key) JOIN registrants USING (registrant_id)
+            f"""SELECT identity_code, list(DISTINCT delivery_id) FROM ({relations})
+                JOIN membership USING (person_key) JOIN registrants USING (registrant_id)
             WHERE identity_code IS NOT NULL AND NOT protected GROUP BY identity_code"""
         ).fetchall()
     return {code: frozenset(deliveries) for code, deliveries in rows}
 
 
 def _spread(known: dict[str, frozenset[str]], number: int) -> list[str]:
-    """So many of them, from among all: what stands at the end of a code tells nothing of when it was delivered."""
+    """Return so many of them, from among all: the end of a code is independent of its delivery."""
     return sorted(known, key=lambda code: code[::-1])[:number]
 
 
@@ -139,7 +147,10 @@ def _files(root: Path) -> int:
 def _report(
     cases: dict[str, tuple[Path, list[str]]], repetitions: int, folder: Path, steps: str
 ) -> None:
-    """Run the cases in turns; tell seconds (of the `steps` of that name, else of the whole command), processor seconds, and ratios to the first."""
+    """Run the cases in turns and print seconds, processor seconds, and ratios to the first.
+
+    Seconds are of the `steps` of that name, else of the whole command.
+    """
     found: dict[str, list[tuple[float, float, int]]] = {name: [] for name in cases}
     for _ in range(repetitions):
         for name, (root, codes) in cases.items():
@@ -151,7 +162,9 @@ def _report(
     rows, first = [], [median(run[side] for run in next(iter(found.values()))) for side in (0, 1)]
     for name, runs in found.items():
         middle = [median(run[side] for run in runs) for side in (0, 1)]
-        ratios = [f"{one / of_first:.2f}" for one, of_first in zip(middle, first, strict=True)]
+        ratios = [
+            f"{seconds / of_first:.2f}" for seconds, of_first in zip(middle, first, strict=True)
+        ]
         rows.append(
             [name, runs[0][2], f"{middle[0]:.1f}", ratios[0], f"{middle[1]:.1f}", ratios[1]]
         )
@@ -165,26 +178,30 @@ def _report(
 
 
 def _erased(root: Path, codes: list[str], copy: Path, steps: str) -> tuple[float, float, int]:
-    """Erase registrants in a copy of the data root: seconds, processor seconds, files of the lake that were rewritten."""
+    """Erase registrants in a copy of the data root: seconds, processor seconds, files of the lake
+    that were rewritten.
+    """
     shutil.copytree(root, copy)
     for number, code in enumerate(codes):
         asked = {"right": "erasure", "channel": "written", "identifiers": {"identity_code": code}}
         (copy / "requests" / "inbox" / f"{number}.json").write_text(json.dumps(asked))
     _register(copy, "request", "inbox")
     done = _register(copy, "erase")
-    told = [
+    certificates = [
         json.loads(path.read_bytes())["certificate"]
         for path in (copy / "requests" / "certificates").glob("Q*.json")
     ]
-    files = {one["file"] for said in told for one in said["files"]}
+    files = {
+        rewritten["file"] for certificate in certificates for rewritten in certificate["files"]
+    }
     seconds = (
         sum(taken for step, taken in step_seconds(copy).items() if step.startswith(steps))
         if steps
         else done.seconds
     )
     shutil.rmtree(copy)
-    if len(told) != len(codes):
-        raise BenchError(f"{len(told)} of {len(codes)} erasures have their certificate")
+    if len(certificates) != len(codes):
+        raise BenchError(f"{len(certificates)} of {len(codes)} erasures have their certificate")
     return seconds, done.processor, len(files)
 
 

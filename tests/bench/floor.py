@@ -1,10 +1,13 @@
-"""The floor: a bare DuckDB load of the delivery files into one DuckDB file. Nothing is checked, resolved or published.
+"""The floor: a bare DuckDB load of the delivery files into one DuckDB file. Nothing is checked,
+resolved or published.
 
-`plan` says how the files are loaded; the load itself runs in a process of its own that imports nothing but DuckDB:
+`plan` says how the files are loaded; the load itself runs in a process of its own that imports
+nothing but DuckDB:
 
     python floor.py PLAN DATABASE
 
-and prints {"rows": {table: n}, "seconds": {table: s}}: one table per dataset, a row per delivered record.
+and prints {"rows": {table: n}, "seconds": {table: s}}: one table per dataset, a row per delivered
+record.
 """
 
 from __future__ import annotations
@@ -17,23 +20,29 @@ from pathlib import Path
 
 import duckdb
 
-# What DuckDB calls the encodings that it reads by itself; a file in another is rewritten as UTF-8 beforehand.
+# What DuckDB calls the encodings that it reads by itself; a file in another is rewritten as UTF-8
+# beforehand.
 ENCODINGS = {"utf-8": "utf-8", "iso-8859-1": "latin-1", "utf-16le": "utf-16"}
 
 
 def plan(inbox: Path, scratch: Path) -> dict[str, str]:
-    """Table -> query that loads it, by what the manifests say. A delivery that came twice is loaded twice, as it is read twice."""
+    """Table -> query that loads it, by what the manifests say. A delivery that came twice is loaded
+    twice, as it is read twice.
+    """
     from assets.ingest.deliveries import MANIFEST
 
     found: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for number, manifest in enumerate(sorted(inbox.rglob(f"*{MANIFEST}"))):
-        said = json.loads(manifest.read_text())
-        path, encoding = manifest.with_name(manifest.name.removesuffix(MANIFEST)), said["encoding"]
+        declared = json.loads(manifest.read_text())
+        path, encoding = (
+            manifest.with_name(manifest.name.removesuffix(MANIFEST)),
+            declared["encoding"],
+        )
         if encoding not in ENCODINGS:
             copy = scratch / f"{number}-{path.name}"
             copy.write_text(path.read_text(encoding=encoding), encoding="utf-8")
             path, encoding = copy, "utf-8"
-        found[said["dataset"], encoding].append(path)
+        found[declared["dataset"], encoding].append(path)
     return {
         dataset
         if encoding == "utf-8"
@@ -43,13 +52,20 @@ def plan(inbox: Path, scratch: Path) -> dict[str, str]:
 
 
 def _query(name: str, encoding: str, files: list[Path]) -> str:
-    """How one would load the files by hand, as DuckDB guesses their columns; an envelope's array becomes rows of JSON."""
+    """How one would load the files by hand, as DuckDB guesses their columns; an envelope's array
+    becomes rows of JSON.
+    """
     from assets.sources.all_sources import SOURCES
 
-    dataset = next(one for source in SOURCES for one in source.datasets if one.name == name)
+    dataset = next(
+        candidate for source in SOURCES for candidate in source.datasets if candidate.name == name
+    )
     paths = [str(path) for path in files]
     if dataset.format == "csv":
-        return f"SELECT * FROM read_csv({paths!r}, header = true, encoding = '{ENCODINGS[encoding]}', union_by_name = true, ignore_errors = true)"
+        return (
+            f"SELECT * FROM read_csv({paths!r}, header = true, encoding = '{ENCODINGS[encoding]}"
+            "', union_by_name = true, ignore_errors = true)"
+        )
     if dataset.format == "json_lines":
         return f"SELECT * FROM read_ndjson({paths!r}, union_by_name = true, ignore_errors = true)"
     if dataset.array_key is None:
@@ -57,7 +73,8 @@ def _query(name: str, encoding: str, files: list[Path]) -> str:
     # The envelope is one JSON object as long as the file.
     largest = max(path.stat().st_size for path in files)
     return f"""SELECT unnest("{dataset.array_key}") AS record
-        FROM read_json({paths!r}, columns = {{'{dataset.array_key}': 'JSON[]'}}, maximum_object_size = {largest + 1})"""
+        FROM read_json({paths!r}, columns = {{'{dataset.array_key}': 'JSON[]'}},
+            maximum_object_size = {largest + 1})"""
 
 
 def load(planned: dict[str, str], database: Path) -> dict[str, dict[str, float]]:

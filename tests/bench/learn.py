@@ -1,6 +1,8 @@
-"""Learns the register's linkage model anew: `python -m tests.bench.learn REGISTER_HOME` writes assets/register/model.json.
+"""Learns the register's linkage model again: `python -m tests.bench.learn REGISTER_HOME` writes
+assets/register/model.json.
 
-The data root holds `register sample --registrants 100000`, taken in. What is written are levels, weights and passes.
+The data root holds `register sample --registrants 100000`, taken in. What is written are levels,
+weights and passes.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ def learn(root: Path, today: date) -> str:
 
 
 if __name__ == "__main__":
-    model = learn(Path(sys.argv[1]), date.today())  # noqa: DTZ011  (ages do not matter to who is who)
+    model = learn(Path(sys.argv[1]), date.today())  # noqa: DTZ011  (ages do not matter)
     Path(assets.register.__file__).with_name("model.json").write_text(
         model + "\n", encoding="utf-8"
     )

@@ -1,7 +1,9 @@
-"""`python -m tests.bench.marts REGISTER_HOME`: rebuilding every mart, against copying the same register tables bare.
+"""`python -m tests.bench.marts REGISTER_HOME`: rebuilding every mart, against copying the same
+register tables bare.
 
-The floor attaches one DuckDB file for each mart and copies into it, unsorted and unchecked, the register tables that the
-mart's queries read. Both run in this process on files that have been read before; the median of the repetitions is told.
+The floor attaches one DuckDB file for each mart and copies into it, unsorted and unchecked, the
+register tables that the mart's queries read. Both run in this process on files that have been read
+before; the median of the repetitions is reported.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ def main() -> None:
     parser.add_argument(
         "home",
         type=Path,
-        help="a data root with a built register; its candidates of marts are built anew, nothing is published",
+        help=(
+            "a data root with a built register; its candidates of marts are built anew, nothing "
+            "is published"
+        ),
     )
     parser.add_argument("--repetitions", type=int, default=3)
     asked = parser.parse_args()
@@ -75,16 +80,17 @@ def _bare(home: Home) -> dict[str, float]:
     ):
         for purpose, queries in QUERIES.items():
             read = {
-                one.name
+                column.name
                 for query in queries.values()
-                for one in sqlglot.parse_one(query, dialect="duckdb").find_all(exp.Table)
+                for column in sqlglot.parse_one(query, dialect="duckdb").find_all(exp.Table)
             } & set(TABLES)
 
             def copy(purpose: str = purpose, read: frozenset[str] = frozenset(read)) -> None:
                 connection.execute(f"ATTACH '{folder}/{purpose}.duckdb' AS bare")
-                for one in sorted(read):
+                for name in sorted(read):
                     connection.execute(
-                        f"CREATE TABLE bare.{one} AS SELECT * FROM read_parquet('{home.register(one)}')"
+                        f"CREATE TABLE bare.{name} AS SELECT * FROM read_parquet('"
+                        f"{home.register(name)}')"
                     )
                 connection.execute("DETACH bare")
 

@@ -1,4 +1,6 @@
-"""Running a command and measuring it: seconds, processor seconds and peak memory; and what the machine is."""
+"""Running a command and measuring it: seconds, processor seconds and peak memory; and what the
+machine is.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ GIB = 1 << 30
 
 
 class BenchError(Exception):
-    """A measured command has failed; the message ends with what it said last."""
+    """A measured command has failed; the message ends with its last output."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +41,27 @@ def measure(command: list[str], environment: dict[str, str], log: Path) -> Measu
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
-        said = out.read().decode()
+        output = out.read().decode()
         if process.returncode != 0:
-            told = [
+            errors = [
                 line
                 for line in err.read().decode().splitlines()
                 if "Error" in line or line.startswith("register:")
             ]
             raise BenchError(
-                f"{Path(command[0]).name} {' '.join(command[1:3])} ended with {process.returncode}: {' '.join(told[-1:])}"
+                f"{Path(command[0]).name} {' '.join(command[1:3])} ended with "
+                f"{process.returncode}: {' '.join(errors[-1:])}"
             )
-    return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, said)
+    return Measured(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, output)
 
 
 def machine() -> str:
     """Cores and memory that this process may use, and how busy they are with something else."""
     cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, {_memory() / GIB:.0f} GiB of memory; load before the first run {os.getloadavg()[0]:.1f}"
+    return (
+        f"{cores} cores, {_memory() / GIB:.0f} GiB of memory; load before the first run "
+        f"{os.getloadavg()[0]:.1f}"
+    )
 
 
 def _memory() -> int:
@@ -67,5 +73,5 @@ def _memory() -> int:
 
 
 def warm(folder: Path) -> int:
-    """Read every file once, so that neither side pays for a cold disk; answers their bytes."""
+    """Read every file once, so that neither side pays for a cold disk; return their bytes."""
     return sum(len(path.read_bytes()) for path in folder.rglob("*") if path.is_file())

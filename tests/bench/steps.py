@@ -1,4 +1,6 @@
-"""Where a refresh spent its time: step by step out of the Dagster instance, and the register's own parts."""
+"""Where a refresh spent its time: step by step out of the Dagster instance, and the register's own
+parts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ def step_seconds(root: Path) -> dict[str, float]:
             for run in instance.get_runs():
                 for step in instance.get_run_step_stats(run.run_id):
                     if step.start_time and step.end_time:
-                        total[step.step_key] += step.end_time - step.start_time  # type: ignore[assignment]
+                        seconds = step.end_time - step.start_time
+                        total[step.step_key] += seconds  # type: ignore[assignment]
     return dict(total.most_common())
 
 

@@ -1,4 +1,6 @@
-"""`register access`, `portability` and `rectify` as an operator has them, on the sample: nobody else is in the package's bytes."""
+"""`register access`, `portability` and `rectify` as an operator has them, on the sample: nobody
+else is in the package's bytes.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,17 @@ def ask(root: Path, right: str, identifier: str) -> str:
     return request_id
 
 
-def golden(root: Path) -> list[dict[str, str]]:
+def registrants(root: Path) -> list[dict[str, str]]:
     """Customers with an identity code, an e-mail address and a phone of their own."""
     import duckdb
 
     path = root / "lake/register/registrants.parquet"
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"""SELECT registrant_id, identity_code, customer_number, email, phone, family_name, given_names FROM read_parquet('{path}') AS one
-            WHERE identity_code IS NOT NULL AND customer_number IS NOT NULL AND email IS NOT NULL AND phone IS NOT NULL AND NOT protected
+            f"""SELECT registrant_id, identity_code, customer_number, email, phone, family_name,
+                given_names FROM read_parquet('{path}') AS one
+            WHERE identity_code IS NOT NULL AND customer_number IS NOT NULL AND email IS NOT NULL
+                AND phone IS NOT NULL AND NOT protected
             ORDER BY identity_code"""
         ).fetchall()
     return [
@@ -73,9 +77,9 @@ def others(root: Path, registrant_id: str) -> set[str]:
         (row[0], row[1], row[3])
         for row in parquet_rows(root / "lake/register/contact_points.parquet")
     ]
-    own = {value for one, _, value in known if one == registrant_id}
+    own = {value for holder, _, value in known if holder == registrant_id}
     return {
-        value for one, kind, value in known if one != registrant_id and kind != "business_id"
+        value for holder, kind, value in known if holder != registrant_id and kind != "business_id"
     } - own
 
 
@@ -96,10 +100,10 @@ def written(root: Path, right: str, identity_code: str, out: Path) -> Ended:
 def test_no_identifier_of_anybody_else_is_in_the_unzipped_bytes(
     root: Path, tmp_path: Path, right: str
 ) -> None:
-    chosen = golden(root)
-    for number, one in enumerate([chosen[0], chosen[len(chosen) // 2]]):
+    chosen = registrants(root)
+    for number, registrant in enumerate([chosen[0], chosen[len(chosen) // 2]]):
         out = tmp_path / f"{number}.zip"
-        ended = written(root, right, one["identity_code"], out)
+        ended = written(root, right, registrant["identity_code"], out)
         assert out.stat().st_mode & 0o777 == 0o600
         with zipfile.ZipFile(out) as archive:
             whole = "\n".join(archive.read(name).decode() for name in archive.namelist())
@@ -107,26 +111,26 @@ def test_no_identifier_of_anybody_else_is_in_the_unzipped_bytes(
         assert (
             sorted(
                 value
-                for value in others(root, one["registrant_id"])
+                for value in others(root, registrant["registrant_id"])
                 if len(value) > 4 and value in words
             )
             == []
         )
-        assert set(CODE.findall(whole)) <= {one["identity_code"]}
-        assert one["email"] in whole
-        for value in one.values():
+        assert set(CODE.findall(whole)) <= {registrant["identity_code"]}
+        assert registrant["email"] in whole
+        for value in registrant.values():
             assert value not in ended.out
 
 
 def test_nothing_personal_is_printed_or_left_in_the_data_root(root: Path, tmp_path: Path) -> None:
-    one = golden(root)[0]
+    registrant = registrants(root)[0]
     before = files(root)
-    written(root, "access", one["identity_code"], tmp_path / "one.zip")
+    written(root, "access", registrant["identity_code"], tmp_path / "one.zip")
     assert files(root) == before
     inside = console_script(
         root,
         "access",
-        ask(root, "access", f"identity_code:{one['identity_code']}"),
+        ask(root, "access", f"identity_code:{registrant['identity_code']}"),
         "--out",
         str(root / "one.zip"),
     )
@@ -135,7 +139,7 @@ def test_nothing_personal_is_printed_or_left_in_the_data_root(root: Path, tmp_pa
 
 
 def test_a_request_of_another_right_or_of_nobody_is_refused(root: Path, tmp_path: Path) -> None:
-    request_id = ask(root, "erasure", f"identity_code:{golden(root)[0]['identity_code']}")
+    request_id = ask(root, "erasure", f"identity_code:{registrants(root)[0]['identity_code']}")
     for arguments in ((request_id,), (ask(root, "access", "customer_number:C-NOBODY"),), ("Q0",)):
         ended = register(root, "access", *arguments, "--out", str(tmp_path / "one.zip"))
         assert (ended.code, ended.out, ended.err.count("\n")) == (1, "", 1)
@@ -145,8 +149,10 @@ def test_a_request_of_another_right_or_of_nobody_is_refused(root: Path, tmp_path
 
 def test_a_correction_is_in_the_marts_when_the_command_ends(root: Path) -> None:
     under_contract = {row[0] for row in mart_tables(root / "marts/contracts.duckdb")["registrants"]}
-    one = next(one for one in golden(root)[1:] if one["registrant_id"] in under_contract)
-    request_id = ask(root, "rectification", f"identity_code:{one['identity_code']}")
+    registrant = next(
+        row for row in registrants(root)[1:] if row["registrant_id"] in under_contract
+    )
+    request_id = ask(root, "rectification", f"identity_code:{registrant['identity_code']}")
     refused = register(root, "rectify", request_id, "--set", "email=puuttuu")
     assert (refused.code, refused.err.count("\n")) == (1, 1)
     assert "puuttuu" not in refused.err + refused.out
@@ -154,18 +160,20 @@ def test_a_correction_is_in_the_marts_when_the_command_ends(root: Path) -> None:
         root, "rectify", request_id, "--set", "email=oikaistu@example.fi", "--json"
     )
     assert (ended.code, ended.err) == (0, "")
-    assert (ended.told["request_id"], ended.told["corrected"]) == (request_id, ["email"])
+    assert (ended.data["request_id"], ended.data["corrected"]) == (request_id, ["email"])
     assert (
-        ended.told["notices"]
-        == len(console_script(root, "notices", "list", "--open", "--json").told)
+        ended.data["notices"]
+        == len(console_script(root, "notices", "list", "--open", "--json").data)
         > 0
     )
     care = [
         row
         for row in mart_tables(root / "marts/contracts.duckdb")["registrants"]
-        if one["registrant_id"] in row
+        if registrant["registrant_id"] in row
     ]
-    assert [("oikaistu@example.fi" in row, one["email"] in row) for row in care] == [(True, False)]
+    assert [("oikaistu@example.fi" in row, registrant["email"] in row) for row in care] == [
+        (True, False)
+    ]
     for path in (root / "dagster").rglob("*"):
         if path.is_file():
             assert b"oikaistu@example.fi" not in path.read_bytes()

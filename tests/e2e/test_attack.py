@@ -39,7 +39,9 @@ from tests.support.namesakes import (
 from tests.support.registers import refresh
 
 EMAIL, PHONE, CODE = LEAVES.email, LEAVES.phone, LEAVES.identity_code
-WIDE = "".join(chr(ord(one) + 0xFEE0) if one.isalnum() else one for one in EMAIL)
+WIDE = "".join(
+    chr(ord(character) + 0xFEE0) if character.isalnum() else character for character in EMAIL
+)
 MARKER = "zqmarker"
 """In every planted record, with a number: records that are theirs must be gone with all that is in
 them.
@@ -107,13 +109,18 @@ def plant(home: Home) -> None:
     visits = []
     for number, text in enumerate(MENTIONS):
         url = f"https://www.example.fi/kept{number}?to={text}"
-        one = visit(STAYS.visit + 100 + number, STAYS.visitor_id, None, 7200 + number)
-        visits.append({**one, "actionDetails": [{"type": "action", "url": url}]})
+        visited = visit(STAYS.visit + 100 + number, STAYS.visitor_id, None, 7200 + number)
+        visits.append({**visited, "actionDetails": [{"type": "action", "url": url}]})
     put(home, "website", SECOND_DAY, "visits", json.dumps(visits).encode(), len(visits))
     event = {
-        "event_ts": "2026-10-04T08:00:00Z", "purpose": "direct_marketing", "channel": "email", "status": "granted",
-        "source": "web-form", "text_version": "2025-03", "language": "fi",
-    }  # fmt: skip
+        "event_ts": "2026-10-04T08:00:00Z",
+        "purpose": "direct_marketing",
+        "channel": "email",
+        "status": "granted",
+        "source": "web-form",
+        "text_version": "2025-03",
+        "language": "fi",
+    }
     events = [
         {**event, "subject_key_type": "pigeon", "subject_key": EMAIL, "evidence": MARKER},
         {
@@ -128,7 +135,9 @@ def plant(home: Home) -> None:
 
 @dataclass(frozen=True)
 class Attacked:
-    """What the files of the data root have after the erasure, by path, and what the commands said."""
+    """What the files of the data root have after the erasure, by path, and the output of the
+    commands.
+    """
 
     left: dict[str, str]
     erased: Ended
@@ -142,15 +151,15 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     deliver(root, FIRST_DAY, SECOND_DAY)
     plant(Home(root))
     refresh(Home(root), TODAY)
-    assert {"raw", "staged", "register"} <= {Path(one).parts[1] for one in found(reduced(root))}
+    assert {"raw", "staged", "register"} <= {Path(path).parts[1] for path in found(reduced(root))}
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--identity-code", CODE
     ).out.strip()
     erased = register(root, "erase", "--as-of", AGAIN)
     verified = register(root, "verify", "--json")
     path = root / "requests" / "certificates" / f"{request_id}.json"
-    said = json.loads(path.read_bytes())["certificate"] if path.exists() else {}
-    return Attacked(reduced(root), erased, verified, said)
+    certified = json.loads(path.read_bytes())["certificate"] if path.exists() else {}
+    return Attacked(reduced(root), erased, verified, certified)
 
 
 def texts(path: Path) -> Iterator[str]:
@@ -173,17 +182,17 @@ def squeezed(text: str) -> str:
 
 
 THEIRS = {
-    re.sub(r"[^a-z0-9]", "", one.lower())
-    for one in (EMAIL, LEAVES.customer_number, LEAVES.contact_id, LEAVES.visitor_id, CODE[:10])
+    re.sub(r"[^a-z0-9]", "", text.lower())
+    for text in (EMAIL, LEAVES.customer_number, LEAVES.contact_id, LEAVES.visitor_id, CODE[:10])
 } | {
     PHONE.removeprefix("+358"),
-    *(hashlib.sha256(one.encode()).hexdigest() for one in (EMAIL, PHONE)),
+    *(hashlib.sha256(contact.encode()).hexdigest() for contact in (EMAIL, PHONE)),
     *(
-        hashlib.md5(f"{kind}:{one}".encode(), usedforsecurity=False).hexdigest()
-        for kind, one in (("identity_code", CODE), ("email", EMAIL), ("phone", PHONE))
+        hashlib.md5(f"{kind}:{identifier}".encode(), usedforsecurity=False).hexdigest()
+        for kind, identifier in (("identity_code", CODE), ("email", EMAIL), ("phone", PHONE))
     ),
 }
-OF_BYSTANDERS = [re.sub(r"[^a-z0-9]", "", one.lower()) for one in BYSTANDERS]
+OF_BYSTANDERS = [re.sub(r"[^a-z0-9]", "", bystander.lower()) for bystander in BYSTANDERS]
 
 
 def reduced(root: Path) -> dict[str, str]:
@@ -201,12 +210,14 @@ def reduced(root: Path) -> dict[str, str]:
 
 
 def found(files: dict[str, str], sought: set[str] = THEIRS) -> list[str]:
-    return [path for path, text in files.items() if any(one in text for one in sought)]
+    return [
+        path for path, text in files.items() if any(identifier in text for identifier in sought)
+    ]
 
 
 def test_the_erasure_is_proven_and_certified(attacked: Attacked) -> None:
     assert (attacked.erased.code, attacked.erased.err) == (0, "")
-    assert (attacked.verified.code, attacked.verified.told["findings"]) == (0, [])
+    assert (attacked.verified.code, attacked.verified.data["findings"]) == (0, [])
 
 
 def test_no_spelling_of_any_identifier_is_left_in_any_byte(attacked: Attacked) -> None:
@@ -226,11 +237,13 @@ def test_of_their_odd_records_nothing_else_is_left_either(attacked: Attacked) ->
 def test_unreadable_records_of_bystanders_and_others_records_stay(attacked: Attacked) -> None:
     kept = {f"{MARKER}{len(UNREADABLE) + number}" for number in range(len(BYSTANDERS))}
     kept |= {f"kept{number}" for number in range(len(MENTIONS))}
-    assert [one for one in sorted(kept) if not found(attacked.left, {one})] == []
+    assert [text for text in sorted(kept) if not found(attacked.left, {text})] == []
 
 
 def test_what_remains_is_counted_with_its_reason(attacked: Attacked) -> None:
-    remains = {one["what"]: one["count"] for one in attacked.certificate["remains"]}
+    remains = {
+        remaining["what"]: remaining["count"] for remaining in attacked.certificate["remains"]
+    }
     assert [count for what, count in remains.items() if "records near" in what] == [1]
     assert remains["rows of category order, without their person"] == 1
     assert sum(attacked.certificate["redacted"].values()) >= len(MENTIONS) + 1

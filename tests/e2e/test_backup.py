@@ -1,4 +1,6 @@
-"""Backup, erase, restore as an operator does it: nothing of the person comes back, wherever the restore is killed."""
+"""Backup, erase, restore as an operator does it: nothing of the person comes back, wherever the
+restore is killed.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ def erased(namesakes_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
         == 0
     )
     assert register(root, "erase", "--as-of", AGAIN).code == 0
-    return root, str(made.told["made"])
+    return root, str(made.data["made"])
 
 
 MOMENTS = {
@@ -46,18 +48,18 @@ def test_a_restore_killed_again_and_again_brings_nobody_back(
     erased: tuple[Path, str], tmp_path: Path
 ) -> None:
     root, generation = copied(erased[0], tmp_path / "data"), erased[1]
-    held = contents(root)
+    before = contents(root)
     for moment, pattern in MOMENTS.items():
         assert killed_at(root, pattern, "restore", generation, "--as-of", AGAIN), moment
         assert found_anywhere(root / "lake", LEAVES.identifiers) == []
     ended = console_script(root, "restore", generation, "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert register(root, "refresh", "--as-of", AGAIN).code == 0
-    assert contents(root) == held
+    assert contents(root) == before
     assert found_anywhere(root, LEAVES.identifiers) == []
     assert sorted(path.name for path in root.glob(".re*")) == []
     ended = register(root, "verify", "--json")
-    assert (ended.code, ended.told["findings"]) == (0, [])
+    assert (ended.code, ended.data["findings"]) == (0, [])
     assert register(root, "verify", "--certificates").code == 0
 
 

@@ -57,8 +57,8 @@ def test_it_waits_for_a_decision_and_the_record_of_the_bystander_stays(root: Pat
     waits = asked(root, "--identity-code", LEAVES.identity_code)
     clear = asked(root, "--contact-id", SPOUSES[0][0])
     register(root, "erase", "--as-of", AGAIN)
-    told = register(root, "request", "list", "--json").told
-    states = {one["request_id"]: one["state"] for one in _listed(told)}
+    listed = register(root, "request", "list", "--json").data
+    states = {request["request_id"]: request["state"] for request in _listed(listed)}
     assert states == {waits: "unclear", clear: "closed"}
     assert quarantined(root)
     shown = register(root, "request", "show", waits).out
@@ -72,9 +72,11 @@ def test_it_waits_for_a_decision_and_the_record_of_the_bystander_stays(root: Pat
     assert quarantined(root)
     path = root / "requests" / "certificates" / f"{waits}.json"
     remains = json.loads(path.read_bytes())["certificate"]["remains"]
-    assert sum(one["count"] for one in remains if one["what"].startswith("identifiers")) >= 1
+    assert sum(entry["count"] for entry in remains if entry["what"].startswith("identifiers")) >= 1
     assert register(root, "verify").code == 0
 
 
-def _listed(told: object) -> list[dict[str, str]]:
-    return told if isinstance(told, list) else told["requests"]  # type: ignore[index,no-any-return]
+def _listed(listed: object) -> list[dict[str, str]]:
+    if isinstance(listed, list):
+        return listed
+    return listed["requests"]  # type: ignore[index,no-any-return]

@@ -1,4 +1,6 @@
-"""A registrant who asks to be erased is gone from every file and mart, and stays gone; a namesake is not touched."""
+"""A registrant who asks to be erased is gone from every file and mart, and stays gone; a namesake
+is not touched.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ from tests.support.namesakes import (
 
 @dataclass(frozen=True)
 class Erased:
-    """Data roots before and after the erasure and after the same files came again, and what the commands said."""
+    """Data roots before and after the erasure and after the same files came again, and the output
+    of the commands.
+    """
 
     before: Path
     after: Path
@@ -116,15 +120,15 @@ def test_nothing_is_left_under_their_registrant_id(erased: Erased) -> None:
 
 def test_a_namesake_at_the_same_address_is_untouched(erased: Erased) -> None:
     namesake = registrant_of(erased.before, STAYS.identity_code)
-    held = rows_of(erased.before, namesake)
+    before = rows_of(erased.before, namesake)
     assert {
         "register/registrants",
         "register/contracts",
         "register/visits",
         "contracts/registrants",
         "direct_marketing/by_email",
-    } <= set(held)
-    assert rows_of(erased.after, namesake) == held
+    } <= set(before)
+    assert rows_of(erased.after, namesake) == before
 
 
 def test_everyone_else_is_untouched(erased: Erased) -> None:
@@ -180,8 +184,15 @@ def test_the_same_files_do_not_bring_them_back(erased: Erased) -> None:
 def test_redelivered_records_count_as_suppressed(erased: Erased) -> None:
     entries = [entry for entry in book(erased.again) if entry.day == AGAIN]
     assert {entry.dataset: entry.suppressed for entry in entries} == {
-        "perustiedot": 1, "muutokset": 1, "contacts": 1, "contracts": 1, "orders": 1, "visits": 2, "consent_log": 1, "credit_reports": 1,
-    }  # fmt: skip
+        "perustiedot": 1,
+        "muutokset": 1,
+        "contacts": 1,
+        "contracts": 1,
+        "orders": 1,
+        "visits": 2,
+        "consent_log": 1,
+        "credit_reports": 1,
+    }
     assert all(entry.conserved for entry in book(erased.again))
 
 

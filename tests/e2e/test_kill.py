@@ -38,7 +38,9 @@ MOMENTS = {
 def disturbed(
     sampled: Path, refreshed: Refreshed, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[str]]:
-    """A data root whose refresh was killed at each of the moments, then at random ones, and then ran to its end."""
+    """A data root whose refresh was killed at each of the moments, then at random ones, and then
+    ran to its end.
+    """
     root = copied(sampled, tmp_path_factory.mktemp("killed") / "data")
     killed = [
         moment for moment, pattern in MOMENTS.items() if killed_at(root, pattern, "refresh", *AS_OF)
@@ -146,7 +148,7 @@ def test_a_run_killed_after_its_erasure_was_closed_is_not_taken_for_running(
         root, "request", "erasure", "--channel", "written", "--identity-code", row[2]
     ).out.strip()
     assert killed_at(root, f"secrets/request-keys/{request_id}.key", "erase", *AS_OF)
-    assert [one.split()[0] for one in unfinished_runs(root)] == ["erasure_backfill"]
+    assert [line.split()[0] for line in unfinished_runs(root)] == ["erasure_backfill"]
     ended = register(root, "erase", *AS_OF)
     assert (ended.code, ended.err) == (0, "")
     assert "Nothing to erase" in ended.out

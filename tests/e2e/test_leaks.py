@@ -1,4 +1,6 @@
-"""Nothing of the data reaches Dagster's storage, the book, a log or a mart that the policy keeps it from, also when things go wrong."""
+"""Nothing of the data reaches Dagster's storage, the book, a log or a mart that the policy keeps it
+from, also when things go wrong.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ from tests.support.population_register_messages import (
     protection,
 )
 
-# Every text that a source may fill freely begins with this word, in whatever case it is written later.
+# Every text that a source may fill freely begins with this word, in whatever case it is written
+# later.
 MARK = "qzmark"
 DAY = "2026-11-19"
 KNOWN, HIDDEN, ODD, STRANGER = (
@@ -147,11 +150,19 @@ def crm(home: Home) -> None:
     contacts = csv([known, hidden, nobody, dated]) + f"424242009,{MARK}short\n".encode()
     put(home, "crm", DAY, "contacts", contacts, 5, name=f"{MARK}-contacts.csv")
     contract = {
-        "contract_number": f"{MARK}contract", "contact_id": "424242001", "customer_number": f"{MARK}customer", "identity_code": KNOWN,
-        "product": f"{MARK}product", "status": "active",
-        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
+        "contract_number": f"{MARK}contract",
+        "contact_id": "424242001",
+        "customer_number": f"{MARK}customer",
+        "identity_code": KNOWN,
+        "product": f"{MARK}product",
+        "status": "active",
+        "starts_on": "2024-01-01",
+        "ends_on": "",
+        "monthly_fee": "12.50",
+        "currency": "EUR",
+        "updated_at": "2026-10-01T10:00:00Z",
         "remark": f"{MARK}remark",
-    }  # fmt: skip
+    }
     hidden = {
         **contract,
         "contract_number": f"{MARK}hiddencontract",
@@ -167,9 +178,15 @@ def crm(home: Home) -> None:
     }
     put(home, "crm", DAY, "contracts", csv([contract, hidden, odd]), 3)
     order = {
-        "order_number": f"{MARK}order", "contact_id": "424242001", "customer_number": f"{MARK}customer", "ordered_at": "2026-09-01T10:00:00Z",
-        "status": "delivered", "amount": "20.00", "currency": "EUR", "items": "2",
-    }  # fmt: skip
+        "order_number": f"{MARK}order",
+        "contact_id": "424242001",
+        "customer_number": f"{MARK}customer",
+        "ordered_at": "2026-09-01T10:00:00Z",
+        "status": "delivered",
+        "amount": "20.00",
+        "currency": "EUR",
+        "items": "2",
+    }
     odd_order = {
         **order,
         "order_number": f"{MARK}oddorder",
@@ -180,9 +197,24 @@ def crm(home: Home) -> None:
 
 def website(home: Home) -> None:
     free = (
-        "visitorId", "fingerprint", "referrerType", "referrerName", "referrerUrl", "referrerKeyword", "deviceBrand", "deviceModel", "browserCode",
-        "browserName", "browserVersion", "operatingSystemName", "operatingSystemVersion", "resolution", "city", "visitIp", "another",
-    )  # fmt: skip
+        "visitorId",
+        "fingerprint",
+        "referrerType",
+        "referrerName",
+        "referrerUrl",
+        "referrerKeyword",
+        "deviceBrand",
+        "deviceModel",
+        "browserCode",
+        "browserName",
+        "browserVersion",
+        "operatingSystemName",
+        "operatingSystemVersion",
+        "resolution",
+        "city",
+        "visitIp",
+        "another",
+    )
     action = marked(
         "type",
         "url",
@@ -195,9 +227,15 @@ def website(home: Home) -> None:
         "title",
     )
     visit = {
-        "idSite": 1, "idVisit": 1, **marked(*free), "userId": f"{MARK}mail@example.fi", "deviceType": "Desktop", "firstActionTimestamp": 1_794_900_000,
-        "visitDuration": "60", "actionDetails": [action],
-    }  # fmt: skip
+        "idSite": 1,
+        "idVisit": 1,
+        **marked(*free),
+        "userId": f"{MARK}mail@example.fi",
+        "deviceType": "Desktop",
+        "firstActionTimestamp": 1_794_900_000,
+        "visitDuration": "60",
+        "actionDetails": [action],
+    }
     odd = {
         **visit,
         "idVisit": f"{MARK}visit",
@@ -210,9 +248,14 @@ def website(home: Home) -> None:
 
 def consents(home: Home) -> None:
     event = {
-        "event_ts": "2026-10-03T08:00:00Z", "subject_key_type": "email", "subject_key": f"{MARK}mail@example.fi", "purpose": "direct_marketing",
-        "channel": "email", "status": "granted", **marked("source", "evidence", "text_version", "language"),
-    }  # fmt: skip
+        "event_ts": "2026-10-03T08:00:00Z",
+        "subject_key_type": "email",
+        "subject_key": f"{MARK}mail@example.fi",
+        "purpose": "direct_marketing",
+        "channel": "email",
+        "status": "granted",
+        **marked("source", "evidence", "text_version", "language"),
+    }
     odd = {
         **event,
         **marked("event_ts", "subject_key_type", "purpose", "channel", "status"),
@@ -228,8 +271,12 @@ def credit_bureau(home: Home) -> None:
         "amount": 31337.77,
     }
     report = {
-        "socialSecurityNumber": KNOWN, "dateOfBirth": "1970-01-01T00:00:00Z", "purposeCode": "1", "remarks": [mark], **marked("creditClass", "scale", "other"),
-    }  # fmt: skip
+        "socialSecurityNumber": KNOWN,
+        "dateOfBirth": "1970-01-01T00:00:00Z",
+        "purposeCode": "1",
+        "remarks": [mark],
+        **marked("creditClass", "scale", "other"),
+    }
     odd = {
         **report,
         "socialSecurityNumber": STRANGER,
@@ -265,9 +312,14 @@ def self_service(home: Home) -> None:
     lines = [json.dumps(edit), json.dumps(odd), f"{MARK} no json"]
     put(home, "self", DAY, "edits", "\n".join(lines).encode(), len(lines))
     correction = {
-        "made_at": "2026-11-18T11:00:00Z", "request_id": "Q0123456789ABCDEFG", **subject, "attribute": "job_title", "value": f"{MARK}title",
-        "overrides": "crm", "replaces": "ab" * 32,
-    }  # fmt: skip
+        "made_at": "2026-11-18T11:00:00Z",
+        "request_id": "Q0123456789ABCDEFG",
+        **subject,
+        "attribute": "job_title",
+        "value": f"{MARK}title",
+        "overrides": "crm",
+        "replaces": "ab" * 32,
+    }
     odd = {
         **correction,
         **marked("made_at", "request_id", "attribute", "value", "overrides", "replaces"),
@@ -405,7 +457,7 @@ def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(
         purpose in ("contracts", "credit_decision", "legal_claims")
     )
     assert not [
-        one for one in (ODD, STRANGER) if one.lower() in texts_of_mart(taken.root, purpose)
+        text for text in (ODD, STRANGER) if text.lower() in texts_of_mart(taken.root, purpose)
     ] or purpose in (
         "contracts",
         "credit_decision",
@@ -416,7 +468,7 @@ def test_identity_codes_are_where_a_contract_or_a_credit_decision_needs_them(
 @pytest.mark.clause("P6.4", "P7.1")
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_credit_data_is_in_credit_decisions_alone(taken: Taken, purpose: str) -> None:
-    told = texts_of_mart(taken.root, purpose)
+    text = texts_of_mart(taken.root, purpose)
     values = [
         AMOUNT,
         *(
@@ -432,33 +484,33 @@ def test_credit_data_is_in_credit_decisions_alone(taken: Taken, purpose: str) ->
             )
         ),
     ]
-    assert [value for value in values if value in told] == (
+    assert [value for value in values if value in text] == (
         values if purpose == "credit_decision" else []
     )
 
 
 @pytest.mark.parametrize("purpose", PURPOSES)
 def test_a_protected_address_is_nowhere(taken: Taken, purpose: str) -> None:
-    told = texts_of_mart(taken.root, purpose)
+    text = texts_of_mart(taken.root, purpose)
     hidden = ("streethidden", "townhidden", "hiddenstreetaddress", "hiddencity")
-    assert [value for value in hidden if f"{MARK}{value}" in told] == []
+    assert [value for value in hidden if f"{MARK}{value}" in text] == []
 
 
 def test_the_register_has_no_protected_address_either(taken: Taken) -> None:
-    told = "\n".join(
+    text = "\n".join(
         text for _, texts in texts_of_parquet(taken.root / "lake" / "register") for text in texts
     ).lower()
     assert [
         value
         for value in ("streethidden", "townhidden", "hiddenstreetaddress", "hiddencity")
-        if f"{MARK}{value}" in told
+        if f"{MARK}{value}" in text
     ] == []
 
 
 @pytest.mark.clause("P4.4")
 def test_analytics_knows_nobody(taken: Taken) -> None:
-    told = texts_of_mart(taken.root, "analytics")
-    assert f"{MARK}browsername" in told
+    text = texts_of_mart(taken.root, "analytics")
+    assert f"{MARK}browsername" in text
     ids = [
         text
         for path, texts in texts_of_parquet(taken.root / "lake" / "register")
@@ -481,9 +533,9 @@ def test_analytics_knows_nobody(taken: Taken) -> None:
     )
     personal = [f"{MARK}{field}" for field in fields]
     assert [
-        value for value in (*personal, *(shaped.lower() for shaped in SHAPED)) if value in told
+        value for value in (*personal, *(shaped.lower() for shaped in SHAPED)) if value in text
     ] == []
-    assert [value for value in ids if value.lower() in told] == []
+    assert [value for value in ids if value.lower() in text] == []
 
 
 @pytest.mark.clause("P4.5")
@@ -501,7 +553,8 @@ def garbage(path: Path) -> None:
 def wrong_types(path: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * REPLACE ('{MARK} {KNOWN}' AS valid_from) FROM read_parquet('{path}')) TO '{path}.new' (FORMAT parquet)"
+            f"COPY (SELECT * REPLACE ('{MARK} {KNOWN}' AS valid_from) FROM read_parquet('"
+            f"{path}')) TO '{path}.new' (FORMAT parquet)"
         )
     Path(f"{path}.new").replace(path)
 

@@ -1,4 +1,6 @@
-"""An erasure is proven and certified once, whenever it is killed; what comes back later, or is changed, shows."""
+"""An erasure is proven and certified once, whenever it is killed; what comes back later, or is
+changed, shows.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from tests.support.namesakes import AGAIN, LEAVES, STAYS
 
 @dataclass(frozen=True)
 class Proven:
-    """Data roots with the request open and closed, and what was said on the way."""
+    """Data roots with the request open and closed, and the output of the commands."""
 
     asked: Path
     closed: Path
@@ -46,7 +48,11 @@ def certificate(root: Path, request_id: str) -> Path:
 def test_while_the_request_is_open_its_identifiers_are_found_in_the_bytes_of_every_layer(
     proven: Proven,
 ) -> None:
-    found = {one["where"] for one in proven.looked.told["findings"] if one["code"] == "PROOF-BYTES"}
+    found = {
+        finding["where"]
+        for finding in proven.looked.data["findings"]
+        if finding["code"] == "PROOF-BYTES"
+    }
     assert {"raw", "staged", "register", "marts.contracts", "marts.credit_decision"} <= found
     assert proven.looked.code == 1
     assert not [
@@ -56,20 +62,25 @@ def test_while_the_request_is_open_its_identifiers_are_found_in_the_bytes_of_eve
 
 def test_an_erasure_is_certified_without_identifiers(proven: Proven) -> None:
     assert (proven.erased.code, proven.erased.err) == (0, "")
-    said = json.loads(certificate(proven.closed, proven.request_id).read_text())["certificate"]
-    assert said["rows_removed"]["raw"] == 9
+    certified = json.loads(certificate(proven.closed, proven.request_id).read_text())["certificate"]
+    assert certified["rows_removed"]["raw"] == 9
     assert {
-        category for category, one in said["decisions"].items() if one["decision"] != "erased"
+        category
+        for category, decision in certified["decisions"].items()
+        if decision["decision"] != "erased"
     } == {"order"}
-    assert said["decisions"]["order"] == {
-        "decision": "held", "ground": "RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)", "rows": 1, "until": "2033-01-01",
-    }  # fmt: skip
+    assert certified["decisions"]["order"] == {
+        "decision": "held",
+        "ground": "RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)",
+        "rows": 1,
+        "until": "2033-01-01",
+    }
     assert {"name", "contact", "contract", "order", "credit", "website_identifier"} <= set(
-        said["decisions"]
+        certified["decisions"]
     )
-    assert all(one["before"] != one["after"] for one in said["files"])
+    assert all(rewritten["before"] != rewritten["after"] for rewritten in certified["files"])
     assert {"marts/contracts.duckdb", "lake/register/identifiers.parquet"} <= {
-        one["file"] for one in said["published"] if one["before"] != one["after"]
+        mart["file"] for mart in certified["published"] if mart["before"] != mart["after"]
     }
     pages = [path.read_text() for path in (proven.closed / "requests" / "certificates").iterdir()]
     assert not [
@@ -106,8 +117,8 @@ def test_it_can_be_proven_again_at_any_time(proven: Proven, which: str) -> None:
         *{"one": [proven.request_id], "all": [], "certificates": ["--certificates"]}[which],
         "--json",
     )
-    assert (ended.code, ended.err, ended.told["findings"]) == (0, "", [])
-    assert all(one["examined"] > 0 for one in ended.told["examined"])
+    assert (ended.code, ended.err, ended.data["findings"]) == (0, "", [])
+    assert all(row["examined"] > 0 for row in ended.data["examined"])
 
 
 def test_a_file_from_before_that_comes_back_shows_and_is_not_published(
@@ -122,9 +133,10 @@ def test_a_file_from_before_that_comes_back_shows_and_is_not_published(
     shutil.copy(back, root / back.relative_to(proven.asked))
     ended = register(root, "verify", "--json")
     assert ended.code == 1
-    assert {(one["code"], one["where"], one["request_id"]) for one in ended.told["findings"]} == {
-        ("PROOF-SUPPRESSED", "staged.identifiers", proven.request_id)
-    }
+    assert {
+        (finding["code"], finding["where"], finding["request_id"])
+        for finding in ended.data["findings"]
+    } == {("PROOF-SUPPRESSED", "staged.identifiers", proven.request_id)}
     marts = {path.name: path.read_bytes() for path in (root / "marts").glob("*.duckdb")}
     ended = register(root, "refresh", "--as-of", "2026-11-21")
     assert ended.code == 1
@@ -138,7 +150,7 @@ def test_a_mart_in_which_something_was_deleted_shows(proven: Proven, tmp_path: P
         connection.execute("DELETE FROM registrants")
     ended = register(root, "verify", "--json")
     assert ended.code == 1
-    assert "PROOF-OLDER-HEADER" in {one["code"] for one in ended.told["findings"]}
+    assert "PROOF-OLDER-HEADER" in {finding["code"] for finding in ended.data["findings"]}
 
 
 def test_a_removed_certificate_shows(proven: Proven, tmp_path: Path) -> None:
@@ -173,14 +185,14 @@ def test_killed_at_each_step_it_is_certified_once_and_whole(proven: Proven, tmp_
     ended = register(root, "erase", "--as-of", AGAIN)
     assert (ended.code, ended.err) == (0, "")
     assert first in (None, certificate(root, proven.request_id).read_bytes())
-    told = [
-        json.loads(certificate(one, proven.request_id).read_text())["certificate"]
-        for one in (root, proven.closed)
+    certificates = [
+        json.loads(certificate(copy, proven.request_id).read_text())["certificate"]
+        for copy in (root, proven.closed)
     ]
     for what in ("rows_removed", "decisions", "sequence", "previous"):
-        assert told[0][what] == told[1][what], what
-    assert [one["before"] for one in told[0]["files"]] == [
-        one["before"] for one in told[1]["files"]
+        assert certificates[0][what] == certificates[1][what], what
+    assert [rewritten["before"] for rewritten in certificates[0]["files"]] == [
+        rewritten["before"] for rewritten in certificates[1]["files"]
     ]
     assert register(root, "verify", "--certificates").code == 0
     assert register(root, "verify").code == 0

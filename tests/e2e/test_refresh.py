@@ -1,4 +1,6 @@
-"""`register refresh` as an operator runs it: what it takes in, what it refuses, and that running it again changes nothing."""
+"""`register refresh` as an operator runs it: what it takes in, what it refuses, and that running it
+again changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -78,16 +80,17 @@ def test_a_second_refresh_finds_nothing_new_and_is_quick(
 
 
 def test_a_refresh_tells_machines_the_same(refreshed: Refreshed, tmp_path: Path) -> None:
-    told = refresh(copied(refreshed.root, tmp_path / "data"), "--json").told
+    output = refresh(copied(refreshed.root, tmp_path / "data"), "--json").data
     entries = book(refreshed.root)
-    assert told["new"] is False
-    assert sum(source["delivered"] for source in told["sources"].values()) == sum(
+    assert output["new"] is False
+    assert sum(source["delivered"] for source in output["sources"].values()) == sum(
         entry.delivered for entry in entries
     )
-    assert told["registrants"] == len(refreshed.contents["register/registrants"])
-    assert told["marts"] == {
+    assert output["registrants"] == len(refreshed.contents["register/registrants"])
+    assert output["marts"] == {
         purpose: {
-            table: len(refreshed.contents[f"{purpose}/{table}"]) for table in told["marts"][purpose]
+            table: len(refreshed.contents[f"{purpose}/{table}"])
+            for table in output["marts"][purpose]
         }
         for purpose in MARTS
     }
@@ -115,7 +118,8 @@ def test_days_taken_in_one_by_one_and_out_of_order_give_the_same_register(
         assert (ended.code, ended.err) == (0, "")
         assert day not in delivery_days(root)
     assert differing(contents(root), refreshed.contents) == []
-    # A record that raw had already let go of when its predecessor came late keeps the outcome `staged`: the sum is what holds.
+    # A record that raw had already let go of when its predecessor came late keeps the outcome
+    # `staged`: the sum is what holds.
     assert [(entry.delivery_id, entry.staged + entry.duplicates) for entry in book(root)] == [
         (entry.delivery_id, entry.staged + entry.duplicates) for entry in book(refreshed.root)
     ]
@@ -217,7 +221,9 @@ REFUSED: dict[str, tuple[str, Callable[[Home], Path]]] = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_bad_delivery_is_refused_with_its_code_and_stays(case: str, tmp_path: Path) -> None:
-    """Each alone, through the steps of a refresh without Dagster; the whole command is tried below with all of them."""
+    """Each alone, through the steps of a refresh without Dagster; the whole command is tried below
+    with all of them.
+    """
     from assets.ingest import raw
     from assets.sources import population_register
     from tests.support.registers import TODAY

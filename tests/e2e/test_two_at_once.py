@@ -1,4 +1,6 @@
-"""Two refreshes at once, and a reader that holds a mart open: nobody is disturbed, nothing is corrupt."""
+"""Two refreshes at once, and a reader that holds a mart open: nobody is disturbed, nothing is
+corrupt.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,9 @@ def test_two_refreshes_at_once_end_as_one_does(
 ) -> None:
     root = copied(sampled, tmp_path / "data")
     both = [start(root, "refresh", *AS_OF) for _ in range(2)]
-    told = [process.communicate(timeout=2 * LONGEST) for process in both]
-    assert [process.returncode for process in both] == [0, 0], [err for _, err in told]
-    waited = [err for _, err in told if err]
+    outputs = [process.communicate(timeout=2 * LONGEST) for process in both]
+    assert [process.returncode for process in both] == [0, 0], [err for _, err in outputs]
+    waited = [err for _, err in outputs if err]
     assert waited in ([], ["waiting: another run is writing to this data root\n"])
     assert differing(contents(root), refreshed.contents) == []
     assert book(root) == book(refreshed.root)
@@ -47,7 +49,8 @@ READER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=True)
 tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
-query = "SELECT count(*), md5(string_agg(one::VARCHAR, chr(10) ORDER BY one::VARCHAR)) FROM {} AS one"
+query = "SELECT count(*), md5(string_agg(one::VARCHAR, chr(10) ORDER BY one::VARCHAR))
+    FROM {} AS one"
 for _ in range(2):
     print([connection.execute(query.format(table)).fetchone() for table in tables], flush=True)
     sys.stdin.readline()

@@ -54,14 +54,14 @@ def main() -> int:
                 f" {len(findings)} kinds of failure",
                 flush=True,
             )
-    print(f"\n{findings.text()}" if len(findings) else "Everything held.")
+    print(f"\n{findings.text()}" if len(findings) else "Every invariant holds.")
     return 1 if len(findings) else 0
 
 
 def _few_alone(mutations: list[Mutation]) -> list[Mutation]:
     """No more records that need a file of their own than a round can read quickly."""
-    alone = [one for one in mutations if one.alone]
-    return list(chain((one for one in mutations if not one.alone), alone[:_ALONE]))
+    alone = [mutation for mutation in mutations if mutation.alone]
+    return list(chain((mutation for mutation in mutations if not mutation.alone), alone[:_ALONE]))
 
 
 def _tell(started: float, text: str) -> None:

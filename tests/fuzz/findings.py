@@ -49,7 +49,9 @@ class Findings:
     def text(self) -> str:
         """The failures as Markdown, the most frequent first."""
         lines = []
-        for (invariant, detail), entry in sorted(self.found.items(), key=lambda one: -one[1].times):
+        for (invariant, detail), entry in sorted(
+            self.found.items(), key=lambda item: -item[1].times
+        ):
             lines += [
                 f"### {invariant}: {detail}",
                 f"- seen {entry.times} times; e.g. {entry.example}",

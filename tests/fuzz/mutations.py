@@ -29,7 +29,7 @@ CSV = {
 
 @dataclass(frozen=True)
 class Mutation:
-    """One odd record. `kind` names the ordinary record, `number` the person whom it is about."""
+    """One odd record. `kind` names the ordinary record, `number` its person."""
 
     source: str
     dataset: str
@@ -49,7 +49,11 @@ class Mutation:
 
     def text(self) -> str:
         """The record as delivered: JSON, or a CSV row with its line break."""
-        make = next(one for one in KINDS[self.source, self.dataset] if one.__name__ == self.kind)
+        make = next(
+            candidate
+            for candidate in KINDS[self.source, self.dataset]
+            if candidate.__name__ == self.kind
+        )
         how, path, value = self.change
         return _CHANGES[how](make(self.number), path, value)
 
@@ -263,7 +267,9 @@ IDENTIFYING = (
 def shared_mutations(odd: Odd, times: int = 2) -> Iterator[Mutation]:
     """The same odd value in each field that identifies, in records of several persons."""
     for source, dataset, kind, fields in IDENTIFYING:
-        record = next(one for one in KINDS[source, dataset] if one.__name__ == kind)(0)
+        record = next(
+            candidate for candidate in KINDS[source, dataset] if candidate.__name__ == kind
+        )(0)
         if (source, dataset) in CSV:
             found = [_of_cell(source, dataset, kind, field, [odd]) for field in fields]
         else:

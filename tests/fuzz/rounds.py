@@ -12,7 +12,15 @@ from assets.storage.data_root import Home
 from tests.fuzz.culprits import Probe, culprits
 from tests.fuzz.findings import Findings
 from tests.fuzz.mutations import Mutation
-from tests.fuzz.trial import FIRST_ODD, Failure, Rows, control_rows, golden, refresh, take_in
+from tests.fuzz.trial import (
+    FIRST_ODD,
+    Failure,
+    Rows,
+    control_rows,
+    refresh,
+    registrant_rows,
+    take_in,
+)
 from tests.fuzz.whole_records import KINDS
 
 # So many culprits are looked for before the rest is tried again without them and their like.
@@ -51,7 +59,7 @@ class Rounds:
             assert take_in(folder / "home", source, dataset, [], None) == []
             self._staged[source, dataset] = control_rows(Home(folder / "home"), source, dataset)
         assert refresh(folder / "home", [], None, 0) == []
-        self._golden = golden(Home(folder / "home"))
+        self._expected = registrant_rows(Home(folder / "home"))
 
     def numbered(self, mutations: Iterable[Mutation]) -> list[Mutation]:
         """Each mutation about a person of its own."""
@@ -82,7 +90,7 @@ class Rounds:
         def probe(some: list[Mutation]) -> list[Failure]:
             # What is handed out names its person, and need not be found by halving.
             access = _HANDED_OUT if len(some) == len(items) else 0
-            return refresh(self.folder / "home", some, self._golden, access)
+            return refresh(self.folder / "home", some, self._expected, access)
 
         self._without_culprits(items, probe)
 

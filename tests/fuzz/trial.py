@@ -88,8 +88,8 @@ def step(name: str, items: Iterable[Mutation] = ()) -> Iterator[None]:
         where = safe_errors.places(error)
         shown = safe_errors.describe(error)
         kind = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
-        told = f": {shown}" if isinstance(error, safe_errors.PlainError) else _first_words(error)
-        detail = f"{kind} at {where[-1] if where else '?'}{told}"
+        reason = f": {shown}" if isinstance(error, safe_errors.PlainError) else _first_words(error)
+        detail = f"{kind} at {where[-1] if where else '?'}{reason}"
         if leaked(shown, items):
             detail += " (and the message that is shown holds a value of the record)"
         raise Stopped(Failure(f"{name} raises", detail)) from error
@@ -130,8 +130,8 @@ def deliver(
     everything = list(items)
     together = [(item.number, item.text()) for item in everything if not item.alone]
     ordinary = [(number, _ordinary(source, dataset, number)) for number in controls]
-    for place, one in enumerate(ordinary):
-        together.insert(round(place * len(together) / max(len(ordinary) - 1, 1)), one)
+    for place, record in enumerate(ordinary):
+        together.insert(round(place * len(together) / max(len(ordinary) - 1, 1)), record)
     expected = {}
     if together:
         columns = list(KINDS[source, dataset][0](0))
@@ -204,14 +204,14 @@ def _ingest_and_stage(
         staged.stage(home, source, {entry.day for entry in done.entries} | again)
     book = {entry.sha256: entry for entry in deliveries.book(home, source.name)}
     failures = []
-    for digest, whose in expected.items():
+    for digest, numbers in expected.items():
         entry = book.get(digest)
         if entry is None:
             why = sorted({why for _, why in done.refused})
             failures.append(Failure("one record refuses a whole delivery", "; ".join(why)))
-        elif entry.delivered != len(whose):
+        elif entry.delivered != len(numbers):
             failures.append(
-                Failure("records lost", f"{source.name} counts {entry.delivered - len(whose):+d}")
+                Failure("records lost", f"{source.name} counts {entry.delivered - len(numbers):+d}")
             )
     for entry in book.values():
         if not entry.conserved:
@@ -226,7 +226,9 @@ def _ingest_and_stage(
 
 
 def _cells_kept(home: Home, items: list[Mutation]) -> list[Failure]:
-    """Raw has every cell of a row whose file has another header and was accepted, but no password."""
+    """Raw has every cell of a row whose file has another header and was accepted, but no
+    password.
+    """
     payloads = [
         text
         for path in home.files("raw")
@@ -244,8 +246,8 @@ def _cells_kept(home: Home, items: list[Mutation]) -> list[Failure]:
             failures.append(Failure("raw lacks a cell of the row", item.dataset, (item.number,)))
     secret = [text for text in payloads if SECRET in text]
     renamed = {item.number for item in items if item.what in _NO_PASSWORD}
-    if whose := {number for text in secret for number in _numbers_in(text)} - renamed:
-        failures.append(Failure("a password is in raw", "contacts", tuple(sorted(whose))))
+    if numbers := {number for text in secret for number in _numbers_in(text)} - renamed:
+        failures.append(Failure("a password is in raw", "contacts", tuple(sorted(numbers))))
     return failures
 
 
@@ -267,8 +269,8 @@ def _read_in_python(home: Home, dataset: Dataset, delivered: Delivered) -> list[
             with step(name):
                 what()
         except Stopped as stopped:
-            whose = tuple(book[delivery][record_no : record_no + 1])
-            failures.append(replace(stopped.failure, numbers=whose))
+            numbers = tuple(book[delivery][record_no : record_no + 1])
+            failures.append(replace(stopped.failure, numbers=numbers))
 
     for path in home.files("raw"):
         for record in pq.read_table(path, columns=["record_no", "payload", "faults"]).to_pylist():
@@ -324,7 +326,7 @@ def _control_keys(home: Home, source: str, texts: list[str]) -> set[str]:
     keys = set()
     for path in home.files("raw", source):
         for record in pq.read_table(path, columns=["record_key", "identifiers"]).to_pylist():
-            if {one.partition(":")[2] for one in record["identifiers"]} & known:
+            if {identifier.partition(":")[2] for identifier in record["identifiers"]} & known:
                 keys.add(record["record_key"])
     return keys
 
@@ -356,9 +358,11 @@ def refresh(
         with step("building the register", items):
             built = building.build(home, TODAY)
         failures += _checked_register(home, built, items)
-        if baseline is not None and golden(home) != baseline:
+        if baseline is not None and registrant_rows(home) != baseline:
             failures.append(
-                Failure("controls have other golden rows", _difference(baseline, golden(home)))
+                Failure(
+                    "controls have other golden rows", _difference(baseline, registrant_rows(home))
+                )
             )
         for purpose in MARTS:
             with step(f"building the mart {purpose}", items):
@@ -455,7 +459,7 @@ def _joined(home: Home) -> list[Failure]:
     ]
 
 
-def golden(home: Home) -> list[str]:
+def registrant_rows(home: Home) -> list[str]:
     """Golden rows of the controls, without what names deliveries."""
     codes = ", ".join(f"'{person(number).identity_code}'" for number in CONTROLS)
     with duckdb.connect() as connection:
@@ -478,8 +482,8 @@ def _difference(before: list[str], after: list[str]) -> str:
     if len(before) != len(after):
         return f"{len(before)} rows, then {len(after)}"
     names = set()
-    for one, other in zip(before, after, strict=True):
-        first, second = json.loads(one), json.loads(other)
+    for earlier, later in zip(before, after, strict=True):
+        first, second = json.loads(earlier), json.loads(later)
         names |= {name for name in first if first[name] != second.get(name)}
     return ", ".join(sorted(names))
 

@@ -1,6 +1,6 @@
 """An ordinary record of every dataset about invented person `number`, with every field filled.
 
-Persons have nothing in common but what odd values give them: those join whoever is joined.
+Persons have nothing in common but what odd values give them: those join the persons who share them.
 """
 
 from __future__ import annotations

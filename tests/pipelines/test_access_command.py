@@ -1,4 +1,6 @@
-"""`register access`, `portability`, `rectify` and `backup --rotate` as they are typed: what they refuse, and that they print nobody's data."""
+"""`register access`, `portability`, `rectify` and `backup --rotate` as they are typed: what they
+refuse, and that they print nobody's data.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def test_counts_are_printed_and_nothing_else(
     assert answer.exit_code == 0, answer.output
     assert answer.output.startswith("Written: ")
     assert ledger.load(known, request_id).events[-1]["what"] == "packed"
-    assert not any(one in answer.output for one in ("Aino", SELF_CODE, SELF_NUMBER, "@"))
+    assert not any(text in answer.output for text in ("Aino", SELF_CODE, SELF_NUMBER, "@"))
     assert (tmp_path / "one.zip").exists()
 
 
@@ -122,4 +124,4 @@ def test_rotation_makes_none_and_destroys_what_is_over(home: Home) -> None:
     answer = typed(home, backup.backup, "--rotate")
     assert answer.exit_code == 0, answer.output
     assert f"Destroyed: {over}" in answer.output
-    assert [one.name for one in backup_generations.every(home, None)] == [kept]
+    assert [generation.name for generation in backup_generations.every(home, None)] == [kept]

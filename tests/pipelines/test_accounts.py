@@ -1,4 +1,6 @@
-"""What the controller owes an account of: the commands that write it, and the checks that show it."""
+"""What the controller owes an account of: the commands that write it, and the checks that show
+it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 @pytest.fixture
 def known(home: Home) -> str:
-    """The id of a registrant of whom only the population register has told us."""
+    """The id of a registrant who is known from the population register only."""
     basic_data(
         home,
         "2026-11-01",
@@ -90,7 +92,8 @@ class TestDocuments:
         ],
     )
     def test_html_is_a_whole_page(self, command: click.Command, arguments: tuple[str, ...]) -> None:
-        ET.fromstring(run(command, *arguments, "--format", "html").output.split("\n", 1)[1])  # noqa: S314  (our own page)
+        page = run(command, *arguments, "--format", "html").output.split("\n", 1)[1]
+        ET.fromstring(page)  # noqa: S314  (our own page)
 
     def test_machines_get_json_and_yaml(self) -> None:
         assert (
@@ -113,11 +116,11 @@ class TestDocuments:
         assert "20 november 2026" in run(notice, "--lang", "sv", "--as-of", "2026-11-20").output
 
     def test_a_folder_that_is_not_there_is_one_clear_line(self, tmp_path: Path) -> None:
-        told = run(
+        output = run(
             notice, "--lang", "fi", "--out", str(tmp_path / "no" / "notice.md"), code=1
         ).output
-        assert "cannot be written" in told
-        assert len(told.splitlines()) == 1
+        assert "cannot be written" in output
+        assert len(output.splitlines()) == 1
 
     @pytest.mark.parametrize(
         "arguments", [(), ("--lang", "de"), ("--lang", "fi", "--format", "pdf")]
@@ -129,9 +132,9 @@ class TestDocuments:
 class TestInforming:
     @pytest.mark.clause("P6.6")
     def test_they_are_listed_by_id_and_source_without_a_name(self, known: str) -> None:
-        told = json.loads(run(report, "informing", "--json", "--as-of", "2026-11-20").output)
-        one = told["due"][0]
-        assert (one["registrant_id"], one["due_on"], one["sources"], one["overdue"]) == (
+        output = json.loads(run(report, "informing", "--json", "--as-of", "2026-11-20").output)
+        due = output["due"][0]
+        assert (due["registrant_id"], due["due_on"], due["sources"], due["overdue"]) == (
             known,
             "2026-12-01",
             ["population_register"],
@@ -143,7 +146,7 @@ class TestInforming:
         assert not [
             private
             for private in ("Maija", "Esimerkki", MAIJA)
-            if private in plain + json.dumps(told)
+            if private in plain + json.dumps(output)
         ]
 
     def test_recording_takes_ids_from_a_list_and_is_done_once(
@@ -158,9 +161,9 @@ class TestInforming:
         assert json.loads(run(report, "informing", "--json").output)["due"] == []
 
     def test_what_cannot_be_recorded_is_one_line_without_the_id(self, known: str) -> None:
-        told = run(inform, MAIJA, "--sent", "2026-11-01", code=1).output
-        assert told.startswith("register: 1 of the ids")
-        assert MAIJA not in told
+        output = run(inform, MAIJA, "--sent", "2026-11-01", code=1).output
+        assert output.startswith("register: 1 of the ids")
+        assert MAIJA not in output
 
     def test_nobody_is_wrong_usage(self, home: Home) -> None:
         run(inform, "--sent", "2026-11-01", code=2)

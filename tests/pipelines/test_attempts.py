@@ -1,4 +1,6 @@
-"""A run that a sensor asked for and that failed is tried again, a bounded number of times, at growing intervals."""
+"""A run that a sensor asked for and that failed is tried again, a bounded number of times, at
+growing intervals.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 class Daemon:
-    """Ticks of a sensor, and the runs that Dagster starts: none under a run key that it has seen."""
+    """Ticks of a sensor, and the runs that Dagster starts: none under a run key that it has
+    seen.
+    """
 
     def __init__(self, instance: dg.DagsterInstance, clock: list[float]) -> None:
         self.instance, self.clock = instance, clock
@@ -43,7 +47,7 @@ class Daemon:
         with dg.build_sensor_context(self.instance, cursor=self.cursor) as context:
             found = attempts.requests(context, asks)
         self.cursor = found.cursor
-        new = [one for one in found.run_requests or [] if one.run_key not in self.keys]
+        new = [request for request in found.run_requests or [] if request.run_key not in self.keys]
         for request in new:
             self.keys.append(str(request.run_key))
             run = dg.DagsterRun(

@@ -27,7 +27,10 @@ def test_an_unknown_command_is_wrong_usage() -> None:
 
 
 def test_linking_a_table_of_people_starts_without_dagster_and_pandas() -> None:
-    loaded = "import sys, pipelines.cli.link; print(*sorted({'dagster', 'pandas', 'pandera'} & set(sys.modules)))"
+    loaded = (
+        "import sys, pipelines.cli.link; print(*sorted({'dagster', 'pandas', 'pandera'} & "
+        "set(sys.modules)))"
+    )
     ended = subprocess.run(
         [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
     )

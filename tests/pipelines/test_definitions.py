@@ -1,4 +1,6 @@
-"""What the data team sees in Dagster: the assets, jobs, schedule and sensors, and what each asset tells of itself."""
+"""What the data team sees in Dagster: the assets, jobs, schedule and sensors, and what each asset
+has as metadata.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,40 @@ from tests.support.deliveries import csv, put
 
 SOURCES = {"population_register", "credit_bureau", "website", "crm", "consents", "self"}
 MARTS = {
-    "products_and_services", "customer_care", "contracts", "direct_marketing", "analytics", "targeted_advertising", "credit_decision", "legal_claims",
-}  # fmt: skip
+    "products_and_services",
+    "customer_care",
+    "contracts",
+    "direct_marketing",
+    "analytics",
+    "targeted_advertising",
+    "credit_decision",
+    "legal_claims",
+}
 REGISTER = {
-    "membership", "registrants", "provenance", "names", "addresses", "contact_points", "choices", "choice_log", "contracts", "orders", "visits",
-    "credit_reports", "credit_marks", "interests", "identifiers", "departed", "expired", "admission", "segregated_orders", "segregated_consents",
-    "visits_per_month", "corrections", "contradictions",
-}  # fmt: skip
+    "membership",
+    "registrants",
+    "provenance",
+    "names",
+    "addresses",
+    "contact_points",
+    "choices",
+    "choice_log",
+    "contracts",
+    "orders",
+    "visits",
+    "credit_reports",
+    "credit_marks",
+    "interests",
+    "identifiers",
+    "departed",
+    "expired",
+    "admission",
+    "segregated_orders",
+    "segregated_consents",
+    "visits_per_month",
+    "corrections",
+    "contradictions",
+}
 GROUPS = {
     "inbox": {f"inbox/{source}" for source in SOURCES},
     "raw": {f"raw/{source}" for source in SOURCES},
@@ -212,13 +241,13 @@ class TestSchedule:
         self, definitions: dg.Definitions
     ) -> None:
         nightly_refresh = definitions.resolve_schedule_def("nightly_refresh")
-        told = (
+        values = (
             nightly_refresh.cron_schedule,
             nightly_refresh.execution_timezone,
             nightly_refresh.job_name,
             nightly_refresh.default_status,
         )
-        assert told == (
+        assert values == (
             "30 2 * * *",
             "Europe/Helsinki",
             "refresh",
@@ -238,11 +267,11 @@ class TestSchedule:
         asked = nightly_refresh.evaluate_tick(context).run_requests or []
         return [
             (
-                one.run_key,
-                one.tags["dagster/asset_partition_range_start"],
-                one.tags["dagster/asset_partition_range_end"],
+                request.run_key,
+                request.tags["dagster/asset_partition_range_start"],
+                request.tags["dagster/asset_partition_range_end"],
             )
-            for one in asked
+            for request in asked
         ]
 
     def test_without_deliveries_there_is_one_run_for_retention(
@@ -301,8 +330,10 @@ class TestSensors:
             name="maija-esimerkki.csv",
         )
         first, second = self.look(definitions), self.look(definitions)
-        assert [one.run_key for one in first] == [one.run_key for one in second]
-        assert [one.tags["dagster/asset_partition_range_start"] for one in first] == ["2026-11-03"]
+        assert [request.run_key for request in first] == [request.run_key for request in second]
+        assert [request.tags["dagster/asset_partition_range_start"] for request in first] == [
+            "2026-11-03"
+        ]
         assert path.stem not in repr(first)
         put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "2"}]), 1)
         assert self.look(definitions)[0].run_key != first[0].run_key
@@ -335,7 +366,8 @@ class TestSensors:
             )
             asked = request_sensor.evaluate_tick(context)
             assert [
-                list(one.partition_keys) for one in asked.dynamic_partitions_requests or []
+                list(addition.partition_keys)
+                for addition in asked.dynamic_partitions_requests or []
             ] == [[request_id]]
             assert not asked.run_requests
             instance.add_dynamic_partitions("requests", [request_id])
@@ -369,10 +401,10 @@ def staged_crm(context):  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(
-    ("records", "told"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
+    ("records", "steps"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
 )
 def test_the_notifier_hears_of_records_that_our_code_failed_on(
-    records: int, told: list[str], home: Home, monkeypatch: pytest.MonkeyPatch
+    records: int, steps: list[str], home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
     with dg.instance_for_test() as instance:
@@ -386,11 +418,11 @@ def test_the_notifier_hears_of_records_that_our_code_failed_on(
         unexpected_sensor(context)
     path = home.root / "notifications.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
-    assert [json.loads(line)["steps"] for line in lines] == ([told] if told else [])
+    assert [json.loads(line)["steps"] for line in lines] == ([steps] if steps else [])
 
 
 class TestNotifier:
-    def told(self) -> None:
+    def fail(self) -> None:
         """Let the failure sensor see one failed run."""
         with dg.instance_for_test() as instance:
             result = broken.execute_in_process(instance=instance, raise_on_error=False)
@@ -406,7 +438,7 @@ class TestNotifier:
         self, home: Home, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
-        self.told()
+        self.fail()
         path = home.root / "notifications.jsonl"
         assert '"job": "broken"' in path.read_text()
         assert '"steps": ["breaks"]' in path.read_text()
@@ -420,8 +452,8 @@ class TestNotifier:
         module.page = heard.append  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "our_pager", module)
         monkeypatch.setenv("REGISTER_NOTIFIER", "our_pager:page")
-        self.told()
-        assert [(one.job, one.steps) for one in heard] == [("broken", ("breaks",))]
+        self.fail()
+        assert [(failure.job, failure.steps) for failure in heard] == [("broken", ("breaks",))]
         assert not (home.root / "notifications.jsonl").exists()
 
     @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])

@@ -1,4 +1,6 @@
-"""Commands that read refuse where there is no data root, and make none; numbers and days that cannot be are wrong usage."""
+"""Commands that read refuse where there is no data root, and make none; numbers and days that
+cannot be are wrong usage.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def test_what_cannot_be_is_wrong_usage_and_leaves_nothing(words: list[str], tmp_
 def options(command: click.Command, context: click.Context) -> list[click.Parameter]:
     if isinstance(command, click.Group):
         found = [command.get_command(context, name) for name in command.list_commands(context)]
-        return [one for sub in found if sub for one in options(sub, context)]
+        return [option for sub in found if sub for option in options(sub, context)]
     return list(command.params)
 
 

@@ -1,4 +1,4 @@
-"""`register erase` carries out all that it is told to in one run, whatever lies between."""
+"""`register erase` carries out all named requests in one run, whatever lies between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from pipelines.cli.erasure import made_neighbours
+from pipelines.cli.erasure import make_adjacent
 
 CLOSED, FIRST, UNWANTED, SECOND, NEW = "Q1", "Q2", "Q3", "Q4", "Q5"
 
@@ -26,5 +26,5 @@ def test_requests_that_are_wanted_lie_side_by_side_and_none_is_lost(
 ) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         instance.add_dynamic_partitions("requests", [CLOSED, FIRST, UNWANTED, SECOND])
-        made_neighbours(instance, wanted, [FIRST, UNWANTED, SECOND, NEW])
+        make_adjacent(instance, wanted, [FIRST, UNWANTED, SECOND, NEW])
         assert list(instance.get_dynamic_partitions("requests")) == keys

@@ -1,4 +1,6 @@
-"""The event log that dagster.yaml names: fewer syncs, batches, and content equal to Dagster's own."""
+"""The event log that dagster.yaml names: fewer syncs, batches, and content equal to Dagster's
+own.
+"""
 
 import inspect
 from collections.abc import Iterator
@@ -41,7 +43,9 @@ def test_the_settings_name_the_storage_and_it_keeps_its_files_where_dagster_does
 
 
 def test_the_installed_dagster_has_what_the_storage_builds_on() -> None:
-    """Fails when an upgrade renames or reshapes what `PRIVATE` lists: look at event_log.py again."""
+    """Fails when an upgrade renames or reshapes what `PRIVATE` lists: look at event_log.py
+    again.
+    """
     for name, parameters in PRIVATE.items():
         method = inspect.getattr_static(SqliteEventLogStorage, name)
         signature = inspect.signature(getattr(method, "__func__", method))
@@ -246,9 +250,9 @@ def test_events_written_in_a_batch_are_those_written_one_by_one(
             assert last is not None
             records = instance.fetch_materializations(key, limit=LAST + 1).records
             metadata = {
-                one.partition_key: sorted(one.asset_materialization.metadata)
-                for one in records
-                if one.asset_materialization
+                record.partition_key: sorted(record.asset_materialization.metadata)
+                for record in records
+                if record.asset_materialization
             }
             checks = instance.event_log_storage.get_asset_check_execution_history(
                 dg.AssetCheckKey(key, "sound"), limit=9
@@ -260,8 +264,8 @@ def test_events_written_in_a_batch_are_those_written_one_by_one(
                     metadata,
                     instance.event_log_storage.get_asset_records([key])[0].asset_entry.last_run_id
                     == run,
-                    [one.status.value for one in checks],
-                    sorted(str(one.dagster_event_type) for one in instance.all_logs(run)),
+                    [check.status.value for check in checks],
+                    sorted(str(event.dagster_event_type) for event in instance.all_logs(run)),
                     len(instance.event_log_storage.get_event_tags_for_asset(key)),
                 )
             )

@@ -1,4 +1,6 @@
-"""A blocking check that fails is named with its asset, count and page; checks that never ran are not shown as failed."""
+"""A blocking check that fails is named with its asset, count and page; checks that never ran are
+not shown as failed.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +57,16 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def ran(instance: dg.DagsterInstance, *definitions: object) -> dg.ExecuteInProcessResult:
     made = dg.Definitions(
-        assets=[one for one in definitions if not isinstance(one, dg.AssetChecksDefinition)],
-        asset_checks=[one for one in definitions if isinstance(one, dg.AssetChecksDefinition)],
+        assets=[
+            definition
+            for definition in definitions
+            if not isinstance(definition, dg.AssetChecksDefinition)
+        ],
+        asset_checks=[
+            definition
+            for definition in definitions
+            if isinstance(definition, dg.AssetChecksDefinition)
+        ],
         jobs=[dg.define_asset_job("all", executor_def=dg.in_process_executor)],
     )
     job = made.resolve_job_def("all")
@@ -93,9 +103,9 @@ def test_every_blocking_check_has_a_section_in_the_guide() -> None:
     definitions = build_definitions()
     blocking = {
         spec.name
-        for one in [*(definitions.assets or ()), *(definitions.asset_checks or ())]
-        if isinstance(one, dg.AssetsDefinition)
-        for spec in one.check_specs
+        for definition in [*(definitions.assets or ()), *(definitions.asset_checks or ())]
+        if isinstance(definition, dg.AssetsDefinition)
+        for spec in definition.check_specs
         if spec.blocking
     }
     assert "one_identity_code" in blocking

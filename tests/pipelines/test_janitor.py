@@ -1,4 +1,6 @@
-"""What is old goes from Dagster's storage, out of its bytes too; what is young, unfinished or open stays."""
+"""What is old goes from Dagster's storage, out of its bytes too; what is young, unfinished or open
+stays.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from assets.requests import ledger
 from assets.storage.data_root import Home
 from pipelines.janitor import clean
 
-TODAY = datetime.now().date()  # noqa: DTZ005  (Dagster stamps what it stores with the machine's clock)
+TODAY = datetime.now().date()  # noqa: DTZ005  (Dagster uses the machine's clock)
 LATER = TODAY + timedelta(days=200)
 TYPED = "TYPED-BY-HAND-140285-912A"
 

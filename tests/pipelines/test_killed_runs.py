@@ -1,4 +1,4 @@
-"""A run whose process was killed is told to have failed before another one writes: nothing looks as if it were still going on."""
+"""A run of a killed process is reported as failed before another run writes."""
 
 from __future__ import annotations
 

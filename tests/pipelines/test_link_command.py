@@ -1,4 +1,6 @@
-"""`register link` links a file of people by the roles of its columns, and says what is wrong when it cannot."""
+"""`register link` links a file of people by the roles of its columns, and says what is wrong when
+it cannot.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ def run(capsys, monkeypatch, *arguments: object) -> tuple[int, str, str]:
         code = 0
     except SystemExit as ended:
         code = int(ended.code or 0)
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
 
 
 def arguments(people, *more: object, file: str = "people.parquet") -> list[object]:
@@ -103,7 +105,7 @@ def test_model_is_written_and_used(people, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"roles": "first: nickel"}, "unknown role nickel"),
         ({"roles": "[: no"}, "not YAML"),
@@ -113,7 +115,7 @@ def test_model_is_written_and_used(people, capsys, monkeypatch):
         ({"model": "{}"}, "this is no model"),
     ],
 )
-def test_says_what_is_wrong_in_one_line(people, capsys, monkeypatch, change, told):
+def test_says_what_is_wrong_in_one_line(people, capsys, monkeypatch, change, message):
     if "roles" in change:
         (people / "roles.yaml").write_text(change["roles"])
     if "model" in change:
@@ -126,7 +128,7 @@ def test_says_what_is_wrong_in_one_line(people, capsys, monkeypatch, change, tol
         ),
     )
     assert code == 1
-    assert told in err
+    assert message in err
     assert len(err.strip().splitlines()) == 1
     assert not (people / "clusters.parquet").exists()
 
@@ -138,10 +140,14 @@ class TestOnto:
     def stages(self, people, capsys, monkeypatch):
         """Everybody but twenty records, linked and kept; `late.parquet` are those."""
         with duckdb.connect() as connection:
-            everybody = f"SELECT *, row_number() OVER (ORDER BY hash(uid)) AS n FROM '{people / 'people.parquet'}'"
+            everybody = (
+                "SELECT *, row_number() OVER (ORDER BY hash(uid)) AS n FROM '"
+                f"{people / 'people.parquet'}'"
+            )
             for name, condition in (("early", "n > 20"), ("late", "n <= 20")):
                 connection.execute(
-                    f"COPY (SELECT * EXCLUDE (n) FROM ({everybody}) WHERE {condition}) TO '{people / name}.parquet'"
+                    f"COPY (SELECT * EXCLUDE (n) FROM ({everybody}) WHERE {condition}) TO '"
+                    f"{people / name}.parquet'"
                 )
         stages = people / "stages.duckdb"
         assert (
@@ -161,9 +167,13 @@ class TestOnto:
         code, out, _ = run(
             capsys, monkeypatch, *arguments(people, "--onto", stages, "--json", file="late.parquet")
         )
-        told, after = json.loads(out), self.clusters(stages)
+        report, after = json.loads(out), self.clusters(stages)
         assert code == 0
-        assert (told["records"], told["two_code_clusters"], len(after)) == (20, 0, len(before) + 20)
+        assert (report["records"], report["two_code_clusters"], len(after)) == (
+            20,
+            0,
+            len(before) + 20,
+        )
         assert sum(after[key] == cluster for key, cluster in before.items()) >= len(before) - 2
         with duckdb.connect() as connection:
             answer = connection.execute(
@@ -209,7 +219,7 @@ class TestTablesBesideThePeople:
         return people / name
 
     @pytest.mark.parametrize(
-        ("text", "told"),
+        ("text", "message"),
         [
             ("one,other\np0,p1\n", "needs the columns one, other, same"),
             ("one,other,same\np0,p1,maybe\n", "something other than true or false"),
@@ -217,7 +227,7 @@ class TestTablesBesideThePeople:
         ],
     )
     def test_decisions_that_cannot_be_read_are_refused_without_their_values(
-        self, people, capsys, monkeypatch, text, told
+        self, people, capsys, monkeypatch, text, message
     ):
         code, out, err = run(
             capsys,
@@ -225,13 +235,13 @@ class TestTablesBesideThePeople:
             *arguments(people, "--decisions", self.written(people, "decisions.csv", text)),
         )
         assert (code, out, err.count("\n")) == (1, "", 1)
-        assert told in err
+        assert message in err
         assert "maybe" not in err
         assert not (people / "clusters.parquet").exists()
 
     def test_decisions_of_a_csv_hold(self, people, capsys, monkeypatch):
         with duckdb.connect() as connection:
-            one, other = (
+            first, other = (
                 key
                 for (key,) in connection.execute(
                     f"SELECT uid FROM '{people / 'people.parquet'}' LIMIT 2"
@@ -239,13 +249,14 @@ class TestTablesBesideThePeople:
             )
             for same in ("true", "false"):
                 decisions = self.written(
-                    people, "decisions.csv", f"one,other,same\n{one},{other},{same}\n"
+                    people, "decisions.csv", f"one,other,same\n{first},{other},{same}\n"
                 )
                 assert (
                     run(capsys, monkeypatch, *arguments(people, "--decisions", decisions))[0] == 0
                 )
                 found = connection.execute(
-                    f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid IN ('{one}', '{other}')"
+                    f"SELECT DISTINCT cluster FROM '{people / 'clusters.parquet'}' WHERE uid "
+                    f"IN ('{first}', '{other}')"
                 ).fetchall()
                 assert len(found) == (1 if same == "true" else 2)
 
@@ -272,18 +283,18 @@ def test_odd_names_of_columns_do_no_harm(people, capsys, monkeypatch):
     odd = people / "odd.parquet"
     roles = {'k"ey': "key", "select": "given_name", "la'st": "family_name", "ä b": "birth_date"}
     with duckdb.connect() as connection:
-        said = (
+        values = (
             connection.execute(f"SELECT uid, first, last, born FROM '{people / 'people.parquet'}'")
             .to_arrow_table()
             .rename_columns(list(roles))
         )
-        connection.register("said", said)
-        connection.execute(f"COPY said TO '{odd}'")
+        connection.register("given", values)
+        connection.execute(f"COPY given TO '{odd}'")
         (people / "roles.yaml").write_text(json.dumps(roles))
         code, _, err = run(capsys, monkeypatch, *arguments(people, file="odd.parquet"))
         assert (code, err) == (0, "")
         found = connection.execute(f"FROM '{people / 'clusters.parquet'}'").to_arrow_table()
-    assert found['k"ey'] == said['k"ey']
+    assert found['k"ey'] == values['k"ey']
 
 
 def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
@@ -291,7 +302,8 @@ def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
     with duckdb.connect() as connection:
         also = ", ".join(f"uid AS {column}" for column in columns)
         connection.execute(
-            f"COPY (SELECT *, {also} FROM '{people / 'people.parquet'}') TO '{people / 'wide.parquet'}'"
+            f"COPY (SELECT *, {also} FROM '{people / 'people.parquet'}') TO '"
+            f"{people / 'wide.parquet'}'"
         )
     (people / "roles.yaml").write_text(
         json.dumps({"columns": ROLES | dict.fromkeys(columns, "free_text")})
@@ -304,7 +316,8 @@ def test_more_than_can_be_compared_is_refused(people, capsys, monkeypatch):
 def test_a_key_that_is_taken_for_a_source_is_refused(people, capsys, monkeypatch):
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT range AS source, 'Anna' AS first, 'Aho' AS last FROM range(2000)) TO '{people / 'many.parquet'}'"
+            "COPY (SELECT range AS source, 'Anna' AS first, 'Aho' AS last FROM range(2000)) "
+            f"TO '{people / 'many.parquet'}'"
         )
     (people / "roles.yaml").write_text(
         json.dumps({"source": "source", "first": "given_name", "last": "family_name"})

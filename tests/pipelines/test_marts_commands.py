@@ -1,4 +1,6 @@
-"""`register why`, `export`, `profile` and `withdraw` as they are typed: what they answer, what they refuse, and no value of anyone."""
+"""`register why`, `export`, `profile` and `withdraw` as they are typed: what they answer, what they
+refuse, and no value of anyone.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def asked(home: Home, command: Command, *words: str) -> Result:
     return answer
 
 
-def told(home: Home, command: Command, *words: str) -> Any:
+def output(home: Home, command: Command, *words: str) -> Any:
     answer = asked(home, command, *words, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.output)
@@ -54,9 +56,9 @@ def mailed(home: Home) -> set[str]:
 
 
 def test_why_tells_every_channel_with_its_rules(home: Home) -> None:
-    found = told(home, why, of(home, "Nimi1"), "direct_marketing")
-    channels = {one["channel"]: one for one in found["channels"]}
-    assert {name: one["admitted"] for name, one in channels.items()} == {
+    found = output(home, why, of(home, "Nimi1"), "direct_marketing")
+    channels = {channel["channel"]: channel for channel in found["channels"]}
+    assert {name: channel["admitted"] for name, channel in channels.items()} == {
         "email": True,
         "sms": False,
         "phone": False,
@@ -93,7 +95,7 @@ def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
 
 
 def test_profile_tells_what_is_in_use_or_that_nothing_is(home: Home) -> None:
-    found = told(home, profile, of(home, "Nimi1"))
+    found = output(home, profile, of(home, "Nimi1"))
     assert set(found) <= {"admitted", "values"}
     assert asked(home, profile, of(home, "Nimi1")).output.strip()
 
@@ -101,7 +103,7 @@ def test_profile_tells_what_is_in_use_or_that_nothing_is(home: Home) -> None:
 def test_withdraw_takes_the_registrant_out_of_the_mart_now(home: Home) -> None:
     before = mailed(home)
     assert {"Nimi1", "Nimi2"} <= before
-    found = told(
+    found = output(
         home, withdraw, "--contact-id", "1", "--purpose", "direct_marketing", "--channel", "email"
     )
     assert found == {"purpose": "direct_marketing", "channel": "email", "registrants": 1}

@@ -1,4 +1,6 @@
-"""`register request` and `register notices` as they are typed: what they ask for, print and refuse; no value is echoed."""
+"""`register request` and `register notices` as they are typed: what they ask for, print and refuse;
+no value is echoed.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def typed(*words: str, answers: str = "", command: click.Group = request_steps.r
     return answer
 
 
-def told(*words: str) -> Any:
+def output(*words: str) -> Any:
     answer = typed(*words, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.output)
@@ -44,7 +46,7 @@ def told(*words: str) -> Any:
 
 def asked(right: str = "access", *more: str) -> str:
     return str(
-        told(right, "--channel", "written", "--identity-code", LEAVES.identity_code, *more)[
+        output(right, "--channel", "written", "--identity-code", LEAVES.identity_code, *more)[
             "request_id"
         ]
     )
@@ -52,13 +54,13 @@ def asked(right: str = "access", *more: str) -> str:
 
 @pytest.mark.clause("P10.1", "P9.1")
 @pytest.mark.parametrize(
-    "right", [one for one in RIGHTS if one not in ("restriction", "objection", "withdrawal")]
+    "right", [right for right in RIGHTS if right not in ("restriction", "objection", "withdrawal")]
 )
 def test_every_right_is_recorded_with_an_opaque_id(home: Home, right: str) -> None:
     answer = typed(right, "--channel", "other", "--customer-number", LEAVES.customer_number)
     assert answer.exit_code == 0
-    one = ledger.load(home, answer.output.strip())
-    assert (one.right, one.channel, one.state) == (right, "other", "received")
+    request = ledger.load(home, answer.output.strip())
+    assert (request.right, request.channel, request.state) == (right, "other", "received")
 
 
 @pytest.mark.parametrize("right", ["restriction", "objection", "withdrawal"])
@@ -68,8 +70,8 @@ def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not
     answer = typed(right, "--channel", "written", "--identity-code", LEAVES.identity_code)
     assert answer.exit_code == 1
     assert "the marts do not follow it yet" in answer.output
-    [one] = ledger.every(home)
-    assert (one.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == (
+    [request] = ledger.every(home)
+    assert (request.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == (
         "applying",
         1,
     )
@@ -107,11 +109,14 @@ def test_whoever_types_is_asked_for_what_is_missing(
     monkeypatch.setattr(request_steps, "sys", Terminal)
     answer = typed("access", answers=f"in-person\ncustomer_number\n{LEAVES.customer_number}\n")
     assert answer.exit_code == 0
-    [one] = ledger.every(home)
-    assert (one.channel, one.given) == ("in-person", (f"customer_number:{LEAVES.customer_number}",))
-    assert typed("extend", one.request_id, answers="complexity\n").exit_code == 0
-    assert typed("verify", one.request_id, answers="identity_document\n").exit_code == 0
-    assert typed("refuse", one.request_id, answers="REQ-EXCESSIVE\n").exit_code == 0
+    [request] = ledger.every(home)
+    assert (request.channel, request.given) == (
+        "in-person",
+        (f"customer_number:{LEAVES.customer_number}",),
+    )
+    assert typed("extend", request.request_id, answers="complexity\n").exit_code == 0
+    assert typed("verify", request.request_id, answers="identity_document\n").exit_code == 0
+    assert typed("refuse", request.request_id, answers="REQ-EXCESSIVE\n").exit_code == 0
 
 
 def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(home: Home) -> None:
@@ -131,12 +136,16 @@ def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
     request_id = asked(
         "access", "--received", str(datetime.now(home.policy.zone).date() - timedelta(days=10))
     )
-    [one] = told("list")
-    assert (one["request_id"], one["state"], one["right"]) == (request_id, "received", "access")
-    assert one["due_on"] > str(datetime.now(home.policy.zone).date())
-    assert told("close", request_id)["state"] == "closed"
-    assert told("list", "--open") == []
-    assert [event["what"] for event in told("show", request_id)["history"]] == [
+    [listed] = output("list")
+    assert (listed["request_id"], listed["state"], listed["right"]) == (
+        request_id,
+        "received",
+        "access",
+    )
+    assert listed["due_on"] > str(datetime.now(home.policy.zone).date())
+    assert output("close", request_id)["state"] == "closed"
+    assert output("list", "--open") == []
+    assert [event["what"] for event in output("show", request_id)["history"]] == [
         "received",
         "closed",
     ]
@@ -165,39 +174,41 @@ def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> Non
 
 
 def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(home: Home) -> None:
-    request_id = told("erasure", "--channel", "written", "--email", SHARED)["request_id"]
-    [found] = told("find", request_id)
+    request_id = output("erasure", "--channel", "written", "--email", SHARED)["request_id"]
+    [found] = output("find", request_id)
     assert (found["state"], len(found["candidates"])) == ("unclear", 2)
     chosen = registrant_of(home, SPOUSES[0][0])
     assert chosen in typed("find", request_id).output
-    assert told("decide", request_id, "--registrant", chosen)["state"] == "received"
+    assert output("decide", request_id, "--registrant", chosen)["state"] == "received"
     assert ledger.pending(home) == [request_id]
 
 
 def test_a_preview_tells_counts(home: Home) -> None:
-    seen = told("preview", asked("erasure"))
+    seen = output("preview", asked("erasure"))
     assert (seen["bystanders"], seen["layers"]["raw"]) == (0, 9)
     assert "Bystanders: 0" in typed("preview", seen["request_id"]).output
 
 
 def test_nobody_found_is_corrected_or_closed_as_that(home: Home) -> None:
-    nobody = told("erasure", "--channel", "written", "--customer-number", "C7777777")["request_id"]
-    [found] = told("find", nobody)
+    nobody = output("erasure", "--channel", "written", "--customer-number", "C7777777")[
+        "request_id"
+    ]
+    [found] = output("find", nobody)
     assert (found["state"], found["left_out"]) == ("unclear", 0)
     assert "nobody" in typed("preview", nobody).output
-    corrected = told("correct", nobody, "--customer-number", LEAVES.customer_number)
+    corrected = output("correct", nobody, "--customer-number", LEAVES.customer_number)
     assert corrected["state"] == "received"
-    other = told("erasure", "--channel", "written", "--customer-number", "C7777777")["request_id"]
-    assert told("close", other)["outcome"] == "nobody_found"
+    other = output("erasure", "--channel", "written", "--customer-number", "C7777777")["request_id"]
+    assert output("close", other)["outcome"] == "nobody_found"
     assert typed("close", nobody).exit_code == 1
 
 
 def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
     request_id = asked("erasure")
-    told("find", request_id)
-    told("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
+    output("find", request_id)
+    output("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
     assert f"phone:{LEAVES.phone}" in ledger.load(home, request_id).left_out
-    [found] = told("find", request_id)
+    [found] = output("find", request_id)
     assert found["left_out"] == 1
     assert "Left out: 1" in typed("preview", request_id).output
     for words in ([], ["--not-theirs", "phone"], ["--not-theirs", "planet:1"]):
@@ -206,7 +217,7 @@ def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
 
 def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(home: Home) -> None:
     request_id = asked("erasure")
-    told("find", request_id)
+    output("find", request_id)
     erasing.find(home, [request_id])
     erasing.suppress(home, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
@@ -216,12 +227,12 @@ def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(home: Home) -> 
 
 def test_decisions_of_an_erasure_in_doubt_are_recorded(home: Home) -> None:
     request_id = asked("erasure")
-    assert told("decide", request_id, "--bystanders", "erase")["state"] == "received"
-    assert told("decide", request_id, "--pair", "0123456789=left")["state"] == "received"
+    assert output("decide", request_id, "--bystanders", "erase")["state"] == "received"
+    assert output("decide", request_id, "--pair", "0123456789=left")["state"] == "received"
     assert ledger.load(home, request_id).pairs_left == ("pair:0123456789",)
     assert typed("decide", request_id, "--pair", "0123456789=same").exit_code == 1
     assert typed("decide", request_id, "--pair", "0123456789=perhaps").exit_code == 2
-    what = [one["what"] for one in ledger.load(home, request_id).events]
+    what = [event["what"] for event in ledger.load(home, request_id).events]
     assert "bystanders_decided" in what
     assert "pair_decided" in what
 
@@ -239,12 +250,12 @@ def test_a_code_is_sent_and_comes_back(home: Home) -> None:
         typed("verify", request_id, "--code", "000000" if code != "000000" else "000001").exit_code
         == 1
     )
-    assert told("verify", request_id, "--code", code)["verification"]["level"] == "substantial"
+    assert output("verify", request_id, "--code", code)["verification"]["level"] == "substantial"
 
 
 def test_categories_are_decided(home: Home) -> None:
     request_id = asked("erasure")
-    done = told(
+    done = output(
         "decide",
         request_id,
         "--category",
@@ -259,15 +270,15 @@ def test_categories_are_decided(home: Home) -> None:
 
 def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> None:
     request_inbox.folder(home).mkdir(exist_ok=True)
-    for number, said in enumerate(
+    for number, content in enumerate(
         [
             {"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}},
             {"right": LEAVES.identity_code},
         ]
     ):
-        (request_inbox.folder(home) / f"{number}.json").write_text(json.dumps(said))
-    taken = told("inbox")
-    assert (len(taken["received"]), [one["code"] for one in taken["refused"]]) == (
+        (request_inbox.folder(home) / f"{number}.json").write_text(json.dumps(content))
+    taken = output("inbox")
+    assert (len(taken["received"]), [refusal["code"] for refusal in taken["refused"]]) == (
         1,
         ["REQ-INBOX-FIELDS"],
     )
@@ -277,7 +288,7 @@ def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> N
     )
     assert LEAVES.identity_code in opened.output
     assert typed("inbox", "--discard", taken["refused"][0]["refused_id"]).exit_code == 0
-    assert told("inbox")["refused"] == []
+    assert output("inbox")["refused"] == []
 
 
 def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) -> None:
@@ -289,7 +300,9 @@ def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) 
     recipient_notices.release(home, [request_id], now)
     listed = typed("list", command=notices_command).output
     [notice_id] = [
-        one.notice_id for one in notice_ledger.every(home) if one.recipient == "it_operations"
+        notice.notice_id
+        for notice in notice_ledger.every(home)
+        if notice.recipient == "it_operations"
     ]
     assert notice_id in listed
     assert (

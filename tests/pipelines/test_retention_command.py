@@ -1,4 +1,6 @@
-"""`register retention` as it is typed: what would go, what will, what would under another period; and what it refuses."""
+"""`register retention` as it is typed: what would go, what will, what would under another period;
+and what it refuses.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +30,14 @@ def asked(root: Path, *words: str) -> Result:
     return typed(Home(root), command, *words)
 
 
-def told(root: Path, *words: str) -> Any:
+def output(root: Path, *words: str) -> Any:
     answer = asked(root, *words, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.output)
 
 
 def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
-    found = told(root, "--as-of", str(TODAY), "--dry-run")
+    found = output(root, "--as-of", str(TODAY), "--dry-run")
     assert {
         "rule": "RET-VISITS-25M",
         "category": "website",
@@ -44,23 +46,23 @@ def test_a_dry_run_tells_rule_category_and_layer(root: Path) -> None:
         "rows": 1,
     } in found["gone"]
     assert found["rules"]["RET-VISITS-25M"] == sum(
-        one["rows"] for one in found["gone"] if one["rule"] == "RET-VISITS-25M"
+        removal["rows"] for removal in found["gone"] if removal["rule"] == "RET-VISITS-25M"
     )
     assert "RET-DIET-14D" in found["no_data"]
     assert "RET-VISITS-25M" in asked(root, "--as-of", str(TODAY), "--dry-run").output
 
 
 def test_a_forecast_has_24_months_and_a_bar_for_each(root: Path) -> None:
-    found = told(root, "--as-of", str(TODAY), "--forecast")
+    found = output(root, "--as-of", str(TODAY), "--forecast")
     assert next(iter(found["months"])) == "2026-11"
     assert len(found["months"]) == 24
-    assert sum(found["months"].values()) == sum(one["rows"] for one in found["due"])
+    assert sum(found["months"].values()) == sum(removal["rows"] for removal in found["due"])
     assert "█" in asked(root, "--as-of", str(TODAY), "--forecast").output
 
 
 def test_what_if_is_told_with_the_supposed_period(root: Path) -> None:
     assert (
-        told(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")[
+        output(root, "--as-of", str(TODAY), "--dry-run", "--what-if", "RET-VISITS-25M=1 days")[
             "rules"
         ]["RET-VISITS-25M"]
         > 5

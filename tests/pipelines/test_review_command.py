@@ -1,4 +1,6 @@
-"""`register review` as it is typed: the list tells levels and weights only, a pair is shown side by side and decided."""
+"""`register review` as it is typed: the list has levels and weights only, a pair is shown side by
+side and decided.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def asked(root: Path, *words: str) -> Result:
 
 def test_list_show_write_and_decide(root: Path, tmp_path: Path) -> None:
     listed = asked(root, "--json")
-    [pair] = [one["pair"] for one in json.loads(listed.output)]
+    [pair] = [row["pair"] for row in json.loads(listed.output)]
     assert "Aino" not in listed.output + asked(root).output
     shown = asked(root, pair).output
     assert "Koivukuja 5" in shown

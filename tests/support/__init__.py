@@ -1,1 +1,3 @@
-"""What tests share: data roots, deliveries, commands as real processes, invented people. No statement is in here."""
+"""What tests share: data roots, deliveries, commands as real processes, invented people. No
+statement is in here.
+"""

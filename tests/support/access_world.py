@@ -1,4 +1,6 @@
-"""Two people who share all that people share, and a third; whoever is not asked about carries a marker in every field."""
+"""Two people who share all that people share, and a third; all others have markers in all
+fields.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,7 @@ OWN_MAIL, SHARED_MAIL, SPOUSE_MAIL = (
 )
 OWN_PHONE, SPOUSE_PHONE = "+358409990111", "+358409990222"
 SPOUSE_GIVEN, SPOUSE_FAMILY = "Veikko", "Kumppani"
-# Values with a form of their own that tell of somebody else.
+# Values with a form of their own that identify somebody else.
 OTHERS = [
     MARK.lower(),
     SPOUSE_CODE,
@@ -119,8 +121,8 @@ def _population_register(home: Home) -> None:
             address,
         ),
     ]
-    for one in persons:
-        one["perhe"] = [{"etunimi": f"{MARK}toplevel"}]
+    for delivered in persons:
+        delivered["perhe"] = [{"etunimi": f"{MARK}toplevel"}]
     basic_data(home, DAY, persons)
     changes(
         home,
@@ -160,25 +162,47 @@ def contact(number: str, given: str, family: str, **more: str) -> dict[str, str]
 
 def _crm(home: Home) -> None:
     own = contact(
-        SELF_CONTACT, "Aino", "Asiakas",
+        SELF_CONTACT,
+        "Aino",
+        "Asiakas",
         **{
-            "Customer number": SELF_NUMBER, "Phone Number": OWN_PHONE, "Date of birth": "1985-02-14", "Preferred language": "svenska",
-            "Job Title": f"assistentti, sijainen {SPOUSE_GIVEN} {SPOUSE_FAMILY}, puoliso {SPOUSE_GIVEN}, lapsi {MARK}child, {SPOUSE_MAIL}, "
+            "Customer number": SELF_NUMBER,
+            "Phone Number": OWN_PHONE,
+            "Date of birth": "1985-02-14",
+            "Preferred language": "svenska",
+            "Job Title": f"assistentti, sijainen {SPOUSE_GIVEN} {SPOUSE_FAMILY}, "
+            f"puoliso {SPOUSE_GIVEN}, lapsi {MARK}child, {SPOUSE_MAIL}, "
             f"{SPOUSE_CODE} tai {SPOUSE_PHONE}",
             "Notes": f"puhuttu: {MARK}notes {SPOUSE_PHONE}",
         },
-    )  # fmt: skip
+    )
     spouse = contact(
-        SPOUSE_CONTACT, SPOUSE_GIVEN, SPOUSE_FAMILY,
-        **{"Customer number": SPOUSE_NUMBER, "Phone Number": SPOUSE_PHONE, "Date of birth": "1986-03-15", "Job Title": f"{MARK}job", "Notes": f"{MARK}notes",
-           "Unsubscribed from all email": "true"},
-    )  # fmt: skip
+        SPOUSE_CONTACT,
+        SPOUSE_GIVEN,
+        SPOUSE_FAMILY,
+        **{
+            "Customer number": SPOUSE_NUMBER,
+            "Phone Number": SPOUSE_PHONE,
+            "Date of birth": "1986-03-15",
+            "Job Title": f"{MARK}job",
+            "Notes": f"{MARK}notes",
+            "Unsubscribed from all email": "true",
+        },
+    )
     put(home, "crm", DAY, "contacts", csv([own, spouse]), 2)
     contract = {
         "contract_number": "K-700001",
-        "contact_id": SELF_CONTACT, "customer_number": SELF_NUMBER, "identity_code": SELF_CODE, "product": "sähkö", "status": "active",
-        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-10-01T10:00:00Z",
-    }  # fmt: skip
+        "contact_id": SELF_CONTACT,
+        "customer_number": SELF_NUMBER,
+        "identity_code": SELF_CODE,
+        "product": "sähkö",
+        "status": "active",
+        "starts_on": "2024-01-01",
+        "ends_on": "",
+        "monthly_fee": "12.50",
+        "currency": "EUR",
+        "updated_at": "2026-10-01T10:00:00Z",
+    }
     other = {
         **contract,
         "contract_number": f"{MARK}-K",
@@ -188,9 +212,15 @@ def _crm(home: Home) -> None:
     other |= {"identity_code": SPOUSE_CODE, "product": f"{MARK}product"}
     put(home, "crm", DAY, "contracts", csv([contract, other]), 2)
     order = {
-        "order_number": "T-700001", "contact_id": SELF_CONTACT, "customer_number": SELF_NUMBER, "ordered_at": "2026-09-01T10:00:00Z", "status": "delivered",
-        "amount": "-20.00", "currency": "EUR", "items": "2",
-    }  # fmt: skip
+        "order_number": "T-700001",
+        "contact_id": SELF_CONTACT,
+        "customer_number": SELF_NUMBER,
+        "ordered_at": "2026-09-01T10:00:00Z",
+        "status": "delivered",
+        "amount": "-20.00",
+        "currency": "EUR",
+        "items": "2",
+    }
     other = {
         **order,
         "order_number": f"{MARK}-T",
@@ -206,9 +236,16 @@ def _website(home: Home) -> None:
         number: int, visitor: str, user: str | None, action: dict[str, str]
     ) -> dict[str, Any]:
         seen = {
-            "idSite": 1, "idVisit": number, "visitIp": "198.51.100.7", "visitorId": visitor, "firstActionTimestamp": 1_794_800_000 + number,
-            "visitDuration": "61", "deviceType": "Smartphone", "browserCode": "CM", "actionDetails": [action],
-        }  # fmt: skip
+            "idSite": 1,
+            "idVisit": number,
+            "visitIp": "198.51.100.7",
+            "visitorId": visitor,
+            "firstActionTimestamp": 1_794_800_000 + number,
+            "visitDuration": "61",
+            "deviceType": "Smartphone",
+            "browserCode": "CM",
+            "actionDetails": [action],
+        }
         return {**seen, **({"userId": user} if user else {})}
 
     own = {
@@ -231,14 +268,24 @@ def _website(home: Home) -> None:
 def _consents(home: Home) -> None:
     def event(kind: str, key: str, evidence: str, **more: str) -> dict[str, str]:
         return {
-            "event_ts": "2026-10-03T08:00:00Z", "subject_key_type": kind, "subject_key": key, "purpose": "direct_marketing", "channel": "email",
-            "status": "granted", "source": "web-form", "evidence": evidence, "text_version": "2025-03", "language": "fi", **more,
-        }  # fmt: skip
+            "event_ts": "2026-10-03T08:00:00Z",
+            "subject_key_type": kind,
+            "subject_key": key,
+            "purpose": "direct_marketing",
+            "channel": "email",
+            "status": "granted",
+            "source": "web-form",
+            "evidence": evidence,
+            "text_version": "2025-03",
+            "language": "fi",
+            **more,
+        }
 
     events = [
         event("customer_number", SELF_NUMBER, "own-proof"),
         event("customer_number", SPOUSE_NUMBER, f"{MARK}proof"),
-        # About the address that reaches both: that it was said concerns both, who said it does not.
+        # About the address that reaches both: that a statement exists concerns both, its source
+        # does not.
         event("email", SHARED_MAIL, f"{MARK}signed", status="prohibited"),
     ]
     put(home, "consents", NEXT, "consent_log", csv(events), len(events))

@@ -24,10 +24,10 @@ def written() -> dict[str, Any]:
     return copy.deepcopy(_written())
 
 
-def refused(tmp_path: Path, told: dict[str, Any]) -> PolicyError:
-    """What is said of a policy file with this content."""
+def refused(tmp_path: Path, content: dict[str, Any]) -> PolicyError:
+    """The error for a policy file with this content."""
     path = tmp_path / "policy.yaml"
-    path.write_text(yaml.safe_dump(told, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     load_policy.cache_clear()
     with pytest.raises(PolicyError) as refusal:
         load_policy(path)
@@ -36,10 +36,10 @@ def refused(tmp_path: Path, told: dict[str, Any]) -> PolicyError:
 
 def changed(where: tuple[str, ...], value: object) -> dict[str, Any]:
     """The shipped policy with one part put otherwise; None takes it out."""
-    told = written()
-    inner = functools.reduce(lambda part, key: part[key], where[:-1], told)
+    content = written()
+    inner = functools.reduce(lambda part, key: part[key], where[:-1], content)
     if value is None:
         del inner[where[-1]]
     else:
         inner[where[-1]] = value
-    return told
+    return content

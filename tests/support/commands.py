@@ -29,7 +29,7 @@ class Ended:
     seconds: float
 
     @property
-    def told(self) -> dict[str, Any]:
+    def data(self) -> dict[str, Any]:
         """What it printed for machines."""
         found: dict[str, Any] = json.loads(self.out)
         return found
@@ -44,9 +44,9 @@ def environment(root: Path) -> dict[str, str]:
     return {**kept, "REGISTER_HOME": str(root), "REGISTER_MEMORY": "1GB"}
 
 
-def start(root: Path, *arguments: str, **told: str) -> Forked:
+def start(root: Path, *arguments: str, **variables: str) -> Forked:
     """Start the command, in a process group of its own so that it can be killed as a whole."""
-    return Forked([COMMAND, *arguments], {**environment(root), **told}, root.parent)
+    return Forked([COMMAND, *arguments], {**environment(root), **variables}, root.parent)
 
 
 def register(root: Path, *arguments: str) -> Ended:

@@ -18,8 +18,10 @@ OTHERS = ("Eero Korpi", "Saga Lampi", "Ilmari Niemi", "Kerttu Salo", "Onni Harju
 
 
 def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> None:
-    """A full export of the contacts named by number (`n7`), and of five others, as of the end of a period (default: the day)."""
-    contacts = {number.removeprefix("n"): said for number, said in people.items()}
+    """A full export of the contacts named by number (`n7`), and of five others, as of the end of a
+    period (default: the day).
+    """
+    contacts = {number.removeprefix("n"): fields for number, fields in people.items()}
     for number, name in enumerate(OTHERS, 901):
         first, last = name.split()
         contacts[str(number)] = {
@@ -35,8 +37,8 @@ def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> 
         "Street Address": "",
     }
     rows = [
-        {"Record ID": number, **usual, "Postal Code": "", "City": "", **said}
-        for number, said in contacts.items()
+        {"Record ID": number, **usual, "Postal Code": "", "City": "", **fields}
+        for number, fields in contacts.items()
     ]
     put(
         home, "crm", day, "contacts", csv(rows), len(rows), period={"from": day, "to": until or day}

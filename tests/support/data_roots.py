@@ -71,10 +71,12 @@ def contents(root: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def differing(
-    one: dict[str, list[tuple[Any, ...]]], other: dict[str, list[tuple[Any, ...]]]
+    before: dict[str, list[tuple[Any, ...]]], other: dict[str, list[tuple[Any, ...]]]
 ) -> list[str]:
-    """Names of the tables that do not hold the same rows in both: short enough to read in a failed test."""
-    return sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
+    """Names of the tables that do not hold the same rows in both: short enough to read in a failed
+    test.
+    """
+    return sorted(name for name in {*before, *other} if before.get(name) != other.get(name))
 
 
 def leftovers(root: Path) -> list[str]:
@@ -103,16 +105,18 @@ def texts_of_parquet(root: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 def found_anywhere(root: Path, values: list[str]) -> list[str]:
-    """Which files under the root, the inbox aside, hold one of the values: tables read as text, all else as bytes."""
+    """Which files under the root, the inbox aside, hold one of the values: tables read as text, all
+    else as bytes.
+    """
     found = set()
     for path, texts in texts_of_parquet(root):
         found |= {
             str(path.relative_to(root)) for value in values if any(value in text for text in texts)
         }
     for path in (root / "marts").glob("*.duckdb"):
-        told = [str(value) for rows in mart_tables(path).values() for row in rows for value in row]
+        cells = [str(value) for rows in mart_tables(path).values() for row in rows for value in row]
         found |= {
-            str(path.relative_to(root)) for value in values if any(value in text for text in told)
+            str(path.relative_to(root)) for value in values if any(value in text for text in cells)
         }
     for path in root.rglob("*"):
         if path.is_file() and path.relative_to(root).parts[0] != "inbox":

@@ -17,9 +17,16 @@ CODES = {body: code(body) for body in ("010170-941", "010170-942")}
 def visit(number: int, visitor: str, moment: datetime) -> dict[str, Any]:
     started = int(moment.timestamp())
     return {
-        "idSite": 1, "idVisit": number, "visitorId": visitor, "firstActionTimestamp": started, "serverTimestamp": started + 60, "visitDuration": "60",
-        "deviceType": "Desktop", "browserCode": "CM", "actionDetails": [],
-    }  # fmt: skip
+        "idSite": 1,
+        "idVisit": number,
+        "visitorId": visitor,
+        "firstActionTimestamp": started,
+        "serverTimestamp": started + 60,
+        "visitDuration": "60",
+        "deviceType": "Desktop",
+        "browserCode": "CM",
+        "actionDetails": [],
+    }
 
 
 def mark(remark_id: str, dated: str | None, expires: str | None) -> dict[str, Any]:
@@ -35,16 +42,31 @@ def mark(remark_id: str, dated: str | None, expires: str | None) -> dict[str, An
 
 def contract(number: str, customer: str, ends_on: str) -> dict[str, str]:
     return {
-        "contract_number": number, "contact_id": "", "customer_number": customer, "identity_code": "", "product": "sähkö", "status": "ended",
-        "starts_on": "2019-01-01", "ends_on": ends_on, "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2025-10-01T10:00:00Z",
-    }  # fmt: skip
+        "contract_number": number,
+        "contact_id": "",
+        "customer_number": customer,
+        "identity_code": "",
+        "product": "sähkö",
+        "status": "ended",
+        "starts_on": "2019-01-01",
+        "ends_on": ends_on,
+        "monthly_fee": "12.50",
+        "currency": "EUR",
+        "updated_at": "2025-10-01T10:00:00Z",
+    }
 
 
 def order(number: str, customer: str, ordered_at: str, amount: str = "20.00") -> dict[str, str]:
     return {
-        "order_number": number, "contact_id": "", "customer_number": customer, "ordered_at": ordered_at, "status": "delivered", "amount": amount,
-        "currency": "EUR", "items": "1",
-    }  # fmt: skip
+        "order_number": number,
+        "contact_id": "",
+        "customer_number": customer,
+        "ordered_at": ordered_at,
+        "status": "delivered",
+        "amount": amount,
+        "currency": "EUR",
+        "items": "1",
+    }
 
 
 def contact(number: str, given: str, family: str, active: str) -> dict[str, str]:

@@ -21,12 +21,12 @@ def put(
     name: str = "",
     **manifest: Any,
 ) -> Path:
-    """Deliver bytes with a manifest that holds, unless `manifest` says otherwise."""
+    """Deliver bytes with a correct manifest, except for the fields in `manifest`."""
     folder = home.inbox / source / day
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (name or f"{dataset}-{hashlib.sha256(data).hexdigest()[:8]}.dat")
     path.write_bytes(data)
-    said = {
+    declared = {
         "dataset": dataset,
         "schema_version": "1",
         "encoding": "utf-8",
@@ -37,7 +37,7 @@ def put(
         "purpose": "customer_care",
         **manifest,
     }
-    path.with_name(path.name + ".manifest.json").write_text(json.dumps(said))
+    path.with_name(path.name + ".manifest.json").write_text(json.dumps(declared))
     return path
 
 

@@ -79,7 +79,9 @@ class Forked:
         return self.returncode
 
     def _number(self) -> int:
-        """The next line of the fork server, byte by byte: what follows is waited for by `select`."""
+        """The next line of the fork server, byte by byte: what follows is waited for by
+        `select`.
+        """
         line = b""
         while not line.endswith(b"\n"):
             byte = self._connection.recv(1)

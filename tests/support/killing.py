@@ -19,14 +19,16 @@ def kill(process: Forked) -> None:
 
 
 def killed_at(root: Path, pattern: str, *arguments: str) -> bool:
-    """Run the command and kill it where `at_start/sitecustomize.py` finds the pattern; answers whether it got there."""
+    """Run the command and kill it where `at_start/sitecustomize.py` finds the pattern; return
+    whether it got there.
+    """
     process = start(root, *arguments, KILLED_AT=pattern, PYTHONPATH=str(AT_START))
     process.communicate(timeout=LONGEST)
     return process.returncode == -signal.SIGKILL
 
 
 def killed_after(root: Path, seconds: float, *arguments: str) -> bool:
-    """Kill the command after a time; answers whether it was still running then."""
+    """Kill the command after a time; return whether it was still running."""
     process = start(root, *arguments)
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -31,11 +31,21 @@ Event = dict[str, str]
 def contact(number: str, **fields: str) -> Event:
     nth = int(number)
     return {
-        "Record ID": number, "First Name": f"Nimi{number}", "Last Name": FAMILIES[nth % len(FAMILIES)], "Email": f"n{number}@example.fi",
-        "Phone Number": "", "Create Date": "2026-01-01 10:00", "Last Activity Date": "2026-10-01 10:00",
-        "Date of birth": f"{1940 + nth}-{nth % 12 + 1:02}-0{nth % 9 + 1}", "Associated Company": "", "Job Title": "",
-        "Unsubscribed from all email": "", "Global bounce": "", "Street Address": "", **{name.replace("_", " "): value for name, value in fields.items()},
-    }  # fmt: skip
+        "Record ID": number,
+        "First Name": f"Nimi{number}",
+        "Last Name": FAMILIES[nth % len(FAMILIES)],
+        "Email": f"n{number}@example.fi",
+        "Phone Number": "",
+        "Create Date": "2026-01-01 10:00",
+        "Last Activity Date": "2026-10-01 10:00",
+        "Date of birth": f"{1940 + nth}-{nth % 12 + 1:02}-0{nth % 9 + 1}",
+        "Associated Company": "",
+        "Job Title": "",
+        "Unsubscribed from all email": "",
+        "Global bounce": "",
+        "Street Address": "",
+        **{name.replace("_", " "): value for name, value in fields.items()},
+    }
 
 
 def event(
@@ -46,9 +56,18 @@ def event(
     **fields: str,
 ) -> Event:
     return {
-        "event_ts": at, "subject_key_type": "contact_id", "subject_key": number, "purpose": "direct_marketing", "channel": channel, "status": status,
-        "source": "web-form", "evidence": "", "text_version": "1", "language": "fi", **fields,
-    }  # fmt: skip
+        "event_ts": at,
+        "subject_key_type": "contact_id",
+        "subject_key": number,
+        "purpose": "direct_marketing",
+        "channel": channel,
+        "status": status,
+        "source": "web-form",
+        "evidence": "",
+        "text_version": "1",
+        "language": "fi",
+        **fields,
+    }
 
 
 def deliver_all(

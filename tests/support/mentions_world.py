@@ -40,7 +40,7 @@ THEIRS = {
     "theirs0cookie": LEAVES.visitor_id.upper(),
     "theirs0code": CODE,
 }
-# Unreadable, of others, or of nobody knows whom: they stay as they are.
+# Unreadable, of others, or of unknown persons: they stay unchanged.
 STAY_WHOLE = {
     "stays0longer": f"{LEAVES.contact_id}9",
     "stays0inside": f"1{PHONE.lstrip('+')}",
@@ -57,7 +57,10 @@ STAY_REDACTED = {
     "redacted0reach": f"{STAYS.email} {EMAIL}",
     "redacted0bare": PHONE.removeprefix("+358"),
 }
-NOTE = f"note0kept asked for {EMAIL.upper()}, {LEAVES.customer_number}, 040 999 0111, {CODE.lower()} today"
+NOTE = (
+    f"note0kept asked for {EMAIL.upper()}, {LEAVES.customer_number}, 040 999 0111, {CODE.lower()} "
+    "today"
+)
 
 
 def deliver_unreadable(home: Home, day: str, texts: dict[str, str], **extra: str) -> None:
@@ -106,11 +109,11 @@ def deliver_odd(home: Home, day: str = ODD_DAY) -> None:
 def _contacts() -> list[dict[str, str]]:
     both = [
         contact(
-            one.contact_id, "Aino", "Kaima", one.email, "1985-02-14",
-            **{"Customer number": one.customer_number, "Phone Number": one.phone,
+            person.contact_id, "Aino", "Kaima", person.email, "1985-02-14",
+            **{"Customer number": person.customer_number, "Phone Number": person.phone,
                "Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"},
         )
-        for one in (LEAVES, STAYS)
+        for person in (LEAVES, STAYS)
     ]  # fmt: skip
     spouses = [
         contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES
@@ -120,7 +123,10 @@ def _contacts() -> list[dict[str, str]]:
     )
     several["Street Address"] = "several0kept"
     notes = {SPOUSES[0][0]: NOTE}
-    return [{**one, "Notes": notes.get(one["Record ID"], "")} for one in (*both, *spouses, several)]
+    return [
+        {**contact, "Notes": notes.get(contact["Record ID"], "")}
+        for contact in (*both, *spouses, several)
+    ]
 
 
 def _visits() -> list[dict[str, object]]:

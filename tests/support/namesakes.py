@@ -1,4 +1,4 @@
-"""Two namesakes whom every source knows, and two spouses with one mailbox."""
+"""Two namesakes in every source, and two spouses with one mailbox."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ SPOUSES = (
 STARTED = 1_794_800_000
 
 
-def described(one: Known) -> dict[str, Any]:
+def described(known: Known) -> dict[str, Any]:
     return person(
-        one.identity_code,
+        known.identity_code,
         name("Aino", "Kaima"),
         part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")),
         home_address("Yhteiskatu", "4", "00100", "HELSINKI", "2015-05-01"),
@@ -138,36 +138,36 @@ def deliver(root: Path, first: str, second: str) -> None:
     home = Home(root)
     home.create()
     both = (LEAVES, STAYS)
-    basic_data(home, first, [described(one) for one in both])
+    basic_data(home, first, [described(person) for person in both])
     moved = [
         message(
-            one.identity_code,
+            person.identity_code,
             second,
-            part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=one.email, alkupv=day(second)),
+            part("SAHKOPOSTIOSOITE", "LISATTY", sahkopostiosoite=person.email, alkupv=day(second)),
         )
-        for one in both
+        for person in both
     ]
     changes(home, second, moved)
     address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
     contacts = [
         contact(
-            one.contact_id,
+            person.contact_id,
             "Aino",
             "Kaima",
-            one.email,
+            person.email,
             "1985-02-14",
             **address,
-            **{"Customer number": one.customer_number, "Phone Number": one.phone},
+            **{"Customer number": person.customer_number, "Phone Number": person.phone},
         )
-        for one in both
+        for person in both
     ] + [contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES]
     put(home, "crm", first, "contacts", csv(contacts), len(contacts))
     contracts = [
         {
-            "contract_number": one.contract_number,
-            "contact_id": one.contact_id,
-            "customer_number": one.customer_number,
-            "identity_code": one.identity_code,
+            "contract_number": person.contract_number,
+            "contact_id": person.contact_id,
+            "customer_number": person.customer_number,
+            "identity_code": person.identity_code,
             "product": "sähkö",
             "status": "active",
             "starts_on": "2024-01-01",
@@ -176,31 +176,31 @@ def deliver(root: Path, first: str, second: str) -> None:
             "currency": "EUR",
             "updated_at": "2026-10-01T10:00:00Z",
         }
-        for one in both
+        for person in both
     ]
     put(home, "crm", first, "contracts", csv(contracts), len(contracts))
     orders = [
         {
-            "order_number": one.order_number,
-            "contact_id": one.contact_id,
-            "customer_number": one.customer_number,
+            "order_number": person.order_number,
+            "contact_id": person.contact_id,
+            "customer_number": person.customer_number,
             "ordered_at": "2026-09-01T10:00:00Z",
             "status": "delivered",
             "amount": "20.00",
             "currency": "EUR",
             "items": "2",
         }
-        for one in both
+        for person in both
     ]
     put(home, "crm", first, "orders", csv(orders), len(orders))
-    visits = [visit(one.visit, one.visitor_id, one.email, 0) for one in both]
-    visits += [visit(one.visit + 10, one.visitor_id, None, 3600) for one in both]
+    visits = [visit(person.visit, person.visitor_id, person.email, 0) for person in both]
+    visits += [visit(person.visit + 10, person.visitor_id, None, 3600) for person in both]
     put(home, "website", second, "visits", json.dumps(visits).encode(), len(visits))
     events = [
         {
             "event_ts": "2026-10-03T08:00:00Z",
             "subject_key_type": "email",
-            "subject_key": one.email,
+            "subject_key": person.email,
             "purpose": "direct_marketing",
             "channel": "email",
             "status": "granted",
@@ -209,19 +209,19 @@ def deliver(root: Path, first: str, second: str) -> None:
             "text_version": "2025-03",
             "language": "fi",
         }
-        for one in both
+        for person in both
     ]
     put(home, "consents", second, "consent_log", csv(events), len(events))
     reports = [
         {
-            "socialSecurityNumber": one.identity_code,
+            "socialSecurityNumber": person.identity_code,
             "dateOfBirth": "1985-02-14T00:00:00Z",
             "creditClass": 4,
             "scale": "1-5, 1 best",
             "purposeCode": "1",
             "remarks": [],
         }
-        for one in both
+        for person in both
     ]
     put(
         home,

@@ -16,6 +16,7 @@ def put(home: Home, model: type, path: Path, **values: str) -> None:
             f"CREATE TEMP TABLE one ({duckdb_columns(model).replace(' NOT NULL', '')})"
         )
         connection.execute(
-            f"INSERT INTO one BY NAME SELECT {', '.join(f'{value} AS {name}' for name, value in values.items())}"
+            "INSERT INTO one BY NAME SELECT "
+            f"{', '.join(f'{value} AS {name}' for name, value in values.items())}"
         )
         copy_parquet(connection, f"SELECT {', '.join(names)} FROM one", path)

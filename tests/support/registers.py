@@ -1,4 +1,6 @@
-"""The way of the data without Dagster: inbox, staged records, register, marts; and what is then in the register."""
+"""The way of the data without Dagster: inbox, staged records, register, marts; and what is then in
+the register.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ TODAY = date(2026, 11, 20)
 
 
 def typed(home: Home, command: click.Command, *words: str, given: str | None = None) -> Result:
-    """What a command of `register` answers to these words, and to what is then typed in."""
+    """The result of a command of `register` with these arguments and this input."""
     return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(
         command, list(words), input=given
     )
@@ -41,7 +43,9 @@ def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
 
 
 def settle(home: Home, today: date = TODAY) -> building.Built:
-    """The register, and the sweep behind it, without the marts: where they are built again afterwards, or nothing is said of them."""
+    """The register, and the sweep behind it, without the marts: where they are built again
+    afterwards, or do not matter.
+    """
     built = building.build(home, today)
     sweep.sweep(home, today)
     return built
@@ -73,7 +77,7 @@ def rows(home: Home, query: str, *tables: str) -> list[dict[str, Any]]:
 
 
 def registrant(home: Home, identity_code: str) -> dict[str, Any]:
-    """The golden row that holds an identity code."""
+    """The golden record with an identity code."""
     found = rows(home, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
-    assert len(found) == 1, f"{len(found)} golden rows"
+    assert len(found) == 1, f"{len(found)} golden records"
     return found[0]

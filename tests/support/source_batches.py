@@ -93,8 +93,10 @@ def keep(dataset: Dataset, payloads: Sequence[Payload]) -> Raw:
             f"CREATE TABLE records AS SELECT record_no, {dataset.minimise} AS payload FROM given"
         )
         rows = connection.execute(
-            f"SELECT payload, native_key, identifiers FROM records LEFT JOIN ({dataset.identify}) "
-            f"USING (record_no) ORDER BY record_no"
+            f"""SELECT payload, native_key, identifiers
+            FROM records
+            LEFT JOIN ({dataset.identify}) USING (record_no)
+            ORDER BY record_no"""
         ).fetchall()
     return Raw([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
 

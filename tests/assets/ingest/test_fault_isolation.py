@@ -152,7 +152,7 @@ def test_an_error_over_no_record_at_all_is_raised(home: Home) -> None:
 @pytest.mark.parametrize(
     "error", [MemoryError(), OSError(28, "disk full"), duckdb.OutOfMemoryException()]
 )
-def test_an_error_of_the_machine_is_raised(error: Exception) -> None:
+def test_an_error_is_machine_error_is_raised(error: Exception) -> None:
     def step(batch: pa.Table) -> pa.Table:
         if batch.num_rows:
             raise error

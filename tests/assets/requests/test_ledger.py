@@ -65,7 +65,7 @@ def test_closing_destroys_what_identified_the_registrant_in_every_copy(home: Hom
         "granted",
     )
     assert "sealed" not in kept
-    assert encrypted_identity.unseal(home, request_id, earlier) is None
+    assert encrypted_identity.decrypt(home, request_id, earlier) is None
     closed = ledger.load(home, request_id)
     assert (closed.given, closed.resolved, closed.registrants, closed.situation, closed.values) == (
         (),

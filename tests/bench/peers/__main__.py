@@ -1,8 +1,10 @@
-"""`python -m tests.bench.peers`: our engine and Splink 5 on the same people, told in one table of quality and one of cost.
+"""`python -m tests.bench.peers`: our engine and Splink 5 on the same people, with a table of
+quality and one of cost.
 
-Our engine is `register link`, told the roles and nothing else, the same way for every set; Splink is told what splink_settings.py says, and
-joins from a probability of 0.95. On each set the two take turns, each in a process of its own: first learning, then with the model that was
-learned, as often as there are repetitions. Seconds are of whole processes, starting included; medians are told.
+Our engine is `register link`, given only the roles, the same way for every set; Splink is
+configured by splink_settings.py, and joins from a probability of 0.95. On each set the two take
+turns, each in a process of its own: first learning, then with the model that was learned, as often
+as there are repetitions. Seconds are of whole processes, starting included; medians are reported.
 """
 
 from __future__ import annotations
@@ -45,16 +47,16 @@ def main() -> int:
     asked = _arguments()
     print(machine(), flush=True)
     folder = Path(tempfile.mkdtemp(prefix="peers-", dir=asked.folder)).resolve()
-    told: list[tuple[str, dict[str, Side]]] = []
+    results: list[tuple[str, dict[str, Side]]] = []
     try:
-        for name, one, people in _sets(folder, asked):
-            told.append((name, _both(folder, one, people, asked.repetitions)))
+        for name, people_set, people in _sets(folder, asked):
+            results.append((name, _both(folder, people_set, people, asked.repetitions)))
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _report(told)
+        _report(results)
     return 0
 
 
@@ -65,7 +67,10 @@ def _arguments() -> argparse.Namespace:
         type=int,
         nargs="*",
         default=[100_000, 1_000_000],
-        help="of each sample; a million takes 5 GB of disk and a quarter of an hour; Splink cannot learn from 2000",
+        help=(
+            "of each sample; a million takes 5 GB of disk and a quarter of an hour; Splink "
+            "cannot learn from 2000"
+        ),
     )
     parser.add_argument(
         "--invented",
@@ -90,18 +95,18 @@ def _arguments() -> argparse.Namespace:
 def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, PeopleSet, Path]]:
     """What to call it, what it is, and where its people lie."""
     missing = []
-    for one in PUBLIC:
-        people = asked.people.resolve() / f"{one.name}.parquet"
+    for people_set in PUBLIC:
+        people = asked.people.resolve() / f"{people_set.name}.parquet"
         if people.exists():
-            yield one.name, one, people
+            yield people_set.name, people_set, people
         else:
-            missing.append(one.name)
+            missing.append(people_set.name)
     if missing:
         print(f"left out, as they are not in {asked.people.name}: {', '.join(missing)}", flush=True)
     for registrants in asked.registrants:
         people = _sampled(folder, registrants)
-        for one in SAMPLED:
-            yield f"sample of {registrants:,}, {one.name}", one, people
+        for people_set in SAMPLED:
+            yield f"sample of {registrants:,}, {people_set.name}", people_set, people
     for records in asked.invented:
         people = folder / "invented.parquet"
         measure(
@@ -109,8 +114,8 @@ def _sets(folder: Path, asked: argparse.Namespace) -> Iterator[tuple[str, People
             BY_PATH,
             folder / "invented.out",
         )
-        for one in SAMPLED:
-            yield f"invented {records:,}, {one.name}", one, people
+        for people_set in SAMPLED:
+            yield f"invented {records:,}, {people_set.name}", people_set, people
 
 
 def _sampled(folder: Path, registrants: int) -> Path:
@@ -133,24 +138,27 @@ def _sampled(folder: Path, registrants: int) -> Path:
     return people
 
 
-def _both(folder: Path, one: PeopleSet, people: Path, repetitions: int) -> dict[str, Side]:
+def _both(folder: Path, people_set: PeopleSet, people: Path, repetitions: int) -> dict[str, Side]:
     sides = {engine: Side() for engine in ENGINES}
     roles = folder / "roles.yaml"
-    roles.write_text(yaml.safe_dump({**one.roles, "uid": "key"}), encoding="utf-8")
+    roles.write_text(yaml.safe_dump({**people_set.roles, "uid": "key"}), encoding="utf-8")
     for number in range(repetitions):
         for engine in ENGINES:
             _model(folder, engine).unlink(missing_ok=True)
         for kind in ("learning", "modelled"):
             for engine in ENGINES:
                 out = folder / f"{engine}-{kind}.parquet"
-                getattr(sides[engine], kind).append(_link(folder, engine, one, people, out))
+                getattr(sides[engine], kind).append(_link(folder, engine, people_set, people, out))
                 print(
-                    f"{one.name}, {engine}, {kind}, {number + 1}: {getattr(sides[engine], kind)[-1].processor:.1f} processor seconds",
+                    (
+                        f"{people_set.name}, {engine}, {kind}, {number + 1}: "
+                        f"{getattr(sides[engine], kind)[-1].processor:.1f} processor seconds"
+                    ),
                     flush=True,
                 )
     for engine in ENGINES:
         sides[engine].quality = _judge(folder, people, folder / f"{engine}-learning.parquet")
-    sides[SPLINK].hindsight = _with_hindsight(folder, one, people)
+    sides[SPLINK].hindsight = _with_hindsight(folder, people_set, people)
     return sides
 
 
@@ -158,7 +166,7 @@ def _model(folder: Path, engine: str) -> Path:
     return folder / f"{engine}-model.json"
 
 
-def _link(folder: Path, engine: str, one: PeopleSet, people: Path, out: Path) -> Measured:
+def _link(folder: Path, engine: str, people_set: PeopleSet, people: Path, out: Path) -> Measured:
     model = str(_model(folder, engine))
     if engine == OURS:
         command = [
@@ -179,7 +187,7 @@ def _link(folder: Path, engine: str, one: PeopleSet, people: Path, out: Path) ->
             sys.executable,
             "-m",
             "tests.bench.peers.splink_run",
-            one.peer,
+            people_set.peer,
             str(people),
             str(out),
             "--model",
@@ -191,12 +199,14 @@ def _link(folder: Path, engine: str, one: PeopleSet, people: Path, out: Path) ->
 
 
 def _judge(folder: Path, people: Path, clusters: Path) -> Quality:
-    """In a process of its own: what this one has used would be counted as the next engine's peak memory."""
+    """In a process of its own: what this one has used would be counted as the next engine's peak
+    memory.
+    """
     command = [sys.executable, "-m", "tests.bench.peers.quality", str(people), str(clusters)]
     return Quality(**json.loads(measure(command, BY_PATH, folder / "quality.out").out))
 
 
-def _with_hindsight(folder: Path, one: PeopleSet, people: Path) -> str:
+def _with_hindsight(folder: Path, people_set: PeopleSet, people: Path) -> str:
     """Splink's best F1 at any threshold, and that threshold: nobody knows it beforehand."""
     several = folder / "thresholds"
     several.mkdir()
@@ -204,7 +214,7 @@ def _with_hindsight(folder: Path, one: PeopleSet, people: Path) -> str:
         sys.executable,
         "-m",
         "tests.bench.peers.splink_run",
-        one.peer,
+        people_set.peer,
         str(people),
         str(several),
         "--model",
@@ -217,9 +227,11 @@ def _with_hindsight(folder: Path, one: PeopleSet, people: Path) -> str:
     return f"{best:.4f} at {threshold}"
 
 
-def _report(told: list[tuple[str, dict[str, Side]]]) -> None:
+def _report(results: list[tuple[str, dict[str, Side]]]) -> None:
     judged = [
-        [name, engine, *_measures(side)] for name, sides in told for engine, side in sides.items()
+        [name, engine, *_measures(side)]
+        for name, sides in results
+        for engine, side in sides.items()
     ]
     print(
         "\n"
@@ -237,7 +249,7 @@ def _report(told: list[tuple[str, dict[str, Side]]]) -> None:
             judged,
         )
     )
-    cost = [[name, *row] for name, sides in told for row in _cost(sides)]
+    cost = [[name, *row] for name, sides in results for row in _cost(sides)]
     print(
         "\n"
         + table(
@@ -256,14 +268,14 @@ def _report(told: list[tuple[str, dict[str, Side]]]) -> None:
 
 
 def _measures(side: Side) -> list[object]:
-    said = side.quality
-    assert said is not None
+    quality = side.quality
+    assert quality is not None
     return [
-        f"{said.precision:.4f}",
-        f"{said.recall:.4f}",
-        f"{said.f1:.4f}",
-        f"{said.bcubed:.4f}",
-        said.two_codes,
+        f"{quality.precision:.4f}",
+        f"{quality.recall:.4f}",
+        f"{quality.f1:.4f}",
+        f"{quality.bcubed:.4f}",
+        quality.two_codes,
         side.hindsight,
     ]
 
@@ -271,20 +283,23 @@ def _measures(side: Side) -> list[object]:
 def _cost(sides: dict[str, Side]) -> Iterator[list[object]]:
     figures = {engine: _figures(side) for engine, side in sides.items()}
     for engine, found in figures.items():
-        yield [engine, *(f"{one:,.1f}" for one in found[:4]), f"{found[4]:,.0f}"]
+        yield [engine, *(f"{figure:,.1f}" for figure in found[:4]), f"{found[4]:,.0f}"]
     yield [
         "ours / Splink",
-        *(f"{one / other:.2f}" for one, other in zip(figures[OURS], figures[SPLINK], strict=True)),
+        *(
+            f"{ours / other:.2f}"
+            for ours, other in zip(figures[OURS], figures[SPLINK], strict=True)
+        ),
     ]
 
 
 def _figures(side: Side) -> list[float]:
     return [
-        median(one.seconds for one in side.learning),
-        median(one.processor for one in side.learning),
-        median(one.seconds for one in side.modelled),
-        median(one.processor for one in side.modelled),
-        max(one.peak for one in (*side.learning, *side.modelled)) / MIB,
+        median(run.seconds for run in side.learning),
+        median(run.processor for run in side.learning),
+        median(run.seconds for run in side.modelled),
+        median(run.processor for run in side.modelled),
+        max(run.peak for run in (*side.learning, *side.modelled)) / MIB,
     ]
 
 

@@ -1,12 +1,14 @@
 """How well clusters agree with the truth: pairs, and B-cubed; the one evaluator of every engine.
 
-*Pairwise*: of the pairs that were joined, how many are one person (precision); of one person's pairs, how many were joined
-(recall). *B-cubed*: the same asked of each record and its cluster, and averaged over the records, so that large clusters do
-not outvote small ones. Records of whom nobody knows the truth are left out.
+*Pairwise*: of the pairs that were joined, how many are one person (precision); of one person's
+pairs, how many were joined (recall). *B-cubed*: the same asked of each record and its cluster, and
+averaged over the records, so that large clusters do not outvote small ones. Records without a known
+truth are left out.
 
     python -m tests.bench.peers.quality PEOPLE CLUSTERS
 
-prints the measures as JSON: PEOPLE has `uid`, `cluster` (the truth) and perhaps `identity_code`; CLUSTERS has `uid`, `cluster`.
+prints the measures as JSON: PEOPLE has `uid`, `cluster` (the truth) and perhaps `identity_code`;
+CLUSTERS has `uid`, `cluster`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from schemas.identifiers import install
 
 @dataclass(frozen=True)
 class Quality:
-    """Shares between 0 and 1; `two_codes` counts the clusters in which two valid identity codes meet."""
+    """Shares between 0 and 1; `two_codes` counts the clusters in which two valid identity codes
+    meet.
+    """
 
     precision: float
     recall: float
@@ -39,16 +43,21 @@ class Quality:
         return _harmonic(self.bcubed_precision, self.bcubed_recall)
 
 
-def _harmonic(one: float, other: float) -> float:
-    return 2 * one * other / (one + other) if one + other else 0.0
+def _harmonic(first: float, other: float) -> float:
+    return 2 * first * other / (first + other) if first + other else 0.0
 
 
 def quality(connection: duckdb.DuckDBPyConnection, judged: str) -> Quality:
-    """Of `judged(truth, cluster)`, a row per record. Where there are no pairs, none is wrong and none is missed."""
+    """Of `judged(truth, cluster)`, a row per record. Where there are no pairs, none is wrong and
+    none is missed.
+    """
     row = connection.execute(
-        f"""WITH cells AS (SELECT truth, cluster, count(*) AS n FROM {judged} WHERE truth IS NOT NULL GROUP BY ALL),
-        sized AS (SELECT n, sum(n) OVER (PARTITION BY truth) AS of_truth, sum(n) OVER (PARTITION BY cluster) AS of_cluster FROM cells)
-        SELECT sum(n * (n - 1))::DOUBLE, sum(n * (of_cluster - 1))::DOUBLE, sum(n * (of_truth - 1))::DOUBLE,
+        f"""WITH cells AS (SELECT truth, cluster, count(*) AS n FROM {judged}
+            WHERE truth IS NOT NULL GROUP BY ALL),
+        sized AS (SELECT n, sum(n) OVER (PARTITION BY truth) AS of_truth,
+            sum(n) OVER (PARTITION BY cluster) AS of_cluster FROM cells)
+        SELECT sum(n * (n - 1))::DOUBLE, sum(n * (of_cluster - 1))::DOUBLE,
+            sum(n * (of_truth - 1))::DOUBLE,
             sum(n * n / of_cluster)::DOUBLE, sum(n * n / of_truth)::DOUBLE, sum(n)::DOUBLE
         FROM sized"""
     ).fetchone()
@@ -68,7 +77,8 @@ def two_codes(connection: duckdb.DuckDBPyConnection, coded: str) -> int:
     install(connection)
     row = connection.execute(
         f"""SELECT count(*) FROM (
-            SELECT cluster FROM {coded} WHERE identity_code_valid(identity_code_canonical(code)) GROUP BY cluster
+            SELECT cluster FROM {coded} WHERE identity_code_valid(identity_code_canonical(code))
+                GROUP BY cluster
             HAVING count(DISTINCT identity_code_canonical(code)) > 1)"""
     ).fetchone()
     return int(row[0]) if row else 0
@@ -78,28 +88,30 @@ def of_files(people: str, clusters: str) -> Quality:
     """Raises ValueError unless every row of the people has exactly one cluster."""
     with duckdb.connect() as connection:
         connection.execute(
-            "CREATE TEMP TABLE both_told AS SELECT said.* RENAME (cluster AS truth), found.cluster"
-            " FROM read_parquet(?) AS said LEFT JOIN read_parquet(?) AS found USING (uid)",
+            """CREATE TEMP TABLE judged AS
+            SELECT people.* RENAME (cluster AS truth), linked.cluster
+            FROM read_parquet(?) AS people
+            LEFT JOIN read_parquet(?) AS linked USING (uid)""",
             [people, clusters],
         )
         rows = connection.execute(
-            "SELECT count(*), count(cluster), (SELECT count(*) FROM read_parquet(?)) FROM both_told",
+            "SELECT count(*), count(cluster), (SELECT count(*) FROM read_parquet(?)) FROM judged",
             [people],
         ).fetchone()
         if not rows or len(set(rows)) != 1:
             raise ValueError(
                 f"rows, rows with a cluster, and people: {rows}; every row needs one cluster"
             )
-        told = quality(connection, "both_told")
+        measured = quality(connection, "judged")
         if "identity_code" not in {
-            name for name, *_ in connection.execute("DESCRIBE both_told").fetchall()
+            name for name, *_ in connection.execute("DESCRIBE judged").fetchall()
         }:
-            return told
+            return measured
         return Quality(
             **{
-                **asdict(told),
+                **asdict(measured),
                 "two_codes": two_codes(
-                    connection, "(SELECT cluster, identity_code AS code FROM both_told)"
+                    connection, "(SELECT cluster, identity_code AS code FROM judged)"
                 ),
             }
         )

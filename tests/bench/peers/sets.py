@@ -1,4 +1,6 @@
-"""The sets of people that are linked: their files, and the role of each column, which is all that our engine is told."""
+"""The sets of people that are linked: their files, and the role of each column, which is all that
+our engine gets.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ from pathlib import Path
 
 HOUSE = Path(__file__).parents[3]
 BESIDE_THE_HOUSE = HOUSE.parent / "shared" / "samples" / "identity"
-"""Where the public sets are looked for: they are nobody's to hand on with the product (docs/benchmarks.md)."""
+"""Where the public sets are looked for: they are nobody's to hand on with the product
+(docs/benchmarks.md).
+"""
 
 _FEBRL = {
     "given_name": "given_name",
@@ -35,7 +39,9 @@ _SAMPLED = {
 
 @dataclass(frozen=True)
 class PeopleSet:
-    """One table of people with `uid` and `cluster` (the truth). `peer`: under which name splink_settings.py knows it."""
+    """One table of people with `uid` and `cluster` (the truth). `peer`: under which name
+    splink_settings.py knows it.
+    """
 
     name: str
     roles: dict[str, str]

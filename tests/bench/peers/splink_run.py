@@ -2,8 +2,9 @@
 
     python -m tests.bench.peers.splink_run SETTINGS PEOPLE OUT --model FILE [--thresholds]
 
-trains and writes the model, or uses it if it is there; links, and writes `uid, cluster` for every row. With `--thresholds` OUT is a
-folder instead, and clusters are written for every threshold of `THRESHOLDS`: which is best is only known with hindsight.
+trains and writes the model, or uses it if it is there; links, and writes `uid, cluster` for every
+row. With `--thresholds` OUT is a folder instead, and clusters are written for every threshold of
+`THRESHOLDS`: which is best is only known with hindsight.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import duckdb
 from splink import DuckDBAPI, Linker
 from splink.internals.splink_dataframe import SplinkDataFrame
 
-from tests.bench.peers.splink_settings import EM_PAIRS, TOLD, U_PAIRS, Told
+from tests.bench.peers.splink_settings import CONFIGURATIONS, EM_PAIRS, U_PAIRS, Configuration
 
 FIXED = 0.95
 """The probability from which pairs are joined, the same for all sets."""
@@ -42,18 +43,18 @@ SEED = 1
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("settings", choices=sorted(TOLD))
+    parser.add_argument("settings", choices=sorted(CONFIGURATIONS))
     parser.add_argument("people", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--thresholds", action="store_true")
     asked = parser.parse_args()
     logging.getLogger("splink").setLevel(logging.ERROR)
-    told = TOLD[asked.settings]()
+    configuration = CONFIGURATIONS[asked.settings]()
     with duckdb.connect() as connection:
         connection.execute("CREATE TABLE people AS FROM read_parquet(?)", [str(asked.people)])
-        connection.execute(f"CREATE TABLE prepared AS {told.prepare}")
-        linker = _linker(connection, told, asked.model)
+        connection.execute(f"CREATE TABLE prepared AS {configuration.prepare}")
+        linker = _linker(connection, configuration, asked.model)
         if asked.thresholds:
             pairs = linker.inference.predict(threshold_match_probability=min(THRESHOLDS))
             for threshold in THRESHOLDS:
@@ -64,16 +65,20 @@ def main() -> None:
     print(json.dumps({"threshold": FIXED}))
 
 
-def _linker(connection: duckdb.DuckDBPyConnection, told: Told, model: Path) -> Linker:
+def _linker(
+    connection: duckdb.DuckDBPyConnection, configuration: Configuration, model: Path
+) -> Linker:
     """With the model if it is there; otherwise trained, and the model written."""
     api = DuckDBAPI(connection=connection)
     if model.exists():
         return Linker(api.register("prepared"), json.loads(model.read_text()))
-    linker = Linker(api.register("prepared"), told.settings())
+    linker = Linker(api.register("prepared"), configuration.settings())
     training = linker.training
-    training.estimate_probability_two_random_records_match(told.certain, recall=told.recall)
+    training.estimate_probability_two_random_records_match(
+        configuration.certain, recall=configuration.recall
+    )
     training.estimate_u_using_random_sampling(max_pairs=U_PAIRS, seed=SEED)
-    for rule in told.training:
+    for rule in configuration.training:
         training.estimate_parameters_using_expectation_maximisation(rule, max_pairs=EM_PAIRS)
     linker.misc.save_model_to_json(str(model))
     return linker
@@ -90,7 +95,8 @@ def _write(
         pairs, threshold_match_probability=threshold
     )
     connection.execute(
-        f"COPY (SELECT uid, cluster_id AS cluster FROM {found.physical_name}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (SELECT uid, cluster_id AS cluster FROM {found.physical_name}) TO '{out}' "
+        "(FORMAT parquet, COMPRESSION zstd)"
     )
 
 

@@ -1,8 +1,10 @@
-"""Splink, told what its documentation advises for each kind of column; it is the peer, and is to be at its best.
+"""Splink, configured as its documentation advises for each kind of column; it is the peer, and is
+to be at its best.
 
-Names: NameComparison, or ForenameSurnameComparison where the two are swapped now and then, with term frequencies. Birth dates:
-DateOfBirthComparison. British postcodes: PostcodeComparison, others by edits. E-mail: EmailComparison. Blocking rules are wider than in the
-tutorials where that found more. Where the data need standardising, which Splink leaves to its users, it is done here.
+Names: NameComparison, or ForenameSurnameComparison where the two are swapped now and then, with
+term frequencies. Birth dates: DateOfBirthComparison. British postcodes: PostcodeComparison, others
+by edits. E-mail: EmailComparison. Blocking rules are wider than in the tutorials where that found
+more. Where the data need standardising, which Splink leaves to its users, it is done here.
 """
 
 from __future__ import annotations
@@ -16,15 +18,21 @@ from splink.internals.blocking_rule_creator import BlockingRuleCreator
 from splink.internals.comparison_creator import ComparisonCreator
 
 U_PAIRS = 1e6
-"""Random pairs for estimating u: Splink's own default; five times as many took longer and changed nothing."""
+"""Random pairs for estimating u: Splink's own default; five times as many took longer and changed
+nothing.
+"""
 
 EM_PAIRS = 2e6
-"""Pairs that one training run looks at, at most: without a bound a million people with common names took minutes and 5 GB."""
+"""Pairs that one training run looks at, at most: without a bound a million people with common names
+took minutes and 5 GB.
+"""
 
 
 @dataclass(frozen=True)
-class Told:
-    """`prepare` selects from `people`; `certain` are rules that find `recall` of all matches; one training run for each of `training`."""
+class Configuration:
+    """`prepare` selects from `people`; `certain` are rules that find `recall` of all matches; one
+    training run for each of `training`.
+    """
 
     prepare: str
     comparisons: list[ComparisonCreator]
@@ -49,10 +57,15 @@ def _frequent(comparison: ComparisonCreator) -> ComparisonCreator:
     return comparison.configure(term_frequency_adjustments=True)
 
 
-def febrl() -> Told:
-    """As the documentation's febrl3 example, with the parts of the address besides, and wider blocking."""
-    return Told(
-        "SELECT uid, given_name, surname, street_number, address_1, suburb, postcode, date_of_birth, soc_sec_id FROM people",
+def febrl() -> Configuration:
+    """As the documentation's febrl3 example, with the parts of the address besides, and wider
+    blocking.
+    """
+    return Configuration(
+        (
+            "SELECT uid, given_name, surname, street_number, address_1, suburb, postcode, "
+            "date_of_birth, soc_sec_id FROM people"
+        ),
         [
             cl.NameComparison("given_name"),
             cl.NameComparison("surname"),
@@ -78,17 +91,23 @@ def febrl() -> Told:
         ],
         [
             block_on("soc_sec_id"),
-            "l.given_name = r.given_name and l.surname = r.surname and l.date_of_birth = r.date_of_birth",
-            "l.given_name = r.surname and l.surname = r.given_name and l.date_of_birth = r.date_of_birth",
+            (
+                "l.given_name = r.given_name and l.surname = r.surname and l.date_of_birth = "
+                "r.date_of_birth"
+            ),
+            (
+                "l.given_name = r.surname and l.surname = r.given_name and l.date_of_birth = "
+                "r.date_of_birth"
+            ),
         ],
         0.9,
         [block_on("date_of_birth"), block_on("surname"), block_on("given_name")],
     )
 
 
-def fake() -> Told:
+def fake() -> Configuration:
     """As the tutorial on these very people, with wider blocking."""
-    return Told(
+    return Configuration(
         "SELECT uid, first_name, surname, dob, city, lower(email) AS email FROM people",
         [
             cl.NameComparison("first_name"),
@@ -116,10 +135,12 @@ def fake() -> Told:
     )
 
 
-def historical() -> Told:
+def historical() -> Configuration:
     """As the documentation's example on these very people, with wider blocking."""
-    return Told(
-        """SELECT uid, first_name, surname, nullif(concat_ws(' ', first_name, surname), '') AS whole_name, dob, birth_place, postcode_fake, occupation
+    return Configuration(
+        """SELECT uid, first_name, surname,
+            nullif(concat_ws(' ', first_name, surname), '') AS whole_name, dob, birth_place,
+            postcode_fake, occupation
         FROM people""",
         [
             cl.ForenameSurnameComparison(
@@ -145,7 +166,10 @@ def historical() -> Told:
         ],
         [
             "l.first_name = r.first_name and l.surname = r.surname and l.dob = r.dob",
-            "substr(l.first_name,1,2) = substr(r.first_name,1,2) and l.surname = r.surname and substr(l.postcode_fake,1,2) = substr(r.postcode_fake,1,2)",
+            (
+                "substr(l.first_name,1,2) = substr(r.first_name,1,2) and l.surname = r.surname "
+                "and substr(l.postcode_fake,1,2) = substr(r.postcode_fake,1,2)"
+            ),
             "l.dob = r.dob and l.postcode_fake = r.postcode_fake",
         ],
         0.6,
@@ -153,11 +177,12 @@ def historical() -> Told:
     )
 
 
-def rldata() -> Told:
+def rldata() -> Configuration:
     """Few and clean columns: every pair that shares one of them is looked at."""
-    return Told(
+    return Configuration(
         """SELECT uid, fname_c1 AS given, lname_c1 AS family, "by" AS year, bm AS month, bd AS day,
-            concat_ws('-', lpad("by", 4, '0'), lpad(bm, 2, '0'), lpad(bd, 2, '0')) AS born FROM people""",
+            concat_ws('-', lpad("by", 4, '0'), lpad(bm, 2, '0'), lpad(bd, 2, '0')) AS born
+                FROM people""",
         [
             cl.NameComparison("given"),
             cl.NameComparison("family"),
@@ -197,15 +222,22 @@ def _address() -> ComparisonCreator:
 
 _SPELT = r"""
     SELECT *, home || ' ' || postcode AS address FROM (
-    SELECT uid, given[1] AS given, family, strftime(coalesce(try_strptime(birth_date, '%Y-%m-%d'), try_strptime(birth_date, '%m/%d/%Y')), '%Y-%m-%d') AS born,
-        nullif(regexp_extract(lower(strip_accents(street)), '^\D*\d*'), '') AS home, postcode, lower(strip_accents(town)) AS town,
-        lower(trim(email)) AS email, nullif(right(regexp_replace(phone, '\D', '', 'g'), 8), '') AS phone{more}
-    FROM (SELECT *, string_split(lower(strip_accents(trim(given_names))), ' ') AS given, lower(strip_accents(trim(family_name))) AS family FROM people))"""
+    SELECT uid, given[1] AS given, family,
+        strftime(coalesce(try_strptime(birth_date, '%Y-%m-%d'),
+        try_strptime(birth_date, '%m/%d/%Y')), '%Y-%m-%d') AS born,
+        nullif(regexp_extract(lower(strip_accents(street)), '^\D*\d*'), '') AS home, postcode,
+            lower(strip_accents(town)) AS town,
+        lower(trim(email)) AS email,
+            nullif(right(regexp_replace(phone, '\D', '', 'g'), 8), '') AS phone{more}
+    FROM (SELECT *, string_split(lower(strip_accents(trim(given_names))), ' ') AS given,
+        lower(strip_accents(trim(family_name))) AS family FROM people))"""
 
 
-def sampled(*, codes: bool = False) -> Told:
-    """Register and CRM: first names in full here and call names there, swapped now and then; contacts that only the CRM has."""
-    told = Told(
+def sampled(*, codes: bool = False) -> Configuration:
+    """Register and CRM: first names in full here and call names there, swapped now and then;
+    contacts that only the CRM has.
+    """
+    configuration = Configuration(
         _SPELT.format(more=""),
         [
             cl.NameComparison("given"),
@@ -235,20 +267,22 @@ def sampled(*, codes: bool = False) -> Told:
         [block_on("born"), block_on("given", "family")],
     )
     if not codes:
-        return told
-    return Told(
+        return configuration
+    return Configuration(
         _SPELT.format(more=", upper(trim(identity_code)) AS code"),
-        [*told.comparisons, cl.DamerauLevenshteinAtThresholds("code", [1])],
-        [block_on("code"), *told.blocking],
-        [block_on("code"), *told.certain],
+        [*configuration.comparisons, cl.DamerauLevenshteinAtThresholds("code", [1])],
+        [block_on("code"), *configuration.blocking],
+        [block_on("code"), *configuration.certain],
         0.9,
-        told.training,
+        configuration.training,
     )
 
 
-def sampled_codes() -> Told:
+def sampled_codes() -> Configuration:
     """The same with the identity codes of those whose code is known."""
     return sampled(codes=True)
 
 
-TOLD = {one.__name__: one for one in (febrl, fake, historical, rldata, sampled, sampled_codes)}
+CONFIGURATIONS = {
+    make.__name__: make for make in (febrl, fake, historical, rldata, sampled, sampled_codes)
+}

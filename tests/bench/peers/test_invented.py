@@ -1,4 +1,6 @@
-"""The invented people are as the engines' measures take them to be: households, twins, marriages, moves, and a fifth of the records another's."""
+"""The invented people are as the engines' measures take them to be: households, twins, marriages,
+moves, and a fifth of the records another's.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPy
         connection.execute(VALIDITY)
         connection.execute(f"CREATE TABLE people AS FROM '{out}'")
         connection.execute(
-            "CREATE VIEW pairs AS SELECT l, r FROM people AS l JOIN people AS r ON l.cluster = r.cluster AND l.uid < r.uid"
+            "CREATE VIEW pairs AS SELECT l, r FROM people AS l JOIN people AS r ON l.cluster "
+            "= r.cluster AND l.uid < r.uid"
         )
         assert one(connection, "SELECT count(*) FROM people") == rows
         yield connection
@@ -49,7 +52,10 @@ def test_nobody_bears_the_codes_and_each_tells_one_person(people):
     assert (
         one(
             people,
-            "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE identity_code IS NOT NULL GROUP BY identity_code)",
+            (
+                "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE "
+                "identity_code IS NOT NULL GROUP BY identity_code)"
+            ),
         )
         == 1
     )
@@ -66,15 +72,24 @@ def test_records_of_one_person_differ_as_they_do_in_life(people):
 
 
 def test_there_are_twins_and_shared_mailboxes_of_several_people(people):
-    twins = "SELECT count(*) FROM (SELECT 1 FROM people WHERE street IS NOT NULL GROUP BY birth_date, street, family_name HAVING count(DISTINCT cluster) > 1)"
+    twins = (
+        "SELECT count(*) FROM (SELECT 1 FROM people WHERE street IS NOT NULL GROUP BY "
+        "birth_date, street, family_name HAVING count(DISTINCT cluster) > 1)"
+    )
     assert one(people, twins) > 5
-    shared = "SELECT count(*) FROM (SELECT email FROM people GROUP BY email HAVING count(DISTINCT cluster) BETWEEN 2 AND 5)"
+    shared = (
+        "SELECT count(*) FROM (SELECT email FROM people GROUP BY email HAVING count(DISTINCT "
+        "cluster) BETWEEN 2 AND 5)"
+    )
     assert one(people, shared) > 50
 
 
 def test_what_is_drawn_for_one_thing_tells_nothing_of_another(people):
     """Households whose draws went together would be one crowd of look-alikes."""
-    crowd = "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE street IS NOT NULL GROUP BY family_name, postcode)"
+    crowd = (
+        "SELECT max(n) FROM (SELECT count(DISTINCT cluster) AS n FROM people WHERE street IS NOT "
+        "NULL GROUP BY family_name, postcode)"
+    )
     assert one(people, crowd) < 60
 
 

@@ -22,8 +22,8 @@ RECORDS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, 
 def slowly(records: list[tuple[int, int]]) -> Quality:
     """Pair by pair, and record by record: (truth, cluster)."""
     pairs = list(itertools.combinations(records, 2))
-    joined = [one[0] == other[0] for one, other in pairs if one[1] == other[1]]
-    true = [one[1] == other[1] for one, other in pairs if one[0] == other[0]]
+    joined = [first[0] == other[0] for first, other in pairs if first[1] == other[1]]
+    true = [first[1] == other[1] for first, other in pairs if first[0] == other[0]]
     precise, recalled = [], []
     for truth, cluster in records:
         mates = [other for other in records if other[1] == cluster]
@@ -44,7 +44,10 @@ def counted(records: list[tuple[int | None, int]]) -> Quality:
         connection.register(
             "judged",
             pa.table(
-                {"truth": [one for one, _ in records], "cluster": [other for _, other in records]}
+                {
+                    "truth": [person for person, _ in records],
+                    "cluster": [other for _, other in records],
+                }
             ),
         )
         return quality(connection, "judged")
@@ -94,15 +97,15 @@ class TestFiles:
         return str(people), str(found)
 
     def test_two_valid_codes_in_a_cluster_are_counted(self, tmp_path):
-        one, other = identity_code("1971-06-24", 1), identity_code("1971-06-24", 2)
+        code, other = identity_code("1971-06-24", 1), identity_code("1971-06-24", 2)
         broken = other[:-1] + ("A" if other[-1] != "A" else "B")
-        codes = [one, other, one, f" {one.lower()} ", one, broken, None]
-        told = of_files(
+        codes = [code, other, code, f" {code.lower()} ", code, broken, None]
+        measured = of_files(
             *self.written(
                 tmp_path, codes, {"uid": list(range(7)), "cluster": [1, 1, 2, 2, 3, 3, 3]}
             )
         )
-        assert told.two_codes == 1
+        assert measured.two_codes == 1
 
     @pytest.mark.parametrize(
         "uids", [[0], [0, 1, 1]], ids=["a row without a cluster", "a row with two"]

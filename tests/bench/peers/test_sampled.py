@@ -1,4 +1,6 @@
-"""The table of people that the engines are measured on holds what the sources deliver, once each, with the truth beside it."""
+"""The table of people that the engines are measured on holds what the sources deliver, once each,
+with the truth beside it.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,10 @@ def test_people_of_the_register_and_of_the_crm_are_there_as_delivered(people):
         f"SELECT {', '.join(f'count({name}) / count(*)' for name in COLUMNS)} FROM people"
     ).fetchall()[0]
     assert all(0.2 < share <= 1 for share in filled), dict(zip(COLUMNS, filled, strict=True))
-    registered = "FROM people JOIN true_people ON person = cluster WHERE phone IS NULL AND email IS NULL AND people.identity_code IS NOT NULL"
+    registered = (
+        "FROM people JOIN true_people ON person = cluster WHERE phone IS NULL AND email IS NULL "
+        "AND people.identity_code IS NOT NULL"
+    )
     assert (
         one(
             people,
@@ -68,7 +73,10 @@ def test_people_of_the_register_and_of_the_crm_are_there_as_delivered(people):
 
 
 def test_people_are_there_more_than_once(people):
-    pairs = "SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM people WHERE cluster IS NOT NULL GROUP BY cluster)"
+    pairs = (
+        "SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM people WHERE cluster IS NOT "
+        "NULL GROUP BY cluster)"
+    )
     assert one(people, pairs) > REGISTRANTS / 5
 
 

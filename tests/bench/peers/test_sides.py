@@ -1,4 +1,6 @@
-"""Both sides run on one table, and say for every row whose it is; the peer is told of every set."""
+"""Both sides run on one table, and give every row a cluster; the peer is configured for every
+set.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ COLUMNS = {
 def people(tmp_path: Path) -> Path:
     with duckdb.connect() as connection:
         population(400, seed=17).load(connection)
-        said = ", ".join(
+        columns = ", ".join(
             f"{name} AS {COLUMNS.get(name, name)}"
             for name in (
                 "first",
@@ -41,7 +43,8 @@ def people(tmp_path: Path) -> Path:
             )
         )
         connection.execute(
-            f"COPY (SELECT row_number() OVER () AS uid, {said}, person AS cluster FROM people) TO '{tmp_path}/people.parquet'"
+            f"COPY (SELECT row_number() OVER () AS uid, {columns}, person AS cluster FROM "
+            f"people) TO '{tmp_path}/people.parquet'"
         )
     return tmp_path / "people.parquet"
 
@@ -61,16 +64,16 @@ def test_splink_learns_and_links_and_gives_the_same_with_its_model(people, tmp_p
         subprocess.run(command, check=True, capture_output=True, cwd=HOUSE)
         return tmp_path / name
 
-    told = of_files(str(people), str(run("learned.parquet")))
-    assert told.precision > 0.8
-    assert told.recall > 0.6
+    measured = of_files(str(people), str(run("learned.parquet")))
+    assert measured.precision > 0.8
+    assert measured.recall > 0.6
     assert (tmp_path / "m.json").exists()
-    assert of_files(str(people), str(run("modelled.parquet"))) == told
+    assert of_files(str(people), str(run("modelled.parquet"))) == measured
 
 
 def test_every_set_has_roles_that_are_roles_and_settings_of_the_peer():
-    from tests.bench.peers.splink_settings import TOLD
+    from tests.bench.peers.splink_settings import CONFIGURATIONS
 
-    for one in (*PUBLIC, *SAMPLED):
-        assert one.peer in TOLD
-        Roles.of({**one.roles, "uid": "key"})
+    for people_set in (*PUBLIC, *SAMPLED):
+        assert people_set.peer in CONFIGURATIONS
+        Roles.of({**people_set.roles, "uid": "key"})

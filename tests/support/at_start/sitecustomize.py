@@ -1,7 +1,9 @@
-"""Python imports this at start-up when its folder is on the path: the process group kills itself at one durable step.
+"""Python imports this at start-up when its folder is on the path: the process group kills itself at
+one durable step.
 
-`KILLED_AT` is a pattern of paths relative to the data root. Just before a file of such a name is renamed or removed, or just after
-one has been renamed to it, everything ends by SIGKILL: no handler runs, and the moment is the same on every machine.
+`KILLED_AT` is a pattern of paths relative to the data root. Just before a file of such a name is
+renamed or removed, or just after one has been renamed to it, everything ends by SIGKILL: no handler
+runs, and the moment is the same on every machine.
 """
 
 import os
