@@ -40,6 +40,10 @@ class RequestError(PlainError):
     """The request cannot be taken or carried out; says why, without the identifiers."""
 
 
+NOT_THEIRS = "not_theirs:"
+"""Before the identifier in a choice that it is not the registrant's."""
+
+
 @dataclass(frozen=True)
 class Request:
     """One request. The fields named in `SEALED` identify the registrant; all others are counts, codes, days and moments.
@@ -49,7 +53,7 @@ class Request:
     not certain. `own` are accounts (`<type>:<value>`) that records of others name, too: the
     account's own records are the registrant's. `left_out` are identifiers, given or found, that are
     (also) somebody else's: nothing is erased or suppressed by them. `choices` is what somebody
-    decided before an erasure: `pair:<id>`, `bystanders`. `near`: records that may be the
+    decided before an erasure: `pair:<id>`, `bystanders`, `not_theirs:<identifier>`. `near`: records that may be the
     registrant's, by reference, and what was decided of each. `removed` counts rows per layer.
     `delivered` are keyed hashes of what was delivered to the register for it
     (`deliveries.keyed_hash`; older ones are SHA-256).
@@ -94,6 +98,17 @@ class Request:
     def received_on(self, home: Home) -> date:
         """The day of receipt, in the policy's time zone."""
         return datetime.fromisoformat(self.received_at).astimezone(home.policy.zone).date()
+
+    @property
+    def not_theirs(self) -> tuple[str, ...]:
+        """The identifiers of which somebody decided that they are not the registrant's."""
+        return tuple(
+            sorted(
+                name.removeprefix(NOT_THEIRS)
+                for name in self.choices
+                if name.startswith(NOT_THEIRS)
+            )
+        )
 
     @property
     def pairs_left(self) -> tuple[str, ...]:

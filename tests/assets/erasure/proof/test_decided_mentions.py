@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from assets.erasure import erasing
 from assets.erasure.proof import certificates, identifiers
@@ -17,7 +17,7 @@ from assets.erasure.proof.remaining import MENTIONED, NEAR_REASONS
 from assets.erasure.proof.verification import KEPT, verify
 from assets.requests import ledger
 from assets.storage.data_root import Home
-from pipelines.cli import app
+from pipelines.cli.request_steps import request as request_command
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY
@@ -85,9 +85,10 @@ def decide(home: Home, request_id: str, *decisions: str) -> None:
     for decision in decisions:
         named = [part for one in references(home, request_id) for part in (decision, one)]
         done = COMMANDS.invoke(
-            app, ["request", "near-matches", request_id, *named],
+            request_command,
+            ["near-matches", request_id, *named],
             env={"REGISTER_HOME": str(home.root)},
-        )  # fmt: skip
+        )
         assert done.exit_code == 0, done.output
 
 
