@@ -624,9 +624,10 @@ def test_what_is_not_theirs_stays_left_out_while_nobody_is_certainly_meant(home:
     mailbox = "email:alice.testi@example.fi"
     request = asked(home, f"identity_code:{ALICE}", mailbox)
     decisions.leave_out(home, request.request_id, [mailbox], NOW)
-    ledger.save(
-        home, replace(ledger.load(home, request.request_id), given=("phone:+358401111111",))
+    waits = replace(
+        ledger.load(home, request.request_id), given=("phone:+358401111111",), registrants=()
     )
+    ledger.save(home, waits)
     unclear = lookup.record(home, [request.request_id], NOW)[request.request_id]
     assert unclear.state == "unclear"
     assert unclear.left_out == (mailbox,)
