@@ -50,7 +50,10 @@ _TOKENS = {
     "parted_id": (PARTED_ID, "true"),
     "joined_id": (JOINED_ID, "true"),
 }
-_READ_OTHERWISE = rf"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|@.*{DOT_IN_WORDS}|{DOT_IN_WORDS}.*@|。|｡|\p{{Cf}}|\p{{Pd}}|−"
+_READ_OTHERWISE = (
+    rf"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|@.*{DOT_IN_WORDS}|{DOT_IN_WORDS}.*@|。|｡"
+    r"|\p{Cf}|\p{Pd}|−|[0-9@.-]\\+[nrtu]|&(?:[nm]?dash|minus|nbsp|hyphen|commat|period);"
+)
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"
 _CHECK = (
     "substr('0123456789ABCDEFHJKLMNPRSTUVWXY', (TRY_CAST(digits AS BIGINT) % 31)::INTEGER + 1, 1)"

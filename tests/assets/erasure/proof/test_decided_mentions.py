@@ -17,7 +17,7 @@ from assets.erasure.proof.remaining import MENTIONED, NEAR_REASONS
 from assets.erasure.proof.verification import KEPT, verify
 from assets.requests import ledger
 from assets.storage.data_root import Home
-from pipelines.cli.request_steps import request as request_command
+from pipelines.cli.request import request as request_command
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY
