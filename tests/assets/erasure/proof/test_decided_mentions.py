@@ -16,8 +16,9 @@ from assets.erasure.proof.near_matches import KEPT_MENTION
 from assets.erasure.proof.remaining import MENTIONED, NEAR_REASONS
 from assets.erasure.proof.verification import KEPT, verify
 from assets.requests import ledger
+from assets.storage.canonical_json import parse_canonical
 from assets.storage.data_root import Home
-from pipelines.cli.request import request as request_command
+from pipelines.cli.near_matches import near_matches_command
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY
@@ -85,15 +86,15 @@ def decide(home: Home, request_id: str, *decisions: str) -> None:
     for decision in decisions:
         named = [part for one in references(home, request_id) for part in (decision, one)]
         done = COMMANDS.invoke(
-            request_command,
-            ["near-matches", request_id, *named],
+            near_matches_command,
+            [request_id, *named],
             env={"REGISTER_HOME": str(home.root)},
         )
         assert done.exit_code == 0, done.output
 
 
 def remains(home: Home, request_id: str) -> dict[str, int]:
-    written = certificates.parse_canonical(certificates.path_of(home, request_id).read_bytes())
+    written = parse_canonical(certificates.path_of(home, request_id).read_bytes())
     return {
         f"{one['what']}: {one['reason']}": one["count"] for one in written["certificate"]["remains"]
     }
