@@ -103,12 +103,20 @@ JOINED_ID = r"\b[A-Za-z][0-9A-Za-z]*[._/#-][A-Za-z]*[0-9][0-9A-Za-z]*\b"
 """An id of two parts, with whatever sign between them."""
 
 
+_TYPES = frozenset(
+    f"{kind}:" for kind in ("contact_id", "customer_number", "user_id", "visitor_id", "visit")
+)
+"""Before a number that a record declares as an identifier of its own."""
+
+
 def is_whole_field(before: str, after: str) -> bool:
     """Whether a token between these texts is all that its field, in JSON or alone, has.
 
     A bare number there is a number of that field's kind.
     """
     before, after = before.rstrip(" "), after.lstrip(" ")
+    if before in _TYPES and not after:
+        return True
     return (before[-1:], after[:1]) in {("", ""), ('"', '"')} or (
         before[-1:] in {":", ",", "["} and after[:1] in {",", "}", "]"}
     )
