@@ -69,16 +69,44 @@ WORD = "[0-9A-Za-z]+(?:[_:-][0-9A-Za-z]+)*"
 
 # How a type is cut out of plain text (RE2); whatever is cut is made canonical and compared.
 _LOCAL = r"[\pL\pN.!#$%&'*+/=?^_`{|}~-]+"
-EMAIL_TOKEN = (
-    rf"{_LOCAL}(?:(?:{DOT_IN_WORDS}){_LOCAL}){{0,4}}{AT}[\pL\pN-]+(?:{DOT}[\pL\pN-]+){{1,6}}"
+_LOCAL_IN_WORDS = rf"{_LOCAL}(?:(?:{DOT_IN_WORDS}){_LOCAL}){{0,4}}"
+_DOMAIN = rf"[\pL\pN-]+(?:{DOT}[\pL\pN-]+){{1,6}}"
+EMAIL_TOKEN = rf"{_LOCAL_IN_WORDS} *@ *{_DOMAIN}"
+EMAIL_IN_WORDS = rf"{_LOCAL_IN_WORDS}(?:{AT_IN_WORDS}){_DOMAIN}"
+DOT_THAT_MAY_END = rf" [.,。] ?|[.,。] |[,。]|{DOT_IN_WORDS}"
+"""In a domain: a dot as people write one, or the end of a sentence before the next."""
+NUMBER_TOKEN = (
+    rf"\+?[0-9](?:{GAP}[0-9]){{3,}}(?:{GAP}[A-FU-Ya-fu-y]{GAP}[0-9]{GAP}[0-9]{GAP}[0-9])?"
+    rf"(?:{GAP}[0-9A-Za-z])?"
 )
-PHONE_TOKEN = rf"(?:\+|0|358|46){GAP}[0-9](?:{GAP}[0-9]){{5,14}}"
-CODE_TOKEN = (
-    rf"[0-3]{GAP}[0-9]{GAP}[01]{GAP}[0-9]{GAP}(?:19|20)?[0-9]{GAP}[0-9]"
-    rf"{GAP}(?i:[A-FU-Y]?){GAP}[0-9]{GAP}[0-9]{GAP}[0-9](?:{GAP}[0-9A-Za-z])?"
+"""Digits that may be a telephone or an identity code, or several of them one after another."""
+NUMBER_GROUPS = r"\+|[0-9]+|[A-Za-z]"
+"""The parts of a number token: a number may begin and end with each."""
+_DAY, _MONTH, _YEAR = "(0[1-9]|[12][0-9]|3[01])", "(0[1-9]|1[0-2])", "([0-9]{2})"
+_REST = "([A-FU-Y]?)([0-9]{3})([0-9A-Z])"
+CODES = tuple(
+    (f"^{pattern}{_REST}.*", replacement)
+    for pattern, replacement in (
+        (f"{_DAY}{_MONTH}(?:19|20)?{_YEAR}", r"\1\2\3|\4|\5|\6"),
+        (f"{_DAY}{_MONTH}{_YEAR}", r"\1\2\3|\4|\5|\6"),
+        (f"(?:19|20){_YEAR}{_MONTH}{_DAY}", r"\3\2\1|\4|\5|\6"),
+        (f"([1-9]){_MONTH}(?:19|20)?{_YEAR}", r"0\1\2\3|\4|\5|\6"),
+        (f"{_DAY}([1-9])(?:19|20)?{_YEAR}", r"\10\2\3|\4|\5|\6"),
+        (f"([1-9])([1-9])(?:19|20)?{_YEAR}", r"0\10\2\3|\4|\5|\6"),
+    )
 )
-PARTED_ID = r"[A-Za-z]{1,3}[ ._/-][0-9]{5,}|[0-9]{2,4}(?:[ .-][0-9]{2,4}){2,5}"
+"""How the parts of an identity code that were put together begin, with all that follows, and what
+they are: `ddmmyy|sign|nnn|check` (RE2)."""
+PARTED_ID = r"\b(?:[A-Za-z]{1,3}[ ._/#-][0-9]{5,}|[0-9]{2,4}(?:[ .-][0-9]{2,4}){2,5})\b"
 """An id whose parts stand apart: letters and a number, or a number in groups."""
+JOINED_ID = r"\b[A-Za-z][0-9A-Za-z]*[._/#-][A-Za-z]*[0-9][0-9A-Za-z]*\b"
+"""An id of two parts, with whatever sign between them."""
+
+
+_TYPES = frozenset(
+    f"{kind}:" for kind in ("contact_id", "customer_number", "user_id", "visitor_id", "visit")
+)
+"""Before a number that a record declares as an identifier of its own."""
 
 
 def is_whole_field(before: str, after: str) -> bool:
@@ -87,6 +115,8 @@ def is_whole_field(before: str, after: str) -> bool:
     A bare number there is a number of that field's kind.
     """
     before, after = before.rstrip(" "), after.lstrip(" ")
+    if before in _TYPES and not after:
+        return True
     return (before[-1:], after[:1]) in {("", ""), ('"', '"')} or (
         before[-1:] in {":", ",", "["} and after[:1] in {",", "}", "]"}
     )

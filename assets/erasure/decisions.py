@@ -47,11 +47,18 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
 
 
 def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
-    """The changed request, without what was found for it as it was before."""
-    nothing: dict[str, tuple[str, ...]] = dict.fromkeys(
-        ("resolved", "own", "left_out", "candidates"), ()
-    )
-    return replace(request, state="received", why="", **{**nothing, **changed})  # type: ignore[arg-type]
+    """The changed request, without what was found for it as it was before; what somebody decided
+    not to be theirs stays left out, unless it is given now.
+    """
+    given = changed.get("given", ())
+    choices = {
+        name: choice
+        for name, choice in request.choices.items()
+        if name.removeprefix(ledger.NOT_THEIRS) not in given
+    }
+    kept = replace(request, state="received", why="", choices=choices, resolved=(), own=())
+    kept = replace(kept, left_out=kept.not_theirs, candidates=())
+    return replace(kept, **changed)  # type: ignore[arg-type]
 
 
 def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> None:
@@ -177,6 +184,10 @@ def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: date
             resolved=tuple(one for one in request.resolved if one not in aside),
             own=tuple(one for one in request.own if one not in aside),
             left_out=tuple(sorted({*request.left_out, *aside})),
+            choices={
+                **request.choices,
+                **dict.fromkeys((f"{ledger.NOT_THEIRS}{one}" for one in aside), "left_out"),
+            },
         )
         left = with_event(left, "left_out", now, str(len(aside)))
         if request.state == "erasing":

@@ -226,6 +226,7 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     near_matches.add_mentions(home, proof.places)
     unproven = {one.request_id for one in proof.failing()}
     proven = [one for one in request_ids if one in done or not unproven & {"", one}]
+    _remember_kept(home, proven, now.date())
     noted, published = evidence.gather(home, proven), evidence.published(home)
     with ledger.changing(home):
         loaded = _loaded(home, proven)
@@ -264,6 +265,19 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
         proof.findings,
         [request_id for request_id in request_ids if request_id not in set(proven)],
     )
+
+
+def _remember_kept(home: Home, request_ids: list[str], today: date) -> None:
+    """Note the records that stay by a person's decision, so that later proofs do not find them."""
+    kept = near_matches.kept(home, _loaded(home, request_ids))
+    if kept:
+        with home.connect() as connection:
+            connection.execute(
+                """CREATE OR REPLACE TEMP TABLE kept AS
+                SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier""",
+                [[one for one, _ in kept], [suppression.KEPT + content for _, content in kept]],
+            )
+            suppression.add(home, connection, "SELECT request_id, identifier FROM kept", today)
 
 
 def _unsuppressed(home: Home, asked: list[Request]) -> int:

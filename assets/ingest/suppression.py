@@ -126,9 +126,14 @@ UNREADABLE = (
 GIVEN_ANEW = "coalesce(given_on > since AND suppression_token('record:' || record_key) NOT IN (SELECT token FROM suppressed), false)"
 
 
+KEPT = "kept:"
+"""Before the content of a record of which a person decided that it stays with what mentions
+somebody: so that no later proof finds it again. It suppresses nothing.
+"""
+
 # What else tells of the person: the key that staged tables and quarantine have, the hash of a contact by which advertising platforms match.
 _FORMS = """[identifier,
-    CASE WHEN kind NOT IN ('record', 'content', 'shared') THEN 'person_key:' || md5(identifier) END,
+    CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept') THEN 'person_key:' || md5(identifier) END,
     CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
 
 

@@ -52,6 +52,10 @@ class RequestError(PlainError):
     """The request cannot be recorded or carried out; its message has no identifiers."""
 
 
+NOT_THEIRS = "not_theirs:"
+"""Before the identifier in a choice that it is not the registrant's."""
+
+
 @dataclass(frozen=True)
 class Request:
     """A request. The fields in `ENCRYPTED` identify the registrant; others are counts, codes,
@@ -64,7 +68,8 @@ class Request:
             are the registrant's.
         left_out: Identifiers, given or resolved, that are (also) somebody else's: nothing is erased
             or suppressed by them.
-        choices: Decisions before an erasure, by `pair:<id>` or `bystanders`.
+        choices: Decisions before an erasure, by `pair:<id>`, `bystanders` or
+            `not_theirs:<identifier>`.
         removed: Rows removed, by layer.
         registrants: Ids of the registrants, as matched or decided.
         candidates: Uncertain matches.
@@ -114,6 +119,17 @@ class Request:
     def received_on(self, home: Home) -> date:
         """The day of receipt, in the policy's time zone."""
         return datetime.fromisoformat(self.received_at).astimezone(home.policy.zone).date()
+
+    @property
+    def not_theirs(self) -> tuple[str, ...]:
+        """The identifiers of which somebody decided that they are not the registrant's."""
+        return tuple(
+            sorted(
+                name.removeprefix(NOT_THEIRS)
+                for name in self.choices
+                if name.startswith(NOT_THEIRS)
+            )
+        )
 
     @property
     def pairs_left(self) -> tuple[str, ...]:

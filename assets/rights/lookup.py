@@ -444,7 +444,13 @@ def record(
 def _recorded(request: Request, found: Found, now: datetime, state: State | None) -> Request:
     if found.unclear:
         return set_aside(
-            replace(request, candidates=found.candidates, resolved=(), own=(), left_out=()),
+            replace(
+                request,
+                candidates=found.candidates,
+                resolved=(),
+                own=(),
+                left_out=request.not_theirs,
+            ),
             request,
             found.unclear,
             now,

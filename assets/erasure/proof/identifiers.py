@@ -7,13 +7,15 @@ identifies someone: several people may be reached by it, and the others keep it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
 
 from assets.erasure.proof import tokens
 from assets.erasure.proof.findings import Finding
+from assets.erasure.proof.text_search import Texts, by_record
 from assets.ingest import suppression
 from assets.requests import ledger
 from assets.storage.data_root import Home
@@ -170,7 +172,8 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
 
     `whole` takes every text of raw and staged apart; else the records of raw that were not taken
     apart, or not staged: only there can an identifier stand that no column shows. `prepare` comes
-    first. What a record itself is known by is judged by `in_lake`.
+    first. What a record itself is known by is judged by `in_lake`; a record of which a person
+    decided that it stays is no finding.
     """
     if not home.files("raw"):
         return []
@@ -178,40 +181,86 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
     # A word may be an identifier of several types and spellings; the record states it as one.
     value = "lower(substr(identifier, strpos(identifier, ':') + 1))"
     raw = parquet(*home.files("raw"), filename=True)
-    texts = {"raw.raw": f"SELECT payload AS text FROM {raw}"}
-    if whole:
-        texts |= {
-            f"staged.{table_name(model)}": " UNION ALL ".join(
-                f'SELECT "{column}" AS text FROM {parquet(*files, union_by_name=True)}'
+    chosen = "true" if whole else f"(len(faults) > 0 OR {_quarantined(home)})"
+    texts = {"raw.raw": f"SELECT payload AS text FROM {raw} WHERE {chosen}"}
+    files = {"raw.raw": (home.files("raw"), ["payload"])}
+    for model in LAYERS["staged"] if whole else ():
+        columns, paths = free_texts(model), _files(home, "staged", table_name(model))
+        if columns and paths:
+            where = f"staged.{table_name(model)}"
+            files[where] = (paths, columns)
+            texts[where] = " UNION ALL ".join(
+                f'SELECT "{column}" AS text FROM {parquet(*paths, union_by_name=True)}'
                 for column in columns
             )
-            for model in LAYERS["staged"]
-            if (columns := free_texts(model))
-            and (files := _files(home, "staged", table_name(model)))
-        }
-    else:
-        texts["raw.raw"] += f" WHERE len(faults) > 0 OR {_quarantined(home)}"
     findings = []
     for where, query in texts.items():
         tokens.find(connection, query)
-        counted = connection.execute(
-            """CREATE OR REPLACE TEMP TABLE named_in_texts AS
-            SELECT identifier, request_id
-            FROM text_tokens JOIN erased ON token = suppression_token(identifier)
-            WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
-                AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others)"""
-        ).fetchone()
-        if not counted or not counted[0]:
-            continue
-        rows = connection.execute(
-            f"""SELECT request_id, count(*) FROM named_in_texts
+        named = connection.execute(
+            f"""WITH named AS (
+                SELECT DISTINCT identifier, request_id
+                FROM text_tokens JOIN erased ON token = suppression_token(identifier)
+                WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
+                    AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others))
+            SELECT identifier, request_id FROM named
             WHERE {value} NOT IN (
                 SELECT {value} FROM (SELECT unnest(identifiers) AS identifier FROM {raw})
-                WHERE {value} IN (SELECT {value} FROM named_in_texts))
-            GROUP BY request_id ORDER BY request_id"""
+                WHERE {value} IN (SELECT {value} FROM named))"""
         ).fetchall()
-        findings += [Finding("PROOF-SUPPRESSED", where, count, one) for one, count in rows]
+        if named:
+            confirmed = _confirmed(connection, dict(named), *files[where], chosen)
+            findings += [
+                Finding("PROOF-SUPPRESSED", where, count, request_id)
+                for request_id, count in sorted(confirmed.items())
+            ]
     return findings
+
+
+def _confirmed(
+    connection: duckdb.DuckDBPyConnection,
+    named: Mapping[str, str],
+    paths: Iterable[Path],
+    columns: list[str],
+    chosen: str,
+) -> Counter[str]:
+    """Return by request how many of the identifiers `named` stand in texts of records that were not
+    decided to stay.
+
+    A token may be cut out of a longer one, and the other way round: the text itself decides. For
+    the few files that have any.
+    """
+    texts = Texts({identifier: [request_id] for identifier, request_id in named.items()})
+    found: set[str] = set()
+    for path in paths:
+        records = by_record(texts, path, columns)
+        if not records:
+            continue
+        aside = _set_aside(connection, path, chosen) & set(records)
+        found |= {one for number in {*records} - aside for one in records[number].identifiers}
+    return Counter(named[identifier] for identifier in found)
+
+
+def _set_aside(connection: duckdb.DuckDBPyConnection, path: Path, chosen: str) -> set[int]:
+    """Return the records of a delivery that are not looked at, or of which a person decided that
+    they stay with what mentions somebody (`suppression.KEPT`).
+
+    Args:
+        connection: As `prepare` leaves it.
+        path: The delivery's file of raw, or one of its files of staged.
+        chosen: SQL of the records of raw that are looked at.
+    """
+    # raw/<source>/<day>/<delivery>.parquet, and a folder per delivery in staged.
+    if path.parts[-5] == "staged":
+        *_, source, day, delivery, _ = path.parts
+        path = path.parents[4] / "raw" / source / day / f"{delivery}.parquet"
+    if not path.exists():
+        return set()
+    rows = connection.execute(
+        f"""SELECT record_no FROM {parquet(path, filename=True)}
+        WHERE NOT {chosen}
+            OR suppression_token('{suppression.KEPT}' || content) IN (SELECT token FROM suppressed)"""
+    ).fetchall()
+    return {number for (number,) in rows}
 
 
 def free_texts(model: type[TableModel]) -> list[str]:

@@ -310,6 +310,18 @@ def to_remove(asked: Iterable[Request]) -> dict[tuple[str, str, str], list[tuple
     return found
 
 
+def kept(home: Home, asked: Iterable[Request]) -> list[tuple[str, str]]:
+    """Return request and content of the records of raw of which a person decided that they stay."""
+    found: list[tuple[str, str]] = []
+    with home.connect() as connection:
+        for request in asked:
+            for near in request.near:
+                if near["decision"] == "keep":
+                    content = _column(home, connection, near, "content")
+                    found += [(request.request_id, content)] if content is not None else []
+    return found
+
+
 def left(home: Home, request: Request) -> Counter[str]:
     """Return how many near matches of a request raw still has, by decision (empty: undecided)."""
     with home.connect() as connection:
@@ -329,11 +341,17 @@ def texts(home: Home, request: Request) -> dict[str, str]:
 
 
 def _payload(home: Home, connection: duckdb.DuckDBPyConnection, near: dict[str, Any]) -> str | None:
+    return _column(home, connection, near, "payload")
+
+
+def _column(
+    home: Home, connection: duckdb.DuckDBPyConnection, near: dict[str, Any], column: str
+) -> str | None:
     source, day, delivery, record_no = near["reference"].split("/")
     path = raw_path(home, source, day, delivery)
     row = (
         connection.execute(
-            f"SELECT payload FROM {parquet(path)} WHERE record_no = ?", [int(record_no)]
+            f"SELECT {column} FROM {parquet(path)} WHERE record_no = ?", [int(record_no)]
         ).fetchone()
         if path.exists()
         else None

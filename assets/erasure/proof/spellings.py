@@ -17,7 +17,7 @@ must match `pattern`. What the pattern allows per kind of identifier:
 - telephone: national, with 00, without plus, with any separators; not with another calling code.
   Without both zero and calling code only within a text: alone it may be any number.
 - any other: capitals, in groups; not within a longer word or number, and not before or behind a
-  number and a dash.
+  number and a dash. A short one as it is, or with another sign between its parts.
 
 Letters that look like ASCII are read as such in all of them.
 """
@@ -48,12 +48,15 @@ from schemas.token_rules import (
 from schemas.unusual_spellings import email_in_letters, plain
 
 SHORTEST = LONG
-"""Fewer letters and digits than these stand in other people's texts by chance."""
+"""Fewer letters and digits than these stand in other people's texts by chance, but for
+`SHORTEST_WORD` of which some are letters and some digits: these are compared as whole words."""
+SHORTEST_WORD = 5
 
 _BLANKS = r"[ +_]*"
 _NO_WORD_BEFORE, _NO_WORD_AFTER = "(?<![0-9a-z])", "(?![0-9a-z])"
 # A number behind a dash is a part of the id: of a customer's second order, of somebody else's.
 _NO_NUMBER_AFTER = "(?![-_.][0-9a-z]*[0-9])"
+_JOINT = "[._:/#-]{1,2}"
 _OTHER_CALLING_CODE = re.compile(CALLING_CODE)
 
 
@@ -124,6 +127,10 @@ def spelling_of(identifier: str) -> Spelling | None:
         word = _word(kind, plain(value).lower())
         pattern = f"{_NO_WORD_BEFORE}(?<![0-9][-_.]){word}{_NO_WORD_AFTER}{after}"
     long_enough = {form for form in squeezed if len(form) >= SHORTEST}
+    if not long_enough and _is_word(value):
+        long_enough = squeezed
+        word = _JOINT.join(map(re.escape, re.split("[^0-9a-z]+", value.lower())))
+        pattern = f"{_NO_WORD_BEFORE}(?<![0-9][-_.]){word}{_NO_WORD_AFTER}{_NO_NUMBER_AFTER}"
     if not long_enough:
         return None
     digests = _digests(kind, value)
@@ -132,6 +139,13 @@ def spelling_of(identifier: str) -> Spelling | None:
         identifier,
         tuple(sorted(long_enough | {digest.encode() for digest in digests})),
         re.compile(f"{pattern}|{_NO_WORD_BEFORE}(?:{words}){_NO_WORD_AFTER}"),
+    )
+
+
+def _is_word(value: str) -> bool:
+    """Whether a short id is distinguished from words and numbers: it has letters and digits."""
+    return len(squeeze(value)) >= SHORTEST_WORD and bool(
+        value.isascii() and re.search("[0-9]", value) and re.search("[A-Za-z]", value)
     )
 
 

@@ -28,7 +28,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.erasure.proof.byte_search import PARQUET_ROWS, Windows, forms
-from assets.erasure.proof.spellings import SHORTEST, Spelling, alike, spelling_of
+from assets.erasure.proof.spellings import (
+    SHORTEST,
+    SHORTEST_WORD,
+    Spelling,
+    alike,
+    spelling_of,
+)
 from assets.storage.quoting import name
 from schemas.token_rules import QUOTED, TAG
 
@@ -103,13 +109,19 @@ class Hits:
 class Forms(Generic[Meaning]):
     """Looks texts up for squeezed forms, each of at least eight letters and digits. Built once.
 
+    Shorter ones, which are few, are looked for one by one.
+
     Args:
         forms: each form with what it means, as often as it means something.
     """
 
     def __init__(self, forms: Iterable[tuple[bytes, Meaning]]) -> None:
         self._by_window: dict[int, list[tuple[bytes, int, Meaning]]] = {}
+        self._short: list[tuple[bytes, Meaning]] = []
         for form, meaning in forms:
+            if len(form) < SHORTEST:
+                self._short.append((form, meaning))
+                continue
             # Numbers differ in their ends, addresses and names by their beginnings.
             at = len(form) - SHORTEST if form.isdigit() else 0
             window = int.from_bytes(form[at : at + SHORTEST], "little")
@@ -117,23 +129,31 @@ class Forms(Generic[Meaning]):
         self._windows = Windows(self._by_window)
 
     def __bool__(self) -> bool:
-        return bool(self._by_window)
+        return bool(self._by_window or self._short)
 
     def find(self, content: bytes) -> Iterator[tuple[int, int, Meaning]]:
         """Yield beginning and end of each form in texts that are not escaped, and what it means."""
         kept = _KEPT[np.frombuffer(content, np.uint8)]
         squeezed = kept[kept != 0].tobytes()
         places: np.ndarray[tuple[int], np.dtype[np.int64]] | None = None
+        for start, length, meaning in self._in_squeezed(squeezed):
+            places = np.flatnonzero(kept) if places is None else places
+            first, last = int(places[start]), int(places[start + length - 1])
+            if BETWEEN not in content[first:last]:
+                yield first, last + 1, meaning
+
+    def _in_squeezed(self, squeezed: bytes) -> Iterator[tuple[int, int, Meaning]]:
         for at in self._windows.places(squeezed):
             window = int.from_bytes(squeezed[at : at + SHORTEST], "little")
             for form, back, meaning in self._by_window.get(window, ()):
                 start = at - back
-                if start < 0 or squeezed[start : start + len(form)] != form:
-                    continue
-                places = np.flatnonzero(kept) if places is None else places
-                first, last = int(places[start]), int(places[start + len(form) - 1])
-                if BETWEEN not in content[first:last]:
-                    yield first, last + 1, meaning
+                if start >= 0 and squeezed[start : start + len(form)] == form:
+                    yield start, len(form), meaning
+        for form, meaning in self._short:
+            at = squeezed.find(form)
+            while at >= 0:
+                yield at, len(form), meaning
+                at = squeezed.find(form, at + 1)
 
 
 class Texts:
@@ -323,7 +343,7 @@ def _texts(column: pa.Array) -> Iterator[pa.Array]:
         yield pa.array(decoded, pa.large_string())
     elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
         texts = column.drop_null().cast(pa.large_string())
-        yield texts.filter(pc.greater_equal(pc.binary_length(texts), SHORTEST))
+        yield texts.filter(pc.greater_equal(pc.binary_length(texts), SHORTEST_WORD))
     elif pa.types.is_integer(kind):
         numbers = column.drop_null()
         if kind.bit_width < 32:
@@ -364,14 +384,16 @@ def in_parquet(texts: Texts, path: Path) -> Hits:
     return hits
 
 
-def by_record(texts: Texts, path: Path) -> dict[int, Hits]:
+def by_record(texts: Texts, path: Path, columns: list[str] | None = None) -> dict[int, Hits]:
     """Return what each record of a Parquet file with `record_no` has, of those that have any.
 
-    To be called for files that have some: halves that have none are left aside.
+    To be called for files that have some: halves that have none are left aside. `columns` limits
+    the search to these.
     """
     found: dict[int, Hits] = {}
+    read = None if columns is None else ["record_no", *columns]
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(PARQUET_ROWS):
+        for batch in file.iter_batches(PARQUET_ROWS, columns=read):
             pending = [batch]
             while pending:
                 part = pending.pop()

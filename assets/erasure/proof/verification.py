@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -40,6 +40,11 @@ from schemas.marts import MARTS
 
 TOO_SHORT = "too short to be distinguished from others"
 EMBEDDED = "part of a longer word of others: searched in texts, and not in bytes"
+KEPT = "in a record that a person decided to keep: searched in all other texts, and not in bytes"
+SHORT = "short: searched in texts as a whole word, and not in bytes"
+LAYERS_OF_RECORDS = ("raw", "staged", "quarantine")
+DERIVED = ("register", "marts", "built")
+"""Layers that are built from records: what a kept record mentions stands there, too."""
 
 # The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
 SAMPLE_TRUTH = "truth"
@@ -180,6 +185,8 @@ def _by_bytes(
                 proof.left_out[request.request_id, reason] += 1
             else:
                 proof.searched[request.request_id] += 1
+                if not byte_search.forms(identifier):
+                    proof.left_out[request.request_id, SHORT] += 1
                 sought.setdefault(identifier, []).append(request.request_id)
     found: Counter[tuple[str, str, str]] = Counter()
     files = _files(
@@ -191,12 +198,13 @@ def _by_bytes(
         for near in request.near
         if near["decision"] == "keep"
     }
-    places: dict[tuple[str, str, str], set[str]] = {}
-    embedded = _in_texts(home, connection, proof, Texts(sought), files, found, kept, places)
-    for identifier in embedded:
-        for request_id in sought[identifier]:
-            proof.left_out[request_id, EMBEDDED] += 1
-    bytes_sought = byte_search.Sought(open_ones, {*others, *embedded})
+    search = _TextSearch(proof, sought, kept, found)
+    search.run(home, connection, files)
+    for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
+        for identifier in identifiers_aside:
+            for request_id in sought[identifier]:
+                proof.left_out[request_id, reason] += 1
+    bytes_sought = byte_search.Sought(open_ones, {*others, *search.embedded, *search.kept})
     for path in files:
         proof.examined["bytes"] += 1
         for one in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
@@ -204,70 +212,86 @@ def _by_bytes(
     proof.findings += [
         Finding(
             code, where, count, request_id,
-            tuple(sorted(places.get((code, where, request_id), ()))),
+            tuple(sorted(search.places.get((code, where, request_id), ()))),
         )
         for (code, where, request_id), count in sorted(found.items())
     ]  # fmt: skip
 
 
-def _in_texts(
-    home: Home,
-    connection: duckdb.DuckDBPyConnection,
-    proof: Proof,
-    texts: Texts,
-    files: Iterable[Path],
-    found: Counter[tuple[str, str, str]],
-    kept: set[tuple[str, str]],
-    places: dict[tuple[str, str, str], set[str]],
-) -> set[str]:
-    """Count in `found` what is in texts, with the records in `places`; return the identifiers that
-    only stand within longer words of others, or in records of which somebody decided that they stay.
+@dataclass
+class _TextSearch:
+    """The search of all texts for the identifiers of open requests.
+
+    Attributes:
+        proof: Takes what was examined, and the places.
+        sought: By identifier, the requests that have it.
+        decided: Request and reference of the records of which a person decided that they stay.
+        found: Counts by code, layer and request; added to.
+        places: The records in which it was found, by code, layer and request.
+        embedded: Identifiers that stand only within longer words of others.
+        kept: Identifiers in records that were decided to stay.
     """
-    embedded: set[str] = set()
-    for path in sorted({*files, *home.lake.rglob("*.parquet")}):
-        proof.examined["texts"] += 1
-        where = _where(home, path)
+
+    proof: Proof
+    sought: Mapping[str, list[str]]
+    decided: Set[tuple[str, str]]
+    found: Counter[tuple[str, str, str]]
+    places: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
+    embedded: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+
+    def run(self, home: Home, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
+        """Search records first: what is built from them has what was decided to stay in them."""
+        texts = Texts(self.sought)
+        paths = [(_where(home, path), path) for path in {*files, *home.lake.rglob("*.parquet")}]
+        of_records = [pair for pair in paths if pair[0] in LAYERS_OF_RECORDS]
+        for where, path in sorted(of_records):
+            hits = self._hits(connection, texts, where, path)
+            if hits.identifiers:
+                self._add_records(texts, path, where)
+        in_derived = (
+            Texts({one: ids for one, ids in self.sought.items() if one not in self.kept})
+            if self.kept
+            else texts
+        )
+        for where, path in sorted({*paths} - {*of_records}):
+            derived = where.split(".")[0] in DERIVED
+            self._count(
+                where, self._hits(connection, in_derived if derived else texts, where, path)
+            )
+        self.embedded -= self.kept
+
+    def _hits(
+        self, connection: duckdb.DuckDBPyConnection, texts: Texts, where: str, path: Path
+    ) -> Hits:
+        self.proof.examined["texts"] += 1
         try:
             hits = _texts_of(connection, texts, path)
         except (duckdb.Error, pa.ArrowException, OSError):
             if path.exists():
-                found["PROOF-UNREADABLE", where, ""] += 1
-            continue
-        embedded |= hits.embedded
-        if hits.identifiers and where in ("raw", "staged", "quarantine"):
-            embedded |= _by_record(proof, texts, path, where, kept, found, places)
-            continue
+                self.found["PROOF-UNREADABLE", where, ""] += 1
+            return Hits()
+        self.embedded |= hits.embedded
+        return hits
+
+    def _count(self, where: str, hits: Hits, reference: str = "") -> None:
         for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
             for request_id, count in counted.items():
-                found[_code(code, where), where, request_id] += count
-    return embedded
-
-
-def _by_record(
-    proof: Proof,
-    texts: Texts,
-    path: Path,
-    where: str,
-    kept: set[tuple[str, str]],
-    found: Counter[tuple[str, str, str]],
-    places: dict[tuple[str, str, str], set[str]],
-) -> set[str]:
-    """Count what is in a file of the lake record by record; return what only kept records have."""
-    left: set[str] = set()
-    # raw/<source>/<day>/<delivery>.parquet, and a folder per delivery in staged.
-    parts = path.with_suffix("").parts
-    delivery = "/".join(parts[-4:-1] if where == "staged" else parts[-3:])
-    for record_no, hits in text_search.by_record(texts, path).items():
-        reference = f"{delivery}/{record_no}"
-        for code, counted in (("PROOF-BYTES", hits.usual), ("PROOF-SPELLING", hits.unusual)):
-            for request_id, count in counted.items():
-                if (request_id, reference) in kept:
-                    left |= hits.identifiers
+                if (request_id, reference) in self.decided:
+                    self.kept |= hits.identifiers
                     continue
-                found[code, where, request_id] += count
-                places.setdefault((code, where, request_id), set()).add(reference)
-                proof.places.setdefault(request_id, set()).add(reference)
-    return left
+                self.found[_code(code, where), where, request_id] += count
+                if reference:
+                    self.places.setdefault((code, where, request_id), set()).add(reference)
+                    self.proof.places.setdefault(request_id, set()).add(reference)
+
+    def _add_records(self, texts: Texts, path: Path, where: str) -> None:
+        """Count what is in a file of the lake record by record."""
+        # raw/<source>/<day>/<delivery>.parquet, and a folder per delivery in staged.
+        parts = path.with_suffix("").parts
+        delivery = "/".join(parts[-4:-1] if where == "staged" else parts[-3:])
+        for record_no, hits in text_search.by_record(texts, path).items():
+            self._count(where, hits, f"{delivery}/{record_no}")
 
 
 def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -> Hits:

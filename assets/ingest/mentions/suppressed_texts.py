@@ -22,24 +22,45 @@ from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
 from assets.ingest.mentions.spellings import OPAQUE, Spellings, tokens
-from assets.ingest.mentions.tokens import phone_tokens
 from assets.storage.data_root import Home
-from schemas.token_rules import AT_IN_WORDS, QUOTED_SIGN
+from assets.storage.quoting import literal
+from schemas.token_rules import (
+    AT_IN_WORDS,
+    CODES,
+    DOT,
+    DOT_IN_WORDS,
+    DOT_THAT_MAY_END,
+    EMAIL_TOKEN,
+    JOINED_ID,
+    NUMBER_GROUPS,
+    NUMBER_TOKEN,
+    PARTED_ID,
+    QUOTED_SIGN,
+)
 
-_LETTER = r"A-Za-z0-9\x{80}-\x{10ffff}"
 # By type: what a token looks like, and what its text must contain so that the expression is tried.
 _TOKENS = {
-    "email": (rf"[{_LETTER}._%+''-]+ ?@ ?[{_LETTER}][{_LETTER}.-]+", "contains(text, '@')"),
+    "email": (EMAIL_TOKEN, "contains(text, '@')"),
     "identity_code": (r"\b[0-9]{6} ?[-+A-FU-Ya-fu-y]? ?[0-9]{3} ?[0-9A-Za-z]\b", "true"),
-    "phone": (r"(?:\+|\b00|\b0|\b358|\b46)[1-9(][0-9 ()./+-]{4,22}[0-9]\b", "true"),
-    "id": (r"\b(?:[A-Za-z]+[-_]?[0-9]|[0-9]+[-_]?[A-Za-z])[0-9A-Za-z_-]{3,}\b", "true"),
+    "number": (NUMBER_TOKEN, "true"),
+    "id": (
+        r"\b(?:(?:[A-Za-z]+[-_:])*[A-Za-z]+[-_]?[0-9]|[0-9]+[-_]?[A-Za-z])[0-9A-Za-z_-]*\b",
+        "true",
+    ),
+    "parted_id": (PARTED_ID, "true"),
+    "joined_id": (JOINED_ID, "true"),
 }
-_READ_OTHERWISE = f"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|。|｡"
+_READ_OTHERWISE = (
+    rf"{HIDING}|{AT_IN_WORDS}|{QUOTED_SIGN}|@.*{DOT_IN_WORDS}|{DOT_IN_WORDS}.*@|。|｡"
+    r"|\p{Cf}|\p{Pd}|−|[0-9@.-]\\+[nrtu]|&(?:[nm]?dash|minus|nbsp|hyphen|commat|period);"
+)
 _NUMBER_IN_TEXT = r"[A-Za-z=/#] ?([0-9]{8,})\b"
 _CHECK = (
     "substr('0123456789ABCDEFHJKLMNPRSTUVWXY', (TRY_CAST(digits AS BIGINT) % 31)::INTEGER + 1, 1)"
 )
 _SIGNS = list("-+YXWVUABCDEF")
+_MOST_GROUPS = 18
+_WHOLE_CODE = "[0-9]{6}[-+A-FU-Y]?[0-9]{3}[0-9A-Z]?"
 
 
 def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
@@ -88,7 +109,7 @@ def listed_in(
     """
     connection.register("texts", pa.table({"text": _decoded(texts)}))
     cut = [
-        f"""SELECT '{kind}' AS kind, unnest(regexp_extract_all(text, '{pattern}')) AS token
+        f"""SELECT '{kind}' AS kind, unnest(regexp_extract_all(text, {literal(pattern)})) AS token
         FROM texts WHERE {condition}"""
         for kind, (pattern, condition) in _TOKENS.items()
     ]
@@ -107,38 +128,103 @@ def listed_in(
             "INSERT INTO cut SELECT unnest($1::VARCHAR[]), unnest($2::VARCHAR[])",
             [list(column) for column in zip(*sorted(more), strict=True)],
         )
-    _find_phones(connection)
+    for name, query in (
+        ("numbers", _NUMBERS),
+        ("phones", _PHONES),
+        ("codes", _CODES),
+        ("emails", _EMAILS),
+        ("ids", _IDS),
+    ):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
     rows = connection.execute(
-        f"""WITH codes AS (
-            SELECT *, left(code, 6) || left(substr(code, if(signed, 8, 7)), 3) AS digits
-            FROM (
-                SELECT code, regexp_matches(code, '^[0-9]{{6}}[-+A-FU-Y]') AS signed
-                FROM (SELECT upper(replace(plain_text(token), ' ', '')) AS code FROM cut
-                    WHERE kind = 'identity_code')
-                WHERE regexp_full_match(code, '[0-9]{{6}}[-+A-FU-Y]?[0-9]{{3}}[0-9A-Z]?')
-                    AND TRY_CAST(left(code, 2) AS INTEGER) BETWEEN 1 AND 31
-                    AND TRY_CAST(substr(code, 3, 2) AS INTEGER) BETWEEN 1 AND 12)),
-        named AS (
+        f"""WITH named AS (
             SELECT unnest(['email:' || form, 'user_id:' || form]) AS identifier
-            FROM (SELECT email_canonical(ltrim(token, '''.')) AS form FROM cut WHERE kind = 'email')
+            FROM (SELECT email_canonical(address) AS form FROM emails)
             UNION ALL
-            SELECT 'phone:' || form FROM phones
+            SELECT 'phone:' || phone_canonical(number) FROM phones
             UNION ALL
-            SELECT type || ':' || identifier_canonical(type, token)
-            FROM cut CROSS JOIN (SELECT unnest({list(OPAQUE)!r}) AS type) WHERE kind = 'id'
+            SELECT unnest(['customer_number:' || upper(id), 'contact_id:' || id,
+                CASE WHEN NOT parted THEN 'user_id:' || upper(id) END,
+                CASE WHEN NOT parted THEN 'visitor_id:' || lower(id) END])
+            FROM (SELECT opaque_id(token) AS id, parted FROM ids)
             UNION ALL
-            SELECT 'identity_code:' || left(code, 7) || right(digits, 3) || {_CHECK}
-            FROM codes WHERE signed
-            UNION ALL
-            SELECT 'identity_code:' || left(digits, 6) || unnest({_SIGNS}) || right(digits, 3)
-                || {_CHECK}
-            FROM codes WHERE NOT signed AND right(code, 1) = {_CHECK})
+            SELECT 'identity_code:' || left(digits, 6)
+                || unnest(CASE WHEN sign = '' THEN {_SIGNS} ELSE [sign] END)
+                || right(digits, 3) || {_CHECK}
+            FROM codes WHERE (sign <> '' AND compact) OR given = {_CHECK})
         SELECT DISTINCT identifier
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
             FROM (SELECT DISTINCT identifier FROM named WHERE identifier IS NOT NULL))
         JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
     ).fetchall()
     return {identifier for (identifier,) in rows}
+
+
+# `numbers(number, rest)`: what may be one number of a number token; `rest` goes on to its end.
+_NUMBERS = f"""SELECT DISTINCT array_to_string(list_slice(groups, first, last), '') AS number,
+        last = len(groups) OR last = first + {_MOST_GROUPS - 1} AS rest
+    FROM (
+        SELECT groups, first,
+            unnest(range(first, least(first + {_MOST_GROUPS}, len(groups) + 1))) AS last
+        FROM (
+            SELECT groups, unnest(range(1, len(groups) + 1)) AS first
+            FROM (
+                SELECT DISTINCT regexp_extract_all(token, '{NUMBER_GROUPS}') AS groups
+                FROM cut WHERE kind = 'number')))
+    WHERE last = len(groups) OR last = first + {_MOST_GROUPS - 1}
+        OR groups[first][1] IN ('+', '0', '3', '4')"""
+_PHONES = """SELECT number FROM numbers
+    WHERE regexp_full_match(number, '(?:\\+|00?|358|46)[1-9][0-9]{5,15}')
+    UNION SELECT token FROM cut WHERE kind = 'phone'"""
+_ENDS = ", ".join(
+    f"regexp_replace({ended}, {literal(DOT)}, '.', 'g')"
+    for ended in ("domain", "parts[1]", "parts[1] || '.' || parts[2]")
+)
+_EMAILS = rf"""SELECT DISTINCT regexp_replace(begun, '^[^\pL\pN]+', '') || '@' || ended AS address
+    FROM (
+        SELECT ended, unnest(list_distinct([local, regexp_extract(local, '[^=&/?`]+$'),
+            CASE WHEN contains(local, '=') THEN regexp_extract(local, '[^=&/?`+]+$') END]))
+                AS begun
+        FROM (
+            SELECT rtrim(split_part(token, '@', 1)) AS local,
+                unnest(list_distinct([{_ENDS},
+                    regexp_replace(domain, '-[^.]*$', '')])) AS ended
+            FROM (
+                SELECT token, ltrim(split_part(token, '@', 2)) AS domain,
+                    regexp_split_to_array(ltrim(split_part(token, '@', 2)),
+                        {literal(DOT_THAT_MAY_END)}) AS parts
+                FROM cut WHERE kind = 'email')))"""
+# Digits in groups that begin with a zero, or are a day, are no id.
+_IDS = """SELECT token, false AS parted
+    FROM cut WHERE kind = 'id' AND strlen(token) BETWEEN 5 AND 64
+    UNION SELECT regexp_replace(token, '[^0-9A-Za-z]', '', 'g'), true
+    FROM cut WHERE kind = 'parted_id'
+        AND NOT regexp_matches(token, '^0|^(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}')
+    UNION SELECT unnest([regexp_replace(token, '[._/#]', '-'),
+        regexp_replace(token, '[./#-]', '_')]), false
+    FROM cut WHERE kind = 'joined_id' AND strlen(token) BETWEEN 5 AND 64"""
+_READ_CODES = ", ".join(
+    f"CASE WHEN regexp_matches(code, '{pattern}') THEN regexp_replace(code, '{pattern}', '{form}') END"
+    for pattern, form in CODES
+)
+# A wrong check character is a mistake in a code that shows its sign, as a whole token.
+_CODES = f"""SELECT DISTINCT parts[1] || parts[3] AS digits, parts[2] AS sign, parts[4] AS given,
+        false AS compact
+    FROM (
+        SELECT string_split(unnest([{_READ_CODES}]), '|') AS parts
+        FROM (SELECT DISTINCT upper(number) AS code FROM numbers
+            WHERE rest AND strlen(number) >= 9))
+    WHERE parts IS NOT NULL
+    UNION ALL
+    SELECT left(code, 6) || left(substr(code, if(signed, 8, 7)), 3), if(signed, code[7], ''),
+        right(code, 1), signed
+    FROM (
+        SELECT code, regexp_matches(code, '^[0-9]{{6}}[-+A-FU-Y]') AS signed
+        FROM (SELECT upper(replace(plain_text(token), ' ', '')) AS code FROM cut
+            WHERE kind = 'identity_code')
+        WHERE regexp_full_match(code, '{_WHOLE_CODE}')
+            AND TRY_CAST(left(code, 2) AS INTEGER) BETWEEN 1 AND 31
+            AND TRY_CAST(substr(code, 3, 2) AS INTEGER) BETWEEN 1 AND 12)"""
 
 
 def listed_in_lake(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
@@ -161,29 +247,6 @@ def listed_in_lake(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str
                     )
                     found |= listed_in(connection, texts, odd)
     return found
-
-
-def _find_phones(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `phones(token, form)`: of a token that is no phone as a whole, the parts that may be
-    one.
-    """
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE phones AS
-        SELECT token, phone_canonical(token) AS form FROM cut WHERE kind = 'phone'"""
-    )
-    rows = connection.execute(
-        """SELECT token FROM phones
-        WHERE contains(token, ' ') AND NOT coalesce(phone_valid(form), false)"""
-    ).fetchall()
-    parts = {
-        token[number.begin : number.end] for (token,) in rows for number in phone_tokens(token)
-    } - {token for (token,) in rows}
-    if parts:
-        connection.execute(
-            """INSERT INTO phones SELECT token, phone_canonical(token)
-            FROM (SELECT unnest($1::VARCHAR[]) AS token)""",
-            [sorted(parts)],
-        )
 
 
 def _decoded(texts: pa.Array) -> pa.Array:

@@ -619,6 +619,24 @@ def test_what_is_not_theirs_is_left_out_of_an_erasure_that_has_begun(
         decisions.leave_out(home, stuck, ["email:nobody.testi@example.fi"], NOW)
 
 
+def test_what_is_not_theirs_stays_left_out_while_nobody_is_certainly_meant(home: Home) -> None:
+    """Also when it becomes unclear whom the request means, and when somebody decides that."""
+    mailbox = "email:alice.testi@example.fi"
+    request = asked(home, f"identity_code:{ALICE}", mailbox)
+    decisions.leave_out(home, request.request_id, [mailbox], NOW)
+    waits = replace(
+        ledger.load(home, request.request_id), given=("phone:+358401111111",), registrants=()
+    )
+    ledger.save(home, waits)
+    unclear = lookup.record(home, [request.request_id], NOW)[request.request_id]
+    assert unclear.state == "unclear"
+    assert unclear.left_out == (mailbox,)
+    alice = registrant_of(home, ALICE)
+    decided = decisions.decide(home, request.request_id, [alice], NOW)
+    assert mailbox in decided.left_out
+    assert mailbox not in decided.resolved
+
+
 def test_an_erasure_that_has_begun_is_widened_and_takes_the_rest(home: Home, stuck: str) -> None:
     wider = decisions.correct(home, stuck, ["customer_number:C2000002"], NOW)
     assert (wider.state, "customer_number:C2000002" in wider.resolved) == ("erasing", True)

@@ -35,3 +35,17 @@ def test_what_is_too_short_has_no_spelling(identifier: str) -> None:
 
 def test_a_text_is_squeezed_to_its_letters_and_digits() -> None:
     assert squeeze("Äino +358 (40) x") == b"ino35840x"
+
+
+def test_a_number_that_a_record_declares_as_its_own_id_is_no_phone() -> None:
+    spelling = spelling_of("phone:+358401234567")
+    assert spelling is not None
+    assert not spelling.is_in("contact_id:401234567")
+    assert spelling.is_in("call 401234567 today")
+
+
+def test_a_short_id_of_letters_and_digits_is_a_whole_word() -> None:
+    spelling = spelling_of("user_id:AINO-L77")
+    assert spelling is not None
+    assert [text for text in ("aino-l77", "/u/AINO_L77/x") if not spelling.is_in(text)] == []
+    assert [text for text in ("AINO-L771", "xaino-l77", "aino l77") if spelling.is_in(text)] == []

@@ -23,10 +23,16 @@ ERASED = (
     "phone:+358409990111",
     "customer_number:C7000001",
     "visitor_id:a1a1a1a1a1a1a1a1",
+    "user_id:AINO-L77",
+    "contact_id:880001112223",
 )
 TEXTS = {
-    ERASED[0]: ["x 140285-9120", "140285 -912 0", "1402859120", "140285-912B", "140285-912"],
-    ERASED[1]: ["010203a913f", "010203913F"],
+    ERASED[0]: [
+        *("x 140285-9120", "140285 -912 0", "1402859120", "140285-912B", "140285-912"),
+        *("14.02.1985-9120", "14-02-85 912 0", "1 4 0 2 8 5 9 1 2 0", "19850214-9120"),
+        *("14.2.1985 9120", "hetu140285/9120", "040 999 0112 140285 9120"),
+    ],
+    ERASED[1]: ["010203a913f", "010203913F", "01 02 2003 A 913 F"],
     ERASED[2]: [
         "AINO@Example.FI",
         "mailto:aino%40example.fi",
@@ -37,11 +43,19 @@ TEXTS = {
         "ａｉｎｏ＠example.fi",
         "ai\u200bno@example.fi",
         "else@example.fi;aino@example.fi",
+        *("aino ät example piste fi", "mail at aino@example.fi", "aino@example,fi"),
+        *("aino@example.fi. Terveisin", "aino@example.fi-osoite", "aino=40example.fi"),
     ],
     ERASED[3]: ["aino@öljy.example"],
-    ERASED[4]: ["040 999 0111", "tel:+358-40-999-0111", "00358 (0)40 9990111", "358409990111"],
-    ERASED[5]: ["customer c7000001.", "/my?id=C7000001&page=2"],
+    ERASED[4]: [
+        *("040 999 0111", "tel:+358-40-999-0111", "00358 (0)40 9990111", "358409990111"),
+        *("0 4 0 9 9 9 0 1 1 1", "040/999/0111", "040_999_0111", "12.5.2026 040 999 0111"),
+        *("0409990111 1", "040 999 0112 040 999 0111", "+358.40.999.0111"),
+    ],
+    ERASED[5]: ["customer c7000001.", "/my?id=C7000001&page=2", "C-7000001", "c 7000001"],
     ERASED[6]: ["A1A1A1A1A1A1A1A1"],
+    ERASED[7]: ["account aino-l77", "/u/AINO-L77/x", "AINO_L77"],
+    ERASED[8]: ["880 001 112 223", "880-001-112-223"],
 }
 
 
