@@ -1,7 +1,7 @@
 """Protected identity at intake: the location of protected registrants is redacted before storage.
 
-Records of registrants whom the register has as protected lose their location before they reach the
-disk (`prepare`, `CONCERNS_PROTECTED`). Records that came before the flag was known, or from the
+Records of registrants with a protected identity lose their location before they reach the disk
+(`prepare`, `CONCERNS_PROTECTED`). Records that came before the flag was known, or from the
 population register itself, are redacted by the sweep of the same run
 (`assets.retention.protected_identity`). Counts of protected registrants are never published: two
 counts that differ by one, with a delivery between them, would disclose the flag.

@@ -1,11 +1,11 @@
 """The ledger of registrants' requests, stored outside Dagster: one file each, by opaque id.
 
     requests/<id>.json   its history, without anything that identifies the registrant; while it is
-                         open also `sealed`: what identifies them, encrypted under a key of its own
+                         open also what identifies them, encrypted under a key of its own
                          (`assets.requests.encrypted_identity`)
 
-Closing destroys the key and writes the file without `sealed`. Only the id, codes and days ever
-leave this folder.
+Closing destroys the key and writes the file without the encrypted part. Only the id, codes and days
+ever leave this folder.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def asked(home: Home, request_id: str, right: str) -> Request:
 
 
 def registrant_of(home: Home, request: Request) -> str:
-    """Return the registrant whom the request certainly means.
+    """Return the only registrant that the request certainly means.
 
     Raises:
         CommandError: It matches none or several, or is in doubt.

@@ -131,7 +131,7 @@ def report_data_model(out: Path | None) -> None:
 @MACHINE
 @AS_OF
 def report_informing(machine: bool, as_of: datetime | None) -> None:
-    """Whom to inform that their data came from others, and by when (GDPR Art. 14); ids only."""
+    """Registrants to inform that others gave us their data, and by when (GDPR 14); ids only."""
     from assets.register import information_duty
 
     home, today = existing_home(), _today(as_of)
