@@ -37,14 +37,14 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
         ["code", "severity", "clause", "about", "law or data say", "article"],
         [
             [
-                one.code,
-                one.kind.severity,
-                one.clause,
-                one.subject,
-                one.kind.meaning,
-                cited(*one.kind.citations),
+                finding.code,
+                finding.kind.severity,
+                finding.clause,
+                finding.subject,
+                finding.kind.meaning,
+                cited(*finding.kind.citations),
             ]
-            for one in found
+            for finding in found
         ],
     )
     metadata = {**numbers(counts), "conflicts": listed, "policy_version": policy.version}

@@ -161,7 +161,10 @@ def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # 
     closing = erasing.close(home, _open(context, home), datetime.now(home.policy.zone))
     found = counts_table(
         ["rule", "where", "count", "request"],
-        [[one.code, one.where, one.count, one.request_id] for one in sorted(closing.findings)],
+        [
+            [finding.code, finding.where, finding.count, finding.request_id]
+            for finding in sorted(closing.findings)
+        ],
     )
     metadata: dict[str, Any] = {
         "certified": len(closing.certificates),
@@ -177,9 +180,9 @@ def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # 
     )
     if closing.unproven:
         raise dg.Failure(closing.told(), metadata=metadata, allow_retries=False)
-    for one in closing.certificates if len(closing.certificates) <= SHOWN else []:
-        context.add_asset_metadata(_certificate(one), partition_key=one.request_id)
-    rows = sum(sum(one.rows.values()) for one in closing.certificates)
+    for certificate in closing.certificates if len(closing.certificates) <= SHOWN else []:
+        context.add_asset_metadata(_certificate(certificate), partition_key=certificate.request_id)
+    rows = sum(sum(certificate.rows.values()) for certificate in closing.certificates)
     yield dg.MaterializeResult(
         metadata={
             "closed": len(closing.certificates),
@@ -196,13 +199,13 @@ def _chain(home: Home) -> dict[str, Any]:
     return {f"chain_{name}": value for name, value in asdict(head).items()} if head else {}
 
 
-def _certificate(one: Issued) -> dict[str, Any]:
+def _certificate(issued: Issued) -> dict[str, Any]:
     """Summary of a certificate, for the partition of its request alone: Dagster writes what all have in common once for each."""
     return {
-        "certificate": one.sequence,
-        "certificate_hash": one.hash,
-        "rows": counts_table(["layer", "rows removed"], one.rows.items()),
-        "decisions": counts_table(["category", "decision"], one.decisions.items()),
+        "certificate": issued.sequence,
+        "certificate_hash": issued.hash,
+        "rows": counts_table(["layer", "rows removed"], issued.rows.items()),
+        "decisions": counts_table(["category", "decision"], issued.decisions.items()),
     }
 
 

@@ -23,21 +23,26 @@ def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, R
         erasures: Requests that were resolved (`finding.record`) and are to be carried out.
         now: When.
     """
-    ready = [one for one in erasures if one.right == "erasure"]
+    ready = [request for request in erasures if request.right == "erasure"]
     if not ready:
         return {}
     touched = bystanders.count(home, ready)
     with ledger.changing(home):
         done = [
             lookup.set_aside(
-                one, one, _reason(one, touched[one.request_id]), now, touched[one.request_id]
+                request,
+                request,
+                _reason(request, touched[request.request_id]),
+                now,
+                touched[request.request_id],
             )
-            if one.request_id in touched and one.choices.get(bystanders.CHOICE) != bystanders.ERASED
-            else lookup.begun(one, now)
-            for one in ready
+            if request.request_id in touched
+            and request.choices.get(bystanders.CHOICE) != bystanders.ERASED
+            else lookup.begun(request, now)
+            for request in ready
         ]
         ledger.save(home, *done)
-    return {one.request_id: one for one in done}
+    return {request.request_id: request for request in done}
 
 
 def _reason(request: Request, count: int) -> str:

@@ -58,7 +58,7 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
         SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
             FROM sought_records"""
     )
-    registrants = sorted({one for each in erasures for one in each.registrants})
+    registrants = sorted({registrant for each in erasures for registrant in each.registrants})
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE erased_registrants AS SELECT unnest($1::VARCHAR[]) AS "
         "registrant_id",

@@ -65,7 +65,7 @@ def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> N
     """Raise RequestError unless each is a registrant, or a person of raw among what was found for
     the request.
     """
-    found = {str(one["registrant_id"]) for one in request.candidates}
+    found = {str(candidate["registrant_id"]) for candidate in request.candidates}
     with home.connect() as connection:
         read_register(home, connection, "registrants", TABLES["registrants"])
         rows = connection.execute(
@@ -180,7 +180,7 @@ def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: date
             )
         left = replace(
             request,
-            given=tuple(one for one in request.given if one not in aside),
+            given=tuple(identifier for identifier in request.given if identifier not in aside),
             resolved=tuple(one for one in request.resolved if one not in aside),
             own=tuple(one for one in request.own if one not in aside),
             left_out=tuple(sorted({*request.left_out, *aside})),

@@ -49,8 +49,10 @@ def find(home: Home, request_ids: list[str]) -> dict[str, int]:
     now = datetime.now(home.policy.zone)
     lookup.record(home, request_ids, now)
     found = near_matches.record(home, request_ids, now)
-    found |= beginning.begin(home, [one for one in found.values() if one.state == "received"], now)
-    erasing = [one for one in found.values() if one.state == "erasing"]
+    found |= beginning.begin(
+        home, [request for request in found.values() if request.state == "received"], now
+    )
+    erasing = [request for request in found.values() if request.state == "erasing"]
     recipient_notices.prepare(home, erasing, now)
     other_requests.announce(home, erasing, now)
     return {request_id: len(one.resolved) for request_id, one in found.items()}
@@ -140,7 +142,9 @@ def _suppress_records(
         queries.append(
             f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN whose USING (record_no) WHERE len(faults) > 0"
         )
-    dataset = next(one for one in SOURCES if one.name == entry.source).dataset(entry.dataset)
+    dataset = next(source for source in SOURCES if source.name == entry.source).dataset(
+        entry.dataset
+    )
     if dataset and dataset.given != NEVER_GIVEN:
         queries += [
             f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose USING (record_no)"
@@ -183,7 +187,12 @@ class Closing:
     def told(self) -> str:
         """Why requests are not closed: how many, codes, places and counts; and what to do."""
         found = ", ".join(
-            sorted({f"{one.code} in {one.where} ({one.count})" for one in failing(self.findings)})
+            sorted(
+                {
+                    f"{finding.code} in {finding.where} ({finding.count})"
+                    for finding in failing(self.findings)
+                }
+            )
         )
         places = {
             f"{finding.where} {place}"
@@ -210,9 +219,9 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
     asked = _loaded(home, request_ids)
-    passed_over = sum(one.state != "erasing" or not one.resolved for one in asked) + _unsuppressed(
-        home, asked
-    )
+    passed_over = sum(
+        request.state != "erasing" or not request.resolved for request in asked
+    ) + _unsuppressed(home, asked)
     if passed_over:
         raise RequestError(
             f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill"
@@ -224,8 +233,12 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     done = certificates.issued(home)
     proof = verify(home, request_ids, whole=False)
     near_matches.add_mentions(home, proof.places)
-    unproven = {one.request_id for one in proof.failing()}
-    proven = [one for one in request_ids if one in done or not unproven & {"", one}]
+    unproven = {finding.request_id for finding in proof.failing()}
+    proven = [
+        request_id
+        for request_id in request_ids
+        if request_id in done or not unproven & {"", request_id}
+    ]
     _remember_kept(home, proven, now.date())
     noted, published = evidence.gather(home, proven), evidence.published(home)
     with ledger.changing(home):
@@ -235,16 +248,16 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
         contents = [
             certificates.content_of(
                 home.policy,
-                one,
-                noted[one.request_id],
+                request,
+                noted[request.request_id],
                 published,
                 proof,
                 at,
-                legal_holds.told(home.policy, noted[one.request_id].held),
-                bound[one.request_id],
-                near_matches.left(home, one),
+                legal_holds.told(home.policy, noted[request.request_id].held),
+                bound[request.request_id],
+                near_matches.left(home, request),
             )
-            for one in loaded
+            for request in loaded
         ]
         issued = certificates.issue_all(home, contents)
     other_requests.end(home, loaded, ending, now)

@@ -87,9 +87,9 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
         (
             source,
             [
-                one.name
-                for one in source.datasets
-                if any(frame.model is Orders for frame in one.frames)
+                dataset.name
+                for dataset in source.datasets
+                if any(frame.model is Orders for frame in dataset.frames)
             ],
         )
         for source in SOURCES

@@ -101,7 +101,7 @@ def _count_delivery(
     for rule, rows, until in connection.execute(
         "SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule"
     ).fetchall():
-        one = found.holds.setdefault(
+        row = found.holds.setdefault(
             rule,
             {
                 "rows": 0,
@@ -109,7 +109,7 @@ def _count_delivery(
                 "ground": f"{home.policy.retention[rule].source or ''}, {legal_holds.LAW}",
             },
         )
-        one |= {"rows": int(str(one["rows"])) + rows, "until": max(str(one["until"]), until)}
+        row |= {"rows": int(str(row["rows"])) + rows, "until": max(str(row["until"]), until)}
     found.bystanders += sum(bystanders.count_in(home, connection, entry).values())
 
 

@@ -26,7 +26,11 @@ def find_shared(
     A contact that they have given up is not among it: its consents already count for whom it
     reaches today.
     """
-    pairs = [(one.request_id, registrant) for one in erasures for registrant in one.registrants]
+    pairs = [
+        (request.request_id, registrant)
+        for request in erasures
+        for registrant in request.registrants
+    ]
     for table in ("identifiers", "contact_points"):
         read_register(home, connection, table, TABLES[table])
     connection.execute(

@@ -289,7 +289,7 @@ def note_known_again(
         {forms}"""
     )
     marks = {"returned_on": "known_again"}
-    if not any(one.state == "erasing" for one in ledger.every(home, opened=False)):
+    if not any(request.state == "erasing" for request in ledger.every(home, opened=False)):
         marks["shared_on"] = "known_of_others"
     columns = ", ".join(
         f"""CASE WHEN token IN (SELECT token FROM {noted}) THEN coalesce({column}, DATE '{today}')
@@ -328,7 +328,9 @@ def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
             JOIN suppressed ON token = suppression_token(form) WHERE NOT returned"""
         ).fetchall()
         erased = {identifier for (identifier,) in rows}
-        if not erased or any(one.state == "erasing" for one in ledger.every(home, opened=False)):
+        if not erased or any(
+            request.state == "erasing" for request in ledger.every(home, opened=False)
+        ):
             return erased
         return erased - _known(home, connection)
 

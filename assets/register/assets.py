@@ -180,27 +180,27 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
         ],
         (
             [
-                one["name"],
-                one["pairs"],
-                one["new_pairs"],
-                one["new_links"],
-                one["per_thousand"],
-                one["split"],
-                one["dropped"],
+                link["name"],
+                link["pairs"],
+                link["new_pairs"],
+                link["new_links"],
+                link["per_thousand"],
+                link["split"],
+                link["dropped"],
             ]
-            for one in links["passes"]
+            for link in links["passes"]
         ),
     )
     told["calibration"] = counts_table(
         ["bits from", "pairs with two codes", "of them one person", "expected by weight"],
         (
-            [one["bits"], int(one["pairs"]), int(one["one_person"]), round(one["expected"], 1)]
-            for one in links["calibration"]
+            [link["bits"], int(link["pairs"]), int(link["one_person"]), round(link["expected"], 1)]
+            for link in links["calibration"]
         ),
     )
     told["cluster_sizes"] = counts_table(["source persons", "registrants"], links["sizes"].items())
     told["typical_pairs"] = dg.MetadataValue.md(
-        "\n\n".join(_picture(one) for one in links["typical"]) or "no pair was compared"
+        "\n\n".join(_picture(link) for link in links["typical"]) or "no pair was compared"
     )
     return told
 

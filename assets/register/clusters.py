@@ -23,7 +23,7 @@ RIVAL_MARGIN = 1.0
 neither is followed."""
 
 
-def components(count: int, one: Ints, other: Ints) -> Ints:
+def components(count: int, ints: Ints, other: Ints) -> Ints:
     """Return the smallest member of each node's component.
 
     Every root hooks onto its smallest neighbouring root, then all paths are shortened. A root that
@@ -37,12 +37,12 @@ def components(count: int, one: Ints, other: Ints) -> Ints:
     """
     label = np.arange(count, dtype=np.int32)
     while True:
-        one, other = label[one], label[other]
-        open_edges = one != other
+        ints, other = label[ints], label[other]
+        open_edges = ints != other
         if not open_edges.any():
             return label
-        one, other = one[open_edges], other[open_edges]
-        np.minimum.at(label, np.maximum(one, other), np.minimum(one, other))
+        ints, other = ints[open_edges], other[open_edges]
+        np.minimum.at(label, np.maximum(ints, other), np.minimum(ints, other))
         while True:
             shorter = label[label]
             if np.array_equal(shorter, label):
@@ -63,7 +63,7 @@ class Clusters:
         self.code = code.copy()
 
     def join(
-        self, one: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None
+        self, ints: Ints, other: Ints, weight: NDArray[np.float64], apart: Apart | None = None
     ) -> Mask:
         """Join records along weighted links, as far as nothing forbids it.
 
@@ -73,7 +73,7 @@ class Clusters:
             Of each link, whether it holds in the end.
         """
         before = self.label
-        one_base, other_base = before[one], before[other]
+        one_base, other_base = before[ints], before[other]
         proposed = components(len(before), one_base, other_base)
         cluster = proposed[before]
         conflicts = self._conflicts(cluster)
@@ -96,7 +96,7 @@ class Clusters:
         coded = np.flatnonzero(self.code >= 0)
         self.label = proposed[before]
         self.code[self.label[coded]] = self.code[coded]
-        return self.label[one] == self.label[other]
+        return self.label[ints] == self.label[other]
 
     def _conflicts(self, cluster: Ints) -> NDArray[np.int32]:
         """Return a pair of differently coded clusters of each component that has some: (k, 2)."""
@@ -110,7 +110,7 @@ class Clusters:
         return np.stack([coded[:-1][meets], coded[1:][meets]], axis=1)
 
     def _regroup(
-        self, one: Ints, other: Ints, weight: NDArray[np.float64], conflicts: NDArray[np.int32]
+        self, ints: Ints, other: Ints, weight: NDArray[np.float64], conflicts: NDArray[np.int32]
     ) -> dict[int, int]:
         """Join split components again, the strongest link first, never across a conflict or a code.
 
@@ -122,7 +122,7 @@ class Clusters:
         for x, y in conflicts.tolist():
             enemies[x].add(y)
             enemies[y].add(x)
-        for x, y, bits in zip(one.tolist(), other.tolist(), weight.tolist(), strict=True):
+        for x, y, bits in zip(ints.tolist(), other.tolist(), weight.tolist(), strict=True):
             if x != y:
                 strength[x][y] = strength[y][x] = max(bits, strength[x].get(y, bits))
         code = {node: int(self.code[node]) for node in strength}

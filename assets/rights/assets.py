@@ -61,7 +61,10 @@ def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult: 
                 check_name=name,
                 passed=not ids,
                 severity=severity,
-                metadata={"found": len(ids), "which": counts_table(["id"], [[one] for one in ids])},
+                metadata={
+                    "found": len(ids),
+                    "which": counts_table(["id"], [[identifier] for identifier in ids]),
+                },
             )
             for name, (ids, severity) in found.items()
         ],

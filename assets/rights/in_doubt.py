@@ -60,10 +60,10 @@ def with_two_codes(
     other, that nobody chose.
     """
     erasures = [
-        (one.request_id, registrant_id)
-        for one in asked
-        for registrant_id in meant[one.request_id][0]
-        if one.right == "erasure" and not _decided(one)
+        (request.request_id, registrant_id)
+        for request in asked
+        for registrant_id in meant[request.request_id][0]
+        if request.right == "erasure" and not _decided(request)
     ]
     if not erasures:
         return {}
@@ -93,4 +93,4 @@ def with_two_codes(
 
 
 def _decided(request: Request) -> bool:
-    return any(one["what"] == "registrant_decided" for one in request.events)
+    return any(event["what"] == "registrant_decided" for event in request.events)

@@ -97,12 +97,12 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         _load(connection, asked)
         hits = _hits(connection)
         unknown = [
-            one.request_id
-            for one in asked
-            if one.right == "erasure"
+            request.request_id
+            for request in asked
+            if request.right == "erasure"
             and (
-                unregistered.chosen(one.registrants)
-                or not (one.registrants or hits.get(one.request_id))
+                unregistered.chosen(request.registrants)
+                or not (request.registrants or hits.get(request.request_id))
             )
         ]
         if unknown:
@@ -117,47 +117,60 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
                 for request_id, found in _hits(connection).items()
                 if request_id in unknown
             }
-        meant = {one.request_id: _meant(one, hits.get(one.request_id, [])) for one in asked}
+        meant = {
+            request.request_id: _meant(request, hits.get(request.request_id, []))
+            for request in asked
+        }
         meant |= in_doubt.with_two_codes(home, connection, asked, meant)
         _load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
-        if any(one.right == "erasure" and meant[one.request_id][0] for one in asked):
+        if any(request.right == "erasure" and meant[request.request_id][0] for request in asked):
             _share_parties(home, connection)
         known = _known(connection)
         pairs = grey_pairs.undecided(home, connection)
         nobody = {
-            one.request_id
-            for one in asked
-            if one.right == "erasure" and not one.registrants and not hits.get(one.request_id)
+            request.request_id
+            for request in asked
+            if request.right == "erasure"
+            and not request.registrants
+            and not hits.get(request.request_id)
         }
         alike = in_doubt.alike(connection, nobody)
     found = {}
-    for one in asked:
-        registrants, unclear = meant[one.request_id]
-        if one.request_id in nobody:
-            unclear = in_doubt.nobody(one.request_id, alike.get(one.request_id, []))
-        own, others, accounts, shared = (known_as.get(one.request_id, set()) for known_as in known)
-        strong = {given for given in one.given if given.split(":")[0] not in CONTACTS}
-        theirs = sorted({*own, *(strong - others - accounts)} - {*one.left_out})
-        accounts -= {*one.left_out}
-        shown = () if registrants and not one.registrants else tuple(hits.get(one.request_id, ()))
-        found[one.request_id] = (
-            Found((), (), candidates=shown, unclear=unclear, nobody=one.request_id in nobody)
+    for request in asked:
+        registrants, unclear = meant[request.request_id]
+        if request.request_id in nobody:
+            unclear = in_doubt.nobody(request.request_id, alike.get(request.request_id, []))
+        own, others, accounts, shared = (
+            known_as.get(request.request_id, set()) for known_as in known
+        )
+        strong = {given for given in request.given if given.split(":")[0] not in CONTACTS}
+        theirs = sorted({*own, *(strong - others - accounts)} - {*request.left_out})
+        accounts -= {*request.left_out}
+        shown = (
+            ()
+            if registrants and not request.registrants
+            else tuple(hits.get(request.request_id, ()))
+        )
+        found[request.request_id] = (
+            Found((), (), candidates=shown, unclear=unclear, nobody=request.request_id in nobody)
             if unclear
             else Found(
                 registrants,
                 tuple(theirs),
                 tuple(sorted(accounts)),
-                tuple(sorted({*one.left_out, *((others | shared) - {*theirs} - accounts)})),
+                tuple(sorted({*request.left_out, *((others | shared) - {*theirs} - accounts)})),
                 shown,
-                pairs=_waiting(one, pairs.get(one.request_id, {})),
+                pairs=_waiting(request, pairs.get(request.request_id, {})),
             )
         )
     alone = {
-        one.request_id: {*found[one.request_id].resolved} for one in asked if one.right == "erasure"
+        request.request_id: {*found[request.request_id].resolved}
+        for request in asked
+        if request.right == "erasure"
     }
-    left_out = {one.request_id: {*one.left_out} for one in asked}
+    left_out = {request.request_id: {*request.left_out} for request in asked}
     for name, cookies in browsers.signed_in(home, alone).items():
         resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
         found[name] = replace(found[name], resolved=resolved)
@@ -200,7 +213,11 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
     A website's account is looked for as the address or number that names it, too, and then counts
     as that.
     """
-    given = [(one.request_id, said, *said.split(":", 1)) for one in asked for said in one.given]
+    given = [
+        (request.request_id, said, *said.split(":", 1))
+        for request in asked
+        for said in request.given
+    ]
     rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
     rows += [
         (request_id, kind, said, "user_id", value)
@@ -255,7 +272,7 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
     """The registrant that is certainly meant, and why there is none."""
     if request.registrants:
         return request.registrants, ""
-    by_strong = [one for one in hits if set(one["by"]) - set(CONTACTS)]
+    by_strong = [hit for hit in hits if set(hit["by"]) - set(CONTACTS)]
     strongly = [one for one in by_strong if set(one["alone"]) - set(CONTACTS)]
     told = f"request {request.request_id}:"
     if by_strong:
@@ -422,23 +439,29 @@ def record(
     with ledger.changing(home):
         loaded = [ledger.load(home, request_id) for request_id in request_ids]
         open_ones = [
-            one
-            for one in loaded
-            if one.state in ("received", "unclear", "erasing")
-            and not (one.state == "erasing" and one.resolved)
+            request
+            for request in loaded
+            if request.state in ("received", "unclear", "erasing")
+            and not (request.state == "erasing" and request.resolved)
         ]
-        if any(one.without_key for one in open_ones):
+        if any(request.without_key for request in open_ones):
             raise RequestError(
                 "the key of an open request is not in secrets/request-keys: bring it back with the data root"
             )
         found = find(home, open_ones) if open_ones else {}
         changed = {
-            one.request_id: _recorded(one, found[one.request_id], now, state) for one in open_ones
+            request.request_id: _recorded(request, found[request.request_id], now, state)
+            for request in open_ones
         }
         ledger.save(
-            home, *(changed[one.request_id] for one in open_ones if changed[one.request_id] != one)
+            home,
+            *(
+                changed[request.request_id]
+                for request in open_ones
+                if changed[request.request_id] != request
+            ),
         )
-    return {one.request_id: changed.get(one.request_id, one) for one in loaded}
+    return {request.request_id: changed.get(request.request_id, request) for request in loaded}
 
 
 def _recorded(request: Request, found: Found, now: datetime, state: State | None) -> Request:
@@ -482,7 +505,11 @@ def set_aside(changed: Request, before: Request, why: str, now: datetime, count:
 
 def begun(request: Request, now: datetime) -> Request:
     """The request as its erasure begins: what it named of others is no part of it any more."""
-    given = tuple(one for one in request.given if one not in {*request.left_out, *request.own})
+    given = tuple(
+        identifier
+        for identifier in request.given
+        if identifier not in {*request.left_out, *request.own}
+    )
     return with_event(replace(request, state="erasing", given=given), "erasing", now)
 
 

@@ -59,27 +59,29 @@ def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
 
     Erasures that have begun are never among them. Reads every open request once.
     """
-    asked = {one.request_id for one in erasures}
+    asked = {request.request_id for request in erasures}
     candidates = [
-        one
-        for one in ledger.every(home)
-        if one.state not in ("closed", "erasing")
-        and one.request_id not in asked
-        and not one.without_key
+        request
+        for request in ledger.every(home)
+        if request.state not in ("closed", "erasing")
+        and request.request_id not in asked
+        and not request.without_key
     ]
     if not candidates:
         return {request_id: [] for request_id in asked}
     known = _registrants(home)
     # Whom a request means that has not been acted on may be known by now, or no more.
-    undecided = [one for one in candidates if one.state in ("received", "unclear")]
+    undecided = [
+        candidate for candidate in candidates if candidate.state in ("received", "unclear")
+    ]
     for one, seen in _seen(home, [one for one in undecided if not one.registrants]).items():
         candidates = [seen if each.request_id == one else each for each in candidates]
     found = {}
     for erasure in erasures:
-        effects = [(one, _effect(one, erasure, known)) for one in candidates]
+        effects = [(candidate, _effect(candidate, erasure, known)) for candidate in candidates]
         found[erasure.request_id] = [
-            Other(one.request_id, one.right, one.state, effect)
-            for one, effect in effects
+            Other(request.request_id, request.right, request.state, effect)
+            for request, effect in effects
             if effect is not None
         ]
     return found
@@ -89,12 +91,12 @@ def _seen(home: Home, unresolved: list[Request]) -> dict[str, Request]:
     """Return the requests with whom they mean by the register as it is, by id; changes nothing."""
     found = lookup.find(home, unresolved) if unresolved else {}
     return {
-        one.request_id: replace(
-            one,
-            registrants=found[one.request_id].registrants,
-            candidates=found[one.request_id].candidates,
+        request.request_id: replace(
+            request,
+            registrants=found[request.request_id].registrants,
+            candidates=found[request.request_id].candidates,
         )
-        for one in unresolved
+        for request in unresolved
     }
 
 
@@ -107,7 +109,7 @@ MEANING: dict[Effect, str] = {
 
 def described(erasure: Request, others: Iterable[Other]) -> list[dict[str, str]]:
     """Return what an officer is shown of the requests that an erasure concerns: ids and codes."""
-    return [{"erasure": erasure.request_id, **asdict(one)} for one in others]
+    return [{"erasure": erasure.request_id, **asdict(other)} for other in others]
 
 
 def _effect(request: Request, erasure: Request, known: set[str]) -> Effect | None:
@@ -126,7 +128,7 @@ def _effect(request: Request, erasure: Request, known: set[str]) -> Effect | Non
         if others:
             return "named_with_others" if named else None
         return "ends" if named else None
-    candidates = {str(one["registrant_id"]) for one in request.candidates}
+    candidates = {str(candidate["registrant_id"]) for candidate in request.candidates}
     shown = candidates & set(erasure.registrants)
     if candidates - set(erasure.registrants):
         return "named_with_others" if named or shown else None
@@ -152,7 +154,7 @@ def announce(home: Home, erasures: Sequence[Request], now: datetime) -> None:
 
 
 def _ending(others: Iterable[Other]) -> list[str]:
-    return [one.request_id for one in others if one.effect != "named_with_others"]
+    return [other.request_id for other in others if other.effect != "named_with_others"]
 
 
 def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
@@ -169,7 +171,7 @@ def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
                 if event["what"] == "ends_others"
                 for other in event["told"].split(", ")
             }
-            if new := [one for one in others if one not in noted]:
+            if new := [other for other in others if other not in noted]:
                 changed.append(with_event(request, "ends_others", now, ", ".join(new)))
         ledger.save(home, *changed)
 
@@ -224,15 +226,17 @@ def end(
         ending: What `hold` returned.
         now: When.
     """
-    ids = {other for one in erasures for other in ending[one.request_id]}
-    withheld_messages.destroy(home, [one.request_id for one in erasures])
-    recipient_notices.withdraw(home, [one for each in erasures for one in each.registrants], ids)
+    ids = {other for request in erasures for other in ending[request.request_id]}
+    withheld_messages.destroy(home, [request.request_id for request in erasures])
+    recipient_notices.withdraw(
+        home, [registrant for each in erasures for registrant in each.registrants], ids
+    )
     _discard_set_aside(home, erasures)
     with ledger.changing(home):
         closing = [
-            replace(one, outcome="ended", why=ENDED)
-            for one in [ledger.load(home, request_id) for request_id in sorted(ids)]
-            if one.state not in ("closed", "erasing")
+            replace(request, outcome="ended", why=ENDED)
+            for request in [ledger.load(home, request_id) for request_id in sorted(ids)]
+            if request.state not in ("closed", "erasing")
         ]
         ledger.close_all(home, closing, now)
     return sorted(ids)

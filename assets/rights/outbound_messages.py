@@ -155,7 +155,7 @@ def write(
     message = {
         "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
         "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
-        "about": [_about(home, one) for one in request.registrants],
+        "about": [_about(home, registrant) for registrant in request.registrants],
     }  # fmt: skip
     write_all(
         {folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}

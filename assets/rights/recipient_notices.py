@@ -68,7 +68,7 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
 
     One look at each mart for all requests. To be called before the data goes.
     """
-    wanted = [one for one in requests if one.registrants]
+    wanted = [request for request in requests if request.registrants]
     if not wanted:
         return []
     details: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
@@ -84,7 +84,7 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
         ):
             exported = details[request_id, name].setdefault(mart, {}).setdefault("exported", {})
             exported.setdefault(day, []).append(key)
-    right = {one.request_id: one.right for one in wanted}
+    right = {request.request_id: request.right for request in wanted}
     new = {}
     for (request_id, recipient), content in sorted(details.items()):
         notice_id = f"N{request_id[1:]}-{recipient}"
@@ -119,13 +119,17 @@ def _holds(home: Home, recipient: str, today: date) -> bool:
     named = home.policy.recipients.get(recipient)
     return named is not None and (
         law.in_eea(named.country)
-        or any(law.mechanism_holds(one, named.checked, today) for one in named.mechanisms)
+        or any(
+            law.mechanism_holds(mechanism, named.checked, today) for mechanism in named.mechanisms
+        )
     )
 
 
 def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[Request]) -> None:
     pairs = [
-        (one.request_id, registrant_id) for one in requests for registrant_id in one.registrants
+        (request.request_id, registrant_id)
+        for request in requests
+        for registrant_id in request.registrants
     ]
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
@@ -246,17 +250,17 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
 def retry(home: Home, now: datetime) -> list[Notice]:
     """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
     again = [
-        one
-        for one in notice_ledger.every(home)
-        if one.state == "open" and one.due_on < str(now.date())
+        request
+        for request in notice_ledger.every(home)
+        if request.state == "open" and request.due_on < str(now.date())
     ]
     due = str(home.policy.requests.acknowledged_within.after(now.date()))
     files: dict[Path, bytes] = {}
     told = []
-    for one in again:
-        path = notice_ledger.folder(home) / f"{one.notice_id}.json"
+    for notice in again:
+        path = notice_ledger.folder(home) / f"{notice.notice_id}.json"
         locked = notice_ledger.read(path.read_bytes())[1]
-        later = replace(one, attempts=one.attempts + 1, due_on=due)
+        later = replace(notice, attempts=notice.attempts + 1, due_on=due)
         files |= {
             path_of(home, later): _outgoing(home, later, locked),
             path: notice_ledger.written(later, locked),

@@ -72,7 +72,7 @@ def deliver(
             records.append(
                 {**said, "value": value.strip(), "overrides": was.source, "replaces": was.token}
             )
-    data = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records).encode()
+    data = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
     path = home.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
     manifest = {

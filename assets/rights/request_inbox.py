@@ -101,7 +101,7 @@ def _take(home: Home, content: bytes | None, now: datetime) -> str:
     said = parsed(content)
     intake = hmac.new(home.pepper, b"intake|" + content, hashlib.sha256).hexdigest()
     with ledger.changing(home):
-        if any(one.intake == intake for one in ledger.every(home, opened=False)):
+        if any(request.intake == intake for request in ledger.every(home, opened=False)):
             return ""
         try:
             given = lookup.canonical(home, said.identifiers)

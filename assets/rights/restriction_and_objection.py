@@ -39,9 +39,9 @@ SPOKEN_UNDER = (
 def waiting(home: Home) -> list[str]:
     """Ids of requests that are to be delivered to the register."""
     return [
-        one.request_id
-        for one in ledger.every(home, opened=False)
-        if one.right in RIGHTS_AS_CHOICES and one.state == "received"
+        request.request_id
+        for request in ledger.every(home, opened=False)
+        if request.right in RIGHTS_AS_CHOICES and request.state == "received"
     ]
 
 
@@ -53,25 +53,29 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
     found = lookup.record(home, request_ids, now)
     with ledger.changing(home):
         ready = [
-            _by_contact(one)
-            for one in found.values()
-            if one.right in RIGHTS_AS_CHOICES and one.state in ("received", "unclear")
+            _by_contact(request)
+            for request in found.values()
+            if request.right in RIGHTS_AS_CHOICES and request.state in ("received", "unclear")
         ]
         ready = [
-            one
-            for one in ready
-            if one.state == "received" and _words(one, RIGHTS_AS_CHOICES[one.right])
+            request
+            for request in ready
+            if request.state == "received" and _words(request, RIGHTS_AS_CHOICES[request.right])
         ]
         erased = _of_the_erased(home, ready, now)
         found |= erased
-        ready = [one for one in ready if one.request_id not in erased]
+        ready = [request for request in ready if request.request_id not in erased]
         if ready:
             recipient_notices.prepare(
-                home, [one for one in ready if one.right == "restriction"], now
+                home, [request for request in ready if request.right == "restriction"], now
             )
             digest = deliver_words(
                 home,
-                [word for one in ready for word in _words(one, RIGHTS_AS_CHOICES[one.right])],
+                [
+                    word
+                    for request in ready
+                    for word in _words(request, RIGHTS_AS_CHOICES[request.right])
+                ],
                 now,
                 ORIGIN,
             )
@@ -83,7 +87,7 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
                 for one in ready
             ]
             ledger.save(home, *done)
-            found |= {one.request_id: one for one in done}
+            found |= {request.request_id: request for request in done}
     return list(found.values())
 
 
@@ -92,22 +96,24 @@ def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str,
     is delivered for them.
     """
     named = {
-        one.request_id: {word.identifier for word in _words(one, RIGHTS_AS_CHOICES[one.right])}
-        for one in ready
+        request.request_id: {
+            word.identifier for word in _words(request, RIGHTS_AS_CHOICES[request.right])
+        }
+        for request in ready
     }
     erased = suppression.erased_among(home, set().union(*named.values())) if named else set()
     unclear = [
         with_event(
-            replace(one, state="unclear", why=f"request {one.request_id}: {_ERASED}"),
+            replace(request, state="unclear", why=f"request {request.request_id}: {_ERASED}"),
             "unclear",
             now,
             "0",
         )
-        for one in ready
-        if named[one.request_id] & erased
+        for request in ready
+        if named[request.request_id] & erased
     ]
     ledger.save(home, *unclear)
-    return {one.request_id: one for one in unclear}
+    return {request.request_id: request for request in unclear}
 
 
 def _check_not_erased(home: Home, request: Request) -> None:
@@ -120,7 +126,9 @@ def _check_not_erased(home: Home, request: Request) -> None:
 
 def _by_contact(request: Request) -> Request:
     """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
-    contacts = tuple(one for one in request.given if one.split(":")[0] in lookup.CONTACTS)
+    contacts = tuple(
+        identifier for identifier in request.given if identifier.split(":")[0] in lookup.CONTACTS
+    )
     marketing = request.right == "withdrawal" or request.purpose in UNCONDITIONAL
     if (
         request.state == "unclear"
@@ -157,32 +165,32 @@ def _words(request: Request, status: str) -> list[Word]:
 def settle(home: Home, now: datetime) -> list[Request]:
     """Note of delivered requests that the published marts follow them by now; answers those that went on."""
     ledger.destroy_leftover_keys(home)
-    if not any(one.state == "applying" for one in ledger.every(home, opened=False)):
+    if not any(request.state == "applying" for request in ledger.every(home, opened=False)):
         return []
     with ledger.changing(home):
         book = deliveries.book(home, "consents")
         settled = [
-            one
-            for one in ledger.every(home)
-            if one.state == "applying"
-            and all(_published(home, _entry_of(home, book, digest)) for digest in one.delivered)
+            request
+            for request in ledger.every(home)
+            if request.state == "applying"
+            and all(_published(home, _entry_of(home, book, digest)) for digest in request.delivered)
         ]
         kept, closing = [], []
-        for one in settled:
-            in_force = with_event(one, "in_force", now)
-            if one.right == "restriction":
+        for request in settled:
+            in_force = with_event(request, "in_force", now)
+            if request.right == "restriction":
                 kept.append(replace(in_force, state="in_force"))
-            elif one.right == "objection" and one.purpose not in UNCONDITIONAL:
+            elif request.right == "objection" and request.purpose not in UNCONDITIONAL:
                 kept.append(replace(in_force, state="weighing"))
             else:
                 closing.append(in_force)
         recipient_notices.release(
-            home, [one.request_id for one in kept if one.right == "restriction"], now
+            home, [request.request_id for request in kept if request.right == "restriction"], now
         )
         ledger.save(home, *kept)
-        outbound_messages.destroy(home, [one.request_id for one in closing])
+        outbound_messages.destroy(home, [request.request_id for request in closing])
         ledger.close_all(home, closing, now)
-    return [ledger.load(home, one.request_id) for one in settled]
+    return [ledger.load(home, request.request_id) for request in settled]
 
 
 def _entry_of(home: Home, book: list[deliveries.Entry], digest: str) -> deliveries.Entry | None:
@@ -211,11 +219,13 @@ def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list
     erased by another request nothing is delivered.
     """
     in_effect = [
-        one
-        for one in (ledger.load(home, request_id) for request_id in request_ids)
-        if one.state in ("applying", "in_force", "weighing") and not one.without_key
+        request
+        for request in (ledger.load(home, request_id) for request_id in request_ids)
+        if request.state in ("applying", "in_force", "weighing") and not request.without_key
     ]
-    words = [word for one in in_effect for word in _words(one, RIGHTS_AS_CHOICES[one.right])]
+    words = [
+        word for request in in_effect for word in _words(request, RIGHTS_AS_CHOICES[request.right])
+    ]
     if not words or suppression.erased_among(home, {word.identifier for word in words}):
         return []
     token = deliveries.keyed_hash(home, deliver_words(home, words, now, ORIGIN))
@@ -226,7 +236,7 @@ def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list
             for one in in_effect
         ),
     )
-    return [one.request_id for one in in_effect]
+    return [request.request_id for request in in_effect]
 
 
 def uphold(home: Home, request_id: str, now: datetime) -> Request:
@@ -255,7 +265,7 @@ def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
 
 def announced(request: Request) -> bool:
     """Whether the registrant has been told that the restriction will be lifted."""
-    return any(one["what"] == "lifting_announced" for one in request.events)
+    return any(event["what"] == "lifting_announced" for event in request.events)
 
 
 def lift(home: Home, request_id: str, now: datetime) -> Request:
@@ -297,9 +307,9 @@ def _lifted(home: Home, request: Request, now: datetime) -> Request:
         if (one.right, one.purpose) == asked and one.request_id != request.request_id
     ]
     if any(
-        one.state in ("applying", "weighing", "in_force")
-        and set(one.registrants) & set(request.registrants)
-        for one in others
+        other.state in ("applying", "weighing", "in_force")
+        and set(other.registrants) & set(request.registrants)
+        for other in others
     ):
         return request
     deliver_words(home, _words(request, "lifted"), now, ORIGIN)

@@ -45,7 +45,7 @@ class Found:
     @property
     def codes(self) -> frozenset[str]:
         """The valid identity codes that say whose it is."""
-        return frozenset(one for one in self.party if one.startswith("identity_code:"))
+        return frozenset(text for text in self.party if text.startswith("identity_code:"))
 
     @property
     def ties(self) -> frozenset[str]:
@@ -56,7 +56,7 @@ class Found:
 
 def chosen(registrants: Iterable[str]) -> bool:
     """Whether one of the ids is that of a person whom the register does not know."""
-    return any(one.startswith(PREFIX) for one in registrants)
+    return any(registrant.startswith(PREFIX) for registrant in registrants)
 
 
 def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
@@ -109,14 +109,20 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
     nobodys: dict[Place, Found] = {}
     for delivery_id, record_no, identifiers, party, registered, registrants in rows:
         if registrants:
-            contacts = {one for one in identifiers if one.split(":")[0] not in STRONG}
-            pairs |= {(owner, one, False) for owner in registrants for one in contacts}
+            contacts = {
+                identifier for identifier in identifiers if identifier.split(":")[0] not in STRONG
+            }
+            pairs |= {(owner, contact, False) for owner in registrants for contact in contacts}
         else:
             found = Found(frozenset(identifiers), frozenset(party), frozenset(registered))
             nobodys[delivery_id, record_no] = found
     for person, records in _persons(nobodys).items():
         own = {one for record in records for one in record.party - record.registered}
-        pairs |= {(person, one, one in own) for record in records for one in record.identifiers}
+        pairs |= {
+            (person, identifier, identifier in own)
+            for record in records
+            for identifier in record.identifiers
+        }
     know_nobody(connection)
     if pairs:
         split = [(person, *one.split(":", 1), own) for person, one, own in sorted(pairs)]
@@ -186,8 +192,8 @@ def _persons(records: Mapping[Place, Found]) -> dict[str, list[Found]]:
         codes = sorted({code for place in places for code in records[place].codes})
         parts = [places]
         if len(codes) > 1:
-            parts = [{one for one in places if code in records[one].codes} for code in codes]
-            rest = {one: records[one] for one in places if not records[one].codes}
+            parts = [{place for place in places if code in records[place].codes} for code in codes]
+            rest = {place: records[place] for place in places if not records[place].codes}
             parts += _components(rest)
         for part in parts:
             first = hashlib.sha256(repr(min(part)).encode()).hexdigest()[:15].upper()
@@ -198,13 +204,13 @@ def _persons(records: Mapping[Place, Found]) -> dict[str, list[Found]]:
 def _with_contacts_alone(persons: dict[str, list[Found]]) -> dict[str, list[Found]]:
     """Join who is nothing but a contact to the only other person who has it."""
     known_by = {
-        person: {one for record in records for one in record.identifiers}
+        person: {identifier for record in records for identifier in record.identifiers}
         for person, records in persons.items()
     }
     contacts_alone = {
         person
         for person, identifiers in known_by.items()
-        if not any(one.split(":")[0] in STRONG for one in identifiers)
+        if not any(identifier.split(":")[0] in STRONG for identifier in identifiers)
     }
     for person in sorted(contacts_alone):
         owners = [
@@ -221,8 +227,8 @@ def _components(records: Mapping[Place, Found]) -> list[set[Place]]:
     """Return the places of records that are tied by what they share."""
     tied: dict[str, set[Place]] = defaultdict(set)
     for place, record in records.items():
-        for one in record.ties:
-            tied[one].add(place)
+        for tie in record.ties:
+            tied[tie].add(place)
     components: list[set[Place]] = []
     left = set(records)
     while left:
@@ -232,7 +238,7 @@ def _components(records: Mapping[Place, Found]) -> list[set[Place]]:
             if place in reached:
                 continue
             reached.add(place)
-            to_visit += [other for one in records[place].ties for other in tied[one] - reached]
+            to_visit += [other for tie in records[place].ties for other in tied[tie] - reached]
         left -= reached
         components.append(reached)
     return components

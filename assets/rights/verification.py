@@ -98,7 +98,9 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
 
 def _registrant(request: Request) -> str:
     """The one registrant that the request certainly means, or may mean."""
-    found = request.registrants or tuple(str(one["registrant_id"]) for one in request.candidates)
+    found = request.registrants or tuple(
+        str(candidate["registrant_id"]) for candidate in request.candidates
+    )
     if len(found) != 1:
         raise RequestError(
             f"request {request.request_id} does not tell which registrant it means: `register request find` first, then `decide --registrant`"

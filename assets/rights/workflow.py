@@ -256,18 +256,20 @@ class Owed:
 
 def owed(home: Home, today: date) -> Owed:
     """Whom we owe an answer, by the ledger. Reads what is told in the open only."""
-    unanswered = [one for one in ledger.every(home, opened=False) if not one.answered]
-    due = {one.request_id: one.due_on(home) for one in unanswered}
+    unanswered = [request for request in ledger.every(home, opened=False) if not request.answered]
+    due = {request.request_id: request.due_on(home) for request in unanswered}
     soon = home.policy.requests.warned_before.after(today)
-    opened = [one for one in notice_ledger.every(home) if one.state == "open"]
+    opened = [request for request in notice_ledger.every(home) if request.state == "open"]
     return Owed(
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
-        unacknowledged=tuple(one.notice_id for one in opened),
+        unacknowledged=tuple(request.notice_id for request in opened),
         told_again=tuple(
-            one.notice_id for one in opened if one.attempts > 1 or one.due_on < str(today)
+            request.notice_id
+            for request in opened
+            if request.attempts > 1 or request.due_on < str(today)
         ),
-        open_by_right=_counted(one.right for one in unanswered),
+        open_by_right=_counted(request.right for request in unanswered),
     )
 
 

@@ -12,8 +12,11 @@ from schemas.marts import MARTS
 
 
 def _result(findings: list[Finding]) -> dg.AssetCheckResult:
-    rows = [[one.code, one.where, one.count, one.request_id] for one in sorted(findings)]
-    found = sum(one.count for one in findings)
+    rows = [
+        [finding.code, finding.where, finding.count, finding.request_id]
+        for finding in sorted(findings)
+    ]
+    found = sum(finding.count for finding in findings)
     return dg.AssetCheckResult(
         passed=not findings,
         description=stops("nobody_erased", found or len(findings)),

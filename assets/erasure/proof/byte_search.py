@@ -108,7 +108,7 @@ def forms(identifier: str) -> list[bytes]:
     if kind == "phone":
         spelled.add(value.lstrip("+"))
         spelled.add(re.sub(r"^\+358", "0", value))
-    return sorted(form for one in spelled if len(form := one.lower().encode()) >= SHORTEST)
+    return sorted(form for text in spelled if len(form := text.lower().encode()) >= SHORTEST)
 
 
 def in_duckdb(home: Home, sought: Sought, path: Path) -> Counter[str]:

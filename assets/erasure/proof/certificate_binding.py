@@ -34,7 +34,9 @@ def fingerprint(home: Home) -> str:
 def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
     """Return per request what its certificate says of pepper and list."""
     asked = list(requests)
-    pairs = [(one.request_id, identifier) for one in asked for identifier in one.resolved]
+    pairs = [
+        (request.request_id, identifier) for request in asked for identifier in request.resolved
+    ]
     with home.connect() as connection:
         suppression.prepare(home, connection)
         rows = (
@@ -51,13 +53,13 @@ def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
                 [
                     [request_id for request_id, _ in pairs],
                     [identifier for _, identifier in pairs],
-                    [one.request_id for one in asked],
+                    [request.request_id for request in asked],
                 ],
             ).fetchall()
             if suppression.path(home).exists()
             else []
         )
-    tags: dict[str, list[str]] = {one.request_id: [] for one in asked}
+    tags: dict[str, list[str]] = {request.request_id: [] for request in asked}
     for request_id, token in rows:
         tags[request_id].append(_tag(home, token))
     pepper = fingerprint(home)

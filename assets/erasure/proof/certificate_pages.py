@@ -91,7 +91,7 @@ def _bound(bound: dict[str, Any] | None) -> list[list[object]]:
 
 
 def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:
-    return [[one["file"], one["before"] or "none", one["after"] or "gone"] for one in files]
+    return [[path["file"], path["before"] or "none", path["after"] or "gone"] for path in files]
 
 
 def markdown(said: dict[str, Any], digest: str) -> str:

@@ -106,9 +106,9 @@ def content_of(
             },
         ],
         "warnings": [
-            {"code": one.code, "where": one.where, "count": one.count}
-            for one in sorted(proof.findings)
-            if not one.fails and one.request_id in ("", request.request_id)
+            {"code": finding.code, "where": finding.where, "count": finding.count}
+            for finding in sorted(proof.findings)
+            if not finding.fails and finding.request_id in ("", request.request_id)
         ]
         + request.decided_before(),
         "software": {
@@ -277,7 +277,7 @@ def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Findi
     return sorted(
         {
             *findings,
-            *_check_order(sealed, {one.request_id for one in findings}),
+            *_check_order(sealed, {finding.request_id for finding in findings}),
             *_check_end(home, sealed),
             *_check_heads(home, sealed, elsewhere or {}),
             *_check_requests(home),
@@ -301,11 +301,11 @@ def _check_heads(
     findings = []
     if [one.sequence for one in logged] != list(range(1, len(logged) + 1)):
         findings.append(Finding("CERT-HEADS", "certificates", 1))
-    for one in logged:
-        if one.sequence not in hashes and not path_of(home, one.request_id).exists():
-            findings.append(Finding("CERT-MISSING", "certificates", 1, one.request_id))
-        elif hashes.get(one.sequence, one.hash) != one.hash:
-            findings.append(Finding("CERT-CHANGED", "certificates", 1, one.request_id))
+    for request in logged:
+        if request.sequence not in hashes and not path_of(home, request.request_id).exists():
+            findings.append(Finding("CERT-MISSING", "certificates", 1, request.request_id))
+        elif hashes.get(request.sequence, request.hash) != request.hash:
+            findings.append(Finding("CERT-CHANGED", "certificates", 1, request.request_id))
     unlogged = max(hashes, default=0) - len(logged)
     if unlogged > max(1, _issuing(home)):
         findings.append(Finding("CERT-HEADS", "certificates", unlogged))
@@ -337,7 +337,11 @@ def _check_suppressions(home: Home) -> list[Finding]:
 
 
 def _open_requests(home: Home) -> set[str]:
-    return {one.request_id for one in ledger.every(home, opened=False) if one.state != "closed"}
+    return {
+        request.request_id
+        for request in ledger.every(home, opened=False)
+        if request.state != "closed"
+    }
 
 
 def _check_strangers(home: Home) -> list[Finding]:
@@ -427,12 +431,14 @@ def _check_requests(home: Home) -> list[Finding]:
     """An erasure that was carried out has its certificate; what was refused has none."""
     there = issued(home)
     closed = [
-        one
-        for one in ledger.every(home, opened=False)
-        if one.right == "erasure" and one.state == "closed"
+        request
+        for request in ledger.every(home, opened=False)
+        if request.right == "erasure" and request.state == "closed"
     ]
     return [
-        Finding("CERT-REQUEST" if one.why else "CERT-MISSING", "certificates", 1, one.request_id)
-        for one in closed
-        if bool(one.why) == (one.request_id in there)
+        Finding(
+            "CERT-REQUEST" if request.why else "CERT-MISSING", "certificates", 1, request.request_id
+        )
+        for request in closed
+        if bool(request.why) == (request.request_id in there)
     ]

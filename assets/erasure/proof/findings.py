@@ -31,7 +31,7 @@ class Finding:
 def failing(findings: Iterable[Finding], request_id: str = "") -> list[Finding]:
     """Those because of which the request is not proven; without a request, all that fail."""
     return [
-        one
-        for one in findings
-        if one.fails and (not request_id or one.request_id in ("", request_id))
+        finding
+        for finding in findings
+        if finding.fails and (not request_id or finding.request_id in ("", request_id))
     ]

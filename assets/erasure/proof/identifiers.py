@@ -92,7 +92,11 @@ def prepare(
 
 def _open(home: Home) -> list[str]:
     """Requests that are not closed: what is left of their registrants is no fault yet."""
-    return [one.request_id for one in ledger.every(home, opened=False) if one.state != "closed"]
+    return [
+        request.request_id
+        for request in ledger.every(home, opened=False)
+        if request.state != "closed"
+    ]
 
 
 def in_lake(
@@ -236,7 +240,11 @@ def _confirmed(
         if not records:
             continue
         aside = _set_aside(connection, path, chosen) & set(records)
-        found |= {one for number in {*records} - aside for one in records[number].identifiers}
+        found |= {
+            identifier
+            for number in {*records} - aside
+            for identifier in records[number].identifiers
+        }
     return Counter(named[identifier] for identifier in found)
 
 

@@ -31,7 +31,7 @@ def identifiers_of_others(
     asked = list(requests)
     known = sorted({one for request in asked for one in (*request.given, *request.resolved)})
     # Before a request is resolved, nothing is known of whose its identifiers are.
-    named = {one for request in asked if request.resolved for one in request.given}
+    named = {identifier for request in asked if request.resolved for identifier in request.given}
     named -= {one for request in asked for one in request.resolved}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE asked_identifiers AS

@@ -131,13 +131,15 @@ def _known(
     """Load names, birth dates and addresses, past ones too, of the registrants of requests."""
     for table in ("registrants", "names", "addresses", "identifiers"):
         read_register(home, connection, table, TABLES[table])
-    pairs = [(one.request_id, registrant) for one in meant for registrant in one.registrants]
+    pairs = [
+        (request.request_id, registrant) for request in meant for registrant in request.registrants
+    ]
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erasing AS
         SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",
         [[one for one, _ in pairs], [one for _, one in pairs]],
     )
-    known = {one.request_id: _Known() for one in meant}
+    known = {request.request_id: _Known() for request in meant}
     for request_id, given, call, family, born, precision, street in connection.execute(
         """SELECT request_id, given_names, call_name, family_name, birth_date,
             birth_date_precision, street FROM registrants JOIN erasing USING (registrant_id)
@@ -226,13 +228,24 @@ def record(home: Home, request_ids: Iterable[str], now: datetime) -> dict[str, R
     """
     with ledger.changing(home):
         loaded = [ledger.load(home, request_id) for request_id in request_ids]
-        open_ones = [one for one in loaded if one.state != "closed" and one.right == "erasure"]
+        open_ones = [
+            request
+            for request in loaded
+            if request.state != "closed" and request.right == "erasure"
+        ]
         found = gather(home, open_ones)
-        changed = {one.request_id: _merged(one, found.get(one.request_id, [])) for one in open_ones}
-        differing = [changed[one.request_id] for one in open_ones if changed[one.request_id] != one]
+        changed = {
+            request.request_id: _merged(request, found.get(request.request_id, []))
+            for request in open_ones
+        }
+        differing = [
+            changed[request.request_id]
+            for request in open_ones
+            if changed[request.request_id] != request
+        ]
         if differing:
             ledger.save(home, *differing)
-    return {one.request_id: changed.get(one.request_id, one) for one in loaded}
+    return {request.request_id: changed.get(request.request_id, request) for request in loaded}
 
 
 def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
@@ -281,7 +294,7 @@ def decide(
         request = ledger.load(home, request_id)
         if request.state == "closed":
             raise RequestError(f"request {request_id} is closed")
-        if unknown := wanted - {one["reference"] for one in request.near}:
+        if unknown := wanted - {near_match["reference"] for near_match in request.near}:
             raise RequestError(
                 f"{len(unknown)} of the references are none of the request's near matches;"
                 f" `register request near-matches {request_id}` lists them"
@@ -289,8 +302,10 @@ def decide(
         decided = replace(
             request,
             near=tuple(
-                {**one, "decision": decision} if one["reference"] in wanted else one
-                for one in request.near
+                {**near_match, "decision": decision}
+                if near_match["reference"] in wanted
+                else near_match
+                for near_match in request.near
             ),
         )
         ledger.save(home, ledger.with_event(decided, "near_matches_decided", now, str(len(wanted))))
@@ -301,9 +316,9 @@ def to_remove(asked: Iterable[Request]) -> dict[tuple[str, str, str], list[tuple
     """Return what was decided to be removed: record and request, by source, day and delivery."""
     found: dict[tuple[str, str, str], list[tuple[int, str]]] = {}
     for request in asked:
-        for one in request.near:
-            if one["decision"] == "remove":
-                source, day, delivery, record_no = one["reference"].split("/")
+        for near_match in request.near:
+            if near_match["decision"] == "remove":
+                source, day, delivery, record_no = near_match["reference"].split("/")
                 found.setdefault((source, day, delivery), []).append(
                     (int(record_no), request.request_id)
                 )
@@ -336,7 +351,10 @@ def left(home: Home, request: Request) -> Counter[str]:
 def texts(home: Home, request: Request) -> dict[str, str]:
     """Return the near matches that raw still has, as they were delivered. Personal."""
     with home.connect() as connection:
-        found = {one["reference"]: _payload(home, connection, one) for one in request.near}
+        found = {
+            near_match["reference"]: _payload(home, connection, near_match)
+            for near_match in request.near
+        }
     return {reference: text for reference, text in found.items() if text is not None}
 
 

@@ -166,7 +166,9 @@ class Texts:
     def __init__(self, requests: Mapping[str, Iterable[str]]) -> None:
         self._requests = {identifier: sorted(set(ids)) for identifier, ids in requests.items()}
         spellings = filter(None, map(spelling_of, sorted(self._requests)))
-        self._forms = Forms((form, one) for one in spellings for form in one.squeezed)
+        self._forms = Forms(
+            (form, spelling) for spelling in spellings for form in spelling.squeezed
+        )
 
     def __bool__(self) -> bool:
         return bool(self._forms)

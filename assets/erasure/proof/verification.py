@@ -99,7 +99,7 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
     every = {one.request_id: one for one in ledger.every(home)}
     proof.backups = _backups(
         home,
-        [every[one] for one in request_ids]
+        [every[identifier] for identifier in request_ids]
         if request_ids is not None
         else [one for one in every.values() if one.closed_at],
     )
@@ -129,12 +129,17 @@ def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool 
 
 def _backups(home: Home, concerned: Iterable[Request]) -> backup_generations.Remaining:
     """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
-    erasures = [one for one in concerned if one.right == "erasure"]
+    erasures = [request for request in concerned if request.right == "erasure"]
     if not erasures:
         return backup_generations.Remaining()
-    moments = [datetime.fromisoformat(one.closed_at) if one.closed_at else None for one in erasures]
+    moments = [
+        datetime.fromisoformat(request.closed_at) if request.closed_at else None
+        for request in erasures
+    ]
     return backup_generations.remaining(
-        home, None if None in moments else max(one for one in moments if one), elsewhere=True
+        home,
+        None if None in moments else max(moment for moment in moments if moment),
+        elsewhere=True,
     )
 
 
@@ -207,8 +212,10 @@ def _by_bytes(
     bytes_sought = byte_search.Sought(open_ones, {*others, *search.embedded, *search.kept})
     for path in files:
         proof.examined["bytes"] += 1
-        for one in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
-            found[_code(one.code, one.where), one.where, one.request_id] += one.count
+        for finding in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
+            found[_code(finding.code, finding.where), finding.where, finding.request_id] += (
+                finding.count
+            )
     proof.findings += [
         Finding(
             code, where, count, request_id,
@@ -349,9 +356,9 @@ def _leftovers(home: Home) -> list[Finding]:
         )
     folders = (
         [
-            one
-            for one in home.spill.iterdir()
-            if one.name != str(os.getpid()) and not _is_running(one.name)
+            path
+            for path in home.spill.iterdir()
+            if path.name != str(os.getpid()) and not _is_running(path.name)
         ]
         if home.spill.is_dir()
         else []

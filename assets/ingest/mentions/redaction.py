@@ -77,7 +77,7 @@ class Redaction:
         """A record's own identifiers without them: what is no identifier as a whole may hold
         several.
         """
-        return [self.text(one, record) for one in identifiers]
+        return [self.text(identifier, record) for identifier in identifiers]
 
     def install(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make `redacted_text(record_no, text)` of this redaction; it replaces an earlier one's."""
@@ -101,7 +101,7 @@ class Redaction:
 
 def record_of(identifiers: Iterable[str], faults: Iterable[str]) -> Record:
     """A record as raw has it."""
-    pairs = [one.partition(":") for one in identifiers]
+    pairs = [identifier.partition(":") for identifier in identifiers]
     return Record(
         frozenset(value for kind, _, value in pairs if kind != "identity_code"),
         not list(faults),
@@ -156,9 +156,9 @@ def _is_outside_strings(text: str, at: int) -> bool:
 
 def _merged(mentions: Iterable[Mention]) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
-    for one in sorted(mentions):
-        if spans and one.start < spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], one.end))
+    for mention in sorted(mentions):
+        if spans and mention.start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], mention.end))
         else:
-            spans.append((one.start, one.end))
+            spans.append((mention.start, mention.end))
     return spans

@@ -59,15 +59,15 @@ class Prefilter:
     """
 
     def __init__(self, fragments: Iterable[bytes]) -> None:
-        given = {one for one in fragments if one}
-        self._short = sorted(one for one in given if len(one) < _WINDOW)
+        given = {fragment for fragment in fragments if fragment}
+        self._short = sorted(identifier for identifier in given if len(identifier) < _WINDOW)
         # By how they begin, and how long they are: an address has many forms that begin alike.
         self._by_start: dict[int, dict[int, set[bytes]]] = {}
-        for one in given:
-            if len(one) >= _WINDOW:
-                start = int.from_bytes(one[:_WINDOW], "little")
+        for identifier in given:
+            if len(identifier) >= _WINDOW:
+                start = int.from_bytes(identifier[:_WINDOW], "little")
                 alike = self._by_start.setdefault(start, {})
-                alike.setdefault(len(one), set()).add(one)
+                alike.setdefault(len(identifier), set()).add(identifier)
         self._table = np.zeros(1 << _BITS, dtype=bool)
         self._table[_slots(np.array(list(self._by_start), dtype=np.uint64))] = True
 

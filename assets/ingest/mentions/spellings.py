@@ -257,7 +257,7 @@ def _is_distinctive(value: str) -> bool:
     words = _WORD.findall(value)
     if not words or sum(map(len, words)) < SHORTEST or not value.isascii():
         return False
-    return any(one.isdigit() for one in value) or len(value) >= LONG
+    return any(character.isdigit() for character in value) or len(value) >= LONG
 
 
 def _is_long(value: str) -> bool:
@@ -305,9 +305,9 @@ def tokens(text: str) -> set[tuple[str, str]]:
     """
     found: set[tuple[str, str]] = set()
     for plain in (reading.text for reading in readings(text)):
-        found |= {("email", f"{one.local}@{one.domain}") for one in addresses(plain)}
+        found |= {("email", f"{address.local}@{address.domain}") for address in addresses(plain)}
         found |= {("identity_code", token) for token in _whole_codes(plain)}
-        found |= {("phone", plain[one.begin : one.end]) for one in phone_tokens(plain)}
+        found |= {("phone", plain[token.begin : token.end]) for token in phone_tokens(plain)}
         words = {match[0] for match in _OPAQUE.finditer(plain) if _is_distinctive(match[0])}
         found |= {(kind, word) for word in words for kind in OPAQUE}
     return found

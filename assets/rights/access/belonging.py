@@ -62,16 +62,18 @@ def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -
         "SELECT any_value(identity_code) FROM registrants WHERE registrant_id = $1", [registrant_id]
     ).fetchone()
     theirs = {
-        one
-        for one, alone in rows
-        if alone or not one.startswith("identity_code:") or one == f"identity_code:{row and row[0]}"
+        text
+        for text, alone in rows
+        if alone
+        or not text.startswith("identity_code:")
+        or text == f"identity_code:{row and row[0]}"
     }
     alone = {one for one, alone in rows if alone}
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE own_keys AS
         SELECT person_key FROM membership WHERE registrant_id = $1
         UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one) WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
-        [registrant_id, sorted(one for one in alone if not one.startswith("business_id:"))],
+        [registrant_id, sorted(text for text in alone if not text.startswith("business_id:"))],
     )
     return Own(registrant_id, frozenset(theirs | _once_theirs(home, connection)), frozenset(alone))
 

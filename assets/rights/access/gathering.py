@@ -116,7 +116,7 @@ def gather(home: Home, registrant_id: str, released: Collection[str] = ()) -> Ga
         for one in every
         if one.item in released
     ]
-    per_record = Counter((one.delivery_id, one.record_no) for one in kept)
+    per_record = Counter((entry.delivery_id, entry.record_no) for entry in kept)
     for record in done.records:
         record["withheld_fields"] = per_record[record["delivery_id"], record["record_no"]]
     return done
@@ -317,11 +317,11 @@ def _rows_of_raw(
 
 
 def _outcomes(
-    home: Home, connection: duckdb.DuckDBPyConnection, one: Delivered
+    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Delivered
 ) -> dict[int, tuple[str, list[str]]]:
     index, quarantine = (
-        staged_folder(home, one.entry) / "records.parquet",
-        quarantine_path(home, one.entry),
+        staged_folder(home, delivered.entry) / "records.parquet",
+        quarantine_path(home, delivered.entry),
     )
     if not index.exists():
         return {}
@@ -333,7 +333,7 @@ def _outcomes(
             codes.setdefault(number, []).append(code)
     rows = connection.execute(
         f"SELECT record_no, outcome FROM {parquet(index)} WHERE list_contains($1::BIGINT[], record_no)",
-        [list(one.records)],
+        [list(delivered.records)],
     )
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
 

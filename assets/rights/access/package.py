@@ -149,13 +149,13 @@ def _tables(found: Gathered) -> dict[str, list[Row]]:
     """Every table of the package, by the name of its file."""
     marts: list[Row] = [
         {
-            "mart": one["mart"],
+            "mart": mart["mart"],
             "channel": channel["channel"],
             "admitted": channel["admitted"],
             **rule,
         }
-        for one in found.marts
-        for channel in one["channels"]
+        for mart in found.marts
+        for channel in mart["channels"]
         for rule in channel["rules"]
     ]
     return {

@@ -111,11 +111,11 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
             register
             + grids({name: rows for name, rows in found.register.items() if name != "registrants"}),
         ),
-        section("marts", [_mart(policy, one, language) for one in found.marts]),
+        section("marts", [_mart(policy, mart, language) for mart in found.marts]),
         section("profile", _profile(policy, found, language), labels.text("no_profile", language)),
         section("held", grids(found.held)),
         section("statements", grids(found.statements)),
-        section("records", [_record(policy, one, language) for one in found.records]),
+        section("records", [_record(policy, record, language) for record in found.records]),
         *released,
     ]
 
@@ -143,14 +143,14 @@ def _grid(policy: Policy, title: str, rows: Iterable[Row], language: Language) -
     ]
     return Grid(
         title,
-        [labels.name("columns", one, language) for one in names],
-        [[_value(policy, one, row.get(one), language) for one in names] for row in listed],
+        [labels.name("columns", name, language) for name in names],
+        [[_value(policy, name, row.get(name), language) for name in names] for row in listed],
     )
 
 
-def _mart(policy: Policy, one: Row, language: Language) -> Grid:
+def _mart(policy: Policy, row: Row, language: Language) -> Grid:
     rows = []
-    for channel in one["channels"]:
+    for channel in row["channels"]:
         by = labels.name("texts", f"channel_{channel['channel']}", language)
         state = labels.text("in" if channel["admitted"] else "out", language)
         for rule in channel["rules"]:
@@ -172,7 +172,7 @@ def _mart(policy: Policy, one: Row, language: Language) -> Grid:
         labels.name("columns", key, language)
         for key in ("channel", "outcome", "effect", "meaning", "rule", "source", "since")
     ]
-    return Grid(policy.purposes[one["mart"]].name[language], header, rows)
+    return Grid(policy.purposes[row["mart"]].name[language], header, rows)
 
 
 def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
@@ -186,34 +186,34 @@ def _profile(policy: Policy, found: Gathered, language: Language) -> list[Grid]:
     return [_grid(policy, labels.text("profile", language), rows, language)] if rows else []
 
 
-def _record(policy: Policy, one: Row, language: Language) -> Grid:
-    source = _value(policy, "source", one["source"], language)
-    outcome = labels.name("texts", f"outcome_{one['outcome']}", language)
+def _record(policy: Policy, row: Row, language: Language) -> Grid:
+    source = _value(policy, "source", row["source"], language)
+    outcome = labels.name("texts", f"outcome_{row['outcome']}", language)
     return _as_delivered(
         [
             source,
-            one["dataset"],
-            one["delivered_on"],
-            str(one["record_no"]),
+            row["dataset"],
+            row["delivered_on"],
+            str(row["record_no"]),
             outcome,
-            *one["rules"],
+            *row["rules"],
         ],
-        one["content"],
+        row["content"],
         language,
     )
 
 
-def _released(policy: Policy, one: Row, language: Language) -> Grid:
-    source = _value(policy, "source", one["source"], language)
+def _released(policy: Policy, row: Row, language: Language) -> Grid:
+    source = _value(policy, "source", row["source"], language)
     return _as_delivered(
         [
             source,
-            one["dataset"],
-            one["delivered_on"],
-            str(one["record_no"]),
-            *filter(None, [one["field"]]),
+            row["dataset"],
+            row["delivered_on"],
+            str(row["record_no"]),
+            *filter(None, [row["field"]]),
         ],
-        one["content"],
+        row["content"],
         language,
     )
 

@@ -71,17 +71,17 @@ def _kept(policy: Policy, row: Row, told: dict[str, Declaration], purposes: set[
     }
 
 
-def _is_portable(policy: Policy, one: Declaration, source: str, purposes: set[str]) -> bool:
-    category = policy.categories[one.category]
+def _is_portable(policy: Policy, declaration: Declaration, source: str, purposes: set[str]) -> bool:
+    category = policy.categories[declaration.category]
     provided = (
         source in category.sources
         and not category.derived_from
-        and not technical(policy, one.category)
+        and not technical(policy, declaration.category)
     )
     return (
         provided
-        and bool({"consent", "contract"} & set(one.bases))
-        and bool(purposes & set(one.purposes))
+        and bool({"consent", "contract"} & set(declaration.bases))
+        and bool(purposes & set(declaration.purposes))
     )
 
 

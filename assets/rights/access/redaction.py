@@ -198,8 +198,8 @@ def names_of_others(
     Cost: one look at the names of the register.
     """
     pairs = set()
-    for one in texts:
-        words = [match.group().lower() for match in _WORD.finditer(one)]
+    for text in texts:
+        words = [match.group().lower() for match in _WORD.finditer(text)]
         pairs |= {
             pair
             for first, second in itertools.pairwise(words)
