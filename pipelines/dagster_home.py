@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from assets.storage.atomic_files import writing
-from pipelines.writer_lock import home_path
+from pipelines.writer_lock import data_root_path
 
 # SHA-256 of the `dagster.yaml` files that were shipped before. A data root that still has one of
 # them, unedited, gets the current one; edited settings are not changed.
@@ -25,15 +25,15 @@ def prepare_dagster(root: Path | None = None) -> None:
     Args:
         root: The data root; default: REGISTER_HOME.
     """
-    home = (root or home_path()) / "dagster"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chmod(home, 0o700)
-    settings = home / "dagster.yaml"
+    data_root = (root or data_root_path()) / "dagster"
+    data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.chmod(data_root, 0o700)
+    settings = data_root / "dagster.yaml"
     shipped = Path(str(files("pipelines"))).parent / "dagster.yaml"
     if not settings.exists() or _sha256(settings) in EARLIER:
         with writing(settings) as unfinished:
             unfinished.write_bytes(shipped.read_bytes())
-    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ["DAGSTER_HOME"] = str(data_root)
     os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENTS_IN_BATCH)
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from assets.ingest import deliveries
 from assets.sources.all_sources import SOURCES
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -15,30 +15,30 @@ RANGE_END = "dagster/asset_partition_range_end"
 BRIDGED = timedelta(days=7)
 
 
-def last_day(home: Home) -> date:
+def last_day(data_root: DataRoot) -> date:
     """Return the last possible delivery day: today, by the clock, in the policy's time zone."""
-    return datetime.now(home.policy.zone).date()
+    return datetime.now(data_root.policy.zone).date()
 
 
-def waiting_days(home: Home) -> set[str]:
+def waiting_days(data_root: DataRoot) -> set[str]:
     """Return the days with a delivery in the inbox that has not been refused."""
     return {
         day
         for source in SOURCES
-        for day in deliveries.waiting_days(home, source.name, last_day(home))
+        for day in deliveries.waiting_days(data_root, source.name, last_day(data_root))
     }
 
 
-def unstaged_days(home: Home) -> set[str]:
+def unstaged_days(data_root: DataRoot) -> set[str]:
     """Return the days with unstaged deliveries in raw: a killed run's, or affected by a late
     one.
     """
-    return {entry.day for entry in deliveries.book(home) if not entry.staged_with}
+    return {entry.day for entry in deliveries.book(data_root) if not entry.staged_with}
 
 
-def days_with_work(home: Home) -> set[str]:
+def days_with_work(data_root: DataRoot) -> set[str]:
     """Return the days with a delivery to ingest or to stage."""
-    return waiting_days(home) | unstaged_days(home)
+    return waiting_days(data_root) | unstaged_days(data_root)
 
 
 def ranges(days: Iterable[str]) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from assets.dagster_support.metadata import numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.erasure.assets import REQUESTS
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 KEPT_DAYS = 90
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -52,7 +52,7 @@ LOOSE = ("compute_logs", "storage", "logs")
 
 
 def clean(
-    home: Home, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
+    data_root: DataRoot, instance: dg.DagsterInstance, today: date, days: int = KEPT_DAYS
 ) -> Counter[str]:
     """Remove what is older than `days` days on `today`, except runs that have not ended.
 
@@ -68,25 +68,26 @@ def clean(
         instance.delete_run(record.dagster_run.run_id)
         done["runs"] += 1
     known = {record.dagster_run.run_id for record in instance.get_run_records()}
-    done["request_keys"] += _remove_keys(home, instance, today, days)
-    done["log_files"] += _remove_loose(home, known, before.timestamp())
-    for path in sorted(home.dagster.rglob("*.db")):
+    done["request_keys"] += _remove_keys(data_root, instance, today, days)
+    done["log_files"] += _remove_loose(data_root, known, before.timestamp())
+    for path in sorted(data_root.dagster.rglob("*.db")):
         done.update(_sweep(path, known, before))
     return done
 
 
-def _remove_keys(home: Home, instance: dg.DagsterInstance, today: date, days: int) -> int:
+def _remove_keys(data_root: DataRoot, instance: dg.DagsterInstance, today: date, days: int) -> int:
     """Remove partition keys of requests closed long enough ago, and keys without a request.
 
     The latter were typed in by hand.
     """
     name = str(REQUESTS.name)
     limit = max(
-        today - timedelta(days=days), home.policy.retention["RET-REQUEST-3Y"].period.before(today)
+        today - timedelta(days=days),
+        data_root.policy.retention["RET-REQUEST-3Y"].period.before(today),
     )
     kept = {
         request.request_id
-        for request in ledger.every(home)
+        for request in ledger.every(data_root)
         if request.state != "closed"
         or not request.closed_at
         or datetime.fromisoformat(request.closed_at).date() > limit
@@ -97,13 +98,13 @@ def _remove_keys(home: Home, instance: dg.DagsterInstance, today: date, days: in
     return len(expired)
 
 
-def _remove_loose(home: Home, known: set[str], before: float) -> int:
+def _remove_loose(data_root: DataRoot, known: set[str], before: float) -> int:
     """Remove event logs of deleted runs, and old files that steps printed or pickled.
 
     A folder of the latter counts as one.
     """
     removed = 0
-    runs = home.dagster / "history" / "runs"
+    runs = data_root.dagster / "history" / "runs"
     for path in sorted(runs.glob("*.db*")) if runs.is_dir() else ():
         run_id = path.name.split(".")[0]
         if (
@@ -113,7 +114,7 @@ def _remove_loose(home: Home, known: set[str], before: float) -> int:
         ):
             path.unlink()
             removed += path.name.endswith(".db")
-    for folder in (home.dagster / name for name in LOOSE):
+    for folder in (data_root.dagster / name for name in LOOSE):
         for path in sorted(folder.iterdir()) if folder.is_dir() else ():
             if path.stat().st_mtime < before:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -172,10 +173,13 @@ class Retention(dg.Config):
 )
 @without_values
 def dagster_storage(
-    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today, config: Retention
+    context: dg.AssetExecutionContext,
+    data_root: dg.ResourceParam[DataRoot],
+    today: Today,
+    config: Retention,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Clean Dagster's storage."""
-    done = clean(home, context.instance, today.date, config.older_than_days)
+    done = clean(data_root, context.instance, today.date, config.older_than_days)
     return dg.MaterializeResult(
         metadata={**numbers(done), "older_than_days": config.older_than_days}
     )

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
-from pipelines.writer_lock import home_path
+from pipelines.writer_lock import data_root_path
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Failure:
 def to_file(failure: Failure) -> None:
     """Append a line to `notifications.jsonl` in the data root; the default notifier."""
     descriptor = os.open(
-        home_path() / "notifications.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        data_root_path() / "notifications.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
     )
     with os.fdopen(descriptor, "a") as file:
         file.write(json.dumps(asdict(failure)) + "\n")

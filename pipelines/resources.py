@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.storage.data_root import Home
-from pipelines.writer_lock import home_path, writer
+from assets.storage.data_root import DataRoot
+from pipelines.writer_lock import data_root_path, writer
 
 
 @dg.resource
-def home_resource(context: dg.InitResourceContext) -> Iterator[Home]:
+def data_root_resource(context: dg.InitResourceContext) -> Iterator[DataRoot]:
     """Yield the data root, locked for the run; a run that died with the lock is reported."""
-    home = Home(home_path())
-    with writer(home, context.run.run_id if context.run else "", instance=context.instance):
-        yield home
+    data_root = DataRoot(data_root_path())
+    with writer(data_root, context.run.run_id if context.run else "", instance=context.instance):
+        yield data_root

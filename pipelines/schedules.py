@@ -7,18 +7,18 @@ from functools import partial
 
 import dagster as dg
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.days import days_with_work, range_tags, ranges
 from pipelines.jobs import JANITOR, REFRESH, REQUESTS, ROTATION
-from pipelines.writer_lock import home_path
+from pipelines.writer_lock import data_root_path
 from schemas.policy import Policy
 
 
 def nightly_refresh(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
     """Yield a run per range of delivery days; without deliveries, one for retention."""
-    home = Home(home_path())
-    tonight = context.scheduled_execution_time.astimezone(home.policy.zone).date()
-    days = days_with_work(home) or {str(tonight)}
+    data_root = DataRoot(data_root_path())
+    tonight = context.scheduled_execution_time.astimezone(data_root.policy.zone).date()
+    days = days_with_work(data_root) or {str(tonight)}
     for first, last in ranges(days):
         yield dg.RunRequest(run_key=f"{tonight}/{first}", tags=range_tags(first, last))
 

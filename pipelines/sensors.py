@@ -13,7 +13,7 @@ from assets.ingest import deliveries
 from assets.requests import ledger
 from assets.rights import request_inbox, restriction_and_objection, workflow
 from assets.sources.all_sources import SOURCES
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines import attempts
 from pipelines.attempts import Ask
 from pipelines.days import days_with_work, ranges
@@ -21,7 +21,7 @@ from pipelines.event_log import forget_checks_not_run
 from pipelines.jobs import JOBS, REFRESH
 from pipelines.jobs import REQUESTS as REQUESTS_JOB
 from pipelines.notifications import Failure, notifier
-from pipelines.writer_lock import home_path, report_died
+from pipelines.writer_lock import data_root_path, report_died
 
 
 @dg.sensor(
@@ -35,27 +35,27 @@ from pipelines.writer_lock import home_path, report_died
 )
 def inbox_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Request a run per range of days with work; files that were refused start none."""
-    home = Home(home_path())
+    data_root = DataRoot(data_root_path())
     return attempts.requests(
         context,
         [
-            Ask(f"{first}/{_work_between(home, first, last)}", first, last)
-            for first, last in ranges(days_with_work(home))
+            Ask(f"{first}/{_work_between(data_root, first, last)}", first, last)
+            for first, last in ranges(days_with_work(data_root))
         ],
     )
 
 
-def _work_between(home: Home, first: str, last: str) -> str:
+def _work_between(data_root: DataRoot, first: str, last: str) -> str:
     """Return a hash of the work of these days: waiting files and unstaged deliveries."""
     waiting = [
         (item.source, item.day, item.path.name, item.path.lstat().st_mtime_ns)
         for source in SOURCES
-        for item in deliveries.waiting(home, source.name)
+        for item in deliveries.waiting(data_root, source.name)
         if first <= item.day <= last
     ]
     unstaged = [
         entry.delivery_id
-        for entry in deliveries.book(home)
+        for entry in deliveries.book(data_root)
         if not entry.staged_with and first <= entry.day <= last
     ]
     return hashlib.sha256(repr((waiting, unstaged)).encode()).hexdigest()[:16]
@@ -76,11 +76,11 @@ def request_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
     A run that was killed is reported as failed.
     """
-    home = Home(home_path())
-    report_died(home, context.instance)
-    request_inbox.take_in(home, datetime.now(home.policy.zone))
+    data_root = DataRoot(data_root_path())
+    report_died(data_root, context.instance)
+    request_inbox.take_in(data_root, datetime.now(data_root.policy.zone))
     known = set(context.instance.get_dynamic_partitions("requests"))
-    new = [request_id for request_id in ledger.pending(home) if request_id not in known]
+    new = [request_id for request_id in ledger.pending(data_root) if request_id not in known]
     return dg.SensorResult(
         dynamic_partitions_requests=[REQUESTS.build_add_request(new)] if new else []
     )
@@ -101,14 +101,14 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
     Those that the marts follow by now are recorded as such.
     """
-    home = Home(home_path())
-    now = datetime.now(home.policy.zone)
-    restriction_and_objection.settle(home, now)
+    data_root = DataRoot(data_root_path())
+    now = datetime.now(data_root.policy.zone)
+    restriction_and_objection.settle(data_root, now)
     delivered = sorted(
         {
             digest
             for request in restriction_and_objection.apply(
-                home, restriction_and_objection.waiting(home), now
+                data_root, restriction_and_objection.waiting(data_root), now
             )
             for digest in request.delivered
         }
@@ -130,9 +130,9 @@ def rights_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @without_values
 def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Notify of overdue requests and recipients; the cursor has the day and what was notified."""
-    home = Home(home_path())
-    today = datetime.now(home.policy.zone).date()
-    owed = workflow.owed(home, today)
+    data_root = DataRoot(data_root_path())
+    today = datetime.now(data_root.policy.zone).date()
+    owed = workflow.owed(data_root, today)
     unmet = {
         "nothing_overdue": owed.overdue,
         "nothing_due_soon": owed.due_soon,

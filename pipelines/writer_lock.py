@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from assets.backup import exchange
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class BusyError(PlainError):
     """Another run has been writing to the data root for longer than the timeout."""
 
 
-def home_path() -> Path:
+def data_root_path() -> Path:
     """Return the data root: REGISTER_HOME, or ./data.
 
     Raises:
@@ -53,7 +53,7 @@ def home_path() -> Path:
 
 @contextmanager
 def writer(
-    home: Home,
+    data_root: DataRoot,
     run_id: str = "",
     wait: float = WAIT_SECONDS,
     instance: DagsterInstance | None = None,
@@ -71,51 +71,51 @@ def writer(
     Raises:
         BusyError: Another process has had the lock for longer than `wait` seconds.
     """
-    home.create()
-    if home.root in _LOCKED:
+    data_root.create()
+    if data_root.root in _LOCKED:
         yield
         return
-    descriptor = os.open(_lock_path(home), os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(_lock_path(data_root), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         _wait_for(descriptor, wait)
         died = os.read(descriptor, 64).decode()
         if died and died != run_id:
-            _report_died(home, died, instance)
+            _report_died(data_root, died, instance)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, (run_id or COMMAND).encode(), 0)
-        exchange.finish(home)
-        home.sweep()
-        ledger.destroy_leftover_keys(home)
-        _LOCKED.add(home.root)
+        exchange.finish(data_root)
+        data_root.sweep()
+        ledger.destroy_leftover_keys(data_root)
+        _LOCKED.add(data_root.root)
         try:
             yield
         finally:
-            _LOCKED.discard(home.root)
+            _LOCKED.discard(data_root.root)
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def report_died(home: Home, instance: DagsterInstance | None = None) -> None:
+def report_died(data_root: DataRoot, instance: DagsterInstance | None = None) -> None:
     """Report a run that died as the last writer as failed, before the next one writes.
 
     Costs a look at the lock when none died; does nothing while another process is writing.
     """
-    if _lock_path(home).exists() and _lock_path(home).stat().st_size:
-        with suppress(BusyError), writer(home, wait=0, instance=instance):
+    if _lock_path(data_root).exists() and _lock_path(data_root).stat().st_size:
+        with suppress(BusyError), writer(data_root, wait=0, instance=instance):
             pass
 
 
-def _lock_path(home: Home) -> Path:
-    return home.root / "writer.lock"
+def _lock_path(data_root: DataRoot) -> Path:
+    return data_root.root / "writer.lock"
 
 
-def _report_died(home: Home, died: str, instance: DagsterInstance | None) -> None:
+def _report_died(data_root: DataRoot, died: str, instance: DagsterInstance | None) -> None:
     """Report a run as failed by its id; runs of a command by their tag.
 
     Dagster's own monitoring does not cover local processes.
     """
-    if instance is None and not (home.dagster / "dagster.yaml").exists():
+    if instance is None and not (data_root.dagster / "dagster.yaml").exists():
         return
     import dagster as dg
 
@@ -133,7 +133,7 @@ def _report_died(home: Home, died: str, instance: DagsterInstance | None) -> Non
         else dg.RunsFilter(run_ids=[died], statuses=running)
     )
     if instance is None:
-        prepare_dagster(home.root)
+        prepare_dagster(data_root.root)
     with nullcontext(instance) if instance else dg.DagsterInstance.get() as reported:
         for run in reported.get_runs(which):
             reported.report_run_failed(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.known_registrants import FIRST_DAY, SECOND_DAY, deliver
 from tests.support.made_once import made_once
 from tests.support.registers import TODAY, refresh
@@ -33,8 +33,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "data")
+def data_root(tmp_path: Path) -> DataRoot:
+    made = DataRoot(tmp_path / "data")
     made.create()
     return made
 
@@ -48,14 +48,14 @@ def known_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(folder: Path) -> None:
         deliver(folder / "data", FIRST_DAY, SECOND_DAY)
-        refresh(Home(folder / "data"), TODAY)
+        refresh(DataRoot(folder / "data"), TODAY)
 
     return made_once(tmp_path_factory, "known", make) / "data"
 
 
 @pytest.fixture
-def known_home(known_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+def known_data_root(known_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
     """A copy of it, and REGISTER_HOME."""
-    made = Home(Path(shutil.copytree(known_root, tmp_path / "known")))
+    made = DataRoot(Path(shutil.copytree(known_root, tmp_path / "known")))
     monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made

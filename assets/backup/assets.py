@@ -9,7 +9,7 @@ from assets.dagster_support.metadata import without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.erasure.assets import erasure_asset
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 @erasure_asset(
@@ -19,9 +19,9 @@ from assets.storage.data_root import Home
     "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.",
 )
 @without_values
-def without_erased(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def without_erased(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take them out of the backups."""
-    return dg.MaterializeResult(metadata={"generations": renewing.renew(home, today.date)})
+    return dg.MaterializeResult(metadata={"generations": renewing.renew(data_root, today.date)})
 
 
 @dg.asset(
@@ -33,11 +33,11 @@ def without_erased(home: dg.ResourceParam[Home], today: Today) -> dg.Materialize
     pool=WRITER,
 )
 @without_values
-def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def backups(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Rotate the generations in the data root, and all keys."""
-    done = rotation.rotate(home, None, datetime.now(home.policy.zone))
-    left = backup_generations.remaining(home)
-    code, rule = home.policy.rule("backups")
+    done = rotation.rotate(data_root, None, datetime.now(data_root.policy.zone))
+    left = backup_generations.remaining(data_root)
+    code, rule = data_root.policy.rule("backups")
     return dg.MaterializeResult(
         metadata={
             "destroyed": len(done.destroyed),
@@ -56,9 +56,11 @@ def backups(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: igno
     description="no backup can be opened any more that is older than the policy's period for backups",
 )
 @without_values
-def none_beyond_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+def none_beyond_its_time(
+    data_root: dg.ResourceParam[DataRoot], today: Today
+) -> dg.AssetCheckResult:
     """Look for keys and files that should have gone."""
-    over = rotation.expired(home, None, today.date)
+    over = rotation.expired(data_root, None, today.date)
     return dg.AssetCheckResult(passed=not over, metadata={"found": len(over)})
 
 

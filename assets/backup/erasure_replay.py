@@ -22,53 +22,54 @@ from assets.ingest.raw_files import raw_path
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 
-def replay(home: Home, known: Collection[str] | None = None) -> dict[str, int]:
+def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[str, int]:
     """Remove everybody on the list from raw, quarantine and staged. Idempotent.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         known: The identifiers of the people being erased, if nobody else was erased since: mentions
             of them are redacted. None: all texts are searched for mentions of anybody on the list.
 
     Returns:
         Rows removed per source.
     """
-    lake_rewrite.finish_removals(home)
+    lake_rewrite.finish_removals(data_root)
     removed: Counter[str] = Counter()
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        if not suppression.prepare(home, connection):
+        if not suppression.prepare(data_root, connection):
             return {}
-        legal_holds.stage_waiting(home)
-        mentioned = listed_in_lake(home, connection) if known is None else known
+        legal_holds.stage_waiting(data_root)
+        mentioned = listed_in_lake(data_root, connection) if known is None else known
         connection.execute(
             "CREATE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, '' AS "
             "request_id",
             [sorted(mentioned)],
         )
-        mentions.scan(home, connection)
-        for entry in deliveries.book(home):
-            if _find_matched(home, connection, entry):
+        mentions.scan(data_root, connection)
+        for entry in deliveries.book(data_root):
+            if _find_matched(data_root, connection, entry):
                 # Records under a statutory duty stay, as in the erasure; the build of the register
                 # decides whether their retention period is over.
-                legal_holds.find_held(home, connection, entry, date.min)
+                legal_holds.find_held(data_root, connection, entry, date.min)
                 removed[entry.source] += legal_holds.remove_but_held(
-                    home, connection, entry, mentions.edits(connection)
+                    data_root, connection, entry, mentions.edits(connection)
                 )
-        legal_holds.key_contents(home, connection)
-    emptied_deliveries.rename(home)
+        legal_holds.key_contents(data_root, connection)
+    emptied_deliveries.rename(data_root)
     return dict(sorted(removed.items()))
 
 
-def _find_matched(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+def _find_matched(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Create `gone(record_no)` and `redactions`; return whether either has a row."""
-    mentions.find_mentions(home, connection, entry)
+    mentions.find_mentions(data_root, connection, entry)
     queries = ["FROM theirs"]
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     given_again = ""
     if raw.exists():
         rows = parquet(raw)
@@ -78,7 +79,7 @@ def _find_matched(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entr
         given_again = f"""AND record_no NOT IN (
             SELECT record_no FROM {rows}
             WHERE given_on IS NOT NULL AND record_no NOT IN (FROM kept_out))"""
-    for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry)):
+    for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"""SELECT record_no FROM {parquet(path)} WHERE person_key IN (

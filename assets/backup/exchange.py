@@ -11,29 +11,29 @@ import shutil
 from pathlib import Path
 
 from assets.storage.atomic_files import remove, sync, writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 NEW, OLD, NOTE = ".restored", ".replaced", "restore.json"
 
 
-def begin(home: Home, parts: list[str]) -> None:
+def begin(data_root: DataRoot, parts: list[str]) -> None:
     """Record, durably, that `parts` (names in the data root) of `.restored/` are to be moved in."""
-    with writing(home.root / NOTE) as unfinished:
+    with writing(data_root.root / NOTE) as unfinished:
         unfinished.write_text(json.dumps({"parts": parts}))
 
 
-def finish(home: Home) -> bool:
+def finish(data_root: DataRoot) -> bool:
     """Finish a recorded exchange, sweep leftovers of an attempt, and return whether there was one.
 
     Repeatable at any point.
     """
-    note = home.root / NOTE
+    note = data_root.root / NOTE
     noted = note.exists()
     if noted:
         for part in json.loads(note.read_text())["parts"]:
-            _put(home.root / NEW / part, home.root / part, home.root / OLD / part)
+            _put(data_root.root / NEW / part, data_root.root / part, data_root.root / OLD / part)
         remove(note)
-    for leftover in (home.root / NEW, home.root / OLD):
+    for leftover in (data_root.root / NEW, data_root.root / OLD):
         if leftover.exists():
             shutil.rmtree(leftover)
     return noted

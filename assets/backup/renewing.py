@@ -15,21 +15,21 @@ from assets.backup import generations, restoring
 from assets.register import building as register
 from assets.requests import ledger
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
-def renew(home: Home, today: date) -> int:
+def renew(data_root: DataRoot, today: date) -> int:
     """Renew all whole generations in `backups/`; return how many. Idempotent, under the lock."""
     erasing = {
         identifier
-        for request in ledger.every(home)
+        for request in ledger.every(data_root)
         if request.state == "erasing"
         for identifier in request.resolved
     }
-    names = [each.name for each in backup_generations.every(home, None) if each.is_whole]
+    names = [each.name for each in backup_generations.every(data_root, None) if each.is_whole]
     for name in names:
-        new, _, _ = restoring.prepare(home, None, name, erasing)
+        new, _, _ = restoring.prepare(data_root, None, name, erasing)
         register.build(new, today)
-        generations.replace(home, None, name, new)
+        generations.replace(data_root, None, name, new)
         shutil.rmtree(new.root)
     return len(names)

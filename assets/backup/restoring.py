@@ -28,7 +28,9 @@ from assets.register.corrections import LET_GO
 from assets.retention import sweep
 from assets.storage.atomic_files import writing
 from assets.storage.backup_generations import SUFFIX, BackupError, every, folder_of, key_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
+from assets.storage.sessions import connect
 from schemas.marts import MARTS
 
 # All statements by registrants themselves, and the records removed from raw because of them.
@@ -48,14 +50,17 @@ class Restored:
     requests_from: str
 
 
-def restore(home: Home, folder: Path | None, generation: str, today: date) -> Restored:
+def restore(data_root: DataRoot, folder: Path | None, generation: str, today: date) -> Restored:
     """Replace the current state by the generation, or fill an empty data root. Only under the lock.
 
     Raises:
         BackupError: There is no such generation, or an erased person is still in it.
         DecryptionError: It cannot be decrypted to its end. The current state stays, in both cases.
     """
-    for needed in (folder_of(home, folder) / f"{generation}{SUFFIX}", key_path(home, generation)):
+    for needed in (
+        folder_of(data_root, folder) / f"{generation}{SUFFIX}",
+        key_path(data_root, generation),
+    ):
         if not needed.exists():
             what = (
                 "key in secrets/backup-keys: it was destroyed, or is kept elsewhere"
@@ -63,7 +68,7 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
                 else "file in the folder of backups"
             )
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
-    new, requests_from, removed = prepare(home, folder, generation)
+    new, requests_from, removed = prepare(data_root, folder, generation)
     built = register.build(new, today)
     # Data that was corrected or whose retention period has ended since is in the generation's
     # files.
@@ -75,20 +80,20 @@ def restore(home: Home, folder: Path | None, generation: str, today: date) -> Re
     shutil.rmtree(new.spill)
     sync_tree(new.root)
     parts = ["lake", "marts", *(["requests", "secrets/pepper"] if requests_from != "here" else [])]
-    exchange.begin(home, parts)
-    exchange.finish(home)
+    exchange.begin(data_root, parts)
+    exchange.finish(data_root)
     return Restored(generation, removed, built.rows["registrants"], requests_from)
 
 
 def prepare(
-    home: Home, folder: Path | None, generation: str, known: Collection[str] | None = None
-) -> tuple[Home, str, dict[str, int]]:
+    data_root: DataRoot, folder: Path | None, generation: str, known: Collection[str] | None = None
+) -> tuple[DataRoot, str, dict[str, int]]:
     """Unpack the generation into `.restored/`, with the erasures and corrections since applied.
 
     The register in it is still the old one.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         folder: The folder of the backups, None for its own.
         generation: The name of the generation.
         known: As in `erasure_replay.replay`.
@@ -96,25 +101,25 @@ def prepare(
     Returns:
         That data root, the origin of its requests, and the rows removed per source.
     """
-    new = Home(home.root / exchange.NEW, home.policy)
+    new = DataRoot(data_root.root / exchange.NEW, data_root.policy)
     shutil.rmtree(new.root, ignore_errors=True)
     new.create()
-    requests_from = _unpack_all(home, folder, generation, new)
-    _bring_corrections(home, new)
+    requests_from = _unpack_all(data_root, folder, generation, new)
+    _bring_corrections(data_root, new)
     return new, requests_from, replay(new, known)
 
 
-def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> str:
+def _unpack_all(data_root: DataRoot, folder: Path | None, generation: str, new: DataRoot) -> str:
     """Unpack the generation, with today's requests and pepper; return the origin of these."""
-    if suppression.path(home).exists() or any(home.requests.glob("Q*.json")):
-        _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
-        shutil.copytree(home.requests, new.requests, dirs_exist_ok=True)
-        _copy_pepper(home, new)
+    if suppression.path(data_root).exists() or any(data_root.requests.glob("Q*.json")):
+        _unpack(data_root, folder, generation, new, lambda name: name.startswith("lake/"))
+        shutil.copytree(data_root.requests, new.requests, dirs_exist_ok=True)
+        _copy_pepper(data_root, new)
         return "here"
-    newest = [each.name for each in every(home, folder) if each.is_whole][-1]
-    _unpack(home, folder, generation, new, lambda name: name.startswith("lake/"))
+    newest = [each.name for each in every(data_root, folder) if each.is_whole][-1]
+    _unpack(data_root, folder, generation, new, lambda name: name.startswith("lake/"))
     _unpack(
-        home,
+        data_root,
         folder,
         newest,
         new,
@@ -123,12 +128,12 @@ def _unpack_all(home: Home, folder: Path | None, generation: str, new: Home) -> 
     return newest
 
 
-def _bring_corrections(home: Home, new: Home) -> None:
+def _bring_corrections(data_root: DataRoot, new: DataRoot) -> None:
     """Replace the source `self` by today's, if there is one: corrections since then still apply."""
-    if not (home.lake / "deliveries" / "self").exists():
+    if not (data_root.lake / "deliveries" / "self").exists():
         return
     for name in _CORRECTIONS:
-        current, restored = home.root / name, new.root / name
+        current, restored = data_root.root / name, new.root / name
         if restored.is_dir():
             shutil.rmtree(restored)
         if current.is_dir():
@@ -137,22 +142,26 @@ def _bring_corrections(home: Home, new: Home) -> None:
             shutil.copy2(current, restored)
 
 
-def _copy_pepper(home: Home, new: Home) -> None:
-    if not (home.secrets / "pepper").exists():
+def _copy_pepper(data_root: DataRoot, new: DataRoot) -> None:
+    if not (data_root.secrets / "pepper").exists():
         raise BackupError(
             "BACKUP-PEPPER: there are requests but no secrets/pepper: bring the pepper back, or "
             "move requests/ away to have the backup's"
         )
     with writing(new.secrets / "pepper") as unfinished:
-        unfinished.write_bytes(home.pepper)
+        unfinished.write_bytes(pepper(data_root))
 
 
 def _unpack(
-    home: Home, folder: Path | None, generation: str, new: Home, wanted: Callable[[str], bool]
+    data_root: DataRoot,
+    folder: Path | None,
+    generation: str,
+    new: DataRoot,
+    wanted: Callable[[str], bool],
 ) -> None:
     """Unpack the wanted part; reads to the end, so that the rest is verified too."""
-    with (folder_of(home, folder) / f"{generation}{SUFFIX}").open("rb") as file:
-        stream = open_generation(home, file, generation)
+    with (folder_of(data_root, folder) / f"{generation}{SUFFIX}").open("rb") as file:
+        stream = open_generation(data_root, file, generation)
         with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]
             for entry in archive:
                 path = new.root / entry.name
@@ -169,10 +178,10 @@ def _unpack(
         stream.read()
 
 
-def _prove(new: Home) -> None:
+def _prove(new: DataRoot) -> None:
     """Raise BackupError with the findings if an erased person is in the restored state."""
     findings = []
-    with new.connect() as connection:
+    with connect(new) as connection:
         if identifiers.prepare(new, connection):
             findings += identifiers.in_lake(new, connection)
             for purpose in MARTS:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from assets.backup.generations import destroy, make
 from assets.storage.backup_generations import every, expires_on
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,24 @@ class Rotated:
     made: str | None
 
 
-def expired(home: Home, folder: Path | None, today: date) -> list[str]:
+def expired(data_root: DataRoot, folder: Path | None, today: date) -> list[str]:
     """Return generations expired on `today` that still have a key or a file, oldest first."""
     return [
         generation.name
-        for generation in every(home, folder)
-        if (day := expires_on(home, generation.name)) and day <= today
+        for generation in every(data_root, folder)
+        if (day := expires_on(data_root, generation.name)) and day <= today
     ]
 
 
-def rotate(home: Home, folder: Path | None, now: datetime) -> Rotated:
+def rotate(data_root: DataRoot, folder: Path | None, now: datetime) -> Rotated:
     """Destroy expired generations. Only under the writer's lock; repeatable when killed.
 
     Keys are destroyed wherever the files are. A new generation, if needed, is whole before the
     first key is destroyed.
     """
-    past = expired(home, folder, now.astimezone(home.policy.zone).date())
-    whole = [generation.name for generation in every(home, folder) if generation.is_whole]
-    made = make(home, folder, now).name if whole and set(whole) <= set(past) else None
+    past = expired(data_root, folder, now.astimezone(data_root.policy.zone).date())
+    whole = [generation.name for generation in every(data_root, folder) if generation.is_whole]
+    made = make(data_root, folder, now).name if whole and set(whole) <= set(past) else None
     for name in past:
-        destroy(home, folder, name)
+        destroy(data_root, folder, name)
     return Rotated(past, made)

@@ -6,7 +6,7 @@ from assets.dagster_support.metadata import counts_table, numbers, without_value
 from assets.dagster_support.runs import Today
 from assets.documents import conflicts
 from assets.register import information_duty
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.citations import cited
 from schemas.policy import load_policy
 
@@ -64,9 +64,9 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
     description="nobody whose data came from others only is past the day by which they must be told of it (GDPR 14)",
 )
 @without_values
-def nobody_overdue(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+def nobody_overdue(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.AssetCheckResult:
     """Warns; counts only. Who they are: `register report informing`."""
-    counts = information_duty.counts(home, today.date)
+    counts = information_duty.counts(data_root, today.date)
     return dg.AssetCheckResult(
         passed=counts["overdue"] == 0, severity=dg.AssetCheckSeverity.WARN, metadata=numbers(counts)
     )

@@ -16,7 +16,7 @@ from assets.ingest import suppression
 from assets.requests import ledger
 from assets.requests.ledger import RequestError, with_event
 from assets.rights import other_requests, recipient_notices, workflow
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Abandoned:
     removed: int
 
 
-def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned:
+def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Abandoned:
     """Refuse an erasure that has begun, tell the registrant what had gone, lift its suppressions,
     and close it.
 
@@ -37,25 +37,25 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Abandoned
     Raises:
         RequestError: The erasure has not begun, is certified, or cannot be refused on this ground.
     """
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
         if request.right != "erasure" or request.state != "erasing":
             raise RequestError(f"request {request_id} is no erasure that has begun")
-        if request_id in certificates.issued(home):
+        if request_id in certificates.issued(data_root):
             raise RequestError(
                 f"the erasure of request {request_id} is proven and certified: `register erase "
                 f"{request_id}` closes it"
             )
         workflow.check_ground(request, ground)
-        rows = dict(sorted(evidence.gather(home, [request_id])[request_id].rows.items()))
+        rows = dict(sorted(evidence.gather(data_root, [request_id])[request_id].rows.items()))
         removed = sum(rows.values())
-        lifted = suppression.lift(home, request_id)
-        other_requests.restore(home, request, removed, now)
-        workflow.tell_of_refusal(home, request, ground, now, removed)
-        recipient_notices.discard(home, [request_id])
+        lifted = suppression.lift(data_root, request_id)
+        other_requests.restore(data_root, request, removed, now)
+        workflow.tell_of_refusal(data_root, request, ground, now, removed)
+        recipient_notices.discard(data_root, [request_id])
         request = with_event(replace(request, removed=rows), "removed_before", now, str(removed))
         request = with_event(request, "suppression_lifted", now, str(lifted))
         request = with_event(request, "refused", now, ground)
-        ledger.close(home, request, now, "refused", ground)
-    evidence.forget(home, ledger.closed_ids(home))
+        ledger.close(data_root, request, now, "refused", ground)
+    evidence.forget(data_root, ledger.closed_ids(data_root))
     return Abandoned(lifted, removed)

@@ -13,7 +13,7 @@ from assets.erasure import erasing, legal_holds
 from assets.erasure.proof import certificates
 from assets.erasure.proof.certificates import Issued
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
 # Of so many requests in one run each partition shows its certificate. Dagster loads all partitions anew for each: of 500 that would take
@@ -22,7 +22,7 @@ SHOWN = 50
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 
 
-def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
+def _open(context: dg.AssetExecutionContext, data_root: DataRoot) -> list[str]:
     """The run's requests that can be carried out: not closed, and clear as to whom they mean.
 
     Only `closed` has a partition per request: Dagster writes several events per partition and asset, which would cost more than
@@ -38,7 +38,7 @@ def _open(context: dg.AssetExecutionContext, home: Home) -> list[str]:
         if first in known and last in known
         else []
     )
-    waiting = set(ledger.pending(home))
+    waiting = set(ledger.pending(data_root))
     return [key for key in asked if key in waiting]
 
 
@@ -71,11 +71,11 @@ def erasure_asset(
 )
 @without_values
 def found(
-    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+    context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take in what a statute may hold, and find whom the requests mean."""
-    asked = _open(context, home)
-    staged = legal_holds.take_in(home, today.last_delivery_day) if asked else []
+    asked = _open(context, data_root)
+    staged = legal_holds.take_in(data_root, today.last_delivery_day) if asked else []
     for source, day in sorted({(entry.source, entry.day) for entry in staged}):
         for layer in ("raw", "staged"):
             context.log_event(
@@ -85,7 +85,7 @@ def found(
                     description="taken in by an erasure, for the orders in it",
                 )
             )
-    counts = erasing.find(home, asked)
+    counts = erasing.find(data_root, asked)
     identifiers = counts_table(["request", "identifiers"], counts.items())
     return dg.MaterializeResult(
         metadata={
@@ -104,11 +104,11 @@ def found(
 )
 @without_values
 def suppressed(
-    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+    context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Suppress them."""
     return dg.MaterializeResult(
-        metadata={"on_the_list": erasing.suppress(home, _open(context, home), today.date)}
+        metadata={"on_the_list": erasing.suppress(data_root, _open(context, data_root), today.date)}
     )
 
 
@@ -120,10 +120,10 @@ def suppressed(
 )
 @without_values
 def removed(
-    context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+    context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove them from the lake."""
-    rows = erasing.remove(home, _open(context, home), today.date)
+    rows = erasing.remove(data_root, _open(context, data_root), today.date)
     return dg.MaterializeResult(
         metadata={
             "rows_removed": sum(rows.values()),
@@ -156,9 +156,13 @@ PROVEN = dg.AssetCheckSpec(
     backfill_policy=ONE_RUN,
 )
 @without_values
-def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
+    context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot]
+):
     """Prove that nothing is left, certify, and close the requests."""
-    closing = erasing.close(home, _open(context, home), datetime.now(home.policy.zone))
+    closing = erasing.close(
+        data_root, _open(context, data_root), datetime.now(data_root.policy.zone)
+    )
     found = counts_table(
         ["rule", "where", "count", "request"],
         [
@@ -188,14 +192,14 @@ def closed(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # 
             "closed": len(closing.certificates),
             "rows_removed": rows,
             "certificates": "requests/certificates",
-            **_chain(home),
+            **_chain(data_root),
         }
     )
 
 
-def _chain(home: Home) -> dict[str, Any]:
+def _chain(data_root: DataRoot) -> dict[str, Any]:
     """The head of the chain: Dagster's copy, by which a chain that is rolled back is noticed."""
-    head = certificates.head(home)
+    head = certificates.head(data_root)
     return {f"chain_{name}": value for name, value in asdict(head).items()} if head else {}
 
 

@@ -11,23 +11,23 @@ from assets.erasure import bystanders
 from assets.requests import ledger
 from assets.requests.ledger import Request
 from assets.rights import lookup
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
-def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, Request]:
+def begin(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> dict[str, Request]:
     """Mark erasures as begun, but for those with bystanders: these become unclear. Return all as
     they are then.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         erasures: Requests that were resolved (`finding.record`) and are to be carried out.
         now: When.
     """
     ready = [request for request in erasures if request.right == "erasure"]
     if not ready:
         return {}
-    touched = bystanders.count(home, ready)
-    with ledger.changing(home):
+    touched = bystanders.count(data_root, ready)
+    with ledger.changing(data_root):
         done = [
             lookup.set_aside(
                 request,
@@ -41,7 +41,7 @@ def begin(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, R
             else lookup.begun(request, now)
             for request in ready
         ]
-        ledger.save(home, *done)
+        ledger.save(data_root, *done)
     return {request.request_id: request for request in done}
 
 

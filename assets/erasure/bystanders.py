@@ -23,36 +23,39 @@ from assets.requests.ledger import Request
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 ERASED = "erase"
 CHOICE = "bystanders"
 
 
-def count(home: Home, erasures: Sequence[Request]) -> dict[str, int]:
+def count(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, int]:
     """Return how many bystanders each erasure would touch; those without any are left out.
 
     Changes nothing. Cost: one look at the identifiers of every delivery, and a closer one at those
     that match.
     """
     found: Counter[str] = Counter()
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        prepare(home, connection, erasures)
-        for entry in concerned(home, connection):
-            if find_gone(home, connection, entry):
-                found.update(count_in(home, connection, entry))
+        prepare(data_root, connection, erasures)
+        for entry in concerned(data_root, connection):
+            if find_gone(data_root, connection, entry):
+                found.update(count_in(data_root, connection, entry))
     return dict(found)
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]) -> None:
+def prepare(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]
+) -> None:
     """Make `sought`, `sought_records`, `erased_persons(person_key)`,
     `erased_registrants(registrant_id)` and `of_registrants`.
     """
     load_sought(connection, erasures)
     for table in ("identifiers", "membership", "contact_points"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_persons AS
         SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
@@ -76,17 +79,19 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection, erasures: Sequenc
     )
 
 
-def count_in(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, int]:
+def count_in(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
+) -> dict[str, int]:
     """Return how many bystanders are among `gone` of the delivery, per request. `prepare` comes
     first.
     """
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not _find_foreign(connection, raw):
         return {}
     owners = [
         f"SELECT record_no, person_key FROM {parquet(path)} SEMI JOIN foreign_named USING "
         "(record_no)"
-        for path in (*staged_files(home, entry), quarantine_path(home, entry))
+        for path in (*staged_files(data_root, entry), quarantine_path(data_root, entry))
         if path.exists() and path.stem != "records"
     ]
     none = "SELECT 0::BIGINT AS record_no, NULL::VARCHAR AS person_key WHERE false"

@@ -18,10 +18,13 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import grey_pairs, unregistered
 from assets.rights.lookup import find, record
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 
 
-def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: datetime) -> Request:
+def decide(
+    data_root: DataRoot, request_id: str, registrant_ids: Sequence[str], now: datetime
+) -> Request:
     """Record whom a request means. Of an erasure it may be several registrants who are one person.
 
     An erasure that has begun is widened by them (`widen`).
@@ -29,11 +32,11 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
     Raises:
         RequestError: The register has no registrant of an id, or the request is past that.
     """
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
-        _known_ids(home, request, registrant_ids)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
+        _known_ids(data_root, request, registrant_ids)
         if request.state == "erasing":
-            return widen(home, request, registrants=tuple(registrant_ids), now=now)
+            return widen(data_root, request, registrants=tuple(registrant_ids), now=now)
         if request.state not in ("received", "unclear"):
             raise RequestError(
                 f"request {request_id} is {request.state}: whom it means is decided before "
@@ -42,8 +45,8 @@ def decide(home: Home, request_id: str, registrant_ids: Sequence[str], now: date
         if len(registrant_ids) > 1 and request.right != "erasure":
             raise RequestError(f"a request of {request.right} means one registrant")
         chosen = _unresolved(request, registrants=tuple(registrant_ids))
-        ledger.save(home, with_event(chosen, "registrant_decided", now))
-    return record(home, [request_id], now)[request_id]
+        ledger.save(data_root, with_event(chosen, "registrant_decided", now))
+    return record(data_root, [request_id], now)[request_id]
 
 
 def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
@@ -61,13 +64,13 @@ def _unresolved(request: Request, **changed: tuple[str, ...]) -> Request:
     return replace(kept, **changed)  # type: ignore[arg-type]
 
 
-def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> None:
+def _known_ids(data_root: DataRoot, request: Request, registrant_ids: Sequence[str]) -> None:
     """Raise RequestError unless each is a registrant, or a person of raw among what was found for
     the request.
     """
     found = {str(candidate["registrant_id"]) for candidate in request.candidates}
-    with home.connect() as connection:
-        read_register(home, connection, "registrants", TABLES["registrants"])
+    with connect(data_root) as connection:
+        read_register(data_root, connection, "registrants", TABLES["registrants"])
         rows = connection.execute(
             "SELECT registrant_id FROM registrants WHERE list_contains($1::VARCHAR[], "
             "registrant_id)",
@@ -83,7 +86,7 @@ def _known_ids(home: Home, request: Request, registrant_ids: Sequence[str]) -> N
 
 
 def widen(
-    home: Home,
+    data_root: DataRoot,
     request: Request,
     *,
     now: datetime,
@@ -96,7 +99,7 @@ def widen(
     Under the ledger's lock. What has been suppressed and removed before stays so.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         request: The request, in state `erasing`.
         now: When.
         registrants: Registrants that are the same person.
@@ -114,7 +117,7 @@ def widen(
         own=(),
         left_out=request.left_out,
     )
-    found = find(home, [more])[request.request_id]
+    found = find(data_root, [more])[request.request_id]
     if found.unclear:
         raise RequestError(found.unclear)
     wider = replace(
@@ -125,7 +128,7 @@ def widen(
         left_out=found.left_out,
         registrants=tuple(sorted({*request.registrants, *found.registrants})),
     )
-    touched = bystanders.count(home, [wider])
+    touched = bystanders.count(data_root, [wider])
     if touched and request.choices.get(bystanders.CHOICE) != bystanders.ERASED:
         raise RequestError(
             f"request {request.request_id}: {touched[request.request_id]} records of somebody else "
@@ -134,40 +137,42 @@ def widen(
         )
     event = "registrant_decided" if registrants else "corrected"
     wider = with_event(wider, event, now, str(len({*wider.resolved} - {*request.resolved})))
-    ledger.save(home, wider)
+    ledger.save(data_root, wider)
     return wider
 
 
-def correct(home: Home, request_id: str, given: Sequence[str], now: datetime) -> Request:
+def correct(data_root: DataRoot, request_id: str, given: Sequence[str], now: datetime) -> Request:
     """Replace what was given, and find again whom the request means; of an erasure that has begun,
     add to it (`widen`).
 
     Raises:
         RequestError: The request is past that, or it is not certain whose the identifiers are.
     """
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
         if request.state == "erasing":
-            return widen(home, request, given=tuple(given), now=now)
+            return widen(data_root, request, given=tuple(given), now=now)
         if request.state not in ("received", "unclear"):
             raise RequestError(
                 f"request {request_id} is {request.state}: what was given is corrected before "
                 "anything is done"
             )
         corrected = _unresolved(request, given=tuple(sorted(given)), registrants=())
-        ledger.save(home, with_event(corrected, "corrected", now, str(len(given))))
-    return record(home, [request_id], now)[request_id]
+        ledger.save(data_root, with_event(corrected, "corrected", now, str(len(given))))
+    return record(data_root, [request_id], now)[request_id]
 
 
-def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: datetime) -> Request:
+def leave_out(
+    data_root: DataRoot, request_id: str, identifiers: Sequence[str], now: datetime
+) -> Request:
     """Record that identifiers are not the registrant's: nothing is erased by them, and what
     suppressed them is lifted. A request that waited for it goes on.
 
     Raises:
         RequestError: The request is past that, or does not name them.
     """
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
         if request.state not in ("received", "unclear", "erasing"):
             raise RequestError(
                 f"request {request_id} is {request.state}: nothing is left out of it"
@@ -191,18 +196,22 @@ def leave_out(home: Home, request_id: str, identifiers: Sequence[str], now: date
         )
         left = with_event(left, "left_out", now, str(len(aside)))
         if request.state == "erasing":
-            lifted = suppression.lift(home, request_id, [*aside, *(f"own_{one}" for one in aside)])
+            lifted = suppression.lift(
+                data_root, request_id, [*aside, *(f"own_{one}" for one in aside)]
+            )
             left = with_event(left, "suppression_lifted", now, str(lifted))
-        ledger.save(home, left)
-    return left if left.state == "erasing" else record(home, [request_id], now)[request_id]
+        ledger.save(data_root, left)
+    return left if left.state == "erasing" else record(data_root, [request_id], now)[request_id]
 
 
-def go_on(home: Home, request_id: str, choices: Mapping[str, str], now: datetime) -> Request:
+def go_on(
+    data_root: DataRoot, request_id: str, choices: Mapping[str, str], now: datetime
+) -> Request:
     """Record what a person decided before an erasure: of pairs (`pair:<id>`) and of bystanders; and
     find again.
     """
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
         if request.right != "erasure" or request.state not in ("received", "unclear", "erasing"):
             raise RequestError(
                 f"request {request_id} is no erasure that such a decision could change"
@@ -213,5 +222,5 @@ def go_on(home: Home, request_id: str, choices: Mapping[str, str], now: datetime
             decided = with_event(decided, "pair_decided", now, str(pairs))
         if bystanders.CHOICE in choices:
             decided = with_event(decided, "bystanders_decided", now, choices[bystanders.CHOICE])
-        ledger.save(home, decided)
-    return record(home, [request_id], now)[request_id]
+        ledger.save(data_root, decided)
+    return record(data_root, [request_id], now)[request_id]

@@ -32,48 +32,49 @@ from assets.sources.all_sources import SOURCES
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.staged import staged_folder
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 SHOWN_PLACES = 20
 """So many records a message names; the rest is in the list of near matches."""
 
 
-def find(home: Home, request_ids: list[str]) -> dict[str, int]:
+def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
     """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
 
     A request that does not certainly mean one registrant, or would take a record of somebody else,
     is set aside as unclear and stops no other.
     """
-    ledger.destroy_leftover_keys(home)
-    now = datetime.now(home.policy.zone)
-    lookup.record(home, request_ids, now)
-    found = near_matches.record(home, request_ids, now)
+    ledger.destroy_leftover_keys(data_root)
+    now = datetime.now(data_root.policy.zone)
+    lookup.record(data_root, request_ids, now)
+    found = near_matches.record(data_root, request_ids, now)
     found |= beginning.begin(
-        home, [request for request in found.values() if request.state == "received"], now
+        data_root, [request for request in found.values() if request.state == "received"], now
     )
     erasing = [request for request in found.values() if request.state == "erasing"]
-    recipient_notices.prepare(home, erasing, now)
-    other_requests.announce(home, erasing, now)
+    recipient_notices.prepare(data_root, erasing, now)
+    other_requests.announce(data_root, erasing, now)
     return {request_id: len(one.resolved) for request_id, one in found.items()}
 
 
-def suppress(home: Home, request_ids: list[str], today: date) -> int:
+def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; answers how many it now holds."""
-    erasures = _loaded(home, request_ids)
-    with home.connect() as connection:
+    erasures = _loaded(data_root, request_ids)
+    with connect(data_root) as connection:
         load_sought(connection, erasures)
-        shared_identifiers.find_shared(home, connection, erasures)
+        shared_identifiers.find_shared(data_root, connection, erasures)
         listed = """SELECT identifier, request_id FROM sought_records
             UNION ALL SELECT 'shared:' || identifier, request_id FROM shared"""
-        return suppression.add(home, connection, listed, today)
+        return suppression.add(data_root, connection, listed, today)
 
 
-def _loaded(home: Home, request_ids: list[str]) -> list[Request]:
-    return [ledger.load(home, request_id) for request_id in request_ids]
+def _loaded(data_root: DataRoot, request_ids: list[str]) -> list[Request]:
+    return [ledger.load(data_root, request_id) for request_id in request_ids]
 
 
-def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
+def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str, int]:
     """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
 
     Records of others that mention them stay, without what mentions them.
@@ -81,29 +82,29 @@ def remove(home: Home, request_ids: list[str], today: date) -> dict[str, int]:
     One pass for all requests. Cost: one look at the identifiers and texts of every delivery, and
     the rewriting of those that match. What a statute keeps stays without its person (`holds`).
     """
-    lake_rewrite.finish_removals(home)
-    evidence.note_published(home)
+    lake_rewrite.finish_removals(data_root)
+    evidence.note_published(data_root)
     removed: Counter[str] = Counter()
-    asked = _loaded(home, request_ids)
-    with home.connect() as connection:
+    asked = _loaded(data_root, request_ids)
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
         load_sought(connection, asked)
-        for entry in concerned(home, connection):
-            if find_gone(home, connection, entry):
-                legal_holds.find_held(home, connection, entry, today)
-                evidence.note(home, connection, entry)
-                _suppress_records(home, connection, entry, today)
+        for entry in concerned(data_root, connection):
+            if find_gone(data_root, connection, entry):
+                legal_holds.find_held(data_root, connection, entry, today)
+                evidence.note(data_root, connection, entry)
+                _suppress_records(data_root, connection, entry, today)
                 removed[entry.source] += legal_holds.remove_but_held(
-                    home, connection, entry, mentions.edits(connection)
+                    data_root, connection, entry, mentions.edits(connection)
                 )
-        _remove_decided(home, connection, asked, today, removed)
-        legal_holds.key_contents(home, connection)
-    emptied_deliveries.rename(home)
+        _remove_decided(data_root, connection, asked, today, removed)
+        legal_holds.key_contents(data_root, connection)
+    emptied_deliveries.rename(data_root)
     return dict(sorted(removed.items()))
 
 
 def _remove_decided(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     asked: list[Request],
     today: date,
@@ -111,7 +112,7 @@ def _remove_decided(
 ) -> None:
     """Remove the near matches of which somebody decided that they are the registrant's."""
     decided = near_matches.to_remove(asked)
-    for entry in deliveries.book(home) if decided else []:
+    for entry in deliveries.book(data_root) if decided else []:
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
         if pairs:
             connection.execute(
@@ -122,21 +123,21 @@ def _remove_decided(
             connection.execute(
                 "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM whose"
             )
-            legal_holds.find_held(home, connection, entry, today)
-            _suppress_records(home, connection, entry, today)
-            removed[entry.source] += legal_holds.remove_but_held(home, connection, entry)
+            legal_holds.find_held(data_root, connection, entry, today)
+            _suppress_records(data_root, connection, entry, today)
+            removed[entry.source] += legal_holds.remove_but_held(data_root, connection, entry)
 
 
 def _suppress_records(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
     """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for no identifier would tell it
     when it comes again; by its key one that the registrant gave, for it is not given anew when it comes again.
     """
     queries = []
     raw, index = (
-        raw_path(home, entry.source, entry.day, entry.delivery_id),
-        staged_folder(home, entry) / "records.parquet",
+        raw_path(data_root, entry.source, entry.day, entry.delivery_id),
+        staged_folder(data_root, entry) / "records.parquet",
     )
     if raw.exists():
         queries.append(
@@ -153,20 +154,20 @@ def _suppress_records(
         ]
     found = " UNION ".join(queries)
     if queries and connection.execute(f"SELECT 1 FROM ({found}) LIMIT 1").fetchone():
-        suppression.add(home, connection, found, today)
+        suppression.add(data_root, connection, found, today)
 
 
-def remaining(home: Home, request_ids: list[str]) -> int:
+def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
     """How many records of the registrants are still in raw, quarantine, staged or the register; 0 when erased."""
     left = 0
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        load_sought(connection, _loaded(home, request_ids))
-        for entry in concerned(home, connection):
-            if find_gone(home, connection, entry):
+        load_sought(connection, _loaded(data_root, request_ids))
+        for entry in concerned(data_root, connection):
+            if find_gone(data_root, connection, entry):
                 query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
                 left += (connection.execute(query).fetchone() or (0,))[0]
-        read_register(home, connection, "identifiers", TABLES["identifiers"])
+        read_register(data_root, connection, "identifiers", TABLES["identifiers"])
         left += (
             connection.execute(
                 "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)"
@@ -212,67 +213,67 @@ class Closing:
         )
 
 
-def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
+def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing:
     """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left, and
     when a step was left out: nobody could be looked for of whom it is not written down by what they were known.
 
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
-    asked = _loaded(home, request_ids)
+    asked = _loaded(data_root, request_ids)
     passed_over = sum(
         request.state != "erasing" or not request.resolved for request in asked
-    ) + _unsuppressed(home, asked)
+    ) + _unsuppressed(data_root, asked)
     if passed_over:
         raise RequestError(
             f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill"
         )
-    left = remaining(home, request_ids)
+    left = remaining(data_root, request_ids)
     if left:
         raise RequestError(f"{left} records are still there: the erasure has not ended")
-    ending = other_requests.hold(home, asked, now)
-    done = certificates.issued(home)
-    proof = verify(home, request_ids, whole=False)
-    near_matches.add_mentions(home, proof.places)
+    ending = other_requests.hold(data_root, asked, now)
+    done = certificates.issued(data_root)
+    proof = verify(data_root, request_ids, whole=False)
+    near_matches.add_mentions(data_root, proof.places)
     unproven = {finding.request_id for finding in proof.failing()}
     proven = [
         request_id
         for request_id in request_ids
         if request_id in done or not unproven & {"", request_id}
     ]
-    _remember_kept(home, proven, now.date())
-    noted, published = evidence.gather(home, proven), evidence.published(home)
-    with ledger.changing(home):
-        loaded = _loaded(home, proven)
+    _remember_kept(data_root, proven, now.date())
+    noted, published = evidence.gather(data_root, proven), evidence.published(data_root)
+    with ledger.changing(data_root):
+        loaded = _loaded(data_root, proven)
         at = now.isoformat(timespec="seconds")
-        bound = certificate_binding.bind(home, loaded)
+        bound = certificate_binding.bind(data_root, loaded)
         contents = [
             certificates.content_of(
-                home.policy,
+                data_root.policy,
                 request,
                 noted[request.request_id],
                 published,
                 proof,
                 at,
-                legal_holds.told(home.policy, noted[request.request_id].held),
+                legal_holds.told(data_root.policy, noted[request.request_id].held),
                 bound[request.request_id],
-                near_matches.left(home, request),
+                near_matches.left(data_root, request),
             )
             for request in loaded
         ]
-        issued = certificates.issue_all(home, contents)
-    other_requests.end(home, loaded, ending, now)
-    with ledger.changing(home):
-        recipient_notices.release(home, proven, now)
-        certified = zip(_loaded(home, proven), issued, strict=True)
+        issued = certificates.issue_all(data_root, contents)
+    other_requests.end(data_root, loaded, ending, now)
+    with ledger.changing(data_root):
+        recipient_notices.release(data_root, proven, now)
+        certified = zip(_loaded(data_root, proven), issued, strict=True)
         ledger.close_all(
-            home,
+            data_root,
             [
                 replace(one, removed=certificate.rows, decisions=_decisions(certificate))
                 for one, certificate in certified
             ],
             now,
         )
-    evidence.forget(home, certificates.issued(home) | ledger.closed_ids(home))
+    evidence.forget(data_root, certificates.issued(data_root) | ledger.closed_ids(data_root))
     return Closing(
         issued,
         proof.findings,
@@ -280,24 +281,24 @@ def close(home: Home, request_ids: list[str], now: datetime) -> Closing:
     )
 
 
-def _remember_kept(home: Home, request_ids: list[str], today: date) -> None:
+def _remember_kept(data_root: DataRoot, request_ids: list[str], today: date) -> None:
     """Note the records that stay by a person's decision, so that later proofs do not find them."""
-    kept = near_matches.kept(home, _loaded(home, request_ids))
+    kept = near_matches.kept(data_root, _loaded(data_root, request_ids))
     if kept:
-        with home.connect() as connection:
+        with connect(data_root) as connection:
             connection.execute(
                 """CREATE OR REPLACE TEMP TABLE kept AS
                 SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier""",
                 [[one for one, _ in kept], [suppression.KEPT + content for _, content in kept]],
             )
-            suppression.add(home, connection, "SELECT request_id, identifier FROM kept", today)
+            suppression.add(data_root, connection, "SELECT request_id, identifier FROM kept", today)
 
 
-def _unsuppressed(home: Home, asked: list[Request]) -> int:
+def _unsuppressed(data_root: DataRoot, asked: list[Request]) -> int:
     """Of how many requests an identifier is not on the suppression list."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         load_sought(connection, asked)
-        suppression.prepare(home, connection)
+        suppression.prepare(data_root, connection)
         missing = (
             "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
         )

@@ -25,9 +25,11 @@ from assets.sources.source import Source
 from assets.staging import lake_rewrite, staged
 from assets.staging.lake_rewrite import NOTHING, Edit
 from assets.staging.staged import quarantine_path, staged_folder
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import create_keyed_hash
 from schemas.policy import Policy
 from schemas.quarantine import Outcome
 from schemas.raw import Raw
@@ -53,28 +55,28 @@ class Held:
     until: str
 
 
-def take_in(home: Home, last_day: date) -> list[Entry]:
+def take_in(data_root: DataRoot, last_day: date) -> list[Entry]:
     """Take in and stage the deliveries of orders that wait; answers those that are staged now. Before their customer is suppressed: at the door they are lost.
 
     Other deliveries go on waiting: nothing of them is held, and what of them is about somebody erased is left out when they are taken in.
     """
     for source, names in _with_orders():
-        arrived = raw.ingest(home, source, None, last_day, names)
-        staged_again(home, source, arrived.entries)
-    return stage_waiting(home)
+        arrived = raw.ingest(data_root, source, None, last_day, names)
+        staged_again(data_root, source, arrived.entries)
+    return stage_waiting(data_root)
 
 
-def stage_waiting(home: Home) -> list[Entry]:
+def stage_waiting(data_root: DataRoot) -> list[Entry]:
     """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
     done = []
     for source, names in _with_orders():
         days = {
             entry.day
-            for entry in deliveries.book(home, source.name)
+            for entry in deliveries.book(data_root, source.name)
             if entry.dataset in names and not entry.staged_with
         }
-        done += staged.stage(home, source, days) if days else []
-    if lost := staged.lost_by_key(home, done) + sum(not entry.conserved for entry in done):
+        done += staged.stage(data_root, source, days) if days else []
+    if lost := staged.lost_by_key(data_root, done) + sum(not entry.conserved for entry in done):
         raise HoldError(
             f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged"
         )
@@ -97,10 +99,12 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
     return [(source, names) for source, names in found if names]
 
 
-def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date) -> None:
+def find_held(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
+) -> None:
     """Make `held(record_no, rule, until)`: those of `gone` whose order the accounts need beyond `today`."""
-    until, rule = accounts_hold(home.policy, "ordered_at")
-    orders = staged_folder(home, entry) / "orders.parquet"
+    until, rule = accounts_hold(data_root.policy, "ordered_at")
+    orders = staged_folder(data_root, entry) / "orders.parquet"
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE held AS SELECT record_no, {rule} AS rule, {until} AS until
         FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
@@ -110,7 +114,7 @@ def find_held(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, t
 
 
 def remove_but_held(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
@@ -122,9 +126,9 @@ def remove_but_held(
     """
     # Before anything goes, for what is held is not counted as suppressed, and not found again after
     # a kill.
-    entry = deliveries.with_keyed_hash(home, entry)
+    entry = deliveries.with_keyed_hash(data_root, entry)
     if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
-        return lake_rewrite.remove_records(home, connection, entry, "suppressed", redacted)
+        return lake_rewrite.remove_records(data_root, connection, entry, "suppressed", redacted)
     connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
     edits = dict(redacted)
     for table in CANONICAL:
@@ -135,9 +139,9 @@ def remove_but_held(
     )
     edits["orders"] = replace(redacted.get("orders", Edit()), columns=f"* REPLACE ({bare})")
     removed = lake_rewrite.remove_records(
-        home, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
+        data_root, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
     )
-    quarantine = quarantine_path(home, entry)
+    quarantine = quarantine_path(data_root, entry)
     if quarantine.exists():
         lake_rewrite.rewrite(
             connection,
@@ -148,17 +152,17 @@ def remove_but_held(
     return removed
 
 
-def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Replace the hash of the text of every order that has lost its person, and is not in raw, by a
     keyed one.
 
     The text says whose the order is, and a plain hash of it would confirm that in some million
     tries. Repeatable, so that what a killed run has left is done by the next.
     """
-    home.keyed_hash(connection)
-    home.view(connection, "raw", Raw, home.files("raw"))
+    create_keyed_hash(data_root, connection)
+    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     for model in (Orders, Outcome):
-        home.staged(connection, model)
+        create_staged_view(data_root, connection, model)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE named_by_content AS
         SELECT delivery_id, record_no FROM staged_records
@@ -169,18 +173,18 @@ def key_contents(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     )
     rows = connection.execute("SELECT DISTINCT delivery_id FROM named_by_content").fetchall()
     concerned = {delivery_id for (delivery_id,) in rows}
-    for entry in deliveries.book(home) if concerned else ():
+    for entry in deliveries.book(data_root) if concerned else ():
         if entry.delivery_id in concerned:
             named = f"""record_no IN (
                 SELECT record_no FROM named_by_content WHERE delivery_id = '{entry.delivery_id}')"""
             lake_rewrite.rewrite(
                 connection,
-                staged_folder(home, entry) / "records.parquet",
+                staged_folder(data_root, entry) / "records.parquet",
                 "true",
                 f"""* REPLACE (CASE WHEN {named} THEN keyed_hash('content|' || content)
                     ELSE content END AS content)""",
             )
-            deliveries.enter(home, deliveries.with_keyed_hash(home, entry))
+            deliveries.enter(data_root, deliveries.with_keyed_hash(data_root, entry))
 
 
 def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:

@@ -13,7 +13,8 @@ from assets.ingest.raw_files import raw_path
 from assets.requests.ledger import Request
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.quoting import parquet
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
@@ -65,17 +66,17 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
         )
 
 
-def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
     """The deliveries that may hold records about the registrants sought, or mention them.
 
     One scan of the identifiers and keys of every layer, and one of all texts in raw and staged.
     """
     registrants = connection.execute("FROM sought_registrants").fetchall()
-    mentions.scan(home, connection, [registrant for (registrant,) in registrants])
-    home.view(connection, "raw", Raw, home.files("raw"))
-    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+    mentions.scan(data_root, connection, [registrant for (registrant,) in registrants])
+    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
+    create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
     for model in CANONICAL.values():
-        home.staged(connection, model)
+        create_staged_view(data_root, connection, model)
     queries = [
         "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
         """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
@@ -91,24 +92,24 @@ def concerned(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Entry]:
     found = {
         delivery_id for (delivery_id,) in connection.execute(" UNION ".join(queries)).fetchall()
     }
-    return [entry for entry in deliveries.book(home) if entry.delivery_id in found]
+    return [entry for entry in deliveries.book(data_root) if entry.delivery_id in found]
 
 
-def find_gone(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
+def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> bool:
     """Make `gone(record_no)`: the delivery's records about the registrants sought; and
     `redactions`, where others mention them.
 
     A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its
     text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
     """
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    mentions.find_mentions(home, connection, entry)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+    mentions.find_mentions(data_root, connection, entry)
     queries = ["FROM theirs"]
     if raw.exists():
-        suppression.know_register(home, connection)
+        suppression.know_register(data_root, connection)
         suppression.find_matches(connection, parquet(raw), "sought_records")
         queries.append("SELECT record_no FROM matches")
-    for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry)):
+    for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT md5(identifier) FROM sought)"

@@ -18,7 +18,7 @@ from assets.ingest.mentions.spellings import Spellings
 from assets.ingest.raw_files import raw_path
 from assets.staging.lake_rewrite import Edit
 from assets.staging.staged import staged_folder
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, name, parquet
 from schemas.staged import CANONICAL
 
@@ -28,24 +28,24 @@ def _spellings(identifiers: tuple[str, ...], country: str) -> Spellings:
     return Spellings(identifiers, country)
 
 
-def sought_spellings(home: Home, connection: duckdb.DuckDBPyConnection) -> Spellings:
+def sought_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Spellings:
     """The spellings of all in `sought`."""
     rows = connection.execute("SELECT DISTINCT identifier FROM sought ORDER BY 1").fetchall()
-    return _spellings(tuple(identifier for (identifier,) in rows), home.policy.country)
+    return _spellings(tuple(identifier for (identifier,) in rows), data_root.policy.country)
 
 
 def scan(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
     """Make `worth_reading` for what is in `sought`, and know who else there is besides these
     registrants.
     """
-    spellings = sought_spellings(home, connection)
+    spellings = sought_spellings(data_root, connection)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE spelled AS SELECT DISTINCT identifier FROM sought"
     )
-    know_others(home, connection, registrants)
-    scan_lake(home, connection, Prefilter(spellings.fragments))
+    know_others(data_root, connection, registrants)
+    scan_lake(data_root, connection, Prefilter(spellings.fragments))
     connection.execute(
         """CREATE TEMP TABLE IF NOT EXISTS decided_redactions
             (delivery_id VARCHAR, record_no BIGINT)"""
@@ -59,18 +59,18 @@ def scan(
     )
 
 
-def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def find_mentions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Make `text_matches`, `theirs` (see `attribution`) and `staged_matches` of a delivery; `scan`
     comes first.
 
     `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts.
     Afterwards `redacted_text(record_no, text)` redacts the texts of the delivery's records.
     """
-    spellings = sought_spellings(home, connection)
+    spellings = sought_spellings(data_root, connection)
     numbers = (
         f"(SELECT record_no FROM worth_reading WHERE delivery_id = {literal(entry.delivery_id)}"
     )
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     rows = """SELECT 0::BIGINT AS record_no, '' AS payload, [''] AS identifiers, [''] AS faults
         WHERE false"""
     if raw.exists():
@@ -93,11 +93,11 @@ def find_mentions(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entr
     }
     redaction = Redaction(spellings, records)
     redaction.install(connection)
-    _find_staged(home, connection, entry, redaction)
+    _find_staged(data_root, connection, entry, redaction)
 
 
 def _find_staged(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, redaction: Redaction
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, redaction: Redaction
 ) -> None:
     matches: list[tuple[str, int, str, str]] = []
     layers = connection.execute(
@@ -107,7 +107,7 @@ def _find_staged(
     ).fetchall()
     for (layer,) in layers:
         table = layer.removeprefix("staged.")
-        path = staged_folder(home, entry) / f"{table}.parquet"
+        path = staged_folder(data_root, entry) / f"{table}.parquet"
         if not path.exists():
             continue
         columns = texts_of(CANONICAL[table])

@@ -22,9 +22,10 @@ from assets.rights.recipient_notices import KEYS
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.lake_rewrite import staged_files
 from assets.staging.staged import quarantine_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
 
@@ -48,7 +49,7 @@ class Preview:
         return {**asdict(self), "layers": dict(sorted(self.layers.items()))}
 
 
-def preview(home: Home, request: Request, today: date) -> Preview:
+def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
     """Look, and change nothing. The request must have been resolved (`finding.record`)."""
     found = Preview(
         request.request_id,
@@ -57,24 +58,24 @@ def preview(home: Home, request: Request, today: date) -> Preview:
         left_out=len({*request.left_out, *request.own}),
         pairs_left=len(request.pairs_left),
     )
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        home.keyed_hash(connection)
-        bystanders.prepare(home, connection, [request])
+        create_keyed_hash(data_root, connection)
+        bystanders.prepare(data_root, connection, [request])
         connection.execute(
             "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
             [request.request_id, list(request.registrants)],
         )
-        read_register(home, connection, "contact_points", TABLES["contact_points"])
-        for entry in concerned(home, connection):
-            if find_gone(home, connection, entry):
-                legal_holds.find_held(home, connection, entry, today)
-                _count_delivery(home, connection, entry, found)
-        _count_register(home, connection, found)
-        _count_marts(home, connection, found)
+        read_register(data_root, connection, "contact_points", TABLES["contact_points"])
+        for entry in concerned(data_root, connection):
+            if find_gone(data_root, connection, entry):
+                legal_holds.find_held(data_root, connection, entry, today)
+                _count_delivery(data_root, connection, entry, found)
+        _count_register(data_root, connection, found)
+        _count_marts(data_root, connection, found)
     found.recipients = sorted(
         name
-        for name, one in home.policy.recipients.items()
+        for name, one in data_root.policy.recipients.items()
         if any(
             layer.startswith(f"marts.{purpose}.")
             for purpose in one.purposes
@@ -85,11 +86,11 @@ def preview(home: Home, request: Request, today: date) -> Preview:
 
 
 def _count_delivery(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, found: Preview
 ) -> None:
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    files = {"raw": raw, "quarantine": quarantine_path(home, entry)} | {
-        f"staged.{path.stem}": path for path in staged_files(home, entry)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+    files = {"raw": raw, "quarantine": quarantine_path(data_root, entry)} | {
+        f"staged.{path.stem}": path for path in staged_files(data_root, entry)
     }
     for layer, path in files.items():
         if path.exists() and layer != "staged.records":
@@ -106,30 +107,34 @@ def _count_delivery(
             {
                 "rows": 0,
                 "until": "",
-                "ground": f"{home.policy.retention[rule].source or ''}, {legal_holds.LAW}",
+                "ground": f"{data_root.policy.retention[rule].source or ''}, {legal_holds.LAW}",
             },
         )
         row |= {"rows": int(str(row["rows"])) + rows, "until": max(str(row["until"]), until)}
-    found.bystanders += sum(bystanders.count_in(home, connection, entry).values())
+    found.bystanders += sum(bystanders.count_in(data_root, connection, entry).values())
 
 
-def _count_register(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+def _count_register(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, found: Preview
+) -> None:
     for table, model in TABLES.items():
-        if "registrant_id" in arrow_schema(model).names and home.register(table).exists():
+        if "registrant_id" in arrow_schema(model).names and data_root.register(table).exists():
             found.layers[f"register.{table}"] += count(
                 connection,
-                f"SELECT count(*) FROM {parquet(home.register(table))} SEMI JOIN meant USING (registrant_id)",
+                f"SELECT count(*) FROM {parquet(data_root.register(table))} SEMI JOIN meant USING (registrant_id)",
             )
 
 
-def _count_marts(home: Home, connection: duckdb.DuckDBPyConnection, found: Preview) -> None:
+def _count_marts(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, found: Preview
+) -> None:
     connection.execute(
         "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
     )
     for mart, models in MARTS.items():
-        if not mart_path(home, mart).exists():
+        if not mart_path(data_root, mart).exists():
             continue
-        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
         try:
             for model in models:
                 for column, mine in KEYS.items():

@@ -14,11 +14,11 @@ import duckdb
 
 from assets.register.building import TABLES, read_register
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 def find_shared(
-    home: Home, connection: duckdb.DuckDBPyConnection, erasures: Iterable[Request]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, erasures: Iterable[Request]
 ) -> None:
     """Make `shared(identifier, request_id)`: what a registrant of the requests has now, and another
     has or has had.
@@ -32,7 +32,7 @@ def find_shared(
         for registrant in request.registrants
     ]
     for table in ("identifiers", "contact_points"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_registrants AS
         SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id""",

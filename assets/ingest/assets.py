@@ -15,7 +15,7 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.restaging import staged_again
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import Policy
 from schemas.raw import Raw
 
@@ -56,14 +56,14 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
     )
     @without_values
     def ingest(
-        context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today
+        context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
     ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         days = set(context.partition_keys)
-        done = raw.ingest(home, source, days, today.last_delivery_day)
-        again = staged_again(home, source, done.entries)
+        done = raw.ingest(data_root, source, days, today.last_delivery_day)
+        again = staged_again(data_root, source, done.entries)
         for place, refusal in done.refused:
             context.log.warning(f"refused: {place}: {refusal}")
-        entries = [entry for day in days for entry in deliveries.book(home, source.name, day)]
+        entries = [entry for day in days for entry in deliveries.book(data_root, source.name, day)]
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(
@@ -84,7 +84,7 @@ def raw_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 ),
                 "refusals": counts_table(["which", "why"], done.refused),
             },
-            check_results=[_columns_result(deliveries.columns_lost(home, source.name, days))],
+            check_results=[_columns_result(deliveries.columns_lost(data_root, source.name, days))],
         )
 
     return ingest
@@ -116,8 +116,8 @@ def refusals_check(source: Source) -> dg.AssetChecksDefinition:
         description="no delivery waits in the inbox because it was refused",
     )
     @without_values
-    def nothing_refused(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        count = sum(1 for _ in deliveries.waiting(home, source.name))
+    def nothing_refused(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
+        count = sum(1 for _ in deliveries.waiting(data_root, source.name))
         return dg.AssetCheckResult(
             passed=count == 0, severity=dg.AssetCheckSeverity.WARN, metadata={"waiting": count}
         )
@@ -135,8 +135,8 @@ def suppression_check(source: Source) -> dg.AssetChecksDefinition:
         description="raw holds no record of a registrant who has been erased",
     )
     @without_values
-    def nobody_suppressed(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        count = suppression.found_in_raw(home, source.name)
+    def nobody_suppressed(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
+        count = suppression.found_in_raw(data_root, source.name)
         return dg.AssetCheckResult(
             passed=count == 0,
             description=stops("nobody_suppressed", count),

@@ -20,7 +20,8 @@ from typing import TypeVar
 
 from assets.sources.source import Dataset, Source
 from assets.storage.atomic_files import remove, writing
-from assets.storage.data_root import Home, delivery_day
+from assets.storage.data_root import DataRoot, delivery_day
+from assets.storage.secrets import pepper
 from schemas.delivery import REFUSALS, SAFE_NAME, Manifest, RefusedDeliveryError
 
 MANIFEST = ".manifest.json"
@@ -102,12 +103,12 @@ class Entry:
         return declared == (self.dataset, self.encoding or declared[1])
 
 
-def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
+def waiting(data_root: DataRoot, source: str, days: set[str] | None = None) -> Iterator[Waiting]:
     """Yield the source's deliveries with a manifest, oldest day first.
 
     A file without one has not been delivered completely yet.
     """
-    root = home.inbox / source
+    root = data_root.inbox / source
     if not root.is_dir() or root.is_symlink():
         return
     for folder in sorted(root.iterdir()):
@@ -130,12 +131,12 @@ def waiting(home: Home, source: str, days: set[str] | None = None) -> Iterator[W
                 )
 
 
-def waiting_days(home: Home, source: str, last_day: date) -> set[str]:
+def waiting_days(data_root: DataRoot, source: str, last_day: date) -> set[str]:
     """Return the days (YYYY-MM-DD) with deliveries of the source that have not been refused."""
     return {
         item.day
-        for item in waiting(home, source)
-        if _in_range(item.day, last_day) and not refused(home, item)
+        for item in waiting(data_root, source)
+        if _in_range(item.day, last_day) and not refused(data_root, item)
     }
 
 
@@ -144,7 +145,7 @@ def _in_range(day: str, last_day: date) -> bool:
     return date_of is not None and FIRST_DAY <= date_of <= last_day
 
 
-def _note_path(home: Home, item: Waiting) -> Path:
+def _note_path(data_root: DataRoot, item: Waiting) -> Path:
     """Return the path of the note that exactly these files were refused.
 
     Its name is a hash of their names and states, and discloses neither.
@@ -154,46 +155,46 @@ def _note_path(home: Home, item: Waiting) -> Path:
         for path in (item.path, item.manifest_path)
     ]
     return (
-        home.lake
+        data_root.lake
         / "refused"
         / f"{hashlib.sha256(f'{item.source}/{item.day}/{states}'.encode()).hexdigest()[:20]}.json"
     )
 
 
-def refuse(home: Home, item: Waiting, refusal: RefusedDeliveryError) -> None:
+def refuse(data_root: DataRoot, item: Waiting, refusal: RefusedDeliveryError) -> None:
     """Record why a delivery was refused, so that it is not read again until it is redelivered."""
-    with writing(_note_path(home, item)) as unfinished:
+    with writing(_note_path(data_root, item)) as unfinished:
         unfinished.write_text(json.dumps({"why": str(refusal)}))
 
 
-def refused(home: Home, item: Waiting) -> str | None:
+def refused(data_root: DataRoot, item: Waiting) -> str | None:
     """Return why exactly these files were refused, or None."""
-    path = _note_path(home, item)
+    path = _note_path(data_root, item)
     return str(json.loads(path.read_text())["why"]) if path.exists() else None
 
 
-def refusals(home: Home, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
+def refusals(data_root: DataRoot, sources: Iterable[str], last_day: date) -> list[tuple[str, str]]:
     """Return what is in the inbox and will not be ingested: its place, without a name, and why."""
     known = list(sources)
     listed = []
     for source in known:
-        for item in waiting(home, source):
-            why = refused(home, item) or (
+        for item in waiting(data_root, source):
+            why = refused(data_root, item) or (
                 None if _in_range(item.day, last_day) else f"DEL-DAY: {REFUSALS['DEL-DAY']}"
             )
             if why:
                 listed.append((item.place, why))
     strangers = (
-        sum(1 for path in home.inbox.iterdir() if path.name not in known)
-        if home.inbox.is_dir()
+        sum(1 for path in data_root.inbox.iterdir() if path.name not in known)
+        if data_root.inbox.is_dir()
         else 0
     )
     return [*listed, *[("the inbox", f"DEL-SOURCE: {REFUSALS['DEL-SOURCE']}")] * strangers]
 
 
-def tidy(home: Home, source: str) -> None:
+def tidy(data_root: DataRoot, source: str) -> None:
     """Remove the manifests that a killed run left of deliveries that are in the ledger."""
-    for manifest in (home.inbox / source).glob(f"*/*{MANIFEST}"):
+    for manifest in (data_root.inbox / source).glob(f"*/*{MANIFEST}"):
         data = manifest.with_name(manifest.name.removesuffix(MANIFEST))
         if not data.exists() and stat.S_ISREG(manifest.lstat().st_mode):
             try:
@@ -201,7 +202,7 @@ def tidy(home: Home, source: str) -> None:
             except (RefusedDeliveryError, PermissionError):
                 continue
             day = manifest.parent.name
-            entry = of_bytes(home, source, day, taken.sha256) if delivery_day(day) else None
+            entry = of_bytes(data_root, source, day, taken.sha256) if delivery_day(day) else None
             if entry and entry.read_as(taken):
                 remove(manifest)
                 if not any(manifest.parent.iterdir()):
@@ -251,35 +252,37 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keyed_hash(home: Home, digest: str) -> str:
+def keyed_hash(data_root: DataRoot, digest: str) -> str:
     """Return the HMAC of a file's SHA-256 under the pepper, as hex digits.
 
     Without the key it does not identify the file.
     """
-    return hmac.new(home.pepper, f"delivery|{digest}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(pepper(data_root), f"delivery|{digest}".encode(), hashlib.sha256).hexdigest()
 
 
-def with_keyed_hash(home: Home, entry: Entry) -> Entry:
+def with_keyed_hash(data_root: DataRoot, entry: Entry) -> Entry:
     """Return the entry with the keyed hash of its bytes in place of the plain one."""
     return (
-        entry if entry.keyed else replace(entry, sha256=keyed_hash(home, entry.sha256), keyed=True)
+        entry
+        if entry.keyed
+        else replace(entry, sha256=keyed_hash(data_root, entry.sha256), keyed=True)
     )
 
 
-def is_of(home: Home, entry: Entry, digest: str) -> bool:
+def is_of(data_root: DataRoot, entry: Entry, digest: str) -> bool:
     """Return whether the entry is of the bytes with this SHA-256; either may be a keyed hash."""
     return digest == entry.sha256 or (
-        keyed_hash(home, digest) == entry.sha256
+        keyed_hash(data_root, digest) == entry.sha256
         if entry.keyed
-        else keyed_hash(home, entry.sha256) == digest
+        else keyed_hash(data_root, entry.sha256) == digest
     )
 
 
-def keyed_id(home: Home, delivery: str) -> str:
+def keyed_id(data_root: DataRoot, delivery: str) -> str:
     """Return the id of a delivery without records, which replaces the hash of its bytes."""
-    return hmac.new(home.pepper, f"delivery id|{delivery}".encode(), hashlib.sha256).hexdigest()[
-        :20
-    ]
+    return hmac.new(
+        pepper(data_root), f"delivery id|{delivery}".encode(), hashlib.sha256
+    ).hexdigest()[:20]
 
 
 def delivery_id(source: str, day: str, digest: str) -> str:
@@ -293,26 +296,26 @@ def corrected_id(entry: Entry, manifest: Manifest) -> str:
     return hashlib.sha256(declared.encode()).hexdigest()[:20]
 
 
-def entry_path(home: Home, source: str, day: str, delivery: str) -> Path:
+def entry_path(data_root: DataRoot, source: str, day: str, delivery: str) -> Path:
     """Return the path of a delivery's entry."""
-    return home.lake / "deliveries" / source / day / f"{delivery}.json"
+    return data_root.lake / "deliveries" / source / day / f"{delivery}.json"
 
 
-def enter(home: Home, entry: Entry) -> None:
+def enter(data_root: DataRoot, entry: Entry) -> None:
     """Write the entry, durably; with the keyed hash where a registrant was suppressed."""
     if entry.suppressed:
-        entry = with_keyed_hash(home, entry)
-    with writing(entry_path(home, entry.source, entry.day, entry.delivery_id)) as unfinished:
+        entry = with_keyed_hash(data_root, entry)
+    with writing(entry_path(data_root, entry.source, entry.day, entry.delivery_id)) as unfinished:
         unfinished.write_text(json.dumps(asdict(entry), sort_keys=True))
 
 
-def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
+def book(data_root: DataRoot, source: str = "*", day: str = "*") -> list[Entry]:
     """Return the ledger's entries in the order in which their statements count.
 
     That is by source, day, period and id. Entries that another one corrects are left out: they are
     about to be removed.
     """
-    entries = _entries(home, source, day)
+    entries = _entries(data_root, source, day)
     corrected = {entry.corrects for entry in entries}
     return sorted(
         (entry for entry in entries if entry.delivery_id not in corrected),
@@ -320,20 +323,22 @@ def book(home: Home, source: str = "*", day: str = "*") -> list[Entry]:
     )
 
 
-def mistaken(home: Home, source: str = "*") -> list[Entry]:
+def mistaken(data_root: DataRoot, source: str = "*") -> list[Entry]:
     """Return entries that another one corrects, and that a killed run has not removed."""
-    entries = _entries(home, source, "*")
+    entries = _entries(data_root, source, "*")
     ids = {entry.corrects for entry in entries}
     return [entry for entry in entries if entry.delivery_id in ids]
 
 
-def of_bytes(home: Home, source: str, day: str, digest: str) -> Entry | None:
+def of_bytes(data_root: DataRoot, source: str, day: str, digest: str) -> Entry | None:
     """Return the entry of the day's delivery of these bytes, whatever they were read as."""
-    return next((entry for entry in book(home, source, day) if is_of(home, entry, digest)), None)
+    return next(
+        (entry for entry in book(data_root, source, day) if is_of(data_root, entry, digest)), None
+    )
 
 
-def _entries(home: Home, source: str, day: str) -> list[Entry]:
-    paths = (home.lake / "deliveries").glob(f"{source}/{day}/*.json")
+def _entries(data_root: DataRoot, source: str, day: str) -> list[Entry]:
+    paths = (data_root.lake / "deliveries").glob(f"{source}/{day}/*.json")
     return [Entry(**json.loads(path.read_text())) for path in paths]
 
 
@@ -345,12 +350,14 @@ def take_out(item: Waiting) -> None:
         item.path.parent.rmdir()
 
 
-def columns_lost(home: Home, source: str, days: Collection[str]) -> list[tuple[Entry, list[str]]]:
+def columns_lost(
+    data_root: DataRoot, source: str, days: Collection[str]
+) -> list[tuple[Entry, list[str]]]:
     """Return deliveries of these days that lack declared columns of earlier ones, with these."""
     # Dataset -> the declared columns that no delivery so far has had.
     never_had: dict[str, set[str]] = {}
     lost = []
-    for entry in book(home, source):
+    for entry in book(data_root, source):
         if entry.missing_columns is None:
             continue
         never_before = never_had.get(entry.dataset)

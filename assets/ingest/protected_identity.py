@@ -12,7 +12,7 @@ from __future__ import annotations
 import duckdb
 
 from assets.ingest.suppression import STRONG
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 
 _STRONG = f"""list_filter(
@@ -30,14 +30,16 @@ WHERE coalesce(
     false)"""
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
+def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make `protected_identifiers(identifier)`: the identifiers of protected registrants alone.
 
     Returns:
         Whether there are any.
     """
     connection.execute("CREATE OR REPLACE TEMP TABLE protected_identifiers (identifier VARCHAR)")
-    paths = [home.register(table) for table in ("registrants", "identifiers", "contact_points")]
+    paths = [
+        data_root.register(table) for table in ("registrants", "identifiers", "contact_points")
+    ]
     if not all(path.exists() for path in paths):
         return False
     registrants, identifiers, contact_points = (parquet(path) for path in paths)

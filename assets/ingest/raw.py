@@ -30,8 +30,10 @@ from assets.ingest.restaging import stage_later_again
 from assets.ingest.suppressed_rows import content_hash, without_suppressed
 from assets.sources.source import NEVER_GIVEN, STATEMENT_MACROS, Dataset, Source
 from assets.storage.atomic_files import remove, sync
-from assets.storage.data_root import Home, write_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import write_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from schemas.columns import arrow_schema
 from schemas.delivery import Manifest, RefusedDeliveryError
 from schemas.raw import Raw
@@ -53,7 +55,7 @@ class Ingested:
 
 
 def ingest(
-    home: Home,
+    data_root: DataRoot,
     source: Source,
     days: set[str] | None,
     last_day: date,
@@ -69,36 +71,38 @@ def ingest(
         only: The datasets; None for all. Deliveries of others go on waiting.
     """
     done = Ingested()
-    deliveries.tidy(home, source.name)
-    remove_mistaken(home, source.name)
+    deliveries.tidy(data_root, source.name)
+    remove_mistaken(data_root, source.name)
     groups: dict[tuple[str, str], list[Delivery]] = {}
-    for item in deliveries.waiting(home, source.name, days):
-        if why := deliveries.refused(home, item):
+    for item in deliveries.waiting(data_root, source.name, days):
+        if why := deliveries.refused(data_root, item):
             done.refused.append((item.place, why))
             continue
         try:
-            manifest, dataset = deliveries.check(item, source, last_day, home.policy.purposes)
+            manifest, dataset = deliveries.check(item, source, last_day, data_root.policy.purposes)
         except RefusedDeliveryError as refusal:
-            _refuse(home, done, item, refusal)
+            _refuse(data_root, done, item, refusal)
             continue
         if only is not None and dataset.name not in only:
             continue
         groups.setdefault((item.day, manifest.sha256), []).append((item, manifest, dataset))
-    first, again = _first_and_again(home, source, groups)
+    first, again = _first_and_again(data_root, source, groups)
     swept = (
-        [entry for entry in deliveries.book(home, source.name) if entry.expired] if groups else []
+        [entry for entry in deliveries.book(data_root, source.name) if entry.expired]
+        if groups
+        else []
     )
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        reading = [threads.submit(_read, home, *delivery, swept) for delivery in first]
+        reading = [threads.submit(_read, data_root, *delivery, swept) for delivery in first]
     for (item, _, _), read in zip(first, reading, strict=True):
-        _finish(home, done, item, read.result)
+        _finish(data_root, done, item, read.result)
     for item, manifest, dataset in again:
-        _finish(home, done, item, partial(_again, home, item, manifest, dataset, swept))
+        _finish(data_root, done, item, partial(_again, data_root, item, manifest, dataset, swept))
     return done
 
 
 def _first_and_again(
-    home: Home, source: Source, groups: dict[tuple[str, str], list[Delivery]]
+    data_root: DataRoot, source: Source, groups: dict[tuple[str, str], list[Delivery]]
 ) -> tuple[list[Delivery], list[Delivery]]:
     """Split deliveries into those whose bytes are new on their day, and the others.
 
@@ -107,20 +111,22 @@ def _first_and_again(
     known = {
         (day, entry.sha256)
         for day in {day for day, _ in groups}
-        for entry in deliveries.book(home, source.name, day)
+        for entry in deliveries.book(data_root, source.name, day)
     }
     first, again = [], []
     for key, group in groups.items():
         group.sort(key=lambda delivery: delivery[0].manifest_path.lstat().st_mtime_ns)
         day, digest = key
-        forms = {key, (day, deliveries.keyed_hash(home, digest))}
+        forms = {key, (day, deliveries.keyed_hash(data_root, digest))}
         new = 0 if forms & known else 1
         first += group[:new]
         again += group[new:]
     return first, again
 
 
-def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry | None]) -> None:
+def _finish(
+    data_root: DataRoot, done: Ingested, item: Waiting, read: Callable[[], Entry | None]
+) -> None:
     """Record the outcome of a delivery: an entry, nothing new, or a refusal.
 
     A refused delivery stays in the inbox.
@@ -128,7 +134,7 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
     try:
         entry = read()
     except RefusedDeliveryError as refusal:
-        _refuse(home, done, item, refusal)
+        _refuse(data_root, done, item, refusal)
         return
     if entry:
         # The delivery that it corrects may be of the same run.
@@ -142,15 +148,15 @@ def _finish(home: Home, done: Ingested, item: Waiting, read: Callable[[], Entry 
 
 
 def _again(
-    home: Home, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]
+    data_root: DataRoot, item: Waiting, manifest: Manifest, dataset: Dataset, swept: list[Entry]
 ) -> Entry | None:
     """Read the same bytes again only if the manifest declares another dataset or encoding."""
-    entry = deliveries.of_bytes(home, item.source, item.day, manifest.sha256)
+    entry = deliveries.of_bytes(data_root, item.source, item.day, manifest.sha256)
     if entry is None:
-        return _read(home, item, manifest, dataset, swept)
+        return _read(data_root, item, manifest, dataset, swept)
     if not entry.read_as(manifest) and (entry.delivered or manifest.records):
-        corrected = _read(home, item, manifest, dataset, swept, entry)
-        remove_mistaken(home, item.source)
+        corrected = _read(data_root, item, manifest, dataset, swept, entry)
+        remove_mistaken(data_root, item.source)
         return corrected
     _same_count(manifest, entry.delivered)
     return None
@@ -163,14 +169,16 @@ def _same_count(manifest: Manifest, delivered: int) -> None:
         )
 
 
-def _refuse(home: Home, done: Ingested, item: Waiting, refusal: RefusedDeliveryError) -> None:
+def _refuse(
+    data_root: DataRoot, done: Ingested, item: Waiting, refusal: RefusedDeliveryError
+) -> None:
     with suppress(FileNotFoundError):
-        deliveries.refuse(home, item, refusal)
+        deliveries.refuse(data_root, item, refusal)
     done.refused.append((item.place, str(refusal)))
 
 
 def _read(
-    home: Home,
+    data_root: DataRoot,
     item: Waiting,
     manifest: Manifest,
     dataset: Dataset,
@@ -200,7 +208,7 @@ def _read(
         for earlier in swept
         if earlier.dataset == dataset.name
         and earlier.day < item.day
-        and deliveries.is_of(home, earlier, manifest.sha256)
+        and deliveries.is_of(data_root, earlier, manifest.sha256)
     ]
 
     def stored(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.Table]:
@@ -224,25 +232,25 @@ def _read(
         if dataset.sequence_key:
             sequence = _whole_number(splitter.envelope().get(dataset.sequence_key))
 
-    with home.connect(side_by_side=True) as connection:
+    with connect(data_root, side_by_side=True) as connection:
         connection.execute(STATEMENT_MACROS)
         connection.execute(f"CREATE OR REPLACE MACRO delivered_on() AS DATE '{item.day}'")
-        suppressing = suppression.prepare(home, connection)
+        suppressing = suppression.prepare(data_root, connection)
         if suppressing:
-            suppressed_texts.prepare(home, connection)
+            suppressed_texts.prepare(data_root, connection)
         protecting = item.source != PROTECTION_SOURCE and protected_identity.prepare(
-            home, connection
+            data_root, connection
         )
-        unexpired = _unexpired_records(home, connection, before)
-        path = raw_path(home, item.source, item.day, identity)
+        unexpired = _unexpired_records(data_root, connection, before)
+        path = raw_path(data_root, item.source, item.day, identity)
         rows = write_parquet(path, Raw, stored(connection), ROWS_PER_GROUP)
         if suppressing:
-            suppression.note_known_again(home, connection, path, date.fromisoformat(item.day))
+            suppression.note_known_again(data_root, connection, path, date.fromisoformat(item.day))
     emptied = delivered > 0 and rows == expired == 0
     if emptied:
         # No record is left, and its id is a hash of a file with erased registrants only.
-        identity = deliveries.keyed_id(home, identity)
-        os.replace(path, raw_path(home, item.source, item.day, identity))
+        identity = deliveries.keyed_id(data_root, identity)
+        os.replace(path, raw_path(data_root, item.source, item.day, identity))
         sync(path.parent)
     entry = Entry(
         delivery_id=identity,
@@ -264,27 +272,27 @@ def _read(
         renamed=emptied,
     )
     if corrects:
-        stage_later_again(home, corrects, deliveries.book(home, item.source))
-    deliveries.enter(home, entry)
+        stage_later_again(data_root, corrects, deliveries.book(data_root, item.source))
+    deliveries.enter(data_root, entry)
     return entry
 
 
-def remove_mistaken(home: Home, source: str = "*") -> None:
+def remove_mistaken(data_root: DataRoot, source: str = "*") -> None:
     """Remove from every layer what was misread of deliveries whose manifest has been corrected.
 
     The ledger entry is removed last: after a kill, the next run repeats the removal.
     """
-    for entry in deliveries.mistaken(home, source):
+    for entry in deliveries.mistaken(data_root, source):
         for layer in ("staged", "quarantine", "raw"):
-            for path in (home.lake / layer / entry.source / entry.day).glob(
+            for path in (data_root.lake / layer / entry.source / entry.day).glob(
                 f"{entry.delivery_id}*"
             ):
                 shutil.rmtree(path) if path.is_dir() else remove(path)
-        remove(deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id))
+        remove(deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id))
 
 
 def _unexpired_records(
-    home: Home, connection: duckdb.DuckDBPyConnection, before: list[Entry]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, before: list[Entry]
 ) -> pa.Array:
     """Return the numbers of the records that earlier deliveries of the same bytes still have.
 
@@ -293,12 +301,14 @@ def _unexpired_records(
     files = [
         path
         for entry in before
-        for path in home.files("raw", entry.source, entry.day, entry.delivery_id)
+        for path in data_root.files("raw", entry.source, entry.day, entry.delivery_id)
     ]
     files += [
         path
         for entry in before
-        for path in home.files("staged", entry.source, entry.day, f"{entry.delivery_id}/records")
+        for path in data_root.files(
+            "staged", entry.source, entry.day, f"{entry.delivery_id}/records"
+        )
     ]
     if not files:
         return pa.array([], pa.int64())

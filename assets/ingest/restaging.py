@@ -8,11 +8,12 @@ from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.sources.source import Source
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 
-def staged_again(home: Home, source: Source, ingested: list[Entry]) -> set[str]:
+def staged_again(data_root: DataRoot, source: Source, ingested: list[Entry]) -> set[str]:
     """Mark as unstaged the later deliveries that share a record with one just ingested.
 
     Only these can have other duplicates than before. In the usual order no delivery is later, and
@@ -21,11 +22,11 @@ def staged_again(home: Home, source: Source, ingested: list[Entry]) -> set[str]:
     Returns:
         Their days.
     """
-    ledger = deliveries.book(home, source.name)
-    return {day for entry in ingested for day in stage_later_again(home, entry, ledger)}
+    ledger = deliveries.book(data_root, source.name)
+    return {day for entry in ingested for day in stage_later_again(data_root, entry, ledger)}
 
 
-def stage_later_again(home: Home, entry: Entry, ledger: list[Entry]) -> set[str]:
+def stage_later_again(data_root: DataRoot, entry: Entry, ledger: list[Entry]) -> set[str]:
     """Mark as unstaged the later deliveries of the ledger that share a record with this one.
 
     Returns:
@@ -39,18 +40,18 @@ def stage_later_again(home: Home, entry: Entry, ledger: list[Entry]) -> set[str]
         if (
             later.dataset == entry.dataset
             and later.staged_with
-            and _share_a_record(home, entry, later)
+            and _share_a_record(data_root, entry, later)
         ):
-            deliveries.enter(home, replace(later, staged_with=""))
+            deliveries.enter(data_root, replace(later, staged_with=""))
             days.add(later.day)
     return days
 
 
-def _share_a_record(home: Home, *entries: Entry) -> bool:
-    paths = [raw_path(home, entry.source, entry.day, entry.delivery_id) for entry in entries]
+def _share_a_record(data_root: DataRoot, *entries: Entry) -> bool:
+    paths = [raw_path(data_root, entry.source, entry.day, entry.delivery_id) for entry in entries]
     if not all(path.exists() for path in paths):
         return False
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         row = connection.execute(
             f"""SELECT 1
             FROM {parquet(paths[0])} AS left_records

@@ -25,8 +25,10 @@ from pathlib import Path
 import duckdb
 
 from assets.requests import ledger
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect, create_keyed_hash
 
 LIST = "suppressions.parquet"
 
@@ -96,11 +98,11 @@ def find_matches(
         )
 
 
-def know_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make the views `known_to_register(identifier)`, the strong identifiers of registrants, and
     `known_browsers(cookie)`, the cookies of those who have an account on the website.
     """
-    known = home.register("identifiers")
+    known = data_root.register("identifiers")
     query = (
         f"SELECT type || ':' || value AS identifier FROM {parquet(known)} WHERE type IN {STRONG}"
         if known.exists()
@@ -137,24 +139,28 @@ _FORMS = """[identifier,
     CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
 
 
-def path(home: Home) -> Path:
+def path(data_root: DataRoot) -> Path:
     """Where the list lies."""
-    return home.requests / LIST
+    return data_root.requests / LIST
 
 
-def listed(home: Home) -> str:
+def listed(data_root: DataRoot) -> str:
     """SQL of the list's rows; those of older lists have no `shared_on`."""
     nothing = """SELECT NULL::VARCHAR AS token, NULL::VARCHAR AS request_id, NULL::DATE AS since,
         NULL::DATE AS review_on,
             NULL::DATE AS returned_on, NULL::DATE AS shared_on WHERE false"""
-    rows = f" UNION ALL BY NAME SELECT * FROM {parquet(path(home))}" if path(home).exists() else ""
+    rows = (
+        f" UNION ALL BY NAME SELECT * FROM {parquet(path(data_root))}"
+        if path(data_root).exists()
+        else ""
+    )
     return f"({nothing}{rows})"
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
+def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since, returned)`; answers whether it holds any."""
-    home.keyed_hash(connection)
-    know_register(home, connection)
+    create_keyed_hash(data_root, connection)
+    know_register(data_root, connection)
     connection.execute(
         "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
     )
@@ -171,11 +177,11 @@ def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE suppressed AS
         SELECT token, max(since) AS since, bool_and(returned_on IS NOT NULL) AS returned
-        FROM {listed(home)} WHERE shared_on IS NULL GROUP BY token"""
+        FROM {listed(data_root)} WHERE shared_on IS NULL GROUP BY token"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE shown_of_others AS
-        SELECT token FROM {listed(home)} WHERE shared_on IS NOT NULL"""
+        SELECT token FROM {listed(data_root)} WHERE shared_on IS NOT NULL"""
     )
     counted = connection.execute("SELECT count(*) FROM suppressed").fetchone()
     return bool(counted and counted[0])
@@ -257,7 +263,7 @@ def keep_from_returning(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def note_known_again(
-    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, raw: Path, today: date
 ) -> None:
     """Note what a file that was just taken in shows of identifiers on the list. `prepare` comes
     first.
@@ -289,7 +295,7 @@ def note_known_again(
         {forms}"""
     )
     marks = {"returned_on": "known_again"}
-    if not any(request.state == "erasing" for request in ledger.every(home, opened=False)):
+    if not any(request.state == "erasing" for request in ledger.every(data_root, opened=False)):
         marks["shared_on"] = "known_of_others"
     columns = ", ".join(
         f"""CASE WHEN token IN (SELECT token FROM {noted}) THEN coalesce({column}, DATE '{today}')
@@ -302,21 +308,21 @@ def note_known_again(
     ).fetchone():
         copy_parquet(
             connection,
-            f"SELECT * REPLACE ({columns}) FROM {listed(home)} ORDER BY token",
-            path(home),
+            f"SELECT * REPLACE ({columns}) FROM {listed(data_root)} ORDER BY token",
+            path(data_root),
         )
-        prepare(home, connection)
+        prepare(data_root, connection)
 
 
-def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
+def erased_among(data_root: DataRoot, identifiers: Iterable[str]) -> set[str]:
     """Return those of the identifiers (`<type>:<canonical value>`) that are of somebody erased and
     of nobody else.
 
     Who has come back is not erased; nor is an identifier by which the register knows or reaches
     a registrant, unless an erasure is going on and the register may still have who is being erased.
     """
-    with home.connect() as connection:
-        if not prepare(home, connection):
+    with connect(data_root) as connection:
+        if not prepare(data_root, connection):
             return set()
         connection.execute(
             "CREATE TEMP TABLE asked AS SELECT DISTINCT unnest($1::VARCHAR[]) AS identifier",
@@ -329,19 +335,19 @@ def erased_among(home: Home, identifiers: Iterable[str]) -> set[str]:
         ).fetchall()
         erased = {identifier for (identifier,) in rows}
         if not erased or any(
-            request.state == "erasing" for request in ledger.every(home, opened=False)
+            request.state == "erasing" for request in ledger.every(data_root, opened=False)
         ):
             return erased
-        return erased - _known(home, connection)
+        return erased - _known(data_root, connection)
 
 
-def _known(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _known(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Those of the table `asked` that the register has."""
     columns = {"identifiers": "type || ':' || value", "contact_points": "kind || ':' || match_key"}
     queries = [
-        f"SELECT {column} AS identifier FROM {parquet(home.register(table))}"
+        f"SELECT {column} AS identifier FROM {parquet(data_root.register(table))}"
         for table, column in columns.items()
-        if home.register(table).exists()
+        if data_root.register(table).exists()
     ]
     if not queries:
         return set()
@@ -353,7 +359,7 @@ def _known(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
 
 
 def find_consents_of_erased(
-    home: Home, connection: duckdb.DuckDBPyConnection, subjects: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, subjects: str
 ) -> None:
     """Make `consents_of_erased(subject, until)`: a grant under the subject, made on that day or
     before, is nobody's.
@@ -364,10 +370,10 @@ def find_consents_of_erased(
     Args:
         subjects: a query with the column `subject`, as `<type>:<canonical value>`.
     """
-    prepare(home, connection)
+    prepare(data_root, connection)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE consents_of_erased AS
-        WITH every AS (SELECT token, since FROM {listed(home)}),
+        WITH every AS (SELECT token, since FROM {listed(data_root)}),
         forms AS (
             SELECT DISTINCT subject, unnest([subject, 'shared:' || subject]) AS form
             FROM ({subjects}) WHERE EXISTS (FROM every))
@@ -376,7 +382,9 @@ def find_consents_of_erased(
     )
 
 
-def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date) -> int:
+def add(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date
+) -> int:
     """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
 
     `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
@@ -385,29 +393,29 @@ def add(home: Home, connection: duckdb.DuckDBPyConnection, identifiers: str, tod
     is already there changes nothing, unless the registrant had come back: then they are erased
     anew. `review_on` is when the policy's period for suppressions is over.
     """
-    prepare(home, connection)
+    prepare(data_root, connection)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE added AS
         SELECT token, request_id, DATE '{today}' AS since,
-            DATE '{home.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
+            DATE '{data_root.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
             NULL::DATE AS returned_on, NULL::DATE AS shared_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
             SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
         WHERE token IS NOT NULL AND (token, request_id) NOT IN (
-            SELECT (token, request_id) FROM {listed(home)}
+            SELECT (token, request_id) FROM {listed(data_root)}
             WHERE returned_on IS NULL AND shared_on IS NULL)
         GROUP BY token, request_id"""
     )
     return copy_parquet(
         connection,
-        f"""FROM (FROM {listed(home)} WHERE (returned_on IS NULL AND shared_on IS NULL)
+        f"""FROM (FROM {listed(data_root)} WHERE (returned_on IS NULL AND shared_on IS NULL)
             OR token NOT IN (SELECT token FROM added)
         UNION ALL BY NAME FROM added) ORDER BY token, request_id""",
-        path(home),
+        path(data_root),
     )
 
 
-def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) -> int:
+def lift(data_root: DataRoot, request_id: str, identifiers: Sequence[str] | None = None) -> int:
     """Take off the list what is on it for a request: all, or only what these identifiers put there.
 
     What another erasure put there as well stays: each has its own rows.
@@ -415,13 +423,13 @@ def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) 
     Returns:
         How many hashes nobody is kept out by any more.
     """
-    if not path(home).exists():
+    if not path(data_root).exists():
         return 0
-    with home.connect() as connection:
-        prepare(home, connection)
+    with connect(data_root) as connection:
+        prepare(data_root, connection)
         connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE lifted AS
-            SELECT token FROM {listed(home)} WHERE request_id = $request_id
+            SELECT token FROM {listed(data_root)} WHERE request_id = $request_id
                 AND ($everything OR token IN (
                 SELECT suppression_token(form) FROM (SELECT unnest({_FORMS}) AS form FROM (
                     SELECT identifier, split_part(identifier, ':', 1) AS kind
@@ -432,33 +440,33 @@ def lift(home: Home, request_id: str, identifiers: Sequence[str] | None = None) 
                 "identifiers": list(identifiers or ()),
             },
         )
-        kept = f"""FROM {listed(home)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+        kept = f"""FROM {listed(data_root)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
             AND token IN (SELECT token FROM lifted))"""
         free = connection.execute(
             f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"
         ).fetchone()
-        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(home))
+        copy_parquet(connection, f"FROM ({kept}) ORDER BY token, request_id", path(data_root))
     return int(free[0]) if free else 0
 
 
-def request_ids(home: Home) -> list[str]:
+def request_ids(data_root: DataRoot) -> list[str]:
     """The ids of the requests for which somebody is on the list, sorted."""
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT DISTINCT request_id FROM {listed(home)} WHERE request_id IS NOT NULL ORDER BY 1"
+            f"SELECT DISTINCT request_id FROM {listed(data_root)} WHERE request_id IS NOT NULL ORDER BY 1"
         ).fetchall()
     return [request_id for (request_id,) in rows]
 
 
-def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
-    if not path(home).exists():
+    if not path(data_root).exists():
         return 0
-    over = home.policy.rule("suppressions")[1].period.before(today)
+    over = data_root.policy.rule("suppressions")[1].period.before(today)
     return int(
         (
             connection.execute(
-                f"SELECT count(DISTINCT token) FROM {parquet(path(home))} WHERE since <= DATE "
+                f"SELECT count(DISTINCT token) FROM {parquet(path(data_root))} WHERE since <= DATE "
                 f"'{over}'"
             ).fetchone()
             or (0,)
@@ -466,13 +474,13 @@ def due_for_review(home: Home, connection: duckdb.DuckDBPyConnection, today: dat
     )
 
 
-def found_in_raw(home: Home, source: str) -> int:
+def found_in_raw(data_root: DataRoot, source: str) -> int:
     """How many records of a source's raw are about someone on the list; 0 is right. Reads the identifiers of every delivery."""
     found = 0
-    with home.connect() as connection:
-        if not prepare(home, connection):
+    with connect(data_root) as connection:
+        if not prepare(data_root, connection):
             return 0
-        for raw in home.files("raw", source):
+        for raw in data_root.files("raw", source):
             rows = parquet(raw)
             find_kept_out(connection, rows)
             found += (connection.execute("SELECT count(*) FROM kept_out").fetchone() or (0,))[0]

@@ -19,7 +19,7 @@ from assets.marts.eligible import VIEWS
 from assets.marts.queries import QUERIES
 from assets.register.assets import FRESH
 from assets.register.building import TABLES
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.columns import duckdb_types, table_name
 from schemas.marts import MARTS
 from schemas.policy import Policy
@@ -41,9 +41,11 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(found)
 
 
-def _profiles(home: Home) -> dict[str, Any]:
+def _profiles(data_root: DataRoot) -> dict[str, Any]:
     """Sizes of the segments that are told of, registrants per attribute, and how many segments are withheld."""
-    told, withheld = profile_explanation.sizes(home, building.candidate_path(home, "analytics"))
+    told, withheld = profile_explanation.sizes(
+        data_root, building.candidate_path(data_root, "analytics")
+    )
     placed: Counter[str] = Counter()
     for attribute, _, registrants in told:
         placed[attribute] += registrants
@@ -85,19 +87,19 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
         pool=WRITER,
     )
     @without_values
-    def build(home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        rows = building.build(home, purpose, today.date)
-        found = building.check(home, purpose)
-        profiles = _profiles(home) if purpose == "analytics" else {}
+    def build(data_root: dg.ResourceParam[DataRoot], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        rows = building.build(data_root, purpose, today.date)
+        found = building.check(data_root, purpose)
+        profiles = _profiles(data_root) if purpose == "analytics" else {}
         yield dg.MaterializeResult(
             asset_key=["built", purpose],
             metadata={
                 "dagster/row_count": sum(rows.values()),
                 **numbers(rows, "rows_"),
-                **numbers(building.per_rule(home, purpose)),
+                **numbers(building.per_rule(data_root, purpose)),
                 **profiles,
-                "policy_version": home.policy.version,
-                "policy_hash": home.policy.fingerprint,
+                "policy_version": data_root.policy.version,
+                "policy_hash": data_root.policy.fingerprint,
             },
         )
         yield dg.AssetCheckResult(
@@ -134,13 +136,13 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         },
     )
     @without_values
-    def publish(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        rows = building.publish(home, purpose)
+    def publish(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        rows = building.publish(data_root, purpose)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(rows.values()),
                 **numbers(rows, "rows_"),
-                "bytes": building.mart_path(home, purpose).stat().st_size,
+                "bytes": building.mart_path(data_root, purpose).stat().st_size,
             }
         )
 

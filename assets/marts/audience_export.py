@@ -11,7 +11,7 @@ import duckdb
 from assets.marts.building import mart_path
 from assets.register import disclosures
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 from schemas import law
 from schemas.columns import arrow_schema, table_name
@@ -26,11 +26,11 @@ class ExportError(PlainError):
     """The export is not allowed, or there is no data; the message says why and what to do."""
 
 
-def check(home: Home, purpose: str, recipient: str, today: date) -> None:
+def check(data_root: DataRoot, purpose: str, recipient: str, today: date) -> None:
     """Raise ExportError unless policy and law allow the recipient to get the data on `today`."""
-    named = home.policy.recipients.get(recipient)
+    named = data_root.policy.recipients.get(recipient)
     if named is None:
-        known = ", ".join(sorted(home.policy.recipients))
+        known = ", ".join(sorted(data_root.policy.recipients))
         raise ExportError(
             f"policy.yaml has no recipient {recipient!r}; it names {known}: add the recipient "
             f"under `recipients` first"
@@ -69,7 +69,7 @@ def _void_reason(mechanism: str, checked: date, today: date) -> str:
     return f"{mechanism} was last checked on {checked}, which no longer counts"
 
 
-def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> int:
+def export(data_root: DataRoot, purpose: str, recipient: str, out: Path, today: date) -> int:
     """Write the published audiences to a CSV file with the columns `identifier,audience,sha256`.
 
     The file appears whole or not at all, readable by its owner only.
@@ -80,16 +80,16 @@ def export(home: Home, purpose: str, recipient: str, out: Path, today: date) -> 
     Raises:
         ExportError: Before anything is read.
     """
-    check(home, purpose, recipient, today)
-    if not mart_path(home, purpose).exists():
+    check(data_root, purpose, recipient, today)
+    if not mart_path(data_root, purpose).exists():
         raise ExportError(f"the mart {purpose} has not been published yet; run `register refresh`")
     if not out.parent.is_dir():
         raise ExportError("the folder of the file to write does not exist: make it first")
     rows = 0
-    with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
-        disclosures.note(home, purpose, recipient, _keys(connection, purpose), today)
+    with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
+        disclosures.note(data_root, purpose, recipient, _keys(connection, purpose), today)
     with (
-        duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection,
+        duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection,
         writing(out) as unfinished,
         unfinished.open("w", newline="") as file,
     ):

@@ -22,10 +22,11 @@ from assets.register import build_state
 from assets.register.building import TABLES as REGISTER
 from assets.register.building import read_register
 from assets.storage.atomic_files import sync, writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
 from schemas.marts import MARTS, About
 from schemas.validation import failures
@@ -37,22 +38,25 @@ class MartCheckError(PlainError):
     """A built mart violates its models; the message has tables, rules and counts only."""
 
 
-def candidate_path(home: Home, purpose: str) -> Path:
+def candidate_path(data_root: DataRoot, purpose: str) -> Path:
     """Return the path at which a mart is built."""
-    return home.lake / "built" / f"{purpose}.duckdb"
+    return data_root.lake / "built" / f"{purpose}.duckdb"
 
 
-def mart_path(home: Home, purpose: str) -> Path:
+def mart_path(data_root: DataRoot, purpose: str) -> Path:
     """Return the path at which a mart is published."""
-    return home.marts / f"{purpose}.duckdb"
+    return data_root.marts / f"{purpose}.duckdb"
 
 
-def build(home: Home, purpose: str, today: date) -> dict[str, int]:
+def build(data_root: DataRoot, purpose: str, today: date) -> dict[str, int]:
     """Build the mart beside the published one, from the register; return rows per table."""
     filled = {}
-    with home.connect() as connection, writing(candidate_path(home, purpose)) as unfinished:
-        home.keyed_hash(connection)
-        over_register(home, connection, purpose, today)
+    with (
+        connect(data_root) as connection,
+        writing(candidate_path(data_root, purpose)) as unfinished,
+    ):
+        create_keyed_hash(data_root, connection)
+        over_register(data_root, connection, purpose, today)
         # One checkpoint, at the end: an earlier one would leave a header that leads to tables,
         # which the proof of erasure reports as a change in place.
         connection.execute("SET checkpoint_threshold = '1TB'")
@@ -61,21 +65,21 @@ def build(home: Home, purpose: str, today: date) -> dict[str, int]:
             filled[table_name(model)] = _fill(
                 connection, model, QUERIES[purpose][table_name(model)]
             )
-        _describe(home, connection, purpose, today)
+        _describe(data_root, connection, purpose, today)
         connection.execute("DETACH mart")
-    build_state.note_mart_made(home, purpose)
+    build_state.note_mart_made(data_root, purpose)
     return filled
 
 
 def over_register(
-    home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
 ) -> None:
     """Create what the purpose's queries read: the register's tables, `eligible_*` and variables."""
     connection.execute(f"SET VARIABLE today = DATE '{today}'")
-    connection.execute(f"SET VARIABLE time_zone = '{home.policy.time_zone}'")
-    connection.execute(f"SET VARIABLE segment_floor = {home.policy.profiles.segment_floor}")
+    connection.execute(f"SET VARIABLE time_zone = '{data_root.policy.time_zone}'")
+    connection.execute(f"SET VARIABLE segment_floor = {data_root.policy.profiles.segment_floor}")
     for table, model in REGISTER.items():
-        read_register(home, connection, table, model)
+        read_register(data_root, connection, table, model)
     eligible.create_views(connection, purpose)
 
 
@@ -89,8 +93,10 @@ def _fill(connection: duckdb.DuckDBPyConnection, model: type[TableModel], query:
     return count(connection, f"SELECT count(*) FROM mart.{name}")
 
 
-def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, today: date) -> None:
-    policy = home.policy
+def _describe(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, purpose: str, today: date
+) -> None:
+    policy = data_root.policy
     connection.execute(f"CREATE TABLE mart.about ({duckdb_columns(About)})")
     connection.execute(
         "INSERT INTO mart.about VALUES (?, ?, ?, ?, ?, ?)",
@@ -105,13 +111,13 @@ def _describe(home: Home, connection: duckdb.DuckDBPyConnection, purpose: str, t
     )
 
 
-def check(home: Home, purpose: str) -> dict[str, int]:
+def check(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Validate every row of the candidate; return failed rows per rule code, empty if valid.
 
     Undeclared tables or columns of the file count as MART-UNDECLARED.
     """
     counts: Counter[str] = Counter()
-    with duckdb.connect(str(candidate_path(home, purpose)), read_only=True) as connection:
+    with duckdb.connect(str(candidate_path(data_root, purpose)), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         present = connection.execute(
             "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
@@ -131,15 +137,15 @@ def check(home: Home, purpose: str) -> dict[str, int]:
                 failed = failures(model, pa.Table.from_batches([batch]))
                 counts.update(failed["code"].to_pylist())
         if purpose == "analytics" and (
-            small := under_floor(connection, home.policy.profiles.segment_floor)
+            small := under_floor(connection, data_root.policy.profiles.segment_floor)
         ):
             counts["PROFILE-SEGMENT-FLOOR"] = small
-    if Path(f"{candidate_path(home, purpose)}.wal").exists():
+    if Path(f"{candidate_path(data_root, purpose)}.wal").exists():
         counts["MART-WAL"] = 1
     return dict(counts)
 
 
-def publish(home: Home, purpose: str) -> dict[str, int]:
+def publish(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Replace the published mart by the candidate; nothing to do if it is published already.
 
     Returns:
@@ -148,33 +154,33 @@ def publish(home: Home, purpose: str) -> dict[str, int]:
     Raises:
         MartCheckError: A check failed; the published mart stays.
     """
-    if not candidate_path(home, purpose).exists() and mart_path(home, purpose).exists():
-        return rows(home, purpose)
-    if failed := check(home, purpose):
+    if not candidate_path(data_root, purpose).exists() and mart_path(data_root, purpose).exists():
+        return rows(data_root, purpose)
+    if failed := check(data_root, purpose):
         shown = ", ".join(f"{code} ({number})" for code, number in sorted(failed.items()))
         raise MartCheckError(f"{purpose}: {shown}")
-    candidate, published = candidate_path(home, purpose), mart_path(home, purpose)
+    candidate, published = candidate_path(data_root, purpose), mart_path(data_root, purpose)
     sync(candidate)
     os.replace(candidate, published)
     sync(published.parent)
     sync(candidate.parent)
-    build_state.note_published(home, purpose)
-    return rows(home, purpose)
+    build_state.note_published(data_root, purpose)
+    return rows(data_root, purpose)
 
 
-def rows(home: Home, purpose: str) -> dict[str, int]:
+def rows(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Return rows per table of the published mart."""
-    with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+    with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
         return {
             table_name(model): count(connection, f"SELECT count(*) FROM {table_name(model)}")
             for model in MARTS[purpose]
         }
 
 
-def per_rule(home: Home, purpose: str) -> dict[str, int]:
+def per_rule(data_root: DataRoot, purpose: str) -> dict[str, int]:
     """Count registrants per rule that decides on the purpose, on any channel."""
-    with home.connect() as connection:
-        read_register(home, connection, "admission", REGISTER["admission"])
+    with connect(data_root) as connection:
+        read_register(data_root, connection, "admission", REGISTER["admission"])
         rows = connection.execute(
             """SELECT code, count(DISTINCT registrant_id)
             FROM admission

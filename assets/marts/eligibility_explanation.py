@@ -11,9 +11,10 @@ from datetime import date
 
 from assets.register.build_state import STATE
 from assets.register.building import TABLES, read_register
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect
 from schemas.eligibility import CODES, NOTHING_LETS_IN, channels
 
 
@@ -42,22 +43,22 @@ class Decision:
     rules: tuple[Reason, ...]
 
 
-def as_of(home: Home) -> str | None:
+def as_of(data_root: DataRoot) -> str | None:
     """Return the day of the last built register; None before there is one."""
-    state = home.lake / "register" / STATE
+    state = data_root.lake / "register" / STATE
     noted: dict[str, str] = json.loads(state.read_text()) if state.exists() else {}
     return noted.get("as_of")
 
 
-def explain(home: Home, registrant_id: str, purpose: str) -> list[Decision]:
+def explain(data_root: DataRoot, registrant_id: str, purpose: str) -> list[Decision]:
     """Return each channel's decision about the registrant.
 
     Raises:
         UnknownRegistrantError: The register has no such id.
     """
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for table in ("registrants", "admission"):
-            read_register(home, connection, table, TABLES[table])
+            read_register(data_root, connection, table, TABLES[table])
         known = "SELECT count(*) FROM registrants WHERE registrant_id = ?"
         if not count(connection, known, [registrant_id]):
             raise UnknownRegistrantError(

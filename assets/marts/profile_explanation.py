@@ -15,9 +15,10 @@ import duckdb
 from assets.marts.analytics import PSEUDONYM
 from assets.marts.building import mart_path, over_register
 from assets.marts.profiles import WITHHELD
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import table_name
 from schemas.profiles import CODES, VALUES
 
@@ -44,23 +45,23 @@ class Value:
     as_of: date
 
 
-def profile(home: Home, registrant_id: str) -> list[Value] | None:
+def profile(data_root: DataRoot, registrant_id: str) -> list[Value] | None:
     """Return the registrant's values in the published mart; None if they may not be profiled.
 
     Raises:
         NotPublishedError: There is no published mart.
         UnknownRegistrantError: The register has no registrant of that id.
     """
-    path = mart_path(home, "analytics")
+    path = mart_path(data_root, "analytics")
     if not path.exists():
         raise NotPublishedError(
             "the analytics mart has not been published yet; run `register refresh`"
         )
-    with home.connect() as connection:
-        home.keyed_hash(connection)
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
         connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
         over_register(
-            home, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
+            data_root, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
         )
         if not _value(
             connection, "SELECT count(*) FROM registrants WHERE registrant_id = ?", registrant_id
@@ -91,14 +92,14 @@ def profile(home: Home, registrant_id: str) -> list[Value] | None:
     ]
 
 
-def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
+def sizes(data_root: DataRoot, path: Path) -> tuple[list[tuple[str, str, int]], int]:
     """Return each segment's attribute, value and registrants, and how many are withheld.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         path: The mart's file.
     """
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(f"ATTACH {literal(path)} AS mart (READ_ONLY)")
         segments = connection.execute(
             """SELECT attribute, value, registrants
@@ -106,7 +107,7 @@ def sizes(home: Home, path: Path) -> tuple[list[tuple[str, str, int]], int]:
             ORDER BY attribute, registrants DESC, value"""
         ).fetchall()
         over_register(
-            home, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
+            data_root, connection, "analytics", _value(connection, "SELECT as_of FROM mart.about")
         )
         return segments, _value(connection, WITHHELD)
 

@@ -14,7 +14,7 @@ from datetime import date
 import duckdb
 
 from assets.register.clocks import local_day, over, visits_are_over
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
@@ -44,13 +44,13 @@ VISITS_PER_MONTH = Relation.of(
 )
 
 
-def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `visits_per_month`, from visits that are kept and from staged visits that are past their
     time today."""
-    _earlier_counts(home, connection)
+    _earlier_counts(data_root, connection)
     # Of several exports of a visit the longest counts, of equally long ones always the same.
     version = "(coalesce(duration_s, 0), day, delivery_id, record_no)"
-    month = f"date_trunc('month', {local_day(home.policy, 'started_at')})::DATE"
+    month = f"date_trunc('month', {local_day(data_root.policy, 'started_at')})::DATE"
     connection.execute(
         VISIT_COUNTS.create_table(
             f"""WITH seen AS (
@@ -59,13 +59,13 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
                 SELECT arg_max(started_at, {version}) AS started_at,
                     arg_max(channel, {version}) AS channel,
                     arg_max(device_type, {version}) AS device_type
-                FROM staged_visits WHERE {visits_are_over(home.policy, today)} GROUP BY visit),
+                FROM staged_visits WHERE {visits_are_over(data_root.policy, today)} GROUP BY visit),
             present AS (
                 SELECT {month} AS month, coalesce(channel, '{MERGED}') AS channel,
                     coalesce(device_type, '{MERGED}') AS device_type, count(*) AS visits
                 FROM seen GROUP BY ALL)
             SELECT month, channel, device_type, max(visits) AS visits,
-                last_day(month) <= {over(home.policy, "visits", today)} AS closed
+                last_day(month) <= {over(data_root.policy, "visits", today)} AS closed
             FROM (
                 SELECT * FROM present
                 UNION ALL BY NAME
@@ -74,7 +74,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
             GROUP BY month, channel, device_type"""
         )
     )
-    floor = home.policy.profiles.segment_floor
+    floor = data_root.policy.profiles.segment_floor
     connection.execute(
         VISITS_PER_MONTH.create_table(
             f"""WITH ranked AS (
@@ -97,8 +97,8 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     )
 
 
-def _earlier_counts(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
-    path = home.register("visits_per_month")
+def _earlier_counts(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
+    path = data_root.register("visits_per_month")
     connection.execute(
         EARLIER_COUNTS.create_table(f"SELECT * FROM {parquet(path)}")
         if path.exists()

@@ -24,7 +24,7 @@ from assets.register import (
 from assets.register.survivorship import comes_from
 from assets.register.waterfall import svg
 from assets.sources.all_sources import SOURCES
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema
 from schemas.register import CONTRADICTIONS
 
@@ -58,9 +58,9 @@ def _lineage(table: str) -> dg.TableColumnLineage:
 
 
 @without_values
-def _build(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _build(context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Build the register, and check what no mart may be built without."""
-    built = building.build(home, today.date)
+    built = building.build(data_root, today.date)
     for table in building.TABLES:
         metadata: dict[str, Any] = {"dagster/row_count": built.rows[table]}
         if table == "membership":
@@ -78,11 +78,11 @@ def _build(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home], toda
             metadata |= numbers(built.admission)
         yield dg.MaterializeResult(asset_key=["register", table], metadata=metadata)
     checked = {
-        **integrity_checks.check(home),
+        **integrity_checks.check(data_root),
         "two_identity_codes": int(str(built.links["two_code_clusters"])),
     }
     if not any(checked.values()):
-        build_state.note_passed(home, "register")
+        build_state.note_passed(data_root, "register")
     for name, found in checked.items():
         yield dg.AssetCheckResult(
             asset_key=["register", "registrants"],
@@ -130,9 +130,9 @@ def register() -> dg.AssetsDefinition:
     "decided by rule, and listed by `register review contradictions`",
 )
 @without_values
-def nothing_contradicts(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+def nothing_contradicts(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
     """Warns; counts per kind. People stay apart until somebody has looked."""
-    counts = contradictions.counts(home)
+    counts = contradictions.counts(data_root)
     total = sum(counts.values())
     rows = [[kind, count, CONTRADICTIONS[kind]] for kind, count in counts.items() if count]
     return dg.AssetCheckResult(

@@ -13,69 +13,69 @@ from collections.abc import Iterable
 from typing import Any
 
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 STATE = "built.json"
 CHECKS = ("register", "nobody_erased")
 """The groups of blocking checks on the register that mark themselves as passed."""
 
 
-def read(home: Home) -> dict[str, Any]:
+def read(data_root: DataRoot) -> dict[str, Any]:
     """The state of the last build; empty when there was none."""
-    path = home.lake / "register" / STATE
+    path = data_root.lake / "register" / STATE
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
-def note_built(home: Home, **noted: Any) -> None:
+def note_built(data_root: DataRoot, **noted: Any) -> None:
     """Record a new build, unchecked. What the marts were published from stays on record."""
-    published = read(home).get("published", {})
+    published = read(data_root).get("published", {})
     _write(
-        home,
+        data_root,
         {**noted, "build": secrets.token_hex(8), "passed": [], "made": {}, "published": published},
     )
 
 
-def change(home: Home, **noted: Any) -> None:
+def change(data_root: DataRoot, **noted: Any) -> None:
     """Change what is recorded of the last build; nothing when there was none."""
-    state = read(home)
+    state = read(data_root)
     if state:
-        _write(home, {**state, **noted})
+        _write(data_root, {**state, **noted})
 
 
-def note_passed(home: Home, check: str) -> None:
+def note_passed(data_root: DataRoot, check: str) -> None:
     """Record that the last build has passed one of `CHECKS`."""
-    change(home, passed=sorted({*read(home).get("passed", []), check}))
+    change(data_root, passed=sorted({*read(data_root).get("passed", []), check}))
 
 
-def note_mart_made(home: Home, purpose: str) -> None:
+def note_mart_made(data_root: DataRoot, purpose: str) -> None:
     """Record that the purpose's candidate is made of the last build."""
-    state = read(home)
-    change(home, made={**state.get("made", {}), purpose: state.get("build")})
+    state = read(data_root)
+    change(data_root, made={**state.get("made", {}), purpose: state.get("build")})
 
 
-def note_published(home: Home, purpose: str) -> None:
+def note_published(data_root: DataRoot, purpose: str) -> None:
     """Record that the purpose's mart is the candidate."""
-    state = read(home)
+    state = read(data_root)
     made = state.get("made", {}).get(purpose)
-    change(home, published={**state.get("published", {}), purpose: made})
+    change(data_root, published={**state.get("published", {}), purpose: made})
 
 
-def is_checked(home: Home) -> bool:
+def is_checked(data_root: DataRoot) -> bool:
     """Whether the last build has passed every blocking check."""
-    return set(CHECKS) <= set(read(home).get("passed", []))
+    return set(CHECKS) <= set(read(data_root).get("passed", []))
 
 
-def is_published(home: Home, purposes: Iterable[str]) -> bool:
+def is_published(data_root: DataRoot, purposes: Iterable[str]) -> bool:
     """Whether the last build has passed its checks and each of these marts is made of it."""
-    state = read(home)
+    state = read(data_root)
     build, published = state.get("build"), state.get("published", {})
     return (
         bool(build)
-        and is_checked(home)
+        and is_checked(data_root)
         and all(published.get(purpose) == build for purpose in purposes)
     )
 
 
-def _write(home: Home, state: dict[str, Any]) -> None:
-    with writing(home.lake / "register" / STATE) as unfinished:
+def _write(data_root: DataRoot, state: dict[str, Any]) -> None:
+    with writing(data_root.lake / "register" / STATE) as unfinished:
         unfinished.write_text(json.dumps(state, sort_keys=True))

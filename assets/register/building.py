@@ -42,9 +42,11 @@ from assets.register import (
     survivorship,
 )
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Answer, Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.sessions import Result, connect
 from schemas import register as tables
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, duckdb_types, table_name
 from schemas.marts import MARTS
@@ -64,7 +66,7 @@ class Built:
     admission: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def timed(self, name: str, step: Callable[[], Answer]) -> Answer:
+    def timed(self, name: str, step: Callable[[], Result]) -> Result:
         """Run a step, and add its time to `seconds`."""
         started = time.monotonic()
         answer = step()
@@ -103,15 +105,15 @@ TABLES: dict[str, type[TableModel]] = {
 }
 
 
-def build(home: Home, today: date) -> Built:
+def build(data_root: DataRoot, today: date) -> Built:
     """Build every table of the register as of `today`.
 
     Cost grows with everything staged; memory is DuckDB's bound.
     """
     built = Built()
-    with home.connect() as connection:
-        resolve(home, connection, today, built)
-        _gather(home, connection, today, built)
+    with connect(data_root) as connection:
+        resolve(data_root, connection, today, built)
+        _gather(data_root, connection, today, built)
         built.conflicts = {
             attribute: [registrants, between]
             for attribute, registrants, between in connection.execute(
@@ -119,47 +121,51 @@ def build(home: Home, today: date) -> Built:
             ).fetchall()
         }
         built.links |= {
-            "succession": identity_events.write_events(home, connection, today),
-            "drift": pair_cache.write(home, connection),
-            "to_review": review.write_grey_pairs(home, connection),
+            "succession": identity_events.write_events(data_root, connection, today),
+            "drift": pair_cache.write(data_root, connection),
+            "to_review": review.write_grey_pairs(data_root, connection),
         }
-        kept_ids.write(home, connection)
-        built.timed("write", lambda: _write(home, connection, built))
+        kept_ids.write(data_root, connection)
+        built.timed("write", lambda: _write(data_root, connection, built))
         forecast = built.timed(
-            "forecast", lambda: forecast_counts.forecast(home, connection, today)
+            "forecast", lambda: forecast_counts.forecast(data_root, connection, today)
         )
         built.held_back = count(connection, "SELECT count(*) FROM delayed_changes")
-    built.timed("admission", lambda: evaluate_eligibility(home, today, built))
-    with writing(home.lake / "register" / FORECAST) as unfinished:
+    built.timed("admission", lambda: evaluate_eligibility(data_root, today, built))
+    with writing(data_root.lake / "register" / FORECAST) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "due": [asdict(entry) for entry in forecast]})
         )
-    build_state.note_built(home, inputs=inputs(home, today), as_of=str(today), counts=asdict(built))
+    build_state.note_built(
+        data_root, inputs=inputs(data_root, today), as_of=str(today), counts=asdict(built)
+    )
     return built
 
 
-def _gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built) -> None:
+def _gather(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date, built: Built
+) -> None:
     """Make everything that is written, of the resolved registrants."""
-    policy = home.policy
+    policy = data_root.policy
     built.timed("relationships", lambda: relationships.gather(connection))
     built.timed("segregation", lambda: statutory_segregation.set_apart(connection, policy))
-    built.timed("aggregates", lambda: aggregates.gather(home, connection, today))
+    built.timed("aggregates", lambda: aggregates.gather(data_root, connection, today))
     built.timed("golden", lambda: survivorship.pick(connection, policy))
     built.timed("golden", lambda: protected_identity.name_first_delivery(connection))
-    built.timed("rectification", lambda: corrections.overlay(home, connection, policy, today))
+    built.timed("rectification", lambda: corrections.overlay(data_root, connection, policy, today))
     built.timed("contradictions", lambda: contradictions.gather(connection))
     built.timed("choices", lambda: choices.gather(connection, policy, today))
     built.timed("interests", lambda: interests.gather(connection, policy, today))
 
 
-def evaluate_eligibility(home: Home, today: date, built: Built) -> None:
+def evaluate_eligibility(data_root: DataRoot, today: date, built: Built) -> None:
     """Write `admission`: who is eligible for each purpose, by the tables just written."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for table, model in TABLES.items():
             if model is not tables.Eligibility:
-                read_register(home, connection, table, model)
-        eligibility.evaluate(connection, home.policy, today)
-        _put(home, connection, built, tables.Eligibility, "SELECT * FROM admission")
+                read_register(data_root, connection, table, model)
+        eligibility.evaluate(connection, data_root.policy, today)
+        _put(data_root, connection, built, tables.Eligibility, "SELECT * FROM admission")
         built.admission = dict(
             connection.execute(
                 """SELECT code, count(DISTINCT registrant_id)
@@ -169,10 +175,10 @@ def evaluate_eligibility(home: Home, today: date, built: Built) -> None:
 
 
 def read_register(
-    home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
 ) -> None:
     """Make the register's table a view of its name; an empty table where there is no file."""
-    path = home.register(table)
+    path = data_root.register(table)
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()
@@ -181,7 +187,10 @@ def read_register(
 
 
 def resolve(
-    home: Home, connection: duckdb.DuckDBPyConnection, today: date, built: Built | None = None
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    today: date,
+    built: Built | None = None,
 ) -> Built:
     """Gather statements, and link in rounds until no registrant's time is over.
 
@@ -189,17 +198,20 @@ def resolve(
     who have left are taken out of the relations that were made before the first round.
     """
     built = built or Built()
-    built.timed("facts", lambda: source_statements.gather(home, connection, today))
-    built.timed("source persons", lambda: membership.make_source_persons(home, connection, today))
+    built.timed("facts", lambda: source_statements.gather(data_root, connection, today))
+    built.timed(
+        "source persons", lambda: membership.make_source_persons(data_root, connection, today)
+    )
     built.timed("people", lambda: membership.make_people(connection))
-    linkage = built.timed("linkage", lambda: membership.prepare(home, connection))
+    linkage = built.timed("linkage", lambda: membership.prepare(data_root, connection))
     some_left = True
     while some_left:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
         built.timed("golden", lambda: survivorship.gather_state(connection))
         some_left = built.timed(
-            "expiry", lambda: expired_registrants.remove_expired(connection, home.policy, today)
+            "expiry",
+            lambda: expired_registrants.remove_expired(connection, data_root.policy, today),
         )
     built.timed("linkage", lambda: built.links.update(asdict(linkage.report())))
     built.expired = dict(
@@ -210,39 +222,39 @@ def resolve(
     return built
 
 
-def inputs(home: Home, today: date) -> str:
+def inputs(data_root: DataRoot, today: date) -> str:
     """Return a hash of what the register depends on.
 
     The delivery ledger, the policy, the day, and decisions about pairs.
     """
-    ledger = json.dumps([asdict(entry) for entry in deliveries.book(home)], sort_keys=True)
+    ledger = json.dumps([asdict(entry) for entry in deliveries.book(data_root)], sort_keys=True)
     return hashlib.sha256(
-        f"{ledger}{home.policy.fingerprint}{today}{pair_cache.fingerprint(home)}".encode()
+        f"{ledger}{data_root.policy.fingerprint}{today}{pair_cache.fingerprint(data_root)}".encode()
     ).hexdigest()
 
 
-def up_to_date(home: Home, today: date) -> bool:
+def up_to_date(data_root: DataRoot, today: date) -> bool:
     """Whether what is staged now, as of `today`, is built, checked, and published in every mart."""
-    current = build_state.read(home).get("inputs") == inputs(home, today)
-    return current and build_state.is_published(home, MARTS)
+    current = build_state.read(data_root).get("inputs") == inputs(data_root, today)
+    return current and build_state.is_published(data_root, MARTS)
 
 
-def still_up_to_date(home: Home, today: date) -> None:
+def still_up_to_date(data_root: DataRoot, today: date) -> None:
     """Record that the register is built of what is staged now.
 
     For the sweep, which removes only what the register has left out.
     """
-    build_state.change(home, inputs=inputs(home, today))
+    build_state.change(data_root, inputs=inputs(data_root, today))
 
 
-def _write(home: Home, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
+def _write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, built: Built) -> None:
     """Write every table."""
     for relation, model in WRITTEN.items():
         distinct = "DISTINCT" if relation in _WITH_REPETITIONS else ""
-        _put(home, connection, built, model, f"SELECT {distinct} * FROM {relation}")
-    expired_registrants.write_expired_cookies(home, connection)
-    information_duty.forget_removed(home, connection)
-    protected_identity.write_withheld(home, connection)
+        _put(data_root, connection, built, model, f"SELECT {distinct} * FROM {relation}")
+    expired_registrants.write_expired_cookies(data_root, connection)
+    information_duty.forget_removed(data_root, connection)
+    protected_identity.write_withheld(data_root, connection)
 
 
 # Corrections can make two names the same; several registrants can have had an identifier.
@@ -250,7 +262,7 @@ _WITH_REPETITIONS = ("name_history", "departed")
 
 
 def _put(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     built: Built,
     model: type[TableModel],
@@ -262,5 +274,7 @@ def _put(
         f'"{name}"::{types[name]} AS "{name}"' for name in arrow_schema(model).names
     )
     built.rows[table_name(model)] = copy_parquet(
-        connection, f"SELECT {columns} FROM ({rows}) ORDER BY ALL", home.register(table_name(model))
+        connection,
+        f"SELECT {columns} FROM ({rows}) ORDER BY ALL",
+        data_root.register(table_name(model)),
     )

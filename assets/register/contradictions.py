@@ -12,9 +12,10 @@ from datetime import date
 import duckdb
 
 from assets.register.protected_identity import POPULATION_REGISTER
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import connect
 from schemas.register import CONTRADICTIONS, Contradictions
 
 _DISPUTED = {
@@ -106,12 +107,12 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def counts(home: Home) -> dict[str, int]:
+def counts(data_root: DataRoot) -> dict[str, int]:
     """Return the number of contradictions of each kind in the last build; every kind is there."""
     counted = dict.fromkeys(CONTRADICTIONS, 0)
-    path = home.register("contradictions")
+    path = data_root.register("contradictions")
     if path.exists():
-        with home.connect() as connection:
+        with connect(data_root) as connection:
             counted |= dict(
                 connection.execute(
                     f"SELECT kind, count(*) FROM {parquet(path)} GROUP BY kind"
@@ -120,13 +121,13 @@ def counts(home: Home) -> dict[str, int]:
     return counted
 
 
-def listed(home: Home, limit: int) -> list[Contradiction]:
+def listed(data_root: DataRoot, limit: int) -> list[Contradiction]:
     """Return the first `limit` contradictions of the last build, the latest statement first."""
-    path = home.register("contradictions")
+    path = data_root.register("contradictions")
     if not path.exists():
         return []
     columns = ", ".join(Contradictions.to_schema().columns)
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         rows = connection.execute(
             f"""SELECT {columns} FROM {parquet(path)}
             ORDER BY stated_on DESC, kind, registrant_id, record_key LIMIT {limit}"""

@@ -18,10 +18,12 @@ import duckdb
 
 from assets.register.clocks import due, local_day
 from assets.storage.atomic_files import remove
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import create_keyed_hash
 from schemas.columns import duckdb_types
 from schemas.policy import Policy
 from schemas.register import Rectified
@@ -159,7 +161,9 @@ CORRECTED_VALUES = Relation(
 )
 
 
-def overlay(home: Home, connection: duckdb.DuckDBPyConnection, policy: Policy, today: date) -> None:
+def overlay(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, policy: Policy, today: date
+) -> None:
     """Make `registrant_corrections`, and put those that stand into the golden records, the
     provenance and the histories; write what the sweep takes out.
 
@@ -167,11 +171,11 @@ def overlay(home: Home, connection: duckdb.DuckDBPyConnection, policy: Policy, t
     goes with the address.
     """
     connection.execute(REGISTRANT_CORRECTIONS.create_empty())
-    _forget_removed(home, connection)
+    _forget_removed(data_root, connection)
     if not count(connection, "SELECT count(*) FROM statements_corrections"):
-        remove(home.lake / WRONG)
+        remove(data_root.lake / WRONG)
         return
-    home.keyed_hash(connection)
+    create_keyed_hash(data_root, connection)
     _requested(connection)
     _stated_values(connection)
     _decide(connection, policy, today)
@@ -181,15 +185,15 @@ def overlay(home: Home, connection: duckdb.DuckDBPyConnection, policy: Policy, t
         _apply(connection, attribute, PLACES[attribute])
     _take_out_of_histories(connection, today)
     _add_to_histories(connection)
-    _write_over(home, connection)
+    _write_over(data_root, connection)
 
 
-def _forget_removed(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Forget removed records that are not staged any more.
 
     Their registrant has left, or has been erased.
     """
-    path = home.lake / LET_GO
+    path = data_root.lake / LET_GO
     if not path.exists():
         return
     connection.execute(
@@ -201,7 +205,9 @@ def _forget_removed(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             "SELECT DISTINCT source FROM removed_records"
         ).fetchall()
     ]
-    files = [file for source in sources for file in home.files("staged", source, name="*/records")]
+    files = [
+        file for source in sources for file in data_root.files("staged", source, name="*/records")
+    ]
     staged = (
         f"""SELECT * FROM removed_records
         SEMI JOIN {parquet(*files)} AS staged USING (record_key, content)"""
@@ -413,12 +419,12 @@ def _add_to_histories(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _write_over(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _write_over(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write which rows have a value whose time is over.
 
     The statements, and choices that name an address which was wrong.
     """
-    home.lake.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_root.lake.mkdir(mode=0o700, parents=True, exist_ok=True)
     copy_parquet(
         connection,
         f"""WITH over AS (SELECT * FROM corrected_values WHERE over),
@@ -441,7 +447,7 @@ def _write_over(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             AND over.attribute = named.attribute
             AND {TOKEN.format("named.attribute", "named.value")} = over.replaces
         ORDER BY ALL""",
-        home.lake / WRONG,
+        data_root.lake / WRONG,
     )
 
 

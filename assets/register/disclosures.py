@@ -16,22 +16,24 @@ from pathlib import Path
 import duckdb
 
 from assets.storage.atomic_files import remove
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect, create_keyed_hash
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Return the folder of the disclosures."""
-    return home.requests / "disclosures"
+    return data_root.requests / "disclosures"
 
 
-def note(home: Home, mart: str, recipient: str, keys: Iterable[str], day: date) -> None:
+def note(data_root: DataRoot, mart: str, recipient: str, keys: Iterable[str], day: date) -> None:
     """Record that the rows with these keys are being disclosed.
 
     Called before the file appears: a record of what was not disclosed after all harms nobody.
     """
-    with home.connect() as connection:
-        home.keyed_hash(connection)
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
         connection.execute(
             "CREATE TEMP TABLE disclosed AS SELECT unnest($1::VARCHAR[]) AS key",
             [sorted(set(keys))],
@@ -39,24 +41,24 @@ def note(home: Home, mart: str, recipient: str, keys: Iterable[str], day: date) 
         copy_parquet(
             connection,
             "SELECT keyed_hash('disclosed|' || key) AS token FROM disclosed ORDER BY ALL",
-            folder(home) / f"{day}-{mart}-{recipient}-{secrets.token_hex(4)}.parquet",
+            folder(data_root) / f"{day}-{mart}-{recipient}-{secrets.token_hex(4)}.parquet",
         )
 
 
 def received(
-    home: Home, connection: duckdb.DuckDBPyConnection, keys: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, keys: str
 ) -> list[tuple[str, str, str, str, str]]:
     """Return the request, recipient, mart, day and key of what was disclosed.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         connection: Has the tables that `keys` reads.
         keys: A query of (request_id, key).
     """
-    files = sorted(folder(home).glob("*.parquet"))
+    files = sorted(folder(data_root).glob("*.parquet"))
     if not files:
         return []
-    home.keyed_hash(connection)
+    create_keyed_hash(data_root, connection)
     rows = connection.execute(
         f"""SELECT DISTINCT request_id, parse_filename(filename, true) AS name, key
         FROM {parquet(*files, filename=True)}
@@ -72,9 +74,9 @@ def received(
     return disclosed
 
 
-def forget(home: Home, before: date) -> int:
+def forget(data_root: DataRoot, before: date) -> int:
     """Remove the records of exports on `before` or earlier; return how many."""
-    old = [path for path in folder(home).glob("*.parquet") if path.name[:10] <= str(before)]
+    old = [path for path in folder(data_root).glob("*.parquet") if path.name[:10] <= str(before)]
     for path in old:
         remove(path)
     return len(old)

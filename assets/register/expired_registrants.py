@@ -22,10 +22,12 @@ from assets.register.clocks import (
     party_ends,
     visits_are_over,
 )
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import create_keyed_hash
 from schemas.policy import Policy
 from schemas.register import Expired, ExpiredRegistrants
 
@@ -116,10 +118,10 @@ EXPIRING_REGISTRANTS = Relation(
 )
 
 
-def load_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def load_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `expired_cookie_hashes`, so that a cookie stays expired when its first visit is gone."""
-    home.keyed_hash(connection)
-    path = home.lake / EXPIRED_COOKIES
+    create_keyed_hash(data_root, connection)
+    path = data_root.lake / EXPIRED_COOKIES
     connection.execute(
         EXPIRED_COOKIE_HASHES.create_table(
             f"SELECT token FROM {parquet(path)}"
@@ -129,7 +131,7 @@ def load_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> N
     )
 
 
-def write_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def write_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write the keyed hashes of the cookies that have expired so far."""
     copy_parquet(
         connection,
@@ -137,7 +139,7 @@ def write_expired_cookies(home: Home, connection: duckdb.DuckDBPyConnection) -> 
         UNION
         SELECT {HASHED_COOKIE.format("key")} FROM expired WHERE what = 'cookie'
         ORDER BY token""",
-        home.lake / EXPIRED_COOKIES,
+        data_root.lake / EXPIRED_COOKIES,
     )
 
 

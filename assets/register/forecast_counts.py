@@ -19,7 +19,7 @@ from dateutil.relativedelta import relativedelta
 from assets.ingest import deliveries
 from assets.register.clocks import Clocked, clocked, code, due
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import Policy
 
 MONTHS = 24
@@ -53,7 +53,7 @@ def months(today: date) -> list[str]:
     ]
 
 
-def forecast(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Due]:
+def forecast(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> list[Due]:
     """Count what is in the resolved register by when its time will be over.
 
     After `building.resolve`, `relationships.gather` and `statutory_segregation.set_apart`.
@@ -66,10 +66,10 @@ def forecast(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> 
         if rows and month <= last:
             counts[month, rule, category] = counts.get((month, rule, category), 0) + rows
 
-    for category, query in _queries(home.policy, today):
+    for category, query in _queries(data_root.policy, today):
         for rule, month, rows in connection.execute(query).fetchall():
             add(rule, category, month, rows)
-    for rule, day, rows in _of_files(home):
+    for rule, day, rows in _of_files(data_root):
         add(rule, "technical", day, rows)
     return sorted(
         Due(month, rule, category, rows) for (month, rule, category), rows in counts.items()
@@ -138,15 +138,15 @@ def _by_month(counted: str, rows: str) -> str:
         FROM {rows} GROUP BY ALL"""
 
 
-def _of_files(home: Home) -> Iterator[tuple[str, date, int]]:
+def _of_files(data_root: DataRoot) -> Iterator[tuple[str, date, int]]:
     """Yield the rule, day and number of records of raw, quarantine and closed requests."""
-    policy = home.policy
+    policy = data_root.policy
     rules = {what: policy.rule(what) for what in ("raw", "quarantine", "requests")}
-    for entry in deliveries.book(home):
+    for entry in deliveries.book(data_root):
         day = date.fromisoformat(entry.day)
-        raw = home.lake / "raw" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
+        raw = data_root.lake / "raw" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
         if raw.exists():
             yield rules["raw"][0], rules["raw"][1].period.after(day), pq.read_metadata(raw).num_rows
         yield rules["quarantine"][0], rules["quarantine"][1].period.after(day), entry.quarantined
-    for closed in ledger.closed_on(home):
+    for closed in ledger.closed_on(data_root):
         yield rules["requests"][0], rules["requests"][1].period.after(closed), 1

@@ -12,7 +12,8 @@ from datetime import date
 
 import duckdb
 
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
 from schemas.columns import duckdb_columns
 from schemas.register import IdentityEvents
@@ -21,7 +22,9 @@ EVENTS = "identity_events.parquet"
 KINDS = ("merged", "split", "renamed")
 
 
-def write_events(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> dict[str, int]:
+def write_events(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> dict[str, int]:
     """Compare `membership` with the last build's, and add the events to the file.
 
     `merged`: all of the one registrant is now part of the other, which was there before.
@@ -31,7 +34,7 @@ def write_events(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
     Returns:
         How many events there are of each kind, and how many ids were kept and have ceased.
     """
-    membership, path = home.register("membership"), home.lake / EVENTS
+    membership, path = data_root.register("membership"), data_root.lake / EVENTS
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW earlier_events AS FROM {parquet(path)}"
         if path.exists()

@@ -26,10 +26,12 @@ import duckdb
 
 from assets.ingest import deliveries
 from assets.sources.source import STATEMENT_MACROS
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect
 from schemas.columns import categories, duckdb_columns, table_name
 from schemas.information_duty import Informed
 from schemas.marts import MARTS
@@ -59,12 +61,12 @@ class Due:
     with_first_message: bool
 
 
-def path(home: Home) -> Path:
+def path(data_root: DataRoot) -> Path:
     """Return where the record of notices is."""
-    return home.lake / "informed.parquet"
+    return data_root.lake / "informed.parquet"
 
 
-def record(home: Home, registrant_ids: Iterable[str], sent: date, today: date) -> int:
+def record(data_root: DataRoot, registrant_ids: Iterable[str], sent: date, today: date) -> int:
     """Record that the registrants were informed on `sent`. Under the writer's lock.
 
     Returns:
@@ -77,8 +79,8 @@ def record(home: Home, registrant_ids: Iterable[str], sent: date, today: date) -
         raise InformingError(
             f"{sent} has not come yet: record that people have been informed after it was done"
         )
-    with home.connect() as connection:
-        _read(home, connection)
+    with connect(data_root) as connection:
+        _read(data_root, connection)
         connection.execute(
             """CREATE OR REPLACE TEMP TABLE informed_now AS
             SELECT DISTINCT unnest(?::VARCHAR[]) AS registrant_id""",
@@ -94,53 +96,53 @@ def record(home: Home, registrant_ids: Iterable[str], sent: date, today: date) -
                 "`register report informing` lists those that must be informed"
             )
         before = count(connection, "SELECT count(*) FROM informed")
-        version = home.policy.version.replace("'", "")
+        version = data_root.policy.version.replace("'", "")
         after = copy_parquet(
             connection,
             f"""SELECT * FROM informed
             UNION
             SELECT registrant_id, DATE '{sent}' AS informed_on, '{version}' AS policy_version
             FROM informed_now ORDER BY ALL""",
-            path(home),
+            path(data_root),
         )
     return after - before
 
 
-def forget_removed(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def forget_removed(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Remove the records of registrants who are not in the register any more. After each build.
 
     They were erased, are past their time, or were merged with another registrant.
     """
-    if not path(home).exists():
+    if not path(data_root).exists():
         return
-    _read(home, connection, prefix="published_")
+    _read(data_root, connection, prefix="published_")
     present = "published_informed {} JOIN published_registrants USING (registrant_id)"
     if count(connection, f"SELECT count(*) FROM {present.format('ANTI')}"):
         copy_parquet(
             connection,
             f"SELECT published_informed.* FROM {present.format('SEMI')} ORDER BY ALL",
-            path(home),
+            path(data_root),
         )
 
 
-def counts(home: Home, today: date) -> dict[str, int]:
+def counts(data_root: DataRoot, today: date) -> dict[str, int]:
     """Return the number of registrants in each state, of those with data from a third party.
 
     Cost: the person keys of everything staged.
     """
-    with home.connect() as connection:
-        _decide(home, connection, today)
+    with connect(data_root) as connection:
+        _decide(data_root, connection, today)
         counted = dict(
             connection.execute("SELECT state, count(*) FROM informing GROUP BY state").fetchall()
         )
     return {state: counted.get(state, 0) for state in STATES}
 
 
-def due(home: Home, today: date) -> list[Due]:
+def due(data_root: DataRoot, today: date) -> list[Due]:
     """Return every registrant who must still be informed, the longest overdue first."""
-    with home.connect() as connection:
-        _decide(home, connection, today)
-        _reachable_by_marketing(home, connection)
+    with connect(data_root) as connection:
+        _decide(data_root, connection, today)
+        _reachable_by_marketing(data_root, connection)
         rows = connection.execute(
             """SELECT registrant_id, obtained_on, due_on, sources, state = 'overdue',
                 marketable.registrant_id IS NOT NULL
@@ -151,11 +153,11 @@ def due(home: Home, today: date) -> list[Due]:
     return [Due(row[0], row[1], row[2], tuple(row[3]), row[4], row[5]) for row in rows]
 
 
-def _read(home: Home, connection: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
+def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefix: str = "") -> None:
     """Make `registrants`, `membership`, `identifiers` and `informed`; empty without a file."""
     for model in (Registrants, Membership, KnownBy, Informed):
         name = table_name(model)
-        file = path(home) if model is Informed else home.register(name)
+        file = path(data_root) if model is Informed else data_root.register(name)
         connection.execute(
             f"CREATE OR REPLACE TEMP VIEW {prefix}{name} AS SELECT * FROM {parquet(file)}"
             if file.exists()
@@ -163,13 +165,13 @@ def _read(home: Home, connection: duckdb.DuckDBPyConnection, prefix: str = "") -
         )
 
 
-def _decide(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def _decide(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make `informing(registrant_id, obtained_on, due_on, sources, state)`: every registrant with
     data from a third party."""
     connection.execute(STATEMENT_MACROS)
-    _read(home, connection)
-    _sources_of_registrants(home, connection)
-    period = home.policy.article_14.informed_within
+    _read(data_root, connection)
+    _sources_of_registrants(data_root, connection)
+    period = data_root.policy.article_14.informed_within
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE informing AS
         WITH third AS (
@@ -195,17 +197,17 @@ def _decide(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
     )
 
 
-def _sources_of_registrants(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _sources_of_registrants(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `registrant_sources(registrant_id, source, third_party, day)`.
 
     The day is that of the earliest statement that is still staged, or of the first record that the
     register keeps of the registrant.
     """
-    _sources(home, connection)
+    _sources(data_root, connection)
     for name, model in _TABLES.items():
         if "person_key" in categories(model):
-            files = home.files("staged", name=f"*/{name}")
-            home.view(connection, f"staged_{name}", model, files)
+            files = data_root.files("staged", name=f"*/{name}")
+            create_view(data_root, connection, f"staged_{name}", model, files)
     staged = " UNION ALL ".join(
         f"SELECT person_key, source, day FROM staged_{name}" for name in _TABLES
     )
@@ -234,14 +236,14 @@ def _sources_of_registrants(home: Home, connection: duckdb.DuckDBPyConnection) -
     )
 
 
-def _sources(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _sources(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `sources(source, third_party)` and `delivered(delivery_id, source)`."""
     connection.execute("CREATE OR REPLACE TEMP TABLE sources (source VARCHAR, third_party BOOLEAN)")
     connection.executemany(
         "INSERT INTO sources VALUES (?, ?)",
-        [(name, source.third_party) for name, source in home.policy.sources.items()],
+        [(name, source.third_party) for name, source in data_root.policy.sources.items()],
     )
-    ledger = deliveries.book(home)
+    ledger = deliveries.book(data_root)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE delivered AS
         SELECT DISTINCT unnest($1::VARCHAR[]) AS delivery_id, unnest($2::VARCHAR[]) AS source""",
@@ -249,10 +251,10 @@ def _sources(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _reachable_by_marketing(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _reachable_by_marketing(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `marketable(registrant_id)`: the registrants of the published direct-marketing mart."""
     connection.execute("CREATE OR REPLACE TEMP TABLE marketable (registrant_id VARCHAR)")
-    mart = home.marts / "direct_marketing.duckdb"
+    mart = data_root.marts / "direct_marketing.duckdb"
     if not mart.exists():
         return
     connection.execute(f"ATTACH {literal(mart)} AS mart (READ_ONLY)")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 
 from assets.register.building import TABLES, read_register
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
+from assets.storage.sessions import connect
 from schemas.validation import failures
 
 CHECKS = {
@@ -38,11 +39,11 @@ _BREAKING = {
 }
 
 
-def check(home: Home) -> dict[str, int]:
+def check(data_root: DataRoot) -> dict[str, int]:
     """Return the number of rows that break each check; 0 is right."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for table, model in TABLES.items():
-            read_register(home, connection, table, model)
+            read_register(data_root, connection, table, model)
         batches = connection.execute("SELECT * FROM registrants").to_arrow_reader(250_000)
         failed = sum(
             failures(TABLES["registrants"], pa.Table.from_batches([batch])).num_rows

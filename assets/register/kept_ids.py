@@ -17,7 +17,8 @@ from __future__ import annotations
 import duckdb
 
 from assets.requests import ledger
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
@@ -62,10 +63,10 @@ CHANGED_SEEDS = Relation(
 )
 
 
-def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `kept_seeds` under the current keys, and `before_erasure`; the latter is empty but for
     the first build after an erasure."""
-    path = home.lake / FILE
+    path = data_root.lake / FILE
     kept = (
         f"FROM {parquet(path)}"
         if path.exists()
@@ -80,12 +81,12 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             GROUP BY ALL"""
         )
     )
-    _load_before_erasure(home, connection)
+    _load_before_erasure(data_root, connection)
 
 
-def _load_before_erasure(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _load_before_erasure(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(BEFORE_ERASURE.create_empty())
-    erasing, membership = _erasing(home), home.register("membership")
+    erasing, membership = _erasing(data_root), data_root.register("membership")
     if erasing and membership.exists():
         connection.execute(
             f"""INSERT INTO before_erasure
@@ -102,15 +103,15 @@ def _load_before_erasure(home: Home, connection: duckdb.DuckDBPyConnection) -> N
         )
 
 
-def _erasing(home: Home) -> list[str]:
+def _erasing(data_root: DataRoot) -> list[str]:
     """Return the ids of the registrants who are being erased."""
     ids = [
         request.request_id
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.state == "erasing"
     ]
     return sorted(
-        {registrant for each in ids for registrant in ledger.load(home, each).registrants}
+        {registrant for each in ids for registrant in ledger.load(data_root, each).registrants}
     )
 
 
@@ -186,9 +187,9 @@ def _inherited_ids(connection: duckdb.DuckDBPyConnection, registrant_id: str) ->
     )
 
 
-def write(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write the seeds of persons who are there; nothing stays of those who have left."""
-    path = home.lake / FILE
+    path = data_root.lake / FILE
     if path.exists() or count(connection, "SELECT count(*) FROM kept_seeds"):
         copy_parquet(
             connection,

@@ -17,7 +17,7 @@ import duckdb
 from assets.register import entity_resolution, kept_ids, pair_cache
 from assets.register.entity_resolution import Linkage
 from assets.register.survivorship import preferred_address
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.register import Membership
@@ -59,7 +59,9 @@ MEMBERSHIP = Relation.of(
 )
 
 
-def make_source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def make_source_persons(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> None:
     """Make `source_persons`, over everything that `source_statements.gather` made.
 
     Merged with the membership of the last build, so that neither value is lost when old records go.
@@ -101,15 +103,15 @@ def make_source_persons(home: Home, connection: duckdb.DuckDBPyConnection, today
                         THEN least(ended.ends_on, DATE '{today}') END) AS last_contact_on
             FROM present
             LEFT JOIN ended USING (person_key)
-            LEFT JOIN ({_earlier(home)}) AS earlier USING (person_key)"""
+            LEFT JOIN ({_earlier(data_root)}) AS earlier USING (person_key)"""
         )
     )
     _first_statements(connection)
 
 
-def _earlier(home: Home) -> str:
+def _earlier(data_root: DataRoot) -> str:
     """SQL: the source persons of the last build; none before the first."""
-    path = home.register("membership")
+    path = data_root.register("membership")
     if path.exists():
         return f"SELECT * FROM {parquet(path)}"
     return """SELECT NULL::VARCHAR AS person_key, NULL::VARCHAR AS first_seen,
@@ -202,10 +204,10 @@ def make_people(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> Linkage:
+def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Linkage:
     """Return a linkage over `people` and `person_identifiers`, with the pairs of the last build."""
-    pair_cache.load(home, connection)
-    kept_ids.load(home, connection)
+    pair_cache.load(data_root, connection)
+    kept_ids.load(data_root, connection)
     return Linkage(connection)
 
 

@@ -20,10 +20,12 @@ from datetime import date
 import duckdb
 
 from assets.storage.atomic_files import remove
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
+from assets.storage.sessions import connect
 
 COMPARED, BEFORE = "compared.parquet", "compared_before.parquet"
 DECISIONS = "decisions.parquet"
@@ -55,7 +57,7 @@ class Decision:
     decided_on: date
 
 
-def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def load(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `decisions` and `earlier_comparisons`."""
     connection.execute(
         CURRENT_DECISIONS.create_table(
@@ -64,16 +66,16 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             FROM (
                 SELECT coalesce(l.current_key, one) AS one, coalesce(r.current_key, other) AS other,
                     same, decided_on
-                FROM ({_stored(home, DECISIONS, _DECISION)})
+                FROM ({_stored(data_root, DECISIONS, _DECISION)})
                 LEFT JOIN renamed_persons AS l ON l.person_key = one
                 LEFT JOIN renamed_persons AS r ON r.person_key = other)
             GROUP BY ALL"""
         )
     )
-    connection.execute(EARLIER_COMPARISONS.create_view(_stored(home, COMPARED, _COMPARISON)))
+    connection.execute(EARLIER_COMPARISONS.create_view(_stored(data_root, COMPARED, _COMPARISON)))
 
 
-def write(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+def write(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """Write what was compared, and the decisions about persons who are still there.
 
     Returns:
@@ -87,23 +89,23 @@ def write(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         JOIN linkage_numbers AS l ON l.id = pairs.one
         JOIN linkage_numbers AS r ON r.id = pairs.other
         ORDER BY ALL""",
-        home.lake / COMPARED,
+        data_root.lake / COMPARED,
     )
     _write_decisions(
-        home,
+        data_root,
         connection,
         """FROM decisions
         SEMI JOIN membership AS l ON l.person_key = one
         SEMI JOIN membership AS r ON r.person_key = other""",
     )
-    before = home.lake / BEFORE
+    before = data_root.lake / BEFORE
     if not before.exists():
         return {}
     row = connection.execute(
         f"""SELECT count(*) FILTER (l.pattern <> r.pattern),
             count(*) FILTER (l.pattern IS NULL), count(*) FILTER (r.pattern IS NULL)
         FROM {parquet(before)} AS l
-        FULL JOIN {parquet(home.lake / COMPARED)} AS r USING (one, other, stamp)"""
+        FULL JOIN {parquet(data_root.lake / COMPARED)} AS r USING (one, other, stamp)"""
     ).fetchone()
     remove(before)
     return dict(
@@ -115,14 +117,14 @@ def write(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     )
 
 
-def forget(home: Home) -> None:
+def forget(data_root: DataRoot) -> None:
     """Let the next build compare every pair again, and return how that differs from before."""
-    path = home.lake / COMPARED
+    path = data_root.lake / COMPARED
     if path.exists():
-        path.replace(home.lake / BEFORE)
+        path.replace(data_root.lake / BEFORE)
 
 
-def decide(home: Home, decisions: Iterable[Decision]) -> None:
+def decide(data_root: DataRoot, decisions: Iterable[Decision]) -> None:
     """Add decisions; the latest about a pair counts. Under the writer's lock."""
     rows = [
         (*sorted((decision.one, decision.other)), decision.same, decision.decided_on)
@@ -130,30 +132,30 @@ def decide(home: Home, decisions: Iterable[Decision]) -> None:
     ]
     if not rows:
         return
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(
             """CREATE TEMP TABLE added_decisions
             (one VARCHAR, other VARCHAR, same BOOLEAN, decided_on DATE)"""
         )
         connection.executemany("INSERT INTO added_decisions VALUES (?, ?, ?, ?)", rows)
         _write_decisions(
-            home,
+            data_root,
             connection,
             f"""FROM added_decisions
             UNION ALL (
-                FROM ({_stored(home, DECISIONS, _DECISION)}) AS earlier
+                FROM ({_stored(data_root, DECISIONS, _DECISION)}) AS earlier
                 ANTI JOIN added_decisions USING (one, other))""",
         )
 
 
-def fingerprint(home: Home) -> str:
+def fingerprint(data_root: DataRoot) -> str:
     """Return a hash of the decisions: the register depends on them."""
-    path = home.lake / DECISIONS
+    path = data_root.lake / DECISIONS
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    path = home.lake / DECISIONS
+def _write_decisions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, rows: str) -> None:
+    path = data_root.lake / DECISIONS
     if count(connection, f"SELECT count(*) FROM ({rows})"):
         copy_parquet(
             connection, f"SELECT one, other, same, decided_on FROM ({rows}) ORDER BY ALL", path
@@ -162,9 +164,9 @@ def _write_decisions(home: Home, connection: duckdb.DuckDBPyConnection, rows: st
         remove(path)
 
 
-def _stored(home: Home, name: str, columns: dict[str, str]) -> str:
+def _stored(data_root: DataRoot, name: str, columns: dict[str, str]) -> str:
     """SQL: the rows of a file of the lake; none where there is no file."""
-    path = home.lake / name
+    path = data_root.lake / name
     if path.exists():
         return f"SELECT * FROM {parquet(path)}"
     empty = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())

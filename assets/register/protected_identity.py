@@ -20,7 +20,8 @@ from datetime import date
 import duckdb
 
 from assets.ingest import deliveries
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet, create_view
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.raw import Raw
@@ -64,25 +65,29 @@ PROVENANCE = Relation.of(
 )
 
 
-def silent_for(home: Home, today: date) -> int | None:
+def silent_for(data_root: DataRoot, today: date) -> int | None:
     """Return the days since the population register's last staged delivery; None before one."""
-    days = [entry.day for entry in deliveries.book(home, POPULATION_REGISTER) if entry.staged_with]
+    days = [
+        entry.day for entry in deliveries.book(data_root, POPULATION_REGISTER) if entry.staged_with
+    ]
     return (today - date.fromisoformat(max(days))).days if days else None
 
 
-def is_stale(home: Home, today: date) -> bool:
+def is_stale(data_root: DataRoot, today: date) -> bool:
     """Whether the population register has been silent for longer than the policy relies on it."""
-    silent = silent_for(home, today)
+    silent = silent_for(data_root, today)
     return (
         silent is not None
-        and silent > (today - home.policy.protection.confirmed_within.before(today)).days
+        and silent > (today - data_root.policy.protection.confirmed_within.before(today)).days
     )
 
 
-def find_unconfirmed(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def find_unconfirmed(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> None:
     """Make `unconfirmed_protection`."""
     connection.execute(UNCONFIRMED_PROTECTION.create_empty())
-    if is_stale(home, today):
+    if is_stale(data_root, today):
         connection.execute(
             f"""INSERT INTO unconfirmed_protection
             SELECT DISTINCT stated.person_key, status.person_key IS NOT NULL
@@ -90,10 +95,10 @@ def find_unconfirmed(home: Home, connection: duckdb.DuckDBPyConnection, today: d
             LEFT JOIN protection_status AS status USING (person_key)
             WHERE source = '{POPULATION_REGISTER}' AND stated.person_key IS NOT NULL"""
         )
-    _find_in_quarantine(home, connection)
+    _find_in_quarantine(data_root, connection)
 
 
-def _find_in_quarantine(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _find_in_quarantine(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Add persons whom a message in quarantine is about that mentions protection."""
     broken = {
         delivery
@@ -103,10 +108,10 @@ def _find_in_quarantine(home: Home, connection: duckdb.DuckDBPyConnection) -> No
                 AND person_key IS NOT NULL"""
         ).fetchall()
     }
-    files = [path for path in home.files("raw", POPULATION_REGISTER) if path.stem in broken]
+    files = [path for path in data_root.files("raw", POPULATION_REGISTER) if path.stem in broken]
     if not files:
         return
-    home.view(connection, BROKEN_MESSAGES.name, Raw, files)
+    create_view(data_root, connection, BROKEN_MESSAGES.name, Raw, files)
     connection.execute(
         f"""INSERT INTO unconfirmed_protection
         WITH broken AS (
@@ -159,14 +164,14 @@ def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def write_withheld(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write which records' location goes from raw and staged: `(delivery_id, record_no, done)`.
 
     Of those whom the register flags now, every record; of those whose flag has ended, what was
     stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
     earlier sweep has redacted.
     """
-    path = home.lake / WITHHELD
+    path = data_root.lake / WITHHELD
     earlier = (
         f"SELECT * FROM {parquet(path)}"
         if path.exists()

@@ -17,9 +17,11 @@ import duckdb
 from assets.register import pair_cache
 from assets.register.link_report import steps
 from assets.register.pair_cache import Decision
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet, create_staged_view
 from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect
 from schemas.columns import TableModel, duckdb_columns, table_name
 from schemas.register import Membership, Registrants
 from schemas.staged import CANONICAL
@@ -54,7 +56,7 @@ class GreyPair:
     explained: dict[str, Any]
 
 
-def write_grey_pairs(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
+def write_grey_pairs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> int:
     """Write the grey pairs of the last round that are not decided, and return how many there are.
 
     Ranked: customers first, then pairs of which more than names agrees, then the most uncertain.
@@ -78,20 +80,22 @@ def write_grey_pairs(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
         WHERE grey
             AND (l.person_key, r.person_key) NOT IN (SELECT (one, other) FROM decisions)
         ORDER BY rank""",
-        home.lake / GREY_PAIRS,
+        data_root.lake / GREY_PAIRS,
     )
 
 
-def listed(home: Home, limit: int | None = None, pair: str | None = None) -> list[GreyPair]:
+def listed(
+    data_root: DataRoot, limit: int | None = None, pair: str | None = None
+) -> list[GreyPair]:
     """Return the grey pairs of the last build, the most useful to review first; or the named one.
 
     Raises:
         ReviewError: Nothing has been built, or there is no open pair of the name.
     """
-    path = home.lake / GREY_PAIRS
+    path = data_root.lake / GREY_PAIRS
     if not path.exists():
         raise ReviewError("no register has been built yet: run `register refresh`")
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         which = "WHERE pair = ?" if pair else ""
         rows = connection.execute(
             f"SELECT * FROM {parquet(path)} {which} ORDER BY rank LIMIT {limit or 1_000_000}",
@@ -130,17 +134,17 @@ _STATED = {
 }
 
 
-def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
+def side_by_side(data_root: DataRoot, pair: GreyPair) -> list[tuple[str, str, str]]:
     """Return what sources have stated of the two: rows of what, the one's, the other's.
 
     Personal: for those who are entitled to the register. Locations are left out where either is
     protected; of identity codes only whether there is one.
     """
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for model in (Membership, Registrants):
-            _register(home, connection, model)
+            _register(data_root, connection, model)
         for table in ("names", "persons", "contact_points", "addresses", "identifiers"):
-            home.staged(connection, CANONICAL[table])
+            create_staged_view(data_root, connection, CANONICAL[table])
         protected = connection.execute(
             """SELECT coalesce(bool_or(protected), false)
             FROM registrants JOIN membership USING (registrant_id)
@@ -163,19 +167,21 @@ def side_by_side(home: Home, pair: GreyPair) -> list[tuple[str, str, str]]:
         ]
 
 
-def decide(home: Home, pairs: Iterable[str], today: date, *, same: bool) -> int:
+def decide(data_root: DataRoot, pairs: Iterable[str], today: date, *, same: bool) -> int:
     """Record that each named pair is one person, or two; return how many. Under the writer's lock.
 
     Raises:
         ReviewError: There is no open pair of a name.
     """
-    decided = [listed(home, pair=pair)[0] for pair in pairs]
-    pair_cache.decide(home, [Decision(pair.one, pair.other, same, today) for pair in decided])
+    decided = [listed(data_root, pair=pair)[0] for pair in pairs]
+    pair_cache.decide(data_root, [Decision(pair.one, pair.other, same, today) for pair in decided])
     return len(decided)
 
 
-def _register(home: Home, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
-    name, path = table_name(model), home.register(table_name(model))
+def _register(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, model: type[TableModel]
+) -> None:
+    name, path = table_name(model), data_root.register(table_name(model))
     connection.execute(
         f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {parquet(path)}"
         if path.exists()

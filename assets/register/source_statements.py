@@ -38,7 +38,8 @@ from assets.register import (
 )
 from assets.register.current_statements import STATEMENT
 from assets.sources.source import STATEMENT_MACROS
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view, create_view
 from assets.storage.relations import Relation, Scope
 from schemas.columns import TableModel
 from schemas.quarantine import Outcome, Quarantine
@@ -162,7 +163,7 @@ CODE_CLAIMS = Relation(
 )
 
 
-def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def gather(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Make every relation of this module, and those of `current_statements`.
 
     A view `statements_<table>` of each canonical table has the rows that count, each with
@@ -170,29 +171,29 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> No
     `current_addresses`, `current_contact_points` and `current_persons` are folded from them.
     """
     connection.execute(STATEMENT_MACROS)
-    _delivery_ledger(home, connection)
+    _delivery_ledger(data_root, connection)
     staged: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in staged:
-        home.staged(connection, model)
-    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+        create_staged_view(data_root, connection, model)
+    create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
     _latest_records(connection)
-    corrected_codes.follow(connection, home.policy)
-    expired_registrants.load_expired_cookies(home, connection)
-    expired_registrants.leave_out_rows(connection, home.policy, today)
+    corrected_codes.follow(connection, data_root.policy)
+    expired_registrants.load_expired_cookies(data_root, connection)
+    expired_registrants.leave_out_rows(connection, data_root.policy, today)
     _counted_choices(connection)
-    statutory_segregation.load_consent_proofs(home, connection, today)
+    statutory_segregation.load_consent_proofs(data_root, connection, today)
     _base_times(connection)
     _delayed_changes(connection)
     for table in CANONICAL:
-        _statements(home, connection, table, today)
+        _statements(data_root, connection, table, today)
     suppression.find_consents_of_erased(
-        home,
+        data_root,
         connection,
         "SELECT DISTINCT subject FROM statements_marketing_choices WHERE choice = 'granted'",
     )
     _current_persons(connection)
     _protection_status(connection)
-    protected_identity.find_unconfirmed(home, connection, today)
+    protected_identity.find_unconfirmed(data_root, connection, today)
     for table in current_statements.DATED_FACTS:
         current_statements.fold(connection, table, today)
     _known_identifiers(connection)
@@ -231,7 +232,7 @@ def _known_identifiers(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _delivery_ledger(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _delivery_ledger(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(DELIVERY_LEDGER.create_empty())
     rows = [
         (
@@ -241,7 +242,7 @@ def _delivery_ledger(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
             entry.sequence or 0,
             entry.missing_columns or [],
         )
-        for entry in deliveries.book(home)
+        for entry in deliveries.book(data_root)
     ]
     if rows:
         connection.executemany("INSERT INTO delivery_ledger VALUES (?, ?, ?, ?, ?)", rows)
@@ -362,7 +363,9 @@ def _delayed_changes(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _statements(home: Home, connection: duckdb.DuckDBPyConnection, table: str, today: date) -> None:
+def _statements(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, table: str, today: date
+) -> None:
     """Make `statements_<table>`: the table's rows that count, under the person's current key."""
     counted = (
         "counted_choices AS counted USING (delivery_id, record_no, origin)"
@@ -390,7 +393,7 @@ def _statements(home: Home, connection: duckdb.DuckDBPyConnection, table: str, t
             LEFT JOIN base_times ON {person} = base_times.person_key
                 AND staged.delivery_id = base_times.delivery_id
             LEFT JOIN delayed_changes ON {person} = delayed_changes.person_key
-            WHERE NOT coalesce({_own_expiry(home, table, today)}, false)
+            WHERE NOT coalesce({_own_expiry(data_root, table, today)}, false)
                 AND NOT {excluded}
                 AND (NOT {delayed} OR coalesce({_never_delayed(table)}, false))"""
         )
@@ -409,12 +412,12 @@ def _exclusion(table: str) -> tuple[str | None, str | None]:
     return None, _EXCLUDED
 
 
-def _own_expiry(home: Home, table: str, today: date) -> str:
+def _own_expiry(data_root: DataRoot, table: str, today: date) -> str:
     """SQL: whether a row of the table is past its time by its own dates."""
     if table == "credit_reports":
-        return clocks.reports_are_over(home.policy, today)
+        return clocks.reports_are_over(data_root.policy, today)
     if table == "credit_marks":
-        return clocks.marks_are_over(home.policy, today)
+        return clocks.marks_are_over(data_root.policy, today)
     if table == "identifiers":
         return "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
     return "false"

@@ -13,7 +13,7 @@ from datetime import date
 import duckdb
 
 from assets.register.clocks import accounts_hold, code, due
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.relations import Relation, Scope
 from schemas.columns import duckdb_types
@@ -38,25 +38,27 @@ SEGREGATED_ORDERS = Relation.of(
 )
 
 
-def load_consent_proofs(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def load_consent_proofs(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> None:
     """Make `consent_proofs` of what earlier builds kept and is not over; what is over is `expired`.
 
     Under a policy that deletes proofs with their registrant all of it is over.
     """
-    path = home.register("segregated_consents")
+    path = data_root.register("segregated_consents")
     connection.execute(
         CONSENT_PROOFS.create_table(f"SELECT {', '.join(_COLUMNS)} FROM {parquet(path)}")
         if path.exists()
         else CONSENT_PROOFS.create_empty()
     )
     over = (
-        f"{due(home.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'"
-        if _keeps_proofs(home.policy)
+        f"{due(data_root.policy, 'consent_proofs', 'relationship_ended_on')} <= DATE '{today}'"
+        if _keeps_proofs(data_root.policy)
         else "true"
     )
     connection.execute(
         f"""INSERT INTO expired
-        SELECT '{code(home.policy, "consent_proofs")}', 'consent_proof', {_PROOF}
+        SELECT '{code(data_root.policy, "consent_proofs")}', 'consent_proof', {_PROOF}
         FROM consent_proofs WHERE {over}"""
     )
     connection.execute(f"DELETE FROM consent_proofs WHERE {over}")

@@ -24,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from assets.storage.atomic_files import side_by_side, sync, write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 
 KEY_BYTES = 32
@@ -35,24 +35,24 @@ class DecryptionError(PlainError):
     """An encrypted text cannot be decrypted: it was changed, or its key is another's."""
 
 
-def key_path(home: Home, name: str) -> Path:
+def key_path(data_root: DataRoot, name: str) -> Path:
     """Return the path of the key of a request or notice."""
-    return home.secrets / "request-keys" / f"{name}.key"
+    return data_root.secrets / "request-keys" / f"{name}.key"
 
 
-def encrypt(home: Home, contents: Mapping[str, object]) -> dict[str, str]:
+def encrypt(data_root: DataRoot, contents: Mapping[str, object]) -> dict[str, str]:
     """Return each content encrypted under the key of its name, as text.
 
     Missing keys are made first, durably.
     """
     new = {
-        key_path(home, name): secrets.token_bytes(KEY_BYTES)
+        key_path(data_root, name): secrets.token_bytes(KEY_BYTES)
         for name in contents
-        if not key_path(home, name).exists()
+        if not key_path(data_root, name).exists()
     }
     write_all(new)
     return {
-        name: _encrypted(name, key_path(home, name).read_bytes(), content)
+        name: _encrypted(name, key_path(data_root, name).read_bytes(), content)
         for name, content in contents.items()
     }
 
@@ -63,14 +63,14 @@ def _encrypted(name: str, key: bytes, content: object) -> str:
     return base64.b64encode(nonce + AESGCM(key).encrypt(nonce, text, name.encode())).decode()
 
 
-def decrypt(home: Home, name: str, encrypted: str) -> Any:
+def decrypt(data_root: DataRoot, name: str, encrypted: str) -> Any:
     """Return the decrypted content; None when its key does not exist.
 
     Raises:
         DecryptionError: The text was changed, or the key is another's.
     """
     try:
-        key = key_path(home, name).read_bytes()
+        key = key_path(data_root, name).read_bytes()
     except FileNotFoundError:
         return None
     whole = base64.b64decode(encrypted)
@@ -85,9 +85,9 @@ def decrypt(home: Home, name: str, encrypted: str) -> Any:
         ) from None
 
 
-def destroy(home: Home, names: Iterable[str]) -> None:
+def destroy(data_root: DataRoot, names: Iterable[str]) -> None:
     """Overwrite and remove the keys, durably; missing ones are ignored."""
-    paths = [path for name in names if (path := key_path(home, name)).exists()]
+    paths = [path for name in names if (path := key_path(data_root, name)).exists()]
     side_by_side(_overwrite, paths)
     for path in paths:
         path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from typing import Any, Literal
 from assets.requests import encrypted_identity
 from assets.requests.deadlines import due_on
 from assets.storage.atomic_files import write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 from schemas.requests import EVENTS, RIGHTS_AS_CHOICES
 
@@ -112,13 +112,13 @@ class Request:
     events: tuple[dict[str, str], ...] = ()
     without_key: bool = False
 
-    def due_on(self, home: Home) -> date:
+    def due_on(self, data_root: DataRoot) -> date:
         """The day by which it must be answered (GDPR 12(3))."""
-        return due_on(home.policy, self.received_on(home), extended=bool(self.extension))
+        return due_on(data_root.policy, self.received_on(data_root), extended=bool(self.extension))
 
-    def received_on(self, home: Home) -> date:
+    def received_on(self, data_root: DataRoot) -> date:
         """The day of receipt, in the policy's time zone."""
-        return datetime.fromisoformat(self.received_at).astimezone(home.policy.zone).date()
+        return datetime.fromisoformat(self.received_at).astimezone(data_root.policy.zone).date()
 
     @property
     def not_theirs(self) -> tuple[str, ...]:
@@ -168,13 +168,13 @@ def new_id(now: datetime) -> str:
 
 
 @contextmanager
-def changing(home: Home) -> Iterator[None]:
+def changing(data_root: DataRoot) -> Iterator[None]:
     """Lock the ledger while a request is read and rewritten.
 
     So that a command and a sensor do not undo each other's change.
     """
-    home.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(home.requests / "ledger.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    data_root.requests.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_root.requests / "ledger.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
@@ -194,13 +194,13 @@ def with_event(request: Request, what: str, now: datetime, detail: str = "") -> 
     return replace(request, events=(*request.events, entry))
 
 
-def note(home: Home, request_id: str, what: str, now: datetime, detail: str = "") -> None:
+def note(data_root: DataRoot, request_id: str, what: str, now: datetime, detail: str = "") -> None:
     """Add an event to the history of an open request."""
-    with changing(home):
-        save(home, with_event(load(home, request_id), what, now, detail))
+    with changing(data_root):
+        save(data_root, with_event(load(data_root, request_id), what, now, detail))
 
 
-def save(home: Home, *requests: Request) -> None:
+def save(data_root: DataRoot, *requests: Request) -> None:
     """Write requests, durably, with what identifies their registrants encrypted.
 
     Raises:
@@ -217,11 +217,11 @@ def save(home: Home, *requests: Request) -> None:
         if request.state != "closed"
     }
     locked = encrypted_identity.encrypt(
-        home, {name: content for name, content in hidden.items() if content}
+        data_root, {name: content for name, content in hidden.items() if content}
     )
     write_all(
         {
-            home.requests / f"{request.request_id}.json": _written(
+            data_root.requests / f"{request.request_id}.json": _written(
                 request, locked.get(request.request_id, "")
             )
             for request in requests
@@ -241,19 +241,21 @@ def _written(request: Request, locked: str) -> bytes:
     return json.dumps(plain, sort_keys=True).encode()
 
 
-def load(home: Home, request_id: str) -> Request:
+def load(data_root: DataRoot, request_id: str) -> Request:
     """Return a request; raises RequestError when there is none with that id."""
-    path = home.requests / f"{request_id}.json"
+    path = data_root.requests / f"{request_id}.json"
     if not (request_id.isalnum() and path.exists()):
         raise RequestError("there is no request of that id; `register request list` shows them")
-    return _read(home, path.read_bytes(), opened=True)
+    return _read(data_root, path.read_bytes(), opened=True)
 
 
-def _read(home: Home, content: bytes, *, opened: bool) -> Request:
+def _read(data_root: DataRoot, content: bytes, *, opened: bool) -> Request:
     values = json.loads(content)
     locked = values.pop("sealed", "")
     hidden = (
-        encrypted_identity.decrypt(home, values["request_id"], locked) if locked and opened else {}
+        encrypted_identity.decrypt(data_root, values["request_id"], locked)
+        if locked and opened
+        else {}
     )
     values = {
         name: tuple(value) if name in _TUPLES else value
@@ -262,44 +264,46 @@ def _read(home: Home, content: bytes, *, opened: bool) -> Request:
     return Request(**values, without_key=hidden is None)
 
 
-def every(home: Home, *, opened: bool = True) -> list[Request]:
+def every(data_root: DataRoot, *, opened: bool = True) -> list[Request]:
     """Return all requests, oldest first; unless `opened`, without what identifies registrants."""
     return [
-        _read(home, path.read_bytes(), opened=opened)
-        for path in sorted(home.requests.glob("Q*.json"))
+        _read(data_root, path.read_bytes(), opened=opened)
+        for path in sorted(data_root.requests.glob("Q*.json"))
     ]
 
 
-def pending(home: Home) -> list[str]:
+def pending(data_root: DataRoot) -> list[str]:
     """Return the ids of erasure requests that are waiting to be carried out, or in progress."""
     return [
         request.request_id
-        for request in every(home, opened=False)
+        for request in every(data_root, opened=False)
         if request.right == "erasure" and request.state in ("received", "erasing")
     ]
 
 
-def closed_ids(home: Home) -> set[str]:
+def closed_ids(data_root: DataRoot) -> set[str]:
     """Return the ids of closed requests."""
     return {
-        request.request_id for request in every(home, opened=False) if request.state == "closed"
+        request.request_id
+        for request in every(data_root, opened=False)
+        if request.state == "closed"
     }
 
 
-def closed_on(home: Home) -> list[date]:
+def closed_on(data_root: DataRoot) -> list[date]:
     """Return the closing days of the closed requests on file."""
     return [
         datetime.fromisoformat(request.closed_at).date()
-        for request in every(home, opened=False)
+        for request in every(data_root, opened=False)
         if request.state == "closed" and request.closed_at
     ]
 
 
-def closed_before(home: Home, day: date) -> list[str]:
+def closed_before(data_root: DataRoot, day: date) -> list[str]:
     """Return the ids of requests that were closed on `day` or before."""
     return [
         request.request_id
-        for request in every(home, opened=False)
+        for request in every(data_root, opened=False)
         if request.state == "closed"
         and request.closed_at
         and datetime.fromisoformat(request.closed_at).date() <= day
@@ -307,7 +311,7 @@ def closed_before(home: Home, day: date) -> list[str]:
 
 
 def receive(
-    home: Home,
+    data_root: DataRoot,
     right: str,
     channel: str,
     given: list[str],
@@ -335,7 +339,7 @@ def receive(
         )
     if right in ("objection", "withdrawal") and not purpose:
         purpose = "direct_marketing"
-    local = now.astimezone(home.policy.zone)
+    local = now.astimezone(data_root.policy.zone)
     if received and received > local.date():
         raise RequestError(
             "the day of receipt is to come; give the day on which the request reached you"
@@ -359,18 +363,18 @@ def receive(
         values=values or {},
         intake=intake,
     )
-    save(home, with_event(request, "received", now, channel))
+    save(data_root, with_event(request, "received", now, channel))
     return request.request_id
 
 
 def close(
-    home: Home, request: Request, now: datetime, outcome: str = "granted", why: str = ""
+    data_root: DataRoot, request: Request, now: datetime, outcome: str = "granted", why: str = ""
 ) -> None:
     """Close an answered request and destroy what identified the registrant."""
-    close_all(home, [replace(request, outcome=outcome, why=why)], now)
+    close_all(data_root, [replace(request, outcome=outcome, why=why)], now)
 
 
-def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
+def close_all(data_root: DataRoot, requests: Iterable[Request], now: datetime) -> None:
     """Close requests together.
 
     The files are written without the encrypted fields before the keys are destroyed, so that a kill
@@ -390,17 +394,17 @@ def close_all(home: Home, requests: Iterable[Request], now: datetime) -> None:
             **emptied,
         )
         closed.append(with_event(bare, "closed", now, bare.outcome))
-    save(home, *closed)
-    encrypted_identity.destroy(home, [request.request_id for request in closed])
+    save(data_root, *closed)
+    encrypted_identity.destroy(data_root, [request.request_id for request in closed])
 
 
-def destroy_leftover_keys(home: Home) -> int:
+def destroy_leftover_keys(data_root: DataRoot) -> int:
     """Destroy the keys of closed requests that a kill left; return their number."""
     left = [
         request.request_id
-        for request in every(home, opened=False)
+        for request in every(data_root, opened=False)
         if request.state == "closed"
-        and encrypted_identity.key_path(home, request.request_id).exists()
+        and encrypted_identity.key_path(data_root, request.request_id).exists()
     ]
-    encrypted_identity.destroy(home, left)
+    encrypted_identity.destroy(data_root, left)
     return len(left)

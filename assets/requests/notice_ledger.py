@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from assets.storage.atomic_files import remove
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Notice:
     acknowledged_on: str = ""
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Where it is kept what became of them."""
-    return home.requests / "notices"
+    return data_root.requests / "notices"
 
 
 def written(notice: Notice, locked: str) -> bytes:
@@ -51,19 +51,19 @@ def read(content: bytes) -> tuple[Notice, str]:
     return Notice(**{**found, "marts": tuple(found["marts"])}), locked
 
 
-def every(home: Home) -> list[Notice]:
+def every(data_root: DataRoot) -> list[Notice]:
     """Return all notices that were sent, by id; a prepared notice is not sent yet."""
-    found = [read(path.read_bytes())[0] for path in sorted(folder(home).glob("N*.json"))]
+    found = [read(path.read_bytes())[0] for path in sorted(folder(data_root).glob("N*.json"))]
     return [one for one in found if one.state != "prepared"]
 
 
-def forget(home: Home, before: date) -> int:
+def forget(data_root: DataRoot, before: date) -> int:
     """Remove the records of notices acknowledged on `before` or earlier, and return their number."""
     old = [
         one
-        for one in every(home)
+        for one in every(data_root)
         if one.state == "acknowledged" and one.acknowledged_on <= str(before)
     ]
     for one in old:
-        remove(folder(home) / f"{one.notice_id}.json")
+        remove(folder(data_root) / f"{one.notice_id}.json")
     return len(old)

@@ -10,7 +10,7 @@ from assets.register import build_state, protected_identity
 from assets.retention import forecast as coming
 from assets.retention import overdue_check
 from assets.retention import sweep as sweep_module
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.enforceable import without_data
 from schemas.marts import MARTS
 
@@ -26,15 +26,15 @@ from schemas.marts import MARTS
     pool=WRITER,
 )
 @without_values
-def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def sweep(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove from the lake what the register has left out, if the register has passed its checks."""
-    if not build_state.is_checked(home):
+    if not build_state.is_checked(data_root):
         raise dg.Failure(
             "the register that decides what goes has not passed its checks, so nothing was "
             "removed: run `register refresh`",
             allow_retries=False,
         )
-    gone = sweep_module.sweep(home, today.date)
+    gone = sweep_module.sweep(data_root, today.date)
     return dg.MaterializeResult(
         metadata={
             "removed": sum(one.rows for one in gone),
@@ -43,7 +43,7 @@ def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  
                 ["rule", "category", "layer", "effect", "rows"],
                 [[one.rule, one.category, one.layer, one.effect, one.rows] for one in gone],
             ),
-            "no_data_of_this_kind": ", ".join(without_data(home.policy)),
+            "no_data_of_this_kind": ", ".join(without_data(data_root.policy)),
         }
     )
 
@@ -58,9 +58,9 @@ def sweep(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  
     pool=WRITER,
 )
 @without_values
-def forecast(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def forecast(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Show what the last build has foreseen."""
-    found = coming.latest(home)
+    found = coming.latest(data_root)
     if found is None:
         return dg.MaterializeResult(metadata={"in_24_months": 0})
     today, due = found
@@ -89,9 +89,11 @@ def forecast(home: dg.ResourceParam[Home]) -> dg.MaterializeResult:  # type: ign
     description="no layer holds anything that is past its time: looked for in the files themselves",
 )
 @without_values
-def nothing_past_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+def nothing_past_its_time(
+    data_root: dg.ResourceParam[DataRoot], today: Today
+) -> dg.AssetCheckResult:
     """Look for what should have gone."""
-    found = overdue_check.overdue(home, today.date)
+    found = overdue_check.overdue(data_root, today.date)
     return dg.AssetCheckResult(
         passed=not any(found.values()),
         severity=dg.AssetCheckSeverity.ERROR,
@@ -105,12 +107,14 @@ def nothing_past_its_time(home: dg.ResourceParam[Home], today: Today) -> dg.Asse
     description="the population register has delivered within the time for which its word on protected identity is believed; else locations are withheld",
 )
 @without_values
-def population_register_is_fresh(home: dg.ResourceParam[Home], today: Today) -> dg.AssetCheckResult:
+def population_register_is_fresh(
+    data_root: dg.ResourceParam[DataRoot], today: Today
+) -> dg.AssetCheckResult:
     """Tell when the feed is stale, and locations are withheld because of it."""
-    silent = protected_identity.silent_for(home, today.date)
-    stale = protected_identity.is_stale(home, today.date)
+    silent = protected_identity.silent_for(data_root, today.date)
+    stale = protected_identity.is_stale(data_root, today.date)
     metadata = {
-        "believed_for": str(home.policy.protection.confirmed_within),
+        "believed_for": str(data_root.policy.protection.confirmed_within),
         "locations_withheld": stale,
         **numbers({} if silent is None else {"days_silent": silent}),
     }

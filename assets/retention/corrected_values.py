@@ -15,8 +15,10 @@ from assets.register.corrections import LET_GO, WRONG
 from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import Edit
 from assets.staging.staged import staged_folder
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 _COLUMNS = {
     "names": ("given_names", "family_name"),
@@ -38,22 +40,22 @@ _DROPPED = {
 }
 
 
-def purge(home: Home) -> int:
+def purge(data_root: DataRoot) -> int:
     """Take out of staged and raw what the last build noted as wrong and past its time; answers the rows removed from raw.
 
     Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later deliveries of the same source.
     """
-    noted = home.lake / WRONG
-    if not noted.exists() and not (home.lake / LET_GO).exists():
+    noted = data_root.lake / WRONG
+    if not noted.exists() and not (data_root.lake / LET_GO).exists():
         return 0
     removed = 0
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM {parquet(noted)}"
             if noted.exists()
             else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
         )
-        _remember(home, connection)
+        _remember(data_root, connection)
         concerned = {
             one
             for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
@@ -61,17 +63,17 @@ def purge(home: Home) -> int:
         sources = {
             one for (one,) in connection.execute("SELECT DISTINCT source FROM let_go").fetchall()
         }
-        for entry in deliveries.book(home):
+        for entry in deliveries.book(data_root):
             if entry.delivery_id in concerned:
-                _strip(home, connection, entry)
+                _strip(data_root, connection, entry)
             if entry.source in sources:
-                removed += _let_go(home, connection, entry)
+                removed += _let_go(data_root, connection, entry)
     return removed
 
 
-def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
-    path = home.lake / LET_GO
+    path = data_root.lake / LET_GO
     known = (
         f"AS SELECT * FROM {parquet(path)}"
         if path.exists()
@@ -81,8 +83,8 @@ def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     concerned = {
         one for (one,) in connection.execute("SELECT DISTINCT delivery_id FROM wrong").fetchall()
     }
-    for entry in deliveries.book(home) if concerned else ():
-        index = staged_folder(home, entry) / "records.parquet"
+    for entry in deliveries.book(data_root) if concerned else ():
+        index = staged_folder(data_root, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
             connection.execute(
                 f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM {parquet(index)}
@@ -92,9 +94,9 @@ def _remember(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
         copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)
 
 
-def _strip(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def _strip(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Rewrite the delivery's staged tables without the values."""
-    for path in lake_rewrite.staged_files(home, entry):
+    for path in lake_rewrite.staged_files(data_root, entry):
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM wrong WHERE delivery_id = ? AND in_table = ?",
             [entry.delivery_id, path.stem],
@@ -122,9 +124,9 @@ def _edit(table: str) -> Edit:
     return Edit(keep, f"* REPLACE ({', '.join(emptied)})" if emptied else "*")
 
 
-def _let_go(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
+def _let_go(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> int:
     """Rewrite the delivery's raw without the records; they stay in the book as what they were."""
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists():
         return 0
     gone = f"(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '{entry.source}')"

@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 
 from assets.register import building, forecast_counts, relationships, statutory_segregation
 from assets.register.forecast_counts import Due, months
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 
 WIDTH, HEIGHT, LEFT, FOOT, LEGEND = 960, 320, 70, 50, 200
 COLOURS = (
@@ -27,21 +28,21 @@ COLOURS = (
 )
 
 
-def simulate(home: Home, today: date) -> list[Due]:
+def simulate(data_root: DataRoot, today: date) -> list[Due]:
     """Return the forecast as of `today` under the data root's policy. Writes nothing.
 
     Cost: that of building the register.
     """
-    with home.connect() as connection:
-        building.resolve(home, connection, today)
+    with connect(data_root) as connection:
+        building.resolve(data_root, connection, today)
         relationships.gather(connection)
-        statutory_segregation.set_apart(connection, home.policy)
-        return forecast_counts.forecast(home, connection, today)
+        statutory_segregation.set_apart(connection, data_root.policy)
+        return forecast_counts.forecast(data_root, connection, today)
 
 
-def latest(home: Home) -> tuple[date, list[Due]] | None:
+def latest(data_root: DataRoot) -> tuple[date, list[Due]] | None:
     """Return the forecast of the last build, and its day."""
-    path = home.lake / "register" / building.FORECAST
+    path = data_root.lake / "register" / building.FORECAST
     if not path.exists():
         return None
     forecast = json.loads(path.read_text())

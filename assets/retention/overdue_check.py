@@ -24,32 +24,34 @@ from assets.register.clocks import (
 )
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging.staged import quarantine_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from schemas.columns import TableModel, duckdb_columns
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
 
-def overdue(home: Home, today: date) -> dict[str, int]:
+def overdue(data_root: DataRoot, today: date) -> dict[str, int]:
     """Count per layer what is overdue on `today`; a mart not built for the day counts as one."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         counts = {
-            "staged": _in_staged(home, connection, today),
-            "register": _in_register(home, connection, today),
+            "staged": _in_staged(data_root, connection, today),
+            "register": _in_register(data_root, connection, today),
         }
-    return {**_in_whole_files(home, today), **counts, "marts": _marts(home, today)}
+    return {**_in_whole_files(data_root, today), **counts, "marts": _marts(data_root, today)}
 
 
-def _in_whole_files(home: Home, today: date) -> dict[str, int]:
+def _in_whole_files(data_root: DataRoot, today: date) -> dict[str, int]:
     raw_over, quarantine_over = (
-        str(home.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
+        str(data_root.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
     counts = {"raw": 0, "quarantine": 0}
-    for entry in deliveries.book(home):
-        raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-        quarantine = quarantine_path(home, entry)
+    for entry in deliveries.book(data_root):
+        raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+        quarantine = quarantine_path(data_root, entry)
         if entry.staged_with and entry.day <= raw_over and raw.exists():
             counts["raw"] += 1
         if entry.staged_with and entry.day <= quarantine_over and quarantine.exists():
@@ -57,25 +59,25 @@ def _in_whole_files(home: Home, today: date) -> dict[str, int]:
     return counts
 
 
-def _in_staged(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+def _in_staged(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     for table in (
         "identifiers", "contracts", "orders", "visits", "credit_reports", "credit_marks",
     ):  # fmt: skip
-        home.staged(connection, CANONICAL[table])
+        create_staged_view(data_root, connection, CANONICAL[table])
     connection.execute(STATEMENT_MACROS)
     party_ends(connection, "")
     return sum(
         count(
             connection, f"SELECT count(DISTINCT {clock.key}) FROM {clock.rows} WHERE {clock.over}"
         )
-        for clock in clocked(home.policy, today)
+        for clock in clocked(data_root.policy, today)
     )
 
 
-def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> int:
+def _in_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
     for table, model in TABLES.items():
-        _read(home, connection, table, model)
-    policy = home.policy
+        _read(data_root, connection, table, model)
+    policy = data_root.policy
     marks = marks_are_over(policy, today).replace("stated_at", "NULL::DATE")
     started = """CASE WHEN deceased
         AND death_date IS NOT NULL THEN greatest(death_date, first_seen_on)
@@ -97,11 +99,11 @@ def _in_register(home: Home, connection: duckdb.DuckDBPyConnection, today: date)
     )
 
 
-def _marts(home: Home, today: date) -> int:
+def _marts(data_root: DataRoot, today: date) -> int:
     """Count the marts that show the register of an earlier day."""
     stale = 0
     for purpose in MARTS:
-        path = home.marts / f"{purpose}.duckdb"
+        path = data_root.marts / f"{purpose}.duckdb"
         if path.exists():
             with duckdb.connect(str(path), read_only=True) as connection:
                 stale += count(
@@ -111,9 +113,9 @@ def _marts(home: Home, today: date) -> int:
 
 
 def _read(
-    home: Home, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, table: str, model: type[TableModel]
 ) -> None:
-    path = home.register(table)
+    path = data_root.register(table)
     connection.execute(
         f"CREATE TEMP VIEW {table} AS SELECT * FROM {parquet(path)}"
         if path.exists()

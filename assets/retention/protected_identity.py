@@ -21,8 +21,10 @@ from assets.register.protected_identity import WITHHELD
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 _WITHOUT_LOCATION = {
     (source.name, dataset.name): dataset.without_location
@@ -38,12 +40,12 @@ _CONTENT = (
 )
 
 
-def redact_locations(home: Home) -> None:
+def redact_locations(data_root: DataRoot) -> None:
     """Redact the listed records that are not done. Cost: rewriting each file with one of them."""
-    path = home.lake / WITHHELD
+    path = data_root.lake / WITHHELD
     if not path.exists():
         return
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE redacted AS SELECT * FROM {parquet(path)}"
@@ -56,12 +58,12 @@ def redact_locations(home: Home) -> None:
         }
         if not concerned:
             return
-        for entry in deliveries.book(home):
+        for entry in deliveries.book(data_root):
             if (
                 entry.delivery_id in concerned
                 and (entry.source, entry.dataset) in _WITHOUT_LOCATION
             ):
-                _redact(home, connection, entry)
+                _redact(data_root, connection, entry)
         copy_parquet(
             connection,
             "SELECT delivery_id, record_no, true AS done FROM redacted ORDER BY ALL",
@@ -69,7 +71,7 @@ def redact_locations(home: Home) -> None:
         )
 
 
-def _redact(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def _redact(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE redacted_here AS SELECT record_no FROM redacted WHERE NOT "
         f"done AND delivery_id = '{entry.delivery_id}'"
@@ -77,7 +79,7 @@ def _redact(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE current_contents (record_no BIGINT, content VARCHAR)"
     )
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
         bare = (
             f"CASE WHEN {_HERE} AND json_valid(payload) THEN "
@@ -95,7 +97,7 @@ def _redact(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
             f"INSERT INTO current_contents SELECT record_no, content FROM {parquet(raw)} WHERE "
             f"{_HERE}"
         )
-    for path in lake_rewrite.staged_files(home, entry):
+    for path in lake_rewrite.staged_files(data_root, entry):
         if path.stem == "addresses":
             lake_rewrite.rewrite(connection, path, f"(op = 'censor' OR NOT {_HERE})")
         elif path.stem == "corrections":

@@ -28,8 +28,10 @@ from assets.staging import lake_rewrite
 from assets.staging.lake_rewrite import Edit
 from assets.staging.staged import quarantine_path
 from assets.storage.atomic_files import remove, writing
-from assets.storage.data_root import Home, in_turn, write_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view, create_view, write_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, categories, duckdb_columns
 from schemas.quarantine import Outcome, Quarantine
 from schemas.raw import Raw
@@ -58,44 +60,46 @@ EXPIRED_PERSON = "person_key IN (SELECT person_key FROM expired_person_keys)"
 _STAGED: dict[str, type[TableModel]] = {**CANONICAL, "records": Outcome}
 
 
-def simulate(home: Home, today: date) -> list[Removal]:
+def simulate(data_root: DataRoot, today: date) -> list[Removal]:
     """Return what a run on `today` would remove. Removes and writes nothing."""
-    with home.connect() as connection:
-        building.resolve(home, connection, today)
-        _find(home, connection, today)
-        return _removals(home, connection, today)
+    with connect(data_root) as connection:
+        building.resolve(data_root, connection, today)
+        _find(data_root, connection, today)
+        return _removals(data_root, connection, today)
 
 
-def sweep(home: Home, today: date) -> list[Removal]:
+def sweep(data_root: DataRoot, today: date) -> list[Removal]:
     """Remove from the lake what has expired on `today`, and return it. The decisions go last.
 
     Cost: reading the keys of every delivery, and rewriting those with something to remove.
     """
-    lake_rewrite.finish_removals(home)
-    protected_identity.redact_locations(home)
-    corrected_values.purge(home)
-    with home.connect() as connection:
-        _read(home, connection)
-        _find(home, connection, today)
-        removals = _removals(home, connection, today)
-        _remove(home, connection, today)
-    for closed in ledger.closed_before(home, home.policy.rule("requests")[1].period.before(today)):
-        remove(home.requests / f"{closed}.json")
-    notice_ledger.forget(home, home.policy.rule("requests")[1].period.before(today))
-    disclosures.forget(home, home.policy.rule("requests")[1].period.before(today))
+    lake_rewrite.finish_removals(data_root)
+    protected_identity.redact_locations(data_root)
+    corrected_values.purge(data_root)
+    with connect(data_root) as connection:
+        _read(data_root, connection)
+        _find(data_root, connection, today)
+        removals = _removals(data_root, connection, today)
+        _remove(data_root, connection, today)
+    for closed in ledger.closed_before(
+        data_root, data_root.policy.rule("requests")[1].period.before(today)
+    ):
+        remove(data_root.requests / f"{closed}.json")
+    notice_ledger.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
+    disclosures.forget(data_root, data_root.policy.rule("requests")[1].period.before(today))
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
-        write_parquet(home.register(table), model, [])
-    with writing(home.lake / "register" / SWEPT) as unfinished:
+        write_parquet(data_root.register(table), model, [])
+    with writing(data_root.lake / "register" / SWEPT) as unfinished:
         unfinished.write_text(
             json.dumps({"as_of": str(today), "gone": [asdict(removal) for removal in removals]})
         )
-    building.still_up_to_date(home, today)
+    building.still_up_to_date(data_root, today)
     return removals
 
 
-def last_sweep(home: Home) -> list[Removal]:
+def last_sweep(data_root: DataRoot) -> list[Removal]:
     """Return what the last sweep removed; nothing if there was none."""
-    path = home.lake / "register" / SWEPT
+    path = data_root.lake / "register" / SWEPT
     if not path.exists():
         return []
     return [Removal(**entry) for entry in json.loads(path.read_text())["gone"]]
@@ -110,22 +114,22 @@ def per_rule(removals: Iterable[Removal], layer: str = "") -> dict[str, int]:
     return dict(counts)
 
 
-def _read(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _read(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Read the decisions that the register was built with, and everything staged."""
     connection.execute(STATEMENT_MACROS)
     for table, model in (("departed", ExpiredRegistrants), ("expired", Expired)):
-        path = home.register(table)
+        path = data_root.register(table)
         connection.execute(
             f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {parquet(path)}"
             if path.exists()
             else f"CREATE OR REPLACE TABLE {table} ({duckdb_columns(model)})"
         )
     for staged in _STAGED.values():
-        home.staged(connection, staged)
-    home.view(connection, "quarantine", Quarantine, home.files("quarantine"))
+        create_staged_view(data_root, connection, staged)
+    create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
 
 
-def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def _find(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Create `expired_records` and `stripped_records`, both (delivery_id, record_no, rule).
 
     Expired records are removed whole. Stripped ones stay without some rows or values; they leave
@@ -135,8 +139,8 @@ def _find(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> Non
         "CREATE OR REPLACE TABLE expired_person_keys AS SELECT min(rule) AS rule, "
         "person_key(type, value) AS person_key FROM departed GROUP BY person_key"
     )
-    _find_deliveries(home, connection, today)
-    policy = home.policy
+    _find_deliveries(data_root, connection, today)
+    policy = data_root.policy
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE segregated_records AS
         SELECT delivery_id, record_no, rule FROM staged_orders
@@ -229,10 +233,12 @@ def _add_repetitions(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     )
 
 
-def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def _find_deliveries(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> None:
     """Create `swept(delivery_id, raw_over, quarantine_over)`: which layers have expired."""
     raw_over, quarantine_over = (
-        str(home.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
+        str(data_root.policy.rule(layer)[1].period.before(today)) for layer in ("raw", "quarantine")
     )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE swept (delivery_id VARCHAR, raw_over BOOLEAN, "
@@ -240,17 +246,19 @@ def _find_deliveries(home: Home, connection: duckdb.DuckDBPyConnection, today: d
     )
     swept = [
         (entry.delivery_id, entry.day <= raw_over, entry.day <= quarantine_over)
-        for entry in deliveries.book(home)
+        for entry in deliveries.book(data_root)
         if entry.staged_with
     ]
     if swept:
         connection.executemany("INSERT INTO swept VALUES (?, ?, ?)", swept)
 
 
-def _removals(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> list[Removal]:
+def _removals(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date
+) -> list[Removal]:
     """Count what is removed, by rule, category and layer."""
     removals: list[Removal] = []
-    policy = home.policy
+    policy = data_root.policy
 
     def add(query: str, category: str, layer: str, effect: str) -> None:
         removals.extend(
@@ -288,10 +296,10 @@ def _removals(home: Home, connection: duckdb.DuckDBPyConnection, today: date) ->
     removed = "SELECT * FROM expired_records UNION ALL SELECT * FROM stripped_records"
     if raws := [
         raw
-        for entry in deliveries.book(home)
-        if (raw := raw_path(home, entry.source, entry.day, entry.delivery_id)).exists()
+        for entry in deliveries.book(data_root)
+        if (raw := raw_path(data_root, entry.source, entry.day, entry.delivery_id)).exists()
     ]:
-        home.view(connection, "raw", Raw, raws)
+        create_view(data_root, connection, "raw", Raw, raws)
         add(
             f"SELECT '{code(policy, 'raw')}', count(*) FROM raw JOIN swept USING (delivery_id) "
             f"WHERE raw_over",
@@ -317,8 +325,8 @@ def _removals(home: Home, connection: duckdb.DuckDBPyConnection, today: date) ->
         WHERE NOT quarantine_over GROUP BY rule""",
         "technical", "quarantine", "delete",
     )  # fmt: skip
-    over = len(ledger.closed_before(home, policy.rule("requests")[1].period.before(today)))
-    review = suppression.due_for_review(home, connection, today)
+    over = len(ledger.closed_before(data_root, policy.rule("requests")[1].period.before(today)))
+    review = suppression.due_for_review(data_root, connection, today)
     removals += (
         [Removal(code(policy, "requests"), "technical", "requests", "delete", over)] if over else []
     )
@@ -352,7 +360,7 @@ def main_category(model: type[TableModel]) -> str:
 _OLD_VISITOR = "type = 'visitor_id' AND value IN (SELECT key FROM expired WHERE what = 'cookie')"
 
 
-def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> None:
+def _remove(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> None:
     """Rewrite the files with expired records; expired layers of a delivery are removed whole."""
     over = {
         delivery_id: (raw, quarantine)
@@ -366,12 +374,12 @@ def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
             "SELECT delivery_id FROM expired_records UNION SELECT delivery_id FROM stripped_records"
         ).fetchall()
     }
-    edits = _edits(home, today)
+    edits = _edits(data_root, today)
 
     def rewrite(cursor: duckdb.DuckDBPyConnection, entry: Entry) -> None:
         raw_over, quarantine_over = over.get(entry.delivery_id, (False, False))
-        raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-        quarantine = quarantine_path(home, entry)
+        raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+        quarantine = quarantine_path(data_root, entry)
         if raw_over and raw.exists():
             remove(raw)
         if entry.delivery_id in touched:
@@ -382,7 +390,7 @@ def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
                 )
             edited = cursor.execute("SELECT 1 FROM stripped LIMIT 1").fetchone()
             lake_rewrite.remove_records(
-                home,
+                data_root,
                 cursor,
                 entry,
                 "expired",
@@ -392,15 +400,15 @@ def _remove(home: Home, connection: duckdb.DuckDBPyConnection, today: date) -> N
         if quarantine_over and quarantine.exists():
             lake_rewrite.rewrite(cursor, quarantine, "false")
 
-    for _ in in_turn(connection, deliveries.book(home), rewrite):
+    for _ in in_turn(connection, deliveries.book(data_root), rewrite):
         pass
 
 
-def _edits(home: Home, today: date) -> dict[str, Edit]:
+def _edits(data_root: DataRoot, today: date) -> dict[str, Edit]:
     """Return the changes of the staged tables of stripped records."""
     return {
-        "credit_marks": Edit(keep=f"NOT ({marks_are_over(home.policy, today)})"),
-        "credit_reports": Edit(keep=f"NOT ({reports_are_over(home.policy, today)})"),
+        "credit_marks": Edit(keep=f"NOT ({marks_are_over(data_root.policy, today)})"),
+        "credit_reports": Edit(keep=f"NOT ({reports_are_over(data_root.policy, today)})"),
         "identifiers": Edit(keep=f"NOT ({_OLD_VISITOR}) AND NOT ({EXPIRED_PERSON})"),
         "visits": Edit(
             columns=f"""* REPLACE (

@@ -7,7 +7,7 @@ import dagster as dg
 from assets.dagster_support.metadata import counts_table, numbers, without_values
 from assets.dagster_support.runs import WRITER, Today
 from assets.rights import outbound_messages, recipient_notices, restriction_and_objection, workflow
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
 KEY = dg.AssetKey(["requests", "ledger"])
@@ -31,13 +31,13 @@ CHECKS = {
     pool=WRITER,
 )
 @without_values
-def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def ledger(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Note what the marts follow by now, tell recipients again that have not answered, and look at what is owed."""
-    now = datetime.now(home.policy.zone)
-    settled = restriction_and_objection.settle(home, now)
-    recipient_notices.retry(home, now)
-    expired = outbound_messages.expire(home, today.date)
-    owed = workflow.owed(home, today.date)
+    now = datetime.now(data_root.policy.zone)
+    settled = restriction_and_objection.settle(data_root, now)
+    recipient_notices.retry(data_root, now)
+    expired = outbound_messages.expire(data_root, today.date)
+    owed = workflow.owed(data_root, today.date)
     found = {
         "nothing_overdue": (owed.overdue, dg.AssetCheckSeverity.ERROR),
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
@@ -52,7 +52,7 @@ def ledger(home: dg.ResourceParam[Home], today: Today) -> dg.MaterializeResult: 
             "settled": len(settled),
             "overdue": len(owed.overdue),
             "due_soon": len(owed.due_soon),
-            "messages_waiting": outbound_messages.waiting(home),
+            "messages_waiting": outbound_messages.waiting(data_root),
             "messages_destroyed_unsent": expired,
         },
         check_results=[

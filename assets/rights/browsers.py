@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view, create_view
+from assets.storage.sessions import connect
 from schemas.raw import Raw
 from schemas.staged import Visits
 
@@ -18,7 +20,7 @@ from schemas.staged import Visits
 _ACCOUNTS = ("user_id", "email", "customer_number")
 
 
-def signed_in(home: Home, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
+def signed_in(data_root: DataRoot, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """Return, by id of the request, the cookies that are only ever signed in under accounts of the
     registrant.
 
@@ -34,9 +36,9 @@ def signed_in(home: Home, known: Mapping[str, set[str]]) -> dict[str, set[str]]:
     ]
     if not accounts:
         return {}
-    with home.connect() as connection:
-        home.view(connection, "raw", Raw, home.files("raw", "website"))
-        home.staged(connection, Visits)
+    with connect(data_root) as connection:
+        create_view(data_root, connection, "raw", Raw, data_root.files("raw", "website"))
+        create_staged_view(data_root, connection, Visits)
         connection.execute(
             """CREATE TEMP TABLE accounts AS
             SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS account""",

@@ -11,24 +11,26 @@ from __future__ import annotations
 import duckdb
 
 from assets.register import pair_cache, review
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 
 PREFIX = "pair:"
 LEFT = "left"
 
 
-def undecided(home: Home, connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, bool]]:
+def undecided(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection
+) -> dict[str, dict[str, bool]]:
     """Return, per request, the pairs of which it means one half, and whether each was decided to be
     one person.
 
     Reads `meant(request_id, registrant_id)` and `membership`. One look at the pairs for all
     requests.
     """
-    path = home.lake / review.GREY_PAIRS
+    path = data_root.lake / review.GREY_PAIRS
     if not path.exists():
         return {}
-    decisions = home.lake / pair_cache.DECISIONS
+    decisions = data_root.lake / pair_cache.DECISIONS
     decided = (
         f"SELECT one, other, same FROM {parquet(decisions)}"
         if decisions.exists()

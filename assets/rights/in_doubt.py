@@ -7,7 +7,8 @@ from __future__ import annotations
 import duckdb
 
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from schemas.look_alikes import ASCII_ALIKE
 from schemas.staged import CANONICAL
 
@@ -51,7 +52,7 @@ def nobody(request_id: str, kinds: list[str]) -> str:
 
 
 def with_two_codes(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     asked: list[Request],
     meant: dict[str, tuple[tuple[str, ...], str]],
@@ -67,7 +68,7 @@ def with_two_codes(
     ]
     if not erasures:
         return {}
-    home.staged(connection, CANONICAL["identifiers"])
+    create_staged_view(data_root, connection, CANONICAL["identifiers"])
     rows = connection.execute(
         """SELECT registrant_id, count(DISTINCT value) FROM identifiers
         WHERE type = 'identity_code' AND list_contains($1::VARCHAR[], registrant_id)

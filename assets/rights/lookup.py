@@ -25,7 +25,9 @@ from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, State, with_event
 from assets.rights import browsers, grey_pairs, in_doubt, unregistered
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_view
+from assets.storage.sessions import connect
 from schemas.look_alikes import misleading
 from schemas.raw import Raw
 from schemas.requests import IDENTIFIERS
@@ -36,10 +38,10 @@ _ALSO_ACCOUNT = ("email", "customer_number")
 _ACCOUNTS = tuple(kind.removeprefix("own_") for kind in OWN)
 
 
-def canonical(home: Home, given: Mapping[str, str]) -> list[str]:
+def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
     """Identifiers as the register writes them; raises RequestError naming the kind that is not valid."""
     found = []
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for kind, value in given.items():
             if kind not in IDENTIFIERS:
                 raise RequestError(
@@ -87,12 +89,12 @@ class Found:
     pairs: dict[str, bool] = field(default_factory=dict)
 
 
-def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
+def find(data_root: DataRoot, sought: Iterable[Request]) -> dict[str, Found]:
     """Whom each request means, by the last built register. A request with a registrant that was chosen means that one."""
     asked = list(sought)
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for table in ("identifiers", "contact_points", "registrants", "membership"):
-            read_register(home, connection, table, TABLES[table])
+            read_register(data_root, connection, table, TABLES[table])
         asked = _without_merged(connection, asked)
         _load(connection, asked)
         hits = _hits(connection)
@@ -106,7 +108,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             )
         ]
         if unknown:
-            unregistered.gather(home, connection, unknown)
+            unregistered.gather(data_root, connection, unknown)
             connection.execute(
                 f"CREATE OR REPLACE TEMP VIEW known AS {_KNOWN} "
                 "UNION SELECT registrant_id, type, value FROM elsewhere"
@@ -121,14 +123,14 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
             request.request_id: _meant(request, hits.get(request.request_id, []))
             for request in asked
         }
-        meant |= in_doubt.with_two_codes(home, connection, asked, meant)
+        meant |= in_doubt.with_two_codes(data_root, connection, asked, meant)
         _load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
         if any(request.right == "erasure" and meant[request.request_id][0] for request in asked):
-            _share_parties(home, connection)
+            _share_parties(data_root, connection)
         known = _known(connection)
-        pairs = grey_pairs.undecided(home, connection)
+        pairs = grey_pairs.undecided(data_root, connection)
         nobody = {
             request.request_id
             for request in asked
@@ -171,7 +173,7 @@ def find(home: Home, sought: Iterable[Request]) -> dict[str, Found]:
         if request.right == "erasure"
     }
     left_out = {request.request_id: {*request.left_out} for request in asked}
-    for name, cookies in browsers.signed_in(home, alone).items():
+    for name, cookies in browsers.signed_in(data_root, alone).items():
         resolved = tuple(sorted(alone[name] | (cookies - left_out[name])))
         found[name] = replace(found[name], resolved=resolved)
     return found
@@ -334,14 +336,14 @@ def _load_meant(
     )
 
 
-def _share_parties(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _share_parties(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Add to `of_others` the accounts that a record of somebody else names, also one that was never
     staged.
 
     Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
     requests.
     """
-    home.view(connection, "raw", Raw, home.files("raw"))
+    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(
         f"""INSERT INTO of_others
         WITH accounts AS (
@@ -430,14 +432,14 @@ def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
 
 
 def record(
-    home: Home, request_ids: Iterable[str], now: datetime, state: State | None = None
+    data_root: DataRoot, request_ids: Iterable[str], now: datetime, state: State | None = None
 ) -> dict[str, Request]:
     """Find whom open requests mean and write it down, all together; answers the requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and stops no other.
     """
-    with ledger.changing(home):
-        loaded = [ledger.load(home, request_id) for request_id in request_ids]
+    with ledger.changing(data_root):
+        loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
         open_ones = [
             request
             for request in loaded
@@ -448,13 +450,13 @@ def record(
             raise RequestError(
                 "the key of an open request is not in secrets/request-keys: bring it back with the data root"
             )
-        found = find(home, open_ones) if open_ones else {}
+        found = find(data_root, open_ones) if open_ones else {}
         changed = {
             request.request_id: _recorded(request, found[request.request_id], now, state)
             for request in open_ones
         }
         ledger.save(
-            home,
+            data_root,
             *(
                 changed[request.request_id]
                 for request in open_ones
@@ -513,9 +515,9 @@ def begun(request: Request, now: datetime) -> Request:
     return with_event(replace(request, state="erasing", given=given), "erasing", now)
 
 
-def certainly(home: Home, request: Request) -> str:
+def certainly(data_root: DataRoot, request: Request) -> str:
     """The id of the one registrant whom an open request certainly means; changes nothing. Raises RequestError saying why there is none."""
-    found = find(home, [request])[request.request_id]
+    found = find(data_root, [request])[request.request_id]
     if len(found.registrants) != 1:
         raise RequestError(
             found.unclear

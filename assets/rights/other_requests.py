@@ -27,8 +27,9 @@ from assets.rights import (
     restriction_and_objection,
     withheld_messages,
 )
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from schemas.requests import IDENTIFIERS
 
 ENDED = "REQ-ERASED"
@@ -53,7 +54,7 @@ class Other:
     effect: Effect
 
 
-def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
+def find(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, list[Other]]:
     """Find the open requests that each of these resolved erasures concerns, oldest first, by id of
     the erasure.
 
@@ -62,19 +63,19 @@ def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
     asked = {request.request_id for request in erasures}
     candidates = [
         request
-        for request in ledger.every(home)
+        for request in ledger.every(data_root)
         if request.state not in ("closed", "erasing")
         and request.request_id not in asked
         and not request.without_key
     ]
     if not candidates:
         return {request_id: [] for request_id in asked}
-    known = _registrants(home)
+    known = _registrants(data_root)
     # Whom a request means that has not been acted on may be known by now, or no more.
     undecided = [
         candidate for candidate in candidates if candidate.state in ("received", "unclear")
     ]
-    for one, seen in _seen(home, [one for one in undecided if not one.registrants]).items():
+    for one, seen in _seen(data_root, [one for one in undecided if not one.registrants]).items():
         candidates = [seen if each.request_id == one else each for each in candidates]
     found = {}
     for erasure in erasures:
@@ -87,9 +88,9 @@ def find(home: Home, erasures: Sequence[Request]) -> dict[str, list[Other]]:
     return found
 
 
-def _seen(home: Home, unresolved: list[Request]) -> dict[str, Request]:
+def _seen(data_root: DataRoot, unresolved: list[Request]) -> dict[str, Request]:
     """Return the requests with whom they mean by the register as it is, by id; changes nothing."""
-    found = lookup.find(home, unresolved) if unresolved else {}
+    found = lookup.find(data_root, unresolved) if unresolved else {}
     return {
         request.request_id: replace(
             request,
@@ -137,34 +138,34 @@ def _effect(request: Request, erasure: Request, known: set[str]) -> Effect | Non
     return "ends" if named else None
 
 
-def _registrants(home: Home) -> set[str]:
+def _registrants(data_root: DataRoot) -> set[str]:
     """The ids of the registrants of the register."""
-    path = home.register("registrants")
+    path = data_root.register("registrants")
     if not path.exists():
         return set()
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         rows = connection.execute(f"SELECT registrant_id FROM {parquet(path)}").fetchall()
     return {registrant_id for (registrant_id,) in rows}
 
 
-def announce(home: Home, erasures: Sequence[Request], now: datetime) -> None:
+def announce(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> None:
     """Note in each erasure's history which requests will end with it, unless that is noted already."""
-    ending = {one: _ending(others) for one, others in find(home, erasures).items()}
-    _note(home, ending, now)
+    ending = {one: _ending(others) for one, others in find(data_root, erasures).items()}
+    _note(data_root, ending, now)
 
 
 def _ending(others: Iterable[Other]) -> list[str]:
     return [other.request_id for other in others if other.effect != "named_with_others"]
 
 
-def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
+def _note(data_root: DataRoot, ids: dict[str, list[str]], now: datetime) -> None:
     """Add to the histories of erasures, by id, the requests that end with them and are not noted
     yet.
     """
-    with ledger.changing(home):
+    with ledger.changing(data_root):
         changed = []
         for request_id, others in ids.items():
-            request = ledger.load(home, request_id)
+            request = ledger.load(data_root, request_id)
             noted = {
                 other
                 for event in request.events
@@ -173,10 +174,10 @@ def _note(home: Home, ids: dict[str, list[str]], now: datetime) -> None:
             }
             if new := [other for other in others if other not in noted]:
                 changed.append(with_event(request, "ends_others", now, ", ".join(new)))
-        ledger.save(home, *changed)
+        ledger.save(data_root, *changed)
 
 
-def hold(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, list[str]]:
+def hold(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> dict[str, list[str]]:
     """Take out of the outbox what waits for the registrants who are being erased; end nothing yet.
     Repeatable.
 
@@ -186,32 +187,35 @@ def hold(home: Home, erasures: Sequence[Request], now: datetime) -> dict[str, li
     Returns:
         The ids of these requests, by id of the erasure.
     """
-    request_inbox.take_in(home, now)
-    ids = {erasure: _ending(others) for erasure, others in find(home, erasures).items()}
-    _note(home, ids, now)
-    messages = outbound_messages.concerned(home, erasures)
+    request_inbox.take_in(data_root, now)
+    ids = {erasure: _ending(others) for erasure, others in find(data_root, erasures).items()}
+    _note(data_root, ids, now)
+    messages = outbound_messages.concerned(data_root, erasures)
     for erasure, others in ids.items():
-        for path in outbound_messages.of_requests(home, [erasure, *others]):
+        for path in outbound_messages.of_requests(data_root, [erasure, *others]):
             messages.setdefault(path, set()).add(erasure)
-    withheld_messages.hold(home, messages)
-    _discard_set_aside(home, erasures, as_it_came=True)
+    withheld_messages.hold(data_root, messages)
+    _discard_set_aside(data_root, erasures, as_it_came=True)
     return ids
 
 
-def restore(home: Home, erasure: Request, removed: int, now: datetime) -> None:
+def restore(data_root: DataRoot, erasure: Request, removed: int, now: datetime) -> None:
     """Restore what a refused erasure held back: messages, and what requests in effect told the
     register, if records were removed. Its suppressions are lifted before.
 
     Repeatable until the erasure is closed. The caller holds the ledger (`requests.changing`).
     """
-    withheld_messages.put_back(home, erasure.request_id)
+    withheld_messages.put_back(data_root, erasure.request_id)
     if removed:
-        others = find(home, [erasure])[erasure.request_id]
-        restriction_and_objection.deliver_again(home, _ending(others), now)
+        others = find(data_root, [erasure])[erasure.request_id]
+        restriction_and_objection.deliver_again(data_root, _ending(others), now)
 
 
 def end(
-    home: Home, erasures: Sequence[Request], ending: Mapping[str, Iterable[str]], now: datetime
+    data_root: DataRoot,
+    erasures: Sequence[Request],
+    ending: Mapping[str, Iterable[str]],
+    now: datetime,
 ) -> list[str]:
     """End the other requests of the registrants who have been erased, and return their ids.
     Repeatable.
@@ -221,29 +225,29 @@ def end(
     finds what is left to do.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         erasures: Requests that are certified, and not closed yet.
         ending: What `hold` returned.
         now: When.
     """
     ids = {other for request in erasures for other in ending[request.request_id]}
-    withheld_messages.destroy(home, [request.request_id for request in erasures])
+    withheld_messages.destroy(data_root, [request.request_id for request in erasures])
     recipient_notices.withdraw(
-        home, [registrant for each in erasures for registrant in each.registrants], ids
+        data_root, [registrant for each in erasures for registrant in each.registrants], ids
     )
-    _discard_set_aside(home, erasures)
-    with ledger.changing(home):
+    _discard_set_aside(data_root, erasures)
+    with ledger.changing(data_root):
         closing = [
             replace(request, outcome="ended", why=ENDED)
-            for request in [ledger.load(home, request_id) for request_id in sorted(ids)]
+            for request in [ledger.load(data_root, request_id) for request_id in sorted(ids)]
             if request.state not in ("closed", "erasing")
         ]
-        ledger.close_all(home, closing, now)
+        ledger.close_all(data_root, closing, now)
     return sorted(ids)
 
 
 def _discard_set_aside(
-    home: Home, erasures: Sequence[Request], *, as_it_came: bool = False
+    data_root: DataRoot, erasures: Sequence[Request], *, as_it_came: bool = False
 ) -> None:
     """Destroy request files that were set aside and name an identifier of the erasures, in whatever
     spelling.
@@ -251,11 +255,11 @@ def _discard_set_aside(
     `as_it_came`: only those that could not be encrypted, which the proof would find.
     """
     identifiers = {one for erasure in erasures for one in erasure.resolved}
-    with home.connect() as connection:
-        for refused_id in [one["refused_id"] for one in request_inbox.refused(home)]:
-            if as_it_came and not (request_inbox.refused_folder(home) / refused_id).exists():
+    with connect(data_root) as connection:
+        for refused_id in [one["refused_id"] for one in request_inbox.refused(data_root)]:
+            if as_it_came and not (request_inbox.refused_folder(data_root) / refused_id).exists():
                 continue
-            values = sorted(set(_values(request_inbox.text_of(home, refused_id))))
+            values = sorted(set(_values(request_inbox.text_of(data_root, refused_id))))
             rows = connection.execute(
                 """SELECT DISTINCT kind || ':' || identifier_canonical(kind, value)
                 FROM (SELECT unnest($1::VARCHAR[]) AS value), (SELECT unnest($2::VARCHAR[]) AS kind)
@@ -263,7 +267,7 @@ def _discard_set_aside(
                 [values, list(IDENTIFIERS)],
             ).fetchall()
             if identifiers & {identifier for (identifier,) in rows}:
-                request_inbox.discard(home, refused_id)
+                request_inbox.discard(data_root, refused_id)
 
 
 def _values(text: str) -> Iterator[str]:

@@ -24,7 +24,10 @@ from pathlib import Path
 from assets.register.building import TABLES, read_register
 from assets.requests.ledger import Request, RequestError
 from assets.storage.atomic_files import remove, write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
+from assets.storage.secrets import pepper
+from assets.storage.sessions import connect
 from schemas.staged import ContactPoints
 
 WORDS = {
@@ -98,15 +101,15 @@ class Reached:
     language: str
 
 
-def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") -> Reached:
+def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: str = "") -> Reached:
     """The registrant's contact that was on file before the request came, e-mail first unless `wanted` is phone; else a letter.
 
     Raises RequestError, without a value, when the wanted one is not there.
     """
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for table in ("registrants", "membership"):
-            read_register(home, connection, table, TABLES[table])
-        home.staged(connection, ContactPoints)
+            read_register(data_root, connection, table, TABLES[table])
+        create_staged_view(data_root, connection, ContactPoints)
         row = connection.execute(
             """WITH earlier AS (
                 SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
@@ -117,7 +120,7 @@ def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") 
         ).fetchone()
     language, email, phone, earlier, *keys = row or (None, None, None, None, None, None)
     known = dict(zip(("email", "phone"), keys, strict=True))
-    language = language if language in home.policy.languages else home.policy.languages[0]
+    language = language if language in data_root.policy.languages else data_root.policy.languages[0]
     there = {
         kind: value
         for kind, value in (("email", email), ("phone", phone))
@@ -134,7 +137,7 @@ def on_file(home: Home, request: Request, registrant_id: str, wanted: str = "") 
 
 
 def write(
-    home: Home, request: Request, reached: Reached, kind: str, now: datetime, **told: str
+    data_root: DataRoot, request: Request, reached: Reached, kind: str, now: datetime, **told: str
 ) -> str:
     """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`.
 
@@ -143,36 +146,40 @@ def write(
     """
     waiting_ones = [
         int(path.stem.rpartition("-")[2])
-        for path in folder(home).glob(f"{request.request_id}-*.json")
+        for path in folder(data_root).glob(f"{request.request_id}-*.json")
     ]
     message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
     filled = {
         name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()
     }
     text = WORDS[kind][reached.language].format(
-        controller=home.policy.controller.name, received=str(request.received_on(home)), **filled
+        controller=data_root.policy.controller.name,
+        received=str(request.received_on(data_root)),
+        **filled,
     )
     message = {
         "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
         "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
-        "about": [_about(home, registrant) for registrant in request.registrants],
+        "about": [_about(data_root, registrant) for registrant in request.registrants],
     }  # fmt: skip
     write_all(
-        {folder(home) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
+        {folder(data_root) / f"{message_id}.json": json.dumps(message, ensure_ascii=False).encode()}
     )
     return message_id
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Where messages wait to be sent."""
-    return home.outbox / "messages"
+    return data_root.outbox / "messages"
 
 
-def _about(home: Home, registrant_id: str) -> str:
-    return hmac.new(home.pepper, f"message|{registrant_id}".encode(), hashlib.sha256).hexdigest()
+def _about(data_root: DataRoot, registrant_id: str) -> str:
+    return hmac.new(
+        pepper(data_root), f"message|{registrant_id}".encode(), hashlib.sha256
+    ).hexdigest()
 
 
-def concerned(home: Home, erasures: Iterable[Request]) -> dict[Path, set[str]]:
+def concerned(data_root: DataRoot, erasures: Iterable[Request]) -> dict[Path, set[str]]:
     """Return the messages that wait to be sent to a contact of an erasure or are about its
     registrants, each with the ids of those erasures.
 
@@ -187,10 +194,10 @@ def concerned(home: Home, erasures: Iterable[Request]) -> dict[Path, set[str]]:
                 value = identifier.split(":", 1)[1]
                 contacts.setdefault(value, set()).add(erasure.request_id)
         for registrant in erasure.registrants:
-            about.setdefault(_about(home, registrant), set()).add(erasure.request_id)
+            about.setdefault(_about(data_root, registrant), set()).add(erasure.request_id)
     concerned: dict[Path, set[str]] = {}
-    with home.connect() as connection:
-        for path in sorted(folder(home).glob("*")) if contacts or about else ():
+    with connect(data_root) as connection:
+        for path in sorted(folder(data_root).glob("*")) if contacts or about else ():
             text = path.read_text(errors="replace") if path.is_file() else ""
             try:
                 message = json.loads(text)
@@ -210,25 +217,27 @@ def concerned(home: Home, erasures: Iterable[Request]) -> dict[Path, set[str]]:
     return concerned
 
 
-def of_requests(home: Home, request_ids: Iterable[str]) -> list[Path]:
+def of_requests(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     """Return the messages of requests that have not been taken away yet."""
     wanted = set(request_ids)
     return [
-        path for path in sorted(folder(home).glob("Q*.json")) if path.stem.split("-")[0] in wanted
+        path
+        for path in sorted(folder(data_root).glob("Q*.json"))
+        if path.stem.split("-")[0] in wanted
     ]
 
 
-def waiting(home: Home) -> int:
+def waiting(data_root: DataRoot) -> int:
     """How many messages nobody has taken away yet."""
-    return sum(1 for _ in folder(home).glob("Q*.json"))
+    return sum(1 for _ in folder(data_root).glob("Q*.json"))
 
 
-def expire(home: Home, today: date) -> int:
+def expire(data_root: DataRoot, today: date) -> int:
     """Remove the messages that have waited for too long; answers how many. They name a registrant, and their request may be closed."""
-    over = home.policy.requests.messages_kept.before(today)
+    over = data_root.policy.requests.messages_kept.before(today)
     late = [
         path
-        for path in sorted(folder(home).glob("Q*.json"))
+        for path in sorted(folder(data_root).glob("Q*.json"))
         if datetime.fromisoformat(json.loads(path.read_text())["made_at"]).date() <= over
     ]
     for path in late:
@@ -236,8 +245,8 @@ def expire(home: Home, today: date) -> int:
     return len(late)
 
 
-def destroy(home: Home, request_ids: Iterable[str], kind: str = "") -> None:
+def destroy(data_root: DataRoot, request_ids: Iterable[str], kind: str = "") -> None:
     """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
-    for path in of_requests(home, request_ids):
+    for path in of_requests(data_root, request_ids):
         if not kind or json.loads(path.read_text())["kind"] == kind:
             remove(path)

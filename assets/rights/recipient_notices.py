@@ -30,9 +30,10 @@ from assets.requests import encrypted_identity, notice_ledger
 from assets.requests.ledger import Request
 from assets.requests.notice_ledger import Notice
 from assets.storage.atomic_files import remove, write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas import law
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
@@ -58,12 +59,12 @@ class NoticeError(PlainError):
     """There is no such notice, or it cannot be opened any more."""
 
 
-def path_of(home: Home, notice: Notice) -> Path:
+def path_of(data_root: DataRoot, notice: Notice) -> Path:
     """The notice itself."""
-    return home.outbox / "recipients" / notice.recipient / f"{notice.notice_id}.json"
+    return data_root.outbox / "recipients" / notice.recipient / f"{notice.notice_id}.json"
 
 
-def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Notice]:
+def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> list[Notice]:
     """Look up what each recipient has of the requests' registrants and write the notices down, sealed; those there already stay.
 
     One look at each mart for all requests. To be called before the data goes.
@@ -72,15 +73,15 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     if not wanted:
         return []
     details: dict[tuple[str, str], dict[str, Any]] = defaultdict(dict)
-    with home.connect() as connection:
-        home.keyed_hash(connection)
-        _load(home, connection, wanted)
-        for request_id, mart, column, keys in _in_marts(home, connection):
-            for name, named in home.policy.recipients.items():
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
+        _load(data_root, connection, wanted)
+        for request_id, mart, column, keys in _in_marts(data_root, connection):
+            for name, named in data_root.policy.recipients.items():
                 if mart in named.purposes:
                     details[request_id, name].setdefault(mart, {})[column] = keys
         for request_id, name, mart, day, key in disclosures.received(
-            home, connection, "SELECT request_id, key FROM reached"
+            data_root, connection, "SELECT request_id, key FROM reached"
         ):
             exported = details[request_id, name].setdefault(mart, {}).setdefault("exported", {})
             exported.setdefault(day, []).append(key)
@@ -88,7 +89,7 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     new = {}
     for (request_id, recipient), content in sorted(details.items()):
         notice_id = f"N{request_id[1:]}-{recipient}"
-        if not (notice_ledger.folder(home) / f"{notice_id}.json").exists():
+        if not (notice_ledger.folder(data_root) / f"{notice_id}.json").exists():
             new[notice_id] = (
                 Notice(
                     notice_id,
@@ -96,16 +97,16 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
                     recipient,
                     right[request_id],
                     tuple(sorted(content)),
-                    _holds(home, recipient, now.date()),
+                    _holds(data_root, recipient, now.date()),
                 ),
                 content,
             )
     locked = encrypted_identity.encrypt(
-        home, {notice_id: content for notice_id, (_, content) in new.items()}
+        data_root, {notice_id: content for notice_id, (_, content) in new.items()}
     )
     write_all(
         {
-            notice_ledger.folder(home) / f"{notice_id}.json": notice_ledger.written(
+            notice_ledger.folder(data_root) / f"{notice_id}.json": notice_ledger.written(
                 notice, locked[notice_id]
             )
             for notice_id, (notice, _) in new.items()
@@ -114,9 +115,9 @@ def prepare(home: Home, requests: Sequence[Request], now: datetime) -> list[Noti
     return [notice for notice, _ in new.values()]
 
 
-def _holds(home: Home, recipient: str, today: date) -> bool:
+def _holds(data_root: DataRoot, recipient: str, today: date) -> bool:
     """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds; a recipient that policy.yaml has dropped, not."""
-    named = home.policy.recipients.get(recipient)
+    named = data_root.policy.recipients.get(recipient)
     return named is not None and (
         law.in_eea(named.country)
         or any(
@@ -125,7 +126,9 @@ def _holds(home: Home, recipient: str, today: date) -> bool:
     )
 
 
-def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[Request]) -> None:
+def _load(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, requests: Sequence[Request]
+) -> None:
     pairs = [
         (request.request_id, registrant_id)
         for request in requests
@@ -135,19 +138,19 @@ def _load(home: Home, connection: duckdb.DuckDBPyConnection, requests: Sequence[
         "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
         [[one for one, _ in pairs], [one for _, one in pairs]],
     )
-    read_register(home, connection, "contact_points", TABLES["contact_points"])
+    read_register(data_root, connection, "contact_points", TABLES["contact_points"])
     reached = "SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
 
 
 def _in_marts(
-    home: Home, connection: duckdb.DuckDBPyConnection
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection
 ) -> Iterable[tuple[str, str, str, list[str]]]:
     """Request, mart, column and keys of the rows of the published marts."""
     for mart, models in MARTS.items():
-        if not mart_path(home, mart).exists():
+        if not mart_path(data_root, mart).exists():
             continue
-        connection.execute(f"ATTACH {literal(mart_path(home, mart))} AS published (READ_ONLY)")
+        connection.execute(f"ATTACH {literal(mart_path(data_root, mart))} AS published (READ_ONLY)")
         try:
             for column, mine in KEYS.items():
                 tables = [
@@ -166,19 +169,19 @@ def _in_marts(
             connection.execute("DETACH published")
 
 
-def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notice]:
+def release(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[Notice]:
     """Put the prepared notices of the requests into the outbox, due within the policy's period."""
-    due = home.policy.requests.acknowledged_within.after(now.date())
+    due = data_root.policy.requests.acknowledged_within.after(now.date())
     files: dict[Path, bytes] = {}
     released = []
-    for path in _of(home, request_ids):
+    for path in _of(data_root, request_ids):
         notice, locked = notice_ledger.read(path.read_bytes())
         if notice.state == "prepared":
             notice = replace(
                 notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
             )
             files |= {
-                path_of(home, notice): _outgoing(home, notice, locked),
+                path_of(data_root, notice): _outgoing(data_root, notice, locked),
                 path: notice_ledger.written(notice, locked),
             }
             released.append(notice)
@@ -186,42 +189,42 @@ def release(home: Home, request_ids: Iterable[str], now: datetime) -> list[Notic
     return released
 
 
-def _of(home: Home, request_ids: Iterable[str]) -> list[Path]:
+def _of(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     """The notes of the requests' notices, in one look at the folder."""
     wanted = {f"N{request_id[1:]}" for request_id in request_ids}
     return [
         path
-        for path in sorted(notice_ledger.folder(home).glob("N*.json"))
+        for path in sorted(notice_ledger.folder(data_root).glob("N*.json"))
         if path.stem.split("-")[0] in wanted
     ]
 
 
-def _outgoing(home: Home, notice: Notice, locked: str) -> bytes:
+def _outgoing(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
     said = {
-        "notice_id": notice.notice_id, "from": home.policy.controller.name, "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
+        "notice_id": notice.notice_id, "from": data_root.policy.controller.name, "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
         "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on, "attempt": notice.attempts, "sealed": locked,
         "open_with": f"register notices open {notice.notice_id}",
     }  # fmt: skip
     return json.dumps(said, sort_keys=True, indent=1).encode()
 
 
-def discard(home: Home, request_ids: Iterable[str]) -> None:
+def discard(data_root: DataRoot, request_ids: Iterable[str]) -> None:
     """Forget prepared notices of requests that were not carried out."""
-    for path in _of(home, request_ids):
+    for path in _of(data_root, request_ids):
         if notice_ledger.read(path.read_bytes())[0].state == "prepared":
-            encrypted_identity.destroy(home, [path.stem])
+            encrypted_identity.destroy(data_root, [path.stem])
             remove(path)
 
 
-def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str]) -> None:
+def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Iterable[str]) -> None:
     """Destroy what waits for recipients about registrants who are being erased: notices of these
     requests, and all others that name their rows. Notices of erasures stay: they are what a
     recipient must still act on.
     """
     ended = set(request_ids)
     people = sorted(set(registrants))
-    with home.connect() as connection:
-        home.keyed_hash(connection)
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
         rows = connection.execute(
             """SELECT keyed_hash('pseudonym|' || mart || '|' || registrant_id)[:32]
             FROM (SELECT unnest($1::VARCHAR[]) AS registrant_id),
@@ -229,11 +232,11 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
             [people, list(MARTS)],
         ).fetchall()
     keys = {*people, *(key for (key,) in rows)}
-    for path in sorted(notice_ledger.folder(home).glob("N*.json")):
+    for path in sorted(notice_ledger.folder(data_root).glob("N*.json")):
         notice, locked = notice_ledger.read(path.read_bytes())
         if notice.right == "erasure" or notice.state == "acknowledged":
             continue
-        content = encrypted_identity.decrypt(home, path.stem, locked) if locked else None
+        content = encrypted_identity.decrypt(data_root, path.stem, locked) if locked else None
         named = {
             key
             for columns in (content or {}).values()
@@ -241,28 +244,28 @@ def withdraw(home: Home, registrants: Iterable[str], request_ids: Iterable[str])
             for key in columns.get(column, ())
         }
         if notice.request_id in ended or named & keys:
-            if path_of(home, notice).exists():
-                remove(path_of(home, notice))
-            encrypted_identity.destroy(home, [path.stem])
+            if path_of(data_root, notice).exists():
+                remove(path_of(data_root, notice))
+            encrypted_identity.destroy(data_root, [path.stem])
             remove(path)
 
 
-def retry(home: Home, now: datetime) -> list[Notice]:
+def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
     """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
     again = [
         request
-        for request in notice_ledger.every(home)
+        for request in notice_ledger.every(data_root)
         if request.state == "open" and request.due_on < str(now.date())
     ]
-    due = str(home.policy.requests.acknowledged_within.after(now.date()))
+    due = str(data_root.policy.requests.acknowledged_within.after(now.date()))
     files: dict[Path, bytes] = {}
     told = []
     for notice in again:
-        path = notice_ledger.folder(home) / f"{notice.notice_id}.json"
+        path = notice_ledger.folder(data_root) / f"{notice.notice_id}.json"
         locked = notice_ledger.read(path.read_bytes())[1]
         later = replace(notice, attempts=notice.attempts + 1, due_on=due)
         files |= {
-            path_of(home, later): _outgoing(home, later, locked),
+            path_of(data_root, later): _outgoing(data_root, later, locked),
             path: notice_ledger.written(later, locked),
         }
         told.append(later)
@@ -270,39 +273,43 @@ def retry(home: Home, now: datetime) -> list[Notice]:
     return told
 
 
-def _load_one(home: Home, notice_id: str) -> tuple[Notice, str]:
-    path = notice_ledger.folder(home) / f"{notice_id}.json"
+def _load_one(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
+    path = notice_ledger.folder(data_root) / f"{notice_id}.json"
     if not notice_id.replace("-", "").replace("_", "").isalnum() or not path.exists():
         raise NoticeError("there is no notice of that id; `register notices list` shows them")
     return notice_ledger.read(path.read_bytes())
 
 
-def opened(home: Home, notice_id: str) -> dict[str, Any]:
+def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
     """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is not here."""
-    notice, locked = _load_one(home, notice_id)
-    keys = encrypted_identity.decrypt(home, notice_id, locked) if locked else None
+    notice, locked = _load_one(data_root, notice_id)
+    keys = encrypted_identity.decrypt(data_root, notice_id, locked) if locked else None
     if keys is None:
         raise NoticeError(
             f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys"
         )
-    said = json.loads(_outgoing(home, notice, ""))
+    said = json.loads(_outgoing(data_root, notice, ""))
     return {
         **{name: value for name, value in said.items() if name not in ("sealed", "open_with")},
         "keys": keys,
     }
 
 
-def acknowledge(home: Home, notice_id: str, now: datetime) -> Notice:
+def acknowledge(data_root: DataRoot, notice_id: str, now: datetime) -> Notice:
     """Note that the recipient has acknowledged, and destroy what the notice said. A second time changes nothing."""
-    notice, _ = _load_one(home, notice_id)
+    notice, _ = _load_one(data_root, notice_id)
     if notice.state == "prepared":
         raise NoticeError(f"notice {notice_id} has not gone out yet")
     if notice.state == "open":
         notice = replace(notice, state="acknowledged", acknowledged_on=str(now.date()))
         write_all(
-            {notice_ledger.folder(home) / f"{notice_id}.json": notice_ledger.written(notice, "")}
+            {
+                notice_ledger.folder(data_root) / f"{notice_id}.json": notice_ledger.written(
+                    notice, ""
+                )
+            }
         )
-    if path_of(home, notice).exists():
-        remove(path_of(home, notice))
-    encrypted_identity.destroy(home, [notice_id])
+    if path_of(data_root, notice).exists():
+        remove(path_of(data_root, notice))
+    encrypted_identity.destroy(data_root, [notice_id])
     return notice

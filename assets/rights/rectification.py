@@ -21,8 +21,9 @@ from assets.register.building import TABLES, read_register
 from assets.register.corrections import FORM, PLACES, TOKEN
 from assets.sources.self_service import SUBJECTS
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas.requests import OF_THE_ERASED
 from schemas.sources.self_service import CODES
 from schemas.vocabulary import RECTIFIABLE
@@ -44,19 +45,23 @@ class _Now:
 
 
 def deliver(
-    home: Home, registrant_id: str, request_id: str, values: Mapping[str, str], now: datetime
+    data_root: DataRoot,
+    registrant_id: str,
+    request_id: str,
+    values: Mapping[str, str],
+    now: datetime,
 ) -> str:
     """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises RectificationError.
 
     Each names the registrant by what they alone are known by, the source that it overrides, and the keyed hash of what it replaces.
     """
     records = []
-    with home.connect() as connection:
-        kind, key = _subject(home, connection, registrant_id)
-        if suppression.erased_among(home, [f"{kind}:{key}"]):
+    with connect(data_root) as connection:
+        kind, key = _subject(data_root, connection, registrant_id)
+        if suppression.erased_among(data_root, [f"{kind}:{key}"]):
             raise RectificationError(f"REQ-ERASED: {OF_THE_ERASED['REQ-ERASED']}")
         for attribute, value in values.items():
-            was = _now(home, connection, registrant_id, attribute)
+            was = _now(data_root, connection, registrant_id, attribute)
             form = _checked(connection, attribute, value)
             if form == was.form:
                 raise RectificationError(
@@ -74,7 +79,7 @@ def deliver(
             )
     data = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
-    path = home.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
+    path = data_root.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
     manifest = {
         "dataset": "corrections", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(records),
         "period": {"from": day, "to": day}, "purpose": "customer_care",
@@ -86,18 +91,18 @@ def deliver(
     return digest
 
 
-def staged(home: Home, digest: str) -> int:
+def staged(data_root: DataRoot, digest: str) -> int:
     """How many corrections of the delivery with this SHA-256 have been staged."""
-    book = deliveries.book(home, "self")
-    return sum(entry.staged for entry in book if deliveries.is_of(home, entry, digest))
+    book = deliveries.book(data_root, "self")
+    return sum(entry.staged for entry in book if deliveries.is_of(data_root, entry, digest))
 
 
 def _subject(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str
 ) -> tuple[str, str]:
     """What the registrant alone is known by, the strongest first; raises RectificationError when there is nothing."""
     for table in ("identifiers", "contact_points"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     found = connection.execute(
         f"""WITH known AS (SELECT registrant_id, type, value FROM identifiers UNION SELECT registrant_id, kind, match_key FROM contact_points)
         SELECT type, value FROM known WHERE type IN {SUBJECTS} GROUP BY type, value
@@ -112,16 +117,16 @@ def _subject(
 
 
 def _now(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str
 ) -> _Now:
     """What the golden row says, and the source whose word that is; of a corrected attribute, the source that the correction overrides."""
     if attribute not in PLACES:
         raise RectificationError(
             f"{attribute!r} is nothing that can be corrected; these are: {', '.join(RECTIFIABLE)}"
         )
-    home.keyed_hash(connection)
+    create_keyed_hash(data_root, connection)
     for table in ("registrants", "provenance", "corrections"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     found = connection.execute(
         f"""SELECT {FORM.format(f"'{attribute}'", f"{attribute}::VARCHAR")}, {TOKEN.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
             coalesce((SELECT any_value(overrides) FROM corrections WHERE registrant_id = $1 AND attribute = $2 AND stands),

@@ -25,7 +25,8 @@ from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import RequestError
 from assets.rights import lookup
 from assets.storage.atomic_files import UNFINISHED, remove, write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from schemas.inbox_request import InboxRequest
 
 LARGEST = 64 * 1024
@@ -50,31 +51,33 @@ class TakenIn:
     refused: tuple[str, ...]
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Where files are dropped."""
-    return home.requests / "inbox"
+    return data_root.requests / "inbox"
 
 
-def refused_folder(home: Home) -> Path:
+def refused_folder(data_root: DataRoot) -> Path:
     """Where it lies what was set aside."""
-    return home.requests / "refused"
+    return data_root.requests / "refused"
 
 
-def take_in(home: Home, now: datetime) -> TakenIn:
+def take_in(data_root: DataRoot, now: datetime) -> TakenIn:
     """Take in every file that lies in the inbox; a temporary name (a dot in front, or another ending than .json) is left alone."""
     forget(
-        home,
-        home.policy.rule("quarantine")[1].period.before(now.astimezone(home.policy.zone).date()),
+        data_root,
+        data_root.policy.rule("quarantine")[1].period.before(
+            now.astimezone(data_root.policy.zone).date()
+        ),
     )
     received, refused = [], []
-    for path in sorted(folder(home).glob("*.json")) if folder(home).is_dir() else []:
+    for path in sorted(folder(data_root).glob("*.json")) if folder(data_root).is_dir() else []:
         if path.name.startswith((".", UNFINISHED)):
             continue
         content = _content(path)
         try:
-            request_id = _take(home, content, now)
+            request_id = _take(data_root, content, now)
         except RefusedRequestError as refusal:
-            refused.append(_set_aside(home, path, content, refusal, now))
+            refused.append(_set_aside(data_root, path, content, refusal, now))
         else:
             received += [request_id] if request_id else []
         remove(path)
@@ -92,24 +95,24 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _take(home: Home, content: bytes | None, now: datetime) -> str:
+def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
     """The new request's id; empty when a request that is open was made of the same bytes."""
     if content is None:
         raise RefusedRequestError("REQ-INBOX-NOT-A-FILE")
     if len(content) > LARGEST:
         raise RefusedRequestError("REQ-INBOX-SIZE")
     said = parsed(content)
-    intake = hmac.new(home.pepper, b"intake|" + content, hashlib.sha256).hexdigest()
-    with ledger.changing(home):
-        if any(request.intake == intake for request in ledger.every(home, opened=False)):
+    intake = hmac.new(pepper(data_root), b"intake|" + content, hashlib.sha256).hexdigest()
+    with ledger.changing(data_root):
+        if any(request.intake == intake for request in ledger.every(data_root, opened=False)):
             return ""
         try:
-            given = lookup.canonical(home, said.identifiers)
+            given = lookup.canonical(data_root, said.identifiers)
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
         try:
             return ledger.receive(
-                home, said.right, said.channel, given, now,
+                data_root, said.right, said.channel, given, now,
                 received=said.received, purpose=said.purpose or "", by=said.by, situation=said.situation, values=dict(said.values), intake=intake,
             )  # fmt: skip
         except RequestError:
@@ -144,14 +147,18 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _set_aside(
-    home: Home, path: Path, content: bytes | None, refusal: RefusedRequestError, now: datetime
+    data_root: DataRoot,
+    path: Path,
+    content: bytes | None,
+    refusal: RefusedRequestError,
+    now: datetime,
 ) -> str:
     refused_id = "X" + ledger.new_id(now)[1:]
     if content is None and not path.is_symlink() and (path.is_dir() or path.is_file()):
-        refused_folder(home).mkdir(mode=0o700, exist_ok=True)
-        path.rename(refused_folder(home) / refused_id)
+        refused_folder(data_root).mkdir(mode=0o700, exist_ok=True)
+        path.rename(refused_folder(data_root) / refused_id)
     locked = (
-        encrypted_identity.encrypt(home, {refused_id: content.decode("utf-8", "replace")})[
+        encrypted_identity.encrypt(data_root, {refused_id: content.decode("utf-8", "replace")})[
             refused_id
         ]
         if content
@@ -165,34 +172,40 @@ def _set_aside(
         "sealed": locked,
     }
     write_all(
-        {refused_folder(home) / f"{refused_id}.json": json.dumps(told, sort_keys=True).encode()}
+        {
+            refused_folder(data_root) / f"{refused_id}.json": json.dumps(
+                told, sort_keys=True
+            ).encode()
+        }
     )
     return refused_id
 
 
-def refused(home: Home) -> list[dict[str, Any]]:
+def refused(data_root: DataRoot) -> list[dict[str, Any]]:
     """What was set aside, oldest first: id, code, fields, moment."""
-    found = [json.loads(path.read_text()) for path in sorted(refused_folder(home).glob("X*.json"))]
+    found = [
+        json.loads(path.read_text()) for path in sorted(refused_folder(data_root).glob("X*.json"))
+    ]
     return [{name: value for name, value in one.items() if name != "sealed"} for one in found]
 
 
-def opened(home: Home, refused_id: str) -> str:
+def opened(data_root: DataRoot, refused_id: str) -> str:
     """What a file that was set aside said. Raises RequestError when there is none of that id, or it was no file."""
-    locked = json.loads(_note(home, refused_id).read_text())["sealed"]
-    if (refused_folder(home) / refused_id).exists():
+    locked = json.loads(_note(data_root, refused_id).read_text())["sealed"]
+    if (refused_folder(data_root) / refused_id).exists():
         raise RequestError(
             f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
         )
-    return str(encrypted_identity.decrypt(home, refused_id, locked) or "") if locked else ""
+    return str(encrypted_identity.decrypt(data_root, refused_id, locked) or "") if locked else ""
 
 
-def text_of(home: Home, refused_id: str) -> str:
+def text_of(data_root: DataRoot, refused_id: str) -> str:
     """Everything that was set aside under the id, as text; empty when its key or the right to read
     it is missing.
     """
-    moved = refused_folder(home) / refused_id
+    moved = refused_folder(data_root) / refused_id
     if not moved.exists():
-        return opened(home, refused_id)
+        return opened(data_root, refused_id)
     files = [
         path for path in (moved, *moved.rglob("*")) if path.is_file() and not path.is_symlink()
     ]
@@ -203,10 +216,10 @@ def text_of(home: Home, refused_id: str) -> str:
     return "\n".join(texts)
 
 
-def discard(home: Home, refused_id: str) -> None:
+def discard(data_root: DataRoot, refused_id: str) -> None:
     """Destroy what was set aside. Raises RequestError when there is nothing of that id."""
-    note, moved = _note(home, refused_id), refused_folder(home) / refused_id
-    encrypted_identity.destroy(home, [refused_id])
+    note, moved = _note(data_root, refused_id), refused_folder(data_root) / refused_id
+    encrypted_identity.destroy(data_root, [refused_id])
     if moved.is_dir():
         shutil.rmtree(moved)
     else:
@@ -214,8 +227,8 @@ def discard(home: Home, refused_id: str) -> None:
     remove(note)
 
 
-def _note(home: Home, refused_id: str) -> Path:
-    path = refused_folder(home) / f"{refused_id}.json"
+def _note(data_root: DataRoot, refused_id: str) -> Path:
+    path = refused_folder(data_root) / f"{refused_id}.json"
     if not (refused_id.isalnum() and path.exists()):
         raise RequestError(
             "no request file of that id was set aside; `register request inbox` shows them"
@@ -223,9 +236,9 @@ def _note(home: Home, refused_id: str) -> Path:
     return path
 
 
-def forget(home: Home, before: date) -> int:
+def forget(data_root: DataRoot, before: date) -> int:
     """Destroy what was set aside on `before` or earlier; answers how many."""
-    old = [one["refused_id"] for one in refused(home) if one["refused_at"][:10] <= str(before)]
+    old = [one["refused_id"] for one in refused(data_root) if one["refused_at"][:10] <= str(before)]
     for refused_id in old:
-        discard(home, refused_id)
+        discard(data_root, refused_id)
     return len(old)

@@ -21,7 +21,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import lookup, outbound_messages, recipient_notices, workflow
 from assets.rights.withdrawal import ERASED, KEYS, Word, deliver_words
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from schemas.requests import RESTRICTED_UNDER, RIGHTS_AS_CHOICES, UNCONDITIONAL
 
@@ -36,22 +36,22 @@ SPOKEN_UNDER = (
 )
 
 
-def waiting(home: Home) -> list[str]:
+def waiting(data_root: DataRoot) -> list[str]:
     """Ids of requests that are to be delivered to the register."""
     return [
         request.request_id
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.right in RIGHTS_AS_CHOICES and request.state == "received"
     ]
 
 
-def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request]:
+def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[Request]:
     """Find whom the requests mean and deliver what they say, all together; answers the requests as they are then.
 
     One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating says the same again, which changes nothing.
     """
-    found = lookup.record(home, request_ids, now)
-    with ledger.changing(home):
+    found = lookup.record(data_root, request_ids, now)
+    with ledger.changing(data_root):
         ready = [
             _by_contact(request)
             for request in found.values()
@@ -62,15 +62,15 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
             for request in ready
             if request.state == "received" and _words(request, RIGHTS_AS_CHOICES[request.right])
         ]
-        erased = _of_the_erased(home, ready, now)
+        erased = _of_the_erased(data_root, ready, now)
         found |= erased
         ready = [request for request in ready if request.request_id not in erased]
         if ready:
             recipient_notices.prepare(
-                home, [request for request in ready if request.right == "restriction"], now
+                data_root, [request for request in ready if request.right == "restriction"], now
             )
             digest = deliver_words(
-                home,
+                data_root,
                 [
                     word
                     for request in ready
@@ -81,17 +81,17 @@ def apply(home: Home, request_ids: Iterable[str], now: datetime) -> list[Request
             )
             # Of a file with one person's words a plain hash would tell whose, when the request is
             # closed.
-            token = deliveries.keyed_hash(home, digest)
+            token = deliveries.keyed_hash(data_root, digest)
             done = [
                 with_event(replace(one, state="applying", delivered=(token,)), "applied", now)
                 for one in ready
             ]
-            ledger.save(home, *done)
+            ledger.save(data_root, *done)
             found |= {request.request_id: request for request in done}
     return list(found.values())
 
 
-def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str, Request]:
+def _of_the_erased(data_root: DataRoot, ready: list[Request], now: datetime) -> dict[str, Request]:
     """Set aside, as unclear, the requests that name somebody erased, and return them by id; nothing
     is delivered for them.
     """
@@ -101,7 +101,7 @@ def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str,
         }
         for request in ready
     }
-    erased = suppression.erased_among(home, set().union(*named.values())) if named else set()
+    erased = suppression.erased_among(data_root, set().union(*named.values())) if named else set()
     unclear = [
         with_event(
             replace(request, state="unclear", why=f"request {request.request_id}: {_ERASED}"),
@@ -112,15 +112,15 @@ def _of_the_erased(home: Home, ready: list[Request], now: datetime) -> dict[str,
         for request in ready
         if named[request.request_id] & erased
     ]
-    ledger.save(home, *unclear)
+    ledger.save(data_root, *unclear)
     return {request.request_id: request for request in unclear}
 
 
-def _check_not_erased(home: Home, request: Request) -> None:
+def _check_not_erased(data_root: DataRoot, request: Request) -> None:
     """Raise RequestError when the registrant has been erased: ending an old right of theirs would
     bring them back.
     """
-    if suppression.erased_among(home, {*request.given, *request.resolved}):
+    if suppression.erased_among(data_root, {*request.given, *request.resolved}):
         raise RequestError(f"request {request.request_id}: {_ERASED}")
 
 
@@ -162,18 +162,21 @@ def _words(request: Request, status: str) -> list[Word]:
     return []
 
 
-def settle(home: Home, now: datetime) -> list[Request]:
+def settle(data_root: DataRoot, now: datetime) -> list[Request]:
     """Note of delivered requests that the published marts follow them by now; answers those that went on."""
-    ledger.destroy_leftover_keys(home)
-    if not any(request.state == "applying" for request in ledger.every(home, opened=False)):
+    ledger.destroy_leftover_keys(data_root)
+    if not any(request.state == "applying" for request in ledger.every(data_root, opened=False)):
         return []
-    with ledger.changing(home):
-        book = deliveries.book(home, "consents")
+    with ledger.changing(data_root):
+        book = deliveries.book(data_root, "consents")
         settled = [
             request
-            for request in ledger.every(home)
+            for request in ledger.every(data_root)
             if request.state == "applying"
-            and all(_published(home, _entry_of(home, book, digest)) for digest in request.delivered)
+            and all(
+                _published(data_root, _entry_of(data_root, book, digest))
+                for digest in request.delivered
+            )
         ]
         kept, closing = [], []
         for request in settled:
@@ -185,33 +188,42 @@ def settle(home: Home, now: datetime) -> list[Request]:
             else:
                 closing.append(in_force)
         recipient_notices.release(
-            home, [request.request_id for request in kept if request.right == "restriction"], now
+            data_root,
+            [request.request_id for request in kept if request.right == "restriction"],
+            now,
         )
-        ledger.save(home, *kept)
-        outbound_messages.destroy(home, [request.request_id for request in closing])
-        ledger.close_all(home, closing, now)
-    return [ledger.load(home, request.request_id) for request in settled]
+        ledger.save(data_root, *kept)
+        outbound_messages.destroy(data_root, [request.request_id for request in closing])
+        ledger.close_all(data_root, closing, now)
+    return [ledger.load(data_root, request.request_id) for request in settled]
 
 
-def _entry_of(home: Home, book: list[deliveries.Entry], digest: str) -> deliveries.Entry | None:
-    return next((entry for entry in book if deliveries.is_of(home, entry, digest)), None)
+def _entry_of(
+    data_root: DataRoot, book: list[deliveries.Entry], digest: str
+) -> deliveries.Entry | None:
+    return next((entry for entry in book if deliveries.is_of(data_root, entry, digest)), None)
 
 
-def _published(home: Home, entry: deliveries.Entry | None) -> bool:
+def _published(data_root: DataRoot, entry: deliveries.Entry | None) -> bool:
     """Whether register and every mart have been built since the delivery was staged."""
     if entry is None or not entry.staged_with:
         return False
-    built = [home.register("choice_log"), *(mart_path(home, purpose) for purpose in MARTS)]
+    built = [
+        data_root.register("choice_log"),
+        *(mart_path(data_root, purpose) for purpose in MARTS),
+    ]
     if not all(path.exists() for path in built):
         return False
     staged_at = (
-        deliveries.entry_path(home, entry.source, entry.day, entry.delivery_id).stat().st_mtime_ns
+        deliveries.entry_path(data_root, entry.source, entry.day, entry.delivery_id)
+        .stat()
+        .st_mtime_ns
     )
     moments = [path.stat().st_mtime_ns for path in built]
     return staged_at <= moments[0] <= min(moments[1:])
 
 
-def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list[str]:
+def deliver_again(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[str]:
     """Deliver again what the register was told for requests that are in effect, and return their
     ids: an erasure that was then refused has taken the records of it away.
 
@@ -220,17 +232,17 @@ def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list
     """
     in_effect = [
         request
-        for request in (ledger.load(home, request_id) for request_id in request_ids)
+        for request in (ledger.load(data_root, request_id) for request_id in request_ids)
         if request.state in ("applying", "in_force", "weighing") and not request.without_key
     ]
     words = [
         word for request in in_effect for word in _words(request, RIGHTS_AS_CHOICES[request.right])
     ]
-    if not words or suppression.erased_among(home, {word.identifier for word in words}):
+    if not words or suppression.erased_among(data_root, {word.identifier for word in words}):
         return []
-    token = deliveries.keyed_hash(home, deliver_words(home, words, now, ORIGIN))
+    token = deliveries.keyed_hash(data_root, deliver_words(data_root, words, now, ORIGIN))
     ledger.save(
-        home,
+        data_root,
         *(
             with_event(replace(one, delivered=(*one.delivered, token)), "applied", now)
             for one in in_effect
@@ -239,27 +251,27 @@ def deliver_again(home: Home, request_ids: Iterable[str], now: datetime) -> list
     return [request.request_id for request in in_effect]
 
 
-def uphold(home: Home, request_id: str, now: datetime) -> Request:
+def uphold(data_root: DataRoot, request_id: str, now: datetime) -> Request:
     """Grant an objection that was weighed: it stands, and the request is closed."""
-    with ledger.changing(home):
-        request = _in(home, request_id, "weighing")
-        outbound_messages.destroy(home, [request_id])
-        ledger.close(home, request, now)
-    return ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = _in(data_root, request_id, "weighing")
+        outbound_messages.destroy(data_root, [request_id])
+        ledger.close(data_root, request, now)
+    return ledger.load(data_root, request_id)
 
 
-def announce_lifting(home: Home, request_id: str, now: datetime) -> str:
+def announce_lifting(data_root: DataRoot, request_id: str, now: datetime) -> str:
     """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which channel. Once is enough."""
-    with ledger.changing(home):
-        request = _in(home, request_id, "in_force")
-        _check_not_erased(home, request)
+    with ledger.changing(data_root):
+        request = _in(data_root, request_id, "in_force")
+        _check_not_erased(data_root, request)
         if not request.registrants:
             raise RequestError(
                 "nobody in the register is known by what the request says; close it with `register request close`"
             )
-        reached = outbound_messages.on_file(home, request, request.registrants[0])
-        outbound_messages.write(home, request, reached, "lifting", now)
-        ledger.save(home, with_event(request, "lifting_announced", now, reached.channel))
+        reached = outbound_messages.on_file(data_root, request, request.registrants[0])
+        outbound_messages.write(data_root, request, reached, "lifting", now)
+        ledger.save(data_root, with_event(request, "lifting_announced", now, reached.channel))
     return reached.channel
 
 
@@ -268,42 +280,42 @@ def announced(request: Request) -> bool:
     return any(event["what"] == "lifting_announced" for event in request.events)
 
 
-def lift(home: Home, request_id: str, now: datetime) -> Request:
+def lift(data_root: DataRoot, request_id: str, now: datetime) -> Request:
     """Deliver the end of a restriction, and close the request. Raises RequestError when the registrant has not been told of it before."""
-    with ledger.changing(home):
-        request = _in(home, request_id, "in_force")
-        _check_not_erased(home, request)
+    with ledger.changing(data_root):
+        request = _in(data_root, request_id, "in_force")
+        _check_not_erased(data_root, request)
         if not announced(request):
             raise RequestError(
                 "the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first"
             )
-        ledger.close(home, _lifted(home, request, now), now, "lifted")
-    return ledger.load(home, request_id)
+        ledger.close(data_root, _lifted(data_root, request, now), now, "lifted")
+    return ledger.load(data_root, request_id)
 
 
-def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
+def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
     """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the suspension lifted, the request closed."""
-    with ledger.changing(home):
-        request = _in(home, request_id, "weighing")
-        _check_not_erased(home, request)
+    with ledger.changing(data_root):
+        request = _in(data_root, request_id, "weighing")
+        _check_not_erased(data_root, request)
         workflow.check_ground(request, ground)
-        workflow.tell_of_refusal(home, request, ground, now)
+        workflow.tell_of_refusal(data_root, request, ground, now)
         ledger.close(
-            home,
-            with_event(_lifted(home, request, now), "refused", now, ground),
+            data_root,
+            with_event(_lifted(data_root, request, now), "refused", now, ground),
             now,
             "refused",
             ground,
         )
-    return ledger.load(home, request_id)
+    return ledger.load(data_root, request_id)
 
 
-def _lifted(home: Home, request: Request, now: datetime) -> Request:
+def _lifted(data_root: DataRoot, request: Request, now: datetime) -> Request:
     """Deliver the end of what the request has brought about; unless another one of the registrant's that asks for the same still stands: that one's end is."""
     asked = (request.right, request.purpose)
     others = [
         one
-        for one in ledger.every(home)
+        for one in ledger.every(data_root)
         if (one.right, one.purpose) == asked and one.request_id != request.request_id
     ]
     if any(
@@ -312,12 +324,12 @@ def _lifted(home: Home, request: Request, now: datetime) -> Request:
         for other in others
     ):
         return request
-    deliver_words(home, _words(request, "lifted"), now, ORIGIN)
+    deliver_words(data_root, _words(request, "lifted"), now, ORIGIN)
     return with_event(request, "lifted", now)
 
 
-def _in(home: Home, request_id: str, *states: str) -> Request:
-    request = ledger.load(home, request_id)
+def _in(data_root: DataRoot, request_id: str, *states: str) -> Request:
+    request = ledger.load(data_root, request_id)
     if request.state not in states:
         raise RequestError(f"request {request_id} is {request.state}, not {' or '.join(states)}")
     return request

@@ -21,7 +21,8 @@ import duckdb
 
 from assets.ingest.suppression import PARTY, STRONG
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_view
 from schemas.raw import Raw
 
 PREFIX = "U"
@@ -67,7 +68,9 @@ def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]) -> None:
+def gather(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]
+) -> None:
     """Make `elsewhere(registrant_id, type, value, own)`: whom raw knows by what these requests
     name; `own` are the accounts that say whose a record of theirs is.
 
@@ -75,7 +78,7 @@ def gather(home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Itera
     and one at the text of unreadable records, for any number of requests; the records found are few
     and put together in Python.
     """
-    home.view(connection, "raw", Raw, home.files("raw"))
+    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE unknown AS
         SELECT type || ':' || value AS identifier, value, bool_or(type = kind) AS as_given

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import outbound_messages
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from schemas.requests import MEANS
 
 DIGITS = 6
@@ -24,45 +25,45 @@ TRIES = 5
 CODES_IN_ALL = 3
 
 
-def verified(home: Home, request_id: str, means: str, now: datetime) -> Request:
+def verified(data_root: DataRoot, request_id: str, means: str, now: datetime) -> Request:
     """Record by which of `schemas.requests.MEANS` somebody made sure; the level follows from it."""
     if means not in MEANS:
         raise RequestError(f"the means of verification are {', '.join(MEANS)}")
-    with ledger.changing(home):
-        request = _open(home, request_id)
-        return _record(home, request, means, now)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
+        return _record(data_root, request, means, now)
 
 
-def _open(home: Home, request_id: str) -> Request:
-    request = ledger.load(home, request_id)
+def _open(data_root: DataRoot, request_id: str) -> Request:
+    request = ledger.load(data_root, request_id)
     if request.state == "closed":
         raise RequestError(f"request {request_id} is closed")
     return request
 
 
-def _record(home: Home, request: Request, means: str, now: datetime) -> Request:
+def _record(data_root: DataRoot, request: Request, means: str, now: datetime) -> Request:
     verification = {"means": means, "level": MEANS[means], "at": now.isoformat(timespec="seconds")}
     done = with_event(
         replace(request, verification=verification, code={}), "verified", now, MEANS[means]
     )
-    ledger.save(home, done)
+    ledger.save(data_root, done)
     return done
 
 
-def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> str:
+def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str = "") -> str:
     """Send a code to the registrant's contact on file; answers the channel. `wanted` is email or phone.
 
     Raises RequestError when it is not known whom the request means, nothing is on file, or too many codes were sent.
     """
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         registrant_id = _registrant(request)
         sent = int(request.code.get("sent", 0))
         if sent >= CODES_IN_ALL:
             raise RequestError(
                 f"{CODES_IN_ALL} codes have been sent for this request: verify in another way"
             )
-        reached = outbound_messages.on_file(home, request, registrant_id, wanted)
+        reached = outbound_messages.on_file(data_root, request, registrant_id, wanted)
         if reached.channel == "letter":
             raise RequestError(
                 "the registrant has no e-mail address or phone that was on file before the request came: verify in another way"
@@ -74,24 +75,24 @@ def send_code(home: Home, request_id: str, now: datetime, wanted: str = "") -> s
             "tries": TRIES,
             "sent": sent + 1,
         }
-        outbound_messages.destroy(home, [request_id], "code")
+        outbound_messages.destroy(data_root, [request_id], "code")
         ledger.save(
-            home,
+            data_root,
             with_event(
-                replace(request, code={"hash": _hash(home, request_id, code), **expires}),
+                replace(request, code={"hash": _hash(data_root, request_id, code), **expires}),
                 "code_sent",
                 now,
                 reached.channel,
             ),
         )
         outbound_messages.write(
-            home,
+            data_root,
             request,
             reached,
             "code",
             now,
             code=code,
-            until=f"{until.astimezone(home.policy.zone):%Y-%m-%d %H:%M}",
+            until=f"{until.astimezone(data_root.policy.zone):%Y-%m-%d %H:%M}",
         )
     return reached.channel
 
@@ -108,17 +109,19 @@ def _registrant(request: Request) -> str:
     return found[0]
 
 
-def _hash(home: Home, request_id: str, code: str) -> str:
-    return hmac.new(home.pepper, f"code|{request_id}|{code}".encode(), hashlib.sha256).hexdigest()
+def _hash(data_root: DataRoot, request_id: str, code: str) -> str:
+    return hmac.new(
+        pepper(data_root), f"code|{request_id}|{code}".encode(), hashlib.sha256
+    ).hexdigest()
 
 
-def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request:
+def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -> Request:
     """Verify by the code that came back; a request that only a contact told of then means that registrant.
 
     Raises RequestError when it is wrong, late, or tried too often; each wrong one costs a try.
     """
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         if not request.code.get("hash"):
             raise RequestError(
                 "no code is valid for this request: send one with `register request verify --send`"
@@ -126,7 +129,7 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
         left = int(request.code["tries"])
         late = now > datetime.fromisoformat(str(request.code["expires_at"]))
         right = hmac.compare_digest(
-            str(request.code["hash"]), _hash(home, request_id, code.strip())
+            str(request.code["hash"]), _hash(data_root, request_id, code.strip())
         )
         if late or not right:
             spent: dict[str, str | int] = (
@@ -135,16 +138,16 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
                 else {**request.code, "tries": left - 1}
             )
             ledger.save(
-                home,
+                data_root,
                 with_event(
                     replace(request, code=spent), "code_refused", now, "late" if late else "wrong"
                 ),
             )
             if "hash" not in spent:
-                outbound_messages.destroy(home, [request_id], "code")
+                outbound_messages.destroy(data_root, [request_id], "code")
             told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
             raise RequestError(f"the code does not verify the request: {told}")
-        outbound_messages.destroy(home, [request_id], "code")
+        outbound_messages.destroy(data_root, [request_id], "code")
         meant = replace(
             request,
             registrants=(_registrant(request),),
@@ -152,4 +155,4 @@ def check_code(home: Home, request_id: str, code: str, now: datetime) -> Request
             why="",
             candidates=(),
         )
-        return _record(home, meant, "code_to_contact", now)
+        return _record(data_root, meant, "code_to_contact", now)

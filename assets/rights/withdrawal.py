@@ -21,8 +21,9 @@ from assets.ingest import deliveries, suppression
 from assets.register.building import TABLES, read_register
 from assets.requests.ledger import RequestError
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
+from assets.storage.sessions import connect
 from schemas.identifiers import RECOGNISABLE_TYPES
 from schemas.requests import CODES
 
@@ -64,18 +65,20 @@ class Word:
     evidence: str = ""
 
 
-def deliver(home: Home, identifier: str, purpose: str, channel: str, now: datetime) -> str:
+def deliver(data_root: DataRoot, identifier: str, purpose: str, channel: str, now: datetime) -> str:
     """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's SHA-256."""
-    return deliver_words(home, [Word(identifier, purpose, channel)], now)
+    return deliver_words(data_root, [Word(identifier, purpose, channel)], now)
 
 
-def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str = ORIGIN) -> str:
+def deliver_words(
+    data_root: DataRoot, words: Sequence[Word], now: datetime, origin: str = ORIGIN
+) -> str:
     """Put words of registrants into the inbox as one delivery, durably; answers its SHA-256.
 
     Raises RequestError, and writes nothing, when one is about somebody who has been erased: that
     would make the register know them again.
     """
-    if suppression.erased_among(home, [word.identifier for word in words]):
+    if suppression.erased_among(data_root, [word.identifier for word in words]):
         raise RequestError(ERASED)
     text = io.StringIO()
     writer = csv.DictWriter(text, _FIELDS, restval="", quoting=csv.QUOTE_ALL, lineterminator="\n")
@@ -99,7 +102,7 @@ def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str 
         )
     data = text.getvalue().encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
-    path = home.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
+    path = data_root.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
     manifest = {
         "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(words),
         "period": {"from": day, "to": day}, "purpose": "direct_marketing",
@@ -111,14 +114,14 @@ def deliver_words(home: Home, words: Sequence[Word], now: datetime, origin: str 
     return digest
 
 
-def recognise(home: Home, text: str) -> str:
+def recognise(data_root: DataRoot, text: str) -> str:
     """The identifier `<type>:<value>` that is meant by a value, or by a registrant's id.
 
     Whatever kind the register knows it as; a value that it does not know must tell by its form what it is. Raises
     RequestError, without the value, when it may be several things or none.
     """
-    with home.connect() as connection:
-        known, valid = _candidates(home, connection, text)
+    with connect(data_root) as connection:
+        known, valid = _candidates(data_root, connection, text)
     if len(found := known or valid) == 1:
         return found[0]
     if found:
@@ -131,11 +134,11 @@ def recognise(home: Home, text: str) -> str:
 
 
 def _candidates(
-    home: Home, connection: duckdb.DuckDBPyConnection, text: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, text: str
 ) -> tuple[list[str], list[str]]:
     """What the register knows by the value, and what its form says that it is."""
     for table in ("registrants", "identifiers", "contact_points"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     # A text tells by its form alone only these.
     each = " UNION ALL ".join(
         f"""SELECT '{kind}' AS type, identifier_canonical('{kind}', $1::VARCHAR) AS value,
@@ -157,15 +160,15 @@ def _candidates(
     return [row[0] for row in known], [row[0] for row in valid]
 
 
-def concerned(home: Home, digest: str) -> int:
+def concerned(data_root: DataRoot, digest: str) -> int:
     """How many registrants the withdrawal with this SHA-256 concerns, by the last built register."""
     taken = {
         entry.delivery_id
-        for entry in deliveries.book(home, "consents")
-        if deliveries.is_of(home, entry, digest)
+        for entry in deliveries.book(data_root, "consents")
+        if deliveries.is_of(data_root, entry, digest)
     }
-    with home.connect() as connection:
-        read_register(home, connection, "choice_log", TABLES["choice_log"])
+    with connect(data_root) as connection:
+        read_register(data_root, connection, "choice_log", TABLES["choice_log"])
         return count(
             connection,
             """SELECT count(DISTINCT registrant_id) FROM choice_log
@@ -174,6 +177,9 @@ def concerned(home: Home, digest: str) -> int:
         )
 
 
-def taken_in(home: Home, digest: str) -> bool:
+def taken_in(data_root: DataRoot, digest: str) -> bool:
     """Whether the delivery with this SHA-256 has become part of the lake."""
-    return any(deliveries.is_of(home, entry, digest) for entry in deliveries.book(home, "consents"))
+    return any(
+        deliveries.is_of(data_root, entry, digest)
+        for entry in deliveries.book(data_root, "consents")
+    )

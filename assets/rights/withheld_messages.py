@@ -19,19 +19,19 @@ from typing import Any
 from assets.requests import encrypted_identity
 from assets.rights import outbound_messages
 from assets.storage.atomic_files import remove, write_all
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Where held messages are kept."""
-    return home.requests / "held-messages"
+    return data_root.requests / "held-messages"
 
 
-def hold(home: Home, messages: Mapping[Path, Iterable[str]]) -> None:
+def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
     """Encrypt messages and take them out of the outbox. Repeatable.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         messages: The files of the messages, each with the ids of the erasures that concern it.
     """
     held = {_key_name(path): path for path in messages}
@@ -39,48 +39,55 @@ def hold(home: Home, messages: Mapping[Path, Iterable[str]]) -> None:
         key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
         for key, path in held.items()
     }
-    locked = encrypted_identity.encrypt(home, contents)
+    locked = encrypted_identity.encrypt(data_root, contents)
     write_all(
-        {_path(home, key): _written(set(messages[path]), locked[key]) for key, path in held.items()}
+        {
+            _path(data_root, key): _written(set(messages[path]), locked[key])
+            for key, path in held.items()
+        }
     )
     for path in messages:
         remove(path)
 
 
-def destroy(home: Home, erasures: Iterable[str]) -> None:
+def destroy(data_root: DataRoot, erasures: Iterable[str]) -> None:
     """Destroy the messages that any of these erasures holds: their recipients have been erased."""
     certified = set(erasures)
-    _forget(home, [path for path, held in _every(home) if certified & set(held["by"])])
+    _forget(data_root, [path for path, held in _every(data_root) if certified & set(held["by"])])
 
 
-def put_back(home: Home, erasure: str) -> int:
+def put_back(data_root: DataRoot, erasure: str) -> int:
     """Put the messages that an erasure holds back into the outbox, and return how many.
 
     What another erasure holds, too, stays. Killed in between, the same again has the same end.
     """
     files: dict[Path, bytes] = {}
     done: list[Path] = []
-    for path, held in _every(home):
+    for path, held in _every(data_root):
         if erasure not in held["by"]:
             continue
         if others := set(held["by"]) - {erasure}:
             files[path] = _written(others, held["sealed"])
             continue
         done.append(path)
-        if message := encrypted_identity.decrypt(home, path.stem, held["sealed"]):
-            files[outbound_messages.folder(home) / message["name"]] = b64decode(message["content"])
+        if message := encrypted_identity.decrypt(data_root, path.stem, held["sealed"]):
+            files[outbound_messages.folder(data_root) / message["name"]] = b64decode(
+                message["content"]
+            )
     write_all(files)
-    _forget(home, done)
+    _forget(data_root, done)
     return len(done)
 
 
-def _every(home: Home) -> list[tuple[Path, dict[str, Any]]]:
-    return [(path, json.loads(path.read_bytes())) for path in sorted(folder(home).glob("M*.json"))]
+def _every(data_root: DataRoot) -> list[tuple[Path, dict[str, Any]]]:
+    return [
+        (path, json.loads(path.read_bytes())) for path in sorted(folder(data_root).glob("M*.json"))
+    ]
 
 
-def _forget(home: Home, paths: Iterable[Path]) -> None:
+def _forget(data_root: DataRoot, paths: Iterable[Path]) -> None:
     for path in paths:
-        encrypted_identity.destroy(home, [path.stem])
+        encrypted_identity.destroy(data_root, [path.stem])
         remove(path)
 
 
@@ -88,8 +95,8 @@ def _key_name(message: Path) -> str:
     return "M" + hashlib.sha256(message.name.encode()).hexdigest()[:24].upper()
 
 
-def _path(home: Home, key: str) -> Path:
-    return folder(home) / f"{key}.json"
+def _path(data_root: DataRoot, key: str) -> Path:
+    return folder(data_root) / f"{key}.json"
 
 
 def _written(by: set[str], locked: str) -> bytes:

@@ -16,7 +16,7 @@ from assets.requests import ledger, notice_ledger
 from assets.requests.deadlines import due_on
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import lookup, outbound_messages, recipient_notices
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.requests import (
     EXTENSION_REASONS,
     GROUNDS,
@@ -27,7 +27,7 @@ from schemas.requests import (
 )
 
 
-def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
+def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
     """Extend the time by the policy's period, and write the notice to the registrant; answers the request, and by which channel it goes.
 
     Raises RequestError after the first month, for a second time, and once the request is answered.
@@ -36,26 +36,26 @@ def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Req
         raise RequestError(
             f"the time may be extended for {' or '.join(EXTENSION_REASONS)} only (GDPR 12(3))"
         )
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
-        today = now.astimezone(home.policy.zone).date()
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
+        today = now.astimezone(data_root.policy.zone).date()
         if request.answered:
             raise RequestError(
                 f"request {request_id} is {request.state}: nothing is left to extend"
             )
         if request.extension:
             raise RequestError(
-                f"request {request_id} was extended already; it is due on {request.due_on(home)}"
+                f"request {request_id} was extended already; it is due on {request.due_on(data_root)}"
             )
-        if today > due_on(home.policy, request.received_on(home)):
+        if today > due_on(data_root.policy, request.received_on(data_root)):
             raise RequestError(
                 "the first month is over: the registrant had to be told of an extension within it (GDPR 12(3))"
             )
-        until = due_on(home.policy, request.received_on(home), extended=True)
+        until = due_on(data_root.policy, request.received_on(data_root), extended=True)
         reached = (
-            outbound_messages.on_file(home, request, request.registrants[0])
+            outbound_messages.on_file(data_root, request, request.registrants[0])
             if len(request.registrants) == 1
-            else _unknown(home)
+            else _unknown(data_root)
         )
         extension = {
             "reason": reason,
@@ -65,37 +65,37 @@ def extend(home: Home, request_id: str, reason: str, now: datetime) -> tuple[Req
         }
         extended = with_event(replace(request, extension=extension), "extended", now, reason)
         outbound_messages.write(
-            home, request, reached, "extension", now, reason=reason, until=str(until)
+            data_root, request, reached, "extension", now, reason=reason, until=str(until)
         )
-        ledger.save(home, extended)
+        ledger.save(data_root, extended)
     return extended, reached.channel
 
 
-def _unknown(home: Home) -> outbound_messages.Reached:
+def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
     """Whoever asks is not found yet: the notice goes where the request came from, as a letter."""
-    return outbound_messages.Reached("letter", "", home.policy.languages[0])
+    return outbound_messages.Reached("letter", "", data_root.policy.languages[0])
 
 
 def decide(
-    home: Home, request_id: str, decided: dict[str, tuple[str, str]], now: datetime
+    data_root: DataRoot, request_id: str, decided: dict[str, tuple[str, str]], now: datetime
 ) -> Request:
     """Record what is decided of categories of the policy: `granted`, or `refused` with the code of its ground."""
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         for category in decided:
-            if category not in home.policy.categories:
+            if category not in data_root.policy.categories:
                 raise RequestError(
-                    f"policy.yaml has no category {category!r}; it has {', '.join(home.policy.categories)}"
+                    f"policy.yaml has no category {category!r}; it has {', '.join(data_root.policy.categories)}"
                 )
         request = replace(request, decisions={**request.decisions, **_told(request, decided)})
         for category, decision in decided.items():
             request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
-        ledger.save(home, request)
+        ledger.save(data_root, request)
     return request
 
 
 def review(
-    home: Home,
+    data_root: DataRoot,
     request_id: str,
     decided: Mapping[str, tuple[str, str]],
     known: Collection[str],
@@ -104,8 +104,8 @@ def review(
     """Record what is decided of items that an access package withholds, after a person has looked at them (recital 63): `granted` lets one go out
     with the package, `refused` keeps it on a ground. `known` are the items there are. The history tells how many, the item itself is sealed.
     """
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         if request.right != "access":
             raise RequestError(f"nothing is withheld of a request of {request.right}")
         if set(decided) - set(known):
@@ -115,7 +115,7 @@ def review(
         request = replace(request, withheld={**request.withheld, **_told(request, decided)})
         for decision, number in sorted(Counter(decided.values()).items()):
             request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
-        ledger.save(home, request)
+        ledger.save(data_root, request)
     return request
 
 
@@ -144,20 +144,20 @@ def check_ground(request: Request, ground: str) -> None:
         )
 
 
-def _open(home: Home, request_id: str) -> Request:
-    request = ledger.load(home, request_id)
+def _open(data_root: DataRoot, request_id: str) -> Request:
+    request = ledger.load(data_root, request_id)
     if request.state == "closed":
         raise RequestError(f"request {request_id} is closed")
     return request
 
 
-def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
+def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
     """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the register for it must be lifted first (`spoken.lift`).
 
     Raises RequestError without a ground that the right may be refused on, and once an erasure has begun.
     """
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         check_ground(request, ground)
         if request.state == "erasing":
             raise RequestError(
@@ -166,16 +166,16 @@ def refuse(home: Home, request_id: str, ground: str, now: datetime) -> Request:
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
-        tell_of_refusal(home, request, ground, now)
-        recipient_notices.discard(home, [request_id])
+        tell_of_refusal(data_root, request, ground, now)
+        recipient_notices.discard(data_root, [request_id])
         request = with_event(request, "refused", now, ground)
         # What went wrong before it was closed goes out of the file with everything else; only unidentified requests have no registrant.
-        ledger.close(home, request, now, "refused", ground)
-    return ledger.load(home, request_id)
+        ledger.close(data_root, request, now, "refused", ground)
+    return ledger.load(data_root, request_id)
 
 
 def tell_of_refusal(
-    home: Home, request: Request, ground: str, now: datetime, rows: int = 0
+    data_root: DataRoot, request: Request, ground: str, now: datetime, rows: int = 0
 ) -> None:
     """Write the message that tells the registrant of the refusal, its ground, and where to complain
     (GDPR 12(4)).
@@ -183,18 +183,18 @@ def tell_of_refusal(
     `rows`: how many had been erased before, and are not brought back.
     """
     reached = (
-        outbound_messages.on_file(home, request, request.registrants[0])
+        outbound_messages.on_file(data_root, request, request.registrants[0])
         if len(request.registrants) == 1 and not request.without_key
-        else _unknown(home)
+        else _unknown(data_root)
     )
-    outbound_messages.destroy(home, [request.request_id])
+    outbound_messages.destroy(data_root, [request.request_id])
     outbound_messages.write(
-        home, request, reached, "refusal_begun" if rows else "refusal", now,
+        data_root, request, reached, "refusal_begun" if rows else "refusal", now,
         reason=f"{GROUNDS[ground].law} ({ground})", rows=str(rows),
     )  # fmt: skip
 
 
-def close(home: Home, request_id: str, now: datetime) -> Request:
+def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
     """Close a request that has been answered by other means than the pipeline's; or an erasure of
     whom nobody was found.
 
@@ -204,12 +204,12 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
     Raises:
         RequestError: The pipeline carries it out itself.
     """
-    with ledger.changing(home):
-        request = _open(home, request_id)
+    with ledger.changing(data_root):
+        request = _open(data_root, request_id)
         if request.right == "erasure":
-            if _nobody_found(home, request):
-                _close_nobody_found(home, request, now)
-                return ledger.load(home, request_id)
+            if _nobody_found(data_root, request):
+                _close_nobody_found(data_root, request, now)
+                return ledger.load(data_root, request_id)
             raise RequestError(
                 "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
             )
@@ -217,30 +217,30 @@ def close(home: Home, request_id: str, now: datetime) -> Request:
             request.right in RIGHTS_AS_CHOICES
             and request.state in ("applying", "in_force", "weighing")
             and request.registrants
-            and not suppression.erased_among(home, {*request.given, *request.resolved})
+            and not suppression.erased_among(data_root, {*request.given, *request.resolved})
         ):
             raise RequestError(
                 f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it"
             )
-        outbound_messages.destroy(home, [request_id])
-        ledger.close(home, request, now)
-    return ledger.load(home, request_id)
+        outbound_messages.destroy(data_root, [request_id])
+        ledger.close(data_root, request, now)
+    return ledger.load(data_root, request_id)
 
 
-def _nobody_found(home: Home, request: Request) -> bool:
+def _nobody_found(data_root: DataRoot, request: Request) -> bool:
     return (
         request.state in ("received", "unclear")
-        and lookup.find(home, [request])[request.request_id].nobody
+        and lookup.find(data_root, [request])[request.request_id].nobody
     )
 
 
-def _close_nobody_found(home: Home, request: Request, now: datetime) -> None:
+def _close_nobody_found(data_root: DataRoot, request: Request, now: datetime) -> None:
     """Answer that nothing was found about the registrant (GDPR 12(3)), and close: nothing was
     erased or certified.
     """
-    outbound_messages.destroy(home, [request.request_id])
-    outbound_messages.write(home, request, _unknown(home), "nobody_found", now)
-    ledger.close(home, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
+    outbound_messages.destroy(data_root, [request.request_id])
+    outbound_messages.write(data_root, request, _unknown(data_root), "nobody_found", now)
+    ledger.close(data_root, request, now, NOBODY_FOUND, "REQ-NOBODY-FOUND")
 
 
 @dataclass(frozen=True)
@@ -254,12 +254,14 @@ class Owed:
     open_by_right: dict[str, int]
 
 
-def owed(home: Home, today: date) -> Owed:
+def owed(data_root: DataRoot, today: date) -> Owed:
     """Whom we owe an answer, by the ledger. Reads what is told in the open only."""
-    unanswered = [request for request in ledger.every(home, opened=False) if not request.answered]
-    due = {request.request_id: request.due_on(home) for request in unanswered}
-    soon = home.policy.requests.warned_before.after(today)
-    opened = [request for request in notice_ledger.every(home) if request.state == "open"]
+    unanswered = [
+        request for request in ledger.every(data_root, opened=False) if not request.answered
+    ]
+    due = {request.request_id: request.due_on(data_root) for request in unanswered}
+    soon = data_root.policy.requests.warned_before.after(today)
+    opened = [request for request in notice_ledger.every(data_root) if request.state == "open"]
     return Owed(
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),

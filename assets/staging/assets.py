@@ -19,7 +19,7 @@ from assets.ingest.fault_isolation import UNEXPECTED
 from assets.sources.all_sources import SOURCES
 from assets.sources.source import Source
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, table_name
 from schemas.policy import Policy
 
@@ -73,15 +73,17 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         pool=WRITER,
     )
     @without_values
-    def stage(context: dg.AssetExecutionContext, home: dg.ResourceParam[Home]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def stage(context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot]):  # type: ignore[no-untyped-def]  # noqa: ANN202
         days = set(context.partition_keys)
-        staged.stage(home, source, days, again=context.job_name not in REFRESHING)
-        book = [entry for day in sorted(days) for entry in deliveries.book(home, source.name, day)]
+        staged.stage(data_root, source, days, again=context.job_name not in REFRESHING)
+        book = [
+            entry for day in sorted(days) for entry in deliveries.book(data_root, source.name, day)
+        ]
         total = Counter(staged.totals(book))
         codes: Counter[str] = Counter()
         for entry in book:
             codes.update(entry.codes or {})
-        unexpected = staged.unexpected(home, book)
+        unexpected = staged.unexpected(data_root, book)
         for place, count in sorted(unexpected.items()):
             context.log.warning(f"{UNEXPECTED}: {count} records: {place}")
         yield dg.MaterializeResult(
@@ -94,7 +96,7 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "per_delivery": _per_delivery(book),
             },
         )
-        lost = staged.lost_by_key(home, book)
+        lost = staged.lost_by_key(data_root, book)
         wrong = lost + sum(not entry.conserved for entry in book)
         yield dg.AssetCheckResult(
             asset_key=["staged", source.name],

@@ -19,10 +19,12 @@ from assets.ingest.deliveries import Entry
 from assets.ingest.raw import remove_mistaken
 from assets.ingest.raw_files import raw_path
 from assets.staging.staged import quarantine_path, staged_folder
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect
 
 
 class RemovalError(PlainError):
@@ -46,7 +48,7 @@ NOTHING: Mapping[str, Edit] = {}
 
 
 def remove_records(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     entry: Entry,
     counted_as: str,
@@ -58,7 +60,7 @@ def remove_records(
     Each file is rewritten once.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         connection: Has the table.
         entry: The delivery.
         counted_as: What the ledger counts them as: `suppressed` or `expired`.
@@ -68,10 +70,10 @@ def remove_records(
     Returns:
         The number of rows removed, over all files.
     """
-    deliveries.enter(home, replace(entry, removing=counted_as))
+    deliveries.enter(data_root, replace(entry, removing=counted_as))
     stays = "record_no NOT IN (SELECT record_no FROM gone)"
     removed = 0
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if raw.exists():
         texts = edits.get("raw", Edit()).texts
         removed += rewrite(
@@ -81,10 +83,10 @@ def remove_records(
             "*" if texts == "*" else _rehashed(entry),
             texts=texts,
         )
-    keys = _keys_of_raw(home, connection, entry) if "raw" in edits else {}
-    if (quarantine := quarantine_path(home, entry)).exists():
+    keys = _keys_of_raw(data_root, connection, entry) if "raw" in edits else {}
+    if (quarantine := quarantine_path(data_root, entry)).exists():
         removed += rewrite(connection, quarantine, stays, keys=keys.get("staged", "*"))
-    for path in staged_files(home, entry):
+    for path in staged_files(data_root, entry):
         edit = edits.get(path.stem, Edit())
         removed += rewrite(
             connection,
@@ -94,7 +96,7 @@ def remove_records(
             texts=edit.texts,
             keys=keys.get(path.stem, keys.get("staged", "*")),
         )
-    recount(home, connection, replace(entry, removing=counted_as))
+    recount(data_root, connection, replace(entry, removing=counted_as))
     return removed
 
 
@@ -111,13 +113,15 @@ def _rehashed(entry: Entry) -> str:
             THEN md5({prefix} || md5(payload)) ELSE record_key END AS record_key)"""
 
 
-def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> dict[str, str]:
+def _keys_of_raw(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry
+) -> dict[str, str]:
     """Return the columns of the other layers' files with raw's keys and hashes of the records.
 
     Empty when they agree.
     """
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    index = staged_folder(home, entry) / "records.parquet"
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(data_root, entry) / "records.parquet"
     if not raw.exists() or not index.exists():
         return {}
     connection.execute(
@@ -139,21 +143,21 @@ def _keys_of_raw(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry
     }
 
 
-def _finish(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def _finish(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Bring the staged files in line with raw, if a removal was killed between the two.
 
     Only raw has the person of a record in quarantine, and the new key of a redacted record.
     """
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
-    index = staged_folder(home, entry) / "records.parquet"
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(data_root, entry) / "records.parquet"
     if not raw.exists() or not index.exists():
         return
     half_removed = f"""record_no IN (SELECT record_no FROM {parquet(index)}
         WHERE outcome <> 'staged')
         AND record_no NOT IN (SELECT record_no FROM {parquet(raw)})"""
     stays = f"NOT ({half_removed})" if entry.removing == "suppressed" else "true"
-    keys = _keys_of_raw(home, connection, entry)
-    for path in (quarantine_path(home, entry), *staged_files(home, entry)):
+    keys = _keys_of_raw(data_root, connection, entry)
+    for path in (quarantine_path(data_root, entry), *staged_files(data_root, entry)):
         if path.exists():
             without_person = path.parent.name == entry.day or path == index
             rewrite(
@@ -164,10 +168,10 @@ def _finish(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
             )
 
 
-def staged_files(home: Home, entry: Entry) -> list[Path]:
+def staged_files(data_root: DataRoot, entry: Entry) -> list[Path]:
     """Return the delivery's staged tables; the outcomes last, valid while the others change."""
     return sorted(
-        staged_folder(home, entry).glob("*.parquet"),
+        staged_folder(data_root, entry).glob("*.parquet"),
         key=lambda path: (path.stem == "records", path.name),
     )
 
@@ -203,10 +207,10 @@ def rewrite(
     return int(before - kept)
 
 
-def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
+def recount(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Entry:
     """Recount the ledger's entry from the files: missing records count as `entry.removing`."""
-    index = staged_folder(home, entry) / "records.parquet"
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    index = staged_folder(data_root, entry) / "records.parquet"
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     counts = {"staged": 0, "quarantined": 0, "duplicate": 0}
     # A delivery that waits to be staged again still has its staged files, which are all that is
     # left of records removed from raw.
@@ -231,21 +235,21 @@ def recount(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
         expired=missing if entry.removing == "expired" else entry.expired,
         removing="",
     )
-    deliveries.enter(home, done)
+    deliveries.enter(data_root, done)
     return done
 
 
-def finish_removals(home: Home) -> int:
+def finish_removals(data_root: DataRoot) -> int:
     """Complete removals that were killed, and the removal of corrected deliveries.
 
     Returns:
         The number of deliveries that a killed removal left unfinished.
     """
-    remove_mistaken(home)
-    unfinished = [entry for entry in deliveries.book(home) if entry.removing]
+    remove_mistaken(data_root)
+    unfinished = [entry for entry in deliveries.book(data_root) if entry.removing]
     if unfinished:
-        with home.connect() as connection:
+        with connect(data_root) as connection:
             for entry in unfinished:
-                _finish(home, connection, entry)
-                recount(home, connection, entry)
+                _finish(data_root, connection, entry)
+                recount(data_root, connection, entry)
     return len(unfinished)

@@ -33,9 +33,11 @@ from assets.ingest.raw_files import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
 from assets.staging.shared_keys import find_shared
-from assets.storage.data_root import Home, in_turn, write_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import write_parquet
 from assets.storage.queries import count
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect, in_turn
 from schemas.columns import TableModel, arrow_schema, table_name
 from schemas.quarantine import Outcome, Quarantine
 from schemas.staged import CANONICAL, REFUSALS, MarketingChoices
@@ -49,13 +51,15 @@ THINGS = ("contract_number", "order_number", "visit")
 Frames = list[tuple[type[TableModel], pa.Table]]
 
 
-def stage(home: Home, source: Source, days: set[str], *, again: bool = False) -> list[Entry]:
+def stage(
+    data_root: DataRoot, source: Source, days: set[str], *, again: bool = False
+) -> list[Entry]:
     """Stage the source's deliveries of `days`, in the order in which their statements count.
 
     Each record is compared with the previous one of its key.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         source: The source.
         days: Delivery days.
         again: Also stage deliveries that were staged by the current rules.
@@ -64,10 +68,10 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
         The entries staged.
     """
     done = []
-    book = deliveries.book(home, source.name)
+    book = deliveries.book(data_root, source.name)
     for number, entry in enumerate(book):
         dataset = source.dataset(entry.dataset)
-        raw = raw_path(home, source.name, entry.day, entry.delivery_id)
+        raw = raw_path(data_root, source.name, entry.day, entry.delivery_id)
         if (
             entry.day not in days
             or dataset is None
@@ -76,7 +80,7 @@ def stage(home: Home, source: Source, days: set[str], *, again: bool = False) ->
         ):
             continue
         earlier = [before for before in book[:number] if before.dataset == entry.dataset]
-        done.append(_stage_delivery(home, dataset, entry, raw, earlier))
+        done.append(_stage_delivery(data_root, dataset, entry, raw, earlier))
     return done
 
 
@@ -94,45 +98,45 @@ def rule_files() -> list[Path]:
     return sorted((*modules, Path(__file__)))
 
 
-def staged_folder(home: Home, entry: Entry) -> Path:
+def staged_folder(data_root: DataRoot, entry: Entry) -> Path:
     """Return the folder of a delivery's canonical frames."""
-    return home.lake / "staged" / entry.source / entry.day / entry.delivery_id
+    return data_root.lake / "staged" / entry.source / entry.day / entry.delivery_id
 
 
-def quarantine_path(home: Home, entry: Entry) -> Path:
+def quarantine_path(data_root: DataRoot, entry: Entry) -> Path:
     """Return the path of a delivery's quarantine: which records failed which rules."""
-    return home.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
+    return data_root.lake / "quarantine" / entry.source / entry.day / f"{entry.delivery_id}.parquet"
 
 
 def _stage_delivery(
-    home: Home, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
+    data_root: DataRoot, dataset: Dataset, entry: Entry, raw: Path, earlier: list[Entry]
 ) -> Entry:
-    deliveries.enter(home, replace(entry, staged_with=""))
+    deliveries.enter(data_root, replace(entry, staged_with=""))
     outcomes: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     quarantined: list[pa.Table] = []
     with (
-        home.connect(side_by_side=True) as connection,
-        replacing(staged_folder(home, entry)) as folder,
+        connect(data_root, side_by_side=True) as connection,
+        replacing(staged_folder(data_root, entry)) as folder,
     ):
         connection.execute(STATEMENT_MACROS)
-        _find_duplicates(home, connection, raw, earlier)
+        _find_duplicates(data_root, connection, raw, earlier)
         find_shared(connection, dataset, raw)
         writers = FrameWriters(folder)
         batches = pq.ParquetFile(raw).iter_batches(BATCH_ROWS)
         for frames, failed in in_turn(
-            connection, batches, partial(_isolated, home, dataset, entry)
+            connection, batches, partial(_isolated, data_root, dataset, entry)
         ):
             quarantined.append(failed)
             for model, rows in frames:
                 writers.write(model, rows)
                 if model is Outcome:
                     outcomes.update(rows["outcome"].to_pylist())
-        outcomes.update(_carry_over(home, connection, raw, entry, writers))
+        outcomes.update(_carry_over(data_root, connection, raw, entry, writers))
         writers.close()
     for rows in quarantined:
         codes.update(rows["code"].to_pylist())
-    write_parquet(quarantine_path(home, entry), Quarantine, quarantined)
+    write_parquet(quarantine_path(data_root, entry), Quarantine, quarantined)
     staged = replace(
         entry,
         staged=outcomes["staged"],
@@ -141,12 +145,12 @@ def _stage_delivery(
         codes=dict(sorted(codes.items())),
         staged_with=rules_fingerprint(),
     )
-    deliveries.enter(home, staged)
+    deliveries.enter(data_root, staged)
     return staged
 
 
 def _find_duplicates(
-    home: Home, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, raw: Path, earlier: list[Entry]
 ) -> None:
     """Create `duplicates(record_no)`, for every cursor: same content as the key's previous record.
 
@@ -156,11 +160,11 @@ def _find_duplicates(
     before = [
         (number, entry, path)
         for number, entry in enumerate(earlier)
-        if (path := staged_folder(home, entry) / "records.parquet").exists()
+        if (path := staged_folder(data_root, entry) / "records.parquet").exists()
     ]
     history = ["SELECT '' AS record_key, '' AS content, 0 AS delivery, 0 AS record_no WHERE false"]
     for number, entry, path in before:
-        reasons = quarantine_path(home, entry)
+        reasons = quarantine_path(data_root, entry)
         alone = (
             f"""record_no NOT IN (
                 SELECT record_no FROM {parquet(reasons)} WHERE code = 'REC-SHARED-ID')"""
@@ -188,7 +192,7 @@ def _find_duplicates(
 
 
 def _carry_over(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     raw: Path,
     entry: Entry,
@@ -202,7 +206,7 @@ def _carry_over(
     outcomes: Counter[str] = Counter()
     models: list[type[TableModel]] = [*CANONICAL.values(), Outcome]
     for model in models:
-        path = staged_folder(home, entry) / f"{table_name(model)}.parquet"
+        path = staged_folder(data_root, entry) / f"{table_name(model)}.parquet"
         if path.exists():
             rows = connection.execute(
                 f"SELECT staged.* FROM {parquet(path)} AS staged ANTI JOIN {parquet(raw)} AS raw "
@@ -215,7 +219,7 @@ def _carry_over(
 
 
 def _isolated(
-    home: Home,
+    data_root: DataRoot,
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
@@ -226,8 +230,8 @@ def _isolated(
     if "place" not in rows.column_names:
         rows = rows.append_column("place", pa.nulls(rows.num_rows, pa.string()))
     pieces = isolate(
-        partial(_canonical, home, dataset, entry, connection),
-        partial(_unexpected, home, entry, connection),
+        partial(_canonical, data_root, dataset, entry, connection),
+        partial(_unexpected, data_root, entry, connection),
         rows,
     )
     frames = [frame for passed, _ in pieces for frame in passed]
@@ -235,7 +239,11 @@ def _isolated(
 
 
 def _unexpected(
-    home: Home, entry: Entry, connection: duckdb.DuckDBPyConnection, rows: pa.Table, place: str
+    data_root: DataRoot,
+    entry: Entry,
+    connection: duckdb.DuckDBPyConnection,
+    rows: pa.Table,
+    place: str,
 ) -> tuple[Frames, pa.Table]:
     """Return the outcomes of records on which our code raises, and their rows in quarantine.
 
@@ -255,20 +263,20 @@ def _unexpected(
     quarantined = connection.execute(
         f"""SELECT record_no, record_key, '{UNEXPECTED}' AS code, 'record' AS scope,
             NULL::VARCHAR AS in_table, md5({known}) AS person_key,
-            {_midnight(home, entry)} AS stated_at, $1 AS place
+            {_midnight(data_root, entry)} AS stated_at, $1 AS place
         FROM raw_batch ANTI JOIN duplicates USING (record_no) ORDER BY record_no""",
         [place],
     ).to_arrow_table()
     return [(Outcome, outcomes)], quarantined.cast(arrow_schema(Quarantine))
 
 
-def _midnight(home: Home, entry: Entry) -> str:
+def _midnight(data_root: DataRoot, entry: Entry) -> str:
     """Return the moment, as SQL, at which the delivery's day begins."""
-    return f"TIMESTAMP '{entry.day}' AT TIME ZONE '{home.policy.time_zone}'"
+    return f"TIMESTAMP '{entry.day}' AT TIME ZONE '{data_root.policy.time_zone}'"
 
 
 def _canonical(
-    home: Home,
+    data_root: DataRoot,
     dataset: Dataset,
     entry: Entry,
     connection: duckdb.DuckDBPyConnection,
@@ -278,7 +286,7 @@ def _canonical(
     connection.register("raw_batch", batch)
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE records AS
-        SELECT record_no, record_key, payload, {_midnight(home, entry)} AS delivered_at,
+        SELECT record_no, record_key, payload, {_midnight(data_root, entry)} AS delivered_at,
             {entry.sequence or 0}::BIGINT AS sequence
         FROM raw_batch ANTI JOIN duplicates USING (record_no)
         WHERE NOT list_has_any(faults, {list(UNREADABLE)!r})"""
@@ -402,27 +410,27 @@ def totals(entries: Iterable[Entry]) -> dict[str, int]:
     return dict(total)
 
 
-def unexpected(home: Home, entries: Iterable[Entry]) -> Counter[str]:
+def unexpected(data_root: DataRoot, entries: Iterable[Entry]) -> Counter[str]:
     """Count the records on which our own code raised, by the place where it did."""
     counts: Counter[str] = Counter()
     for entry in entries:
-        if UNEXPECTED in (entry.codes or {}) and quarantine_path(home, entry).exists():
-            rows = pq.read_table(quarantine_path(home, entry), columns=["code", "place"])
+        if UNEXPECTED in (entry.codes or {}) and quarantine_path(data_root, entry).exists():
+            rows = pq.read_table(quarantine_path(data_root, entry), columns=["code", "place"])
             places = rows.filter(pc.equal(rows["code"], UNEXPECTED))["place"]
             counts.update(place or "an unknown place" for place in places.to_pylist())
     return counts
 
 
-def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
+def lost_by_key(data_root: DataRoot, entries: Iterable[Entry]) -> int:
     """Count records of raw without an outcome, outcomes without rows and rows of unstaged records.
 
     0 is right.
     """
     lost = 0
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for entry in entries:
-            folder = staged_folder(home, entry)
-            raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+            folder = staged_folder(data_root, entry)
+            raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
             index = folder / "records.parquet"
             if not index.exists():
                 lost += entry.delivered - entry.suppressed - entry.expired
@@ -434,7 +442,7 @@ def lost_by_key(home: Home, entries: Iterable[Entry]) -> int:
                     f"SELECT count(*) FROM {parquet(raw)} AS raw ANTI JOIN {outcomes} AS outcomes "
                     f"USING (record_no, record_key)"
                 )
-            if (quarantine := quarantine_path(home, entry)).exists():
+            if (quarantine := quarantine_path(data_root, entry)).exists():
                 checks.append(f"""SELECT count(*) FROM {outcomes} AS outcomes
                     ANTI JOIN {parquet(quarantine)} AS reasons USING (record_no, record_key)
                     WHERE outcome = 'quarantined'""")

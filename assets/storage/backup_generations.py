@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from assets.storage.atomic_files import UNFINISHED
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 
 SUFFIX = ".backup"
@@ -39,12 +39,12 @@ class Generation:
         return self.has_file and self.has_key
 
 
-def folder_of(home: Home, folder: Path | None) -> Path:
+def folder_of(data_root: DataRoot, folder: Path | None) -> Path:
     """Return the folder of the backups."""
-    return (folder or home.root / "backups").absolute()
+    return (folder or data_root.root / "backups").absolute()
 
 
-def key_path(home: Home, generation: str) -> Path:
+def key_path(data_root: DataRoot, generation: str) -> Path:
     """Return the path of a generation's key.
 
     Raises:
@@ -55,12 +55,12 @@ def key_path(home: Home, generation: str) -> Path:
             "BACKUP-UNKNOWN: that is not the name of a generation; `register backup --list` shows "
             "them"
         )
-    return home.secrets / "backup-keys" / f"{generation}.key"
+    return data_root.secrets / "backup-keys" / f"{generation}.key"
 
 
-def every(home: Home, folder: Path | None) -> list[Generation]:
+def every(data_root: DataRoot, folder: Path | None) -> list[Generation]:
     """Return all generations of which there is a file or a key, oldest first."""
-    place = folder_of(home, folder)
+    place = folder_of(data_root, folder)
     files = (
         {
             path.stem: path.stat().st_size
@@ -70,7 +70,7 @@ def every(home: Home, folder: Path | None) -> list[Generation]:
         if place.is_dir()
         else {}
     )
-    keys = {path.stem for path in (home.secrets / "backup-keys").glob("*.key")}
+    keys = {path.stem for path in (data_root.secrets / "backup-keys").glob("*.key")}
     return [
         Generation(name, files.get(name, 0), name in files, name in keys)
         for name in sorted({*files, *keys})
@@ -100,21 +100,25 @@ def made_at(name: str) -> datetime | None:
         return None
 
 
-def expires_on(home: Home, name: str) -> date | None:
+def expires_on(data_root: DataRoot, name: str) -> date | None:
     """Return the day on which the generation's key is to be destroyed."""
     made = made_at(name)
     return (
-        home.policy.rule("backups")[1].period.after(made.astimezone(home.policy.zone).date())
+        data_root.policy.rule("backups")[1].period.after(
+            made.astimezone(data_root.policy.zone).date()
+        )
         if made
         else None
     )
 
 
-def remaining(home: Home, before: datetime | None = None, *, elsewhere: bool = False) -> Remaining:
+def remaining(
+    data_root: DataRoot, before: datetime | None = None, *, elsewhere: bool = False
+) -> Remaining:
     """Count the generations that can still be opened, by their keys.
 
     Args:
-        home: The data root.
+        data_root: The data root.
         before: Only those made before this moment, or with a name that does not say when: these
             have no day of destruction.
         elsewhere: Only those whose file is not in the data root's own folder. The erasures since
@@ -122,7 +126,7 @@ def remaining(home: Home, before: datetime | None = None, *, elsewhere: bool = F
     """
     keyed = [
         generation.name
-        for generation in every(home, None)
+        for generation in every(data_root, None)
         if generation.has_key and not (elsewhere and generation.has_file)
     ]
     older = [
@@ -131,5 +135,6 @@ def remaining(home: Home, before: datetime | None = None, *, elsewhere: bool = F
         if before is None or (made := made_at(name)) is None or made <= before
     ]
     return Remaining(
-        len(older), max((day for name in older if (day := expires_on(home, name))), default=None)
+        len(older),
+        max((day for name in older if (day := expires_on(data_root, name))), default=None),
     )

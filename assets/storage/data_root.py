@@ -18,34 +18,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
-from assets.storage import parquet_files, secrets, sessions
 from assets.storage.atomic_files import UNFINISHED
-from assets.storage.parquet_files import copy_parquet, write_parquet
-from assets.storage.secrets import PepperError
-from assets.storage.sessions import Result as Answer
-from assets.storage.sessions import in_turn
-from schemas.columns import TableModel
+from assets.storage.secrets import create_pepper
 from schemas.policy import Policy, load_policy
 
-__all__ = [
-    "Answer",
-    "Home",
-    "PepperError",
-    "copy_parquet",
-    "delivery_day",
-    "in_turn",
-    "write_parquet",
-]
 
-
-class Home:
+class DataRoot:
     """The paths of the data root at `root`. Cheap to make; nothing is written before `create`."""
 
     def __init__(self, root: Path, policy: Policy | None = None) -> None:
@@ -75,7 +56,7 @@ class Home:
         )
         for folder in (*folders, self.requests / "inbox"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secrets.create_pepper(self)
+        create_pepper(self)
 
     def sweep(self) -> None:
         """Remove what a killed run left behind: unfinished files and spilled data.
@@ -105,30 +86,6 @@ class Home:
 
     def register(self, table: str) -> Path:
         return self.lake / "register" / f"{table}.parquet"
-
-    @property
-    def pepper(self) -> bytes:
-        return secrets.pepper(self)
-
-    def connect(
-        self, *, side_by_side: bool = False
-    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return sessions.connect(self, side_by_side=side_by_side)
-
-    def keyed_hash(self, connection: duckdb.DuckDBPyConnection) -> None:
-        sessions.create_keyed_hash(self, connection)
-
-    def view(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        name: str,
-        model: type[TableModel],
-        files: Iterable[Path],
-    ) -> None:
-        parquet_files.create_view(self, connection, name, model, files)
-
-    def staged(self, connection: duckdb.DuckDBPyConnection, model: type[TableModel]) -> None:
-        parquet_files.create_staged_view(self, connection, model)
 
 
 def _is_running(process: int) -> bool:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.storage.atomic_files import writing
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal, parquet
 from schemas.columns import TableModel, arrow_schema, duckdb_columns, table_name
-
-if TYPE_CHECKING:
-    from assets.storage.data_root import Home
 
 ROW_GROUP = 122_880
 
@@ -64,7 +61,7 @@ def copy_parquet(connection: duckdb.DuckDBPyConnection, query: str, path: Path) 
 
 
 def create_view(
-    data_root: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     name: str,
     model: type[TableModel],
@@ -97,7 +94,7 @@ def create_view(
 
 
 def create_staged_view(
-    data_root: Home, connection: duckdb.DuckDBPyConnection, model: type[TableModel]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, model: type[TableModel]
 ) -> None:
     """Create the view `staged_<table>` over every staged file of the table."""
     table = table_name(model)

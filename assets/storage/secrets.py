@@ -13,7 +13,7 @@ from assets.storage.atomic_files import writing
 from assets.storage.safe_errors import PlainError
 
 if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+    from assets.storage.data_root import DataRoot
 
 PEPPER_BYTES = 32
 
@@ -22,7 +22,7 @@ class PepperError(PlainError):
     """The secret key is not where it was."""
 
 
-def pepper(data_root: Home) -> bytes:
+def pepper(data_root: DataRoot) -> bytes:
     """Return the pepper.
 
     Raises:
@@ -38,18 +38,18 @@ def pepper(data_root: Home) -> bytes:
         ) from None
 
 
-def create_pepper(data_root: Home) -> None:
+def create_pepper(data_root: DataRoot) -> None:
     """Make the pepper, unless there is one or one was lost: `pepper` then says so."""
     if not _path(data_root).exists() and not _is_in_use(data_root):
         with writing(_path(data_root)) as unfinished:
             unfinished.write_bytes(secrets.token_bytes(PEPPER_BYTES))
 
 
-def _path(data_root: Home) -> Path:
+def _path(data_root: DataRoot) -> Path:
     return data_root.secrets / "pepper"
 
 
-def _is_in_use(data_root: Home) -> bool:
+def _is_in_use(data_root: DataRoot) -> bool:
     """Return whether anything was made with a pepper, or came in while there was one."""
     made = (data_root.requests / "suppressions.parquet", data_root.register("membership"))
     return (

@@ -7,22 +7,22 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import duckdb
 
+from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from schemas.identifiers import install
-
-if TYPE_CHECKING:
-    from assets.storage.data_root import Home
 
 Batch = TypeVar("Batch")
 Result = TypeVar("Result")
 
 
 @contextmanager
-def connect(data_root: Home, *, side_by_side: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(
+    data_root: DataRoot, *, side_by_side: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an in-memory DuckDB that spills into a folder of this process in the data root.
 
     Args:
@@ -45,7 +45,7 @@ def connect(data_root: Home, *, side_by_side: bool = False) -> Iterator[duckdb.D
         yield connection
 
 
-def create_keyed_hash(data_root: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def create_keyed_hash(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Create the macro `keyed_hash(text)`: HMAC-SHA256 under the pepper, as hex digits.
 
     A caller puts the domain of the hash in the text, as in `'pseudonym|analytics|' || id`.

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json
@@ -18,7 +19,6 @@ from schemas.vocabulary import Language
 if TYPE_CHECKING:
     from assets.requests.ledger import Request
     from assets.rights.access import package
-    from assets.storage.data_root import Home
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 
@@ -38,25 +38,29 @@ def access(request_id: str, out: Path, lang: Any, machine: bool) -> None:
     from assets.rights.access import package
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    if lang and lang not in home.policy.languages:
+    data_root = existing_data_root()
+    if lang and lang not in data_root.policy.languages:
         raise click.BadParameter(f"the policy is not in {lang!r}", param_hint="--lang")
-    with writer(home):
-        request = asked(home, request_id, "access")
+    with writer(data_root):
+        request = asked(data_root, request_id, "access")
         released = [
             item for item, decision in request.withheld.items() if decision["decision"] == "granted"
         ]
         done = package.access(
-            home,
-            registrant_of(home, request),
+            data_root,
+            registrant_of(data_root, request),
             request_id,
             out,
-            datetime.now(home.policy.zone),
+            datetime.now(data_root.policy.zone),
             lang,
             released,
         )
         ledger.note(
-            home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
+            data_root,
+            request_id,
+            "packed",
+            datetime.now(data_root.policy.zone),
+            f"{done.files} files",
         )
     _print(done, machine)
 
@@ -71,14 +75,22 @@ def portability(request_id: str, out: Path, machine: bool) -> None:
     from assets.rights.access import package
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    with writer(home):
-        request = asked(home, request_id, "portability")
+    data_root = existing_data_root()
+    with writer(data_root):
+        request = asked(data_root, request_id, "portability")
         done = package.portability(
-            home, registrant_of(home, request), request_id, out, datetime.now(home.policy.zone)
+            data_root,
+            registrant_of(data_root, request),
+            request_id,
+            out,
+            datetime.now(data_root.policy.zone),
         )
         ledger.note(
-            home, request_id, "packed", datetime.now(home.policy.zone), f"{done.files} files"
+            data_root,
+            request_id,
+            "packed",
+            datetime.now(data_root.policy.zone),
+            f"{done.files} files",
         )
     _print(done, machine)
 
@@ -100,7 +112,7 @@ def _print(done: package.Packed, machine: bool) -> None:
         click.echo(f"Released by somebody who has looked at them: {done.released}.")
 
 
-def asked(home: Home, request_id: str, right: str) -> Request:
+def asked(data_root: DataRoot, request_id: str, right: str) -> Request:
     """Return the open request of that right whose registrant is verified (GDPR 12(6)).
 
     Raises:
@@ -109,7 +121,7 @@ def asked(home: Home, request_id: str, right: str) -> Request:
     from assets.requests import ledger
 
     try:
-        request = ledger.load(home, request_id)
+        request = ledger.load(data_root, request_id)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
     if request.right != right:
@@ -127,7 +139,7 @@ def asked(home: Home, request_id: str, right: str) -> Request:
     return request
 
 
-def registrant_of(home: Home, request: Request) -> str:
+def registrant_of(data_root: DataRoot, request: Request) -> str:
     """Return the only registrant that the request certainly means.
 
     Raises:
@@ -135,7 +147,7 @@ def registrant_of(home: Home, request: Request) -> str:
     """
     from assets.rights import lookup
 
-    result = lookup.find(home, [request])[request.request_id]
+    result = lookup.find(data_root, [request])[request.request_id]
     if len(result.registrants) != 1:
         raise CommandError(
             result.unclear

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
@@ -56,33 +57,33 @@ def backup(
 
     if only_list + only_rotate + bool(generation) + bool(number) > 1:
         raise click.UsageError("--list, --rotate, --destroy and --keep do not go together")
-    home = existing_home()
-    home.create()
+    data_root = existing_data_root()
+    data_root.create()
     made, destroyed = None, []
     try:
         if generation:
-            generations.destroy(home, folder, generation)
+            generations.destroy(data_root, folder, generation)
             destroyed = [generation]
         elif not only_list:
-            with writer(home):
-                now = datetime.now(home.policy.zone)
-                made = None if only_rotate else generations.make(home, folder, now).name
-                done = rotation.rotate(home, folder, now)
+            with writer(data_root):
+                now = datetime.now(data_root.policy.zone)
+                made = None if only_rotate else generations.make(data_root, folder, now).name
+                done = rotation.rotate(data_root, folder, now)
                 made = made or done.made
                 destroyed = [
                     *done.destroyed,
-                    *(generations.keep_newest(home, folder, number) if number else []),
+                    *(generations.keep_newest(data_root, folder, number) if number else []),
                 ]
     except backup_generations.BackupError as error:
         raise CommandError(str(error)) from None
-    existing = backup_generations.every(home, folder)
+    existing = backup_generations.every(data_root, folder)
     if machine:
         as_json(
             {
                 "made": made,
                 "destroyed": destroyed,
                 "generations": [
-                    {**vars(kept), "goes_on": backup_generations.expires_on(home, kept.name)}
+                    {**vars(kept), "goes_on": backup_generations.expires_on(data_root, kept.name)}
                     for kept in existing
                 ],
             }
@@ -94,7 +95,7 @@ def backup(
             kept.bytes,
             "yes" if kept.has_file else "no",
             "yes" if kept.has_key else "no",
-            backup_generations.expires_on(home, kept.name) or "-",
+            backup_generations.expires_on(data_root, kept.name) or "-",
         ]
         for kept in existing
     ]
@@ -125,14 +126,13 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     only when the restored state is complete and proven.
     """
     from assets.backup.restoring import restore as put_back
-    from assets.storage.data_root import Home
-    from pipelines.writer_lock import home_path, writer
+    from pipelines.writer_lock import data_root_path, writer
 
-    home = Home(home_path())
-    home.create()
-    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
-    with writer(home):
-        done = put_back(home, folder, generation, today)
+    data_root = DataRoot(data_root_path())
+    data_root.create()
+    today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
+    with writer(data_root):
+        done = put_back(data_root, folder, generation, today)
     if machine:
         as_json(vars(done))
     else:

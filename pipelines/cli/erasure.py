@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 from pipelines.cli.request import shown
 
 if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+    pass
 
 
 @click.command()
@@ -33,23 +34,25 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
     from pipelines.days import range_tags
     from pipelines.writer_lock import report_died, writer
 
-    home = existing_home()
-    home.create()
-    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
-    request_inbox.take_in(home, datetime.now(home.policy.zone))
+    data_root = existing_data_root()
+    data_root.create()
+    today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
+    request_inbox.take_in(data_root, datetime.now(data_root.policy.zone))
     try:
-        named = [ledger.load(home, request_id).request_id for request_id in request_ids]
-        _match_again(home, named)
+        named = [ledger.load(data_root, request_id).request_id for request_id in request_ids]
+        _match_again(data_root, named)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    pending = ledger.pending(home)
+    pending = ledger.pending(data_root)
     asked = named or pending
     wanted = [request_id for request_id in dict.fromkeys(asked) if request_id in pending]
     in_doubt = [
-        request for request in map(partial(ledger.load, home), named) if request.state == "unclear"
+        request
+        for request in map(partial(ledger.load, data_root), named)
+        if request.state == "unclear"
     ]
     if not wanted:
-        report_died(home)
+        report_died(data_root)
         as_json({"erased": []}) if machine else click.echo(
             "Nothing to erase: no request is pending."
         )
@@ -58,12 +61,12 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         return
     from pipelines.cli.refresh import dagster, execute
 
-    with writer(home):
+    with writer(data_root):
         instance, job = dagster()
         make_adjacent(instance, wanted, pending)
         execute(job("erasure_backfill"), instance, today, range_tags(wanted[0], wanted[-1]))
-    after = [ledger.load(home, request_id) for request_id in wanted] + in_doubt
-    done = [shown(home, request) for request in after]
+    after = [ledger.load(data_root, request_id) for request_id in wanted] + in_doubt
+    done = [shown(data_root, request) for request in after]
     if machine:
         as_json({"erased": done})
     else:
@@ -81,20 +84,20 @@ def erase(request_ids: tuple[str, ...], as_of: datetime | None, machine: bool) -
         raise CommandError(f"{len(unclear)} of {len(after)} not carried out: {unclear[0].why}")
 
 
-def _match_again(home: Home, named: list[str]) -> None:
+def _match_again(data_root: DataRoot, named: list[str]) -> None:
     """Match the unclear erasures again, all or those named: doubts may have been decided."""
     from assets.requests import ledger
     from assets.rights import lookup
 
     unclear = [
         request.request_id
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.right == "erasure"
         and request.state == "unclear"
         and (not named or request.request_id in named)
     ]
     if unclear:
-        lookup.record(home, unclear, datetime.now(home.policy.zone))
+        lookup.record(data_root, unclear, datetime.now(data_root.policy.zone))
 
 
 def make_adjacent(instance: Any, wanted: list[str], pending: list[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
@@ -27,14 +27,14 @@ def janitor(days: int | None, as_of: datetime | None, machine: bool) -> None:
     """
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    home.create()
-    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    data_root = existing_data_root()
+    data_root.create()
+    today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
     from pipelines.cli.refresh import dagster
 
-    with writer(home):
+    with writer(data_root):
         instance, _ = dagster()
         from pipelines.janitor import KEPT_DAYS, clean
 
-        done = clean(home, instance, today, KEPT_DAYS if days is None else days)
+        done = clean(data_root, instance, today, KEPT_DAYS if days is None else days)
     as_json(dict(done)) if machine else click.echo(table(["what", "number"], sorted(done.items())))

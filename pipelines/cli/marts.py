@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
@@ -26,10 +26,10 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
     """
     from assets.marts import eligibility_explanation as reasons
 
-    home = existing_home()
-    home.create()
+    data_root = existing_data_root()
+    data_root.create()
     try:
-        channels = reasons.explain(home, registrant_id, mart)
+        channels = reasons.explain(data_root, registrant_id, mart)
     except reasons.UnknownRegistrantError as error:
         raise CommandError(str(error)) from None
     if machine:
@@ -37,7 +37,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
             {
                 "registrant_id": registrant_id,
                 "mart": mart,
-                "as_of": reasons.as_of(home),
+                "as_of": reasons.as_of(data_root),
                 "channels": [asdict(explained) for explained in channels],
             }
         )
@@ -59,7 +59,7 @@ def why(registrant_id: str, mart: str, machine: bool) -> None:
             for reason in explained.rules
         ]
         click.echo(table(["rule", "effect", "basis", "source", "since", "because"], lines) + "\n")
-    click.echo(f"As of {reasons.as_of(home)}.")
+    click.echo(f"As of {reasons.as_of(data_root)}.")
 
 
 @click.command()
@@ -79,11 +79,11 @@ def export(mart: str, recipient: str, out: Path, machine: bool) -> None:
     """
     from assets.marts import audience_export
 
-    home = existing_home()
-    home.create()
+    data_root = existing_data_root()
+    data_root.create()
     try:
         rows = audience_export.export(
-            home, mart, recipient, out.absolute(), datetime.now(home.policy.zone).date()
+            data_root, mart, recipient, out.absolute(), datetime.now(data_root.policy.zone).date()
         )
     except audience_export.ExportError as error:
         raise CommandError(str(error)) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, harmless, table
 from pipelines.cli.request import refusals
@@ -58,14 +58,14 @@ def near_matches_command(
     from assets.requests import ledger
     from assets.rights import lookup
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     chosen = Counter([*set(remove), *set(redact), *set(keep)])
     if several := sum(count > 1 for count in chosen.values()):
         raise click.UsageError(f"{several} references have more than one decision")
     with refusals():
-        lookup.record(home, [request_id], now)
-        request = near_matches.record(home, [request_id], now)[request_id]
+        lookup.record(data_root, [request_id], now)
+        request = near_matches.record(data_root, [request_id], now)[request_id]
         if request.right != "erasure" or request.state in ("unclear", "closed"):
             raise ledger.RequestError(
                 f"request {request_id}: {request.right}, {request.state}; near matches are found"
@@ -73,8 +73,8 @@ def near_matches_command(
             )
         for decision, references in (("remove", remove), ("redact", redact), ("keep", keep)):
             if references:
-                request = near_matches.decide(home, request_id, references, decision, now)
-        texts = near_matches.texts(home, request) if private else {}
+                request = near_matches.decide(data_root, request_id, references, decision, now)
+        texts = near_matches.texts(data_root, request) if private else {}
     _show(request, texts, machine=machine)
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+    pass
 
 
 @click.group("notices")
@@ -24,8 +25,8 @@ def notices_command() -> None:
     """Notices to recipients that a registrant's data was erased, rectified or restricted."""
 
 
-def _now(home: Home) -> datetime:
-    return datetime.now(home.policy.zone)
+def _now(data_root: DataRoot) -> datetime:
+    return datetime.now(data_root.policy.zone)
 
 
 @notices_command.command("list")
@@ -36,11 +37,11 @@ def list_notices(only_open: bool, machine: bool) -> None:
     from assets.requests import notice_ledger
     from assets.rights import recipient_notices
 
-    home = existing_home()
-    recipient_notices.retry(home, _now(home))
+    data_root = existing_data_root()
+    recipient_notices.retry(data_root, _now(data_root))
     notices = [
         notice
-        for notice in notice_ledger.every(home)
+        for notice in notice_ledger.every(data_root)
         if not only_open or notice.state != "acknowledged"
     ]
     if machine:
@@ -80,7 +81,7 @@ def open_notice(notice_id: str, out: Path | None) -> None:
 
     try:
         text = json.dumps(
-            recipient_notices.opened(existing_home(), notice_id), indent=1, sort_keys=True
+            recipient_notices.opened(existing_data_root(), notice_id), indent=1, sort_keys=True
         )
     except NoticeError as error:
         raise CommandError(str(error)) from None
@@ -98,10 +99,11 @@ def acknowledge(notice_ids: tuple[str, ...], machine: bool) -> None:
     from assets.rights import recipient_notices
     from assets.rights.recipient_notices import NoticeError
 
-    home = existing_home()
+    data_root = existing_data_root()
     try:
         done = [
-            recipient_notices.acknowledge(home, notice_id, _now(home)) for notice_id in notice_ids
+            recipient_notices.acknowledge(data_root, notice_id, _now(data_root))
+            for notice_id in notice_ids
         ]
     except NoticeError as error:
         raise CommandError(str(error)) from None

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
@@ -18,7 +18,7 @@ def profile(registrant_id: str, machine: bool) -> None:
     """Print the profile values of REGISTRANT_ID in use, with rule, inputs and day."""
     from assets.marts import profile_explanation
 
-    values = profile_explanation.profile(existing_home(), registrant_id)
+    values = profile_explanation.profile(existing_data_root(), registrant_id)
     if machine:
         as_json(
             {

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from pipelines.cli.access import asked, registrant_of
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, unseen
@@ -36,27 +36,27 @@ def rectify(request_id: str, changes: tuple[str, ...], machine: bool) -> None:
     from pipelines.cli.refresh import run_refresh
 
     values = _values(changes)
-    home = existing_home()
-    home.create()
-    request = asked(home, request_id, "rectification")
-    now = datetime.now(home.policy.zone)
-    registrant_of(home, request)
-    request = lookup.record(home, [request_id], now)[request_id]
-    recipient_notices.prepare(home, [request], now)
+    data_root = existing_data_root()
+    data_root.create()
+    request = asked(data_root, request_id, "rectification")
+    now = datetime.now(data_root.policy.zone)
+    registrant_of(data_root, request)
+    request = lookup.record(data_root, [request_id], now)[request_id]
+    recipient_notices.prepare(data_root, [request], now)
     try:
-        digest = rectification.deliver(home, request.registrants[0], request_id, values, now)
+        digest = rectification.deliver(data_root, request.registrants[0], request_id, values, now)
     except rectification.RectificationError as error:
         raise CommandError(str(error)) from None
     # Other deliveries of the day may be refused, which does not affect the correction.
-    run_refresh(home, now.date(), {str(now.date())})
-    if rectification.staged(home, digest) != len(values):
+    run_refresh(data_root, now.date(), {str(now.date())})
+    if rectification.staged(data_root, digest) != len(values):
         raise CommandError(
             "the correction was not taken in whole: `register refresh` tells what was "
             "refused or quarantined"
         )
-    ledger.note(home, request_id, "applied", now, ", ".join(sorted(values)))
+    ledger.note(data_root, request_id, "applied", now, ", ".join(sorted(values)))
     # GDPR 19: recipients of the old value are notified.
-    released = recipient_notices.release(home, [request_id], now)
+    released = recipient_notices.release(data_root, [request_id], now)
     if machine:
         as_json({"request_id": request_id, "corrected": sorted(values), "notices": len(released)})
     else:

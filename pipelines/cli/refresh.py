@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from assets.storage.data_root import DataRoot
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+    pass
 
 
 @click.command()
@@ -30,17 +31,16 @@ if TYPE_CHECKING:
 @MACHINE
 def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
     """Ingest what has been delivered, build the register, publish the marts."""
-    from assets.storage.data_root import Home
-    from pipelines.writer_lock import home_path, writer
+    from pipelines.writer_lock import data_root_path, writer
 
-    home = Home(home_path())
-    today = as_of.date() if as_of else datetime.now(home.policy.zone).date()
+    data_root = DataRoot(data_root_path())
+    today = as_of.date() if as_of else datetime.now(data_root.policy.zone).date()
     started = time.monotonic()
     if relink:
-        with writer(home):
-            forget_links(home)
-    refused = run_refresh(home, today, {str(day.date())} if day else None)
-    report(home, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
+        with writer(data_root):
+            forget_links(data_root)
+    refused = run_refresh(data_root, today, {str(day.date())} if day else None)
+    report(data_root, machine=machine, seconds=time.monotonic() - started, did=refused is not None)
     if refused:
         raise CommandError(
             f"refused {len(refused)} of the deliveries, which stay in the inbox; first "
@@ -60,21 +60,22 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 def run(context: click.Context, registrants: int) -> None:
     """Write sample deliveries if there is no data yet, refresh, and print where the marts are."""
     from assets.ingest import deliveries
-    from assets.storage.data_root import Home
     from pipelines.cli.sample import sample
     from pipelines.days import waiting_days
-    from pipelines.writer_lock import home_path
+    from pipelines.writer_lock import data_root_path
 
-    home = Home(home_path())
-    if not waiting_days(home) and not deliveries.book(home):
+    data_root = DataRoot(data_root_path())
+    if not waiting_days(data_root) and not deliveries.book(data_root):
         context.invoke(
             sample, registrants=registrants, seed=1, days=3, last_day=None, machine=False
         )
     context.invoke(refresh, day=None, as_of=None, relink=False, machine=False)
-    click.echo("\nThe marts are DuckDB files in " + str(home.marts) + "; the UI: make ui")
+    click.echo("\nThe marts are DuckDB files in " + str(data_root.marts) + "; the UI: make ui")
 
 
-def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[str, str]] | None:
+def run_refresh(
+    data_root: DataRoot, today: date, only: set[str] | None
+) -> list[tuple[str, str]] | None:
     """Run the jobs that are needed until no work is left.
 
     Returns:
@@ -88,13 +89,13 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
     from pipelines.writer_lock import writer
     from schemas.marts import MARTS
 
-    with writer(home):
+    with writer(data_root):
         for source in SOURCES:
-            deliveries.tidy(home, source.name)
-        refused = _refusals(home)
-        days = _days_with_work(home, only)
-        published = all(mart_path(home, purpose).exists() for purpose in MARTS)
-        if not days and published and up_to_date(home, today):
+            deliveries.tidy(data_root, source.name)
+        refused = _refusals(data_root)
+        days = _days_with_work(data_root, only)
+        published = all(mart_path(data_root, purpose).exists() for purpose in MARTS)
+        if not days and published and up_to_date(data_root, today):
             return refused or None
         instance, job = dagster()
         day_ranges = ranges(days)
@@ -102,36 +103,36 @@ def run_refresh(home: Home, today: date, only: set[str] | None) -> list[tuple[st
             execute(job("ingest"), instance, today, range_tags(first, last))
         if day_ranges:
             execute(job("refresh"), instance, today, range_tags(*day_ranges[-1]))
-        while later := unstaged_days(home):
+        while later := unstaged_days(data_root):
             for first, last in ranges(later):
                 execute(job("ingest"), instance, today, range_tags(first, last))
-        if not day_ranges or not up_to_date(home, today):
+        if not day_ranges or not up_to_date(data_root, today):
             execute(job("retention"), instance, today, {})
-        return _refusals(home)
+        return _refusals(data_root)
 
 
-def forget_links(home: Home) -> None:
+def forget_links(data_root: DataRoot) -> None:
     """Make the next build link everything again. Call under the writer lock."""
     from assets.register import pair_cache
     from assets.register.build_state import STATE
 
-    pair_cache.forget(home)
-    (home.lake / "register" / STATE).unlink(missing_ok=True)
+    pair_cache.forget(data_root)
+    (data_root.lake / "register" / STATE).unlink(missing_ok=True)
 
 
-def _days_with_work(home: Home, only: set[str] | None) -> set[str]:
+def _days_with_work(data_root: DataRoot, only: set[str] | None) -> set[str]:
     from pipelines.days import days_with_work, unstaged_days
 
-    days = days_with_work(home)
-    return days if only is None else days & (only | unstaged_days(home))
+    days = days_with_work(data_root)
+    return days if only is None else days & (only | unstaged_days(data_root))
 
 
-def _refusals(home: Home) -> list[tuple[str, str]]:
+def _refusals(data_root: DataRoot) -> list[tuple[str, str]]:
     from assets.ingest import deliveries
     from assets.sources.all_sources import SOURCES
     from pipelines.days import last_day
 
-    return deliveries.refusals(home, [source.name for source in SOURCES], last_day(home))
+    return deliveries.refusals(data_root, [source.name for source in SOURCES], last_day(data_root))
 
 
 def dagster() -> tuple[Any, Any]:
@@ -234,14 +235,14 @@ def _kind(events: list[Any], step: str | None) -> str:
     )
 
 
-def summary(home: Home) -> dict[str, Any]:
+def summary(data_root: DataRoot) -> dict[str, Any]:
     """Return counts of deliveries, register and marts."""
     from assets.ingest import deliveries
     from assets.marts.building import mart_path, rows
     from assets.register.build_state import STATE
     from schemas.marts import MARTS
 
-    ledger = deliveries.book(home)
+    ledger = deliveries.book(data_root)
     per_source: dict[str, Counter[str]] = {}
     codes: Counter[str] = Counter()
     for entry in ledger:
@@ -255,7 +256,7 @@ def summary(home: Home) -> dict[str, Any]:
             expired=entry.expired,
         )
         codes.update(entry.codes or {})
-    state = home.lake / "register" / STATE
+    state = data_root.lake / "register" / STATE
     built = (
         json.loads(state.read_text())["counts"]
         if state.exists()
@@ -276,7 +277,9 @@ def summary(home: Home) -> dict[str, Any]:
         },
         "expired": built["expired"],
         "marts": {
-            purpose: rows(home, purpose) for purpose in MARTS if mart_path(home, purpose).exists()
+            purpose: rows(data_root, purpose)
+            for purpose in MARTS
+            if mart_path(data_root, purpose).exists()
         },
     }
 
@@ -297,9 +300,9 @@ def linkage_rows(linkage: dict[str, int]) -> list[tuple[str, int]]:
     return [(label, linkage[name]) for name, label in labels.items() if name in linkage]
 
 
-def report(home: Home, *, machine: bool, seconds: float, did: bool) -> None:
+def report(data_root: DataRoot, *, machine: bool, seconds: float, did: bool) -> None:
     """Print the closing table."""
-    totals = summary(home)
+    totals = summary(data_root)
     if machine:
         as_json({**totals, "seconds": round(seconds, 1), "new": did})
         return

@@ -10,7 +10,7 @@ from typing import TextIO, get_args
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.document_output import give
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -134,9 +134,12 @@ def report_informing(machine: bool, as_of: datetime | None) -> None:
     """Registrants to inform that others gave us their data, and by when (GDPR 14); ids only."""
     from assets.register import information_duty
 
-    home, today = existing_home(), _today(as_of)
-    home.create()
-    registrants, counts = information_duty.due(home, today), information_duty.counts(home, today)
+    data_root, today = existing_data_root(), _today(as_of)
+    data_root.create()
+    registrants, counts = (
+        information_duty.due(data_root, today),
+        information_duty.counts(data_root, today),
+    )
     if machine:
         as_json(
             {
@@ -186,11 +189,11 @@ def inform(
     wanted = [*registrant_ids, *(line for line in lines if line)]
     if not wanted:
         raise click.UsageError("give registrant ids, or --list FILE")
-    home = existing_home()
-    home.create()
+    data_root = existing_data_root()
+    data_root.create()
     try:
-        with writer(home):
-            new = information_duty.record(home, wanted, sent.date(), _today(None))
+        with writer(data_root):
+            new = information_duty.record(data_root, wanted, sent.date(), _today(None))
     except information_duty.InformingError as error:
         raise CommandError(str(error)) from None
     if machine:

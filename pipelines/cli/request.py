@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, harmless, table, unseen
@@ -20,7 +21,6 @@ from schemas.vocabulary import REGISTRANT_PURPOSES
 
 if TYPE_CHECKING:
     from assets.requests.ledger import Request
-    from assets.storage.data_root import Home
 
 ASKS = {
     "access": "asks for a copy of all their data",
@@ -38,14 +38,13 @@ def request() -> None:
     """Record, look up and answer requests of registrants. They are stored outside Dagster."""
 
 
-def opened_home() -> Home:
+def opened_home() -> DataRoot:
     """Return the data root, made when missing."""
-    from assets.storage.data_root import Home
-    from pipelines.writer_lock import home_path
+    from pipelines.writer_lock import data_root_path
 
-    home = Home(home_path())
-    home.create()
-    return home
+    data_root = DataRoot(data_root_path())
+    data_root.create()
+    return data_root
 
 
 @contextmanager
@@ -134,20 +133,20 @@ def _command(right: str) -> click.Command:
         from assets.requests import ledger
         from assets.rights import lookup
 
-        home = opened_home()
+        data_root = opened_home()
         given, channel = _asked({kind: options.get(kind) for kind in IDENTIFIERS}, channel)
         weighed = right == "objection" and options.get("purpose") not in UNCONDITIONAL
         asking = options.get("situation") == "-" or (
             weighed and options.get("situation") is None and sys.stdin.isatty()
         )
         situation = unseen("situation", default="") if asking else options.get("situation") or ""
-        now = datetime.now(home.policy.zone)
+        now = datetime.now(data_root.policy.zone)
         try:
             request_id = ledger.receive(
-                home,
+                data_root,
                 right,
                 channel,
-                lookup.canonical(home, given),
+                lookup.canonical(data_root, given),
                 now,
                 received=received.date() if received else None,
                 purpose=options.get("purpose") or "",
@@ -160,9 +159,11 @@ def _command(right: str) -> click.Command:
         if not machine:
             click.echo(request_id)
         if right in RIGHTS_AS_CHOICES:
-            carry_out(home, [request_id], now)
+            carry_out(data_root, [request_id], now)
         if machine:
-            as_json({"request_id": request_id, **shown(home, ledger.load(home, request_id))})
+            as_json(
+                {"request_id": request_id, **shown(data_root, ledger.load(data_root, request_id))}
+            )
 
     receive.__doc__ = f"""Record that a registrant {ASKS[right]}; prints the request's id.
 
@@ -201,7 +202,7 @@ def _values(assignments: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
+def carry_out(data_root: DataRoot, request_ids: list[str], now: datetime) -> None:
     """Deliver restrictions, objections and withdrawals, refresh, and record which marts follow.
 
     Raises:
@@ -213,11 +214,11 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
     from pipelines.cli.refresh import run_refresh
 
     try:
-        done = restriction_and_objection.apply(home, request_ids, now)
+        done = restriction_and_objection.apply(data_root, request_ids, now)
         delivered = [applied for applied in done if applied.state == "applying"]
         if delivered:
-            run_refresh(home, now.date(), {str(now.date())})
-            restriction_and_objection.settle(home, datetime.now(home.policy.zone))
+            run_refresh(data_root, now.date(), {str(now.date())})
+            restriction_and_objection.settle(data_root, datetime.now(data_root.policy.zone))
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
     unclear = [applied for applied in done if applied.state == "unclear"]
@@ -226,7 +227,7 @@ def carry_out(home: Home, request_ids: list[str], now: datetime) -> None:
     left = [
         applied.request_id
         for applied in delivered
-        if ledger.load(home, applied.request_id).state == "applying"
+        if ledger.load(data_root, applied.request_id).state == "applying"
     ]
     if left:
         raise CommandError(
@@ -246,10 +247,10 @@ def list_requests(only_open: bool, machine: bool) -> None:
     """List all requests, oldest first, without what identifies the registrants."""
     from assets.requests import ledger
 
-    home = existing_home()
+    data_root = existing_data_root()
     rows = [
-        shown(home, recorded)
-        for recorded in ledger.every(home, opened=False)
+        shown(data_root, recorded)
+        for recorded in ledger.every(data_root, opened=False)
         if not only_open or recorded.state != "closed"
     ]
     if machine:
@@ -279,13 +280,13 @@ def show_request(request_id: str, private: bool, machine: bool) -> None:
     """
     from assets.requests import ledger
 
-    home = existing_home()
+    data_root = existing_data_root()
     try:
-        loaded = ledger.load(home, request_id)
+        loaded = ledger.load(data_root, request_id)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
     values = {
-        **shown(home, loaded),
+        **shown(data_root, loaded),
         "candidates": [dict(candidate) for candidate in loaded.candidates],
         "history": list(loaded.events),
     }
@@ -316,14 +317,14 @@ def _plain(value: object) -> str:
     return "/".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def shown(home: Home, request: Request) -> dict[str, object]:
+def shown(data_root: DataRoot, request: Request) -> dict[str, object]:
     """Return what may be shown of a request to the people who work with it."""
     return {
         "request_id": request.request_id,
         "right": request.right,
         "channel": request.channel,
         "received_at": request.received_at,
-        "due_on": str(request.due_on(home)),
+        "due_on": str(request.due_on(data_root)),
         "state": request.state,
         "outcome": request.outcome,
         "purpose": request.purpose,
@@ -348,18 +349,18 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
     from assets.requests import ledger
     from assets.rights import request_inbox
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     try:
         if refused_id:
-            click.echo(harmless(request_inbox.opened(home, refused_id)))
+            click.echo(harmless(request_inbox.opened(data_root, refused_id)))
             return
         if discarded_id:
-            request_inbox.discard(home, discarded_id)
+            request_inbox.discard(data_root, discarded_id)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    taken = request_inbox.take_in(home, now)
-    aside = request_inbox.refused(home)
+    taken = request_inbox.take_in(data_root, now)
+    aside = request_inbox.refused(data_root)
     if machine:
         as_json({"received": list(taken.received), "refused": aside})
     else:
@@ -383,12 +384,12 @@ def inbox(refused_id: str | None, discarded_id: str | None, machine: bool) -> No
     immediate = [
         request_id
         for request_id in taken.received
-        if ledger.load(home, request_id).right in RIGHTS_AS_CHOICES
+        if ledger.load(data_root, request_id).right in RIGHTS_AS_CHOICES
     ]
     if immediate:
-        carry_out(home, immediate, now)
+        carry_out(data_root, immediate, now)
 
 
-def today_of(home: Home) -> date:
+def today_of(data_root: DataRoot) -> date:
     """Return the calendar day in the policy's time zone."""
-    return datetime.now(home.policy.zone).date()
+    return datetime.now(data_root.policy.zone).date()

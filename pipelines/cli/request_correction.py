@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, unseen
 from pipelines.cli.request import HELP, refusals, shown
@@ -49,8 +49,8 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **options: A
     from assets.rights import lookup
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     given = {
         kind: unseen(kind.replace("_", " ")) if value == "-" else value
         for kind, value in options.items()
@@ -59,20 +59,24 @@ def correct(request_id: str, aside: tuple[str, ...], machine: bool, **options: A
     if not (given or aside):
         raise click.UsageError("give what is right, such as --customer-number, or --not-theirs")
     with refusals():
-        named = lookup.canonical(home, given)
+        named = lookup.canonical(data_root, given)
         others = [
-            identifier for value in aside for identifier in lookup.canonical(home, _typed(value))
+            identifier
+            for value in aside
+            for identifier in lookup.canonical(data_root, _typed(value))
         ]
-        with writer(home):
+        with writer(data_root):
             if others:
-                decisions.leave_out(home, request_id, others, now)
+                decisions.leave_out(data_root, request_id, others, now)
             if named:
-                decisions.correct(home, request_id, named, now)
-        corrected = ledger.load(home, request_id)
+                decisions.correct(data_root, request_id, named, now)
+        corrected = ledger.load(data_root, request_id)
     if machine:
-        as_json(shown(home, corrected))
+        as_json(shown(data_root, corrected))
     else:
-        click.echo(f"{request_id}: corrected; {corrected.state}, due on {corrected.due_on(home)}")
+        click.echo(
+            f"{request_id}: corrected; {corrected.state}, due on {corrected.due_on(data_root)}"
+        )
     if corrected.state == "unclear":
         click.echo(corrected.why, file=sys.stderr)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
@@ -18,7 +19,6 @@ from pipelines.cli.request import refusals, today_of
 
 if TYPE_CHECKING:
     from assets.requests import ledger
-    from assets.storage.data_root import Home
 
 
 @click.command("find")
@@ -33,16 +33,16 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
     from assets.requests import ledger
     from assets.rights import lookup
 
-    home = existing_home()
+    data_root = existing_data_root()
     with refusals():
         asked = list(request_ids) or [
             request.request_id
-            for request in ledger.every(home, opened=False)
+            for request in ledger.every(data_root, opened=False)
             if request.state in ("received", "unclear")
         ]
-        now = datetime.now(home.policy.zone)
-        lookup.record(home, asked, now)
-        matched = near_matches.record(home, asked, now)
+        now = datetime.now(data_root.policy.zone)
+        lookup.record(data_root, asked, now)
+        matched = near_matches.record(data_root, asked, now)
     listed = [
         {
             "request_id": request.request_id,
@@ -56,7 +56,7 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
         }
         for request in matched.values()
     ]
-    others = _other_requests(home, list(matched.values()))
+    others = _other_requests(data_root, list(matched.values()))
     for row in listed:
         row["other_requests"] = [other for other in others if other["erasure"] == row["request_id"]]
     if machine:
@@ -90,12 +90,12 @@ def find(request_ids: tuple[str, ...], machine: bool) -> None:
     _echo_others(others)
 
 
-def _other_requests(home: Home, asked: list[ledger.Request]) -> list[dict[str, str]]:
+def _other_requests(data_root: DataRoot, asked: list[ledger.Request]) -> list[dict[str, str]]:
     """Return the other open requests that resolved erasures affect."""
     from assets.rights import other_requests
 
     erasures = [request for request in asked if request.right == "erasure" and request.resolved]
-    concerned = other_requests.find(home, erasures) if erasures else {}
+    concerned = other_requests.find(data_root, erasures) if erasures else {}
     return [
         other
         for request in erasures
@@ -124,19 +124,19 @@ def show_preview(request_id: str, machine: bool) -> None:
     from assets.requests import ledger
     from assets.rights import lookup
 
-    home = existing_home()
+    data_root = existing_data_root()
     with refusals():
-        now = datetime.now(home.policy.zone)
-        lookup.record(home, [request_id], now)
-        request = near_matches.record(home, [request_id], now)[request_id]
+        now = datetime.now(data_root.policy.zone)
+        lookup.record(data_root, [request_id], now)
+        request = near_matches.record(data_root, [request_id], now)[request_id]
         if request.state == "unclear" and not request.resolved:
             raise ledger.RequestError(request.why)
         if request.state == "closed":
             raise ledger.RequestError(
                 f"request {request_id} is closed: nobody knows any more whom it meant"
             )
-    effects = preview(home, request, today_of(home))
-    others = _other_requests(home, [request])
+    effects = preview(data_root, request, today_of(data_root))
+    others = _other_requests(data_root, [request])
     if machine:
         as_json({**effects.told(), "other_requests": others, "near_matches": len(request.near)})
     else:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assets.storage.data_root import DataRoot
 from pipelines.cli.access import asked, registrant_of
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.near_matches import near_matches_command
 from pipelines.cli.options import MACHINE
@@ -22,17 +23,16 @@ from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICE
 
 if TYPE_CHECKING:
     from assets.rights.access import gathering
-    from assets.storage.data_root import Home
 
 request.add_command(find)
 request.add_command(show_preview)
 request.add_command(correct)
 
 
-def _show(home: Home, request_id: str, machine: bool, outcome: str) -> None:
+def _show(data_root: DataRoot, request_id: str, machine: bool, outcome: str) -> None:
     from assets.requests import ledger
 
-    state = shown(home, ledger.load(home, request_id))
+    state = shown(data_root, ledger.load(data_root, request_id))
     if machine:
         as_json(state)
     else:
@@ -63,32 +63,34 @@ def verify(
     from assets.requests import ledger
     from assets.rights import lookup, verification
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     if sum((bool(means), send, bool(code))) != 1:
         if not sys.stdin.isatty() or means or send or code:
             raise click.UsageError("give one of --means, --send and --code")
         means = click.prompt("how was the identity verified", type=click.Choice(list(MEANS)))
     with refusals():
         if send:
-            if not ledger.load(home, request_id).registrants:
-                lookup.record(home, [request_id], now)
+            if not ledger.load(data_root, request_id).registrants:
+                lookup.record(data_root, [request_id], now)
             outcome = (
-                f"a code was sent by {verification.send_code(home, request_id, now, to or '')}"
+                f"a code was sent by {verification.send_code(data_root, request_id, now, to or '')}"
             )
         elif code:
-            verification.check_code(home, request_id, unseen("code") if code == "-" else code, now)
+            verification.check_code(
+                data_root, request_id, unseen("code") if code == "-" else code, now
+            )
             outcome = "verified by the code"
         else:
-            verification.verified(home, request_id, str(means), now)
+            verification.verified(data_root, request_id, str(means), now)
             outcome = "verified"
         if (
             not send
-            and ledger.load(home, request_id).right in RIGHTS_AS_CHOICES
-            and ledger.load(home, request_id).state == "received"
+            and ledger.load(data_root, request_id).right in RIGHTS_AS_CHOICES
+            and ledger.load(data_root, request_id).state == "received"
         ):
-            carry_out(home, [request_id], now)
-    _show(home, request_id, machine, outcome)
+            carry_out(data_root, [request_id], now)
+    _show(data_root, request_id, machine, outcome)
 
 
 @request.command("extend")
@@ -106,7 +108,7 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
     """
     from assets.rights import workflow
 
-    home = existing_home()
+    data_root = existing_data_root()
     if reason is None:
         if not sys.stdin.isatty():
             raise click.UsageError(
@@ -116,9 +118,11 @@ def extend(request_id: str, reason: str | None, machine: bool) -> None:
             "why is one month too short", type=click.Choice(list(EXTENSION_REASONS))
         )
     with refusals():
-        _, channel = workflow.extend(home, request_id, reason, datetime.now(home.policy.zone))
+        _, channel = workflow.extend(
+            data_root, request_id, reason, datetime.now(data_root.policy.zone)
+        )
     _show(
-        home,
+        data_root,
         request_id,
         machine,
         f"extended; the notice waits in outbox/messages, to go by {channel}",
@@ -182,8 +186,8 @@ def decide(
     from assets.erasure import decisions
     from assets.rights import restriction_and_objection, workflow
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     if not (registrants or pairs or bystanders_go or categories or items or uphold):
         if not sys.stdin.isatty():
             raise click.UsageError(
@@ -193,28 +197,32 @@ def decide(
     with refusals():
         if categories:
             workflow.decide(
-                home,
+                data_root,
                 request_id,
                 dict(_decision(category, "--category", "CATEGORY") for category in categories),
                 now,
             )
         if items:
             decided = dict(_decision(item, "--withheld", "ITEM") for item in items)
-            known = [entry.item for entry in _withheld(home, request_id)]
-            workflow.review(home, request_id, decided, known, now)
+            known = [entry.item for entry in _withheld(data_root, request_id)]
+            workflow.review(data_root, request_id, decided, known, now)
         if pairs or bystanders_go:
-            _go_on(home, request_id, pairs, bystanders_go, now)
+            _go_on(data_root, request_id, pairs, bystanders_go, now)
         if registrants:
-            matched = decisions.decide(home, request_id, registrants, now)
+            matched = decisions.decide(data_root, request_id, registrants, now)
             if matched.right in RIGHTS_AS_CHOICES:
-                carry_out(home, [request_id], now)
+                carry_out(data_root, [request_id], now)
         if uphold:
-            restriction_and_objection.uphold(home, request_id, now)
-    _show(home, request_id, machine, "decided")
+            restriction_and_objection.uphold(data_root, request_id, now)
+    _show(data_root, request_id, machine, "decided")
 
 
 def _go_on(
-    home: Home, request_id: str, pairs: tuple[str, ...], bystanders_go: str | None, now: datetime
+    data_root: DataRoot,
+    request_id: str,
+    pairs: tuple[str, ...],
+    bystanders_go: str | None,
+    now: datetime,
 ) -> None:
     from assets.erasure import bystanders, decisions
     from assets.register import review
@@ -230,13 +238,13 @@ def _go_on(
         choices[grey_pairs.PREFIX + pair] = choice
         if choice != grey_pairs.LEFT:
             try:
-                with writer(home):
-                    review.decide(home, [pair], now.date(), same=choice == "same")
+                with writer(data_root):
+                    review.decide(data_root, [pair], now.date(), same=choice == "same")
             except ReviewError as error:
                 raise CommandError(str(error)) from None
     if bystanders_go:
         choices[bystanders.CHOICE] = bystanders_go
-    decisions.go_on(home, request_id, choices, now)
+    decisions.go_on(data_root, request_id, choices, now)
 
 
 def _decision(assignment: str, option: str, what: str) -> tuple[str, tuple[str, str]]:
@@ -247,12 +255,14 @@ def _decision(assignment: str, option: str, what: str) -> tuple[str, tuple[str, 
     return name, (decision, ground)
 
 
-def _withheld(home: Home, request_id: str) -> list[gathering.Withheld]:
+def _withheld(data_root: DataRoot, request_id: str) -> list[gathering.Withheld]:
     from assets.rights.access import gathering
     from pipelines.writer_lock import writer
 
-    with writer(home):
-        return gathering.withheld(home, registrant_of(home, asked(home, request_id, "access")))
+    with writer(data_root):
+        return gathering.withheld(
+            data_root, registrant_of(data_root, asked(data_root, request_id, "access"))
+        )
 
 
 @request.command("withheld")
@@ -272,10 +282,10 @@ def show_withheld(request_id: str, private: bool, machine: bool) -> None:
     """
     from assets.requests import ledger
 
-    home = existing_home()
+    data_root = existing_data_root()
     with refusals():
-        entries = _withheld(home, request_id)
-        decided = ledger.load(home, request_id).withheld
+        entries = _withheld(data_root, request_id)
+        decided = ledger.load(data_root, request_id).withheld
     rows = []
     for entry in entries:
         where = {
@@ -329,8 +339,8 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
     from assets.rights import restriction_and_objection, workflow
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     if ground is None:
         if not sys.stdin.isatty():
             raise click.UsageError(
@@ -338,27 +348,27 @@ def refuse(request_id: str, ground: str | None, machine: bool) -> None:
                 + ", ".join(GROUNDS)
             )
         with refusals():
-            loaded = ledger.load(home, request_id)
+            loaded = ledger.load(data_root, request_id)
         ground = click.prompt(
             "on which ground", type=click.Choice(refusable(loaded.right, loaded.purpose))
         )
     outcome = f"refused ({ground}); the answer waits in outbox/messages"
     with refusals():
-        state = ledger.load(home, request_id).state
+        state = ledger.load(data_root, request_id).state
         if state == "weighing":
-            restriction_and_objection.refuse(home, request_id, ground, now)
-            _refresh(home, now)
+            restriction_and_objection.refuse(data_root, request_id, ground, now)
+            _refresh(data_root, now)
         elif state == "erasing":
-            with writer(home):
-                left = abandoning.refuse(home, request_id, ground, now)
+            with writer(data_root):
+                left = abandoning.refuse(data_root, request_id, ground, now)
             outcome += (
                 f"; {left.removed} rows had gone before and cannot come back, {left.lifted} hashes "
                 "were taken from the "
                 "suppression list"
             )
         else:
-            workflow.refuse(home, request_id, ground, now)
-    _show(home, request_id, machine, outcome)
+            workflow.refuse(data_root, request_id, ground, now)
+    _show(data_root, request_id, machine, outcome)
 
 
 @request.command("lift")
@@ -373,24 +383,24 @@ def lift(request_id: str, announce: bool, machine: bool) -> None:
     """Lift a restriction: first with --announce, then, once the registrant is informed, without."""
     from assets.rights import restriction_and_objection
 
-    home = existing_home()
-    now = datetime.now(home.policy.zone)
+    data_root = existing_data_root()
+    now = datetime.now(data_root.policy.zone)
     with refusals():
         if announce:
-            channel = restriction_and_objection.announce_lifting(home, request_id, now)
+            channel = restriction_and_objection.announce_lifting(data_root, request_id, now)
             outcome = f"the announcement waits in outbox/messages, to go by {channel}"
         else:
-            restriction_and_objection.lift(home, request_id, now)
-            _refresh(home, now)
+            restriction_and_objection.lift(data_root, request_id, now)
+            _refresh(data_root, now)
             outcome = "lifted"
-    _show(home, request_id, machine, outcome)
+    _show(data_root, request_id, machine, outcome)
 
 
-def _refresh(home: Home, now: datetime) -> None:
+def _refresh(data_root: DataRoot, now: datetime) -> None:
     """Refresh, so that the marts follow what was just delivered."""
     from pipelines.cli.refresh import run_refresh
 
-    run_refresh(home, now.date(), {str(now.date())})
+    run_refresh(data_root, now.date(), {str(now.date())})
 
 
 @request.command("close")
@@ -404,10 +414,10 @@ def close(request_id: str, machine: bool) -> None:
     """
     from assets.rights import workflow
 
-    home = existing_home()
+    data_root = existing_data_root()
     with refusals():
-        workflow.close(home, request_id, datetime.now(home.policy.zone))
-    _show(home, request_id, machine, "closed")
+        workflow.close(data_root, request_id, datetime.now(data_root.policy.zone))
+    _show(data_root, request_id, machine, "closed")
 
 
 request.add_command(near_matches_command)

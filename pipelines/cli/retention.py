@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
     from assets.retention import sweep
-    from assets.storage.data_root import Home
     from schemas.policy import Policy
 
 
@@ -56,12 +56,12 @@ def command(
             "--as-of is needed: what is past its time on that day is removed for good"
         )
     policy = _supposed(load_policy(), supposed)
-    home = existing_home(policy)
+    data_root = existing_data_root(policy)
     today = as_of.date() if as_of else datetime.now(policy.zone).date()
     if ahead:
-        _forecast(home, today, machine=machine)
+        _forecast(data_root, today, machine=machine)
         return
-    removals = sweep.simulate(home, today) if dry_run else _run(home, today)
+    removals = sweep.simulate(data_root, today) if dry_run else _run(data_root, today)
     if machine:
         rows = [asdict(removal) for removal in removals]
         as_json(
@@ -84,21 +84,21 @@ def command(
     click.echo("no data of this kind: " + ", ".join(without_data(policy)))
 
 
-def _run(home: Home, today: date) -> list[sweep.Removal]:
+def _run(data_root: DataRoot, today: date) -> list[sweep.Removal]:
     from assets.retention import sweep
     from pipelines.cli.refresh import dagster, execute
     from pipelines.writer_lock import writer
 
-    with writer(home):
+    with writer(data_root):
         instance, job = dagster()
         execute(job("retention"), instance, today, {})
-        return sweep.last_sweep(home)
+        return sweep.last_sweep(data_root)
 
 
-def _forecast(home: Home, today: date, *, machine: bool) -> None:
+def _forecast(data_root: DataRoot, today: date, *, machine: bool) -> None:
     from assets.retention import forecast
 
-    due = forecast.simulate(home, today)
+    due = forecast.simulate(data_root, today)
     if machine:
         as_json(forecast.as_data(today, due))
         return

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
     from assets.register.review import GreyPair
-    from assets.storage.data_root import Home
 
 # Takes the place of a pair's id, which is hexadecimal.
 CONTRADICTIONS = "contradictions"
@@ -56,38 +56,38 @@ def review_command(
     from assets.register.review import ReviewError
     from assets.storage.atomic_files import writing
 
-    home = existing_home()
+    data_root = existing_data_root()
     if pair == CONTRADICTIONS:
         if decide or out:
             raise click.UsageError(
                 "a contradiction is corrected by its source: it is not decided here"
             )
-        _list_contradictions(home, limit, machine=machine)
+        _list_contradictions(data_root, limit, machine=machine)
         return
     try:
         if decide:
-            _decide(home, pair, same=decide == "same", machine=machine)
+            _decide(data_root, pair, same=decide == "same", machine=machine)
             return
-        listed = pairs.listed(home, limit, pair)
+        listed = pairs.listed(data_root, limit, pair)
         if out:
             with writing(out.absolute()) as unfinished:
-                unfinished.write_text(_page(home, listed), encoding="utf-8")
+                unfinished.write_text(_page(data_root, listed), encoding="utf-8")
             click.echo(
                 f"{len(listed)} pairs written; the file holds personal data: keep it where "
                 "the register is kept, and delete it"
             )
         elif pair:
-            _show(home, listed[0], machine=machine)
+            _show(data_root, listed[0], machine=machine)
         else:
             _list(listed, machine=machine)
     except ReviewError as error:
         raise CommandError(str(error)) from None
 
 
-def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
+def _list_contradictions(data_root: DataRoot, limit: int, *, machine: bool) -> None:
     from assets.register import contradictions
 
-    listed = contradictions.listed(home, limit)
+    listed = contradictions.listed(data_root, limit)
     if machine:
         as_json([asdict(contradiction) for contradiction in listed])
     elif not listed:
@@ -102,14 +102,14 @@ def _list_contradictions(home: Home, limit: int, *, machine: bool) -> None:
         click.echo("\nWhat each kind means and what to do: docs/operators-guide.md#contradictions")
 
 
-def _decide(home: Home, pair: str | None, *, same: bool, machine: bool) -> None:
+def _decide(data_root: DataRoot, pair: str | None, *, same: bool, machine: bool) -> None:
     from assets.register import review as pairs
     from pipelines.writer_lock import writer
 
     if not pair:
         raise click.UsageError("say which PAIR is decided; `register review` lists them")
-    with writer(home):
-        pairs.decide(home, [pair], datetime.now(home.policy.zone).date(), same=same)
+    with writer(data_root):
+        pairs.decide(data_root, [pair], datetime.now(data_root.policy.zone).date(), same=same)
     if machine:
         as_json({"pair": pair, "same": same})
     else:
@@ -152,10 +152,10 @@ def _list(pairs: list[GreyPair], *, machine: bool) -> None:
         )
 
 
-def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
+def _show(data_root: DataRoot, pair: GreyPair, *, machine: bool) -> None:
     from assets.register import review as pairs
 
-    fields = pairs.side_by_side(home, pair)
+    fields = pairs.side_by_side(data_root, pair)
     if machine:
         as_json(
             {"pair": pair.pair, "together": pair.together, "side_by_side": fields, **pair.explained}
@@ -175,7 +175,7 @@ def _show(home: Home, pair: GreyPair, *, machine: bool) -> None:
     )
 
 
-def _page(home: Home, listed: list[GreyPair]) -> str:
+def _page(data_root: DataRoot, listed: list[GreyPair]) -> str:
     from assets.register import review as pairs
     from assets.register.waterfall import svg
 
@@ -183,7 +183,7 @@ def _page(home: Home, listed: list[GreyPair]) -> str:
     for pair in listed:
         rows = "".join(
             f"<tr><th>{escape(what)}</th><td>{escape(left)}</td><td>{escape(right)}</td></tr>"
-            for what, left, right in pairs.side_by_side(home, pair)
+            for what, left, right in pairs.side_by_side(data_root, pair)
         )
         drawn = svg(
             "one person" if pair.together else "two people",

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import click
 
+from assets.storage.data_root import DataRoot
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json
 
@@ -51,15 +52,14 @@ def sample(
     """Write synthetic deliveries of every source into the inbox, and their truth beside it
     (truth/).
     """
-    from assets.storage.data_root import Home
     from pipelines.synthetic.assembly import write_sample
-    from pipelines.writer_lock import home_path
+    from pipelines.writer_lock import data_root_path
 
-    home = Home(home_path())
-    home.create()
+    data_root = DataRoot(data_root_path())
+    data_root.create()
     summary = write_sample(
-        home.inbox,
-        home.root / "truth",
+        data_root.inbox,
+        data_root.root / "truth",
         registrants=registrants,
         seed=seed,
         days=days,

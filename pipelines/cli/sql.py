@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
@@ -25,7 +25,7 @@ def sql(mart: str, query: str | None, machine: bool) -> None:
 
     from assets.marts.building import mart_path
 
-    path = mart_path(existing_home(), mart)
+    path = mart_path(existing_data_root(), mart)
     if not path.exists():
         raise CommandError(f"the mart {mart} has not been published yet; run `register refresh`")
     text = query or ("" if sys.stdin.isatty() else sys.stdin.read()).strip() or "SHOW TABLES"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from assets.storage.data_root import DataRoot
+
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65_535), default=3000, show_default=True)
@@ -18,15 +20,14 @@ def ui(port: int) -> None:
 
     It has no login: keep it on loopback.
     """
-    from assets.storage.data_root import Home
     from pipelines.dagster_home import prepare_dagster
-    from pipelines.writer_lock import home_path, report_died
+    from pipelines.writer_lock import data_root_path, report_died
 
-    home = Home(home_path())
-    home.create()
-    os.environ["REGISTER_HOME"] = str(home_path())
+    data_root = DataRoot(data_root_path())
+    data_root.create()
+    os.environ["REGISTER_HOME"] = str(data_root_path())
     prepare_dagster()
-    report_died(home)
+    report_died(data_root)
     workspace = Path(str(files("pipelines"))).parent / "workspace.yaml"
     # A background process of a shell ignores the interrupt, by which alone Dagster ends.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from assets.erasure.proof.chain_heads import Head
     from assets.erasure.proof.findings import Finding
     from assets.storage.backup_generations import Remaining
-    from assets.storage.data_root import Home
 
 
 @click.command("verify")
@@ -39,39 +39,39 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     from assets.requests import ledger
     from pipelines.writer_lock import writer
 
-    home = existing_home()
-    if is_empty(home):
+    data_root = existing_data_root()
+    if is_empty(data_root):
         if machine:
             as_json({"proven": False, "findings": [], "examined": []})
         else:
             click.echo("Nothing to prove: the data root holds no data, no mart and no request.")
         return
-    home.create()
+    data_root.create()
     if chain:
-        elsewhere = _head_in_dagster(home)
+        elsewhere = _head_in_dagster(data_root)
         _print(
-            certificates.check(home, elsewhere),
+            certificates.check(data_root, elsewhere),
             [
                 [
                     "certificates",
                     "form, hash, seal and signed head",
-                    len(certificates.issued(home)),
+                    len(certificates.issued(data_root)),
                 ],
                 [
                     "heads elsewhere",
                     "in backups/ and in Dagster",
-                    len(elsewhere) + _backed_up(home),
+                    len(elsewhere) + _backed_up(data_root),
                 ],
             ],
             machine,
         )
         return
     try:
-        chosen = [ledger.load(home, request_id).request_id] if request_id else None
+        chosen = [ledger.load(data_root, request_id).request_id] if request_id else None
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
-    with writer(home):
-        proof = verify(home, chosen)
+    with writer(data_root):
+        proof = verify(data_root, chosen)
     _print(
         proof.findings,
         [[what, HOW[what], count] for what, count in sorted(proof.examined.items())],
@@ -80,18 +80,18 @@ def verify_command(request_id: str | None, chain: bool, machine: bool) -> None:
     )
 
 
-def _backed_up(home: Home) -> int:
+def _backed_up(data_root: DataRoot) -> int:
     from assets.erasure.proof import chain_heads
 
-    return int((home.root / "backups" / chain_heads.COPY).exists())
+    return int((data_root.root / "backups" / chain_heads.COPY).exists())
 
 
-def _head_in_dagster(home: Home) -> dict[str, Head]:
+def _head_in_dagster(data_root: DataRoot) -> dict[str, Head]:
     """Return the head of the chain that the last erasure left in Dagster's storage, if any."""
     from assets.erasure.proof.chain_heads import Head
     from pipelines.dagster_home import prepare_dagster
 
-    if not (home.dagster / "dagster.yaml").exists():
+    if not (data_root.dagster / "dagster.yaml").exists():
         return {}
     prepare_dagster()
     with warnings.catch_warnings():
@@ -110,16 +110,16 @@ def _head_in_dagster(home: Home) -> dict[str, Head]:
     return {}
 
 
-def is_empty(home: Home) -> bool:
+def is_empty(data_root: DataRoot) -> bool:
     """Return whether nothing was ingested and nothing has run: a proof would examine nothing."""
     from assets.requests import ledger
 
-    began = (home.dagster / "dagster.yaml", home.root / "backups")
+    began = (data_root.dagster / "dagster.yaml", data_root.root / "backups")
     return (
         not any(path.exists() for path in began)
-        and not home.files("raw")
-        and not any(home.marts.glob("*"))
-        and not ledger.every(home, opened=False)
+        and not data_root.files("raw")
+        and not any(data_root.marts.glob("*"))
+        and not ledger.every(data_root, opened=False)
     )
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.cli.data_root import existing_home
+from assets.storage.data_root import DataRoot
+from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, unseen
 from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
 if TYPE_CHECKING:
-    from assets.storage.data_root import Home
+    pass
 
 
 @click.command()
@@ -44,22 +45,22 @@ def withdraw(
     from assets.rights import withdrawal
     from pipelines.cli.refresh import run_refresh
 
-    home = existing_home()
-    home.create()
+    data_root = existing_data_root()
+    data_root.create()
     try:
-        meant = _meant(home, {"identifier": identifier, **given})
-        now = datetime.now(home.policy.zone)
-        digest = withdrawal.deliver(home, meant, purpose, channel, now)
+        meant = _meant(data_root, {"identifier": identifier, **given})
+        now = datetime.now(data_root.policy.zone)
+        digest = withdrawal.deliver(data_root, meant, purpose, channel, now)
     except ledger.RequestError as error:
         raise CommandError(str(error)) from None
     # Other deliveries of the day may be refused, which does not affect the withdrawal.
-    run_refresh(home, now.date(), {str(now.date())})
-    if not withdrawal.taken_in(home, digest):
+    run_refresh(data_root, now.date(), {str(now.date())})
+    if not withdrawal.taken_in(data_root, digest):
         raise CommandError(
             "the withdrawal was not taken in; the identifier may be one of somebody who has "
             "been erased, or the inbox folder is not readable"
         )
-    concerned = withdrawal.concerned(home, digest)
+    concerned = withdrawal.concerned(data_root, digest)
     if machine:
         as_json({"purpose": purpose, "channel": channel, "registrants": concerned})
     else:
@@ -69,7 +70,7 @@ def withdraw(
         )
 
 
-def _meant(home: Home, given: dict[str, str | None]) -> str:
+def _meant(data_root: DataRoot, given: dict[str, str | None]) -> str:
     """Return the identifier that was given, in canonical form.
 
     Raises:
@@ -91,10 +92,10 @@ def _meant(home: Home, given: dict[str, str | None]) -> str:
         )
     name, value = next(iter(asked.items()))
     if name != "identifier":
-        return canonical(home, {name: value})[0]
+        return canonical(data_root, {name: value})[0]
     kind, colon, rest = value.partition(":")
     return (
-        canonical(home, {kind: rest})[0]
+        canonical(data_root, {kind: rest})[0]
         if colon and kind in withdrawal.KEYS
-        else withdrawal.recognise(home, value)
+        else withdrawal.recognise(data_root, value)
     )

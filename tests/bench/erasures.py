@@ -23,7 +23,9 @@ from pathlib import Path
 from statistics import median
 
 from assets.register.building import TABLES, read_register
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
+from assets.storage.sessions import connect
 from pipelines.cli.output import table
 from schemas.staged import CANONICAL
 from tests.bench.__main__ import REGISTER
@@ -75,7 +77,7 @@ def _bench(folder: Path, asked: argparse.Namespace) -> None:
         shutil.copytree(folder / "before" / "inbox", longer / "inbox", dirs_exist_ok=True)
         _register(longer, "refresh")
     _register(root, "refresh")
-    known = _deliveries(Home(root))
+    known = _deliveries(DataRoot(root))
     shared = max(sorted(known), key=lambda code: len(known[code]))
     same = [
         shared,
@@ -117,13 +119,13 @@ def _register(root: Path, *arguments: str) -> Measured:
     )
 
 
-def _deliveries(home: Home) -> dict[str, frozenset[str]]:
+def _deliveries(data_root: DataRoot) -> dict[str, frozenset[str]]:
     """In which deliveries each registrant with an identity code has records, by that."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for name in ("registrants", "membership"):
-            read_register(home, connection, name, TABLES[name])
+            read_register(data_root, connection, name, TABLES[name])
         for model in CANONICAL.values():
-            home.staged(connection, model)
+            create_staged_view(data_root, connection, model)
         relations = " UNION ".join(
             f"SELECT person_key, delivery_id FROM staged_{name}" for name in CANONICAL
         )

@@ -13,17 +13,18 @@ from pathlib import Path
 
 import assets.register
 from assets.register import membership, source_statements
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 
 
 def learn(root: Path, today: date) -> str:
     """The model that the people of a data root teach, as JSON."""
-    home = Home(root)
-    with home.connect() as connection:
-        source_statements.gather(home, connection, today)
-        membership.source_persons(home, connection, today)
+    data_root = DataRoot(root)
+    with connect(data_root) as connection:
+        source_statements.gather(data_root, connection, today)
+        membership.source_persons(data_root, connection, today)
         membership.people(connection)
-        return membership.prepare(home, connection).learn().to_json()
+        return membership.prepare(data_root, connection).learn().to_json()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from assets.marts import building
 from assets.marts.eligibility_explanation import as_of
 from assets.marts.queries import QUERIES
 from assets.register.building import TABLES, Built, evaluate_eligibility
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.output import table
 
 
@@ -41,11 +41,11 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, default=3)
     asked = parser.parse_args()
-    home = Home(asked.home)
-    today = date.fromisoformat(as_of(home) or "2026-11-20")
+    data_root = DataRoot(asked.home)
+    today = date.fromisoformat(as_of(data_root) or "2026-11-20")
     runs: list[tuple[dict[str, float], dict[str, float]]] = []
     for number in range(asked.repetitions + 1):
-        pair = (_marts(home, today), _bare(home))
+        pair = (_marts(data_root, today), _bare(data_root))
         # The first run pays for a cold disk.
         runs += [pair] if number else []
     names = ("admission", *QUERIES, "check")
@@ -62,20 +62,20 @@ def main() -> None:
     print(f"\nratio marts / bare copy: {ours / floor:.1f}")
 
 
-def _marts(home: Home, today: date) -> dict[str, float]:
+def _marts(data_root: DataRoot, today: date) -> dict[str, float]:
     """Seconds for admission, each mart, and checking them all."""
-    seconds = {"admission": _timed(lambda: evaluate_eligibility(home, today, Built()))}
+    seconds = {"admission": _timed(lambda: evaluate_eligibility(data_root, today, Built()))}
     for purpose in QUERIES:
-        seconds[purpose] = _timed(partial(building.build, home, purpose, today))
-    seconds["check"] = _timed(lambda: [building.check(home, purpose) for purpose in QUERIES])
+        seconds[purpose] = _timed(partial(building.build, data_root, purpose, today))
+    seconds["check"] = _timed(lambda: [building.check(data_root, purpose) for purpose in QUERIES])
     return seconds
 
 
-def _bare(home: Home) -> dict[str, float]:
+def _bare(data_root: DataRoot) -> dict[str, float]:
     """Seconds per mart for copying the register tables that its queries read."""
     seconds = {}
     with (
-        tempfile.TemporaryDirectory(dir=home.spill.parent) as folder,
+        tempfile.TemporaryDirectory(dir=data_root.spill.parent) as folder,
         duckdb.connect() as connection,
     ):
         for purpose, queries in QUERIES.items():
@@ -90,7 +90,7 @@ def _bare(home: Home) -> dict[str, float]:
                 for name in sorted(read):
                     connection.execute(
                         f"CREATE TABLE bare.{name} AS SELECT * FROM read_parquet('"
-                        f"{home.register(name)}')"
+                        f"{data_root.register(name)}')"
                     )
                 connection.execute("DETACH bare")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from tests.support.commands import AS_OF, LAST_DAY, Refreshed, console_script, refresh
 from tests.support.data_roots import contents, copied
 from tests.support.made_once import made_once
@@ -23,7 +24,7 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(folder: Path) -> None:
         ended = console_script(folder / "data", "sample", *SAMPLE)
         assert (ended.code, ended.err) == (0, "")
-        assert Home(folder / "data").pepper
+        assert pepper(DataRoot(folder / "data"))
 
     return made_once(tmp_path_factory, "sampled", make) / "data"
 

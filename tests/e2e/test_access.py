@@ -13,7 +13,7 @@ import pytest
 
 from assets.requests import ledger
 from assets.rights import verification
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, Refreshed, console_script, register
 from tests.support.data_roots import copied, mart_tables, parquet_rows
 
@@ -22,8 +22,8 @@ CODE = re.compile(r"[0-9]{6}[-+A-FU-Y]9[0-9]{2}[0-9A-Y]")
 
 def ask(root: Path, right: str, identifier: str) -> str:
     now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-    request_id = ledger.receive(Home(root), right, "written", [identifier], now)
-    verification.verified(Home(root), request_id, "identity_document", now)
+    request_id = ledger.receive(DataRoot(root), right, "written", [identifier], now)
+    verification.verified(DataRoot(root), request_id, "identity_document", now)
     return request_id
 
 

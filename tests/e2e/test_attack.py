@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.commands import Ended, register
 from tests.support.data_roots import mart_tables, parquet_rows
 from tests.support.deliveries import csv, put
@@ -91,7 +91,7 @@ MENTIONS = [
 BYSTANDERS = [f"m{EMAIL}", f"{PHONE}2", f"{LEAVES.customer_number}7"]
 
 
-def plant(home: Home) -> None:
+def plant(data_root: DataRoot) -> None:
     """Unreadable and quarantined records of theirs, mentions in others' records, and a record that
     is only near.
     """
@@ -103,15 +103,22 @@ def plant(home: Home) -> None:
         for number, text in enumerate([*UNREADABLE, *BYSTANDERS])
     )
     count = 2 + len(UNREADABLE) + len(BYSTANDERS)
-    put(home, "crm", SECOND_DAY, "contacts", rows + (near + broken).encode(), count)
+    put(data_root, "crm", SECOND_DAY, "contacts", rows + (near + broken).encode(), count)
     lines = [f'{{"socialSecurityNumber": "{text}", "{MARKER}": }}' for text in UNREADABLE[:5]]
-    put(home, "credit_bureau", SECOND_DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
+    put(
+        data_root,
+        "credit_bureau",
+        SECOND_DAY,
+        "credit_reports",
+        "\n".join(lines).encode(),
+        len(lines),
+    )
     visits = []
     for number, text in enumerate(MENTIONS):
         url = f"https://www.example.fi/kept{number}?to={text}"
         visited = visit(STAYS.visit + 100 + number, STAYS.visitor_id, None, 7200 + number)
         visits.append({**visited, "actionDetails": [{"type": "action", "url": url}]})
-    put(home, "website", SECOND_DAY, "visits", json.dumps(visits).encode(), len(visits))
+    put(data_root, "website", SECOND_DAY, "visits", json.dumps(visits).encode(), len(visits))
     event = {
         "event_ts": "2026-10-04T08:00:00Z",
         "purpose": "direct_marketing",
@@ -130,7 +137,7 @@ def plant(home: Home) -> None:
             "evidence": f"kept {CODE}",
         },
     ]
-    put(home, "consents", SECOND_DAY, "consent_log", csv(events), len(events))
+    put(data_root, "consents", SECOND_DAY, "consent_log", csv(events), len(events))
 
 
 @dataclass(frozen=True)
@@ -149,8 +156,8 @@ class Attacked:
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
     root = tmp_path_factory.mktemp("attacked") / "data"
     deliver(root, FIRST_DAY, SECOND_DAY)
-    plant(Home(root))
-    refresh(Home(root), TODAY)
+    plant(DataRoot(root))
+    refresh(DataRoot(root), TODAY)
     assert {"raw", "staged", "register"} <= {Path(path).parts[1] for path in found(reduced(root))}
     request_id = register(
         root, "request", "erasure", "--channel", "written", "--identity-code", CODE

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.commands import register
 from tests.support.data_roots import parquet_rows
 from tests.support.deliveries import csv, put
@@ -35,8 +35,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("bystanders") / "data"
     deliver(made, FIRST_DAY, SECOND_DAY)
     odd = contact("", MARKER, "Kaima", STAYS.email, "1985-02-14", **{"Phone Number": LEAVES.phone})
-    put(Home(made), "crm", SECOND_DAY, "contacts", csv([odd]), 1)
-    refreshed(Home(made), TODAY)
+    put(DataRoot(made), "crm", SECOND_DAY, "contacts", csv([odd]), 1)
+    refreshed(DataRoot(made), TODAY)
     return made
 
 

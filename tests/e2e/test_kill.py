@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import writer
 from tests.support.commands import AS_OF, Refreshed, refresh, register, start
 from tests.support.data_roots import (
@@ -77,7 +77,7 @@ def test_a_refresh_killed_while_it_waits_for_another_is_not_taken_for_running(
     refreshed: Refreshed, sampled: Path, tmp_path: Path
 ) -> None:
     root = copied(sampled, tmp_path / "data")
-    with writer(Home(root)):
+    with writer(DataRoot(root)):
         process = start(root, "refresh", *AS_OF)
         assert process.stderr is not None
         assert "waiting" in process.stderr.readline()

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 
 from assets.register import building
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.dagster_home import prepare_dagster
 from pipelines.definitions import build_definitions
 from schemas.marts import MARTS
@@ -70,7 +70,7 @@ def marked(*fields: str, prefix: str = "") -> dict[str, str]:
     return {field: f"{MARK}{prefix}{re.sub('[^a-z]', '', field.lower())}" for field in fields}
 
 
-def population_register(home: Home) -> None:
+def population_register(data_root: DataRoot) -> None:
     def described(identity_code: str, mark: str, *more: dict[str, Any]) -> dict[str, Any]:
         return person(
             identity_code,
@@ -90,7 +90,7 @@ def population_register(home: Home) -> None:
         described(ODD, "odd", part("SYNTYMAPAIVA", syntymapv=day(f"{MARK}date"))),
         f"{MARK} broken",
     ]
-    basic_data(home, DAY, persons, note=f"{MARK}manifest")
+    basic_data(data_root, DAY, persons, note=f"{MARK}manifest")
     odd = [
         message(ODD, DAY, name(f"{MARK}g", f"{MARK}f", f"{MARK}operation")),
         message(f"{MARK}code", DAY, name(f"{MARK}g", f"{MARK}f", "LISATTY")),
@@ -102,10 +102,10 @@ def population_register(home: Home) -> None:
         },
         [f"{MARK} list"],
     ]
-    changes(home, DAY, odd, name=f"{MARK}-muutokset.json")
+    changes(data_root, DAY, odd, name=f"{MARK}-muutokset.json")
 
 
-def crm(home: Home) -> None:
+def crm(data_root: DataRoot) -> None:
     texts = (
         "First Name",
         "Last Name",
@@ -148,7 +148,7 @@ def crm(home: Home) -> None:
         "Email": f"{MARK}@@nowhere",
     }
     contacts = csv([known, hidden, nobody, dated]) + f"424242009,{MARK}short\n".encode()
-    put(home, "crm", DAY, "contacts", contacts, 5, name=f"{MARK}-contacts.csv")
+    put(data_root, "crm", DAY, "contacts", contacts, 5, name=f"{MARK}-contacts.csv")
     contract = {
         "contract_number": f"{MARK}contract",
         "contact_id": "424242001",
@@ -176,7 +176,7 @@ def crm(home: Home) -> None:
         **marked("starts_on", "monthly_fee", "status", "updated_at", "currency"),
         "identity_code": ODD,
     }
-    put(home, "crm", DAY, "contracts", csv([contract, hidden, odd]), 3)
+    put(data_root, "crm", DAY, "contracts", csv([contract, hidden, odd]), 3)
     order = {
         "order_number": f"{MARK}order",
         "contact_id": "424242001",
@@ -192,10 +192,10 @@ def crm(home: Home) -> None:
         "order_number": f"{MARK}oddorder",
         **marked("ordered_at", "amount", "status", "items"),
     }
-    put(home, "crm", DAY, "orders", csv([order, odd_order]), 2)
+    put(data_root, "crm", DAY, "orders", csv([order, odd_order]), 2)
 
 
-def website(home: Home) -> None:
+def website(data_root: DataRoot) -> None:
     free = (
         "visitorId",
         "fingerprint",
@@ -243,10 +243,10 @@ def website(home: Home) -> None:
         "visitDuration": f"{MARK}long",
         "actionDetails": f"{MARK}actions",
     }
-    put(home, "website", DAY, "visits", json.dumps([visit, odd, f"{MARK} broken"]).encode(), 3)
+    put(data_root, "website", DAY, "visits", json.dumps([visit, odd, f"{MARK} broken"]).encode(), 3)
 
 
-def consents(home: Home) -> None:
+def consents(data_root: DataRoot) -> None:
     event = {
         "event_ts": "2026-10-03T08:00:00Z",
         "subject_key_type": "email",
@@ -261,10 +261,10 @@ def consents(home: Home) -> None:
         **marked("event_ts", "subject_key_type", "purpose", "channel", "status"),
         "subject_key": ODD,
     }
-    put(home, "consents", DAY, "consent_log", csv([event, odd]), 2)
+    put(data_root, "consents", DAY, "consent_log", csv([event, odd]), 2)
 
 
-def credit_bureau(home: Home) -> None:
+def credit_bureau(data_root: DataRoot) -> None:
     mark = {
         **marked("remarkId", "remarkType", "remarkCode", "remarkSource", "creditor"),
         "remarkDate": "2025-05-14",
@@ -291,10 +291,10 @@ def credit_bureau(home: Home) -> None:
         f'{{"socialSecurityNumber": "{ODD}", "{MARK}',
         f"{MARK} no json",
     ]
-    put(home, "credit_bureau", DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
+    put(data_root, "credit_bureau", DAY, "credit_reports", "\n".join(lines).encode(), len(lines))
 
 
-def self_service(home: Home) -> None:
+def self_service(data_root: DataRoot) -> None:
     subject = {"subject_key_type": "customer_number", "subject_key": f"{MARK}customer"}
     changes = {"call_name": f"{MARK}call", "company_name": f"{MARK}firm", "job_title": f"{MARK}job"}
     edit = {
@@ -310,7 +310,7 @@ def self_service(home: Home) -> None:
         "changes": {**marked("family_name", "birth_date", "email"), f"{MARK}field": 1},
     }
     lines = [json.dumps(edit), json.dumps(odd), f"{MARK} no json"]
-    put(home, "self", DAY, "edits", "\n".join(lines).encode(), len(lines))
+    put(data_root, "self", DAY, "edits", "\n".join(lines).encode(), len(lines))
     correction = {
         "made_at": "2026-11-18T11:00:00Z",
         "request_id": "Q0123456789ABCDEFG",
@@ -324,16 +324,23 @@ def self_service(home: Home) -> None:
         **correction,
         **marked("made_at", "request_id", "attribute", "value", "overrides", "replaces"),
     }
-    put(home, "self", DAY, "corrections", "\n".join(map(json.dumps, [correction, odd])).encode(), 2)
+    put(
+        data_root,
+        "self",
+        DAY,
+        "corrections",
+        "\n".join(map(json.dumps, [correction, odd])).encode(),
+        2,
+    )
 
 
-def refused(home: Home) -> None:
+def refused(data_root: DataRoot) -> None:
     """Deliveries that do not hold, under names that tell, and folders that are none of ours."""
     row = csv([{"order_number": f"{MARK}refused"}])
-    put(home, "crm", DAY, f"{MARK}dataset", row, 1, name=f"{MARK}-a.csv")
-    put(home, "crm", DAY, "orders", row, 9, name=f"{MARK}-b.csv")
+    put(data_root, "crm", DAY, f"{MARK}dataset", row, 1, name=f"{MARK}-a.csv")
+    put(data_root, "crm", DAY, "orders", row, 9, name=f"{MARK}-b.csv")
     put(
-        home,
+        data_root,
         "crm",
         DAY,
         "orders",
@@ -344,11 +351,11 @@ def refused(home: Home) -> None:
         encoding=f"{MARK}code",
         sha256=f"{MARK}sum",
     )
-    put(home, "crm", DAY, "orders", row, 1, name=f"{MARK} ääkkösin.csv")
-    put(home, "crm", f"{MARK}-day", "orders", row, 1)
-    put(home, "website", DAY, "visits", f'[{{"{MARK}": '.encode(), 1, name=f"{MARK}-d.json")
-    put(home, "website", DAY, "visits", f'"{MARK} text"'.encode(), 1, name=f"{MARK}-e.json")
-    (home.inbox / f"{MARK}-source").mkdir()
+    put(data_root, "crm", DAY, "orders", row, 1, name=f"{MARK} ääkkösin.csv")
+    put(data_root, "crm", f"{MARK}-day", "orders", row, 1)
+    put(data_root, "website", DAY, "visits", f'[{{"{MARK}": '.encode(), 1, name=f"{MARK}-d.json")
+    put(data_root, "website", DAY, "visits", f'"{MARK} text"'.encode(), 1, name=f"{MARK}-e.json")
+    (data_root.inbox / f"{MARK}-source").mkdir()
 
 
 @dataclass(frozen=True)
@@ -361,10 +368,10 @@ class Taken:
 def taken(tmp_path_factory: pytest.TempPathFactory) -> Taken:
     """A data root whose every field was marked, after a refresh."""
     root = tmp_path_factory.mktemp("marked") / "data"
-    home = Home(root)
-    home.create()
+    data_root = DataRoot(root)
+    data_root.create()
     for fill in (population_register, crm, website, consents, credit_bureau, self_service, refused):
-        fill(home)
+        fill(data_root)
     return Taken(root, refresh(root))
 
 
@@ -559,7 +566,7 @@ def wrong_types(path: Path) -> None:
     Path(f"{path}.new").replace(path)
 
 
-def quoting(home: Home, today: object) -> None:
+def quoting(data_root: DataRoot, today: object) -> None:
     try:
         raise KeyError(f"{MARK} {KNOWN}")
     except KeyError as cause:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.writer_lock import NOT_IN_PATHS
 from schemas.delivery import REFUSALS
 from schemas.marts import MARTS
@@ -132,7 +132,7 @@ SECRETS = ("Nimekäs", "Salainen", code("010190-900"), "asiakas-salainen", "hatc
 
 
 def _deliver(
-    home: Home,
+    data_root: DataRoot,
     data: bytes = BODY,
     records: int = 1,
     *,
@@ -141,27 +141,27 @@ def _deliver(
     file: str = "",
     **manifest: object,
 ) -> Path:
-    return put(home, "population_register", day, dataset, data, records, name=file, **manifest)
+    return put(data_root, "population_register", day, dataset, data, records, name=file, **manifest)
 
 
-def _link(home: Home) -> Path:
-    path = _deliver(home, file="a-link.json")
-    target = home.root.parent / "hatch.json"
+def _link(data_root: DataRoot) -> Path:
+    path = _deliver(data_root, file="a-link.json")
+    target = data_root.root.parent / "hatch.json"
     path.rename(target)
     path.symlink_to(target)
     return path
 
 
-def _folder(home: Home) -> Path:
-    path = _deliver(home, file="a-folder.json")
+def _folder(data_root: DataRoot) -> Path:
+    path = _deliver(data_root, file="a-folder.json")
     path.unlink()
     path.mkdir()
     return path
 
 
-def _manifest(text: str) -> Callable[[Home], Path]:
-    def deliver(home: Home) -> Path:
-        path = _deliver(home, file=f"manifest-{len(text)}.json")
+def _manifest(text: str) -> Callable[[DataRoot], Path]:
+    def deliver(data_root: DataRoot) -> Path:
+        path = _deliver(data_root, file=f"manifest-{len(text)}.json")
         path.with_name(path.name + ".manifest.json").write_text(text)
         return path
 
@@ -169,11 +169,14 @@ def _manifest(text: str) -> Callable[[Home], Path]:
 
 
 HOSTILE = "asiakas-salainen\n\x1b[31m$(touch hatch)"
-REFUSED: dict[str, tuple[str, Callable[[Home], Path]]] = {
-    "a name with other characters": ("DEL-NAME", lambda home: _deliver(home, file=HOSTILE)),
+REFUSED: dict[str, tuple[str, Callable[[DataRoot], Path]]] = {
+    "a name with other characters": (
+        "DEL-NAME",
+        lambda data_root: _deliver(data_root, file=HOSTILE),
+    ),
     "a name with a blank": (
         "DEL-NAME",
-        lambda home: _deliver(home, file="asiakas-salainen Nimekäs.json"),
+        lambda data_root: _deliver(data_root, file="asiakas-salainen Nimekäs.json"),
     ),
     "a link": ("DEL-NOT-A-FILE", _link),
     "a folder": ("DEL-NOT-A-FILE", _folder),
@@ -183,39 +186,51 @@ REFUSED: dict[str, tuple[str, Callable[[Home], Path]]] = {
     "a manifest nested deep": ("DEL-MANIFEST", _manifest("[" * 100_000)),
     "an unknown encoding": (
         "DEL-ENCODING",
-        lambda home: _deliver(home, file="encoding.json", encoding="Salainen"),
+        lambda data_root: _deliver(data_root, file="encoding.json", encoding="Salainen"),
     ),
     "bytes in another encoding": (
         "DEL-ENCODING",
-        lambda home: _deliver(
-            home, BODY.replace("ä".encode(), "ä".encode("cp1252")), file="latin.json"
+        lambda data_root: _deliver(
+            data_root, BODY.replace("ä".encode(), "ä".encode("cp1252")), file="latin.json"
         ),
     ),
     "an unknown dataset": (
         "DEL-DATASET",
-        lambda home: _deliver(home, file="dataset.json", dataset="Salainen"),
+        lambda data_root: _deliver(data_root, file="dataset.json", dataset="Salainen"),
     ),
     "another size": (
         "DEL-SIZE",
-        lambda home: _deliver(home, file="size.json", bytes=len(BODY) + 1),
+        lambda data_root: _deliver(data_root, file="size.json", bytes=len(BODY) + 1),
     ),
-    "another hash": ("DEL-SHA256", lambda home: _deliver(home, file="hash.json", sha256="0" * 64)),
+    "another hash": (
+        "DEL-SHA256",
+        lambda data_root: _deliver(data_root, file="hash.json", sha256="0" * 64),
+    ),
     "fewer records than promised": (
         "DEL-RECORDS",
-        lambda home: _deliver(home, records=2, file="records.json"),
+        lambda data_root: _deliver(data_root, records=2, file="records.json"),
     ),
-    "an empty file": ("DEL-STRUCTURE", lambda home: _deliver(home, b"", 0, file="empty.json")),
-    "half a file": ("DEL-STRUCTURE", lambda home: _deliver(home, BODY[:-25], 1, file="half.json")),
+    "an empty file": (
+        "DEL-STRUCTURE",
+        lambda data_root: _deliver(data_root, b"", 0, file="empty.json"),
+    ),
+    "half a file": (
+        "DEL-STRUCTURE",
+        lambda data_root: _deliver(data_root, BODY[:-25], 1, file="half.json"),
+    ),
     "another format": (
         "DEL-STRUCTURE",
-        lambda home: _deliver(home, b"nimi\nSalainen\n", 1, file="other.json"),
+        lambda data_root: _deliver(data_root, b"nimi\nSalainen\n", 1, file="other.json"),
     ),
-    "a future day": ("DEL-DAY", lambda home: _deliver(home, day="2099-01-01")),
+    "a future day": ("DEL-DAY", lambda data_root: _deliver(data_root, day="2099-01-01")),
     "a day before there were deliveries": (
         "DEL-DAY",
-        lambda home: _deliver(home, day="2014-12-31"),
+        lambda data_root: _deliver(data_root, day="2014-12-31"),
     ),
-    "a folder that is no day": ("DEL-DAY", lambda home: _deliver(home, day="asiakas-salainen")),
+    "a folder that is no day": (
+        "DEL-DAY",
+        lambda data_root: _deliver(data_root, day="asiakas-salainen"),
+    ),
 }
 
 
@@ -228,17 +243,17 @@ def test_a_bad_delivery_is_refused_with_its_code_and_stays(case: str, tmp_path: 
     from assets.sources import population_register
     from tests.support.registers import TODAY
 
-    home = Home(tmp_path / "data")
-    home.create()
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     wanted, deliver = REFUSED[case]
-    path = deliver(home)
-    done = raw.ingest(home, population_register.SOURCE, None, TODAY)
+    path = deliver(data_root)
+    done = raw.ingest(data_root, population_register.SOURCE, None, TODAY)
     assert [why.split(":")[0] for _, why in done.refused] == [wanted]
     assert wanted in REFUSALS
     assert path.exists()
     assert path.with_name(path.name + ".manifest.json").exists()
     assert done.entries == []
-    assert list(home.lake.rglob("*.parquet")) == []
+    assert list(data_root.lake.rglob("*.parquet")) == []
     for secret in SECRETS:
         assert secret not in repr(done.refused)
 
@@ -248,13 +263,13 @@ def with_refusals(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, list[Path], list[object]]:
     """A data root with one good delivery among every bad one, refreshed twice."""
-    home = Home(tmp_path_factory.mktemp("refused") / "data")
-    home.create()
-    bad = [deliver(home) for _, deliver in REFUSED.values()]
-    basic_data(home, DAY, [PERSON])
-    lonely = home.inbox / "population_register" / DAY / "no-manifest.json"
+    data_root = DataRoot(tmp_path_factory.mktemp("refused") / "data")
+    data_root.create()
+    bad = [deliver(data_root) for _, deliver in REFUSED.values()]
+    basic_data(data_root, DAY, [PERSON])
+    lonely = data_root.inbox / "population_register" / DAY / "no-manifest.json"
     lonely.write_bytes(BODY)
-    return home.root, [*bad, lonely], [refresh(home.root), refresh(home.root)]
+    return data_root.root, [*bad, lonely], [refresh(data_root.root), refresh(data_root.root)]
 
 
 @pytest.mark.parametrize("time", [0, 1])

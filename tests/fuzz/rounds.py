@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.fuzz.culprits import Probe, culprits
 from tests.fuzz.findings import Findings
 from tests.fuzz.mutations import Mutation
@@ -57,9 +57,9 @@ class Rounds:
         self._staged: dict[tuple[str, str], Rows] = {}
         for source, dataset in KINDS:
             assert take_in(folder / "home", source, dataset, [], None) == []
-            self._staged[source, dataset] = control_rows(Home(folder / "home"), source, dataset)
+            self._staged[source, dataset] = control_rows(DataRoot(folder / "home"), source, dataset)
         assert refresh(folder / "home", [], None, 0) == []
-        self._expected = registrant_rows(Home(folder / "home"))
+        self._expected = registrant_rows(DataRoot(folder / "home"))
 
     def numbered(self, mutations: Iterable[Mutation]) -> list[Mutation]:
         """Each mutation about a person of its own."""

@@ -35,7 +35,7 @@ from assets.sources.all_sources import SOURCES
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
 from assets.storage import safe_errors
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from tests.fuzz.mutations import CSV, Mutation, as_json, row
 from tests.fuzz.whole_records import DAY, KINDS, SECRET, contact, person, perustiedot
@@ -112,11 +112,11 @@ def _markers(number: int) -> Iterator[str]:
     yield from (who.email, who.phone, who.visitor_id, who.street)
 
 
-def new_home(folder: Path) -> Home:
+def new_home(folder: Path) -> DataRoot:
     shutil.rmtree(folder, ignore_errors=True)
-    home = Home(folder)
-    home.create()
-    return home
+    data_root = DataRoot(folder)
+    data_root.create()
+    return data_root
 
 
 # By the SHA-256 of the file that all share, which must not be refused: the person of each record.
@@ -124,7 +124,11 @@ Delivered = dict[str, list[int]]
 
 
 def deliver(
-    home: Home, source: str, dataset: str, items: Iterable[Mutation], controls: Iterable[int]
+    data_root: DataRoot,
+    source: str,
+    dataset: str,
+    items: Iterable[Mutation],
+    controls: Iterable[int],
 ) -> Delivered:
     """Deliver the items among ordinary records; those that must be alone, in files of their own."""
     everything = list(items)
@@ -136,13 +140,13 @@ def deliver(
     if together:
         columns = list(KINDS[source, dataset][0](0))
         data = _file(source, dataset, [text for _, text in together], columns)
-        path = put(home, source, DAY, dataset, data, len(together))
+        path = put(data_root, source, DAY, dataset, data, len(together))
         expected[deliveries.sha256(path)] = [number for number, _ in together]
     for number, item in enumerate(everything):
         if item.alone:
             columns = item.header() if (source, dataset) in CSV else []
             data = _file(source, dataset, [item.text()], columns)
-            put(home, source, DAY, dataset, data, 1, name=f"alone-{number}.dat")
+            put(data_root, source, DAY, dataset, data, 1, name=f"alone-{number}.dat")
     return expected
 
 
@@ -178,31 +182,31 @@ def take_in(
     folder: Path, source: str, dataset: str, items: list[Mutation], baseline: Rows | None
 ) -> list[Failure]:
     """Inbox -> raw -> staged for the items of one dataset; `baseline` is of the controls alone."""
-    home = new_home(folder)
-    expected = deliver(home, source, dataset, items, CONTROLS)
+    data_root = new_home(folder)
+    expected = deliver(data_root, source, dataset, items, CONTROLS)
     try:
-        failures = _ingest_and_stage(home, _SOURCES[source], expected, items)
-        failures += _read_in_python(home, _dataset(source, dataset), expected)
+        failures = _ingest_and_stage(data_root, _SOURCES[source], expected, items)
+        failures += _read_in_python(data_root, _dataset(source, dataset), expected)
         if (source, dataset) in CSV:
-            failures += _cells_kept(home, items)
+            failures += _cells_kept(data_root, items)
     except Stopped as stopped:
         return [stopped.failure]
     if baseline is not None:
         failures += _compared(
-            "controls staged otherwise", baseline, control_rows(home, source, dataset)
+            "controls staged otherwise", baseline, control_rows(data_root, source, dataset)
         )
     return failures
 
 
 def _ingest_and_stage(
-    home: Home, source: Source, expected: Delivered, items: list[Mutation]
+    data_root: DataRoot, source: Source, expected: Delivered, items: list[Mutation]
 ) -> list[Failure]:
     with step("ingest", items):
-        done = raw.ingest(home, source, None, TODAY)
-        again = staged_again(home, source, done.entries)
+        done = raw.ingest(data_root, source, None, TODAY)
+        again = staged_again(data_root, source, done.entries)
     with step("stage", items):
-        staged.stage(home, source, {entry.day for entry in done.entries} | again)
-    book = {entry.sha256: entry for entry in deliveries.book(home, source.name)}
+        staged.stage(data_root, source, {entry.day for entry in done.entries} | again)
+    book = {entry.sha256: entry for entry in deliveries.book(data_root, source.name)}
     failures = []
     for digest, numbers in expected.items():
         entry = book.get(digest)
@@ -217,7 +221,7 @@ def _ingest_and_stage(
         if not entry.conserved:
             failures.append(Failure("not conserved", f"{source.name}.{entry.dataset}"))
     with step("checking conservation", items):
-        if staged.lost_by_key(home, book.values()):
+        if staged.lost_by_key(data_root, book.values()):
             failures.append(Failure("lost by key", source.name))
     for _, why in done.refused:
         if leaked(why, items):
@@ -225,13 +229,13 @@ def _ingest_and_stage(
     return failures
 
 
-def _cells_kept(home: Home, items: list[Mutation]) -> list[Failure]:
+def _cells_kept(data_root: DataRoot, items: list[Mutation]) -> list[Failure]:
     """Raw has every cell of a row whose file has another header and was accepted, but no
     password.
     """
     payloads = [
         text
-        for path in home.files("raw")
+        for path in data_root.files("raw")
         for text in pq.read_table(path, columns=["payload"])["payload"].to_pylist()
     ]
     failures = []
@@ -259,10 +263,12 @@ def _numbers_in(text: str) -> set[int]:
     return {int(digits) for digits in re.findall("C0*([0-9]+)", text)}
 
 
-def _read_in_python(home: Home, dataset: Dataset, delivered: Delivered) -> list[Failure]:
+def _read_in_python(data_root: DataRoot, dataset: Dataset, delivered: Delivered) -> list[Failure]:
     """Python can read every value staged, and every sound record of raw can be handed out."""
     failures = []
-    book = {entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.book(home)}
+    book = {
+        entry.delivery_id: delivered.get(entry.sha256, []) for entry in deliveries.book(data_root)
+    }
 
     def attempt(name: str, what: Callable[[], object], delivery: str, record_no: int) -> None:
         try:
@@ -272,12 +278,12 @@ def _read_in_python(home: Home, dataset: Dataset, delivered: Delivered) -> list[
             numbers = tuple(book[delivery][record_no : record_no + 1])
             failures.append(replace(stopped.failure, numbers=numbers))
 
-    for path in home.files("raw"):
+    for path in data_root.files("raw"):
         for record in pq.read_table(path, columns=["record_no", "payload", "faults"]).to_pylist():
             if not record["faults"]:
                 hand_out = partial(_hand_out, dataset, record["payload"])
                 attempt("handing out a record", hand_out, path.stem, record["record_no"])
-    for path in home.files("staged", name="*/*"):
+    for path in data_root.files("staged", name="*/*"):
         table = pq.read_table(path)
         try:
             table.to_pylist()
@@ -293,10 +299,10 @@ def _hand_out(dataset: Dataset, payload: str) -> bytes:
     return json.dumps(redaction.told(dataset, payload), ensure_ascii=False).encode()
 
 
-def unexpected(home: Home) -> Counter[str]:
+def unexpected(data_root: DataRoot) -> Counter[str]:
     """Codes in quarantine that stand for a fault of our code, not of the data."""
     codes: Counter[str] = Counter()
-    for entry in deliveries.book(home):
+    for entry in deliveries.book(data_root):
         codes.update(
             {code: count for code, count in (entry.codes or {}).items() if code == "REC-UNEXPECTED"}
         )
@@ -306,12 +312,15 @@ def unexpected(home: Home) -> Counter[str]:
 Rows = dict[str, list[str]]
 
 
-def control_rows(home: Home, source: str, dataset: str) -> Rows:
+def control_rows(data_root: DataRoot, source: str, dataset: str) -> Rows:
     """Canonical rows of the controls' records, and what is in quarantine of them, by table."""
     texts = [_ordinary(source, dataset, number) for number in CONTROLS]
     found: Rows = defaultdict(list)
-    keys = _control_keys(home, source, texts)
-    for path in [*home.files("staged", source, name="*/*"), *home.files("quarantine", source)]:
+    keys = _control_keys(data_root, source, texts)
+    for path in [
+        *data_root.files("staged", source, name="*/*"),
+        *data_root.files("quarantine", source),
+    ]:
         table = path.stem if "staged" in path.parts else "quarantine"
         rows = pq.read_table(path)
         theirs = rows.filter(pc.is_in(rows["record_key"], value_set=pa.array(sorted(keys))))
@@ -320,11 +329,11 @@ def control_rows(home: Home, source: str, dataset: str) -> Rows:
     return {table: sorted(rows) for table, rows in found.items()}
 
 
-def _control_keys(home: Home, source: str, texts: list[str]) -> set[str]:
+def _control_keys(data_root: DataRoot, source: str, texts: list[str]) -> set[str]:
     """Record keys of the controls: their records carry identifiers that only they have."""
     known = {value for number in CONTROLS for value in _markers(number)}
     keys = set()
-    for path in home.files("raw", source):
+    for path in data_root.files("raw", source):
         for record in pq.read_table(path, columns=["record_key", "identifiers"]).to_pylist():
             if {identifier.partition(":")[2] for identifier in record["identifiers"]} & known:
                 keys.add(record["record_key"])
@@ -346,86 +355,89 @@ def refresh(
     folder: Path, items: list[Mutation], baseline: list[str] | None, access: int
 ) -> list[Failure]:
     """From the inbox to marts, the sweep and what is handed out to `access` persons."""
-    home = new_home(folder)
+    data_root = new_home(folder)
     numbers = [item.number for item in items]
     failures: list[Failure] = []
     try:
-        _deliver_all(home, items, numbers)
+        _deliver_all(data_root, items, numbers)
         for source in SOURCES:
             with step(f"taking in {source.name}", items):
-                done = raw.ingest(home, source, None, TODAY)
-                staged.stage(home, source, {entry.day for entry in done.entries})
+                done = raw.ingest(data_root, source, None, TODAY)
+                staged.stage(data_root, source, {entry.day for entry in done.entries})
         with step("building the register", items):
-            built = building.build(home, TODAY)
-        failures += _checked_register(home, built, items)
-        if baseline is not None and registrant_rows(home) != baseline:
+            built = building.build(data_root, TODAY)
+        failures += _checked_register(data_root, built, items)
+        if baseline is not None and registrant_rows(data_root) != baseline:
             failures.append(
                 Failure(
-                    "controls have other golden rows", _difference(baseline, registrant_rows(home))
+                    "controls have other golden rows",
+                    _difference(baseline, registrant_rows(data_root)),
                 )
             )
         for purpose in MARTS:
             with step(f"building the mart {purpose}", items):
-                marts.build(home, purpose, TODAY)
+                marts.build(data_root, purpose, TODAY)
             with step(f"checking the mart {purpose}", items):
-                wrong = marts.check(home, purpose)
+                wrong = marts.check(data_root, purpose)
             if wrong:
                 failures.append(
                     Failure(f"mart {purpose} is not fit to publish", ", ".join(sorted(wrong)))
                 )
             else:
-                marts.publish(home, purpose)
+                marts.publish(data_root, purpose)
         with step("the retention sweep", items):
-            sweep.sweep(home, TODAY)
+            sweep.sweep(data_root, TODAY)
     except Stopped as stopped:
         return [*failures, stopped.failure]
-    return failures + _handed_out(home, folder, numbers, access)
+    return failures + _handed_out(data_root, folder, numbers, access)
 
 
-def _deliver_all(home: Home, items: list[Mutation], numbers: list[int]) -> None:
+def _deliver_all(data_root: DataRoot, items: list[Mutation], numbers: list[int]) -> None:
     """Ordinary records of everybody in the population register and the CRM, then the odd ones."""
     persons = ",".join(as_json(perustiedot(number)) for number in numbers)
     body = f'{{"perustiedot":[{persons}],"ajanTasalla":true}}'
     if numbers:
-        put(home, "population_register", EARLIER, "perustiedot", body.encode(), len(numbers))
+        put(data_root, "population_register", EARLIER, "perustiedot", body.encode(), len(numbers))
         rows = [row([str(cell) for cell in contact(number).values()]) for number in numbers]
         data = (row(list(contact(0))) + "".join(rows)).encode()
-        put(home, "crm", EARLIER, "contacts", data, len(numbers))
+        put(data_root, "crm", EARLIER, "contacts", data, len(numbers))
     for source, dataset in KINDS:
         theirs = [item for item in items if (item.source, item.dataset) == (source, dataset)]
-        deliver(home, source, dataset, theirs, CONTROLS)
+        deliver(data_root, source, dataset, theirs, CONTROLS)
 
 
-def _checked_register(home: Home, built: building.Built, items: list[Mutation]) -> list[Failure]:
+def _checked_register(
+    data_root: DataRoot, built: building.Built, items: list[Mutation]
+) -> list[Failure]:
     with step("the register's quality checks", items):
-        found = integrity_checks.check(home)
+        found = integrity_checks.check(data_root)
     if "two_identity_codes" in integrity_checks.CHECKS:
         found["two_identity_codes"] = int(str(built.links.get("two_code_clusters", 0)))
     failures = [
         Failure(
             "a check of the register fails",
             name,
-            _of_one_code(home) if name == "one_identity_code" else (),
+            _of_one_code(data_root) if name == "one_identity_code" else (),
         )
         for name, count in found.items()
         if count
     ]
-    return failures + _joined(home)
+    return failures + _joined(data_root)
 
 
-def _register(home: Home, query: str) -> list[tuple[Any, ...]]:
+def _register(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
-        for path in (home.lake / "register").glob("*.parquet"):
+        for path in (data_root.lake / "register").glob("*.parquet"):
             connection.read_parquet(str(path)).create_view(path.stem)
         return connection.execute(query).fetchall()
 
 
-def _of_one_code(home: Home) -> tuple[int, ...]:
+def _of_one_code(data_root: DataRoot) -> tuple[int, ...]:
     """The invented persons of registrants that have a code which another one has, too."""
     several = """SELECT registrant_id FROM registrants WHERE identity_code IN (
         SELECT identity_code FROM registrants GROUP BY identity_code HAVING count(*) > 1)"""
-    everybody = _everybody(home)
-    found = [everybody.get(registrant, set()) for (registrant,) in _register(home, several)]
+    everybody = _everybody(data_root)
+    found = [everybody.get(registrant, set()) for (registrant,) in _register(data_root, several)]
     return tuple(sorted(set().union(*found)))
 
 
@@ -440,31 +452,31 @@ def _keys() -> dict[str, int]:
     return keys
 
 
-def _everybody(home: Home) -> dict[str, set[int]]:
+def _everybody(data_root: DataRoot) -> dict[str, set[int]]:
     """The invented persons of each registrant, by their source persons in two sources."""
     ours = _keys()
     found: dict[str, set[int]] = defaultdict(set)
-    for registrant, key in _register(home, "SELECT registrant_id, person_key FROM membership"):
+    for registrant, key in _register(data_root, "SELECT registrant_id, person_key FROM membership"):
         if key in ours:
             found[registrant].add(ours[key])
     return found
 
 
-def _joined(home: Home) -> list[Failure]:
+def _joined(data_root: DataRoot) -> list[Failure]:
     """Registrants made of several invented persons, who have nothing in common but an odd value."""
     return [
         Failure("several persons are one registrant", "joined", tuple(sorted(numbers)))
-        for numbers in _everybody(home).values()
+        for numbers in _everybody(data_root).values()
         if len(numbers) > 1
     ]
 
 
-def registrant_rows(home: Home) -> list[str]:
+def registrant_rows(data_root: DataRoot) -> list[str]:
     """Golden rows of the controls, without what names deliveries."""
     codes = ", ".join(f"'{person(number).identity_code}'" for number in CONTROLS)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        rows = connection.read_parquet(str(home.register("registrants")))
+        rows = connection.read_parquet(str(data_root.register("registrants")))
         table = rows.filter(f"identity_code IN ({codes})").order("identity_code").to_arrow_table()
     without = {"registrant_id", "first_seen", "delivery_id"}
     return [
@@ -488,10 +500,12 @@ def _difference(before: list[str], after: list[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _handed_out(home: Home, folder: Path, numbers: list[int], most: int) -> list[Failure]:
+def _handed_out(data_root: DataRoot, folder: Path, numbers: list[int], most: int) -> list[Failure]:
     """What `register access` and `register portability` hand out to the first `most` persons."""
     registrants = {
-        number: registrant for registrant, all_of in _everybody(home).items() for number in all_of
+        number: registrant
+        for registrant, all_of in _everybody(data_root).items()
+        for number in all_of
     }
     out = folder.with_name(f"{folder.name}.zip")
     now = datetime(2026, 11, 20, tzinfo=UTC)
@@ -503,7 +517,7 @@ def _handed_out(home: Home, folder: Path, numbers: list[int], most: int) -> list
         for pack in packages:
             try:
                 with step(f"package.{pack.__name__}"):
-                    pack(home, registrants[number], "Q0123456789ABCDEF", out, now)
+                    pack(data_root, registrants[number], "Q0123456789ABCDEF", out, now)
             except Stopped as stopped:
                 failure = stopped.failure
                 failures.append(Failure(failure.invariant, failure.detail, (number,)))

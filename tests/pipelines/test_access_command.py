@@ -15,7 +15,7 @@ from assets.register import building
 from assets.requests import ledger
 from assets.rights import verification
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli import access, backup, rectification
 from schemas.policy import load_policy
 from tests.support.access_world import SELF_CODE, SELF_NUMBER, SHARED_MAIL, deliver
@@ -25,19 +25,19 @@ NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("asked") / "data")
-    home.create()
-    deliver(home)
-    take_in(home)
-    building.build(home, TODAY)
-    return home
+def known(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    data_root = DataRoot(tmp_path_factory.mktemp("asked") / "data")
+    data_root.create()
+    deliver(data_root)
+    take_in(data_root)
+    building.build(data_root, TODAY)
+    return data_root
 
 
-def ask(home: Home, right: str, identifier: str) -> str:
+def ask(data_root: DataRoot, right: str, identifier: str) -> str:
     """A request of somebody whose identity has been verified."""
-    request_id = ledger.receive(home, right, "written", [identifier], NOW)
-    verification.verified(home, request_id, "identity_document", NOW)
+    request_id = ledger.receive(data_root, right, "written", [identifier], NOW)
+    verification.verified(data_root, request_id, "identity_document", NOW)
     return request_id
 
 
@@ -45,7 +45,7 @@ def ask(home: Home, right: str, identifier: str) -> str:
     ("right", "command"), [("access", access.access), ("portability", access.portability)]
 )
 def test_counts_are_printed_and_nothing_else(
-    known: Home, tmp_path: Path, right: str, command: click.Command
+    known: DataRoot, tmp_path: Path, right: str, command: click.Command
 ) -> None:
     request_id = ask(known, right, f"identity_code:{SELF_CODE}")
     answer = typed(known, command, request_id, "--out", str(tmp_path / "one.zip"))
@@ -65,7 +65,7 @@ def test_counts_are_printed_and_nothing_else(
     ],
 )
 def test_a_request_that_does_not_fit_is_refused(
-    known: Home, tmp_path: Path, right: str, identifier: str, why: str
+    known: DataRoot, tmp_path: Path, right: str, identifier: str, why: str
 ) -> None:
     answer = typed(
         known, access.access, ask(known, right, identifier), "--out", str(tmp_path / "one.zip")
@@ -76,7 +76,7 @@ def test_a_request_that_does_not_fit_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_handed_to_somebody_who_is_not_verified(known: Home, tmp_path: Path) -> None:
+def test_nothing_is_handed_to_somebody_who_is_not_verified(known: DataRoot, tmp_path: Path) -> None:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
     assert answer.exit_code == 1
@@ -84,7 +84,7 @@ def test_nothing_is_handed_to_somebody_who_is_not_verified(known: Home, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_closed_request_means_nobody_any_more(known: Home, tmp_path: Path) -> None:
+def test_a_closed_request_means_nobody_any_more(known: DataRoot, tmp_path: Path) -> None:
     request_id = ask(known, "access", f"identity_code:{SELF_CODE}")
     ledger.close(known, ledger.load(known, request_id), NOW)
     answer = typed(known, access.access, request_id, "--out", str(tmp_path / "one.zip"))
@@ -92,7 +92,7 @@ def test_a_closed_request_means_nobody_any_more(known: Home, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("change", ["email", "=x", "identity_code=x", "shoe=43"])
-def test_what_is_no_correction_is_refused_without_its_value(known: Home, change: str) -> None:
+def test_what_is_no_correction_is_refused_without_its_value(known: DataRoot, change: str) -> None:
     answer = typed(
         known,
         rectification.rectify,
@@ -105,7 +105,7 @@ def test_what_is_no_correction_is_refused_without_its_value(known: Home, change:
     assert "43" not in answer.output
 
 
-def test_a_value_is_asked_for_at_the_terminal_unseen(known: Home) -> None:
+def test_a_value_is_asked_for_at_the_terminal_unseen(known: DataRoot) -> None:
     request_id = ask(known, "rectification", f"identity_code:{SELF_CODE}")
     answer = typed(
         known, rectification.rectify, request_id, "--set", "email=-", given="no-address-at-all\n"
@@ -116,12 +116,14 @@ def test_a_value_is_asked_for_at_the_terminal_unseen(known: Home) -> None:
     assert not (known.inbox / "self").exists()
 
 
-def test_rotation_makes_none_and_destroys_what_is_over(home: Home) -> None:
+def test_rotation_makes_none_and_destroys_what_is_over(data_root: DataRoot) -> None:
     over = generations.make(
-        home, None, datetime.now(UTC) - timedelta(load_policy().rule("backups")[1].period.count + 1)
+        data_root,
+        None,
+        datetime.now(UTC) - timedelta(load_policy().rule("backups")[1].period.count + 1),
     ).name
-    kept = generations.make(home, None, datetime.now(UTC)).name
-    answer = typed(home, backup.backup, "--rotate")
+    kept = generations.make(data_root, None, datetime.now(UTC)).name
+    answer = typed(data_root, backup.backup, "--rotate")
     assert answer.exit_code == 0, answer.output
     assert f"Destroyed: {over}" in answer.output
-    assert [generation.name for generation in backup_generations.every(home, None)] == [kept]
+    assert [generation.name for generation in backup_generations.every(data_root, None)] == [kept]

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from assets.dagster_support.runs import Today
 from assets.documents import assets as documents_assets
 from assets.register import information_duty
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.notice import notice
 from pipelines.cli.report import inform, report
 from schemas.policy import load_policy
@@ -30,18 +30,18 @@ MAIJA = code("010190-905")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path / "data")
+def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+    made = DataRoot(tmp_path / "data")
     made.create()
     monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made
 
 
 @pytest.fixture
-def known(home: Home) -> str:
+def known(data_root: DataRoot) -> str:
     """The id of a registrant who is known from the population register only."""
     basic_data(
-        home,
+        data_root,
         "2026-11-01",
         [
             person(
@@ -51,8 +51,8 @@ def known(home: Home) -> str:
             )
         ],
     )
-    refresh(home)
-    return str(registrant(home, MAIJA)["registrant_id"])
+    refresh(data_root)
+    return str(registrant(data_root, MAIJA)["registrant_id"])
 
 
 def run(command: click.Command, *arguments: str, code: int = 0) -> Result:
@@ -165,32 +165,33 @@ class TestInforming:
         assert output.startswith("register: 1 of the ids")
         assert MAIJA not in output
 
-    def test_nobody_is_wrong_usage(self, home: Home) -> None:
+    def test_nobody_is_wrong_usage(self, data_root: DataRoot) -> None:
         run(inform, "--sent", "2026-11-01", code=2)
 
 
 class TestChecks:
-    def check(self, home: Home, day: str) -> dg.AssetCheckResult:
-        found = documents_assets.nobody_overdue(home=home, today=Today(as_of=day))
+    def check(self, data_root: DataRoot, day: str) -> dg.AssetCheckResult:
+        found = documents_assets.nobody_overdue(data_root=data_root, today=Today(as_of=day))
         assert isinstance(found, dg.AssetCheckResult)
         return found
 
     @pytest.mark.clause("P6.6")
     def test_somebody_overdue_warns_by_count_and_stops_nothing(
-        self, home: Home, known: str
+        self, data_root: DataRoot, known: str
     ) -> None:
-        assert self.check(home, "2026-12-01").passed
-        late = self.check(home, "2026-12-02")
+        assert self.check(data_root, "2026-12-01").passed
+        late = self.check(data_root, "2026-12-02")
         assert (late.passed, late.severity) == (False, dg.AssetCheckSeverity.WARN)
         assert {
             name: value.value for name, value in late.metadata.items()
-        } == information_duty.counts(home, date(2026, 12, 2))
-        information_duty.record(home, [known], date(2026, 11, 21), date(2026, 11, 21))
-        assert self.check(home, "2026-12-02").passed
+        } == information_duty.counts(data_root, date(2026, 12, 2))
+        information_duty.record(data_root, [known], date(2026, 11, 21), date(2026, 11, 21))
+        assert self.check(data_root, "2026-12-02").passed
 
-    def test_conflicts_are_a_warning_with_counts_and_a_table(self, home: Home) -> None:
+    def test_conflicts_are_a_warning_with_counts_and_a_table(self, data_root: DataRoot) -> None:
         result = dg.materialize(
-            documents_assets.ASSETS, resources={"today": Today(as_of="2026-11-20"), "home": home}
+            documents_assets.ASSETS,
+            resources={"today": Today(as_of="2026-11-20"), "data_root": data_root},
         )
         [check] = result.get_asset_check_evaluations()
         assert (check.check_name, check.passed, check.severity, check.blocking) == (

@@ -15,7 +15,7 @@ import pytest
 
 from assets.ingest.deliveries import refuse, waiting
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines import notifications
 from pipelines.definitions import build_definitions
 from pipelines.sensors import failure_sensor, inbox_sensor, request_sensor, unexpected_sensor
@@ -95,8 +95,8 @@ def specs(definitions: dg.Definitions) -> dict[str, dg.AssetSpec]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(tmp_path / "data")
+def data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+    made = DataRoot(tmp_path / "data")
     made.create()
     monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made
@@ -275,16 +275,18 @@ class TestSchedule:
         ]
 
     def test_without_deliveries_there_is_one_run_for_retention(
-        self, definitions: dg.Definitions, home: Home
+        self, definitions: dg.Definitions, data_root: DataRoot
     ) -> None:
         with dg.instance_for_test() as instance:
             assert self.tick(definitions, instance) == [
                 ("2026-11-20/2026-11-20", "2026-11-20", "2026-11-20")
             ]
 
-    def test_days_close_together_are_one_run(self, definitions: dg.Definitions, home: Home) -> None:
+    def test_days_close_together_are_one_run(
+        self, definitions: dg.Definitions, data_root: DataRoot
+    ) -> None:
         for day in ("2026-11-03", "2026-11-04", "2026-11-17"):
-            put(home, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
+            put(data_root, "crm", day, "orders", csv([{"order_number": "1"}]), 1)
         with dg.instance_for_test() as instance:
             assert [(first, last) for _, first, last in self.tick(definitions, instance)] == [
                 ("2026-11-03", "2026-11-04"),
@@ -314,14 +316,16 @@ class TestSensors:
             )
             return list(inbox_sensor.evaluate_tick(context).run_requests or [])
 
-    def test_an_empty_inbox_starts_nothing(self, definitions: dg.Definitions, home: Home) -> None:
+    def test_an_empty_inbox_starts_nothing(
+        self, definitions: dg.Definitions, data_root: DataRoot
+    ) -> None:
         assert self.look(definitions) == []
 
     def test_a_delivery_starts_one_run_for_its_day_once(
-        self, definitions: dg.Definitions, home: Home
+        self, definitions: dg.Definitions, data_root: DataRoot
     ) -> None:
         path = put(
-            home,
+            data_root,
             "crm",
             "2026-11-03",
             "orders",
@@ -335,31 +339,39 @@ class TestSensors:
             "2026-11-03"
         ]
         assert path.stem not in repr(first)
-        put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "2"}]), 1)
+        put(data_root, "crm", "2026-11-03", "orders", csv([{"order_number": "2"}]), 1)
         assert self.look(definitions)[0].run_key != first[0].run_key
 
     def test_a_file_without_its_manifest_is_not_there_yet(
-        self, definitions: dg.Definitions, home: Home
+        self, definitions: dg.Definitions, data_root: DataRoot
     ) -> None:
-        path = put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
+        path = put(data_root, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
         path.with_name(path.name + ".manifest.json").unlink()
         assert self.look(definitions) == []
 
-    def test_what_was_refused_starts_nothing(self, definitions: dg.Definitions, home: Home) -> None:
-        put(home, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
-        [item] = waiting(home, "crm")
-        refuse(home, item, RefusedDeliveryError("DEL-SIZE"))
+    def test_what_was_refused_starts_nothing(
+        self, definitions: dg.Definitions, data_root: DataRoot
+    ) -> None:
+        put(data_root, "crm", "2026-11-03", "orders", csv([{"order_number": "1"}]), 1)
+        [item] = waiting(data_root, "crm")
+        refuse(data_root, item, RefusedDeliveryError("DEL-SIZE"))
         assert self.look(definitions) == []
 
     def test_a_pending_request_becomes_a_partition_by_its_id_alone(
-        self, definitions: dg.Definitions, home: Home
+        self, definitions: dg.Definitions, data_root: DataRoot
     ) -> None:
         now = datetime.now(UTC)
-        request_id = ledger.receive(home, "erasure", "written", ["customer_number:C0000001"], now)
-        closed = ledger.receive(
-            home, "erasure", "written", ["customer_number:C0000002"], now + timedelta(seconds=1)
+        request_id = ledger.receive(
+            data_root, "erasure", "written", ["customer_number:C0000001"], now
         )
-        ledger.close(home, ledger.load(home, closed), now)
+        closed = ledger.receive(
+            data_root,
+            "erasure",
+            "written",
+            ["customer_number:C0000002"],
+            now + timedelta(seconds=1),
+        )
+        ledger.close(data_root, ledger.load(data_root, closed), now)
         with dg.instance_for_test() as instance:
             context = dg.build_sensor_context(
                 instance=instance, repository_def=definitions.get_repository_def()
@@ -404,7 +416,7 @@ def staged_crm(context):  # type: ignore[no-untyped-def]
     ("records", "steps"), [(0, []), (3, ["nothing_unexpected of staged/crm (3)"])]
 )
 def test_the_notifier_hears_of_records_that_our_code_failed_on(
-    records: int, steps: list[str], home: Home, monkeypatch: pytest.MonkeyPatch
+    records: int, steps: list[str], data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
     with dg.instance_for_test() as instance:
@@ -416,7 +428,7 @@ def test_the_notifier_hears_of_records_that_our_code_failed_on(
             dagster_event=result.get_run_success_event(),
         )
         unexpected_sensor(context)
-    path = home.root / "notifications.jsonl"
+    path = data_root.root / "notifications.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     assert [json.loads(line)["steps"] for line in lines] == ([steps] if steps else [])
 
@@ -435,17 +447,17 @@ class TestNotifier:
             failure_sensor(context.for_run_failure())
 
     def test_without_one_a_failure_is_a_line_in_a_file_of_its_owner(
-        self, home: Home, monkeypatch: pytest.MonkeyPatch
+        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("REGISTER_NOTIFIER", raising=False)
         self.fail()
-        path = home.root / "notifications.jsonl"
+        path = data_root.root / "notifications.jsonl"
         assert '"job": "broken"' in path.read_text()
         assert '"steps": ["breaks"]' in path.read_text()
         assert path.stat().st_mode & 0o777 == 0o600
 
     def test_another_is_named_in_the_environment(
-        self, home: Home, monkeypatch: pytest.MonkeyPatch
+        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         heard: list[notifications.Failure] = []
         module = types.ModuleType("our_pager")
@@ -454,7 +466,7 @@ class TestNotifier:
         monkeypatch.setenv("REGISTER_NOTIFIER", "our_pager:page")
         self.fail()
         assert [(failure.job, failure.steps) for failure in heard] == [("broken", ("breaks",))]
-        assert not (home.root / "notifications.jsonl").exists()
+        assert not (data_root.root / "notifications.jsonl").exists()
 
     @pytest.mark.parametrize("named", ["no_such_module:page", "json:no_such_function"])
     def test_one_that_is_not_there_is_an_error(

@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.main import COMMANDS, register
 
 READING = [
@@ -57,13 +57,13 @@ def test_nothing_is_proven_by_an_empty_folder(words: list[str], tmp_path: Path) 
 
 @pytest.mark.parametrize("words", [["verify"], ["verify", "--certificates"]], ids=" ".join)
 def test_a_data_root_without_data_proves_nothing_and_gets_no_secret(
-    words: list[str], home: Home
+    words: list[str], data_root: DataRoot
 ) -> None:
-    (home.secrets / "pepper").unlink()
-    ended = CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(register, words)
+    (data_root.secrets / "pepper").unlink()
+    ended = CliRunner(env={"REGISTER_HOME": str(data_root.root)}).invoke(register, words)
     assert ended.output.startswith("Nothing to prove")
     assert ended.exit_code == 0
-    assert not (home.secrets / "pepper").exists()
+    assert not (data_root.secrets / "pepper").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from assets.dagster_support.metadata import stops, without_values
 from assets.register import integrity_checks
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.refresh import failures, refresh
 from pipelines.definitions import build_definitions
 from pipelines.event_log import forget_checks_not_run
@@ -121,28 +121,28 @@ class TestRefresh:
     """`register refresh` of one person, whose register does not pass a check."""
 
     @pytest.fixture
-    def home(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-        monkeypatch.setenv("REGISTER_HOME", str(home.root))
+    def data_root(self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+        monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
         monkeypatch.setenv("DAGSTER_HOME", "")
-        basic_data(home, "2026-11-10", [person(code("010190-900"), name("Aino", "Testi"))])
-        return home
+        basic_data(data_root, "2026-11-10", [person(code("010190-900"), name("Aino", "Testi"))])
+        return data_root
 
     def test_a_failed_build_never_looks_done_and_heals(
-        self, home: Home, monkeypatch: pytest.MonkeyPatch
+        self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         checked = integrity_checks.check
-        monkeypatch.setattr(integrity_checks, "check", lambda home: {"one_identity_code": 2})
+        monkeypatch.setattr(integrity_checks, "check", lambda data_root: {"one_identity_code": 2})
         for _ in range(2):
-            ended = typed(home, refresh, "--as-of", "2026-11-20")
+            ended = typed(data_root, refresh, "--as-of", "2026-11-20")
             assert ended.exit_code == 1
             assert "check one_identity_code on register/registrants: 2 found" in ended.output
             assert "docs/operators-guide.md#one_identity_code" in ended.output
             assert "Nothing new" not in ended.output
-            assert not list(home.marts.iterdir())
-            assert not (home.lake / "register" / "swept.json").exists()
+            assert not list(data_root.marts.iterdir())
+            assert not (data_root.lake / "register" / "swept.json").exists()
         monkeypatch.setattr(integrity_checks, "check", checked)
-        healed = typed(home, refresh, "--as-of", "2026-11-20")
+        healed = typed(data_root, refresh, "--as-of", "2026-11-20")
         assert (healed.exit_code, healed.output.startswith("Nothing new")) == (0, False)
-        assert {path.stem for path in home.marts.iterdir()} == set(MARTS)
-        again = typed(home, refresh, "--as-of", "2026-11-20")
+        assert {path.stem for path in data_root.marts.iterdir()} == set(MARTS)
+        again = typed(data_root, refresh, "--as-of", "2026-11-20")
         assert (again.exit_code, again.output.startswith("Nothing new")) == (0, True)

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.utils import make_new_run_id
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.dagster_home import prepare_dagster
 from pipelines.sensors import request_sensor
 from pipelines.writer_lock import COMMAND, HEADLESS, report_died, writer
@@ -19,11 +19,11 @@ STARTED, FAILED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 
 
 @pytest.fixture
-def instance(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
-    monkeypatch.setenv("REGISTER_HOME", str(home.root))
+def instance(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
     monkeypatch.setenv("DAGSTER_HOME", "")
     prepare_dagster()
-    with dg.DagsterInstance.from_config(str(home.dagster)) as made:
+    with dg.DagsterInstance.from_config(str(data_root.dagster)) as made:
         yield made
 
 
@@ -42,56 +42,56 @@ def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     return run.status
 
 
-def died_holding(home: Home, who: str) -> None:
-    (home.root / "writer.lock").write_text(who)
+def died_holding(data_root: DataRoot, who: str) -> None:
+    (data_root.root / "writer.lock").write_text(who)
 
 
 def test_a_run_of_a_killed_command_is_reported_as_failed(
-    home: Home, instance: dg.DagsterInstance
+    data_root: DataRoot, instance: dg.DagsterInstance
 ) -> None:
     ours, launched = going_on(instance, **HEADLESS), going_on(instance)
-    died_holding(home, COMMAND)
-    report_died(home)
+    died_holding(data_root, COMMAND)
+    report_died(data_root)
     assert (status(instance, ours), status(instance, launched)) == (FAILED, STARTED)
-    assert (home.root / "writer.lock").read_text() == ""
+    assert (data_root.root / "writer.lock").read_text() == ""
 
 
 def test_a_killed_run_that_was_launched_in_the_ui_is_reported_by_its_id(
-    home: Home, instance: dg.DagsterInstance
+    data_root: DataRoot, instance: dg.DagsterInstance
 ) -> None:
     waits, died = going_on(instance), going_on(instance)
-    died_holding(home, died)
-    with writer(home):
+    died_holding(data_root, died)
+    with writer(data_root):
         assert (status(instance, waits), status(instance, died)) == (STARTED, FAILED)
 
 
 def test_while_somebody_writes_nothing_is_reported(
-    home: Home, instance: dg.DagsterInstance
+    data_root: DataRoot, instance: dg.DagsterInstance
 ) -> None:
     run = going_on(instance, **HEADLESS)
-    died_holding(home, COMMAND)
-    descriptor = os.open(home.root / "writer.lock", os.O_RDWR)
+    died_holding(data_root, COMMAND)
+    descriptor = os.open(data_root.root / "writer.lock", os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        report_died(home)
+        report_died(data_root)
         assert status(instance, run) == STARTED
     finally:
         os.close(descriptor)
 
 
 def test_the_daemon_sees_to_it_within_the_request_sensor_s_time(
-    home: Home, instance: dg.DagsterInstance
+    data_root: DataRoot, instance: dg.DagsterInstance
 ) -> None:
     run = going_on(instance, **HEADLESS)
-    died_holding(home, COMMAND)
+    died_holding(data_root, COMMAND)
     with dg.build_sensor_context(instance=instance) as context:
         request_sensor(context)
     assert status(instance, run) == FAILED
 
 
-def test_who_ends_leaves_no_mark(home: Home, instance: dg.DagsterInstance) -> None:
+def test_who_ends_leaves_no_mark(data_root: DataRoot, instance: dg.DagsterInstance) -> None:
     run = going_on(instance, **HEADLESS)
-    with writer(home):
-        assert (home.root / "writer.lock").read_text() == COMMAND
-    report_died(home)
+    with writer(data_root):
+        assert (data_root.root / "writer.lock").read_text() == COMMAND
+    report_died(data_root)
     assert status(instance, run) == STARTED

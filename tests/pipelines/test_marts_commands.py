@@ -14,7 +14,7 @@ from click import Command
 from click.testing import Result
 
 from assets.marts.building import mart_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.marts import export, why
 from pipelines.cli.profile import profile
 from pipelines.cli.withdrawal import withdraw
@@ -25,9 +25,9 @@ PERSONAL = ("Nimi1", "Aaltonen", "Bergström", "n1@example.fi", "n2@example.fi")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     """Two contacts, both of whom have granted e-mail marketing; one also targeted advertising."""
-    made = Home(tmp_path_factory.mktemp("commands") / "data")
+    made = DataRoot(tmp_path_factory.mktemp("commands") / "data")
     made.create()
     deliver_all(
         made,
@@ -38,25 +38,27 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return made
 
 
-def asked(home: Home, command: Command, *words: str) -> Result:
-    answer = typed(home, command, *words)
+def asked(data_root: DataRoot, command: Command, *words: str) -> Result:
+    answer = typed(data_root, command, *words)
     assert not [value for value in PERSONAL if value in answer.output]
     return answer
 
 
-def output(home: Home, command: Command, *words: str) -> Any:
-    answer = asked(home, command, *words, "--json")
+def output(data_root: DataRoot, command: Command, *words: str) -> Any:
+    answer = asked(data_root, command, *words, "--json")
     assert answer.exit_code == 0, answer.output
     return json.loads(answer.output)
 
 
-def mailed(home: Home) -> set[str]:
-    with duckdb.connect(str(mart_path(home, "direct_marketing")), read_only=True) as connection:
+def mailed(data_root: DataRoot) -> set[str]:
+    with duckdb.connect(
+        str(mart_path(data_root, "direct_marketing")), read_only=True
+    ) as connection:
         return {row[0] for row in connection.execute("SELECT given_names FROM by_email").fetchall()}
 
 
-def test_why_tells_every_channel_with_its_rules(home: Home) -> None:
-    found = output(home, why, of(home, "Nimi1"), "direct_marketing")
+def test_why_tells_every_channel_with_its_rules(data_root: DataRoot) -> None:
+    found = output(data_root, why, of(data_root, "Nimi1"), "direct_marketing")
     channels = {channel["channel"]: channel for channel in found["channels"]}
     assert {name: channel["admitted"] for name, channel in channels.items()} == {
         "email": True,
@@ -65,24 +67,24 @@ def test_why_tells_every_channel_with_its_rules(home: Home) -> None:
         "post": False,
     }
     assert {rule["code"] for rule in channels["email"]["rules"]} >= {"ADM-CONSENT"}
-    assert "ADM-CONSENT" in asked(home, why, of(home, "Nimi1"), "direct_marketing").output
+    assert "ADM-CONSENT" in asked(data_root, why, of(data_root, "Nimi1"), "direct_marketing").output
 
 
-def test_why_refuses_an_id_that_is_none(home: Home) -> None:
-    answer = asked(home, why, "R0000000000000000", "direct_marketing")
+def test_why_refuses_an_id_that_is_none(data_root: DataRoot) -> None:
+    answer = asked(data_root, why, "R0000000000000000", "direct_marketing")
     assert answer.exit_code != 0
     assert "R0000000000000000" in answer.output or "registrant" in answer.output
 
 
-def test_why_refuses_a_mart_that_is_none(home: Home) -> None:
-    assert "direct_marketing" in asked(home, why, of(home, "Nimi1"), "marketing").output
+def test_why_refuses_a_mart_that_is_none(data_root: DataRoot) -> None:
+    assert "direct_marketing" in asked(data_root, why, of(data_root, "Nimi1"), "marketing").output
 
 
 def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
-    home: Home, tmp_path: Path
+    data_root: DataRoot, tmp_path: Path
 ) -> None:
     answer = asked(
-        home,
+        data_root,
         export,
         "targeted_advertising",
         "marketing_automation",
@@ -94,26 +96,34 @@ def test_export_is_refused_to_who_relies_on_privacy_shield_and_writes_nothing(
     assert not (tmp_path / "audience.csv").exists()
 
 
-def test_profile_tells_what_is_in_use_or_that_nothing_is(home: Home) -> None:
-    found = output(home, profile, of(home, "Nimi1"))
+def test_profile_tells_what_is_in_use_or_that_nothing_is(data_root: DataRoot) -> None:
+    found = output(data_root, profile, of(data_root, "Nimi1"))
     assert set(found) <= {"admitted", "values"}
-    assert asked(home, profile, of(home, "Nimi1")).output.strip()
+    assert asked(data_root, profile, of(data_root, "Nimi1")).output.strip()
 
 
-def test_withdraw_takes_the_registrant_out_of_the_mart_now(home: Home) -> None:
-    before = mailed(home)
+def test_withdraw_takes_the_registrant_out_of_the_mart_now(data_root: DataRoot) -> None:
+    before = mailed(data_root)
     assert {"Nimi1", "Nimi2"} <= before
     found = output(
-        home, withdraw, "--contact-id", "1", "--purpose", "direct_marketing", "--channel", "email"
+        data_root,
+        withdraw,
+        "--contact-id",
+        "1",
+        "--purpose",
+        "direct_marketing",
+        "--channel",
+        "email",
     )
     assert found == {"purpose": "direct_marketing", "channel": "email", "registrants": 1}
-    assert mailed(home) == before - {"Nimi1"}
+    assert mailed(data_root) == before - {"Nimi1"}
     assert (
-        len(rows(home, "FROM choice_log WHERE origin = 'consents:self-service'", "choice_log")) == 1
+        len(rows(data_root, "FROM choice_log WHERE origin = 'consents:self-service'", "choice_log"))
+        == 1
     )
 
 
-def test_withdraw_asks_for_one_identifier(home: Home) -> None:
-    answer = asked(home, withdraw, "--purpose", "direct_marketing")
+def test_withdraw_asks_for_one_identifier(data_root: DataRoot) -> None:
+    answer = asked(data_root, withdraw, "--purpose", "direct_marketing")
     assert answer.exit_code != 0
     assert "--customer-number" in answer.output

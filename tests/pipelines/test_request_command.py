@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from assets.erasure import erasing
 from assets.requests import ledger, notice_ledger
 from assets.rights import request_inbox
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli import request as recording
 from pipelines.cli import request_steps
 from pipelines.cli.notices import notices_command
@@ -25,11 +25,11 @@ from tests.support.known_registrants import LEAVES, SHARED, SPOUSES, TODAY, regi
 
 
 @pytest.fixture
-def home(known_home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+def data_root(known_data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
     """With the refresh that follows left out: what it does is tested where it is."""
     refreshed: list[object] = []
     monkeypatch.setattr("pipelines.cli.refresh.run_refresh", lambda *given: refreshed.append(given))
-    return known_home
+    return known_data_root
 
 
 def typed(*words: str, answers: str = "", command: click.Group = request_steps.request) -> Result:
@@ -56,28 +56,28 @@ def asked(right: str = "access", *more: str) -> str:
 @pytest.mark.parametrize(
     "right", [right for right in RIGHTS if right not in ("restriction", "objection", "withdrawal")]
 )
-def test_every_right_is_recorded_with_an_opaque_id(home: Home, right: str) -> None:
+def test_every_right_is_recorded_with_an_opaque_id(data_root: DataRoot, right: str) -> None:
     answer = typed(right, "--channel", "other", "--customer-number", LEAVES.customer_number)
     assert answer.exit_code == 0
-    request = ledger.load(home, answer.output.strip())
+    request = ledger.load(data_root, answer.output.strip())
     assert (request.right, request.channel, request.state) == (right, "other", "received")
 
 
 @pytest.mark.parametrize("right", ["restriction", "objection", "withdrawal"])
 def test_what_is_carried_out_at_once_is_delivered_and_says_when_the_marts_do_not_follow(
-    home: Home, right: str
+    data_root: DataRoot, right: str
 ) -> None:
     answer = typed(right, "--channel", "written", "--identity-code", LEAVES.identity_code)
     assert answer.exit_code == 1
     assert "the marts do not follow it yet" in answer.output
-    [request] = ledger.every(home)
-    assert (request.state, len(list((home.inbox / "consents").rglob("request-*.csv")))) == (
+    [request] = ledger.every(data_root)
+    assert (request.state, len(list((data_root.inbox / "consents").rglob("request-*.csv")))) == (
         "applying",
         1,
     )
 
 
-def test_a_script_that_forgets_an_option_gets_a_usage_error(home: Home) -> None:
+def test_a_script_that_forgets_an_option_gets_a_usage_error(data_root: DataRoot) -> None:
     assert typed("access", "--identity-code", LEAVES.identity_code).exit_code == 2
     assert typed("access", "--channel", "written").exit_code == 1
     assert (
@@ -97,7 +97,7 @@ def test_a_script_that_forgets_an_option_gets_a_usage_error(home: Home) -> None:
 
 
 def test_whoever_types_is_asked_for_what_is_missing(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal:
         class stdin:  # noqa: N801  (stands for sys.stdin)
@@ -109,7 +109,7 @@ def test_whoever_types_is_asked_for_what_is_missing(
     monkeypatch.setattr(request_steps, "sys", Terminal)
     answer = typed("access", answers=f"in-person\ncustomer_number\n{LEAVES.customer_number}\n")
     assert answer.exit_code == 0
-    [request] = ledger.every(home)
+    [request] = ledger.every(data_root)
     assert (request.channel, request.given) == (
         "in-person",
         (f"customer_number:{LEAVES.customer_number}",),
@@ -119,7 +119,9 @@ def test_whoever_types_is_asked_for_what_is_missing(
     assert typed("refuse", request.request_id, answers="REQ-EXCESSIVE\n").exit_code == 0
 
 
-def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(home: Home) -> None:
+def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(
+    data_root: DataRoot,
+) -> None:
     answer = typed(
         "access",
         "--channel",
@@ -129,12 +131,12 @@ def test_a_dash_asks_so_that_the_value_stays_out_of_the_shell_s_history(home: Ho
         answers=f"{LEAVES.identity_code}\n",
     )
     assert answer.exit_code == 0
-    assert ledger.every(home)[0].given == (f"identity_code:{LEAVES.identity_code}",)
+    assert ledger.every(data_root)[0].given == (f"identity_code:{LEAVES.identity_code}",)
 
 
-def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
+def test_the_list_tells_days_and_states_and_nobody(data_root: DataRoot) -> None:
     request_id = asked(
-        "access", "--received", str(datetime.now(home.policy.zone).date() - timedelta(days=10))
+        "access", "--received", str(datetime.now(data_root.policy.zone).date() - timedelta(days=10))
     )
     [listed] = output("list")
     assert (listed["request_id"], listed["state"], listed["right"]) == (
@@ -142,7 +144,7 @@ def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
         "received",
         "access",
     )
-    assert listed["due_on"] > str(datetime.now(home.policy.zone).date())
+    assert listed["due_on"] > str(datetime.now(data_root.policy.zone).date())
     assert output("close", request_id)["state"] == "closed"
     assert output("list", "--open") == []
     assert [event["what"] for event in output("show", request_id)["history"]] == [
@@ -153,7 +155,7 @@ def test_the_list_tells_days_and_states_and_nobody(home: Home) -> None:
     assert "received" in typed("show", request_id).output
 
 
-def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> None:
+def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(data_root: DataRoot) -> None:
     request_id = asked("rectification", "--set", "family_name=Esimerkki-Uusi")
     assert "Esimerkki-Uusi" not in typed("show", request_id).output
     shown = CliRunner().invoke(request_steps.request, ["show", request_id, "--private"]).output
@@ -173,23 +175,23 @@ def test_what_was_stated_is_shown_only_to_whoever_asks_for_it(home: Home) -> Non
     )
 
 
-def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(home: Home) -> None:
+def test_an_unclear_request_shows_whom_it_may_mean_and_is_decided(data_root: DataRoot) -> None:
     request_id = output("erasure", "--channel", "written", "--email", SHARED)["request_id"]
     [found] = output("find", request_id)
     assert (found["state"], len(found["candidates"])) == ("unclear", 2)
-    chosen = registrant_of(home, SPOUSES[0][0])
+    chosen = registrant_of(data_root, SPOUSES[0][0])
     assert chosen in typed("find", request_id).output
     assert output("decide", request_id, "--registrant", chosen)["state"] == "received"
-    assert ledger.pending(home) == [request_id]
+    assert ledger.pending(data_root) == [request_id]
 
 
-def test_a_preview_tells_counts(home: Home) -> None:
+def test_a_preview_tells_counts(data_root: DataRoot) -> None:
     seen = output("preview", asked("erasure"))
     assert (seen["bystanders"], seen["layers"]["raw"]) == (0, 9)
     assert "Bystanders: 0" in typed("preview", seen["request_id"]).output
 
 
-def test_nobody_found_is_corrected_or_closed_as_that(home: Home) -> None:
+def test_nobody_found_is_corrected_or_closed_as_that(data_root: DataRoot) -> None:
     nobody = output("erasure", "--channel", "written", "--customer-number", "C7777777")[
         "request_id"
     ]
@@ -203,11 +205,11 @@ def test_nobody_found_is_corrected_or_closed_as_that(home: Home) -> None:
     assert typed("close", nobody).exit_code == 1
 
 
-def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
+def test_what_is_not_theirs_is_left_out_by_command(data_root: DataRoot) -> None:
     request_id = asked("erasure")
     output("find", request_id)
     output("correct", request_id, "--not-theirs", f"phone:{LEAVES.phone}")
-    assert f"phone:{LEAVES.phone}" in ledger.load(home, request_id).left_out
+    assert f"phone:{LEAVES.phone}" in ledger.load(data_root, request_id).left_out
     [found] = output("find", request_id)
     assert found["left_out"] == 1
     assert "Left out: 1" in typed("preview", request_id).output
@@ -215,32 +217,32 @@ def test_what_is_not_theirs_is_left_out_by_command(home: Home) -> None:
         assert typed("correct", request_id, *words).exit_code == 2
 
 
-def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(home: Home) -> None:
+def test_an_erasure_that_has_begun_is_refused_with_what_has_gone(data_root: DataRoot) -> None:
     request_id = asked("erasure")
     output("find", request_id)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
     answer = typed("refuse", request_id, "--ground", "REQ-LEGAL-CLAIMS")
     assert "0 rows had gone before and cannot come back" in answer.output
-    assert ledger.load(home, request_id).outcome == "refused"
+    assert ledger.load(data_root, request_id).outcome == "refused"
 
 
-def test_decisions_of_an_erasure_in_doubt_are_recorded(home: Home) -> None:
+def test_decisions_of_an_erasure_in_doubt_are_recorded(data_root: DataRoot) -> None:
     request_id = asked("erasure")
     assert output("decide", request_id, "--bystanders", "erase")["state"] == "received"
     assert output("decide", request_id, "--pair", "0123456789=left")["state"] == "received"
-    assert ledger.load(home, request_id).pairs_left == ("pair:0123456789",)
+    assert ledger.load(data_root, request_id).pairs_left == ("pair:0123456789",)
     assert typed("decide", request_id, "--pair", "0123456789=same").exit_code == 1
     assert typed("decide", request_id, "--pair", "0123456789=perhaps").exit_code == 2
-    what = [event["what"] for event in ledger.load(home, request_id).events]
+    what = [event["what"] for event in ledger.load(data_root, request_id).events]
     assert "bystanders_decided" in what
     assert "pair_decided" in what
 
 
-def test_a_code_is_sent_and_comes_back(home: Home) -> None:
+def test_a_code_is_sent_and_comes_back(data_root: DataRoot) -> None:
     request_id = asked()
     assert "email" in typed("verify", request_id, "--send").output
-    [message] = [json.loads(path.read_text()) for path in (home.outbox / "messages").iterdir()]
+    [message] = [json.loads(path.read_text()) for path in (data_root.outbox / "messages").iterdir()]
     code = next(
         word.strip(".")
         for word in message["text"].split()
@@ -253,7 +255,7 @@ def test_a_code_is_sent_and_comes_back(home: Home) -> None:
     assert output("verify", request_id, "--code", code)["verification"]["level"] == "substantial"
 
 
-def test_categories_are_decided(home: Home) -> None:
+def test_categories_are_decided(data_root: DataRoot) -> None:
     request_id = asked("erasure")
     done = output(
         "decide",
@@ -268,15 +270,15 @@ def test_categories_are_decided(home: Home) -> None:
     assert typed("decide", request_id, "--category", "order=refused:REQ-ACCURATE").exit_code == 1
 
 
-def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> None:
-    request_inbox.folder(home).mkdir(exist_ok=True)
+def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(data_root: DataRoot) -> None:
+    request_inbox.folder(data_root).mkdir(exist_ok=True)
     for number, content in enumerate(
         [
             {"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}},
             {"right": LEAVES.identity_code},
         ]
     ):
-        (request_inbox.folder(home) / f"{number}.json").write_text(json.dumps(content))
+        (request_inbox.folder(data_root) / f"{number}.json").write_text(json.dumps(content))
     taken = output("inbox")
     assert (len(taken["received"]), [refusal["code"] for refusal in taken["refused"]]) == (
         1,
@@ -291,17 +293,19 @@ def test_request_files_are_taken_in_and_bad_ones_listed_by_rule(home: Home) -> N
     assert output("inbox")["refused"] == []
 
 
-def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) -> None:
+def test_notices_are_listed_opened_and_acknowledged(data_root: DataRoot, tmp_path: Path) -> None:
     from assets.rights import lookup, recipient_notices
 
     request_id = asked("erasure")
-    now = datetime.now(home.policy.zone)
-    recipient_notices.prepare(home, list(lookup.record(home, [request_id], now).values()), now)
-    recipient_notices.release(home, [request_id], now)
+    now = datetime.now(data_root.policy.zone)
+    recipient_notices.prepare(
+        data_root, list(lookup.record(data_root, [request_id], now).values()), now
+    )
+    recipient_notices.release(data_root, [request_id], now)
     listed = typed("list", command=notices_command).output
     [notice_id] = [
         notice.notice_id
-        for notice in notice_ledger.every(home)
+        for notice in notice_ledger.every(data_root)
         if notice.recipient == "it_operations"
     ]
     assert notice_id in listed
@@ -312,7 +316,7 @@ def test_notices_are_listed_opened_and_acknowledged(home: Home, tmp_path: Path) 
         == 0
     )
     assert json.loads((tmp_path / "notice.json").read_text())["keys"]["contracts"] == {
-        "registrant_id": [registrant_of(home, LEAVES.identity_code)]
+        "registrant_id": [registrant_of(data_root, LEAVES.identity_code)]
     }
     assert typed("acknowledge", notice_id, command=notices_command).exit_code == 0
     assert typed("open", notice_id, command=notices_command).exit_code == 1

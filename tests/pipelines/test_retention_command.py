@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.retention import command
 from tests.support.dated_records import deliver
 from tests.support.registers import TODAY, take_in, typed
@@ -19,15 +19,15 @@ from tests.support.registers import TODAY, take_in, typed
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("retained") / "data")
-    home.create()
-    deliver(home)
-    take_in(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("retained") / "data")
+    data_root.create()
+    deliver(data_root)
+    take_in(data_root)
+    return data_root.root
 
 
 def asked(root: Path, *words: str) -> Result:
-    return typed(Home(root), command, *words)
+    return typed(DataRoot(root), command, *words)
 
 
 def output(root: Path, *words: str) -> Any:

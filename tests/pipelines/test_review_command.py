@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.review import review_command
 from tests.support.crm_people import AINO, NAMESAKE, deliver
 from tests.support.registers import refresh, typed
@@ -18,15 +18,15 @@ from tests.support.registers import refresh, typed
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("reviewed") / "data")
-    home.create()
-    deliver(home, "2026-11-10", n1=AINO, n3=NAMESAKE)
-    refresh(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("reviewed") / "data")
+    data_root.create()
+    deliver(data_root, "2026-11-10", n1=AINO, n3=NAMESAKE)
+    refresh(data_root)
+    return data_root.root
 
 
 def asked(root: Path, *words: str) -> Result:
-    return typed(Home(root), review_command, *words)
+    return typed(DataRoot(root), review_command, *words)
 
 
 def test_list_show_write_and_decide(root: Path, tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_refusals(root: Path) -> None:
 
 
 def test_before_the_first_refresh(tmp_path: Path) -> None:
-    home = Home(tmp_path / "none")
-    home.create()
-    refused = asked(home.root)
+    data_root = DataRoot(tmp_path / "none")
+    data_root.create()
+    refused = asked(data_root.root)
     assert refused.exit_code == 1
     assert "register refresh" in refused.output
 

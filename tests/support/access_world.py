@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.made_once import made_once
@@ -69,29 +69,29 @@ OWN = [
 ]
 
 
-def register_of_them(temporary: pytest.TempPathFactory) -> Home:
+def register_of_them(temporary: pytest.TempPathFactory) -> DataRoot:
     """A data root in which all of it is taken in and built, for the tests of one module."""
 
     def make(folder: Path) -> None:
-        home = Home(folder / "data")
-        home.create()
-        deliver(home)
-        refresh(home)
+        data_root = DataRoot(folder / "data")
+        data_root.create()
+        deliver(data_root)
+        refresh(data_root)
 
     made = made_once(temporary, "access", make) / "data"
-    return Home(copied(made, temporary.mktemp("access") / "data"))
+    return DataRoot(copied(made, temporary.mktemp("access") / "data"))
 
 
-def deliver(home: Home) -> None:
+def deliver(data_root: DataRoot) -> None:
     """What every source says of the registrant, the spouse and the child, on two days."""
-    _population_register(home)
-    _crm(home)
-    _website(home)
-    _consents(home)
-    _credit(home)
+    _population_register(data_root)
+    _crm(data_root)
+    _website(data_root)
+    _consents(data_root)
+    _credit(data_root)
 
 
-def _population_register(home: Home) -> None:
+def _population_register(data_root: DataRoot) -> None:
     address = home_address("Yhteiskatu", "4", "00100", "HELSINKI", "2015-05-01")
     guardian = part("HUOLTAJUUS_X", etunimi=f"{MARK}guardian", henkilotunnus=CHILD_CODE)
     dependant = part("ASUU_SAMASSA", sukunimi=f"{MARK}dependant")
@@ -123,9 +123,9 @@ def _population_register(home: Home) -> None:
     ]
     for delivered in persons:
         delivered["perhe"] = [{"etunimi": f"{MARK}toplevel"}]
-    basic_data(home, DAY, persons)
+    basic_data(data_root, DAY, persons)
     changes(
-        home,
+        data_root,
         NEXT,
         [
             message(
@@ -160,7 +160,7 @@ def contact(number: str, given: str, family: str, **more: str) -> dict[str, str]
     }
 
 
-def _crm(home: Home) -> None:
+def _crm(data_root: DataRoot) -> None:
     own = contact(
         SELF_CONTACT,
         "Aino",
@@ -189,7 +189,7 @@ def _crm(home: Home) -> None:
             "Unsubscribed from all email": "true",
         },
     )
-    put(home, "crm", DAY, "contacts", csv([own, spouse]), 2)
+    put(data_root, "crm", DAY, "contacts", csv([own, spouse]), 2)
     contract = {
         "contract_number": "K-700001",
         "contact_id": SELF_CONTACT,
@@ -210,7 +210,7 @@ def _crm(home: Home) -> None:
         "customer_number": SPOUSE_NUMBER,
     }
     other |= {"identity_code": SPOUSE_CODE, "product": f"{MARK}product"}
-    put(home, "crm", DAY, "contracts", csv([contract, other]), 2)
+    put(data_root, "crm", DAY, "contracts", csv([contract, other]), 2)
     order = {
         "order_number": "T-700001",
         "contact_id": SELF_CONTACT,
@@ -228,10 +228,10 @@ def _crm(home: Home) -> None:
         "customer_number": SPOUSE_NUMBER,
         "amount": "31337.77",
     }
-    put(home, "crm", DAY, "orders", csv([order, other]), 2)
+    put(data_root, "crm", DAY, "orders", csv([order, other]), 2)
 
 
-def _website(home: Home) -> None:
+def _website(data_root: DataRoot) -> None:
     def visit(
         number: int, visitor: str, user: str | None, action: dict[str, str]
     ) -> dict[str, Any]:
@@ -262,10 +262,10 @@ def _website(home: Home) -> None:
     first["customVariables"] = {"1": f"{MARK}custom"}
     first["actionDetails"][0]["title"] = f"{MARK}title"
     visits = [first, visit(7002, "c2c2c2c2c2c2c2c2", SPOUSE_NUMBER, other)]
-    put(home, "website", NEXT, "visits", json.dumps(visits).encode(), len(visits))
+    put(data_root, "website", NEXT, "visits", json.dumps(visits).encode(), len(visits))
 
 
-def _consents(home: Home) -> None:
+def _consents(data_root: DataRoot) -> None:
     def event(kind: str, key: str, evidence: str, **more: str) -> dict[str, str]:
         return {
             "event_ts": "2026-10-03T08:00:00Z",
@@ -288,10 +288,10 @@ def _consents(home: Home) -> None:
         # does not.
         event("email", SHARED_MAIL, f"{MARK}signed", status="prohibited"),
     ]
-    put(home, "consents", NEXT, "consent_log", csv(events), len(events))
+    put(data_root, "consents", NEXT, "consent_log", csv(events), len(events))
 
 
-def _credit(home: Home) -> None:
+def _credit(data_root: DataRoot) -> None:
     def report(identity_code: str, **mark: str) -> dict[str, Any]:
         remark = {
             "remarkId": "1",
@@ -315,7 +315,7 @@ def _credit(home: Home) -> None:
         {**report(CHILD_CODE), "note": f"{MARK}note"},
     ]
     put(
-        home,
+        data_root,
         "credit_bureau",
         NEXT,
         "credit_reports",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.namesakes import contact
 from tests.support.registers import rows
@@ -14,7 +14,7 @@ OLD_MAIL, NEW_MAIL = "vaara@example.fi", "oikea@example.fi"
 FIRST, OVER = date(2026, 11, 10), date(2026, 12, 20)
 
 
-def crm(home: Home, on: date, **changed: str) -> None:
+def crm(data_root: DataRoot, on: date, **changed: str) -> None:
     own = contact(
         CONTACT,
         "Aino",
@@ -30,7 +30,7 @@ def crm(home: Home, on: date, **changed: str) -> None:
     }
     other = contact("880009990000", "Bertta", "Muu", "bertta@example.fi", "1970-01-01")
     put(
-        home,
+        data_root,
         "crm",
         str(on),
         "contacts",
@@ -39,5 +39,5 @@ def crm(home: Home, on: date, **changed: str) -> None:
     )
 
 
-def aino(home: Home) -> dict[str, str]:
-    return rows(home, f"SELECT * FROM registrants WHERE customer_number = '{NUMBER}'")[0]
+def aino(data_root: DataRoot) -> dict[str, str]:
+    return rows(data_root, f"SELECT * FROM registrants WHERE customer_number = '{NUMBER}'")[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 
 AINO = {
@@ -17,7 +17,7 @@ NAMESAKE = {"First Name": "Aino", "Last Name": "Bergman"}
 OTHERS = ("Eero Korpi", "Saga Lampi", "Ilmari Niemi", "Kerttu Salo", "Onni Harju")
 
 
-def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> None:
+def deliver(data_root: DataRoot, day: str, until: str = "", **people: dict[str, str]) -> None:
     """A full export of the contacts named by number (`n7`), and of five others, as of the end of a
     period (default: the day).
     """
@@ -41,7 +41,13 @@ def deliver(home: Home, day: str, until: str = "", **people: dict[str, str]) -> 
         for number, fields in contacts.items()
     ]
     put(
-        home, "crm", day, "contacts", csv(rows), len(rows), period={"from": day, "to": until or day}
+        data_root,
+        "crm",
+        day,
+        "contacts",
+        csv(rows),
+        len(rows),
+        period={"from": day, "to": until or day},
     )
 
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.population_register_messages import code
 
@@ -79,7 +79,7 @@ def contact(number: str, given: str, family: str, active: str) -> dict[str, str]
     }
 
 
-def deliver(home: Home) -> None:
+def deliver(data_root: DataRoot) -> None:
     visits = [
         visit(1, "a000000000000001", datetime(2024, 10, 20, 20, 59, 59, tzinfo=UTC)),
         visit(2, "a000000000000001", datetime(2024, 10, 20, 21, 0, 0, tzinfo=UTC)),
@@ -87,7 +87,7 @@ def deliver(home: Home) -> None:
         visit(4, "a000000000000003", datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)),
         visit(5, "a000000000000005", datetime(2025, 10, 20, 21, 0, 0, tzinfo=UTC)),
     ]
-    put(home, "website", "2026-11-10", "visits", json.dumps(visits).encode(), len(visits))
+    put(data_root, "website", "2026-11-10", "visits", json.dumps(visits).encode(), len(visits))
     reports = [
         {
             "socialSecurityNumber": CODES["010170-941"],
@@ -101,7 +101,14 @@ def deliver(home: Home) -> None:
             ],
         }
     ]
-    put(home, "credit_bureau", "2026-11-10", "credit_reports", json.dumps(reports[0]).encode(), 1)
+    put(
+        data_root,
+        "credit_bureau",
+        "2026-11-10",
+        "credit_reports",
+        json.dumps(reports[0]).encode(),
+        1,
+    )
     for day, body in (("2025-10-20", "010170-941"), ("2025-10-21", "010170-942")):
         old = {
             "socialSecurityNumber": CODES[body],
@@ -109,9 +116,9 @@ def deliver(home: Home) -> None:
             "purposeCode": "2",
             "remarks": [],
         }
-        put(home, "credit_bureau", day, "credit_reports", json.dumps(old).encode(), 1)
+        put(data_root, "credit_bureau", day, "credit_reports", json.dumps(old).encode(), 1)
     put(
-        home,
+        data_root,
         "crm",
         "2025-10-20",
         "contracts",
@@ -119,7 +126,7 @@ def deliver(home: Home) -> None:
         1,
     )
     put(
-        home,
+        data_root,
         "crm",
         "2025-10-21",
         "contracts",
@@ -131,10 +138,10 @@ def deliver(home: Home) -> None:
         order("T-2020", "C0000002", "2019-12-31T22:00:00Z"),
         order("T-gone-customer", "C0000001", "2021-06-01T10:00:00Z"),
     ]
-    put(home, "crm", "2026-11-10", "orders", csv(orders), len(orders))
+    put(data_root, "crm", "2026-11-10", "orders", csv(orders), len(orders))
     for day in ("2026-10-21", "2026-10-22"):
         put(
-            home,
+            data_root,
             "crm",
             day,
             "orders",
@@ -145,4 +152,4 @@ def deliver(home: Home) -> None:
         contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59"),
         contact("502", "Bertta", "Vilkas", "2023-11-21 00:00"),
     ]
-    put(home, "crm", "2026-11-10", "contacts", csv(contacts), len(contacts))
+    put(data_root, "crm", "2026-11-10", "contacts", csv(contacts), len(contacts))

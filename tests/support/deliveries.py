@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 
 def put(
-    home: Home,
+    data_root: DataRoot,
     source: str,
     day: str,
     dataset: str,
@@ -22,7 +22,7 @@ def put(
     **manifest: Any,
 ) -> Path:
     """Deliver bytes with a correct manifest, except for the fields in `manifest`."""
-    folder = home.inbox / source / day
+    folder = data_root.inbox / source / day
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / (name or f"{dataset}-{hashlib.sha256(data).hexdigest()[:8]}.dat")
     path.write_bytes(data)
@@ -41,20 +41,28 @@ def put(
     return path
 
 
-def changes(home: Home, day: str, messages: list[Any], key: int = 1, **manifest: Any) -> Path:
+def changes(
+    data_root: DataRoot, day: str, messages: list[Any], key: int = 1, **manifest: Any
+) -> Path:
     body = json.dumps(
         {"viimeisinKirjausavain": key, "muutokset": messages, "ajanTasalla": True},
         ensure_ascii=False,
     )
     return put(
-        home, "population_register", day, "muutokset", body.encode(), len(messages), **manifest
+        data_root, "population_register", day, "muutokset", body.encode(), len(messages), **manifest
     )
 
 
-def basic_data(home: Home, day: str, persons: list[Any], **manifest: Any) -> Path:
+def basic_data(data_root: DataRoot, day: str, persons: list[Any], **manifest: Any) -> Path:
     body = json.dumps({"perustiedot": persons, "ajanTasalla": True}, ensure_ascii=False)
     return put(
-        home, "population_register", day, "perustiedot", body.encode(), len(persons), **manifest
+        data_root,
+        "population_register",
+        day,
+        "perustiedot",
+        body.encode(),
+        len(persons),
+        **manifest,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.namesakes import FIRST_DAY, LEAVES, SECOND_DAY, SHARED, SPOUSES, STAYS, deliver
 from tests.support.registers import rows
 
@@ -25,11 +25,11 @@ __all__ = [
 ]
 
 
-def registrant_of(home: Home, value: str) -> str:
+def registrant_of(data_root: DataRoot, value: str) -> str:
     """The id of the one registrant that is known by the value."""
     found = {
         row["registrant_id"]
-        for row in rows(home, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")
+        for row in rows(data_root, f"SELECT registrant_id FROM identifiers WHERE value = '{value}'")
     }
     assert len(found) == 1
     return str(found.pop())

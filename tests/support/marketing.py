@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.registers import rows
 
@@ -71,16 +71,16 @@ def event(
 
 
 def deliver_all(
-    home: Home, contacts: list[Event], events: list[Event], day: str = "2026-11-18"
+    data_root: DataRoot, contacts: list[Event], events: list[Event], day: str = "2026-11-18"
 ) -> None:
-    put(home, "crm", day, "contacts", csv(contacts), len(contacts))
+    put(data_root, "crm", day, "contacts", csv(contacts), len(contacts))
     if events:
-        put(home, "consents", day, "consent_log", csv(events), len(events))
+        put(data_root, "consents", day, "consent_log", csv(events), len(events))
 
 
-def of(home: Home, given_names: str) -> str:
+def of(data_root: DataRoot, given_names: str) -> str:
     return str(
-        rows(home, f"SELECT registrant_id FROM registrants WHERE given_names = '{given_names}'")[0][
-            "registrant_id"
-        ]
+        rows(
+            data_root, f"SELECT registrant_id FROM registrants WHERE given_names = '{given_names}'"
+        )[0]["registrant_id"]
     )

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from tests.support.deliveries import csv, put
 from tests.support.namesakes import LEAVES, SHARED, SPOUSES, STAYS, contact, visit
 
@@ -63,27 +64,27 @@ NOTE = (
 )
 
 
-def deliver_unreadable(home: Home, day: str, texts: dict[str, str], **extra: str) -> None:
+def deliver_unreadable(data_root: DataRoot, day: str, texts: dict[str, str], **extra: str) -> None:
     """Each text in a line of JSON that does not end."""
     lines = [f'{{"note": "{marker} {text}", "creditClass": ' for marker, text in texts.items()]
     put(
-        home, "credit_bureau", day, "credit_reports", "\n".join([*lines, *extra.values()]).encode(),
+        data_root, "credit_bureau", day, "credit_reports", "\n".join([*lines, *extra.values()]).encode(),
         len(lines) + len(extra),
     )  # fmt: skip
 
 
-def deliver_odd(home: Home, day: str = ODD_DAY) -> None:
+def deliver_odd(data_root: DataRoot, day: str = ODD_DAY) -> None:
     """Everything odd that is readable."""
-    put(home, "crm", day, "contacts", csv(_contacts()), len(_contacts()))
-    put(home, "website", day, "visits", json.dumps(_visits()).encode(), 2)
-    put(home, "consents", day, "consent_log", csv(_consents()), len(_consents()))
+    put(data_root, "crm", day, "contacts", csv(_contacts()), len(_contacts()))
+    put(data_root, "website", day, "visits", json.dumps(_visits()).encode(), 2)
+    put(data_root, "consents", day, "consent_log", csv(_consents()), len(_consents()))
     unsigned_contract = {
         "contract_number": "K-700099", "contact_id": "880006660001", "customer_number": "",
         "identity_code": CODE.replace("-", ""), "product": "contract0kept", "status": "active",
         "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
         "updated_at": "2026-10-01T10:00:00Z",
     }  # fmt: skip
-    put(home, "crm", day, "contracts", csv([unsigned_contract]), 1)
+    put(data_root, "crm", day, "contracts", csv([unsigned_contract]), 1)
     report = {
         "socialSecurityNumber": STAYS.identity_code,
         "creditClass": 4,
@@ -101,7 +102,7 @@ def deliver_odd(home: Home, day: str = ODD_DAY) -> None:
         "creditorNote": "theirs0unsigned",
     }
     put(
-        home, "credit_bureau", day, "credit_reports",
+        data_root, "credit_bureau", day, "credit_reports",
         "\n".join(map(json.dumps, (report, unsigned))).encode(), 2,
     )  # fmt: skip
 
@@ -161,12 +162,12 @@ def _consents() -> list[dict[str, str]]:
     ]
 
 
-def texts_in_lake(home: Home) -> str:
+def texts_in_lake(data_root: DataRoot) -> str:
     """Everything in raw and staged, as one text."""
     found = []
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for layer in ("raw", "staged", "quarantine"):
-            for path in (home.lake / layer).rglob("*.parquet"):
+            for path in (data_root.lake / layer).rglob("*.parquet"):
                 rows = connection.execute(
                     f"SELECT COLUMNS(*)::VARCHAR FROM {parquet(path)}"
                 ).fetchall()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, changes, csv, put
 from tests.support.population_register_messages import (
     code,
@@ -135,10 +135,10 @@ def visit(number: int, visitor: str, user: str | None, seen: int) -> dict[str, A
 
 def deliver(root: Path, first: str, second: str) -> None:
     """What every source says of both namesakes and of the spouses, on two days."""
-    home = Home(root)
-    home.create()
+    data_root = DataRoot(root)
+    data_root.create()
     both = (LEAVES, STAYS)
-    basic_data(home, first, [described(person) for person in both])
+    basic_data(data_root, first, [described(person) for person in both])
     moved = [
         message(
             person.identity_code,
@@ -147,7 +147,7 @@ def deliver(root: Path, first: str, second: str) -> None:
         )
         for person in both
     ]
-    changes(home, second, moved)
+    changes(data_root, second, moved)
     address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
     contacts = [
         contact(
@@ -161,7 +161,7 @@ def deliver(root: Path, first: str, second: str) -> None:
         )
         for person in both
     ] + [contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES]
-    put(home, "crm", first, "contacts", csv(contacts), len(contacts))
+    put(data_root, "crm", first, "contacts", csv(contacts), len(contacts))
     contracts = [
         {
             "contract_number": person.contract_number,
@@ -178,7 +178,7 @@ def deliver(root: Path, first: str, second: str) -> None:
         }
         for person in both
     ]
-    put(home, "crm", first, "contracts", csv(contracts), len(contracts))
+    put(data_root, "crm", first, "contracts", csv(contracts), len(contracts))
     orders = [
         {
             "order_number": person.order_number,
@@ -192,10 +192,10 @@ def deliver(root: Path, first: str, second: str) -> None:
         }
         for person in both
     ]
-    put(home, "crm", first, "orders", csv(orders), len(orders))
+    put(data_root, "crm", first, "orders", csv(orders), len(orders))
     visits = [visit(person.visit, person.visitor_id, person.email, 0) for person in both]
     visits += [visit(person.visit + 10, person.visitor_id, None, 3600) for person in both]
-    put(home, "website", second, "visits", json.dumps(visits).encode(), len(visits))
+    put(data_root, "website", second, "visits", json.dumps(visits).encode(), len(visits))
     events = [
         {
             "event_ts": "2026-10-03T08:00:00Z",
@@ -211,7 +211,7 @@ def deliver(root: Path, first: str, second: str) -> None:
         }
         for person in both
     ]
-    put(home, "consents", second, "consent_log", csv(events), len(events))
+    put(data_root, "consents", second, "consent_log", csv(events), len(events))
     reports = [
         {
             "socialSecurityNumber": person.identity_code,
@@ -224,7 +224,7 @@ def deliver(root: Path, first: str, second: str) -> None:
         for person in both
     ]
     put(
-        home,
+        data_root,
         "credit_bureau",
         second,
         "credit_reports",

@@ -18,66 +18,68 @@ from assets.register import building
 from assets.retention import sweep
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
 TODAY = date(2026, 11, 20)
 
 
-def typed(home: Home, command: click.Command, *words: str, given: str | None = None) -> Result:
+def typed(
+    data_root: DataRoot, command: click.Command, *words: str, given: str | None = None
+) -> Result:
     """The result of a command of `register` with these arguments and this input."""
-    return CliRunner(env={"REGISTER_HOME": str(home.root)}).invoke(
+    return CliRunner(env={"REGISTER_HOME": str(data_root.root)}).invoke(
         command, list(words), input=given
     )
 
 
-def take_in(home: Home, today: date = TODAY) -> list[raw.Ingested]:
+def take_in(data_root: DataRoot, today: date = TODAY) -> list[raw.Ingested]:
     """Inbox -> raw -> staged, for every source, as a refresh does it."""
     done = []
     for source in SOURCES:
-        ingested = raw.ingest(home, source, None, today)
-        again = staged_again(home, source, ingested.entries)
-        staged.stage(home, source, {entry.day for entry in ingested.entries} | again)
+        ingested = raw.ingest(data_root, source, None, today)
+        again = staged_again(data_root, source, ingested.entries)
+        staged.stage(data_root, source, {entry.day for entry in ingested.entries} | again)
         done.append(ingested)
     return done
 
 
-def settle(home: Home, today: date = TODAY) -> building.Built:
+def settle(data_root: DataRoot, today: date = TODAY) -> building.Built:
     """The register, and the sweep behind it, without the marts: where they are built again
     afterwards, or do not matter.
     """
-    built = building.build(home, today)
-    sweep.sweep(home, today)
+    built = building.build(data_root, today)
+    sweep.sweep(data_root, today)
     return built
 
 
-def build(home: Home, today: date = TODAY) -> building.Built:
+def build(data_root: DataRoot, today: date = TODAY) -> building.Built:
     """The register and every mart, and the sweep behind them."""
-    built = settle(home, today)
+    built = settle(data_root, today)
     for purpose in MARTS:
-        marts.build(home, purpose, today)
-        marts.publish(home, purpose)
+        marts.build(data_root, purpose, today)
+        marts.publish(data_root, purpose)
     return built
 
 
-def refresh(home: Home, today: date = TODAY) -> building.Built:
-    take_in(home, today)
-    return build(home, today)
+def refresh(data_root: DataRoot, today: date = TODAY) -> building.Built:
+    take_in(data_root, today)
+    return build(data_root, today)
 
 
-def rows(home: Home, query: str, *tables: str) -> list[dict[str, Any]]:
+def rows(data_root: DataRoot, query: str, *tables: str) -> list[dict[str, Any]]:
     """Rows of a query over the register's tables, as dictionaries."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for path in (home.lake / "register").glob("*.parquet"):
+        for path in (data_root.lake / "register").glob("*.parquet"):
             connection.execute(f"CREATE VIEW {path.stem} AS SELECT * FROM read_parquet('{path}')")
         answer = connection.execute(query)
         names = [column[0] for column in answer.description]
         return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def registrant(home: Home, identity_code: str) -> dict[str, Any]:
+def registrant(data_root: DataRoot, identity_code: str) -> dict[str, Any]:
     """The golden record with an identity code."""
-    found = rows(home, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
+    found = rows(data_root, f"SELECT * FROM registrants WHERE identity_code = '{identity_code}'")
     assert len(found) == 1, f"{len(found)} golden records"
     return found[0]

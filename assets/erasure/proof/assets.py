@@ -7,7 +7,8 @@ from assets.erasure.proof import identifiers, mart_files
 from assets.erasure.proof.findings import Finding
 from assets.marts.building import candidate_path
 from assets.register import build_state
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from schemas.marts import MARTS
 
 
@@ -34,11 +35,11 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
     description="quarantine, staged and register hold no identifier whose keyed hash is on the suppression list (PROOF-SUPPRESSED)",
 )
 @without_values
-def nobody_erased_in_register(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
+def nobody_erased_in_register(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
     """Stops the marts when someone erased is back."""
-    findings = identifiers.found_in_register(home)
+    findings = identifiers.found_in_register(data_root)
     if not findings:
-        build_state.note_passed(home, "nobody_erased")
+        build_state.note_passed(data_root, "nobody_erased")
     return _result(findings)
 
 
@@ -50,11 +51,11 @@ def _mart_check(purpose: str) -> dg.AssetChecksDefinition:
         description="the file holds no identifier of anyone erased, and nothing besides its rows: no deleted ones, no older header, no ENUM (PROOF-*)",
     )
     @without_values
-    def nobody_erased(home: dg.ResourceParam[Home]) -> dg.AssetCheckResult:
-        path = candidate_path(home, purpose)
-        findings = mart_files.check(home, path, f"built.{purpose}")
-        with home.connect() as connection:
-            if identifiers.prepare(home, connection) and not findings:
+    def nobody_erased(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
+        path = candidate_path(data_root, purpose)
+        findings = mart_files.check(data_root, path, f"built.{purpose}")
+        with connect(data_root) as connection:
+            if identifiers.prepare(data_root, connection) and not findings:
                 findings = identifiers.in_mart(connection, purpose, path)
         return _result(findings)
 

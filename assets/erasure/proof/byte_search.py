@@ -24,7 +24,7 @@ import numpy as np
 from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.mart_files import uncompressed
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.unusual_spellings import former_forms
 
 SHORTEST = 8
@@ -111,9 +111,9 @@ def forms(identifier: str) -> list[bytes]:
     return sorted(form for text in spelled if len(form := text.lower().encode()) >= SHORTEST)
 
 
-def in_duckdb(home: Home, sought: Sought, path: Path) -> Counter[str]:
+def in_duckdb(data_root: DataRoot, sought: Sought, path: Path) -> Counter[str]:
     """In the file as it is, and in a copy in which nothing is compressed."""
-    with uncompressed(home, path) as copy:
+    with uncompressed(data_root, path) as copy:
         return in_bytes(sought, path) + in_bytes(sought, copy)
 
 
@@ -156,10 +156,10 @@ def in_bytes(sought: Sought, path: Path) -> Counter[str]:
     return found
 
 
-def in_file(home: Home, sought: Sought, path: Path, where: str) -> list[Finding]:
+def in_file(data_root: DataRoot, sought: Sought, path: Path, where: str) -> list[Finding]:
     """What is found in one file, by its format; a file that cannot be read to its end is a finding of its own."""
     try:
-        found = _in_any(home, sought, path)
+        found = _in_any(data_root, sought, path)
     except (duckdb.Error, sqlite3.Error, OSError):
         return [Finding("PROOF-UNREADABLE", where, 1)] if path.exists() else []
     return [
@@ -168,11 +168,11 @@ def in_file(home: Home, sought: Sought, path: Path, where: str) -> list[Finding]
     ]
 
 
-def _in_any(home: Home, sought: Sought, path: Path) -> Counter[str]:
+def _in_any(data_root: DataRoot, sought: Sought, path: Path) -> Counter[str]:
     with path.open("rb") as file:
         start = file.read(16)
     if start[8:12] == b"DUCK":
-        return in_duckdb(home, sought, path)
+        return in_duckdb(data_root, sought, path)
     if start.startswith(b"SQLite format 3"):
         return in_sqlite(sought, path)
     return in_bytes(sought, path)

@@ -20,29 +20,33 @@ from assets.erasure.proof.chain_heads import folder
 from assets.erasure.proof.findings import Finding
 from assets.ingest import suppression
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.secrets import pepper
+from assets.storage.sessions import connect
 
 TAG_LENGTH = 16
 
 
-def fingerprint(home: Home) -> str:
+def fingerprint(data_root: DataRoot) -> str:
     """Return what tells one pepper from another, and nothing of it."""
-    return hmac.new(home.pepper, b"fingerprint of the pepper", hashlib.sha256).hexdigest()[:32]
+    return hmac.new(pepper(data_root), b"fingerprint of the pepper", hashlib.sha256).hexdigest()[
+        :32
+    ]
 
 
-def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
+def bind(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
     """Return per request what its certificate says of pepper and list."""
     asked = list(requests)
     pairs = [
         (request.request_id, identifier) for request in asked for identifier in request.resolved
     ]
-    with home.connect() as connection:
-        suppression.prepare(home, connection)
+    with connect(data_root) as connection:
+        suppression.prepare(data_root, connection)
         rows = (
             connection.execute(
                 f"""WITH listed AS (SELECT token, request_id
-                    FROM {parquet(suppression.path(home))}),
+                    FROM {parquet(suppression.path(data_root))}),
             resolved AS (
                 SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS identifier)
             SELECT DISTINCT request_id, token FROM (
@@ -56,58 +60,58 @@ def bind(home: Home, requests: Iterable[Request]) -> dict[str, dict[str, Any]]:
                     [request.request_id for request in asked],
                 ],
             ).fetchall()
-            if suppression.path(home).exists()
+            if suppression.path(data_root).exists()
             else []
         )
     tags: dict[str, list[str]] = {request.request_id: [] for request in asked}
     for request_id, token in rows:
-        tags[request_id].append(_tag(home, token))
-    pepper = fingerprint(home)
+        tags[request_id].append(_tag(data_root, token))
+    pepper = fingerprint(data_root)
     return {
         request_id: {"pepper": pepper, "hashes": len(tagged), "tags": sorted(tagged)}
         for request_id, tagged in tags.items()
     }
 
 
-def _tag(home: Home, token: str) -> str:
-    keyed = hmac.new(home.pepper, b"bound|" + token.encode(), hashlib.sha256)
+def _tag(data_root: DataRoot, token: str) -> str:
+    keyed = hmac.new(pepper(data_root), b"bound|" + token.encode(), hashlib.sha256)
     return keyed.hexdigest()[:TAG_LENGTH]
 
 
-def check(home: Home) -> list[Finding]:
+def check(data_root: DataRoot) -> list[Finding]:
     """Compare every bound certificate with the pepper and the list as they are."""
-    bound = dict(_bound(home))
+    bound = dict(_bound(data_root))
     if not bound:
         return []
-    pepper, present = fingerprint(home), set(_present(home))
+    pepper, present = fingerprint(data_root), set(_present(data_root))
     findings = []
     for request_id, (said, issued_on) in sorted(bound.items()):
         if said["pepper"] != pepper:
             findings.append(Finding("CERT-PEPPER", "secrets", 1, request_id))
-        elif not _is_reviewed(home, issued_on) and (lost := set(said["tags"]) - present):
+        elif not _is_reviewed(data_root, issued_on) and (lost := set(said["tags"]) - present):
             findings.append(Finding("CERT-SUPPRESSION", "suppressions", len(lost), request_id))
     return findings
 
 
-def _present(home: Home) -> Iterator[str]:
-    if not suppression.path(home).exists():
+def _present(data_root: DataRoot) -> Iterator[str]:
+    if not suppression.path(data_root).exists():
         return
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         rows = connection.execute(
-            f"SELECT DISTINCT token FROM {parquet(suppression.path(home))}"
+            f"SELECT DISTINCT token FROM {parquet(suppression.path(data_root))}"
         ).fetchall()
-    yield from (_tag(home, token) for (token,) in rows)
+    yield from (_tag(data_root, token) for (token,) in rows)
 
 
-def _is_reviewed(home: Home, issued_on: date) -> bool:
+def _is_reviewed(data_root: DataRoot, issued_on: date) -> bool:
     """Whether the policy's period for suppressions is over, so that hashes may have been removed."""
-    period = home.policy.rule("suppressions")[1].period
-    return period.after(issued_on) <= datetime.now(home.policy.zone).date()
+    period = data_root.policy.rule("suppressions")[1].period
+    return period.after(issued_on) <= datetime.now(data_root.policy.zone).date()
 
 
-def _bound(home: Home) -> Iterator[tuple[str, tuple[dict[str, Any], date]]]:
+def _bound(data_root: DataRoot) -> Iterator[tuple[str, tuple[dict[str, Any], date]]]:
     """Yield what readable certificates are bound to; whether they are whole is checked elsewhere."""
-    for path in sorted(folder(home).glob("Q*.json")):
+    for path in sorted(folder(data_root).glob("Q*.json")):
         try:
             said = json.loads(path.read_bytes())["certificate"]
             if bound := said.get("suppression"):

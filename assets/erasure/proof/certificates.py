@@ -34,7 +34,8 @@ from assets.requests.ledger import Request
 from assets.staging.staged import rules_fingerprint
 from assets.storage.atomic_files import UNFINISHED, write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from schemas.columns import categories
 from schemas.policy import Policy
 from schemas.staged import CANONICAL
@@ -65,9 +66,9 @@ class Issued:
     decisions: dict[str, str]
 
 
-def path_of(home: Home, request_id: str, kind: str = "json") -> Path:
+def path_of(data_root: DataRoot, request_id: str, kind: str = "json") -> Path:
     """Where the certificate of a request lies; `kind` is json, md or html."""
-    return folder(home) / f"{request_id}.{kind}"
+    return folder(data_root) / f"{request_id}.{kind}"
 
 
 def content_of(
@@ -147,19 +148,19 @@ def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str,
     return decisions
 
 
-def issue(home: Home, content: dict[str, Any]) -> Issued:
+def issue(data_root: DataRoot, content: dict[str, Any]) -> Issued:
     """Write the certificate at the end of the chain, durably; one that is there already stays as it is."""
-    return issue_all(home, [content])[0]
+    return issue_all(data_root, [content])[0]
 
 
-def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
+def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[Issued]:
     """Write certificates at the end of the chain, durably, in the order given; those that are there already stay as they are.
 
     The note says beforehand how many are being issued, so that a kill in between is told from tampering. Pages come before
     their certificate, certificates in the order of the chain: what a kill leaves is the beginning of what was to be written.
     """
-    length, last = first, before = _end(home)
-    new = [one for one in contents if not path_of(home, str(one["request_id"])).exists()]
+    length, last = first, before = _end(data_root)
+    new = [one for one in contents if not path_of(data_root, str(one["request_id"])).exists()]
     files: dict[Path, bytes] = {}
     for content in new:
         request_id = str(content["request_id"])
@@ -169,91 +170,93 @@ def issue_all(home: Home, contents: Sequence[dict[str, Any]]) -> list[Issued]:
             "md": certificate_pages.markdown(whole, digest).encode(),
             "html": certificate_pages.html(whole, digest).encode(),
         }
-        files |= {path_of(home, request_id, kind): text for kind, text in pages.items()}
+        files |= {path_of(data_root, request_id, kind): text for kind, text in pages.items()}
         sealed = {
             "hash": digest,
             "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()},
         }
-        files[path_of(home, request_id)] = canonical(
-            {"certificate": whole, **sealed, "seal": _seal(home, sealed)}
+        files[path_of(data_root, request_id)] = canonical(
+            {"certificate": whole, **sealed, "seal": _seal(data_root, sealed)}
         )
         length, last = length + 1, digest
     if len(new) > 1:
-        _write_end(home, first, before, length - first)
+        _write_end(data_root, first, before, length - first)
     if new:
         write_all(files)
-    _log_heads(home)
+    _log_heads(data_root)
     if new:
-        _write_end(home, length, last)
-    return [summary(home, str(one["request_id"])) for one in contents]
+        _write_end(data_root, length, last)
+    return [summary(data_root, str(one["request_id"])) for one in contents]
 
 
-def _log_heads(home: Home) -> None:
+def _log_heads(data_root: DataRoot) -> None:
     """Append the heads of certificates that the log has not got: those just issued, and what a kill left out."""
-    logged = len(chain_heads.read(home))
-    if logged == len(issued(home)):
+    logged = len(chain_heads.read(data_root))
+    if logged == len(issued(data_root)):
         return
     chain_heads.append(
-        home,
+        data_root,
         [
             Head(one["certificate"]["sequence"], one["certificate"]["request_id"], one["hash"])
-            for one in _in_order(home)[logged:]
+            for one in _in_order(data_root)[logged:]
         ],
     )
 
 
-def head(home: Home) -> Head | None:
+def head(data_root: DataRoot) -> Head | None:
     """The last head in the log; for the copy that Dagster keeps."""
-    logged = chain_heads.read(home)
+    logged = chain_heads.read(data_root)
     return logged[-1] if logged else None
 
 
-def summary(home: Home, request_id: str) -> Issued:
+def summary(data_root: DataRoot, request_id: str) -> Issued:
     """The certificate of a request, as the closing asset shows it."""
-    found = json.loads(path_of(home, request_id).read_bytes())
+    found = json.loads(path_of(data_root, request_id).read_bytes())
     said = found["certificate"]
     decisions = {category: str(one["decision"]) for category, one in said["decisions"].items()}
     return Issued(request_id, said["sequence"], found["hash"], said["rows_removed"], decisions)
 
 
-def issued(home: Home) -> set[str]:
+def issued(data_root: DataRoot) -> set[str]:
     """Ids of the requests that have a certificate."""
-    return {path.stem for path in folder(home).glob("Q*.json")}
+    return {path.stem for path in folder(data_root).glob("Q*.json")}
 
 
-def _seal(home: Home, content: object) -> str:
-    return hmac.new(home.pepper, b"certificate|" + canonical(content), hashlib.sha256).hexdigest()
+def _seal(data_root: DataRoot, content: object) -> str:
+    return hmac.new(
+        pepper(data_root), b"certificate|" + canonical(content), hashlib.sha256
+    ).hexdigest()
 
 
-def _end(home: Home) -> tuple[int, str]:
+def _end(data_root: DataRoot) -> tuple[int, str]:
     """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
-    path = folder(home) / CHAIN
+    path = folder(data_root) / CHAIN
     noted: dict[str, Any] = (
         json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
     )
     length, last = int(noted["length"]), str(noted["last"])
-    if length != sum(1 for _ in folder(home).glob("Q*.json")):
-        for found in _in_order(home):
+    if length != sum(1 for _ in folder(data_root).glob("Q*.json")):
+        for found in _in_order(data_root):
             if (
                 found["certificate"]["sequence"] == length + 1
                 and found["certificate"]["previous"] == last
             ):
                 length, last = length + 1, found["hash"]
-                _write_end(home, length, last)
+                _write_end(data_root, length, last)
     return length, last
 
 
-def _write_end(home: Home, length: int, last: str, issuing: int = 0) -> None:
+def _write_end(data_root: DataRoot, length: int, last: str, issuing: int = 0) -> None:
     end = {"length": length, "last": last, **({"issuing": issuing} if issuing else {})}
-    write_all({folder(home) / CHAIN: canonical({**end, "seal": _seal(home, end)})})
+    write_all({folder(data_root) / CHAIN: canonical({**end, "seal": _seal(data_root, end)})})
 
 
-def _in_order(home: Home) -> list[dict[str, Any]]:
-    found = [json.loads(path.read_bytes()) for path in sorted(folder(home).glob("Q*.json"))]
+def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
+    found = [json.loads(path.read_bytes()) for path in sorted(folder(data_root).glob("Q*.json"))]
     return sorted(found, key=lambda one: int(one["certificate"]["sequence"]))
 
 
-def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
+def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
     """Look for certificates that were changed, removed, reordered or inserted, and for a chain rolled back.
 
     Args:
@@ -264,10 +267,10 @@ def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Findi
     """
     findings: list[Finding] = []
     sealed: list[dict[str, Any]] = []
-    for path in sorted(folder(home).glob("Q*.json")):
+    for path in sorted(folder(data_root).glob("Q*.json")):
         try:
             found = parse_canonical(path.read_bytes())
-            code = _tampered(home, path.stem, found)
+            code = _tampered(data_root, path.stem, found)
         except (ValueError, KeyError, TypeError, AttributeError):
             code, found = "CERT-CHANGED", {}
         if code:
@@ -278,36 +281,36 @@ def check(home: Home, elsewhere: Mapping[str, Head] | None = None) -> list[Findi
         {
             *findings,
             *_check_order(sealed, {finding.request_id for finding in findings}),
-            *_check_end(home, sealed),
-            *_check_heads(home, sealed, elsewhere or {}),
-            *_check_requests(home),
-            *_check_suppressions(home),
-            *_check_strangers(home),
-            *certificate_binding.check(home),
+            *_check_end(data_root, sealed),
+            *_check_heads(data_root, sealed, elsewhere or {}),
+            *_check_requests(data_root),
+            *_check_suppressions(data_root),
+            *_check_strangers(data_root),
+            *certificate_binding.check(data_root),
         }
     )
 
 
 def _check_heads(
-    home: Home, sealed: list[dict[str, Any]], elsewhere: Mapping[str, Head]
+    data_root: DataRoot, sealed: list[dict[str, Any]], elsewhere: Mapping[str, Head]
 ) -> list[Finding]:
     """Compare the certificates with the log of heads, and both with the copies of the last head."""
     hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in sealed}
     try:
-        logged = chain_heads.read(home)
-        backed_up = chain_heads.copied(home, home.root / "backups")
+        logged = chain_heads.read(data_root)
+        backed_up = chain_heads.copied(data_root, data_root.root / "backups")
     except NotCanonicalError:
         return [Finding("CERT-HEADS", "certificates", 1)]
     findings = []
     if [one.sequence for one in logged] != list(range(1, len(logged) + 1)):
         findings.append(Finding("CERT-HEADS", "certificates", 1))
     for request in logged:
-        if request.sequence not in hashes and not path_of(home, request.request_id).exists():
+        if request.sequence not in hashes and not path_of(data_root, request.request_id).exists():
             findings.append(Finding("CERT-MISSING", "certificates", 1, request.request_id))
         elif hashes.get(request.sequence, request.hash) != request.hash:
             findings.append(Finding("CERT-CHANGED", "certificates", 1, request.request_id))
     unlogged = max(hashes, default=0) - len(logged)
-    if unlogged > max(1, _issuing(home)):
+    if unlogged > max(1, _issuing(data_root)):
         findings.append(Finding("CERT-HEADS", "certificates", unlogged))
     copies = {"backups": backed_up, **elsewhere}
     for where, copy in copies.items():
@@ -318,53 +321,53 @@ def _check_heads(
     return findings
 
 
-def _issuing(home: Home) -> int:
+def _issuing(data_root: DataRoot) -> int:
     """How many certificates were being issued when the note was written; more than noted is then no fault."""
     try:
-        return int(parse_canonical((folder(home) / CHAIN).read_bytes()).get("issuing", 0))
+        return int(parse_canonical((folder(data_root) / CHAIN).read_bytes()).get("issuing", 0))
     except (OSError, ValueError):
         return 0
 
 
-def _check_suppressions(home: Home) -> list[Finding]:
+def _check_suppressions(data_root: DataRoot) -> list[Finding]:
     """Whoever is suppressed has a request that is still open, or a certificate."""
-    known = issued(home) | _open_requests(home)
+    known = issued(data_root) | _open_requests(data_root)
     return [
         Finding("CERT-MISSING", "suppressions", 1, request_id)
-        for request_id in suppression.request_ids(home)
+        for request_id in suppression.request_ids(data_root)
         if request_id not in known
     ]
 
 
-def _open_requests(home: Home) -> set[str]:
+def _open_requests(data_root: DataRoot) -> set[str]:
     return {
         request.request_id
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.state != "closed"
     }
 
 
-def _check_strangers(home: Home) -> list[Finding]:
+def _check_strangers(data_root: DataRoot) -> list[Finding]:
     """Nothing lies among the certificates but what is written here.
 
     A kill leaves pages of a certificate that was still to be written: its request is open.
     """
-    certified = issued(home) | _open_requests(home)
+    certified = issued(data_root) | _open_requests(data_root)
     ours = {CHAIN, chain_heads.LOG, chain_heads.PUBLIC_KEY}
     ours |= {f"{one}.{kind}" for one in certified for kind in ("json", "md", "html")}
-    there = folder(home).iterdir() if folder(home).is_dir() else ()
+    there = folder(data_root).iterdir() if folder(data_root).is_dir() else ()
     strangers = sum(
         1 for path in there if path.name not in ours and not path.name.startswith(UNFINISHED)
     )
     return [Finding("CERT-INSERTED", "certificates", strangers)] if strangers else []
 
 
-def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
+def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> str:
     said = found["certificate"]
     if set(found) != {"certificate", "hash", "pages", "seal"}:
         return "CERT-CHANGED"
     if not hmac.compare_digest(
-        str(found["seal"]), _seal(home, {"hash": found["hash"], "pages": found["pages"]})
+        str(found["seal"]), _seal(data_root, {"hash": found["hash"], "pages": found["pages"]})
     ):
         return (
             "CERT-INSERTED"
@@ -376,7 +379,7 @@ def _tampered(home: Home, request_id: str, found: dict[str, Any]) -> str:
     if said["request_id"] != request_id:
         return "CERT-ORDER"
     for kind, digest in found["pages"].items():
-        page = path_of(home, request_id, kind)
+        page = path_of(data_root, request_id, kind)
         if not page.exists() or hashlib.sha256(page.read_bytes()).hexdigest() != digest:
             return "CERT-CHANGED"
     return ""
@@ -401,22 +404,22 @@ def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Fi
     return findings
 
 
-def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
-    path = folder(home) / CHAIN
+def _check_end(data_root: DataRoot, sealed: list[dict[str, Any]]) -> list[Finding]:
+    path = folder(data_root) / CHAIN
     if not path.exists():
         return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
     try:
         noted = parse_canonical(path.read_bytes())
         whole = hmac.compare_digest(
             str(noted["seal"]),
-            _seal(home, {name: value for name, value in noted.items() if name != "seal"}),
+            _seal(data_root, {name: value for name, value in noted.items() if name != "seal"}),
         )
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
         return [Finding("CERT-CHAIN", "certificates", 1)]
     highest = max((int(one["certificate"]["sequence"]) for one in sealed), default=0)
-    present = sum(1 for _ in folder(home).glob("Q*.json"))
+    present = sum(1 for _ in folder(data_root).glob("Q*.json"))
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
     # More than noted, up to those that were being issued, is what a kill leaves; the next that is issued mends it.
@@ -427,12 +430,12 @@ def _check_end(home: Home, sealed: list[dict[str, Any]]) -> list[Finding]:
     )
 
 
-def _check_requests(home: Home) -> list[Finding]:
+def _check_requests(data_root: DataRoot) -> list[Finding]:
     """An erasure that was carried out has its certificate; what was refused has none."""
-    there = issued(home)
+    there = issued(data_root)
     closed = [
         request
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.right == "erasure" and request.state == "closed"
     ]
     return [

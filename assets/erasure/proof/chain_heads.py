@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from assets.storage.atomic_files import sync, write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 
 LOG = "heads.jsonl"
 PUBLIC_KEY = "public-key.pem"
@@ -39,22 +40,22 @@ class Head:
     hash: str
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Return the folder of the certificates and of the log."""
-    return home.requests / "certificates"
+    return data_root.requests / "certificates"
 
 
-def log_path(home: Home) -> Path:
+def log_path(data_root: DataRoot) -> Path:
     """Return the path of the log."""
-    return folder(home) / LOG
+    return folder(data_root) / LOG
 
 
-def append(home: Home, heads: Sequence[Head]) -> None:
+def append(data_root: DataRoot, heads: Sequence[Head]) -> None:
     """Add heads to the log, durably, and renew the copy in `backups/`. A torn last line is cut off."""
     if not heads:
         return
-    path = log_path(home)
-    lines = b"".join(_line(home, head) for head in heads)
+    path = log_path(data_root)
+    lines = b"".join(_line(data_root, head) for head in heads)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         file.seek(_whole_length(file.read()))
         file.truncate()
@@ -62,49 +63,49 @@ def append(home: Home, heads: Sequence[Head]) -> None:
         file.flush()
         os.fsync(file.fileno())
     sync(path.parent)
-    public = _key(home).public_key()
+    public = _key(data_root).public_key()
     pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    if not (folder(home) / PUBLIC_KEY).exists():
-        write_all({folder(home) / PUBLIC_KEY: pem})
-    copy_to(home, home.root / "backups")
+    if not (folder(data_root) / PUBLIC_KEY).exists():
+        write_all({folder(data_root) / PUBLIC_KEY: pem})
+    copy_to(data_root, data_root.root / "backups")
 
 
-def copy_to(home: Home, backups: Path) -> None:
+def copy_to(data_root: DataRoot, backups: Path) -> None:
     """Put the last line of the log beside the generations in a folder, if both are there."""
-    lines = _lines(log_path(home))
+    lines = _lines(log_path(data_root))
     if lines and backups.is_dir():
         write_all({backups / COPY: lines[-1]})
 
 
-def read(home: Home) -> list[Head]:
+def read(data_root: DataRoot) -> list[Head]:
     """Return the heads in the log, in order.
 
     Raises:
         NotCanonicalError: A line is not what was written, or its signature is not the register's.
     """
-    return [_head(home, line) for line in _lines(log_path(home))]
+    return [_head(data_root, line) for line in _lines(log_path(data_root))]
 
 
-def copied(home: Home, backups: Path) -> Head | None:
+def copied(data_root: DataRoot, backups: Path) -> Head | None:
     """Return the head whose copy lies beside the generations in a folder, if there is one.
 
     Raises:
         NotCanonicalError: As `read`.
     """
     path = backups / COPY
-    return _head(home, path.read_bytes()) if path.exists() else None
+    return _head(data_root, path.read_bytes()) if path.exists() else None
 
 
-def _line(home: Home, head: Head) -> bytes:
-    signature = _key(home).sign(canonical(asdict(head))).hex()
+def _line(data_root: DataRoot, head: Head) -> bytes:
+    signature = _key(data_root).sign(canonical(asdict(head))).hex()
     return canonical({**asdict(head), "signature": signature}) + b"\n"
 
 
-def _head(home: Home, line: bytes) -> Head:
+def _head(data_root: DataRoot, line: bytes) -> Head:
     content = parse_canonical(line.removesuffix(b"\n"))
     try:
         signature = bytes.fromhex(str(content.pop("signature")))
-        _key(home).public_key().verify(signature, canonical(content))
+        _key(data_root).public_key().verify(signature, canonical(content))
         return Head(**content)
     except (KeyError, TypeError, ValueError, InvalidSignature):
         raise NotCanonicalError from None
@@ -120,7 +121,7 @@ def _whole_length(content: bytes) -> int:
     return content.rfind(b"\n") + 1
 
 
-def _key(home: Home) -> Ed25519PrivateKey:
+def _key(data_root: DataRoot) -> Ed25519PrivateKey:
     """The signing key: derived from the register's secret, so that no second one can be lost."""
-    seed = hmac.new(home.pepper, b"certificate signing key", hashlib.sha256).digest()
+    seed = hmac.new(pepper(data_root), b"certificate signing key", hashlib.sha256).digest()
     return Ed25519PrivateKey.from_private_bytes(seed)

@@ -21,7 +21,7 @@ from assets.marts.building import mart_path
 from assets.register.building import TABLES
 from assets.staging.staged import quarantine_path, staged_folder
 from assets.storage.atomic_files import remove, writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from schemas.marts import MARTS
 
@@ -42,42 +42,49 @@ class Evidence:
     redacted: Counter[str] = field(default_factory=Counter)
 
 
-def folder(home: Home) -> Path:
+def folder(data_root: DataRoot) -> Path:
     """Where the notes lie."""
-    return home.requests / "evidence"
+    return data_root.requests / "evidence"
 
 
-def note_published(home: Home) -> None:
+def note_published(data_root: DataRoot) -> None:
     """Note the hashes of register and marts as they are before the erasure, unless they are noted already."""
-    path = folder(home) / f"{PUBLISHED}.json"
+    path = folder(data_root) / f"{PUBLISHED}.json"
     if not path.exists():
         _write(
-            path, {str(one.relative_to(home.root)): _before(home, one) for one in _published(home)}
+            path,
+            {
+                str(one.relative_to(data_root.root)): _before(data_root, one)
+                for one in _published(data_root)
+            },
         )
 
 
-def _before(home: Home, path: Path) -> str:
+def _before(data_root: DataRoot, path: Path) -> str:
     """The keyed hash of a file that still holds who is erased: anybody who could build it again could
     confirm a plain one.
     """
-    return keyed_hash(home, sha256(path))
+    return keyed_hash(data_root, sha256(path))
 
 
-def _published(home: Home) -> list[Path]:
+def _published(data_root: DataRoot) -> list[Path]:
     return [
         path
-        for path in (*map(home.register, TABLES), *(mart_path(home, purpose) for purpose in MARTS))
+        for path in (
+            *map(data_root.register, TABLES),
+            *(mart_path(data_root, purpose) for purpose in MARTS),
+        )
         if path.exists()
     ]
 
 
-def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
+def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Note what goes of a delivery, what is held and what is redacted.
 
     The connection has what `reaching.find_gone` makes, `held(record_no, rule, until)` and
     `sought(identifier, request_id)`.
     """
-    path = folder(home) / f"{entry.delivery_id}.json"
+    path = folder(data_root) / f"{entry.delivery_id}.json"
     known = {
         "files": {},
         "rows": {},
@@ -85,7 +92,7 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
         "redacted": {},
         **(json.loads(path.read_text()) if path.exists() else {}),
     }
-    files = _files(home, entry)
+    files = _files(data_root, entry)
     _find_whose(connection, files)
     rows: dict[str, dict[str, int]] = {}
     changed = (
@@ -105,7 +112,8 @@ def note(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> Non
     for layer, file in files.items():
         if layer in changed:
             known["files"].setdefault(
-                layer, {"file": str(file.relative_to(home.root)), "before": _before(home, file)}
+                layer,
+                {"file": str(file.relative_to(data_root.root)), "before": _before(data_root, file)},
             )
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(
@@ -134,13 +142,14 @@ def _counted(files: dict[str, Path]) -> str:
     return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
 
 
-def _files(home: Home, entry: Entry) -> dict[str, Path]:
+def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
     staged = {
-        f"staged.{path.stem}": path for path in sorted(staged_folder(home, entry).glob("*.parquet"))
+        f"staged.{path.stem}": path
+        for path in sorted(staged_folder(data_root, entry).glob("*.parquet"))
     }
     both = {
-        "raw": raw_path(home, entry.source, entry.day, entry.delivery_id),
-        "quarantine": quarantine_path(home, entry),
+        "raw": raw_path(data_root, entry.source, entry.day, entry.delivery_id),
+        "quarantine": quarantine_path(data_root, entry),
     }
     return {layer: path for layer, path in (both | staged).items() if path.exists()}
 
@@ -174,16 +183,19 @@ def _write(path: Path, content: object) -> None:
         unfinished.write_text(json.dumps(content, sort_keys=True))
 
 
-def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
+def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidence]:
     """What is noted of each of the requests, with the hashes that the files have now; a file that is gone has none."""
     found = {request_id: Evidence() for request_id in request_ids}
-    for path in sorted(folder(home).glob("*.json")):
+    for path in sorted(folder(data_root).glob("*.json")):
         if path.stem == PUBLISHED:
             continue
         noted = json.loads(path.read_text())
         concerned = [request_id for request_id in noted["rows"] if request_id in found]
         files = (
-            {layer: _now(home, one["file"], one["before"]) for layer, one in noted["files"].items()}
+            {
+                layer: _now(data_root, one["file"], one["before"])
+                for layer, one in noted["files"].items()
+            }
             if concerned
             else {}
         )
@@ -202,25 +214,27 @@ def gather(home: Home, request_ids: Iterable[str]) -> dict[str, Evidence]:
     return found
 
 
-def published(home: Home) -> list[dict[str, str | None]]:
+def published(data_root: DataRoot) -> list[dict[str, str | None]]:
     """Register and marts: hashes before the erasure and now."""
-    path = folder(home) / f"{PUBLISHED}.json"
+    path = folder(data_root) / f"{PUBLISHED}.json"
     before = json.loads(path.read_text()) if path.exists() else {}
-    names = sorted({*before, *(str(one.relative_to(home.root)) for one in _published(home))})
-    return [_now(home, name, before.get(name)) for name in names]
+    names = sorted(
+        {*before, *(str(one.relative_to(data_root.root)) for one in _published(data_root))}
+    )
+    return [_now(data_root, name, before.get(name)) for name in names]
 
 
-def _now(home: Home, name: str, before: str | None) -> dict[str, str | None]:
-    path = home.root / name
+def _now(data_root: DataRoot, name: str, before: str | None) -> dict[str, str | None]:
+    path = data_root.root / name
     return {"file": name, "before": before, "after": sha256(path) if path.exists() else None}
 
 
-def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
+def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     """The files that the erasure of the requests rewrites, as far as they still exist."""
     sought = set(request_ids)
     noted = [
         json.loads(path.read_text())
-        for path in sorted(folder(home).glob("*.json"))
+        for path in sorted(folder(data_root).glob("*.json"))
         if path.stem != PUBLISHED
     ]
     names = {
@@ -229,15 +243,15 @@ def touched(home: Home, request_ids: Iterable[str]) -> list[Path]:
         if sought & set(each["rows"])
         for one in each["files"].values()
     }
-    return [home.root / name for name in sorted(names) if (home.root / name).exists()]
+    return [data_root.root / name for name in sorted(names) if (data_root.root / name).exists()]
 
 
-def forget(home: Home, certified: Iterable[str]) -> None:
+def forget(data_root: DataRoot, certified: Iterable[str]) -> None:
     """Remove notes all of whose requests have their certificate by now."""
     done = set(certified)
-    for path in sorted(folder(home).glob("*.json")):
+    for path in sorted(folder(data_root).glob("*.json")):
         if path.stem != PUBLISHED and set(json.loads(path.read_text())["rows"]) <= done:
             remove(path)
-    left = [path for path in folder(home).glob("*.json") if path.stem != PUBLISHED]
-    if not left and folder(home).exists():
-        remove(folder(home) / f"{PUBLISHED}.json")
+    left = [path for path in folder(data_root).glob("*.json") if path.stem != PUBLISHED]
+    if not left and folder(data_root).exists():
+        remove(folder(data_root) / f"{PUBLISHED}.json")

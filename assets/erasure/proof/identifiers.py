@@ -18,9 +18,10 @@ from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.text_search import Texts, by_record
 from assets.ingest import suppression
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal, parquet
+from assets.storage.sessions import connect
 from schemas.columns import TableModel, arrow_schema, duckdb_types, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS
@@ -57,27 +58,29 @@ def expressions(model: type[TableModel]) -> list[str]:
 
 
 def prepare(
-    home: Home, connection: duckdb.DuckDBPyConnection, request_ids: Sequence[str] | None = None
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    request_ids: Sequence[str] | None = None,
 ) -> bool:
     """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all that are not open; answers whether it holds any.
 
     And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
     """
-    suppression.prepare(home, connection)
+    suppression.prepare(data_root, connection)
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)"
     )
-    if suppression.path(home).exists():
+    if suppression.path(data_root).exists():
         connection.execute(
             f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL)
-            FROM {suppression.listed(home)} WHERE shared_on IS NULL
+            FROM {suppression.listed(data_root)} WHERE shared_on IS NULL
             AND (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
             {
-                "these": list(_open(home) if request_ids is None else request_ids),
+                "these": list(_open(data_root) if request_ids is None else request_ids),
                 "chosen": request_ids is not None,
             },
         )
-    points, known = home.register("contact_points"), home.register("identifiers")
+    points, known = data_root.register("contact_points"), data_root.register("identifiers")
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE held_by_others AS "
         + (
@@ -90,17 +93,17 @@ def prepare(
     return count(connection, "SELECT count(*) FROM erased") > 0
 
 
-def _open(home: Home) -> list[str]:
+def _open(data_root: DataRoot) -> list[str]:
     """Requests that are not closed: what is left of their registrants is no fault yet."""
     return [
         request.request_id
-        for request in ledger.every(home, opened=False)
+        for request in ledger.every(data_root, opened=False)
         if request.state != "closed"
     ]
 
 
 def in_lake(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     layers: Iterable[str] = ("raw", "quarantine", "staged", "register"),
 ) -> list[Finding]:
@@ -108,11 +111,11 @@ def in_lake(
     findings = []
     for layer in layers:
         if layer == "raw":
-            findings += _in_raw(home, connection)
+            findings += _in_raw(data_root, connection)
             continue
         for model in LAYERS[layer]:
             table = table_name(model)
-            files = _files(home, layer, table)
+            files = _files(data_root, layer, table)
             if files and expressions(model):
                 held = parquet(*files, union_by_name=True)
                 findings += _in_table(
@@ -121,10 +124,14 @@ def in_lake(
     return findings
 
 
-def _files(home: Home, layer: str, table: str) -> list[Path]:
+def _files(data_root: DataRoot, layer: str, table: str) -> list[Path]:
     if layer == "register":
-        return [path for path in (home.register(table),) if path.exists()]
-    return home.files(layer) if layer == "quarantine" else home.files("staged", name=f"*/{table}")
+        return [path for path in (data_root.register(table),) if path.exists()]
+    return (
+        data_root.files(layer)
+        if layer == "quarantine"
+        else data_root.files("staged", name=f"*/{table}")
+    )
 
 
 def _in_table(
@@ -147,8 +154,8 @@ def _in_table(
     return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
 
 
-def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
-    files = home.files("raw")
+def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
+    files = data_root.files("raw")
     if not files:
         return []
     connection.execute(
@@ -171,7 +178,9 @@ def _in_raw(home: Home, connection: duckdb.DuckDBPyConnection) -> list[Finding]:
     ]
 
 
-def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) -> list[Finding]:
+def in_texts(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, *, whole: bool
+) -> list[Finding]:
     """Erased registrants' identifiers within texts, in any spelling, by table and request.
 
     `whole` takes every text of raw and staged apart; else the records of raw that were not taken
@@ -179,17 +188,17 @@ def in_texts(home: Home, connection: duckdb.DuckDBPyConnection, *, whole: bool) 
     first. What a record itself is known by is judged by `in_lake`; a record of which a person
     decided that it stays is no finding.
     """
-    if not home.files("raw"):
+    if not data_root.files("raw"):
         return []
-    tokens.prepare(home, connection)
+    tokens.prepare(data_root, connection)
     # A word may be an identifier of several types and spellings; the record states it as one.
     value = "lower(substr(identifier, strpos(identifier, ':') + 1))"
-    raw = parquet(*home.files("raw"), filename=True)
-    chosen = "true" if whole else f"(len(faults) > 0 OR {_quarantined(home)})"
+    raw = parquet(*data_root.files("raw"), filename=True)
+    chosen = "true" if whole else f"(len(faults) > 0 OR {_quarantined(data_root)})"
     texts = {"raw.raw": f"SELECT payload AS text FROM {raw} WHERE {chosen}"}
-    files = {"raw.raw": (home.files("raw"), ["payload"])}
+    files = {"raw.raw": (data_root.files("raw"), ["payload"])}
     for model in LAYERS["staged"] if whole else ():
-        columns, paths = free_texts(model), _files(home, "staged", table_name(model))
+        columns, paths = free_texts(model), _files(data_root, "staged", table_name(model))
         if columns and paths:
             where = f"staged.{table_name(model)}"
             files[where] = (paths, columns)
@@ -281,8 +290,8 @@ def free_texts(model: type[TableModel]) -> list[str]:
     ]
 
 
-def _quarantined(home: Home) -> str:
-    files = home.files("quarantine")
+def _quarantined(data_root: DataRoot) -> str:
+    files = data_root.files("quarantine")
     if not files:
         return "false"
     delivery = "regexp_extract(filename, '[^/]*/[^/]*/[^/]*$')"
@@ -312,12 +321,12 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
     return findings
 
 
-def found_in_register(home: Home) -> list[Finding]:
+def found_in_register(data_root: DataRoot) -> list[Finding]:
     """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
-    with home.connect() as connection:
-        if not prepare(home, connection):
+    with connect(data_root) as connection:
+        if not prepare(data_root, connection):
             return []
         return [
-            *in_lake(home, connection, ("quarantine", "staged", "register")),
-            *in_texts(home, connection, whole=False),
+            *in_lake(data_root, connection, ("quarantine", "staged", "register")),
+            *in_texts(data_root, connection, whole=False),
         ]

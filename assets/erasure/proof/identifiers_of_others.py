@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import duckdb
 
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 
 SHARED = "shared with another registrant"
@@ -22,7 +22,7 @@ _IDENTIFYING = ("identity_code", "customer_number", "contact_id", "visitor_id", 
 
 
 def identifiers_of_others(
-    home: Home, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]
 ) -> dict[str, str]:
     """Return the identifiers that other people have too, each with the reason why it stays.
 
@@ -40,8 +40,8 @@ def identifiers_of_others(
         FROM (SELECT unnest($1::VARCHAR[]) AS identifier)""",
         [known],
     )
-    _load_register(home, connection)
-    shared = _contacts(home, connection) | _devices(home, connection)
+    _load_register(data_root, connection)
+    shared = _contacts(data_root, connection) | _devices(data_root, connection)
     accounts = {one.replace("email:", "user_id:", 1) for one in shared} & set(known)
     registered = connection.execute(
         "FROM asked_identifiers SEMI JOIN registered_identifiers USING (identifier)"
@@ -51,9 +51,9 @@ def identifiers_of_others(
     return dict.fromkeys(anothers, ANOTHERS) | dict.fromkeys(shared | accounts, SHARED)
 
 
-def _load_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def _load_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make `registered_identifiers(identifier)`: by what the register identifies registrants now."""
-    path = home.register("identifiers")
+    path = data_root.register("identifiers")
     rows = (
         f"SELECT DISTINCT type || ':' || value AS identifier FROM {parquet(path)}"
         f" WHERE type IN {_IDENTIFYING}"
@@ -63,9 +63,9 @@ def _load_register(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"CREATE OR REPLACE TEMP TABLE registered_identifiers AS {rows}")
 
 
-def _contacts(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _contacts(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """E-mail addresses and telephones in a record of somebody else's."""
-    files = home.files("raw")
+    files = data_root.files("raw")
     wanted = "SELECT identifier FROM asked_identifiers WHERE kind IN ('email', 'phone')"
     if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():
         return set()
@@ -87,11 +87,11 @@ def _contacts(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
     return {identifier for (identifier,) in rows}
 
 
-def _devices(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _devices(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Visitor ids that visits of others carry as their device's id: a website without cookies tells
     visitors by that.
     """
-    files = home.files("staged", name="*/visits")
+    files = data_root.files("staged", name="*/visits")
     wanted = "SELECT identifier, value FROM asked_identifiers WHERE kind = 'visitor_id'"
     if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():
         return set()

@@ -17,15 +17,16 @@ from pathlib import Path
 import duckdb
 
 from assets.erasure.proof.findings import Finding
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
 from assets.storage.quoting import literal
+from assets.storage.sessions import connect
 
 HEADERS = (4096, 8192)
 HEADER_BYTES = 4096
 
 
-def check(home: Home, path: Path, where: str) -> list[Finding]:
+def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
     """What is wrong with how the file is built; empty is right. Cost: a copy of the file, for the older header."""
     counts = {"PROOF-WAL": int(Path(f"{path}.wal").exists())}
     try:
@@ -43,7 +44,7 @@ def check(home: Home, path: Path, where: str) -> list[Finding]:
                     "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal",
                 ),
             }
-        counts["PROOF-OLDER-HEADER"] = _under_older_header(home, path)
+        counts["PROOF-OLDER-HEADER"] = _under_older_header(data_root, path)
     except (duckdb.Error, OSError, struct.error):
         counts["PROOF-UNREADABLE"] = 1
     return [Finding(code, where, count) for code, count in counts.items() if count]
@@ -64,9 +65,9 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
     return too_many
 
 
-def _under_older_header(home: Home, path: Path) -> int:
+def _under_older_header(data_root: DataRoot, path: Path) -> int:
     """Tables that a copy shows when its newer header is overwritten by the older one. A fresh file's leads to none."""
-    with scratch(home, "older.duckdb") as copy:
+    with scratch(data_root, "older.duckdb") as copy:
         shutil.copyfile(path, copy)
         with copy.open("r+b") as file:
             headers = []
@@ -90,9 +91,9 @@ def _under_older_header(home: Home, path: Path) -> int:
 
 
 @contextmanager
-def uncompressed(home: Home, path: Path) -> Iterator[Path]:
+def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
     """A copy of the file in which every value stands as it is, for a search of its bytes; gone afterwards."""
-    with scratch(home, "plain.duckdb") as copy, home.connect() as connection:
+    with scratch(data_root, "plain.duckdb") as copy, connect(data_root) as connection:
         connection.execute("SET force_compression = 'uncompressed'")
         connection.execute(f"ATTACH {literal(path)} AS published (READ_ONLY)")
         connection.execute(f"ATTACH {literal(copy)} AS plain")
@@ -103,9 +104,9 @@ def uncompressed(home: Home, path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch(home: Home, name: str) -> Iterator[Path]:
+def scratch(data_root: DataRoot, name: str) -> Iterator[Path]:
     """A path in this process's spill folder, swept with it; removed afterwards."""
-    path = home.spill / str(os.getpid()) / name
+    path = data_root.spill / str(os.getpid()) / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in (path, Path(f"{path}.wal")):
         leftover.unlink(missing_ok=True)

@@ -33,8 +33,9 @@ from assets.ingest.raw_files import raw_path
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from schemas.unusual_spellings import plain
 
 DECISIONS = ("remove", "redact", "keep")
@@ -97,15 +98,15 @@ def _words(text: str) -> set[str]:
     return set(re.findall(r"\w+", plain(text).lower()))
 
 
-def gather(home: Home, asked: Iterable[Request]) -> dict[str, list[dict[str, Any]]]:
+def gather(data_root: DataRoot, asked: Iterable[Request]) -> dict[str, list[dict[str, Any]]]:
     """Return per request the records of raw that are near its registrants, by reference.
 
     Left out are records with an identifier of theirs, which are erased, and those that are
     certainly about somebody with another identity code.
     """
     meant = [one for one in asked if one.registrants]
-    with home.connect() as connection:
-        known = _known(home, connection, meant)
+    with connect(data_root) as connection:
+        known = _known(data_root, connection, meant)
         forms = Forms(
             (form, request_id) for request_id, one in known.items() for form in sorted(one.forms)
         )
@@ -113,7 +114,7 @@ def gather(home: Home, asked: Iterable[Request]) -> dict[str, list[dict[str, Any
             return {}
         _load_certain(connection, meant)
         found: dict[str, list[dict[str, Any]]] = {}
-        for path in home.files("raw"):
+        for path in data_root.files("raw"):
             near = dict(_near(forms, known, path))
             for request_id, record_no in _uncertain(connection, path, near):
                 source, day = path.parts[-3:-1]
@@ -126,11 +127,11 @@ def gather(home: Home, asked: Iterable[Request]) -> dict[str, list[dict[str, Any
 
 
 def _known(
-    home: Home, connection: duckdb.DuckDBPyConnection, meant: list[Request]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, meant: list[Request]
 ) -> dict[str, _Known]:
     """Load names, birth dates and addresses, past ones too, of the registrants of requests."""
     for table in ("registrants", "names", "addresses", "identifiers"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     pairs = [
         (request.request_id, registrant) for request in meant for registrant in request.registrants
     ]
@@ -221,19 +222,19 @@ def _uncertain(
     ).fetchall()
 
 
-def record(home: Home, request_ids: Iterable[str], now: datetime) -> dict[str, Request]:
+def record(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> dict[str, Request]:
     """Find the near matches of open requests that were found, and seal them with the requests.
 
     What was decided before stays decided.
     """
-    with ledger.changing(home):
-        loaded = [ledger.load(home, request_id) for request_id in request_ids]
+    with ledger.changing(data_root):
+        loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
         open_ones = [
             request
             for request in loaded
             if request.state != "closed" and request.right == "erasure"
         ]
-        found = gather(home, open_ones)
+        found = gather(data_root, open_ones)
         changed = {
             request.request_id: _merged(request, found.get(request.request_id, []))
             for request in open_ones
@@ -244,7 +245,7 @@ def record(home: Home, request_ids: Iterable[str], now: datetime) -> dict[str, R
             if changed[request.request_id] != request
         ]
         if differing:
-            ledger.save(home, *differing)
+            ledger.save(data_root, *differing)
     return {request.request_id: changed.get(request.request_id, request) for request in loaded}
 
 
@@ -260,13 +261,13 @@ def _merged(request: Request, found: list[dict[str, Any]]) -> Request:
     return replace(request, near=tuple(merged[reference] for reference in sorted(merged)))
 
 
-def add_mentions(home: Home, places: Mapping[str, Iterable[str]]) -> None:
+def add_mentions(data_root: DataRoot, places: Mapping[str, Iterable[str]]) -> None:
     """Record with open requests the records in which the proof found an identifier of theirs, for a
     decision: the removal could not tell that it is one.
     """
-    with ledger.changing(home):
+    with ledger.changing(data_root):
         for request_id, references in sorted(places.items()):
-            request = ledger.load(home, request_id)
+            request = ledger.load(data_root, request_id)
             near = {entry["reference"]: entry for entry in request.near}
             for reference in references:
                 known = near.get(reference, {"by": []})["by"]
@@ -277,11 +278,11 @@ def add_mentions(home: Home, places: Mapping[str, Iterable[str]]) -> None:
                 }
             sorted_near = tuple(near[reference] for reference in sorted(near))
             if request.state != "closed" and sorted_near != request.near:
-                ledger.save(home, replace(request, near=sorted_near))
+                ledger.save(data_root, replace(request, near=sorted_near))
 
 
 def decide(
-    home: Home, request_id: str, references: Iterable[str], decision: str, now: datetime
+    data_root: DataRoot, request_id: str, references: Iterable[str], decision: str, now: datetime
 ) -> Request:
     """Record whether near matches are the registrant's (`remove`), mention them (`redact`) or stay
     as they are (`keep`).
@@ -290,8 +291,8 @@ def decide(
         RequestError: The request is closed, or has no near match of such a reference.
     """
     wanted = set(references)
-    with ledger.changing(home):
-        request = ledger.load(home, request_id)
+    with ledger.changing(data_root):
+        request = ledger.load(data_root, request_id)
         if request.state == "closed":
             raise RequestError(f"request {request_id} is closed")
         if unknown := wanted - {near_match["reference"] for near_match in request.near}:
@@ -308,7 +309,9 @@ def decide(
                 for near_match in request.near
             ),
         )
-        ledger.save(home, ledger.with_event(decided, "near_matches_decided", now, str(len(wanted))))
+        ledger.save(
+            data_root, ledger.with_event(decided, "near_matches_decided", now, str(len(wanted)))
+        )
     return decided
 
 
@@ -325,48 +328,50 @@ def to_remove(asked: Iterable[Request]) -> dict[tuple[str, str, str], list[tuple
     return found
 
 
-def kept(home: Home, asked: Iterable[Request]) -> list[tuple[str, str]]:
+def kept(data_root: DataRoot, asked: Iterable[Request]) -> list[tuple[str, str]]:
     """Return request and content of the records of raw of which a person decided that they stay."""
     found: list[tuple[str, str]] = []
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         for request in asked:
             for near in request.near:
                 if near["decision"] == "keep":
-                    content = _column(home, connection, near, "content")
+                    content = _column(data_root, connection, near, "content")
                     found += [(request.request_id, content)] if content is not None else []
     return found
 
 
-def left(home: Home, request: Request) -> Counter[str]:
+def left(data_root: DataRoot, request: Request) -> Counter[str]:
     """Return how many near matches of a request raw still has, by decision (empty: undecided)."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         return Counter(
             KEPT_MENTION if MENTION in near["by"] and near["decision"] == "keep"
             else near["decision"]
             for near in request.near
-            if near["decision"] != "redact" and _payload(home, connection, near) is not None
+            if near["decision"] != "redact" and _payload(data_root, connection, near) is not None
         )  # fmt: skip
 
 
-def texts(home: Home, request: Request) -> dict[str, str]:
+def texts(data_root: DataRoot, request: Request) -> dict[str, str]:
     """Return the near matches that raw still has, as they were delivered. Personal."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         found = {
-            near_match["reference"]: _payload(home, connection, near_match)
+            near_match["reference"]: _payload(data_root, connection, near_match)
             for near_match in request.near
         }
     return {reference: text for reference, text in found.items() if text is not None}
 
 
-def _payload(home: Home, connection: duckdb.DuckDBPyConnection, near: dict[str, Any]) -> str | None:
-    return _column(home, connection, near, "payload")
+def _payload(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, near: dict[str, Any]
+) -> str | None:
+    return _column(data_root, connection, near, "payload")
 
 
 def _column(
-    home: Home, connection: duckdb.DuckDBPyConnection, near: dict[str, Any], column: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, near: dict[str, Any], column: str
 ) -> str | None:
     source, day, delivery, record_no = near["reference"].split("/")
-    path = raw_path(home, source, day, delivery)
+    path = raw_path(data_root, source, day, delivery)
     row = (
         connection.execute(
             f"SELECT {column} FROM {parquet(path)} WHERE record_no = ?", [int(record_no)]

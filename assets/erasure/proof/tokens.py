@@ -13,7 +13,7 @@ import pyarrow as pa
 from duckdb.func import ARROW
 
 from assets.erasure.proof.text_search import READ_OTHERWISE, SPECIAL, plain_texts
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from schemas.token_rules import (
     AT_IN_WORDS,
@@ -36,7 +36,7 @@ _MOST_GROUPS = 18
 _CODE = "[0-3][0-9] ?[01][0-9] ?[0-9]{2} *[-+A-FU-Y]? *[0-9]{3} ?[0-9A-Z]?"
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make the function `plain_text_of(text)` and the macros that `find` uses."""
     connection.create_function("unescaped_text", _unescaped, ["VARCHAR"], "VARCHAR", type=ARROW)
     hidden = f"{SPECIAL}|{READ_OTHERWISE}"

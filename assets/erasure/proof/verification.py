@@ -34,8 +34,9 @@ from assets.requests.ledger import Request
 from assets.storage import backup_generations
 from assets.storage.atomic_files import UNFINISHED
 from assets.storage.backup_generations import SUFFIX
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
+from assets.storage.sessions import connect
 from schemas.marts import MARTS
 
 TOO_SHORT = "too short to be distinguished from others"
@@ -89,45 +90,47 @@ class Proof:
         ]
 
 
-def verify(home: Home, request_ids: Sequence[str] | None = None, *, whole: bool = True) -> Proof:
+def verify(
+    data_root: DataRoot, request_ids: Sequence[str] | None = None, *, whole: bool = True
+) -> Proof:
     """Prove the requests, or every erasure that has been carried out. Only while the writer's lock is held.
 
     `whole` searches every file of the data root for the identifiers of open requests; else the files that their
     erasure has rewritten and all that is not in the lake's partitions, so that the work follows what they touched.
     """
     proof = Proof()
-    every = {one.request_id: one for one in ledger.every(home)}
+    every = {one.request_id: one for one in ledger.every(data_root)}
     proof.backups = _backups(
-        home,
+        data_root,
         [every[identifier] for identifier in request_ids]
         if request_ids is not None
         else [one for one in every.values() if one.closed_at],
     )
     chosen = [every[request_id] for request_id in request_ids] if request_ids is not None else []
-    with home.connect() as connection:
-        _by_identifiers(home, connection, proof, request_ids)
+    with connect(data_root) as connection:
+        _by_identifiers(data_root, connection, proof, request_ids)
         open_ones = [one for one in chosen if one.state != "closed"]
         if open_ones:
-            _by_bytes(home, connection, proof, open_ones, whole=whole)
-    for where, path in _marts(home):
-        proof.findings += mart_files.check(home, path, where)
+            _by_bytes(data_root, connection, proof, open_ones, whole=whole)
+    for where, path in _marts(data_root):
+        proof.findings += mart_files.check(data_root, path, where)
         proof.examined["marts"] += 1
     if request_ids is None:
-        proof.findings += certificate_binding.check(home)
-    proof.findings += _leftovers(home)
+        proof.findings += certificate_binding.check(data_root)
+    proof.findings += _leftovers(data_root)
     proof.examined["leftovers"] += 1
     for request in every.values():
         proof.examined["requests"] += 1
         if request.state == "closed" and (
             request.given
             or request.resolved
-            or encrypted_identity.key_path(home, request.request_id).exists()
+            or encrypted_identity.key_path(data_root, request.request_id).exists()
         ):
             proof.findings.append(Finding("PROOF-OPEN", "requests", 1, request.request_id))
     return proof
 
 
-def _backups(home: Home, concerned: Iterable[Request]) -> backup_generations.Remaining:
+def _backups(data_root: DataRoot, concerned: Iterable[Request]) -> backup_generations.Remaining:
     """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
     erasures = [request for request in concerned if request.right == "erasure"]
     if not erasures:
@@ -137,34 +140,34 @@ def _backups(home: Home, concerned: Iterable[Request]) -> backup_generations.Rem
         for request in erasures
     ]
     return backup_generations.remaining(
-        home,
+        data_root,
         None if None in moments else max(moment for moment in moments if moment),
         elsewhere=True,
     )
 
 
-def _marts(home: Home) -> list[tuple[str, Path]]:
-    both = [(f"marts.{purpose}", mart_path(home, purpose)) for purpose in MARTS] + [
-        (f"built.{purpose}", candidate_path(home, purpose)) for purpose in MARTS
+def _marts(data_root: DataRoot) -> list[tuple[str, Path]]:
+    both = [(f"marts.{purpose}", mart_path(data_root, purpose)) for purpose in MARTS] + [
+        (f"built.{purpose}", candidate_path(data_root, purpose)) for purpose in MARTS
     ]
     return [(where, path) for where, path in both if path.exists()]
 
 
 def _by_identifiers(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     proof: Proof,
     request_ids: Sequence[str] | None,
 ) -> None:
-    identifiers.prepare(home, connection, request_ids)
+    identifiers.prepare(data_root, connection, request_ids)
     try:
-        proof.findings += identifiers.in_lake(home, connection)
+        proof.findings += identifiers.in_lake(data_root, connection)
         if request_ids is None:
-            proof.findings += identifiers.in_texts(home, connection, whole=True)
+            proof.findings += identifiers.in_texts(data_root, connection, whole=True)
     except duckdb.Error:
         proof.findings.append(Finding("PROOF-UNREADABLE", "lake", 1))
-    proof.examined["identifiers"] += sum(1 for _ in home.lake.rglob("*.parquet"))
-    for where, path in _marts(home):
+    proof.examined["identifiers"] += sum(1 for _ in data_root.lake.rglob("*.parquet"))
+    for where, path in _marts(data_root):
         proof.examined["identifiers"] += 1
         try:
             proof.findings += identifiers.in_mart(connection, where.split(".")[1], path)
@@ -173,7 +176,7 @@ def _by_identifiers(
 
 
 def _by_bytes(
-    home: Home,
+    data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     proof: Proof,
     open_ones: list[Request],
@@ -181,7 +184,7 @@ def _by_bytes(
     whole: bool,
 ) -> None:
     """Texts of every layer first: the proof does not stop where the removal stopped. Then bytes."""
-    others = identifiers_of_others(home, connection, open_ones)
+    others = identifiers_of_others(data_root, connection, open_ones)
     sought: dict[str, list[str]] = {}
     for request in open_ones:
         for identifier in {*request.given, *request.resolved}:
@@ -195,7 +198,8 @@ def _by_bytes(
                 sought.setdefault(identifier, []).append(request.request_id)
     found: Counter[tuple[str, str, str]] = Counter()
     files = _files(
-        home, None if whole else evidence.touched(home, [one.request_id for one in open_ones])
+        data_root,
+        None if whole else evidence.touched(data_root, [one.request_id for one in open_ones]),
     )
     kept = {
         (request.request_id, near["reference"])
@@ -204,7 +208,7 @@ def _by_bytes(
         if near["decision"] == "keep"
     }
     search = _TextSearch(proof, sought, kept, found)
-    search.run(home, connection, files)
+    search.run(data_root, connection, files)
     for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
         for identifier in identifiers_aside:
             for request_id in sought[identifier]:
@@ -212,7 +216,7 @@ def _by_bytes(
     bytes_sought = byte_search.Sought(open_ones, {*others, *search.embedded, *search.kept})
     for path in files:
         proof.examined["bytes"] += 1
-        for finding in byte_search.in_file(home, bytes_sought, path, _where(home, path)):
+        for finding in byte_search.in_file(data_root, bytes_sought, path, _where(data_root, path)):
             found[_code(finding.code, finding.where), finding.where, finding.request_id] += (
                 finding.count
             )
@@ -247,10 +251,14 @@ class _TextSearch:
     embedded: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
 
-    def run(self, home: Home, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> None:
+    def run(
+        self, data_root: DataRoot, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]
+    ) -> None:
         """Search records first: what is built from them has what was decided to stay in them."""
         texts = Texts(self.sought)
-        paths = [(_where(home, path), path) for path in {*files, *home.lake.rglob("*.parquet")}]
+        paths = [
+            (_where(data_root, path), path) for path in {*files, *data_root.lake.rglob("*.parquet")}
+        ]
         of_records = [pair for pair in paths if pair[0] in LAYERS_OF_RECORDS]
         for where, path in sorted(of_records):
             hits = self._hits(connection, texts, where, path)
@@ -318,13 +326,13 @@ def _code(code: str, where: str) -> str:
     return "PROOF-INBOX" if where == "inbox" and code != "PROOF-UNREADABLE" else code
 
 
-def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
+def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
     """All files but keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
-    aside = {home.secrets, home.spill / str(os.getpid()), home.root / SAMPLE_TRUTH}
+    aside = {data_root.secrets, data_root.spill / str(os.getpid()), data_root.root / SAMPLE_TRUTH}
     if touched is not None:
-        aside |= {home.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
+        aside |= {data_root.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
     found: list[Path] = []
-    for folder, folders, names in os.walk(home.root):
+    for folder, folders, names in os.walk(data_root.root):
         # What is left aside is not walked through: there may be years of it.
         folders[:] = [name for name in folders if Path(folder, name) not in aside]
         found += [
@@ -338,9 +346,9 @@ def _files(home: Home, touched: Iterable[Path] | None) -> list[Path]:
     return [*sorted(found), *(touched or ())]
 
 
-def _where(home: Home, path: Path) -> str:
+def _where(data_root: DataRoot, path: Path) -> str:
     """Layer, or the data root's folder: file names are not told, a source may have put anything into one."""
-    parts = path.relative_to(home.root).parts
+    parts = path.relative_to(data_root.root).parts
     if parts[0] == "lake" and len(parts) > 2:
         return parts[1]
     if parts[:2] == ("requests", "inbox"):
@@ -348,19 +356,25 @@ def _where(home: Home, path: Path) -> str:
     return f"marts.{path.stem}" if parts[0] == "marts" else parts[0]
 
 
-def _leftovers(home: Home) -> list[Finding]:
+def _leftovers(data_root: DataRoot) -> list[Finding]:
     unfinished = 0
-    for folder in (home.lake, home.marts, home.requests, home.outbox, home.secrets):
+    for folder in (
+        data_root.lake,
+        data_root.marts,
+        data_root.requests,
+        data_root.outbox,
+        data_root.secrets,
+    ):
         unfinished += sum(
             1 for path in folder.rglob(f"{UNFINISHED}*") if not _is_being_written(path)
         )
     folders = (
         [
             path
-            for path in home.spill.iterdir()
+            for path in data_root.spill.iterdir()
             if path.name != str(os.getpid()) and not _is_running(path.name)
         ]
-        if home.spill.is_dir()
+        if data_root.spill.is_dir()
         else []
     )
     spilled = sum(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from assets.ingest.mentions.redaction import Record, Redaction, record_of
 from assets.ingest.mentions.spellings import Mention, Spellings, tokens
 from assets.ingest.suppression import STRONG
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 
 CONTACTS = ("email", "phone")
@@ -28,14 +28,14 @@ _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
 
 
 def know_others(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
     """Make `registered_others(identifier)`: what the register knows anybody by who is none of these
     registrants.
 
     What one of these has, too, tells nobody apart from them.
     """
-    points, known = home.register("contact_points"), home.register("identifiers")
+    points, known = data_root.register("contact_points"), data_root.register("identifiers")
     tables = [
         f"SELECT registrant_id, {identifier} AS identifier FROM {parquet(path)}"
         for path, identifier in (

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.spellings import squeezed
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.columns import TableModel, arrow_schema
 from schemas.staged import CANONICAL, ContactPoints, Identifiers
 from schemas.token_rules import ALIKE_BLOCKS
@@ -176,17 +176,19 @@ def texts_of(model: type[TableModel]) -> list[str]:
     ]
 
 
-def files_with_texts(home: Home) -> list[tuple[str, Path, list[str]]]:
+def files_with_texts(data_root: DataRoot) -> list[tuple[str, Path, list[str]]]:
     """Every file of raw and staged that has texts: its layer, its path, and the columns of texts."""
-    files = [("raw", path, ["payload"]) for path in home.files("raw")]
+    files = [("raw", path, ["payload"]) for path in data_root.files("raw")]
     for table, model in CANONICAL.items():
         if columns := texts_of(model):
-            paths = home.files("staged", name=f"*/{table}")
+            paths = data_root.files("staged", name=f"*/{table}")
             files += [(f"staged.{table}", path, columns) for path in paths]
     return files
 
 
-def scan_lake(home: Home, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter) -> None:
+def scan_lake(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter
+) -> None:
     """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts
     may hold what is sought.
 
@@ -200,7 +202,7 @@ def scan_lake(home: Home, connection: duckdb.DuckDBPyConnection, prefilter: Pref
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for some in threads.map(
-            lambda one: scan(*one), files_with_texts(home) if prefilter else []
+            lambda one: scan(*one), files_with_texts(data_root) if prefilter else []
         ):
             found += some
     columns = [list(column) for column in zip(*found, strict=True)] if found else [[], [], []]

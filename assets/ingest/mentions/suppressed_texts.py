@@ -22,7 +22,7 @@ from assets.ingest.mentions.decoding import readings
 from assets.ingest.mentions.redaction import Redaction
 from assets.ingest.mentions.scanning import BATCH_ROWS, HIDING, Prefilter, files_with_texts
 from assets.ingest.mentions.spellings import OPAQUE, Spellings, tokens
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import literal
 from schemas.token_rules import (
     AT_IN_WORDS,
@@ -63,13 +63,13 @@ _MOST_GROUPS = 18
 _WHOLE_CODE = "[0-9]{6}[-+A-FU-Y]?[0-9]{3}[0-9A-Z]?"
 
 
-def prepare(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
+def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Make known to the connection who is in the register, and the country; `suppression.prepare`
     comes besides.
     """
-    know_others(home, connection)
+    know_others(data_root, connection)
     connection.execute(
-        f"CREATE OR REPLACE TEMP MACRO country_of_phones() AS '{home.policy.country}'"
+        f"CREATE OR REPLACE TEMP MACRO country_of_phones() AS '{data_root.policy.country}'"
     )
 
 
@@ -227,10 +227,10 @@ _CODES = f"""SELECT DISTINCT parts[1] || parts[3] AS digits, parts[2] AS sign, p
             AND TRY_CAST(substr(code, 3, 2) AS INTEGER) BETWEEN 1 AND 12)"""
 
 
-def listed_in_lake(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+def listed_in_lake(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """The identifiers on the list that any text of raw or staged mentions. Reads all of them."""
     found: set[str] = set()
-    for _, path, columns in files_with_texts(home):
+    for _, path, columns in files_with_texts(data_root):
         with pq.ParquetFile(path) as file:
             readable = "faults" not in file.schema_arrow.names
             for batch in file.iter_batches(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.storage.atomic_files import writing
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.safe_errors import PlainError
 
 
@@ -23,13 +23,13 @@ def as_json(content: Any) -> bytes:
     return (json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1) + "\n").encode()
 
 
-def write(home: Home, out: Path, files: Mapping[str, bytes], now: datetime) -> int:
+def write(data_root: DataRoot, out: Path, files: Mapping[str, bytes], now: datetime) -> int:
     """Write the files as a ZIP, whole or not at all; answers its bytes. Raises ArchiveError for a path within the data root.
 
     What lies in the data root is the register's: an erasure would have to find it there.
     """
     path = out.absolute()
-    if path.resolve().is_relative_to(home.root.resolve()):
+    if path.resolve().is_relative_to(data_root.root.resolve()):
         raise ArchiveError(
             "the package is handed out and not kept: name a file outside the data root"
         )

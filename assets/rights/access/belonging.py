@@ -18,7 +18,8 @@ from assets.register.building import TABLES, read_register
 from assets.sources.source import STATEMENT_MACROS
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import create_staged_view
 from assets.storage.quoting import parquet
 from schemas.columns import table_name
 from schemas.staged import ContactPoints, Identifiers
@@ -42,11 +43,11 @@ class Delivered:
     mentions: tuple[int, ...]
 
 
-def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> Own:
+def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> Own:
     """The registrant's identifiers, by the last built register; makes the table `own_keys(person_key)`."""
     connection.execute(STATEMENT_MACROS)
     for table in ("membership", "identifiers", "contact_points", "registrants"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE known AS
         SELECT registrant_id, type || ':' || value AS identifier FROM identifiers
@@ -75,10 +76,12 @@ def own(home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str) -
         UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one) WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
         [registrant_id, sorted(text for text in alone if not text.startswith("business_id:"))],
     )
-    return Own(registrant_id, frozenset(theirs | _once_theirs(home, connection)), frozenset(alone))
+    return Own(
+        registrant_id, frozenset(theirs | _once_theirs(data_root, connection)), frozenset(alone)
+    )
 
 
-def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
+def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
     """Addresses, phones and numbers that a source has stated of the registrant and the register no longer holds; nobody else's numbers."""
     found: set[str] = set()
     for model, identifier, unless in (
@@ -89,7 +92,7 @@ def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
             "type || ':' || value IN (SELECT identifier FROM known)",
         ),
     ):
-        home.staged(connection, model)
+        create_staged_view(data_root, connection, model)
         rows = connection.execute(
             f"""SELECT DISTINCT {identifier} FROM staged_{table_name(model)}
             WHERE person_key IN (SELECT person_key FROM own_keys) AND NOT coalesce({unless}, true)"""
@@ -98,21 +101,26 @@ def _once_theirs(home: Home, connection: duckdb.DuckDBPyConnection) -> set[str]:
     return found
 
 
-def records(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> list[Delivered]:
+def records(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
+) -> list[Delivered]:
     """The registrant's records, by delivery. Cost: one look at the keys and identifiers of every delivery."""
     found = []
-    for entry in deliveries.book(home):
-        keyed = _by_key(home, connection, entry)
-        unstaged, mentions = _by_identifier(home, connection, entry, mine, keyed)
+    for entry in deliveries.book(data_root):
+        keyed = _by_key(data_root, connection, entry)
+        unstaged, mentions = _by_identifier(data_root, connection, entry, mine, keyed)
         if keyed or unstaged or mentions:
             found.append(Delivered(entry, tuple(sorted(keyed | unstaged)), tuple(sorted(mentions))))
     return found
 
 
-def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:
+def _by_key(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> set[int]:
     paths = [
         path
-        for path in (*lake_rewrite.staged_files(home, entry), quarantine_path(home, entry))
+        for path in (
+            *lake_rewrite.staged_files(data_root, entry),
+            quarantine_path(data_root, entry),
+        )
         if path.exists() and path.stem != "records"
     ]
     each = " UNION ".join(
@@ -123,13 +131,17 @@ def _by_key(home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry) -> 
 
 
 def _by_identifier(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, mine: Own, keyed: set[int]
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    mine: Own,
+    keyed: set[int],
 ) -> tuple[set[int], set[int]]:
     """Records of which nothing is staged and that are theirs alone; and those that carry something besides that they alone are known by."""
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not mine.alone:
         return set(), set()
-    index = staged_folder(home, entry) / "records.parquet"
+    index = staged_folder(data_root, entry) / "records.parquet"
     staged = (
         f"SELECT record_no FROM {parquet(index)} WHERE outcome = 'staged'"
         if index.exists()

@@ -28,9 +28,10 @@ from assets.rights.access.redaction import REDACTED, Redaction
 from assets.sources.all_sources import SOURCES
 from assets.staging import lake_rewrite
 from assets.staging.staged import quarantine_path, staged_folder
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 from assets.storage.safe_errors import PlainError
+from assets.storage.sessions import connect, create_keyed_hash
 from schemas.columns import arrow_schema
 from schemas.marts import MARTS
 from schemas.staged import CANONICAL
@@ -100,12 +101,12 @@ class Withheld:
 _KeptBack = tuple[Withheld, list[str]]
 
 
-def gather(home: Home, registrant_id: str, released: Collection[str] = ()) -> Gathered:
+def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = ()) -> Gathered:
     """Collect everything, and of what is withheld the items `released`. Raises UnknownRegistrantError. Only while the writer's lock is held.
 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
-    done, every = _gather(home, registrant_id)
+    done, every = _gather(data_root, registrant_id)
     kept = [one for one in every if one.item not in released]
     done.withheld = {
         "fields": sum(one.kind == "field" for one in kept),
@@ -122,15 +123,15 @@ def gather(home: Home, registrant_id: str, released: Collection[str] = ()) -> Ga
     return done
 
 
-def withheld(home: Home, registrant_id: str) -> list[Withheld]:
+def withheld(data_root: DataRoot, registrant_id: str) -> list[Withheld]:
     """What a person must look at before it is handed out: fields first. Raises and costs as `gather`."""
-    return _gather(home, registrant_id)[1]
+    return _gather(data_root, registrant_id)[1]
 
 
-def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
-    with home.connect() as connection:
+def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
+    with connect(data_root) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        mine = belonging.own(home, connection, registrant_id)
+        mine = belonging.own(data_root, connection, registrant_id)
         golden = _rows(
             connection, "SELECT * FROM registrants WHERE registrant_id = $1", registrant_id
         )
@@ -139,22 +140,22 @@ def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
                 "the register, as it was last built, has no registrant of that id"
             )
         done = Gathered(
-            registrant_id, eligibility_explanation.as_of(home) or "", golden[0]["language"]
+            registrant_id, eligibility_explanation.as_of(data_root) or "", golden[0]["language"]
         )
-        delivered = belonging.records(home, connection, mine)
-        done.register = _of_the_register(home, connection, registrant_id)
-        done.statements = _statements(home, connection, delivered)
+        delivered = belonging.records(data_root, connection, mine)
+        done.register = _of_the_register(data_root, connection, registrant_id)
+        done.statements = _statements(data_root, connection, delivered)
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
-        done.records, kept_back = _as_delivered(home, connection, delivered)
-        kept_back += _mentions(home, connection, delivered)
-        done.held = {"segregated_consents": _held_proofs(home, connection, mine)}
+        done.records, kept_back = _as_delivered(data_root, connection, delivered)
+        kept_back += _mentions(data_root, connection, delivered)
+        done.held = {"segregated_consents": _held_proofs(data_root, connection, mine)}
         contents = [one.content for one, _ in kept_back]
         texts = [
             text
             for part in (done.register, done.statements, done.records, contents)
             for text in redaction.every_text(part)
         ]
-        names = redaction.names_of_others(home, connection, registrant_id, texts)
+        names = redaction.names_of_others(data_root, connection, registrant_id, texts)
         kept = {
             text.lower()
             for table in _WHAT_IS_HELD
@@ -164,8 +165,8 @@ def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
             mine, names, redaction.names_of_those_near(connection, registrant_id), kept
         )
     _redact(done, keeping)
-    done.marts = [_in_mart(home, registrant_id, purpose) for purpose in MARTS]
-    done.profile = _profile(home, registrant_id)
+    done.marts = [_in_mart(data_root, registrant_id, purpose) for purpose in MARTS]
+    done.profile = _profile(data_root, registrant_id)
     return done, [
         replace(one, content=redaction.everywhere(one.content, _without_others(keeping, carried)))
         for one, carried in kept_back
@@ -173,18 +174,18 @@ def _gather(home: Home, registrant_id: str) -> tuple[Gathered, list[Withheld]]:
 
 
 def _of_the_register(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str
 ) -> dict[str, list[Row]]:
     found = {}
     for table, model in TABLES.items():
         if table not in NOT_OF_ONE and "registrant_id" in arrow_schema(model).names:
-            read_register(home, connection, table, model)
+            read_register(data_root, connection, table, model)
             found[table] = _rows(
                 connection,
                 f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 ORDER BY ALL",
                 registrant_id,
             )
-    told = information_duty.path(home)
+    told = information_duty.path(data_root)
     informed = f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER BY ALL"
     return {
         **found,
@@ -205,14 +206,14 @@ def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row
 
 
 def _statements(
-    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> dict[str, list[Row]]:
     """What every source has said of the registrant, past statements too, by canonical table."""
     found: dict[str, list[Row]] = {table: [] for table in CANONICAL}
     for one in delivered:
         if not one.records:
             continue
-        for path in lake_rewrite.staged_files(home, one.entry):
+        for path in lake_rewrite.staged_files(data_root, one.entry):
             if path.stem in found:
                 rows = _rows(
                     connection,
@@ -229,14 +230,14 @@ def _statements(
 
 
 def _as_delivered(
-    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> tuple[list[Row], list[_KeptBack]]:
     """The registrant's records as raw has them, minimised, with the rules by which one is in quarantine; and the fields that are withheld."""
     found, kept_back = [], []
     for one in delivered:
         dataset = _DATASETS.get((one.entry.source, one.entry.dataset))
-        outcomes = _outcomes(home, connection, one)
-        for row in _rows_of_raw(home, connection, one.entry, one.records) if dataset else ():
+        outcomes = _outcomes(data_root, connection, one)
+        for row in _rows_of_raw(data_root, connection, one.entry, one.records) if dataset else ():
             # Of what could not be taken apart nothing is known: it is one field.
             content, fields = (
                 (None, [("", row["payload"])])
@@ -265,7 +266,7 @@ def _as_delivered(
 
 
 def _mentions(
-    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> list[_KeptBack]:
     """Records of others that mention the registrant."""
     return [
@@ -280,7 +281,7 @@ def _mentions(
             row["identifiers"],
         )
         for one in delivered
-        for row in _rows_of_raw(home, connection, one.entry, one.mentions)
+        for row in _rows_of_raw(data_root, connection, one.entry, one.mentions)
     ]
 
 
@@ -307,9 +308,12 @@ def _item(
 
 
 def _rows_of_raw(
-    home: Home, connection: duckdb.DuckDBPyConnection, entry: Entry, numbers: tuple[int, ...]
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    entry: Entry,
+    numbers: tuple[int, ...],
 ) -> list[Row]:
-    raw = raw_path(home, entry.source, entry.day, entry.delivery_id)
+    raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not numbers or not raw.exists():
         return []
     query = f"SELECT record_no, payload, identifiers, faults FROM {parquet(raw)} WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
@@ -317,11 +321,11 @@ def _rows_of_raw(
 
 
 def _outcomes(
-    home: Home, connection: duckdb.DuckDBPyConnection, delivered: Delivered
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Delivered
 ) -> dict[int, tuple[str, list[str]]]:
     index, quarantine = (
-        staged_folder(home, delivered.entry) / "records.parquet",
-        quarantine_path(home, delivered.entry),
+        staged_folder(data_root, delivered.entry) / "records.parquet",
+        quarantine_path(data_root, delivered.entry),
     )
     if not index.exists():
         return {}
@@ -338,10 +342,12 @@ def _outcomes(
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
 
 
-def _held_proofs(home: Home, connection: duckdb.DuckDBPyConnection, mine: Own) -> list[Row]:
+def _held_proofs(
+    data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
+) -> list[Row]:
     """Proofs of consent that are kept under a keyed hash since an earlier relationship ended; found by what the registrant alone is known by."""
-    home.keyed_hash(connection)
-    read_register(home, connection, "segregated_consents", TABLES["segregated_consents"])
+    create_keyed_hash(data_root, connection)
+    read_register(data_root, connection, "segregated_consents", TABLES["segregated_consents"])
     return _rows(
         connection,
         """SELECT * EXCLUDE (consented) FROM segregated_consents WHERE consented IN (
@@ -406,20 +412,20 @@ def _row_without_others(row: Row, keeping: Redaction, table: str) -> Row:
     return kept
 
 
-def _in_mart(home: Home, registrant_id: str, purpose: str) -> Row:
+def _in_mart(data_root: DataRoot, registrant_id: str, purpose: str) -> Row:
     return {
         "mart": purpose,
         "channels": [
             plain(asdict(one))
-            for one in eligibility_explanation.explain(home, registrant_id, purpose)
+            for one in eligibility_explanation.explain(data_root, registrant_id, purpose)
         ],
     }
 
 
-def _profile(home: Home, registrant_id: str) -> list[Row] | None:
+def _profile(data_root: DataRoot, registrant_id: str) -> list[Row] | None:
     """What is worked out about the registrant, with its rules; None when they may not be profiled, or no mart is published."""
     try:
-        found = profile_explanation.profile(home, registrant_id)
+        found = profile_explanation.profile(data_root, registrant_id)
     except profile_explanation.NotPublishedError:
         return None
     return None if found is None else [plain(asdict(one)) for one in found]

@@ -11,7 +11,7 @@ from typing import Any
 from assets.documents import notice
 from assets.rights.access import archive, labels, page, portable, spreadsheets
 from assets.rights.access.gathering import Gathered, Row, gather, plain
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import Policy
 from schemas.vocabulary import Language
 
@@ -36,7 +36,7 @@ class Packed:
 
 
 def access(
-    home: Home,
+    data_root: DataRoot,
     registrant_id: str,
     request_id: str,
     out: Path,
@@ -49,16 +49,16 @@ def access(
     In the registrant's language as the register knows it, unless one is given. Raises UnknownRegistrantError or ArchiveError.
     Same register, policy and clock: same bytes. Only while the writer's lock is held.
     """
-    found = gather(home, registrant_id, released)
-    spoken = language or labels.chosen(home.policy, found.language)
+    found = gather(data_root, registrant_id, released)
+    spoken = language or labels.chosen(data_root.policy, found.language)
     content = {
-        **_about(home.policy, request_id, now),
+        **_about(data_root.policy, request_id, now),
         **asdict(found),
         "language": spoken,
-        "circumstances": circumstances(home.policy, spoken, now.date()),
+        "circumstances": circumstances(data_root.policy, spoken, now.date()),
     }
     files = {
-        "access.html": page.html(home.policy, found, spoken, now),
+        "access.html": page.html(data_root.policy, found, spoken, now),
         "access.json": archive.as_json(content),
     }
     files |= {
@@ -66,7 +66,7 @@ def access(
         for name, rows in _tables(found).items()
         if rows
     }
-    size = archive.write(home, out, files, now)
+    size = archive.write(data_root, out, files, now)
     return Packed(
         len(files),
         size,
@@ -81,18 +81,18 @@ def access(
 
 
 def portability(
-    home: Home, registrant_id: str, request_id: str, out: Path, now: datetime
+    data_root: DataRoot, registrant_id: str, request_id: str, out: Path, now: datetime
 ) -> Packed:
     """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as `access` does."""
-    found = gather(home, registrant_id)
-    taken = portable.portable(home.policy, found)
+    found = gather(data_root, registrant_id)
+    taken = portable.portable(data_root.policy, found)
     files = {
         "portability.json": archive.as_json(
-            {**_about(home.policy, request_id, now), "provided": taken}
+            {**_about(data_root.policy, request_id, now), "provided": taken}
         )
     }
     files |= {f"tables/{name}.csv": spreadsheets.table(rows) for name, rows in taken.items()}
-    size = archive.write(home, out, files, now)
+    size = archive.write(data_root, out, files, now)
     return Packed(
         len(files),
         size,
@@ -102,7 +102,7 @@ def portability(
         0,
         0,
         0,
-        labels.chosen(home.policy, found.language),
+        labels.chosen(data_root.policy, found.language),
     )
 
 

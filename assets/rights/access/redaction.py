@@ -18,7 +18,7 @@ import duckdb
 from assets.register.building import TABLES, read_register
 from assets.rights.access.belonging import Own
 from assets.sources.source import Dataset
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 REDACTED = "[redacted]"
 # Numbers of things, not of people: a record's own.
@@ -191,7 +191,10 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def names_of_others(
-    home: Home, connection: duckdb.DuckDBPyConnection, registrant_id: str, texts: Iterable[str]
+    data_root: DataRoot,
+    connection: duckdb.DuckDBPyConnection,
+    registrant_id: str,
+    texts: Iterable[str],
 ) -> set[tuple[str, str]]:
     """Which neighbouring words of the texts are given and family name of somebody else, and not of the registrant, in lower case.
 
@@ -208,7 +211,7 @@ def names_of_others(
     if not pairs:
         return set()
     for table in ("registrants", "names"):
-        read_register(home, connection, table, TABLES[table])
+        read_register(data_root, connection, table, TABLES[table])
     ordered = sorted(pairs)
     found = connection.execute(
         """WITH sought AS (SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),

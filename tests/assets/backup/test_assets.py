@@ -9,14 +9,14 @@ import dagster as dg
 from assets.backup import assets as backup_assets
 from assets.backup import generations
 from assets.dagster_support.runs import Today
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import load_policy
 
 DAYS = load_policy().rule("backups")[1].period.count
 NOW = datetime.now(UTC)
 
 
-def run(home: Home, *, only_check: bool = False) -> dg.ExecuteInProcessResult:
+def run(data_root: DataRoot, *, only_check: bool = False) -> dg.ExecuteInProcessResult:
     selection: dg.AssetSelection = (
         dg.AssetSelection.checks(backup_assets.none_beyond_its_time)
         if only_check
@@ -25,7 +25,10 @@ def run(home: Home, *, only_check: bool = False) -> dg.ExecuteInProcessResult:
     job = dg.Definitions(
         assets=backup_assets.ASSETS,
         asset_checks=backup_assets.CHECKS,
-        resources={"home": dg.ResourceDefinition.hardcoded_resource(home), "today": Today()},
+        resources={
+            "data_root": dg.ResourceDefinition.hardcoded_resource(data_root),
+            "today": Today(),
+        },
         jobs=[dg.define_asset_job("rotation", selection=selection)],
     ).resolve_job_def("rotation")
     return job.execute_in_process()
@@ -35,11 +38,11 @@ def passed(result: dg.ExecuteInProcessResult) -> list[bool]:
     return [one.passed for one in result.get_asset_check_evaluations()]
 
 
-def test_what_is_beyond_its_time_goes_and_is_counted(home: Home) -> None:
-    generations.make(home, None, NOW - timedelta(DAYS + 2))
-    generations.make(home, None, NOW - timedelta(1))
-    assert passed(run(home, only_check=True)) == [False]
-    result = run(home)
+def test_what_is_beyond_its_time_goes_and_is_counted(data_root: DataRoot) -> None:
+    generations.make(data_root, None, NOW - timedelta(DAYS + 2))
+    generations.make(data_root, None, NOW - timedelta(1))
+    assert passed(run(data_root, only_check=True)) == [False]
+    result = run(data_root)
     assert passed(result) == [True]
     told = result.asset_materializations_for_node("upkeep__backups")[0].metadata
     assert {name: told[name].value for name in ("destroyed", "made", "generations", "rule")} == {
@@ -50,7 +53,7 @@ def test_what_is_beyond_its_time_goes_and_is_counted(home: Home) -> None:
     }
 
 
-def test_without_backups_there_is_nothing_to_do(home: Home) -> None:
-    result = run(home)
+def test_without_backups_there_is_nothing_to_do(data_root: DataRoot) -> None:
+    result = run(data_root)
     assert result.success
     assert passed(result) == [True]

@@ -17,20 +17,21 @@ from assets.register import information_duty
 from assets.register.expired_registrants import EXPIRED_COOKIES
 from assets.register.protected_identity import WITHHELD
 from assets.storage.backup_generations import BackupError, every, key_path
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 SECRET = b"AINO-LAHTIJA-MARKER"
 
 
 @pytest.fixture
-def filled(home: Home) -> Home:
-    (home.lake / "raw").mkdir()
-    (home.lake / "raw" / "one.parquet").write_bytes(SECRET * 100)
-    return home
+def filled(data_root: DataRoot) -> DataRoot:
+    (data_root.lake / "raw").mkdir()
+    (data_root.lake / "raw" / "one.parquet").write_bytes(SECRET * 100)
+    return data_root
 
 
-def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> None:
+def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: DataRoot) -> None:
     made = make(filled, None, NOW)
     content = (filled.root / "backups" / f"{made.name}.backup").read_bytes()
     assert SECRET not in content
@@ -42,44 +43,48 @@ def test_a_backup_hides_what_it_holds_and_its_key_is_not_in_it(filled: Home) -> 
     ] == [0o600, 0o600]
 
 
-def test_a_backup_holds_what_cannot_be_built_anew(home: Home) -> None:
-    assert home.pepper
+def test_a_backup_holds_what_cannot_be_built_anew(data_root: DataRoot) -> None:
+    assert pepper(data_root)
     kept = [
-        home.register("segregated_orders"),
-        home.register("segregated_consents"),
-        home.register("visits_per_month"),
-        information_duty.path(home),
+        data_root.register("segregated_orders"),
+        data_root.register("segregated_consents"),
+        data_root.register("visits_per_month"),
+        information_duty.path(data_root),
     ]
-    kept += [home.lake / WITHHELD, home.lake / EXPIRED_COOKIES, suppression.path(home)]
+    kept += [
+        data_root.lake / WITHHELD,
+        data_root.lake / EXPIRED_COOKIES,
+        suppression.path(data_root),
+    ]
     for path in kept:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"kept")
-    made = make(home, None, NOW)
-    with (home.root / "backups" / f"{made.name}.backup").open("rb") as file:
-        sealed = EncryptedReader(file, key_path(home, made.name).read_bytes(), made.name)
+    made = make(data_root, None, NOW)
+    with (data_root.root / "backups" / f"{made.name}.backup").open("rb") as file:
+        sealed = EncryptedReader(file, key_path(data_root, made.name).read_bytes(), made.name)
         with tarfile.open(fileobj=sealed, mode="r|") as archive:  # type: ignore[call-overload]
             names = {entry.name for entry in archive}
-    assert names == {*(str(path.relative_to(home.root)) for path in kept), "secrets/pepper"}
+    assert names == {*(str(path.relative_to(data_root.root)) for path in kept), "secrets/pepper"}
 
 
-def test_each_generation_has_a_key_of_its_own(filled: Home) -> None:
+def test_each_generation_has_a_key_of_its_own(filled: DataRoot) -> None:
     keys = {key_path(filled, make(filled, None, NOW).name).read_bytes() for _ in range(3)}
     assert len(keys) == 3
 
 
-def test_backups_can_be_kept_elsewhere(filled: Home, tmp_path: Path) -> None:
+def test_backups_can_be_kept_elsewhere(filled: DataRoot, tmp_path: Path) -> None:
     make(filled, tmp_path / "elsewhere", NOW)
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
     assert not (filled.root / "backups").exists()
 
 
-def test_rotation_destroys_all_but_the_newest(filled: Home) -> None:
+def test_rotation_destroys_all_but_the_newest(filled: DataRoot) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(4)]
     assert keep_newest(filled, None, 2) == names[:2]
     assert [one.name for one in every(filled, None)] == names[2:]
 
 
-def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: Home) -> None:
+def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: DataRoot) -> None:
     names = [make(filled, None, NOW + timedelta(days=day)).name for day in range(3)]
     key_path(filled, names[2]).unlink()
     keep_newest(filled, None, 1)
@@ -87,7 +92,7 @@ def test_rotation_does_not_count_generations_that_cannot_be_opened(filled: Home)
 
 
 def test_destroying_overwrites_the_key_before_it_is_removed(
-    filled: Home, monkeypatch: pytest.MonkeyPatch
+    filled: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = make(filled, None, NOW)
     seen = []
@@ -103,15 +108,15 @@ def test_destroying_overwrites_the_key_before_it_is_removed(
 
 
 @pytest.mark.parametrize("name", ["nothing", "../pepper", ""])
-def test_what_is_no_generation_cannot_be_destroyed(filled: Home, name: str) -> None:
-    filled.pepper  # noqa: B018
+def test_what_is_no_generation_cannot_be_destroyed(filled: DataRoot, name: str) -> None:
+    pepper(filled)
     with pytest.raises(BackupError, match="BACKUP-UNKNOWN"):
         destroy(filled, None, name)
     assert (filled.secrets / "pepper").exists()
 
 
 def test_a_backup_that_fails_leaves_neither_file_nor_key(
-    filled: Home, monkeypatch: pytest.MonkeyPatch
+    filled: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generations, "_add", lambda *_: (_ for _ in ()).throw(OSError("full")))
     with pytest.raises(OSError, match="full"):
@@ -120,7 +125,7 @@ def test_a_backup_that_fails_leaves_neither_file_nor_key(
     assert list((filled.root / "backups").iterdir()) == []
 
 
-def test_memory_does_not_grow_with_what_is_backed_up(filled: Home) -> None:
+def test_memory_does_not_grow_with_what_is_backed_up(filled: DataRoot) -> None:
     with (filled.lake / "raw" / "large.parquet").open("wb") as file:
         for _ in range(64):
             file.write(bytes(1024 * 1024))

@@ -16,21 +16,21 @@ from assets.backup.encryption import DecryptionError, EncryptedReader
 from assets.erasure import erasing
 from assets.requests import ledger
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied, found_anywhere
 from tests.support.erasing import NOW, TODAY
 from tests.support.namesakes import LEAVES, STAYS
 
 
-def backup_file(home: Home, generation: str) -> Path:
-    return home.root / "backups" / f"{generation}{backup_generations.SUFFIX}"
+def backup_file(data_root: DataRoot, generation: str) -> Path:
+    return data_root.root / "backups" / f"{generation}{backup_generations.SUFFIX}"
 
 
-def unpacked(home: Home, generation: str, to: Path) -> Path:
+def unpacked(data_root: DataRoot, generation: str, to: Path) -> Path:
     with (
-        backup_file(home, generation).open("rb") as file,
+        backup_file(data_root, generation).open("rb") as file,
         tarfile.open(
-            fileobj=generations.open_generation(home, file, generation), mode="r|"
+            fileobj=generations.open_generation(data_root, file, generation), mode="r|"
         ) as archive,
     ):  # type: ignore[call-overload]
         archive.extractall(to, filter="data")
@@ -40,7 +40,7 @@ def unpacked(home: Home, generation: str, to: Path) -> Path:
 @pytest.fixture(scope="module")
 def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Backed up; then the person is being erased: found, suppressed, removed; not yet closed."""
-    known = Home(copied(known_root, tmp_path_factory.mktemp("removed") / "data"))
+    known = DataRoot(copied(known_root, tmp_path_factory.mktemp("removed") / "data"))
     generations.make(known, None, NOW)
     request_id = ledger.receive(
         known, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
@@ -52,18 +52,18 @@ def removed_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def removed(removed_root: Path, tmp_path: Path) -> Home:
-    return Home(copied(removed_root, tmp_path / "removed"))
+def removed(removed_root: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(removed_root, tmp_path / "removed"))
 
 
 @pytest.fixture
-def generation(removed: Home) -> str:
+def generation(removed: DataRoot) -> str:
     [file] = (removed.root / "backups").iterdir()
     return file.name.removesuffix(backup_generations.SUFFIX)
 
 
 def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(
-    removed: Home, generation: str, tmp_path: Path
+    removed: DataRoot, generation: str, tmp_path: Path
 ) -> None:
     assert found_anywhere(unpacked(removed, generation, tmp_path / "before"), LEAVES.identifiers)
     assert renewing.renew(removed, TODAY) == 1
@@ -76,14 +76,14 @@ def test_the_generation_holds_the_person_no_longer_and_everyone_else_still(
     assert known == (1,)
 
 
-def test_it_can_be_restored(removed: Home, generation: str) -> None:
+def test_it_can_be_restored(removed: DataRoot, generation: str) -> None:
     renewing.renew(removed, TODAY)
     restored = restoring.restore(removed, None, generation, TODAY)
     assert (restored.generation, restored.removed) == (generation, {})
 
 
 def test_a_copy_of_the_old_file_opens_with_no_key_that_is_left(
-    removed: Home, generation: str, tmp_path: Path
+    removed: DataRoot, generation: str, tmp_path: Path
 ) -> None:
     copy = shutil.copy2(backup_file(removed, generation), tmp_path / "carried-away")
     renewing.renew(removed, TODAY)
@@ -98,7 +98,7 @@ class KilledError(BaseException):
 
 @pytest.mark.parametrize("writes", [1, 2])
 def test_killed_in_the_middle_it_opens_and_is_renewed_by_the_next(
-    removed: Home, generation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+    removed: DataRoot, generation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     """After both keys are written, and after the file is replaced."""
     done = []

@@ -17,7 +17,8 @@ from assets.erasure.proof.verification import verify
 from assets.requests import ledger
 from assets.storage import backup_generations
 from assets.storage.backup_generations import BackupError
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from tests.support.data_roots import contents, copied, found_anywhere
 from tests.support.erasing import NOW, TODAY, erased
 from tests.support.namesakes import LEAVES
@@ -36,65 +37,65 @@ class Made:
 @pytest.fixture(scope="module")
 def made(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     root = copied(known_root, tmp_path_factory.mktemp("made") / "data")
-    home = Home(root)
+    data_root = DataRoot(root)
     before = contents(root)
-    generation = generations.make(home, None, NOW).name
-    erased(home)
+    generation = generations.make(data_root, None, NOW).name
+    erased(data_root)
     assert found_anywhere(root, LEAVES.identifiers) == []
     return Made(root, generation, before)
 
 
 @pytest.fixture
-def home(made: Made, tmp_path: Path) -> Home:
-    return Home(copied(made.root, tmp_path / "data"))
+def data_root(made: Made, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(made.root, tmp_path / "data"))
 
 
 def test_a_generation_from_before_an_erasure_does_not_bring_the_person_back(
-    made: Made, home: Home
+    made: Made, data_root: DataRoot
 ) -> None:
-    held = contents(home.root)
-    done = restoring.restore(home, None, made.generation, TODAY)
+    held = contents(data_root.root)
+    done = restoring.restore(data_root, None, made.generation, TODAY)
     assert done.requests_from == "here"
     assert sum(done.removed.values()) > 0
-    assert found_anywhere(home.root, LEAVES.identifiers) == []
-    assert contents(home.root) == held
-    assert verify(home).findings == []
-    assert not (home.root / exchange.NEW).exists()
-    assert not (home.root / exchange.OLD).exists()
-    refresh(home, TODAY)
-    assert contents(home.root) == held
+    assert found_anywhere(data_root.root, LEAVES.identifiers) == []
+    assert contents(data_root.root) == held
+    assert verify(data_root).findings == []
+    assert not (data_root.root / exchange.NEW).exists()
+    assert not (data_root.root / exchange.OLD).exists()
+    refresh(data_root, TODAY)
+    assert contents(data_root.root) == held
 
 
 def test_an_empty_data_root_gets_the_newest_requests_with_the_lake_that_was_asked_for(
-    made: Made, home: Home, tmp_path: Path
+    made: Made, data_root: DataRoot, tmp_path: Path
 ) -> None:
-    newest = generations.make(home, None, datetime(2026, 11, 20, 4, 0, tzinfo=UTC)).name
-    empty = Home(tmp_path / "empty")
+    newest = generations.make(data_root, None, datetime(2026, 11, 20, 4, 0, tzinfo=UTC)).name
+    empty = DataRoot(tmp_path / "empty")
     empty.create()
-    shutil.copytree(home.secrets / "backup-keys", empty.secrets / "backup-keys")
-    done = restoring.restore(empty, home.root / "backups", made.generation, TODAY)
+    shutil.copytree(data_root.secrets / "backup-keys", empty.secrets / "backup-keys")
+    done = restoring.restore(empty, data_root.root / "backups", made.generation, TODAY)
     assert done.requests_from == newest
     assert found_anywhere(empty.root, LEAVES.identifiers) == []
-    assert contents(empty.root) == contents(home.root)
-    assert empty.pepper == home.pepper
+    assert contents(empty.root) == contents(data_root.root)
+    assert pepper(empty) == pepper(data_root)
     assert [one.state for one in ledger.every(empty)] == ["closed"]
 
 
-def test_what_was_lost_comes_back(made: Made, home: Home, tmp_path: Path) -> None:
+def test_what_was_lost_comes_back(made: Made, data_root: DataRoot, tmp_path: Path) -> None:
     """Without any erasure since: exactly what was there."""
-    empty = Home(tmp_path / "empty")
+    empty = DataRoot(tmp_path / "empty")
     empty.create()
-    shutil.copytree(home.secrets / "backup-keys", empty.secrets / "backup-keys")
+    shutil.copytree(data_root.secrets / "backup-keys", empty.secrets / "backup-keys")
     assert restoring.restore(empty, made.root / "backups", made.generation, TODAY).removed == {}
     assert contents(empty.root) == made.before
     assert all(path.stat().st_mode & 0o077 == 0 for path in empty.root.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("damage", ["changed", "cut off", "another key", "no key", "no file"])
-def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: str) -> None:
+def test_a_damaged_generation_changes_nothing(made: Made, data_root: DataRoot, damage: str) -> None:
     file, key = (
-        home.root / "backups" / f"{made.generation}.backup",
-        backup_generations.key_path(home, made.generation),
+        data_root.root / "backups" / f"{made.generation}.backup",
+        backup_generations.key_path(data_root, made.generation),
     )
     content = bytearray(file.read_bytes())
     if damage == "changed":
@@ -106,23 +107,23 @@ def test_a_damaged_generation_changes_nothing(made: Made, home: Home, damage: st
         key.write_bytes(bytes(32))
     else:
         (key if damage == "no key" else file).unlink()
-    held = contents(home.root)
+    held = contents(data_root.root)
     with pytest.raises((DecryptionError, BackupError)):
-        restoring.restore(home, None, made.generation, TODAY)
-    exchange.finish(home)
-    assert contents(home.root) == held
-    assert not (home.root / exchange.NEW).exists()
+        restoring.restore(data_root, None, made.generation, TODAY)
+    exchange.finish(data_root)
+    assert contents(data_root.root) == held
+    assert not (data_root.root / exchange.NEW).exists()
 
 
 def test_a_restore_that_would_bring_someone_back_changes_nothing(
-    made: Made, home: Home, monkeypatch: pytest.MonkeyPatch
+    made: Made, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(restoring, "replay", lambda _, known: {})
-    held = contents(home.root)
+    held = contents(data_root.root)
     with pytest.raises(BackupError, match="BACKUP-REPLAY"):
-        restoring.restore(home, None, made.generation, TODAY)
-    exchange.finish(home)
-    assert contents(home.root) == held
+        restoring.restore(data_root, None, made.generation, TODAY)
+    exchange.finish(data_root)
+    assert contents(data_root.root) == held
 
 
 class KilledError(Exception):
@@ -148,17 +149,17 @@ def kills(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize("renames", [0, 1, 2, 3])
 def test_killed_between_two_renames_it_is_finished_before_anything_is_read(
-    made: Made, home: Home, kills: list[int], renames: int
+    made: Made, data_root: DataRoot, kills: list[int], renames: int
 ) -> None:
-    held = contents(home.root)
-    shutil.rmtree(home.lake / "raw")
+    held = contents(data_root.root)
+    shutil.rmtree(data_root.lake / "raw")
     kills[0] = renames
     with pytest.raises(KilledError):
-        restoring.restore(home, None, made.generation, TODAY)
+        restoring.restore(data_root, None, made.generation, TODAY)
     kills[0] = 99
-    home.create()
-    assert exchange.finish(home)
-    assert not exchange.finish(home)
-    assert contents(home.root) == held
-    assert found_anywhere(home.root, LEAVES.identifiers) == []
-    assert any(home.files("raw"))
+    data_root.create()
+    assert exchange.finish(data_root)
+    assert not exchange.finish(data_root)
+    assert contents(data_root.root) == held
+    assert found_anywhere(data_root.root, LEAVES.identifiers) == []
+    assert any(data_root.files("raw"))

@@ -15,7 +15,7 @@ from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import verify
 from assets.requests import ledger
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import load_policy
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -26,44 +26,46 @@ def days(count: int) -> datetime:
     return NOW + timedelta(count)
 
 
-def left(home: Home) -> list[str]:
-    return [one.name for one in backup_generations.every(home, None) if one.has_key]
+def left(data_root: DataRoot) -> list[str]:
+    return [one.name for one in backup_generations.every(data_root, None) if one.has_key]
 
 
 @pytest.mark.clause("P8.2")
-def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(home: Home) -> None:
-    first = generations.make(home, None, NOW).name
-    second = generations.make(home, None, days(1)).name
-    assert backup_generations.expires_on(home, first) == (NOW + timedelta(DAYS)).date()
-    assert rotation.rotate(home, None, days(DAYS - 1)) == rotation.Rotated([], None)
-    assert rotation.rotate(home, None, days(DAYS)) == rotation.Rotated([first], None)
-    assert left(home) == [second]
+def test_a_generation_is_kept_for_the_policys_period_and_not_a_day_longer(
+    data_root: DataRoot,
+) -> None:
+    first = generations.make(data_root, None, NOW).name
+    second = generations.make(data_root, None, days(1)).name
+    assert backup_generations.expires_on(data_root, first) == (NOW + timedelta(DAYS)).date()
+    assert rotation.rotate(data_root, None, days(DAYS - 1)) == rotation.Rotated([], None)
+    assert rotation.rotate(data_root, None, days(DAYS)) == rotation.Rotated([first], None)
+    assert left(data_root) == [second]
 
 
-def test_where_none_would_be_left_one_is_made_first(home: Home) -> None:
-    first = generations.make(home, None, NOW).name
-    done = rotation.rotate(home, None, days(DAYS))
+def test_where_none_would_be_left_one_is_made_first(data_root: DataRoot) -> None:
+    first = generations.make(data_root, None, NOW).name
+    done = rotation.rotate(data_root, None, days(DAYS))
     assert done.destroyed == [first]
-    assert left(home) == [done.made]
+    assert left(data_root) == [done.made]
 
 
-def test_where_there_never_was_one_none_is_made(home: Home) -> None:
-    assert rotation.rotate(home, None, NOW) == rotation.Rotated([], None)
-    assert left(home) == []
+def test_where_there_never_was_one_none_is_made(data_root: DataRoot) -> None:
+    assert rotation.rotate(data_root, None, NOW) == rotation.Rotated([], None)
+    assert left(data_root) == []
 
 
-def test_a_key_goes_wherever_its_file_is(home: Home) -> None:
-    generations.make(home, home.root.parent / "tape", NOW)
-    assert rotation.expired(home, None, (NOW + timedelta(DAYS)).date())
-    rotation.rotate(home, None, days(DAYS))
-    assert left(home) == []
+def test_a_key_goes_wherever_its_file_is(data_root: DataRoot) -> None:
+    generations.make(data_root, data_root.root.parent / "tape", NOW)
+    assert rotation.expired(data_root, None, (NOW + timedelta(DAYS)).date())
+    rotation.rotate(data_root, None, days(DAYS))
+    assert left(data_root) == []
 
 
 def test_a_rotation_that_was_killed_is_taken_up_again(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for count in range(3):
-        generations.make(home, None, days(count))
+        generations.make(data_root, None, days(count))
     destroy = generations.destroy
     left_to_do = [1]
 
@@ -73,85 +75,91 @@ def test_a_rotation_that_was_killed_is_taken_up_again(
 
     monkeypatch.setattr(rotation, "destroy", once)
     with pytest.raises(IndexError):
-        rotation.rotate(home, None, days(DAYS + 2))
+        rotation.rotate(data_root, None, days(DAYS + 2))
     monkeypatch.setattr(rotation, "destroy", destroy)
-    rotation.rotate(home, None, days(DAYS + 2))
-    assert len(left(home)) == 1
-    assert rotation.expired(home, None, days(DAYS + 2).date()) == []
+    rotation.rotate(data_root, None, days(DAYS + 2))
+    assert len(left(data_root)) == 1
+    assert rotation.expired(data_root, None, days(DAYS + 2).date()) == []
 
 
-def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(home: Home) -> None:
+def test_who_was_erased_is_held_until_the_last_generation_from_before_goes(
+    data_root: DataRoot,
+) -> None:
     for count in (0, 3, 6):
-        generations.make(home, None, days(count))
-    held = backup_generations.remaining(home, days(4))
+        generations.make(data_root, None, days(count))
+    held = backup_generations.remaining(data_root, days(4))
     assert (held.generations, held.until) == (2, (NOW + timedelta(3 + DAYS)).date())
-    assert backup_generations.remaining(home, days(-1)) == backup_generations.Remaining(0, None)
-    assert backup_generations.remaining(home).generations == 3
+    assert backup_generations.remaining(data_root, days(-1)) == backup_generations.Remaining(
+        0, None
+    )
+    assert backup_generations.remaining(data_root).generations == 3
 
 
-def closed(home: Home, at: datetime) -> str:
-    request_id = ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
-    ledger.close(home, ledger.load(home, request_id), at)
+def closed(data_root: DataRoot, at: datetime) -> str:
+    request_id = ledger.receive(data_root, "erasure", "written", ["customer_number:C1"], NOW)
+    ledger.close(data_root, ledger.load(data_root, request_id), at)
     return request_id
 
 
-def test_a_proof_says_until_when_backups_hold_who_was_erased(home: Home) -> None:
+def test_a_proof_says_until_when_backups_hold_who_was_erased(data_root: DataRoot) -> None:
     """Those that were carried elsewhere: an erasure renews what lies in the data root's own
     folder.
     """
-    assert verify(home).backups == backup_generations.Remaining()
-    generations.make(home, None, NOW)
-    generations.make(home, home.root.parent / "tape", NOW)
-    generations.make(home, home.root.parent / "tape", days(5))
-    first, second = closed(home, days(2)), closed(home, days(6))
-    assert verify(home, [first]).backups == backup_generations.Remaining(
+    assert verify(data_root).backups == backup_generations.Remaining()
+    generations.make(data_root, None, NOW)
+    generations.make(data_root, data_root.root.parent / "tape", NOW)
+    generations.make(data_root, data_root.root.parent / "tape", days(5))
+    first, second = closed(data_root, days(2)), closed(data_root, days(6))
+    assert verify(data_root, [first]).backups == backup_generations.Remaining(
         1, (NOW + timedelta(DAYS)).date()
     )
-    assert verify(home, [second]).backups == backup_generations.Remaining(
+    assert verify(data_root, [second]).backups == backup_generations.Remaining(
         2, (NOW + timedelta(5 + DAYS)).date()
     )
-    assert verify(home).backups.generations == 2
+    assert verify(data_root).backups.generations == 2
 
 
-def test_the_certificate_says_it_too(home: Home) -> None:
-    generations.make(home, home.root.parent / "tape", NOW)
+def test_the_certificate_says_it_too(data_root: DataRoot) -> None:
+    generations.make(data_root, data_root.root.parent / "tape", NOW)
     request = ledger.load(
-        home, ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+        data_root, ledger.receive(data_root, "erasure", "written", ["customer_number:C1"], NOW)
     )
     content = certificates.content_of(
-        home.policy,
+        data_root.policy,
         request,
         Evidence(),
         [],
-        verify(home, [request.request_id]),
+        verify(data_root, [request.request_id]),
         NOW.isoformat(),
         {},
     )
     until = str(date(2026, 11, 23) + timedelta(DAYS))
     assert content["backups"] == {"generations": 1, "until": until}
-    certificates.issue(home, content)
-    assert certificates.check(home) == []
+    certificates.issue(data_root, content)
+    assert certificates.check(data_root) == []
     for kind in ("md", "html"):
         assert (
             f"1, the last until {until}"
-            in certificates.path_of(home, request.request_id, kind).read_text()
+            in certificates.path_of(data_root, request.request_id, kind).read_text()
         )
 
 
-def test_a_certificate_from_before_is_still_shown(home: Home) -> None:
+def test_a_certificate_from_before_is_still_shown(data_root: DataRoot) -> None:
     request = ledger.load(
-        home, ledger.receive(home, "erasure", "written", ["customer_number:C1"], NOW)
+        data_root, ledger.receive(data_root, "erasure", "written", ["customer_number:C1"], NOW)
     )
     content = certificates.content_of(
-        home.policy,
+        data_root.policy,
         request,
         Evidence(),
         [],
-        verify(home, [request.request_id]),
+        verify(data_root, [request.request_id]),
         NOW.isoformat(),
         {},
     )
-    certificates.issue(home, content)
-    said = json.loads(certificates.path_of(home, request.request_id).read_bytes())["certificate"]
+    certificates.issue(data_root, content)
+    said = json.loads(certificates.path_of(data_root, request.request_id).read_bytes())[
+        "certificate"
+    ]
     del said["backups"]
     assert "backups from before" not in certificate_pages.markdown(said, "0")

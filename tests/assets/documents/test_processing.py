@@ -11,6 +11,7 @@ import pytest
 
 from assets.documents import processing, stored_data
 from assets.documents.pages import html
+from assets.storage.data_root import DataRoot
 from schemas.columns import categories, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS, About
@@ -102,11 +103,10 @@ def test_security_measures_name_places_that_are_there() -> None:
 @pytest.mark.clause("P8.1")
 def test_the_data_root_is_its_owners_alone_as_the_record_says(tmp_path: Path) -> None:
     from assets.storage.atomic_files import writing
-    from assets.storage.data_root import Home
 
-    home = Home(tmp_path / "data")
-    home.create()
-    with writing(home.lake / "one") as unfinished:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    with writing(data_root.lake / "one") as unfinished:
         unfinished.write_text("")
-    assert stat.S_IMODE(home.lake.stat().st_mode) == 0o700
-    assert stat.S_IMODE((home.lake / "one").stat().st_mode) == 0o600
+    assert stat.S_IMODE(data_root.lake.stat().st_mode) == 0o700
+    assert stat.S_IMODE((data_root.lake / "one").stat().st_mode) == 0o600

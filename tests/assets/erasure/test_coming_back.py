@@ -13,7 +13,8 @@ from assets.backup import generations, restoring
 from assets.erasure.proof import identifiers
 from assets.erasure.proof.verification import verify
 from assets.rights.withdrawal import Word, deliver_words
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from tests.support.data_roots import copied, found_anywhere
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY, erased
@@ -31,30 +32,32 @@ def contract(number: str, starts_on: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def sign(home: Home, *contracts: dict[str, str], day: str = str(LATER)) -> list[int]:
+def sign(data_root: DataRoot, *contracts: dict[str, str], day: str = str(LATER)) -> list[int]:
     """Deliver contracts; answers how many records of each delivery were suppressed."""
-    put(home, "crm", day, "contracts", csv(list(contracts)), len(contracts))
-    return [entry.suppressed for done in take_in(home, LATER) for entry in done.entries]
+    put(data_root, "crm", day, "contracts", csv(list(contracts)), len(contracts))
+    return [entry.suppressed for done in take_in(data_root, LATER) for entry in done.entries]
 
 
 @pytest.fixture(scope="module")
 def erased_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copied(known_root, tmp_path_factory.mktemp("erased") / "data")
-    erased(Home(root))
+    erased(DataRoot(root))
     assert found_anywhere(root, LEAVES.identifiers) == []
     return root
 
 
 @pytest.fixture
-def gone(erased_root: Path, tmp_path: Path) -> Home:
-    return Home(copied(erased_root, tmp_path / "gone"))
+def gone(erased_root: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(erased_root, tmp_path / "gone"))
 
 
-def held(home: Home) -> list[dict[str, Any]]:
-    return rows(home, f"SELECT * FROM registrants WHERE identity_code = '{LEAVES.identity_code}'")
+def held(data_root: DataRoot) -> list[dict[str, Any]]:
+    return rows(
+        data_root, f"SELECT * FROM registrants WHERE identity_code = '{LEAVES.identity_code}'"
+    )
 
 
-def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(gone: Home) -> None:
+def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(gone: DataRoot) -> None:
     assert sign(gone, contract("K-990001", "2026-12-09")) == [0]
     build(gone, LATER)
     back = held(gone)
@@ -74,7 +77,9 @@ def test_a_contract_signed_after_the_erasure_is_taken_in_and_only_that(gone: Hom
 
 
 @pytest.mark.parametrize("starts_on", ["2026-11-20", "2026-01-01", "soon"])
-def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(gone: Home, starts_on: str) -> None:
+def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(
+    gone: DataRoot, starts_on: str
+) -> None:
     assert sign(gone, contract("K-990001", starts_on)) == [1]
 
 
@@ -89,7 +94,7 @@ def test_one_that_is_not_after_the_day_of_the_erasure_stays_out(gone: Home, star
     ],
 )
 def test_a_contract_that_was_agreed_before_and_starts_after_the_erasure_stays_out(
-    gone: Home, updated_at: str, kept_out: list[int]
+    gone: DataRoot, updated_at: str, kept_out: list[int]
 ) -> None:
     agreed = {**contract("K-990001", "2026-12-09"), "updated_at": updated_at}
     assert sign(gone, agreed) == kept_out
@@ -97,34 +102,36 @@ def test_a_contract_that_was_agreed_before_and_starts_after_the_erasure_stays_ou
 
 @pytest.mark.parametrize("starts_on", ["2026-12-11", "2027-06-01"])
 def test_a_start_that_is_still_to_come_does_not_show_when_a_contract_was_agreed(
-    gone: Home, starts_on: str
+    gone: DataRoot, starts_on: str
 ) -> None:
     assert sign(gone, {**contract("K-990001", starts_on), "updated_at": ""}) == [1]
     assert sign(gone, contract("K-990002", starts_on), day="2026-12-09") == [0]
 
 
-def test_a_contract_that_was_there_before_is_not_given_anew_whatever_its_date(gone: Home) -> None:
+def test_a_contract_that_was_there_before_is_not_given_anew_whatever_its_date(
+    gone: DataRoot,
+) -> None:
     assert sign(gone, contract(LEAVES.contract_number, "2026-12-09")) == [1]
 
 
-def test_what_others_tell_stays_out_when_the_person_has_come_back(gone: Home) -> None:
+def test_what_others_tell_stays_out_when_the_person_has_come_back(gone: DataRoot) -> None:
     sign(gone, contract("K-990001", "2026-12-09"))
     deliver(gone.root, "2026-12-09", "2026-12-10")
     take_in(gone, LATER)
     build(gone, LATER)
     assert [one["given_names"] for one in held(gone)] == [None]
-    with gone.connect() as connection:
+    with connect(gone) as connection:
         identifiers.prepare(gone, connection)
         assert identifiers.in_lake(gone, connection) == []
 
 
-def test_the_proof_still_finds_what_was_erased(gone: Home, tmp_path: Path) -> None:
+def test_the_proof_still_finds_what_was_erased(gone: DataRoot, tmp_path: Path) -> None:
     sign(gone, contract("K-990001", "2026-12-09"))
     build(gone, LATER)
     assert [one.code for one in verify(gone).failing()] == []
     day = gone.lake / "raw/crm" / FIRST_DAY
     anew = next((gone.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
-    with gone.connect() as connection:
+    with connect(gone) as connection:
         connection.execute(
             f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}')) TO '{day / 'again.parquet'}'"
         )
@@ -132,7 +139,7 @@ def test_the_proof_still_finds_what_was_erased(gone: Home, tmp_path: Path) -> No
         assert [one.where for one in identifiers.in_lake(gone, connection, ["raw"])] == ["raw.raw"]
 
 
-def test_who_has_come_back_can_be_erased_again(gone: Home) -> None:
+def test_who_has_come_back_can_be_erased_again(gone: DataRoot) -> None:
     sign(gone, contract("K-990001", "2026-11-21"))
     build(gone, LATER)
     erased(gone)
@@ -146,7 +153,7 @@ def test_who_has_come_back_can_be_erased_again(gone: Home) -> None:
     ) == [2]
 
 
-def test_a_backup_of_what_came_back_keeps_it(gone: Home) -> None:
+def test_a_backup_of_what_came_back_keeps_it(gone: DataRoot) -> None:
     sign(gone, contract("K-990001", "2026-12-09"))
     build(gone, LATER)
     generation = generations.make(gone, None, NOW).name
@@ -155,21 +162,24 @@ def test_a_backup_of_what_came_back_keeps_it(gone: Home) -> None:
 
 
 def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     """Delivered late, and the first to name the account: until then the address was a contact, which others may have, too."""
     address = "vain.osoite@example.fi"
     deliver_words(
-        home, [Word(f"email:{address}", "direct_marketing", "email", "granted")], NOW, "web-form"
+        data_root,
+        [Word(f"email:{address}", "direct_marketing", "email", "granted")],
+        NOW,
+        "web-form",
     )
-    refresh(home, TODAY)
-    erased(home, f"email:{address}")
+    refresh(data_root, TODAY)
+    erased(data_root, f"email:{address}")
     visits = [visit(991, "99aa00bb11cc22dd", address, 0), visit(992, "99aa00bb11cc22de", None, 0)]
-    put(home, "website", str(LATER), "visits", json.dumps(visits).encode(), len(visits))
-    assert [entry.suppressed for done in take_in(home, LATER) for entry in done.entries] == [1]
-    build(home, LATER)
-    assert [row["value"] for row in rows(home, "FROM identifiers WHERE type = 'visitor_id'")] == [
-        "99aa00bb11cc22de"
-    ]
-    assert verify(home).failing() == []
-    assert found_anywhere(home.root, [address]) == []
+    put(data_root, "website", str(LATER), "visits", json.dumps(visits).encode(), len(visits))
+    assert [entry.suppressed for done in take_in(data_root, LATER) for entry in done.entries] == [1]
+    build(data_root, LATER)
+    assert [
+        row["value"] for row in rows(data_root, "FROM identifiers WHERE type = 'visitor_id'")
+    ] == ["99aa00bb11cc22de"]
+    assert verify(data_root).failing() == []
+    assert found_anywhere(data_root.root, [address]) == []

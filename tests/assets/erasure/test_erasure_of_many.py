@@ -15,7 +15,7 @@ import pytest
 from assets.erasure import erasing
 from assets.erasure.proof import certificates
 from assets.requests import encrypted_identity, ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY
 from tests.support.registers import build
 
@@ -26,10 +26,10 @@ MANY = 120
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How many statements were executed, files rewritten, and files or folders synced."""
     done: Counter[str] = Counter()
-    connect, sync = Home.connect, os.fsync
+    connect, sync = DataRoot.connect, os.fsync
 
     @contextmanager
-    def counting(self: Home, **how: Any) -> Iterator[Any]:
+    def counting(self: DataRoot, **how: Any) -> Iterator[Any]:
         with connect(self, **how) as connection:
 
             class Counting:
@@ -49,41 +49,41 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         done["synced"] += 1
         sync(descriptor)
 
-    monkeypatch.setattr(Home, "connect", counting)
+    monkeypatch.setattr(DataRoot, "connect", counting)
     monkeypatch.setattr(os, "fsync", counted)
     return done
 
 
-def carry_out(home: Home, ids: list[str]) -> list[str]:
+def carry_out(data_root: DataRoot, ids: list[str]) -> list[str]:
     """All steps but the rebuild of register and marts."""
-    erasing.find(home, ids)
-    erasing.suppress(home, ids, TODAY)
-    erasing.remove(home, ids, TODAY)
+    erasing.find(data_root, ids)
+    erasing.suppress(data_root, ids, TODAY)
+    erasing.remove(data_root, ids, TODAY)
     return ids
 
 
-def asked(home: Home, given: list[str]) -> list[str]:
+def asked(data_root: DataRoot, given: list[str]) -> list[str]:
     """Erasures by what is given; those of nobody are many erasures that have begun, cheaply made."""
     ids = [
-        ledger.receive(home, "erasure", "written", [one], NOW + timedelta(milliseconds=number))
+        ledger.receive(data_root, "erasure", "written", [one], NOW + timedelta(milliseconds=number))
         for number, one in enumerate(given)
     ]
-    received = [ledger.load(home, one) for one in ids]
+    received = [ledger.load(data_root, one) for one in ids]
     nobodys = [one for one in received if "NOBODY" in one.given[0]]
     begun = [replace(one, state="erasing", resolved=one.given) for one in nobodys]
-    ledger.save(home, *begun)
+    ledger.save(data_root, *begun)
     return ids
 
 
 def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
-    known_home: Home, known_root: Any, tmp_path: Any, work: Counter[str]
+    known_data_root: DataRoot, known_root: Any, tmp_path: Any, work: Counter[str]
 ) -> None:
     import shutil
 
-    another = Home(shutil.copytree(known_root, tmp_path / "another"))
-    ids = asked(known_home, [f"identity_code:{LEAVES.identity_code}"])
+    another = DataRoot(shutil.copytree(known_root, tmp_path / "another"))
+    ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     work.clear()
-    carry_out(known_home, ids)
+    carry_out(known_data_root, ids)
     of_one = dict(work)
     ids = asked(
         another,
@@ -98,61 +98,62 @@ def test_as_many_files_are_rewritten_and_queries_run_as_for_one(
 
 
 def test_closing_many_syncs_a_bounded_number_of_files_for_each(
-    known_home: Home, work: Counter[str]
+    known_data_root: DataRoot, work: Counter[str]
 ) -> None:
     given = [
         f"identity_code:{LEAVES.identity_code}",
         *(f"customer_number:NOBODY{number}" for number in range(MANY)),
     ]
-    ids = carry_out(known_home, asked(known_home, given))
-    build(known_home, TODAY)
+    ids = carry_out(known_data_root, asked(known_data_root, given))
+    build(known_data_root, TODAY)
     work.clear()
-    closing = erasing.close(known_home, ids, NOW)
+    closing = erasing.close(known_data_root, ids, NOW)
     assert (len(closing.certificates), closing.unproven) == (MANY + 1, [])
     # A certificate with two pages, the request's file, and its key.
     assert work["synced"] < 5 * (MANY + 1) + 40
-    assert certificates.check(known_home) == []
-    assert [one for one in ids if encrypted_identity.key_path(known_home, one).exists()] == []
+    assert certificates.check(known_data_root) == []
+    assert [one for one in ids if encrypted_identity.key_path(known_data_root, one).exists()] == []
 
 
-def test_one_that_is_unclear_holds_up_no_other(known_home: Home) -> None:
+def test_one_that_is_unclear_holds_up_no_other(known_data_root: DataRoot) -> None:
     ids = carry_out(
-        known_home, asked(known_home, [f"email:{SHARED}", f"identity_code:{LEAVES.identity_code}"])
+        known_data_root,
+        asked(known_data_root, [f"email:{SHARED}", f"identity_code:{LEAVES.identity_code}"]),
     )
-    build(known_home, TODAY)
-    assert len(erasing.close(known_home, ids[1:], NOW).certificates) == 1
-    assert ledger.load(known_home, ids[0]).state == "unclear"
+    build(known_data_root, TODAY)
+    assert len(erasing.close(known_data_root, ids[1:], NOW).certificates) == 1
+    assert ledger.load(known_data_root, ids[0]).state == "unclear"
 
 
 @pytest.mark.parametrize("steps", [[], ["find"]])
 def test_what_has_not_been_through_every_step_is_not_closed(
-    known_home: Home, steps: list[str]
+    known_data_root: DataRoot, steps: list[str]
 ) -> None:
     """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked for, nothing is found, either."""
-    ids = asked(known_home, [f"identity_code:{LEAVES.identity_code}"])
+    ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
-        erasing.find(known_home, ids)
+        erasing.find(known_data_root, ids)
     with pytest.raises(ledger.RequestError, match="erasure_backfill"):
-        erasing.close(known_home, ids, NOW)
-    assert certificates.issued(known_home) == set()
-    assert ledger.load(known_home, ids[0]).state != "closed"
+        erasing.close(known_data_root, ids, NOW)
+    assert certificates.issued(known_data_root) == set()
+    assert ledger.load(known_data_root, ids[0]).state != "closed"
 
 
 def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
-    known_home: Home, monkeypatch: pytest.MonkeyPatch
+    known_data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed when half of the certificates have their names: the next pass writes the rest, and the chain is whole."""
     ids = carry_out(
-        known_home,
+        known_data_root,
         asked(
-            known_home,
+            known_data_root,
             [
                 f"identity_code:{LEAVES.identity_code}",
                 *(f"customer_number:NOBODY{n}" for n in range(9)),
             ],
         ),
     )
-    build(known_home, TODAY)
+    build(known_data_root, TODAY)
     real, left = os.replace, [14]
 
     def killed(source: Any, target: Any) -> None:
@@ -164,18 +165,19 @@ def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
     with monkeypatch.context() as patched:
         patched.setattr(os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
-            erasing.close(known_home, ids, NOW)
+            erasing.close(known_data_root, ids, NOW)
     first = {
-        path.name: path.read_bytes() for path in certificates.folder(known_home).glob("Q*.json")
+        path.name: path.read_bytes()
+        for path in certificates.folder(known_data_root).glob("Q*.json")
     }
     assert 0 < len(first) < len(ids)
-    assert {one.code for one in certificates.check(known_home)} <= {
+    assert {one.code for one in certificates.check(known_data_root)} <= {
         "CERT-MISSING"
-    } or certificates.check(known_home) == []
-    closing = erasing.close(known_home, ids, NOW + timedelta(minutes=5))
+    } or certificates.check(known_data_root) == []
+    closing = erasing.close(known_data_root, ids, NOW + timedelta(minutes=5))
     assert len(closing.certificates) == len(ids)
-    assert certificates.check(known_home) == []
+    assert certificates.check(known_data_root) == []
     assert all(
-        (certificates.folder(known_home) / name).read_bytes() == content
+        (certificates.folder(known_data_root) / name).read_bytes() == content
         for name, content in first.items()
     )

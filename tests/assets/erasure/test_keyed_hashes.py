@@ -14,7 +14,7 @@ from assets.erasure import emptied_deliveries, erasing
 from assets.ingest import deliveries, raw
 from assets.requests import ledger
 from assets.sources import consents, crm
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import texts_of_parquet
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
@@ -48,24 +48,24 @@ TOGETHER = csv([word(LEAVES.email), word(STAYS.email), word("third@example.fi")]
 SOURCE_OF = {"orders": "crm", "consent_log": "consents"}
 
 
-def put_all(home: Home, day: str = DAY) -> None:
+def put_all(data_root: DataRoot, day: str = DAY) -> None:
     for dataset, data in ALONE.items():
-        put(home, SOURCE_OF[dataset], day, dataset, data, 1)
-    put(home, "consents", day, "consent_log", TOGETHER, 3)
+        put(data_root, SOURCE_OF[dataset], day, dataset, data, 1)
+    put(data_root, "consents", day, "consent_log", TOGETHER, 3)
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    put_all(known_home)
-    take_in(known_home)
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    put_all(known_data_root)
+    take_in(known_data_root)
+    return known_data_root
 
 
-def begin(home: Home) -> str:
+def begin(data_root: DataRoot) -> str:
     given = [f"identity_code:{LEAVES.identity_code}"]
-    request_id = ledger.receive(home, "erasure", "written", given, NOW)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
+    request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
     return request_id
 
 
@@ -73,12 +73,12 @@ def read(files: list[Path]) -> list[dict[str, Any]]:
     return [row for path in files for row in pq.read_table(path).to_pylist()]
 
 
-def contents_of_theirs(home: Home) -> set[str]:
+def contents_of_theirs(data_root: DataRoot) -> set[str]:
     """The hashes of the texts of what raw has of LEAVES."""
     values = {*LEAVES.identifiers, LEAVES.order_number}
     return {
         str(row["content"])
-        for row in read(home.files("raw"))
+        for row in read(data_root.files("raw"))
         if any(value in row["payload"] for value in values)
     }
 
@@ -89,82 +89,82 @@ def names_of(data: bytes, dataset: str) -> set[str]:
     return {digest, deliveries.delivery_id(SOURCE_OF[dataset], DAY, digest)}
 
 
-def left_of(home: Home, names: set[str]) -> list[str]:
+def left_of(data_root: DataRoot, names: set[str]) -> list[str]:
     """Paths under the lake and the requests that are named so or say so."""
     found = []
-    for path in [*home.lake.rglob("*"), *home.requests.rglob("*")]:
+    for path in [*data_root.lake.rglob("*"), *data_root.requests.rglob("*")]:
         said = path.read_text() if path.suffix == ".json" and path.is_file() else ""
         if any(name in str(path) or name in said for name in names):
-            found.append(str(path.relative_to(home.root)))
+            found.append(str(path.relative_to(data_root.root)))
     return found
 
 
-def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(home: Home) -> None:
-    contents = contents_of_theirs(home)
+def test_neither_texts_nor_files_are_confirmed_by_a_plain_hash(data_root: DataRoot) -> None:
+    contents = contents_of_theirs(data_root)
     assert len(contents) > 5
-    erasing.remove(home, [begin(home)], TODAY)
-    for path, texts in texts_of_parquet(home.root):
+    erasing.remove(data_root, [begin(data_root)], TODAY)
+    for path, texts in texts_of_parquet(data_root.root):
         assert not [text for text in texts if text in contents], path
     # The held order is still there, and its outcome too.
-    staged = read(home.files("staged", "crm", name="*/orders"))
+    staged = read(data_root.files("staged", "crm", name="*/orders"))
     assert {"T-700091", LEAVES.order_number} <= {row["order_number"] for row in staged}
-    assert all(entry.conserved for entry in deliveries.book(home))
+    assert all(entry.conserved for entry in deliveries.book(data_root))
     for dataset, data in ALONE.items():
-        assert left_of(home, names_of(data, dataset)) == []
+        assert left_of(data_root, names_of(data, dataset)) == []
     # Others are left in this file: its hash is keyed, and it keeps its id.
     digest, delivery = hashlib.sha256(TOGETHER).hexdigest(), None
     [delivery] = names_of(TOGETHER, "consent_log") - {digest}
-    assert left_of(home, {digest}) == []
-    assert left_of(home, {delivery})
+    assert left_of(data_root, {digest}) == []
+    assert left_of(data_root, {delivery})
 
 
-def test_the_same_bytes_are_recognised_again(home: Home) -> None:
-    erasing.remove(home, [begin(home)], TODAY)
-    before = len(deliveries.book(home))
-    put_all(home)
-    done = [raw.ingest(home, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
+def test_the_same_bytes_are_recognised_again(data_root: DataRoot) -> None:
+    erasing.remove(data_root, [begin(data_root)], TODAY)
+    before = len(deliveries.book(data_root))
+    put_all(data_root)
+    done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
     assert [(one.redelivered, len(one.entries)) for one in done] == [(1, 0), (2, 0)]
-    assert len(deliveries.book(home)) == before
+    assert len(deliveries.book(data_root)) == before
 
 
-def test_what_is_left_out_at_the_door_is_entered_by_keyed_hash(home: Home) -> None:
-    erasing.remove(home, [begin(home)], TODAY)
+def test_what_is_left_out_at_the_door_is_entered_by_keyed_hash(data_root: DataRoot) -> None:
+    erasing.remove(data_root, [begin(data_root)], TODAY)
     later = csv([word(LEAVES.email) | {"event_ts": "2026-10-05T08:00:00Z"}])
-    path = put(home, "consents", DAY, "consent_log", later, 1)
+    path = put(data_root, "consents", DAY, "consent_log", later, 1)
     names = names_of(later, "consent_log")
-    [entry] = raw.ingest(home, consents.SOURCE, None, TODAY).entries
+    [entry] = raw.ingest(data_root, consents.SOURCE, None, TODAY).entries
     assert (entry.suppressed, path.exists()) == (1, False)
-    assert left_of(home, names) == []
-    put(home, "consents", DAY, "consent_log", later, 1)
-    assert raw.ingest(home, consents.SOURCE, None, TODAY).redelivered == 1
+    assert left_of(data_root, names) == []
+    put(data_root, "consents", DAY, "consent_log", later, 1)
+    assert raw.ingest(data_root, consents.SOURCE, None, TODAY).redelivered == 1
 
 
-def test_entries_of_before_are_recognised_and_rewritten(home: Home) -> None:
+def test_entries_of_before_are_recognised_and_rewritten(data_root: DataRoot) -> None:
     """A data root in which somebody was erased when entries had plain hashes."""
-    erasing.remove(home, [begin(home)], TODAY)
+    erasing.remove(data_root, [begin(data_root)], TODAY)
     digest = hashlib.sha256(TOGETHER).hexdigest()
-    entry = deliveries.of_bytes(home, "consents", DAY, digest)
+    entry = deliveries.of_bytes(data_root, "consents", DAY, digest)
     assert entry is not None
-    path = deliveries.entry_path(home, "consents", DAY, entry.delivery_id)
+    path = deliveries.entry_path(data_root, "consents", DAY, entry.delivery_id)
     older = {
         name: value
         for name, value in json.loads(path.read_text()).items()
         if name not in ("keyed", "renamed")
     }
     path.write_text(json.dumps(older | {"sha256": digest}))
-    found = deliveries.of_bytes(home, "consents", DAY, digest)
+    found = deliveries.of_bytes(data_root, "consents", DAY, digest)
     assert found is not None
     assert not found.keyed
-    deliveries.enter(home, found)
+    deliveries.enter(data_root, found)
     assert digest not in path.read_text()
-    assert deliveries.of_bytes(home, "consents", DAY, digest) is not None
+    assert deliveries.of_bytes(data_root, "consents", DAY, digest) is not None
 
 
 @pytest.mark.parametrize("killed_at", ["remove_mistaken", "_copy"])
 def test_a_run_that_was_killed_is_ended_by_the_next(
-    home: Home, monkeypatch: pytest.MonkeyPatch, killed_at: str
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch, killed_at: str
 ) -> None:
-    request_id = begin(home)
+    request_id = begin(data_root)
     whole = getattr(emptied_deliveries, killed_at)
     calls: list[object] = []
 
@@ -178,12 +178,12 @@ def test_a_run_that_was_killed_is_ended_by_the_next(
     with monkeypatch.context() as patched:
         patched.setattr(emptied_deliveries, killed_at, killed)
         with pytest.raises(KeyboardInterrupt):
-            erasing.remove(home, [request_id], TODAY)
-    before: list[Path] = list((home.lake / "deliveries").rglob("*.json"))
-    erasing.remove(home, [request_id], TODAY)
-    assert len(list((home.lake / "deliveries").rglob("*.json"))) <= len(before)
+            erasing.remove(data_root, [request_id], TODAY)
+    before: list[Path] = list((data_root.lake / "deliveries").rglob("*.json"))
+    erasing.remove(data_root, [request_id], TODAY)
+    assert len(list((data_root.lake / "deliveries").rglob("*.json"))) <= len(before)
     for dataset, data in ALONE.items():
-        assert left_of(home, names_of(data, dataset)) == []
-    put_all(home)
-    done = [raw.ingest(home, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
+        assert left_of(data_root, names_of(data, dataset)) == []
+    put_all(data_root)
+    done = [raw.ingest(data_root, source, None, TODAY) for source in (crm.SOURCE, consents.SOURCE)]
     assert [(one.redelivered, len(one.entries)) for one in done] == [(1, 0), (2, 0)]

@@ -17,7 +17,7 @@ from assets.ingest import raw
 from assets.requests import ledger
 from assets.rights import lookup
 from assets.sources import crm
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import book, copied, found_anywhere, parquet_rows
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import LEAVES, NOW, STAYS, TODAY
@@ -26,35 +26,35 @@ from tests.support.registers import build, rows, take_in
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
-def asked(home: Home) -> str:
+def asked(data_root: DataRoot) -> str:
     request_id = ledger.receive(
-        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+        data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    lookup.record(home, [request_id], NOW)
+    lookup.record(data_root, [request_id], NOW)
     return request_id
 
 
-def erased(home: Home) -> certificates.Issued:
-    request_id = asked(home)
-    legal_holds.take_in(home, TODAY)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    build(home, TODAY)
-    [certificate] = erasing.close(home, [request_id], NOW).certificates
+def erased(data_root: DataRoot) -> certificates.Issued:
+    request_id = asked(data_root)
+    legal_holds.take_in(data_root, TODAY)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
+    [certificate] = erasing.close(data_root, [request_id], NOW).certificates
     return certificate
 
 
 @pytest.fixture(scope="module")
 def closed(
     known_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Home, certificates.Issued]:
-    home = Home(copied(known_root, tmp_path_factory.mktemp("closed") / "data"))
-    return home, erased(home)
+) -> tuple[DataRoot, certificates.Issued]:
+    data_root = DataRoot(copied(known_root, tmp_path_factory.mktemp("closed") / "data"))
+    return data_root, erased(data_root)
 
 
 def state_of(root: Path) -> dict[str, str]:
@@ -66,11 +66,13 @@ def state_of(root: Path) -> dict[str, str]:
     }
 
 
-def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: Home) -> None:
-    request_id = asked(home)
-    before = state_of(home.root)
-    seen = preview(home, ledger.load(home, request_id), TODAY)
-    assert state_of(home.root) == before
+def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(
+    data_root: DataRoot,
+) -> None:
+    request_id = asked(data_root)
+    before = state_of(data_root.root)
+    seen = preview(data_root, ledger.load(data_root, request_id), TODAY)
+    assert state_of(data_root.root) == before
     assert (seen.registrants, seen.bystanders) == (1, 0)
     assert (
         seen.layers["raw"],
@@ -88,7 +90,9 @@ def test_a_preview_counts_layers_holds_and_bystanders_and_changes_nothing(home: 
     assert seen.recipients == ["it_operations", "marketing_automation"]
 
 
-def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home: Home) -> None:
+def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(
+    data_root: DataRoot,
+) -> None:
     """An order whose contact is one registrant and whose customer number another's, slipped into
     raw.
 
@@ -96,7 +100,7 @@ def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home:
     """
     raw = next(
         path
-        for path in home.files("raw", "crm")
+        for path in data_root.files("raw", "crm")
         if any(LEAVES.order_number in str(row) for row in parquet_rows(path))
     )
     with duckdb.connect() as connection:
@@ -108,68 +112,68 @@ def test_whose_own_record_names_somebody_else_is_the_bystander_of_that_one(home:
             f"CREATE TABLE mixed AS SELECT * REPLACE ({theirs} AS identifiers) FROM '{raw}'"
         )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
-    assert preview(home, ledger.load(home, asked(home)), TODAY).bystanders == 0
+    assert preview(data_root, ledger.load(data_root, asked(data_root)), TODAY).bystanders == 0
     other = ledger.receive(
-        home, "erasure", "written", [f"identity_code:{STAYS.identity_code}"], NOW
+        data_root, "erasure", "written", [f"identity_code:{STAYS.identity_code}"], NOW
     )
-    found = lookup.record(home, [other], NOW)[other]
+    found = lookup.record(data_root, [other], NOW)[other]
     assert f"customer_number:{STAYS.customer_number}" in found.left_out
-    assert preview(home, found, TODAY).bystanders == 0
+    assert preview(data_root, found, TODAY).bystanders == 0
     shared = replace(
         found, own=(), resolved=(*found.resolved, f"customer_number:{STAYS.customer_number}")
     )
-    assert preview(home, shared, TODAY).bystanders == 1
+    assert preview(data_root, shared, TODAY).bystanders == 1
 
 
 @pytest.mark.clause("P9.1")
 def test_an_order_stays_for_the_accounts_without_its_person(
-    closed: tuple[Home, certificates.Issued],
+    closed: tuple[DataRoot, certificates.Issued],
 ) -> None:
-    home, certificate = closed
+    data_root, certificate = closed
     assert certificate.decisions["order"] == "held"
-    held = rows(home, "SELECT * FROM segregated_orders")
+    held = rows(data_root, "SELECT * FROM segregated_orders")
     assert [(one["order_number"], one["held_under"], str(one["held_until"])) for one in held] == [
         (LEAVES.order_number, "RET-VOUCHER-6Y", "2033-01-01")
     ]
     places = {
         "/".join(Path(path).parts[:2]) + "/" + Path(path).stem
-        for path in found_anywhere(home.root, [LEAVES.order_number])
+        for path in found_anywhere(data_root.root, [LEAVES.order_number])
     }
     assert places == {"lake/staged/orders", "lake/register/segregated_orders"}
-    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
-    assert all(entry.conserved for entry in book(home.root))
+    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert all(entry.conserved for entry in book(data_root.root))
 
 
 def test_the_certificate_and_the_ledger_name_the_statute_and_the_end(
-    closed: tuple[Home, certificates.Issued],
+    closed: tuple[DataRoot, certificates.Issued],
 ) -> None:
-    home, certificate = closed
-    text = certificates.path_of(home, certificate.request_id).read_text()
+    data_root, certificate = closed
+    text = certificates.path_of(data_root, certificate.request_id).read_text()
     assert (
         '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":1,"until":"2033-01-01"}'
         in text
     )
-    assert ledger.load(home, certificate.request_id).decisions["order"] == {
+    assert ledger.load(data_root, certificate.request_id).decisions["order"] == {
         "decision": "held",
         "ground": "REQ-LEGAL-OBLIGATION",
     }
 
 
-def test_what_is_over_is_not_held(home: Home) -> None:
-    request_id = asked(home)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY.replace(year=2033))
-    build(home, TODAY)
-    assert found_anywhere(home.root, [LEAVES.order_number]) == []
+def test_what_is_over_is_not_held(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY.replace(year=2033))
+    build(data_root, TODAY)
+    assert found_anywhere(data_root.root, [LEAVES.order_number]) == []
 
 
 def test_a_killed_removal_certifies_the_same_holds(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_id = asked(home)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
+    request_id = asked(data_root)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
     real = legal_holds.remove_but_held
 
     def killed(*given: object) -> int:
@@ -180,10 +184,10 @@ def test_a_killed_removal_certifies_the_same_holds(
         with monkeypatch.context() as patched:
             patched.setattr(legal_holds, "remove_but_held", killed)
             with pytest.raises(KeyboardInterrupt):
-                erasing.remove(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    build(home, TODAY)
-    [certificate] = erasing.close(home, [request_id], NOW).certificates
+                erasing.remove(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
+    [certificate] = erasing.close(data_root, [request_id], NOW).certificates
     assert certificate.decisions["order"] == "held"
     assert certificate.rows["raw"] == 9
 
@@ -198,9 +202,16 @@ def order(one: Known, number: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def order_late(home: Home) -> None:
+def order_late(data_root: DataRoot) -> None:
     """An order of the leaving and one of the staying namesake wait in the inbox, and a contract that no statute holds."""
-    put(home, "crm", LATE, "orders", csv([order(LEAVES, LATE_ORDER), order(STAYS, "T-790002")]), 2)
+    put(
+        data_root,
+        "crm",
+        LATE,
+        "orders",
+        csv([order(LEAVES, LATE_ORDER), order(STAYS, "T-790002")]),
+        2,
+    )
     contract = {
         "contract_number": "K-790001",
         "customer_number": LEAVES.customer_number,
@@ -208,57 +219,64 @@ def order_late(home: Home) -> None:
         "status": "active",
         "starts_on": "2026-11-01",
     }
-    put(home, "crm", LATE, "contracts", csv([contract]), 1)
+    put(data_root, "crm", LATE, "contracts", csv([contract]), 1)
 
 
-def held_orders(home: Home) -> list[str]:
+def held_orders(data_root: DataRoot) -> list[str]:
     return [
-        one["order_number"] for one in rows(home, "FROM segregated_orders ORDER BY order_number")
+        one["order_number"]
+        for one in rows(data_root, "FROM segregated_orders ORDER BY order_number")
     ]
 
 
-def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(home: Home) -> None:
+def test_an_order_that_waits_in_the_inbox_is_held_as_one_that_was_staged(
+    data_root: DataRoot,
+) -> None:
     """1336/1997, 2:10: what the accounts need does not hang on which night it came."""
-    order_late(home)
-    certificate = erased(home)
-    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+    order_late(data_root)
+    certificate = erased(data_root)
+    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
     assert (
         '"order":{"decision":"held","ground":"RET-VOUCHER-6Y (1336/1997 2:10), GDPR 17(3)(b)","rows":2'
-        in (certificates.path_of(home, certificate.request_id).read_text())
+        in (certificates.path_of(data_root, certificate.request_id).read_text())
     )
-    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
-    assert [one["order_number"] for one in rows(home, "FROM orders ORDER BY order_number")] == [
+    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+    assert [
+        one["order_number"] for one in rows(data_root, "FROM orders ORDER BY order_number")
+    ] == [
         STAYS.order_number,
         "T-790002",
     ]
 
 
-def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(home: Home) -> None:
+def test_an_order_that_is_in_raw_and_was_never_staged_is_held_too(data_root: DataRoot) -> None:
     """A refresh was killed between the two."""
-    order_late(home)
-    raw.ingest(home, crm.SOURCE, None, TODAY)
-    erased(home)
-    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
-    assert all(entry.conserved for entry in book(home.root))
+    order_late(data_root)
+    raw.ingest(data_root, crm.SOURCE, None, TODAY)
+    erased(data_root)
+    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert all(entry.conserved for entry in book(data_root.root))
 
 
-def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(home: Home) -> None:
-    order_late(home)
-    erased(home)
-    assert {path.name.split("-")[0] for path in (home.inbox / "crm" / LATE).iterdir()} == {
+def test_only_orders_are_taken_in_and_what_waits_besides_is_left_out_when_it_is(
+    data_root: DataRoot,
+) -> None:
+    order_late(data_root)
+    erased(data_root)
+    assert {path.name.split("-")[0] for path in (data_root.inbox / "crm" / LATE).iterdir()} == {
         "contracts"
     }
-    take_in(home)
-    build(home, TODAY)
-    assert found_anywhere(home.root, [*LEAVES.identifiers, "K-790001"]) == []
-    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
+    take_in(data_root)
+    build(data_root, TODAY)
+    assert found_anywhere(data_root.root, [*LEAVES.identifiers, "K-790001"]) == []
+    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
 
 
-def test_an_order_is_held_in_a_backup_in_whose_raw_it_was_alone(home: Home) -> None:
-    order_late(home)
-    raw.ingest(home, crm.SOURCE, None, TODAY)
-    generation = generations.make(home, None, NOW).name
-    erased(home)
-    restoring.restore(home, None, generation, TODAY)
-    assert held_orders(home) == [LEAVES.order_number, LATE_ORDER]
-    assert found_anywhere(home.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []
+def test_an_order_is_held_in_a_backup_in_whose_raw_it_was_alone(data_root: DataRoot) -> None:
+    order_late(data_root)
+    raw.ingest(data_root, crm.SOURCE, None, TODAY)
+    generation = generations.make(data_root, None, NOW).name
+    erased(data_root)
+    restoring.restore(data_root, None, generation, TODAY)
+    assert held_orders(data_root) == [LEAVES.order_number, LATE_ORDER]
+    assert found_anywhere(data_root.root, [*LEAVES.identifiers, LEAVES.contract_number]) == []

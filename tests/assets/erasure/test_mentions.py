@@ -18,7 +18,7 @@ from assets.ingest.mentions.spellings import Spellings
 from assets.requests import ledger
 from assets.staging import staged
 from assets.storage import backup_generations
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.erasing import NOW, TODAY
 from tests.support.mentions_world import (
@@ -46,7 +46,7 @@ class KilledError(Exception):
     """In the place of a kill."""
 
 
-def all_spellings(home: Home) -> Spellings:
+def all_spellings(data_root: DataRoot) -> Spellings:
     """Of everything she is known by but her cookie, which is another visitor's device."""
     known = {
         "email": LEAVES.email,
@@ -55,42 +55,42 @@ def all_spellings(home: Home) -> Spellings:
         "contact_id": LEAVES.contact_id,
         "customer_number": LEAVES.customer_number,
     }
-    return Spellings([f"{kind}:{value}" for kind, value in known.items()], home.policy.country)
+    return Spellings([f"{kind}:{value}" for kind, value in known.items()], data_root.policy.country)
 
 
-def asked(home: Home) -> str:
+def asked(data_root: DataRoot) -> str:
     """A request of hers, with everything done before the lake is rewritten; returns its id."""
     request_id = ledger.receive(
-        home, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+        data_root, "erasure", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
     return request_id
 
 
-def removed(home: Home) -> str:
+def removed(data_root: DataRoot) -> str:
     """Erase as far as the lake; returns the request's id."""
-    request_id = asked(home)
-    erasing.remove(home, [request_id], TODAY)
+    request_id = asked(data_root)
+    erasing.remove(data_root, [request_id], TODAY)
     return request_id
 
 
 @pytest.fixture(scope="module")
 def odd_root(known_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = copied(known_root, tmp_path_factory.mktemp("odd") / "data")
-    home = Home(root)
-    deliver_unreadable(home, ODD_DAY, THEIRS | STAY_WHOLE | STAY_REDACTED)
-    deliver_odd(home)
-    refresh(home, TODAY)
+    data_root = DataRoot(root)
+    deliver_unreadable(data_root, ODD_DAY, THEIRS | STAY_WHOLE | STAY_REDACTED)
+    deliver_odd(data_root)
+    refresh(data_root, TODAY)
     return root
 
 
 @pytest.fixture(scope="module")
-def erased(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, str, str]:
+def erased(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[DataRoot, str, str]:
     """After an erasure: the data root, all texts of its lake, and the request's id."""
-    home = Home(copied(odd_root, tmp_path_factory.mktemp("erased") / "data"))
-    request_id = removed(home)
-    return home, texts_in_lake(home), request_id
+    data_root = DataRoot(copied(odd_root, tmp_path_factory.mktemp("erased") / "data"))
+    request_id = removed(data_root)
+    return data_root, texts_in_lake(data_root), request_id
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def erased(odd_root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ho
     ],
 )
 def test_a_record_of_theirs_goes_however_it_is_spelled(
-    erased: tuple[Home, str, str], marker: str
+    erased: tuple[DataRoot, str, str], marker: str
 ) -> None:
     assert marker not in erased[1]
 
 
 @pytest.mark.parametrize("marker", STAY_WHOLE)
 def test_an_unreadable_record_that_happens_to_hold_the_characters_stays(
-    erased: tuple[Home, str, str], marker: str
+    erased: tuple[DataRoot, str, str], marker: str
 ) -> None:
     assert f"{marker} {STAY_WHOLE[marker]}" in erased[1]
 
@@ -126,108 +126,108 @@ def test_an_unreadable_record_that_happens_to_hold_the_characters_stays(
     ],
 )
 def test_a_record_of_somebody_else_stays_without_the_mention(
-    erased: tuple[Home, str, str], marker: str
+    erased: tuple[DataRoot, str, str], marker: str
 ) -> None:
     assert marker in erased[1]
 
 
 def test_no_spelling_is_left_but_of_a_device_that_others_use(
-    erased: tuple[Home, str, str],
+    erased: tuple[DataRoot, str, str],
 ) -> None:
-    home, texts, _ = erased
-    found = all_spellings(home).find(texts)
+    data_root, texts, _ = erased
+    found = all_spellings(data_root).find(texts)
     assert [texts[one.start - 60 : one.end] for one in found] == []
     assert texts.count(LEAVES.visitor_id) == 2
 
 
-def test_a_note_keeps_its_other_words(erased: tuple[Home, str, str]) -> None:
+def test_a_note_keeps_its_other_words(erased: tuple[DataRoot, str, str]) -> None:
     assert "note0kept asked for [redacted], [redacted], [redacted], [redacted] today" in erased[1]
 
 
-def test_what_was_redacted_is_noted_by_layer(erased: tuple[Home, str, str]) -> None:
-    home, _, request_id = erased
-    assert evidence.gather(home, [request_id])[request_id].redacted == REDACTED
+def test_what_was_redacted_is_noted_by_layer(erased: tuple[DataRoot, str, str]) -> None:
+    data_root, _, request_id = erased
+    assert evidence.gather(data_root, [request_id])[request_id].redacted == REDACTED
 
 
 def test_nothing_of_them_remains_and_the_keys_of_all_layers_agree(
-    erased: tuple[Home, str, str],
+    erased: tuple[DataRoot, str, str],
 ) -> None:
-    home, _, request_id = erased
-    assert erasing.remaining(home, [request_id]) > 0
-    build(home, TODAY)
-    assert erasing.remaining(home, [request_id]) == 0
+    data_root, _, request_id = erased
+    assert erasing.remaining(data_root, [request_id]) > 0
+    build(data_root, TODAY)
+    assert erasing.remaining(data_root, [request_id]) == 0
     # Her consent by phone had made a registrant that is nothing but a phone of hers.
     phones = "SELECT * FROM identifiers WHERE value LIKE '%9990111'"
-    assert rows(home, phones) == []
-    book = deliveries.book(home)
-    assert staged.lost_by_key(home, book) == 0
+    assert rows(data_root, phones) == []
+    book = deliveries.book(data_root)
+    assert staged.lost_by_key(data_root, book) == 0
     assert all(entry.conserved for entry in book)
 
 
 def test_what_comes_again_is_kept_out_or_redacted_and_counted(
-    erased: tuple[Home, str, str], tmp_path: Path
+    erased: tuple[DataRoot, str, str], tmp_path: Path
 ) -> None:
-    home = Home(copied(erased[0].root, tmp_path / "again"))
-    build(home, TODAY)
-    before = rows(home, "SELECT count(*) AS number FROM choices")
-    deliver_unreadable(home, "2026-11-20", THEIRS | STAY_WHOLE | STAY_REDACTED)
-    deliver_odd(home, "2026-11-20")
-    entries = [entry for done in take_in(home, TODAY) for entry in done.entries]
+    data_root = DataRoot(copied(erased[0].root, tmp_path / "again"))
+    build(data_root, TODAY)
+    before = rows(data_root, "SELECT count(*) AS number FROM choices")
+    deliver_unreadable(data_root, "2026-11-20", THEIRS | STAY_WHOLE | STAY_REDACTED)
+    deliver_odd(data_root, "2026-11-20")
+    entries = [entry for done in take_in(data_root, TODAY) for entry in done.entries]
     kept_out = {(entry.dataset, entry.delivered): entry.suppressed for entry in entries}
     odd = len(THEIRS | STAY_WHOLE | STAY_REDACTED)
     assert kept_out["credit_reports", odd] == len(THEIRS)
     assert kept_out["credit_reports", 2] == 1
     assert kept_out["consent_log", 4] == 3
     assert kept_out["visits", 2] == 0
-    texts = texts_in_lake(home)
+    texts = texts_in_lake(data_root)
     assert not [marker for marker in THEIRS if marker in texts]
-    assert not [one for one in all_spellings(home).find(texts) if one.sure]
+    assert not [one for one in all_spellings(data_root).find(texts) if one.sure]
     # What was delivered before and is redacted in the same way is the same record.
-    again = deliveries.book(home, day="2026-11-20")
+    again = deliveries.book(data_root, day="2026-11-20")
     assert {entry.dataset: entry.duplicates for entry in again if entry.delivered < 10} == {
         "contacts": 4, "contracts": 1, "visits": 2, "consent_log": 1, "credit_reports": 1,
     }  # fmt: skip
-    build(home, TODAY)
-    assert rows(home, "SELECT count(*) AS number FROM choices") == before
+    build(data_root, TODAY)
+    assert rows(data_root, "SELECT count(*) AS number FROM choices") == before
 
 
 def test_a_backup_from_before_is_renewed_without_the_mentions(
     odd_root: Path, tmp_path: Path
 ) -> None:
-    home = Home(copied(odd_root, tmp_path / "data"))
-    generations.make(home, None, NOW)
-    removed(home)
-    assert renewing.renew(home, TODAY) == 1
-    name = backup_generations.every(home, None)[-1].name
-    restored, _, _ = restoring.prepare(home, None, name, set())
+    data_root = DataRoot(copied(odd_root, tmp_path / "data"))
+    generations.make(data_root, None, NOW)
+    removed(data_root)
+    assert renewing.renew(data_root, TODAY) == 1
+    name = backup_generations.every(data_root, None)[-1].name
+    restored, _, _ = restoring.prepare(data_root, None, name, set())
     texts = texts_in_lake(restored)
-    assert not all_spellings(home).find(texts)
+    assert not all_spellings(data_root).find(texts)
     assert "note0kept" in texts
 
 
 def test_a_backup_that_was_kept_elsewhere_is_restored_without_them(
     odd_root: Path, tmp_path: Path
 ) -> None:
-    home = Home(copied(odd_root, tmp_path / "data"))
-    generation = generations.make(home, None, NOW).name
-    removed(home)
-    restored, _, _ = restoring.prepare(home, None, generation)
+    data_root = DataRoot(copied(odd_root, tmp_path / "data"))
+    generation = generations.make(data_root, None, NOW).name
+    removed(data_root)
+    restored, _, _ = restoring.prepare(data_root, None, generation)
     texts = texts_in_lake(restored)
-    assert not all_spellings(home).find(texts)
+    assert not all_spellings(data_root).find(texts)
     assert "note0kept" in texts
 
 
 @pytest.mark.parametrize("stop", [2, 4, 7, 11, 16])
 def test_a_removal_that_was_killed_is_ended_by_the_next(
     odd_root: Path,
-    erased: tuple[Home, str, str],
+    erased: tuple[DataRoot, str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     stop: int,
 ) -> None:
     """Killed before one of its files is put in place: of a layer, of the book, or a note."""
-    home = Home(copied(odd_root, tmp_path / "data"))
-    request_id = asked(home)
+    data_root = DataRoot(copied(odd_root, tmp_path / "data"))
+    request_id = asked(data_root)
     replace, done = os.replace, []
 
     def killed(source: Path, target: Path) -> None:
@@ -239,9 +239,9 @@ def test_a_removal_that_was_killed_is_ended_by_the_next(
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", killed)
         with pytest.raises(KilledError):
-            erasing.remove(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    mine, theirs = (Counter(texts.splitlines()) for texts in (texts_in_lake(home), erased[1]))
+            erasing.remove(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    mine, theirs = (Counter(texts.splitlines()) for texts in (texts_in_lake(data_root), erased[1]))
     assert (mine - theirs, theirs - mine) == ({}, {})
-    assert evidence.gather(home, [request_id])[request_id].redacted == REDACTED
-    assert staged.lost_by_key(home, deliveries.book(home)) == 0
+    assert evidence.gather(data_root, [request_id])[request_id].redacted == REDACTED
+    assert staged.lost_by_key(data_root, deliveries.book(data_root)) == 0

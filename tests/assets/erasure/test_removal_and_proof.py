@@ -22,7 +22,8 @@ from assets.ingest.mentions import suppressed_texts
 from assets.ingest.mentions.redaction import MARK, Record, Redaction
 from assets.ingest.mentions.scanning import Prefilter
 from assets.ingest.mentions.spellings import Spellings
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 
 CODE, YOUNG = "140285-9164", "010203A913F"
 KNOWN = (
@@ -170,22 +171,22 @@ NOT_BY_HASH = ("40.999.0111", "140285-916", "C7 000 001", "a1a1 a1a1 a1a1 a1a1")
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("listed") / "data")
-    home.create()
-    with home.connect() as connection:
+def listed(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    data_root = DataRoot(tmp_path_factory.mktemp("listed") / "data")
+    data_root.create()
+    with connect(data_root) as connection:
         connection.execute("CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS id", [[*KNOWN]])
         query = "SELECT id AS identifier, 'Q1' AS request_id FROM gone"
-        suppression.add(home, connection, query, date(2026, 11, 23))
-    return home
+        suppression.add(data_root, connection, query, date(2026, 11, 23))
+    return data_root
 
 
 @pytest.mark.parametrize("spelling", [*PHONES, *ADDRESSES, *CODES, *IDS])
 def test_after_the_erasure_intake_and_the_standing_proof_know_it_by_its_hash(
-    listed: Home, spelling: str
+    listed: DataRoot, spelling: str
 ) -> None:
     text = PLACES["running text"](spelling)
-    with listed.connect() as connection:
+    with connect(listed) as connection:
         suppression.prepare(listed, connection)
         suppressed_texts.prepare(listed, connection)
         by_intake = suppressed_texts.listed_in(connection, pa.array([text]))

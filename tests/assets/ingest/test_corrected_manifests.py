@@ -15,7 +15,7 @@ from assets.ingest import deliveries, raw
 from assets.ingest.deliveries import Entry
 from assets.sources import crm
 from assets.staging import lake_rewrite, staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.registers import TODAY, refresh, rows, take_in
 
@@ -37,131 +37,135 @@ CONTRACT = {
 BODY = csv([CONTRACT])
 
 
-def deliver(home: Home, dataset: str, day: str = DAY, **manifest: Any) -> Path:
+def deliver(data_root: DataRoot, dataset: str, day: str = DAY, **manifest: Any) -> Path:
     return put(
-        home, "crm", day, dataset, BODY, 1, name=f"{dataset}-{len(manifest)}.csv", **manifest
+        data_root, "crm", day, dataset, BODY, 1, name=f"{dataset}-{len(manifest)}.csv", **manifest
     )
 
 
-def arrive(home: Home) -> None:
+def arrive(data_root: DataRoot) -> None:
     """Inbox -> raw -> staged, and whatever that has made unstaged, as a refresh does it."""
-    take_in(home)
-    staged.stage(home, crm.SOURCE, {DAY, LATER})
+    take_in(data_root)
+    staged.stage(data_root, crm.SOURCE, {DAY, LATER})
 
 
-def ledger(home: Home) -> list[tuple[str, str, int, int]]:
-    return [(e.day, e.dataset, e.staged, e.quarantined) for e in deliveries.book(home, "crm")]
+def ledger(data_root: DataRoot) -> list[tuple[str, str, int, int]]:
+    return [(e.day, e.dataset, e.staged, e.quarantined) for e in deliveries.book(data_root, "crm")]
 
 
-def files(home: Home) -> set[str]:
+def files(data_root: DataRoot) -> set[str]:
     """Ids that some file of the lake is of."""
     found = set()
     for layer in ("raw", "staged", "quarantine", "deliveries"):
-        for path in (home.lake / layer / "crm").glob("*/*"):
+        for path in (data_root.lake / layer / "crm").glob("*/*"):
             found.add(path.name.split(".")[0])
     return found
 
 
-def conserved(home: Home) -> bool:
-    book = deliveries.book(home, "crm")
-    return all(entry.conserved for entry in book) and staged.lost_by_key(home, book) == 0
+def conserved(data_root: DataRoot) -> bool:
+    book = deliveries.book(data_root, "crm")
+    return all(entry.conserved for entry in book) and staged.lost_by_key(data_root, book) == 0
 
 
-def test_the_first_delivery_of_bytes_keeps_the_id_that_ledgers_know(home: Home) -> None:
-    deliver(home, "contracts")
-    arrive(home)
-    (entry,) = deliveries.book(home, "crm")
+def test_the_first_delivery_of_bytes_keeps_the_id_that_ledgers_know(data_root: DataRoot) -> None:
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    (entry,) = deliveries.book(data_root, "crm")
     assert entry.delivery_id == deliveries.delivery_id("crm", DAY, entry.sha256)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"dataset": "orders"}, {"dataset": "contracts", "encoding": "cp1252"}]
 )
-def test_a_mended_manifest_replaces_what_was_misread(home: Home, wrong: dict[str, str]) -> None:
-    deliver(home, **wrong)
-    arrive(home)
-    deliver(home, "contracts")
-    refresh(home)
-    assert [path for path in home.inbox.rglob("*") if path.is_file()] == []
-    assert ledger(home) == [(DAY, "contracts", 1, 0)]
-    assert len(files(home)) == 1
-    assert conserved(home)
-    assert rows(home, "SELECT product FROM contracts") == [{"product": "kuitu ä"}]
+def test_a_mended_manifest_replaces_what_was_misread(
+    data_root: DataRoot, wrong: dict[str, str]
+) -> None:
+    deliver(data_root, **wrong)
+    arrive(data_root)
+    deliver(data_root, "contracts")
+    refresh(data_root)
+    assert [path for path in data_root.inbox.rglob("*") if path.is_file()] == []
+    assert ledger(data_root) == [(DAY, "contracts", 1, 0)]
+    assert len(files(data_root)) == 1
+    assert conserved(data_root)
+    assert rows(data_root, "SELECT product FROM contracts") == [{"product": "kuitu ä"}]
 
 
-def test_what_differs_in_purpose_or_case_alone_is_the_same_delivery(home: Home) -> None:
-    deliver(home, "contracts")
-    arrive(home)
-    before = deliveries.book(home, "crm")
-    deliver(home, "contracts", purpose="contracts", encoding="UTF-8")
-    done = raw.ingest(home, crm.SOURCE, None, TODAY)
+def test_what_differs_in_purpose_or_case_alone_is_the_same_delivery(data_root: DataRoot) -> None:
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    before = deliveries.book(data_root, "crm")
+    deliver(data_root, "contracts", purpose="contracts", encoding="UTF-8")
+    done = raw.ingest(data_root, crm.SOURCE, None, TODAY)
     assert (done.redelivered, done.entries, done.refused) == (1, [], [])
-    assert deliveries.book(home, "crm") == before
+    assert deliveries.book(data_root, "crm") == before
 
 
-def test_an_entry_from_before_encodings_were_recorded_is_the_same_delivery(home: Home) -> None:
-    deliver(home, "contracts")
-    arrive(home)
-    (entry,) = deliveries.book(home, "crm")
-    deliveries.enter(home, replace(entry, encoding=""))
-    deliver(home, "contracts")
-    assert raw.ingest(home, crm.SOURCE, None, TODAY).redelivered == 1
+def test_an_entry_from_before_encodings_were_recorded_is_the_same_delivery(
+    data_root: DataRoot,
+) -> None:
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    (entry,) = deliveries.book(data_root, "crm")
+    deliveries.enter(data_root, replace(entry, encoding=""))
+    deliver(data_root, "contracts")
+    assert raw.ingest(data_root, crm.SOURCE, None, TODAY).redelivered == 1
 
 
-def test_the_latest_manifest_counts_however_often_it_changes(home: Home) -> None:
+def test_the_latest_manifest_counts_however_often_it_changes(data_root: DataRoot) -> None:
     ids = []
     for dataset in ("orders", "contracts", "orders", "contracts"):
-        deliver(home, dataset)
-        arrive(home)
-        (entry,) = deliveries.book(home, "crm")
+        deliver(data_root, dataset)
+        arrive(data_root)
+        (entry,) = deliveries.book(data_root, "crm")
         assert entry.dataset == dataset
         ids.append(entry.delivery_id)
     assert len(set(ids)) == 4
-    assert files(home) == {ids[-1]}
+    assert files(data_root) == {ids[-1]}
 
 
-def test_of_two_manifests_that_wait_the_one_written_last_counts(home: Home) -> None:
+def test_of_two_manifests_that_wait_the_one_written_last_counts(data_root: DataRoot) -> None:
     for moment, dataset in enumerate(("orders", "contracts")):
-        path = deliver(home, dataset, file=dataset)
+        path = deliver(data_root, dataset, file=dataset)
         os.utime(path.with_name(path.name + deliveries.MANIFEST), (moment, moment))
-    arrive(home)
-    assert ledger(home) == [(DAY, "contracts", 1, 0)]
+    arrive(data_root)
+    assert ledger(data_root) == [(DAY, "contracts", 1, 0)]
 
 
-def test_a_mended_manifest_that_is_refused_leaves_what_there_is(home: Home) -> None:
-    deliver(home, "contracts")
-    arrive(home)
-    before = deliveries.book(home, "crm")
-    path = deliver(home, "contracts", encoding="utf-16le")
-    done = raw.ingest(home, crm.SOURCE, None, TODAY)
+def test_a_mended_manifest_that_is_refused_leaves_what_there_is(data_root: DataRoot) -> None:
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    before = deliveries.book(data_root, "crm")
+    path = deliver(data_root, "contracts", encoding="utf-16le")
+    done = raw.ingest(data_root, crm.SOURCE, None, TODAY)
     assert [why.split(":")[0] for _, why in done.refused] == ["DEL-ENCODING"]
     assert path.exists()
-    assert deliveries.book(home, "crm") == before
+    assert deliveries.book(data_root, "crm") == before
 
 
-def test_empty_files_are_not_corrections_of_each_other(home: Home) -> None:
+def test_empty_files_are_not_corrections_of_each_other(data_root: DataRoot) -> None:
     for dataset in ("orders", "contracts"):
-        put(home, "crm", DAY, dataset, b"", 0, name=f"{dataset}.csv")
-    first = raw.ingest(home, crm.SOURCE, None, TODAY)
+        put(data_root, "crm", DAY, dataset, b"", 0, name=f"{dataset}.csv")
+    first = raw.ingest(data_root, crm.SOURCE, None, TODAY)
     assert (len(first.entries), first.redelivered) == (1, 1)
 
 
-def test_what_repeated_the_misread_records_is_staged_by_itself(home: Home) -> None:
+def test_what_repeated_the_misread_records_is_staged_by_itself(data_root: DataRoot) -> None:
     """On the next day the same file was misread too, and all of it was a duplicate of what is no longer there."""
-    deliver(home, "orders")
-    deliver(home, "orders", LATER)
-    arrive(home)
-    deliver(home, "contracts")
-    arrive(home)
-    assert ledger(home) == [(DAY, "contracts", 1, 0), (LATER, "orders", 0, 1)]
-    assert conserved(home)
-    deliver(home, "contracts", LATER)
-    arrive(home)
-    assert [(day, dataset) for day, dataset, _, _ in ledger(home)] == [
+    deliver(data_root, "orders")
+    deliver(data_root, "orders", LATER)
+    arrive(data_root)
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    assert ledger(data_root) == [(DAY, "contracts", 1, 0), (LATER, "orders", 0, 1)]
+    assert conserved(data_root)
+    deliver(data_root, "contracts", LATER)
+    arrive(data_root)
+    assert [(day, dataset) for day, dataset, _, _ in ledger(data_root)] == [
         (DAY, "contracts"),
         (LATER, "contracts"),
     ]
-    assert conserved(home)
+    assert conserved(data_root)
 
 
 class KilledError(BaseException):
@@ -179,11 +183,11 @@ STEPS = {
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("mended_otherwise", [False, True])
 def test_killed_between_any_two_steps_the_next_run_ends_the_same(
-    home: Home, monkeypatch: pytest.MonkeyPatch, step: str, mended_otherwise: bool
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch, step: str, mended_otherwise: bool
 ) -> None:
-    deliver(home, "orders")
-    arrive(home)
-    deliver(home, "contracts")
+    deliver(data_root, "orders")
+    arrive(data_root)
+    deliver(data_root, "contracts")
 
     def killed(*_: object, **__: object) -> None:
         raise KilledError
@@ -191,38 +195,40 @@ def test_killed_between_any_two_steps_the_next_run_ends_the_same(
     with monkeypatch.context() as patched:
         patched.setattr(*STEPS[step], killed)
         with pytest.raises(KilledError):
-            raw.ingest(home, crm.SOURCE, None, TODAY)
+            raw.ingest(data_root, crm.SOURCE, None, TODAY)
     # Nothing is counted twice in between.
-    assert len(deliveries.book(home, "crm")) == 1
+    assert len(deliveries.book(data_root, "crm")) == 1
     if mended_otherwise:
-        lake_rewrite.finish_removals(home)
-    arrive(home)
-    assert ledger(home) == [(DAY, "contracts", 1, 0)]
-    assert len(files(home)) == 1
-    assert conserved(home)
-    assert [path for path in home.inbox.rglob("*") if path.is_file()] == []
+        lake_rewrite.finish_removals(data_root)
+    arrive(data_root)
+    assert ledger(data_root) == [(DAY, "contracts", 1, 0)]
+    assert len(files(data_root)) == 1
+    assert conserved(data_root)
+    assert [path for path in data_root.inbox.rglob("*") if path.is_file()] == []
 
 
-def test_a_manifest_left_behind_by_a_kill_is_removed_when_it_was_read_so(home: Home) -> None:
+def test_a_manifest_left_behind_by_a_kill_is_removed_when_it_was_read_so(
+    data_root: DataRoot,
+) -> None:
     for dataset in ("orders", "contracts"):
-        deliver(home, dataset)
-        arrive(home)
-    path = deliver(home, "contracts")
+        deliver(data_root, dataset)
+        arrive(data_root)
+    path = deliver(data_root, "contracts")
     path.unlink()
-    deliveries.tidy(home, "crm")
-    assert list(home.inbox.rglob("*.json")) == []
+    deliveries.tidy(data_root, "crm")
+    assert list(data_root.inbox.rglob("*.json")) == []
 
 
-def test_ledgers_written_before_are_read(home: Home) -> None:
-    deliver(home, "contracts")
-    arrive(home)
-    (entry,) = deliveries.book(home, "crm")
-    path = deliveries.entry_path(home, "crm", DAY, entry.delivery_id)
+def test_ledgers_written_before_are_read(data_root: DataRoot) -> None:
+    deliver(data_root, "contracts")
+    arrive(data_root)
+    (entry,) = deliveries.book(data_root, "crm")
+    path = deliveries.entry_path(data_root, "crm", DAY, entry.delivery_id)
     later = ("encoding", "corrects", "missing_columns", "blank_columns", "dropped_columns")
     known = {
         name: value for name, value in json.loads(path.read_text()).items() if name not in later
     }
     path.write_text(json.dumps(known))
-    (read,) = deliveries.book(home, "crm")
+    (read,) = deliveries.book(data_root, "crm")
     assert isinstance(read, Entry)
     assert read.missing_columns is None

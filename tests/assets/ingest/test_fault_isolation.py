@@ -16,7 +16,7 @@ from assets.ingest.fault_isolation import isolate
 from assets.sources import crm
 from assets.sources.source import Dataset, Source
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.registers import TODAY
 
@@ -61,16 +61,16 @@ def order(number: int) -> dict[str, str]:
     }
 
 
-def run(home: Home, made: Source, numbers: list[int]) -> Any:
-    put(home, "crm", DAY, "orders", csv([order(number) for number in numbers]), len(numbers))
-    (entry,) = raw.ingest(home, made, None, TODAY).entries
-    (entry,) = staged.stage(home, made, {DAY})
+def run(data_root: DataRoot, made: Source, numbers: list[int]) -> Any:
+    put(data_root, "crm", DAY, "orders", csv([order(number) for number in numbers]), len(numbers))
+    (entry,) = raw.ingest(data_root, made, None, TODAY).entries
+    (entry,) = staged.stage(data_root, made, {DAY})
     return entry
 
 
-def table(home: Home, query: str) -> list[tuple[Any, ...]]:
+def table(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
     with duckdb.connect() as connection:
-        return connection.execute(query.replace("LAKE", str(home.lake))).fetchall()
+        return connection.execute(query.replace("LAKE", str(data_root.lake))).fetchall()
 
 
 ORDERS_IN_THE_LAKE = "SELECT * EXCLUDE (record_no) FROM 'LAKE/staged/crm/*/*/orders.parquet'"
@@ -87,66 +87,70 @@ QUARANTINE = "SELECT record_no, code, scope, in_table, place, person_key FROM 'L
     ],
     ids=["staged", "identified", "minimised", "dated"],
 )
-def test_just_the_records_that_fail_are_quarantined(home: Home, made: Source, where: str) -> None:
-    entry = run(home, made, list(range(RECORDS)))
+def test_just_the_records_that_fail_are_quarantined(
+    data_root: DataRoot, made: Source, where: str
+) -> None:
+    entry = run(data_root, made, list(range(RECORDS)))
     assert (entry.staged, entry.quarantined, entry.codes) == (
         RECORDS - len(BAD),
         len(BAD),
         {"REC-UNEXPECTED": len(BAD)},
     )
     assert entry.conserved
-    assert staged.lost_by_key(home, [entry]) == 0
-    quarantined = table(home, QUARANTINE)
+    assert staged.lost_by_key(data_root, [entry]) == 0
+    quarantined = table(data_root, QUARANTINE)
     assert {row[0] for row in quarantined} == BAD
     assert {row[1:4] for row in quarantined} == {("REC-UNEXPECTED", "record", None)}
     assert all(where in row[4] and "personal" not in row[4] for row in quarantined)
-    assert sum(staged.unexpected(home, [entry]).values()) == len(BAD)
+    assert sum(staged.unexpected(data_root, [entry]).values()) == len(BAD)
 
 
-def test_the_others_are_staged_as_they_are_without_them(home: Home, tmp_path: Any) -> None:
-    run(home, FAILS_WHEN_STAGED, list(range(RECORDS)))
-    other = Home(tmp_path / "other")
+def test_the_others_are_staged_as_they_are_without_them(data_root: DataRoot, tmp_path: Any) -> None:
+    run(data_root, FAILS_WHEN_STAGED, list(range(RECORDS)))
+    other = DataRoot(tmp_path / "other")
     other.create()
     run(other, crm.SOURCE, [number for number in range(RECORDS) if number not in BAD])
-    assert table(home, ORDERS_IN_THE_LAKE) == table(other, ORDERS_IN_THE_LAKE)
+    assert table(data_root, ORDERS_IN_THE_LAKE) == table(other, ORDERS_IN_THE_LAKE)
 
 
-def test_whom_the_record_is_about_is_known_though_it_cannot_be_staged(home: Home) -> None:
-    run(home, FAILS_WHEN_STAGED, [6, 7])
-    ((_, _, _, _, _, key),) = table(home, QUARANTINE)
-    assert [(key,)] == table(home, "SELECT md5('customer_number:C0000007')")
+def test_whom_the_record_is_about_is_known_though_it_cannot_be_staged(data_root: DataRoot) -> None:
+    run(data_root, FAILS_WHEN_STAGED, [6, 7])
+    ((_, _, _, _, _, key),) = table(data_root, QUARANTINE)
+    assert [(key,)] == table(data_root, "SELECT md5('customer_number:C0000007')")
 
 
-def test_a_record_that_cannot_be_identified_keeps_its_text_without_identifiers(home: Home) -> None:
-    run(home, FAILS_WHEN_IDENTIFIED, [7])
+def test_a_record_that_cannot_be_identified_keeps_its_text_without_identifiers(
+    data_root: DataRoot,
+) -> None:
+    run(data_root, FAILS_WHEN_IDENTIFIED, [7])
     ((payload, identifiers),) = table(
-        home, "SELECT payload, identifiers FROM 'LAKE/raw/crm/*/*.parquet'"
+        data_root, "SELECT payload, identifiers FROM 'LAKE/raw/crm/*/*.parquet'"
     )
     assert "B-AD7" in payload
     assert identifiers == []
 
 
-def test_a_record_that_cannot_be_dated_keeps_its_identifiers_too(home: Home) -> None:
-    run(home, CANNOT_BE_DATED, [7])
-    assert table(home, "SELECT given_on, len(identifiers) FROM 'LAKE/raw/crm/*/*.parquet'") == [
-        (None, 2)
-    ]
+def test_a_record_that_cannot_be_dated_keeps_its_identifiers_too(data_root: DataRoot) -> None:
+    run(data_root, CANNOT_BE_DATED, [7])
+    assert table(
+        data_root, "SELECT given_on, len(identifiers) FROM 'LAKE/raw/crm/*/*.parquet'"
+    ) == [(None, 2)]
 
 
-def test_of_a_record_that_cannot_be_minimised_no_text_is_stored(home: Home) -> None:
+def test_of_a_record_that_cannot_be_minimised_no_text_is_stored(data_root: DataRoot) -> None:
     """It may hold what the register must not; it is counted, and known again by its hash."""
-    run(home, FAILS_WHEN_MINIMISED, [7, 8])
-    found = table(home, "SELECT payload, faults, content FROM 'LAKE/raw/crm/*/*.parquet'")
+    run(data_root, FAILS_WHEN_MINIMISED, [7, 8])
+    found = table(data_root, "SELECT payload, faults, content FROM 'LAKE/raw/crm/*/*.parquet'")
     assert [row[:2] for row in found] == [("{}", ["REC-UNEXPECTED"])] * 2
     assert found[0][2] != found[1][2]
 
 
-def test_an_error_over_no_record_at_all_is_raised(home: Home) -> None:
+def test_an_error_over_no_record_at_all_is_raised(data_root: DataRoot) -> None:
     """A wrong statement is a fault of the code: it stops the run, and quarantines nobody."""
     wrong = source(replace(ORDERS, prepare=("SELECT no_such_column FROM records",)))
     with pytest.raises(duckdb.BinderException):
-        run(home, wrong, [1, 2])
-    assert list((home.lake / "quarantine").rglob("*.parquet")) == []
+        run(data_root, wrong, [1, 2])
+    assert list((data_root.lake / "quarantine").rglob("*.parquet")) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from assets.register import protected_identity
 from assets.retention import sweep
 from assets.sources.all_sources import SOURCES
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from tests.support.data_roots import copied
 from tests.support.dated_records import visit
@@ -50,7 +50,7 @@ PLACES = (
 
 def aino_and_eero() -> list[dict[str, Any]]:
     """Aino, and Eero who lives with her."""
-    home = [
+    data_root = [
         home_address("Piilopolku", "1", "99870", "INARI", "2015-01-01"),
         municipality("148", "2015-01-01"),
     ]
@@ -59,7 +59,7 @@ def aino_and_eero() -> list[dict[str, Any]]:
         part("EDELLINEN_KOTIKUNTA", kuntakoodi="091"),
     ]
     return [
-        person(AINO, name("Aino", "Esimerkki"), *home, *former),
+        person(AINO, name("Aino", "Esimerkki"), *data_root, *former),
         person(
             EERO,
             name("Eero", "Esimerkki"),
@@ -92,11 +92,11 @@ def bound(number: str, customer: str, who: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def deliver_all(home: Home) -> None:
-    basic_data(home, "2026-11-01", aino_and_eero())
-    put(home, "crm", "2026-11-01", "contacts", contacts(), 2)
+def deliver_all(data_root: DataRoot) -> None:
+    basic_data(data_root, "2026-11-01", aino_and_eero())
+    put(data_root, "crm", "2026-11-01", "contacts", contacts(), 2)
     put(
-        home,
+        data_root,
         "crm",
         "2026-11-01",
         "contracts",
@@ -108,63 +108,68 @@ def deliver_all(home: Home) -> None:
         "userId": "C0000701",
         "visitIp": "203.0.113.77",
     }
-    put(home, "website", "2026-11-01", "visits", json.dumps([seen]).encode(), 1)
+    put(data_root, "website", "2026-11-01", "visits", json.dumps([seen]).encode(), 1)
 
 
 @pytest.fixture(scope="module")
 def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Taken in, without a flag; nothing is built."""
-    home = Home(tmp_path_factory.mktemp("delivered") / "data")
-    home.create()
-    deliver_all(home)
-    take_in(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("delivered") / "data")
+    data_root.create()
+    deliver_all(data_root)
+    take_in(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def home(delivered: Path, tmp_path: Path) -> Home:
-    return Home(copied(delivered, tmp_path / "data"))
+def data_root(delivered: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(delivered, tmp_path / "data"))
 
 
 @pytest.fixture(scope="module")
 def seen(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built without a flag: the register and the marts have told where Aino is."""
     root = copied(delivered, tmp_path_factory.mktemp("seen") / "data")
-    build(Home(root))
+    build(DataRoot(root))
     return root
 
 
 @pytest.fixture(scope="module")
 def flagged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Taken in together with the flag, and built."""
-    home = Home(tmp_path_factory.mktemp("flagged") / "data")
-    home.create()
-    deliver_all(home)
-    flag(home)
-    take_in(home)
-    build(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("flagged") / "data")
+    data_root.create()
+    deliver_all(data_root)
+    flag(data_root)
+    take_in(data_root)
+    build(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def hidden(flagged: Path, tmp_path: Path) -> Home:
-    return Home(copied(flagged, tmp_path / "hidden"))
+def hidden(flagged: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(flagged, tmp_path / "hidden"))
 
 
-def flag(home: Home, on: str = "2026-11-03", key: int = 3) -> None:
+def flag(data_root: DataRoot, on: str = "2026-11-03", key: int = 3) -> None:
     changes(
-        home, on, [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))], key=key
+        data_root,
+        on,
+        [message(AINO, "2026-11-02", protection(True, "LISATTY", "2120-02-28"))],
+        key=key,
     )
 
 
-def everything(home: Home) -> str:
+def everything(data_root: DataRoot) -> str:
     """All that any layer and mart says, as one text."""
     said = [
         str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
-        for path in sorted(home.lake.rglob("*.parquet"))
+        for path in sorted(data_root.lake.rglob("*.parquet"))
     ]
     for purpose in MARTS:
-        with duckdb.connect(str(home.marts / f"{purpose}.duckdb"), read_only=True) as connection:
+        with duckdb.connect(
+            str(data_root.marts / f"{purpose}.duckdb"), read_only=True
+        ) as connection:
             tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
             said += [
                 str(connection.execute(f"SELECT * FROM {table}").fetchall()) for (table,) in tables
@@ -172,42 +177,42 @@ def everything(home: Home) -> str:
     return "\n".join(said)
 
 
-def found(home: Home) -> list[str]:
-    said = everything(home)
+def found(data_root: DataRoot) -> list[str]:
+    said = everything(data_root)
     return [place for place in PLACES if place in said]
 
 
-def assert_accounted_for(home: Home) -> None:
-    book = deliveries.book(home)
+def assert_accounted_for(data_root: DataRoot) -> None:
+    book = deliveries.book(data_root)
     assert all(entry.conserved for entry in book)
-    assert staged.lost_by_key(home, book) == 0
+    assert staged.lost_by_key(data_root, book) == 0
 
 
 def test_without_a_flag_the_places_are_there(seen: Path) -> None:
-    assert set(PLACES) <= set(found(Home(seen)))
+    assert set(PLACES) <= set(found(DataRoot(seen)))
 
 
 def test_with_the_flag_the_location_goes_from_every_layer_with_its_history(
     seen: Path, tmp_path: Path
 ) -> None:
-    home = Home(copied(seen, tmp_path / "data"))
-    before = registrant(home, EERO)
-    flag(home)
-    take_in(home)
-    build(home)
-    assert found(home) == []
-    aino = registrant(home, AINO)
+    data_root = DataRoot(copied(seen, tmp_path / "data"))
+    before = registrant(data_root, EERO)
+    flag(data_root)
+    take_in(data_root)
+    build(data_root)
+    assert found(data_root) == []
+    aino = registrant(data_root, AINO)
     assert (aino["protected"], aino["given_names"], aino["email"]) == (
         True,
         "Aino",
         "aino@example.fi",
     )
-    assert registrant(home, EERO) == before
-    assert "Yhteistie" in everything(home)
-    assert_accounted_for(home)
+    assert registrant(data_root, EERO) == before
+    assert "Yhteistie" in everything(data_root)
+    assert_accounted_for(data_root)
 
 
-def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
+def test_staged_again_it_does_not_come_back(hidden: DataRoot) -> None:
     register = {
         table: rows(hidden, f"SELECT * FROM {table}")
         for table in ("registrants", "names", "addresses", "contact_points", "visits")
@@ -222,7 +227,7 @@ def test_staged_again_it_does_not_come_back(hidden: Home) -> None:
 
 
 def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_it_reaches_the_disk(
-    hidden: Home,
+    hidden: DataRoot,
 ) -> None:
     put(hidden, "crm", "2026-11-05", "contacts", contacts("Toinentie 7"), 2)
     seen = {
@@ -239,7 +244,7 @@ def test_what_another_source_delivers_while_the_flag_stands_is_stripped_before_i
     assert_accounted_for(hidden)
 
 
-def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) -> None:
+def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: DataRoot) -> None:
     changes(
         hidden,
         "2026-11-06",
@@ -260,7 +265,7 @@ def test_the_population_registers_own_slip_goes_with_the_same_run(hidden: Home) 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
-    home: Home, order: tuple[int, ...]
+    data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     messages = [
         message(AINO, "2026-11-02", protection(True, "LISATTY")),
@@ -273,13 +278,13 @@ def test_flag_lift_and_flag_again_end_the_same_in_any_order_of_deliveries(
         message(AINO, "2026-11-06", protection(True, "LISATTY")),
     ]
     for number in order:
-        changes(home, f"2026-11-{3 + 2 * number:02d}", [messages[number]], key=3 + number)
-        take_in(home)
-        settle(home)
-    build(home)
-    assert found(home) == []
-    assert registrant(home, AINO)["protected"] is True
-    assert_accounted_for(home)
+        changes(data_root, f"2026-11-{3 + 2 * number:02d}", [messages[number]], key=3 + number)
+        take_in(data_root)
+        settle(data_root)
+    build(data_root)
+    assert found(data_root) == []
+    assert registrant(data_root, AINO)["protected"] is True
+    assert_accounted_for(data_root)
 
 
 def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_path: Path) -> None:
@@ -293,28 +298,28 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
         name("Aino", "Naimisissa", "LISATTY", "2026-11-01"),
     )
     for together in (True, False):
-        home = Home(tmp_path / str(together))
-        home.create()
-        deliver_all(home)
+        data_root = DataRoot(tmp_path / str(together))
+        data_root.create()
+        deliver_all(data_root)
         for sent in ("2026-11-03", "2026-11-05"):
-            changes(home, sent, [married], key=3)
+            changes(data_root, sent, [married], key=3)
             if not together:
-                take_in(home)
-                settle(home)
-                sweep.sweep(home, TODAY)
-        take_in(home)
-        settle(home)
+                take_in(data_root)
+                settle(data_root)
+                sweep.sweep(data_root, TODAY)
+        take_in(data_root)
+        settle(data_root)
         first = next(
-            entry.delivery_id for entry in deliveries.book(home) if entry.day == "2026-11-03"
+            entry.delivery_id for entry in deliveries.book(data_root) if entry.day == "2026-11-03"
         )
         told = rows(
-            home,
+            data_root,
             f"SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'",
         )
         assert told == [{"delivery_id": first}]
 
 
-def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: Home) -> None:
+def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: DataRoot) -> None:
     changes(
         hidden, "2026-11-05", [message(AINO, "2026-11-04", protection(False, "MUUTETTU"))], key=5
     )
@@ -332,7 +337,7 @@ def test_after_the_flag_has_ended_only_what_is_sent_anew_is_back(hidden: Home) -
 
 
 @pytest.mark.parametrize("first", ["correction", "flag"])
-def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> None:
+def test_a_corrected_identity_code_stays_protected(data_root: DataRoot, first: str) -> None:
     new = code("010190-902")
     corrected = message(
         new,
@@ -354,36 +359,36 @@ def test_a_corrected_identity_code_stays_protected(home: Home, first: str) -> No
         ),
     )
     if first == "flag":
-        flag(home)
-        take_in(home)
-        settle(home)
-    changes(home, "2026-11-04", [corrected], key=4)
-    take_in(home)
-    build(home)
+        flag(data_root)
+        take_in(data_root)
+        settle(data_root)
+    changes(data_root, "2026-11-04", [corrected], key=4)
+    take_in(data_root)
+    build(data_root)
     if first == "correction":
-        flag(home)
-        take_in(home)
-        build(home)
-    assert found(home) == []
-    assert registrant(home, new)["protected"] is True
+        flag(data_root)
+        take_in(data_root)
+        build(data_root)
+    assert found(data_root) == []
+    assert registrant(data_root, new)["protected"] is True
 
 
 def test_a_message_in_quarantine_that_mentions_protection_protects_until_it_is_mended(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     broken = message(
         AINO, "2026-11-02", protection(True, "LISATTY"), name("Rikki", "Mennyt", "OUTO")
     )
-    changes(home, "2026-11-03", [broken], key=3)
-    take_in(home)
-    settle(home)
-    aino = registrant(home, AINO)
+    changes(data_root, "2026-11-03", [broken], key=3)
+    take_in(data_root)
+    settle(data_root)
+    aino = registrant(data_root, AINO)
     assert (aino["protected"], aino["street"], aino["municipality_code"]) == (True, None, None)
     mended = message(AINO, "2026-11-02", name("Aino", "Esimerkki", "MUUTETTU", "2026-11-02"))
-    changes(home, "2026-11-05", [mended], key=5)
-    take_in(home)
-    settle(home)
-    assert (registrant(home, AINO)["protected"], registrant(home, AINO)["street"]) == (
+    changes(data_root, "2026-11-05", [mended], key=5)
+    take_in(data_root)
+    settle(data_root)
+    assert (registrant(data_root, AINO)["protected"], registrant(data_root, AINO)["street"]) == (
         False,
         "Piilopolku 1",
     )
@@ -396,17 +401,17 @@ class TestStaleFeed:
     @staticmethod
     def first(delivered: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """Aino was protected, and is no more; her address was sent anew."""
-        home = Home(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
-        flag(home)
+        data_root = DataRoot(copied(delivered, tmp_path_factory.mktemp("lifted") / "data"))
+        flag(data_root)
         anew = home_address("Uusitie", "8", "90100", "OULU", "2026-11-04", "LISATTY")
         changes(
-            home,
+            data_root,
             "2026-11-05",
             [message(AINO, "2026-11-04", protection(False, "MUUTETTU"), anew)],
             key=5,
         )
         put(
-            home,
+            data_root,
             "crm",
             "2026-11-05",
             "contacts",
@@ -422,14 +427,14 @@ class TestStaleFeed:
             ),
             1,
         )
-        take_in(home)
-        return home.root
+        take_in(data_root)
+        return data_root.root
 
     @pytest.fixture
-    def lifted(self, first: Path, tmp_path: Path) -> Home:
-        return Home(copied(first, tmp_path / "lifted"))
+    def lifted(self, first: Path, tmp_path: Path) -> DataRoot:
+        return DataRoot(copied(first, tmp_path / "lifted"))
 
-    def test_while_it_is_fresh_the_lifting_holds(self, lifted: Home) -> None:
+    def test_while_it_is_fresh_the_lifting_holds(self, lifted: DataRoot) -> None:
         settle(lifted, self.FRESH)
         assert not protected_identity.is_stale(lifted, self.FRESH)
         assert (registrant(lifted, AINO)["protected"], registrant(lifted, AINO)["street"]) == (
@@ -438,7 +443,7 @@ class TestStaleFeed:
         )
 
     def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(
-        self, lifted: Home
+        self, lifted: DataRoot
     ) -> None:
         settle(lifted, self.STALE)
         assert protected_identity.is_stale(lifted, self.STALE)
@@ -455,7 +460,9 @@ class TestStaleFeed:
             for row in rows(lifted, "SELECT street FROM registrants WHERE street IS NOT NULL")
         } == {"Omatie 1"}
 
-    def test_nothing_is_lost_by_the_doubt_and_an_empty_delivery_ends_it(self, lifted: Home) -> None:
+    def test_nothing_is_lost_by_the_doubt_and_an_empty_delivery_ends_it(
+        self, lifted: DataRoot
+    ) -> None:
         settle(lifted, self.STALE)
         changes(lifted, "2026-12-06", [], key=9)
         take_in(lifted, self.STALE)
@@ -467,13 +474,13 @@ class TestStaleFeed:
         assert registrant(lifted, EERO)["street"] == "Yhteistie 3"
 
     def test_without_any_delivery_there_is_no_feed_to_be_stale(self, tmp_path: Path) -> None:
-        home = Home(tmp_path / "empty")
-        home.create()
-        assert protected_identity.silent_for(home, self.STALE) is None
-        assert not protected_identity.is_stale(home, self.STALE)
+        data_root = DataRoot(tmp_path / "empty")
+        data_root.create()
+        assert protected_identity.silent_for(data_root, self.STALE) is None
+        assert not protected_identity.is_stale(data_root, self.STALE)
 
 
-def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
+def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: DataRoot) -> None:
     for purpose in MARTS:
         with duckdb.connect(str(hidden.marts / f"{purpose}.duckdb"), read_only=True) as connection:
             columns = {
@@ -488,8 +495,8 @@ def test_no_mart_and_no_note_of_a_build_tells_of_the_flag(hidden: Home) -> None:
     assert "withheld" not in notes
 
 
-def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
-    flag(home)
+def test_a_contact_point_and_a_name_of_the_protected_stay(data_root: DataRoot) -> None:
+    flag(data_root)
     censored = part(
         "VAKINAINEN_KOTIMAINEN_OSOITE",
         "MUUTETTU",
@@ -497,7 +504,7 @@ def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
         alkupv=day("2015-01-01"),
     )
     changes(
-        home,
+        data_root,
         "2026-11-04",
         [
             message(
@@ -509,18 +516,20 @@ def test_a_contact_point_and_a_name_of_the_protected_stay(home: Home) -> None:
         ],
         key=4,
     )
-    take_in(home)
-    settle(home)
+    take_in(data_root)
+    settle(data_root)
     for source in SOURCES:
-        staged.stage(home, source, {entry.day for entry in deliveries.book(home)}, again=True)
-    build(home)
+        staged.stage(
+            data_root, source, {entry.day for entry in deliveries.book(data_root)}, again=True
+        )
+    build(data_root)
     assert (
-        registrant(home, AINO)["given_names"],
-        registrant(home, AINO)["customer_number"],
-        registrant(home, AINO)["protected"],
+        registrant(data_root, AINO)["given_names"],
+        registrant(data_root, AINO)["customer_number"],
+        registrant(data_root, AINO)["protected"],
     ) == (
         "Aino Inkeri",
         "C0000701",
         True,
     )
-    assert found(home) == []
+    assert found(data_root) == []

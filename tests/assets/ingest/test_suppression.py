@@ -11,7 +11,9 @@ from assets.ingest import raw, suppression
 from assets.requests import ledger
 from assets.sources import consents
 from assets.sources.source import STATEMENT_MACROS
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
+from assets.storage.sessions import connect
 from tests.support.deliveries import csv, put
 from tests.support.known_registrants import NOW
 
@@ -25,24 +27,24 @@ DAY = date(2026, 11, 22)
 
 
 @pytest.fixture
-def listed(home: Home) -> Home:
+def listed(data_root: DataRoot) -> DataRoot:
     """A data root whose list names Maija, and whose register knows another contact."""
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute("CREATE TABLE erased AS SELECT unnest(?::VARCHAR[]) AS id", [ERASED])
         suppression.add(
-            home, connection, "SELECT id AS identifier, 'Q1' AS request_id FROM erased", DAY
+            data_root, connection, "SELECT id AS identifier, 'Q1' AS request_id FROM erased", DAY
         )
         copy_parquet(
             connection,
             "SELECT 'R2' AS registrant_id, 'contact_id' AS type, '2' AS value",
-            home.register("identifiers"),
+            data_root.register("identifiers"),
         )
-    return home
+    return data_root
 
 
-def kept_out(home: Home, identifiers: list[str], given_on: date | None = None) -> bool:
-    with home.connect() as connection:
-        suppression.prepare(home, connection)
+def kept_out(data_root: DataRoot, identifiers: list[str], given_on: date | None = None) -> bool:
+    with connect(data_root) as connection:
+        suppression.prepare(data_root, connection)
         connection.execute(
             """CREATE TEMP TABLE rows AS SELECT 0::BIGINT AS record_no, 'k' AS record_key,
             'c' AS content, $1::VARCHAR[] AS identifiers, $2::DATE AS given_on,
@@ -68,7 +70,7 @@ def kept_out(home: Home, identifiers: list[str], given_on: date | None = None) -
     ],
 )
 def test_what_names_the_erased_is_kept_out_under_a_new_record_id_too(
-    listed: Home, identifiers: list[str]
+    listed: DataRoot, identifiers: list[str]
 ) -> None:
     assert kept_out(listed, identifiers)
     assert kept_out(listed, identifiers, DAY)
@@ -84,16 +86,21 @@ def test_what_names_the_erased_is_kept_out_under_a_new_record_id_too(
         [],
     ],
 )
-def test_what_is_certainly_about_somebody_else_is_not(listed: Home, identifiers: list[str]) -> None:
+def test_what_is_certainly_about_somebody_else_is_not(
+    listed: DataRoot, identifiers: list[str]
+) -> None:
     assert not kept_out(listed, identifiers)
 
 
-def test_a_hash_of_the_domain_in_letters_keeps_out_the_same_address(home: Home) -> None:
-    with home.connect() as connection:
+def test_a_hash_of_the_domain_in_letters_keeps_out_the_same_address(data_root: DataRoot) -> None:
+    with connect(data_root) as connection:
         suppression.add(
-            home, connection, "SELECT 'email:maija@höyry.fi' AS identifier, 'Q1' AS request_id", DAY
+            data_root,
+            connection,
+            "SELECT 'email:maija@höyry.fi' AS identifier, 'Q1' AS request_id",
+            DAY,
         )
-    assert kept_out(home, ["email:maija@xn--hyry-5qa.fi"])
+    assert kept_out(data_root, ["email:maija@xn--hyry-5qa.fi"])
 
 
 @pytest.mark.parametrize(
@@ -112,20 +119,20 @@ def test_a_hash_of_the_domain_in_letters_keeps_out_the_same_address(home: Home) 
     ],
 )
 def test_the_day_of_giving_is_read_in_both_formats_and_in_the_policys_time_zone(
-    home: Home, text: str, day: str | None
+    data_root: DataRoot, text: str, day: str | None
 ) -> None:
-    with home.connect() as connection:
+    with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
         assert connection.execute("SELECT given_day(?)::VARCHAR", [text]).fetchone() == (day,)
 
 
-def visited(home: Home, *visits: list[str], name: str = "visits") -> list[int]:
+def visited(data_root: DataRoot, *visits: list[str], name: str = "visits") -> list[int]:
     """Take these visits in, one after the other: the numbers of those that are kept out; the others
     are noted.
     """
-    path = home.lake / "raw" / f"{name}.parquet"
-    with home.connect() as connection:
-        suppression.prepare(home, connection)
+    path = data_root.lake / "raw" / f"{name}.parquet"
+    with connect(data_root) as connection:
+        suppression.prepare(data_root, connection)
         rows = " UNION ALL ".join(
             f"""SELECT {number}::BIGINT AS record_no, 'k' AS record_key, 'c' AS content,
             {visit!r}::VARCHAR[] AS identifiers, NULL::DATE AS given_on, []::VARCHAR[] AS faults"""
@@ -136,7 +143,7 @@ def visited(home: Home, *visits: list[str], name: str = "visits") -> list[int]:
         out = [number for (number,) in connection.execute("FROM kept_out ORDER BY 1").fetchall()]
         left = "FROM rows WHERE record_no NOT IN (FROM kept_out)"
         copy_parquet(connection, left, path)
-        suppression.note_known_again(home, connection, path, DAY)
+        suppression.note_known_again(data_root, connection, path, DAY)
     return out
 
 
@@ -147,9 +154,9 @@ ERASED_SIGNED_IN = ["visit:1|3", "customer_number:C1", "user_id:C1", COOKIE]
 
 
 @pytest.fixture
-def browser(listed: Home) -> Home:
+def browser(listed: DataRoot) -> DataRoot:
     """The list names the browser and the account of the erased, too."""
-    with listed.connect() as connection:
+    with connect(listed) as connection:
         suppression.add(
             listed,
             connection,
@@ -159,20 +166,24 @@ def browser(listed: Home) -> Home:
     return listed
 
 
-def test_a_spouse_who_signs_in_on_the_browser_of_the_erased_is_not_kept_out(browser: Home) -> None:
+def test_a_spouse_who_signs_in_on_the_browser_of_the_erased_is_not_kept_out(
+    browser: DataRoot,
+) -> None:
     assert visited(browser, ANONYMOUS, SPOUSE, ERASED_SIGNED_IN) == [0, 2]
 
 
 def test_a_browser_that_another_has_signed_in_on_is_shared_and_suppresses_nothing(
-    browser: Home,
+    browser: DataRoot,
 ) -> None:
     assert visited(browser, ANONYMOUS) == [0]
     visited(browser, SPOUSE)
     assert visited(browser, ANONYMOUS, ERASED_SIGNED_IN) == [1]
 
 
-def test_visits_before_a_sign_in_go_with_it_unless_another_signs_in_there_too(listed: Home) -> None:
-    with listed.connect() as connection:
+def test_visits_before_a_sign_in_go_with_it_unless_another_signs_in_there_too(
+    listed: DataRoot,
+) -> None:
+    with connect(listed) as connection:
         suppression.add(
             listed, connection, "SELECT 'user_id:C1' AS identifier, 'Q1' AS request_id", DAY
         )
@@ -181,7 +192,7 @@ def test_visits_before_a_sign_in_go_with_it_unless_another_signs_in_there_too(li
 
 
 def test_a_contact_that_is_shown_to_be_anothers_does_not_keep_their_records_out(
-    listed: Home,
+    listed: DataRoot,
 ) -> None:
     assert kept_out(listed, ["phone:+358401234501"])
     assert visited(listed, ["identity_code:010190-999W", "phone:+358401234501"]) == []
@@ -190,31 +201,33 @@ def test_a_contact_that_is_shown_to_be_anothers_does_not_keep_their_records_out(
     assert kept_out(listed, ["contact_id:1", "phone:+358401234501"])
 
 
-def test_nothing_is_noted_as_anothers_while_the_register_may_have_the_erased(browser: Home) -> None:
+def test_nothing_is_noted_as_anothers_while_the_register_may_have_the_erased(
+    browser: DataRoot,
+) -> None:
     asked = ledger.receive(browser, "erasure", "written", ["customer_number:C1"], NOW)
     ledger.save(browser, replace(ledger.load(browser, asked), state="erasing"))
     visited(browser, SPOUSE)
     assert visited(browser, ANONYMOUS) == [0]
 
 
-def test_erased_is_who_is_on_the_list_and_known_to_nobody(listed: Home) -> None:
+def test_erased_is_who_is_on_the_list_and_known_to_nobody(listed: DataRoot) -> None:
     named = {"customer_number:C1", "contact_id:2", "email:other@example.fi"}
     assert suppression.erased_among(listed, named) == {"customer_number:C1"}
 
 
-def lifted(home: Home, day: str, status: str) -> int:
+def lifted(data_root: DataRoot, day: str, status: str) -> int:
     """Deliver an event of the consent log about the erased, and return how many were kept out."""
     event = {
         "event_ts": f"{day}T08:00:00Z", "subject_key_type": "customer_number", "subject_key": "C1",
         "purpose": "legal_claims", "channel": "all", "status": status, "source": "request",
         "evidence": "", "text_version": "", "language": "",
     }  # fmt: skip
-    put(home, "consents", day, "consent_log", csv([event]), 1)
-    done = raw.ingest(home, consents.SOURCE, None, date(2026, 12, 31))
+    put(data_root, "consents", day, "consent_log", csv([event]), 1)
+    done = raw.ingest(data_root, consents.SOURCE, None, date(2026, 12, 31))
     return sum(entry.suppressed for entry in done.entries)
 
 
-def test_the_end_of_an_old_right_is_nothing_given_anew(listed: Home) -> None:
+def test_the_end_of_an_old_right_is_nothing_given_anew(listed: DataRoot) -> None:
     assert lifted(listed, "2026-11-24", "lifted") == 1
     assert lifted(listed, "2026-11-25", "granted") == 0
     # Who has come back may end what they have said since.

@@ -13,7 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from assets.register.building import TABLES
-from assets.storage.data_root import Home, write_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import write_parquet
 from schemas.columns import arrow_schema
 from schemas.eligibility import STATUSES
 from schemas.staged import REGISTER_FLAGS
@@ -45,12 +46,12 @@ class World:
 
     tables: dict[str, list[Row]] = field(default_factory=dict)
 
-    def write(self, home: Home) -> None:
+    def write(self, data_root: DataRoot) -> None:
         for name, model in TABLES.items():
             rows = self.tables.get(name, [])
             schema = arrow_schema(model)
             write_parquet(
-                home.register(name),
+                data_root.register(name),
                 model,
                 [
                     pa.Table.from_pylist(

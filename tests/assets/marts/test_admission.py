@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from assets.marts import building as marts
 from assets.register import building, eligibility
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from schemas.columns import arrow_schema, table_name
 from schemas.eligibility import RULES, channels
 from schemas.marts import MARTS
@@ -39,14 +40,14 @@ DAYS = [
 ]
 
 
-def published(home: Home, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def published(data_root: DataRoot, today: date) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Build admission and every mart for real; answers their rows."""
-    building.evaluate_eligibility(home, today, building.Built())
+    building.evaluate_eligibility(data_root, today, building.Built())
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for purpose, models in MARTS.items():
-        marts.build(home, purpose, today)
-        marts.publish(home, purpose)
-        with duckdb.connect(str(marts.mart_path(home, purpose)), read_only=True) as connection:
+        marts.build(data_root, purpose, today)
+        marts.publish(data_root, purpose)
+        with duckdb.connect(str(marts.mart_path(data_root, purpose)), read_only=True) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             found[purpose] = {}
             for model in models:
@@ -128,12 +129,12 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
     tmp_path_factory: pytest.TempPathFactory, seed: int, today: date, which: int
 ) -> None:
     policy = POLICIES[which]
-    home = Home(tmp_path_factory.mktemp("home"), policy)
-    home.create()
-    assert home.pepper
+    data_root = DataRoot(tmp_path_factory.mktemp("home"), policy)
+    data_root.create()
+    assert pepper(data_root)
     world = random_world(seed, today, 120)
-    world.write(home)
-    found, everyone = published(home, today), people(world)
+    world.write(data_root)
+    found, everyone = published(data_root, today), people(world)
     rows = world.tables
 
     def may(purpose: str, channel: str = "all") -> set[str]:
@@ -180,14 +181,14 @@ def test_the_marts_hold_whom_the_rules_allow_and_nobody_else(
 @pytest.fixture(scope="module")
 def large(
     tmp_path_factory: pytest.TempPathFactory,
-) -> tuple[Home, World, dict[str, dict[str, list[dict[str, Any]]]]]:
+) -> tuple[DataRoot, World, dict[str, dict[str, list[dict[str, Any]]]]]:
     """A register large enough that every rule speaks of somebody."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    home.create()
-    assert home.pepper
+    data_root = DataRoot(tmp_path_factory.mktemp("home"))
+    data_root.create()
+    assert pepper(data_root)
     world = random_world(7, DAYS[0], 1_500)
-    world.write(home)
-    return home, world, published(home, DAYS[0])
+    world.write(data_root)
+    return data_root, world, published(data_root, DAYS[0])
 
 
 def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
@@ -200,13 +201,15 @@ def texts(tables: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     )
 
 
-def test_every_rule_has_a_predicate_and_speaks_of_somebody(large: tuple[Home, World, Any]) -> None:
+def test_every_rule_has_a_predicate_and_speaks_of_somebody(
+    large: tuple[DataRoot, World, Any],
+) -> None:
     assert set(eligibility.PREDICATES) == set(RULES)
     told = set().union(*(marts.per_rule(large[0], purpose) for purpose in MARTS))
     assert told == set(RULES)
 
 
-def test_each_mart_admits_some_and_not_all(large: tuple[Home, World, Any]) -> None:
+def test_each_mart_admits_some_and_not_all(large: tuple[DataRoot, World, Any]) -> None:
     everyone = people(large[1])
     for purpose in MARTS:
         for channel in channels(purpose):
@@ -217,7 +220,7 @@ def test_each_mart_admits_some_and_not_all(large: tuple[Home, World, Any]) -> No
 
 
 def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
-    large: tuple[Home, World, Any],
+    large: tuple[DataRoot, World, Any],
 ) -> None:
     found = large[2]
     seen = [
@@ -235,7 +238,7 @@ def test_pseudonyms_of_one_mart_are_not_those_of_another_and_hold_no_id(
 
 @pytest.mark.parametrize("purpose", ["analytics", "products_and_services", "targeted_advertising"])
 def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(
-    large: tuple[Home, World, Any], purpose: str
+    large: tuple[DataRoot, World, Any], purpose: str
 ) -> None:
     told = set(texts(large[2][purpose]))
     for one in large[1].tables["registrants"]:
@@ -253,7 +256,7 @@ def test_nothing_that_tells_who_somebody_is_leaves_a_pseudonymous_mart(
     assert told.isdisjoint(numbers)
 
 
-def test_what_sending_needs_and_no_more(large: tuple[Home, World, Any]) -> None:
+def test_what_sending_needs_and_no_more(large: tuple[DataRoot, World, Any]) -> None:
     tables = large[2]["direct_marketing"]
     who = {"registrant_id", "given_names", "family_name", "language"}
     assert {name: set(rows[0]) - who for name, rows in tables.items()} == {
@@ -268,7 +271,7 @@ def test_what_sending_needs_and_no_more(large: tuple[Home, World, Any]) -> None:
     }
 
 
-def test_no_location_of_the_protected_is_anywhere(large: tuple[Home, World, Any]) -> None:
+def test_no_location_of_the_protected_is_anywhere(large: tuple[DataRoot, World, Any]) -> None:
     protected = {one["registrant_id"] for one in large[1].tables["registrants"] if one["protected"]}
     for tables in large[2].values():
         for rows in tables.values():
@@ -281,19 +284,23 @@ def test_no_location_of_the_protected_is_anywhere(large: tuple[Home, World, Any]
 
 
 def test_a_register_without_admission_admits_nobody(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-    home.create()
-    assert home.pepper
-    random_world(1, DAYS[0], 50).write(home)
-    home.register("admission").unlink()
+    data_root = DataRoot(tmp_path)
+    data_root.create()
+    assert pepper(data_root)
+    random_world(1, DAYS[0], 50).write(data_root)
+    data_root.register("admission").unlink()
     for purpose in MARTS:
-        marts.build(home, purpose, DAYS[0])
-        rows = {name: count for name, count in _counts(home, purpose).items() if name != "about"}
+        marts.build(data_root, purpose, DAYS[0])
+        rows = {
+            name: count for name, count in _counts(data_root, purpose).items() if name != "about"
+        }
         assert sum(rows.values()) == 0, purpose
 
 
-def _counts(home: Home, purpose: str) -> dict[str, int]:
-    with duckdb.connect(str(marts.candidate_path(home, purpose)), read_only=True) as connection:
+def _counts(data_root: DataRoot, purpose: str) -> dict[str, int]:
+    with duckdb.connect(
+        str(marts.candidate_path(data_root, purpose)), read_only=True
+    ) as connection:
         names = [
             row[0]
             for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()

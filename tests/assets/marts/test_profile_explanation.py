@@ -18,7 +18,8 @@ from assets.marts import assets as graph
 from assets.marts import building as marts
 from assets.marts import profile_explanation
 from assets.register import building
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.secrets import pepper
 from pipelines.cli.profile import profile
 from pipelines.synthetic.assembly import write_sample
 from schemas.policy import load_policy
@@ -39,59 +40,59 @@ POLICY = SHIPPED.model_copy(
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def built(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     """A sample register, and its analytics mart."""
-    home = Home(tmp_path_factory.mktemp("profiles") / "data", POLICY)
-    home.create()
+    data_root = DataRoot(tmp_path_factory.mktemp("profiles") / "data", POLICY)
+    data_root.create()
     write_sample(
-        home.inbox,
-        home.root / "truth",
+        data_root.inbox,
+        data_root.root / "truth",
         registrants=500,
         seed=5,
         days=1,
         last_day=TODAY - timedelta(days=1),
     )
-    take_in(home)
-    publish(home)
-    return home
+    take_in(data_root)
+    publish(data_root)
+    return data_root
 
 
-def publish(home: Home) -> None:
-    building.build(home, TODAY)
-    marts.build(home, "analytics", TODAY)
-    marts.publish(home, "analytics")
+def publish(data_root: DataRoot) -> None:
+    building.build(data_root, TODAY)
+    marts.build(data_root, "analytics", TODAY)
+    marts.publish(data_root, "analytics")
 
 
-def mart(home: Home, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(marts.mart_path(home, "analytics")), read_only=True) as connection:
+def mart(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(marts.mart_path(data_root, "analytics")), read_only=True) as connection:
         return connection.execute(query).fetchall()
 
 
-def pseudonym(home: Home, registrant_id: str) -> str:
+def pseudonym(data_root: DataRoot, registrant_id: str) -> str:
     return hmac.new(
-        home.pepper, f"pseudonym|analytics|{registrant_id}".encode(), hashlib.sha256
+        pepper(data_root), f"pseudonym|analytics|{registrant_id}".encode(), hashlib.sha256
     ).hexdigest()[:32]
 
 
-def someone(home: Home) -> dict[str, Any]:
+def someone(data_root: DataRoot) -> dict[str, Any]:
     """A customer about whom several things have been worked out."""
     known = {
         who
         for (who,) in mart(
-            home,
+            data_root,
             "SELECT pseudonym FROM consumption SEMI JOIN engagement USING (pseudonym) SEMI JOIN "
             "age_bands USING (pseudonym)",
         )
     }
     customers = rows(
-        home,
+        data_root,
         "SELECT * FROM registrants WHERE customer_number IS NOT NULL AND birth_date_precision = "
         "'day' ORDER BY registrant_id",
     )
-    return next(one for one in customers if pseudonym(home, one["registrant_id"]) in known)
+    return next(one for one in customers if pseudonym(data_root, one["registrant_id"]) in known)
 
 
-def test_the_mart_tells_of_no_group_under_the_floor(built: Home) -> None:
+def test_the_mart_tells_of_no_group_under_the_floor(built: DataRoot) -> None:
     every = " UNION ALL ".join(
         f"SELECT pseudonym, attribute, value FROM {table}" for table in VALUE_TABLES
     )
@@ -105,20 +106,20 @@ def test_the_mart_tells_of_no_group_under_the_floor(built: Home) -> None:
     assert counted == mart(built, "SELECT attribute, value, registrants FROM segments ORDER BY ALL")
 
 
-def test_a_mart_that_does_is_not_published(built: Home, tmp_path: Path) -> None:
-    home = Home(tmp_path / "data", POLICY)
-    shutil.copytree(built.root, home.root)
-    marts.build(home, "analytics", TODAY)
-    with duckdb.connect(str(marts.candidate_path(home, "analytics"))) as connection:
+def test_a_mart_that_does_is_not_published(built: DataRoot, tmp_path: Path) -> None:
+    data_root = DataRoot(tmp_path / "data", POLICY)
+    shutil.copytree(built.root, data_root.root)
+    marts.build(data_root, "analytics", TODAY)
+    with duckdb.connect(str(marts.candidate_path(data_root, "analytics"))) as connection:
         connection.execute(
             "DELETE FROM age_bands WHERE pseudonym NOT IN (SELECT pseudonym FROM age_bands ORDER "
             "BY pseudonym LIMIT 1)"
         )
     with pytest.raises(marts.MartCheckError, match=r"PROFILE-SEGMENT-FLOOR \(1\)"):
-        marts.publish(home, "analytics")
+        marts.publish(data_root, "analytics")
 
 
-def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built: Home) -> None:
+def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built: DataRoot) -> None:
     who = someone(built)["registrant_id"]
     told = profile_explanation.profile(built, who)
     assert told
@@ -145,7 +146,9 @@ def test_a_registrant_is_told_what_the_mart_holds_with_rule_inputs_and_day(built
         f"'{date(TODAY.year - 18, TODAY.month, TODAY.day)}'",
     ],
 )
-def test_the_deceased_the_protected_and_minors_are_not_profiled(built: Home, which: str) -> None:
+def test_the_deceased_the_protected_and_minors_are_not_profiled(
+    built: DataRoot, which: str
+) -> None:
     them = [
         one["registrant_id"]
         for one in rows(built, f"SELECT registrant_id FROM registrants WHERE {which}")
@@ -160,15 +163,15 @@ def test_the_deceased_the_protected_and_minors_are_not_profiled(built: Home, whi
     assert not everybody & {pseudonym(built, one) for one in them}
 
 
-def test_nobody_of_that_id_is_told_without_repeating_it(built: Home) -> None:
+def test_nobody_of_that_id_is_told_without_repeating_it(built: DataRoot) -> None:
     with pytest.raises(profile_explanation.UnknownRegistrantError) as refusal:
         profile_explanation.profile(built, "R00SECRET")
     assert "R00SECRET" not in str(refusal.value)
 
 
-def test_before_the_first_refresh_it_says_what_to_do(home: Home) -> None:
+def test_before_the_first_refresh_it_says_what_to_do(data_root: DataRoot) -> None:
     with pytest.raises(profile_explanation.NotPublishedError, match="register refresh"):
-        profile_explanation.profile(home, "R1")
+        profile_explanation.profile(data_root, "R1")
 
 
 @pytest.mark.parametrize(
@@ -176,13 +179,13 @@ def test_before_the_first_refresh_it_says_what_to_do(home: Home) -> None:
     [("profiling", "prohibited"), ("analytics", "prohibited"), ("profiling", "review_requested")],
 )
 def test_an_objection_or_a_request_for_review_removes_everything_of_its_registrant_and_nothing_of_others(
-    built: Home, tmp_path: Path, purpose: str, status: str
+    built: DataRoot, tmp_path: Path, purpose: str, status: str
 ) -> None:
-    home = Home(tmp_path / "data", POLICY)
-    shutil.copytree(built.root, home.root)
-    who = someone(home)
+    data_root = DataRoot(tmp_path / "data", POLICY)
+    shutil.copytree(built.root, data_root.root)
+    who = someone(data_root)
     before = {
-        table: set(mart(home, f"SELECT pseudonym FROM {table}"))
+        table: set(mart(data_root, f"SELECT pseudonym FROM {table}"))
         for table in (*VALUE_TABLES, "visits")
     }
     objection = {
@@ -190,29 +193,29 @@ def test_an_objection_or_a_request_for_review_removes_everything_of_its_registra
         "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "",
         "language": "",
     }  # fmt: skip
-    put(home, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
-    take_in(home)
-    publish(home)
-    gone = (pseudonym(home, who["registrant_id"]),)
+    put(data_root, "consents", "2026-11-20", "consent_log", csv([objection]), 1)
+    take_in(data_root)
+    publish(data_root)
+    gone = (pseudonym(data_root, who["registrant_id"]),)
     after = {
-        table: set(mart(home, f"SELECT pseudonym FROM {table}"))
+        table: set(mart(data_root, f"SELECT pseudonym FROM {table}"))
         for table in (*VALUE_TABLES, "visits")
     }
     assert any(gone in held for held in before.values())
     assert not any(gone in held for held in after.values())
     assert all(held <= before[table] for table, held in after.items())
-    assert profile_explanation.profile(home, who["registrant_id"]) is None
+    assert profile_explanation.profile(data_root, who["registrant_id"]) is None
 
 
 class TestCommand:
-    def run(self, home: Home, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
-        monkeypatch.setenv("REGISTER_HOME", str(home.root))
+    def run(self, data_root: DataRoot, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> str:
+        monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
         done = CliRunner().invoke(profile, list(arguments), catch_exceptions=False)
         assert done.exit_code == 0
         return done.output
 
     def test_it_prints_values_with_rules_and_what_they_mean(
-        self, built: Home, monkeypatch: pytest.MonkeyPatch
+        self, built: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         who = someone(built)["registrant_id"]
         told = json.loads(self.run(built, monkeypatch, who, "--json"))
@@ -233,7 +236,7 @@ class TestCommand:
         )
 
     def test_of_who_is_not_admitted_it_says_that_and_nothing_else(
-        self, built: Home, monkeypatch: pytest.MonkeyPatch
+        self, built: DataRoot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (dead, *_) = rows(built, "SELECT registrant_id FROM registrants WHERE deceased")
         assert (
@@ -246,7 +249,7 @@ class TestCommand:
 
 
 def test_the_ui_shows_sizes_of_published_segments_and_how_many_are_withheld(
-    built: Home, monkeypatch: pytest.MonkeyPatch
+    built: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(marts, "candidate_path", marts.mart_path)
     shown = graph._profiles(built)

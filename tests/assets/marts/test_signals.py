@@ -18,7 +18,7 @@ from assets.marts.building import mart_path
 from assets.marts.eligibility_explanation import UnknownRegistrantError, explain
 from assets.register import building
 from assets.rights.withdrawal import deliver, recognise
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.eligibility import NOTHING_LETS_IN
 from schemas.policy import Policy
 from tests.support.deliveries import basic_data, csv, put
@@ -43,18 +43,20 @@ FAMILIES += (
 )
 
 
-def refresh(home: Home, today: date = TODAY, *purposes: str) -> None:
+def refresh(data_root: DataRoot, today: date = TODAY, *purposes: str) -> None:
     """Inbox to marts; only those that the test looks at."""
-    take_in(home)
-    building.build(home, today)
+    take_in(data_root)
+    building.build(data_root, today)
     for purpose in purposes or ("direct_marketing",):
-        marts.build(home, purpose, today)
-        marts.publish(home, purpose)
+        marts.build(data_root, purpose, today)
+        marts.publish(data_root, purpose)
 
 
-def reached(home: Home, table: str = "by_email", mart: str = "direct_marketing") -> set[str]:
+def reached(
+    data_root: DataRoot, table: str = "by_email", mart: str = "direct_marketing"
+) -> set[str]:
     """First names in a table of a mart."""
-    with duckdb.connect(str(mart_path(home, mart)), read_only=True) as connection:
+    with duckdb.connect(str(mart_path(data_root, mart)), read_only=True) as connection:
         return {row[0] for row in connection.execute(f"SELECT given_names FROM {table}").fetchall()}
 
 
@@ -87,17 +89,17 @@ HISTORIES: dict[str, tuple[list[Event], bool]] = {
 @pytest.fixture(scope="module")
 def histories(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Whom e-mail reaches when each history is a contact's of their own."""
-    home = Home(tmp_path_factory.mktemp("histories"))
-    home.create()
+    data_root = DataRoot(tmp_path_factory.mktemp("histories"))
+    data_root.create()
     contacts = [contact(str(number)) for number, _ in enumerate(HISTORIES, 1)]
     events = [
         {**one, "subject_key": str(number)}
         for number, (words, _) in enumerate(HISTORIES.values(), 1)
         for one in words
     ]
-    deliver_all(home, contacts, events)
-    refresh(home)
-    return reached(home)
+    deliver_all(data_root, contacts, events)
+    refresh(data_root)
+    return reached(data_root)
 
 
 @pytest.mark.parametrize("name", HISTORIES)
@@ -106,109 +108,113 @@ def test_a_history_of_consents_ends_in_or_out(histories: set[str], name: str) ->
 
 
 def test_a_refusal_for_a_shared_address_concerns_both_and_a_grant_for_it_neither(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     shared = {"subject_key_type": "email", "subject_key": "yhteinen@example.fi"}
     deliver_all(
-        home,
+        data_root,
         [contact("1", Email="yhteinen@example.fi"), contact("2", Email="yhteinen@example.fi")],
         [event("", **shared)],
     )
-    refresh(home)
-    assert reached(home) == set()
+    refresh(data_root)
+    assert reached(data_root) == set()
     put(
-        home,
+        data_root,
         "consents",
         "2026-11-19",
         "consent_log",
         csv([event("1"), event("2", at="2026-10-03T09:00:00Z")]),
         2,
     )
-    refresh(home)
-    assert reached(home) == {"Nimi1", "Nimi2"}
+    refresh(data_root)
+    assert reached(data_root) == {"Nimi1", "Nimi2"}
     put(
-        home,
+        data_root,
         "consents",
         "2026-11-20",
         "consent_log",
         csv([event("", "withdrawn", at="2026-11-01T09:00:00Z", **shared)]),
         1,
     )
-    refresh(home)
-    assert reached(home) == set()
+    refresh(data_root)
+    assert reached(data_root) == set()
 
 
-def test_a_refusal_for_a_former_address_still_concerns_its_registrant(home: Home) -> None:
+def test_a_refusal_for_a_former_address_still_concerns_its_registrant(data_root: DataRoot) -> None:
     deliver_all(
-        home,
+        data_root,
         [contact("1", Email="vanha@example.fi")],
         [
             event("1"),
             event("", "prohibited", subject_key_type="email", subject_key="vanha@example.fi"),
         ],
     )
-    put(home, "crm", "2026-11-19", "contacts", csv([contact("1", Email="uusi@example.fi")]), 1)
-    refresh(home)
-    assert rows(home, "SELECT email FROM registrants WHERE given_names = 'Nimi1'") == [
+    put(data_root, "crm", "2026-11-19", "contacts", csv([contact("1", Email="uusi@example.fi")]), 1)
+    refresh(data_root)
+    assert rows(data_root, "SELECT email FROM registrants WHERE given_names = 'Nimi1'") == [
         {"email": "uusi@example.fi"}
     ]
-    assert reached(home) == set()
+    assert reached(data_root) == set()
 
 
-def test_a_company_s_address_is_open_and_a_named_contact_only_by_their_duties(home: Home) -> None:
+def test_a_company_s_address_is_open_and_a_named_contact_only_by_their_duties(
+    data_root: DataRoot,
+) -> None:
     company = {"Associated_Company": "Esimerkki Oy", "Date_of_birth": ""}
     unnamed = contact("1", First_Name="", Last_Name="", **company)
     titled = [
         contact(str(number), Job_Title=title, **company)
         for number, title in enumerate(("Hankintajohtaja", "CEO", "Siivooja", ""), 2)
     ]
-    deliver_all(home, [unnamed, *titled], [])
-    refresh(home)
-    assert reached(home) == {None, "Nimi2", "Nimi3"}
+    deliver_all(data_root, [unnamed, *titled], [])
+    refresh(data_root)
+    assert reached(data_root) == {None, "Nimi2", "Nimi3"}
 
 
-def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(home: Home) -> None:
+def test_a_child_becomes_of_age_on_the_day_and_an_unknown_age_needs_a_consent(
+    data_root: DataRoot,
+) -> None:
     born = {"1": "2008-11-20", "2": "2008-11-21", "3": "", "4": ""}
     deliver_all(
-        home,
+        data_root,
         [
             contact(number, Date_of_birth=day, Phone_Number=f"040123456{number}")
             for number, day in born.items()
         ],
         [event(one) for one in "123"],
     )
-    refresh(home)
-    assert reached(home) == {"Nimi1", "Nimi3"}
-    assert "Nimi4" not in reached(home, "by_phone")
+    refresh(data_root)
+    assert reached(data_root) == {"Nimi1", "Nimi3"}
+    assert "Nimi4" not in reached(data_root, "by_phone")
 
 
 @pytest.mark.parametrize(
     ("today", "expected"), [(date(2026, 2, 28), False), (date(2026, 3, 1), True)]
 )
 def test_who_is_born_on_29_february_is_of_age_on_1_march(
-    home: Home, today: date, *, expected: bool
+    data_root: DataRoot, today: date, *, expected: bool
 ) -> None:
     deliver_all(
-        home,
+        data_root,
         [contact("1", Date_of_birth="2008-02-29")],
         [event("1", at="2026-02-01T08:00:00Z")],
         day="2026-02-20",
     )
-    refresh(home, today)
-    assert bool(reached(home)) is expected
+    refresh(data_root, today)
+    assert bool(reached(data_root)) is expected
 
 
-def test_what_is_decided_for_a_past_day_does_not_know_the_grants_since(home: Home) -> None:
-    deliver_all(home, [contact("1")], [event("1")])
-    refresh(home, date(2026, 10, 2))
-    assert reached(home) == set()
-    refresh(home, date(2026, 10, 3))
-    assert reached(home) == {"Nimi1"}
+def test_what_is_decided_for_a_past_day_does_not_know_the_grants_since(data_root: DataRoot) -> None:
+    deliver_all(data_root, [contact("1")], [event("1")])
+    refresh(data_root, date(2026, 10, 2))
+    assert reached(data_root) == set()
+    refresh(data_root, date(2026, 10, 3))
+    assert reached(data_root) == {"Nimi1"}
 
 
-def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) -> None:
+def test_the_registers_prohibition_stands_whatever_is_granted_later(data_root: DataRoot) -> None:
     maija = code("010190-900")
-    basic_data(home, "2026-11-17", [person(maija, part("SUORAMARKKINOINTIKIELTO"))])
+    basic_data(data_root, "2026-11-17", [person(maija, part("SUORAMARKKINOINTIKIELTO"))])
     events = [
         event(
             "",
@@ -218,55 +224,57 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(home: Home) 
             subject_key=maija,
         )
     ]
-    deliver_all(home, [contact("1", Customer_number="C1")], [*events, event("1", channel="all")])
+    deliver_all(
+        data_root, [contact("1", Customer_number="C1")], [*events, event("1", channel="all")]
+    )
     contract = {
         "contract_number": "S1", "contact_id": "1", "customer_number": "C1", "identity_code": maija,
         "product": "sähkö", "status": "active",
         "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
         "updated_at": "2026-01-01T00:00:00Z",
     }  # fmt: skip
-    put(home, "crm", "2026-11-18", "contracts", csv([contract]), 1)
-    refresh(home)
-    assert reached(home) == set()
+    put(data_root, "crm", "2026-11-18", "contracts", csv([contract]), 1)
+    refresh(data_root)
+    assert reached(data_root) == set()
     told = {
         rule.code
-        for decision in explain(home, of(home, "Nimi1"), "direct_marketing")
+        for decision in explain(data_root, of(data_root, "Nimi1"), "direct_marketing")
         for rule in decision.rules
     }
     assert "ADM-REGISTER-PROHIBITION" in told
 
 
-def test_the_restricted_are_in_legal_claims_alone(home: Home) -> None:
+def test_the_restricted_are_in_legal_claims_alone(data_root: DataRoot) -> None:
     order = {
         "order_number": "T1", "contact_id": "1", "customer_number": "",
         "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
     deliver_all(
-        home,
+        data_root,
         [contact("1")],
         [event("1"), event("1", "restricted", "all", purpose="direct_marketing")],
     )
-    put(home, "crm", "2026-11-18", "orders", csv([order]), 1)
-    refresh(home, TODAY, "legal_claims", "customer_care", "products_and_services", "analytics")
-    assert reached(home, "registrants", "legal_claims") == {"Nimi1"}
-    assert reached(home, "registrants", "customer_care") == set()
+    put(data_root, "crm", "2026-11-18", "orders", csv([order]), 1)
+    refresh(data_root, TODAY, "legal_claims", "customer_care", "products_and_services", "analytics")
+    assert reached(data_root, "registrants", "legal_claims") == {"Nimi1"}
+    assert reached(data_root, "registrants", "customer_care") == set()
     for purpose in ("products_and_services", "analytics"):
-        with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+        with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
             assert connection.execute(
                 "SELECT sum(estimated_size) FROM duckdb_tables() WHERE table_name <> 'about'"
             ).fetchone() == (0,)
 
 
-def test_the_log_keeps_every_word_with_its_proof(home: Home) -> None:
+def test_the_log_keeps_every_word_with_its_proof(data_root: DataRoot) -> None:
     deliver_all(
-        home,
+        data_root,
         [contact("1")],
         [event("1"), event("1", "withdrawn", at="2026-10-04T08:00:00Z", text_version="2")],
     )
-    refresh(home)
+    refresh(data_root)
     kept = rows(
-        home,
+        data_root,
         "SELECT choice, text_version, language, channel, origin, holds FROM choice_log ORDER BY "
         "said_at",
     )
@@ -291,17 +299,17 @@ def test_the_log_keeps_every_word_with_its_proof(home: Home) -> None:
 
 
 class TestWithdrawal:
-    def test_it_is_a_delivery_that_the_next_build_heeds(self, home: Home) -> None:
-        deliver_all(home, [contact("1"), contact("2")], [event("1"), event("2")])
-        refresh(home)
+    def test_it_is_a_delivery_that_the_next_build_heeds(self, data_root: DataRoot) -> None:
+        deliver_all(data_root, [contact("1"), contact("2")], [event("1"), event("2")])
+        refresh(data_root)
         now = datetime(2026, 11, 19, 12, tzinfo=ZoneInfo("Europe/Helsinki"))
-        digest = deliver(home, "email:n1@example.fi", "direct_marketing", "all", now)
-        take_in(home)
-        refresh(home)
-        assert reached(home) == {"Nimi2"}
-        assert rows(home, "SELECT choice, origin FROM choice_log WHERE choice = 'withdrawn'") == [
-            {"choice": "withdrawn", "origin": "consents:self-service"}
-        ]
+        digest = deliver(data_root, "email:n1@example.fi", "direct_marketing", "all", now)
+        take_in(data_root)
+        refresh(data_root)
+        assert reached(data_root) == {"Nimi2"}
+        assert rows(
+            data_root, "SELECT choice, origin FROM choice_log WHERE choice = 'withdrawn'"
+        ) == [{"choice": "withdrawn", "origin": "consents:self-service"}]
         assert digest
 
     @pytest.mark.parametrize(
@@ -313,23 +321,28 @@ class TestWithdrawal:
         ],
     )
     def test_an_identifier_is_recognised_by_whom_it_is_of(
-        self, home: Home, given: str, meant: str
+        self, data_root: DataRoot, given: str, meant: str
     ) -> None:
-        deliver_all(home, [contact("1")], [])
-        refresh(home)
-        assert recognise(home, given) == meant
-        assert recognise(home, of(home, "Nimi1")) in ("contact_id:1", "email:n1@example.fi")
+        deliver_all(data_root, [contact("1")], [])
+        refresh(data_root)
+        assert recognise(data_root, given) == meant
+        assert recognise(data_root, of(data_root, "Nimi1")) in (
+            "contact_id:1",
+            "email:n1@example.fi",
+        )
 
 
 class TestWhy:
-    def test_it_tells_each_rule_with_basis_source_and_day_and_no_value(self, home: Home) -> None:
+    def test_it_tells_each_rule_with_basis_source_and_day_and_no_value(
+        self, data_root: DataRoot
+    ) -> None:
         deliver_all(
-            home,
+            data_root,
             [contact("1"), contact("2")],
             [event("1"), event("1", "prohibited", at="2026-10-09T22:30:00Z")],
         )
-        refresh(home)
-        email = explain(home, of(home, "Nimi1"), "direct_marketing")[0]
+        refresh(data_root)
+        email = explain(data_root, of(data_root, "Nimi1"), "direct_marketing")[0]
         assert (email.channel, email.admitted) == ("email", False)
         told = {
             (rule.code, rule.effect, rule.basis, rule.source, str(rule.since))
@@ -340,41 +353,44 @@ class TestWhy:
             ("ADM-PROHIBITED", "out", None, "consents", "2026-10-10"),
         }
 
-    def test_it_says_when_nothing_lets_in(self, home: Home) -> None:
-        deliver_all(home, [contact("1")], [])
-        refresh(home)
+    def test_it_says_when_nothing_lets_in(self, data_root: DataRoot) -> None:
+        deliver_all(data_root, [contact("1")], [])
+        refresh(data_root)
         assert [
-            rule.code for rule in explain(home, of(home, "Nimi1"), "credit_decision")[0].rules
+            rule.code
+            for rule in explain(data_root, of(data_root, "Nimi1"), "credit_decision")[0].rules
         ] == [NOTHING_LETS_IN]
 
     @pytest.mark.parametrize("unknown", ["R0000000000000000", "", "' OR 1=1 --"])
-    def test_an_id_that_is_none_is_refused(self, home: Home, unknown: str) -> None:
+    def test_an_id_that_is_none_is_refused(self, data_root: DataRoot, unknown: str) -> None:
         with pytest.raises(UnknownRegistrantError):
-            explain(home, unknown, "analytics")
+            explain(data_root, unknown, "analytics")
 
 
 class TestExport:
-    def accepting(self, home: Home, **change: object) -> Home:
+    def accepting(self, data_root: DataRoot, **change: object) -> DataRoot:
         recipients = {
-            **home.policy.recipients,
-            "marketing_automation": home.policy.recipients["marketing_automation"].model_copy(
+            **data_root.policy.recipients,
+            "marketing_automation": data_root.policy.recipients["marketing_automation"].model_copy(
                 update=change
             ),
         }
-        return Home(home.root, home.policy.model_copy(update={"recipients": recipients}))
+        return DataRoot(
+            data_root.root, data_root.policy.model_copy(update={"recipients": recipients})
+        )
 
     @pytest.fixture
-    def published(self, home: Home) -> Home:
+    def published(self, data_root: DataRoot) -> DataRoot:
         events = [
             event("1", channel="web", purpose="targeted_advertising"),
             event("2", channel="web", purpose="targeted_advertising"),
         ]
-        deliver_all(home, [contact("1"), contact("2")], events)
-        refresh(home, TODAY, "targeted_advertising")
-        return home
+        deliver_all(data_root, [contact("1"), contact("2")], events)
+        refresh(data_root, TODAY, "targeted_advertising")
+        return data_root
 
     def test_the_shipped_policy_relies_on_what_is_void(
-        self, published: Home, tmp_path: Path
+        self, published: DataRoot, tmp_path: Path
     ) -> None:
         with pytest.raises(audience_export.ExportError) as refused:
             audience_export.export(
@@ -396,13 +412,17 @@ class TestExport:
         )
         assert not (tmp_path / "out.csv").exists()
 
-    def test_a_mechanism_that_holds_lets_it_go(self, published: Home, tmp_path: Path) -> None:
-        home = self.accepting(
+    def test_a_mechanism_that_holds_lets_it_go(self, published: DataRoot, tmp_path: Path) -> None:
+        data_root = self.accepting(
             published, mechanisms=("privacy_shield", "scc_2021"), checked=date(2026, 1, 1)
         )
         assert (
             audience_export.export(
-                home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
+                data_root,
+                "targeted_advertising",
+                "marketing_automation",
+                tmp_path / "out.csv",
+                TODAY,
             )
             == 2
         )
@@ -415,11 +435,15 @@ class TestExport:
             cell for row in written for cell in row if cell.startswith(("=", "+", "-", "@"))
         ]
 
-    def test_in_the_eea_no_mechanism_is_needed(self, published: Home, tmp_path: Path) -> None:
-        home = self.accepting(published, country="SE", mechanisms=())
+    def test_in_the_eea_no_mechanism_is_needed(self, published: DataRoot, tmp_path: Path) -> None:
+        data_root = self.accepting(published, country="SE", mechanisms=())
         assert (
             audience_export.export(
-                home, "targeted_advertising", "marketing_automation", tmp_path / "out.csv", TODAY
+                data_root,
+                "targeted_advertising",
+                "marketing_automation",
+                tmp_path / "out.csv",
+                TODAY,
             )
             == 2
         )
@@ -432,7 +456,7 @@ class TestExport:
         ],
     )
     def test_who_is_not_named_for_it_gets_nothing(
-        self, published: Home, tmp_path: Path, recipient: str, told: str
+        self, published: DataRoot, tmp_path: Path, recipient: str, told: str
     ) -> None:
         with pytest.raises(audience_export.ExportError, match=told):
             audience_export.export(
@@ -444,20 +468,22 @@ class TestExport:
         assert audience_export.plain(cell) == f"'{cell}"
 
 
-def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(home: Home) -> None:
+def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(data_root: DataRoot) -> None:
     order = {
         "order_number": "T1", "contact_id": "1", "customer_number": "",
         "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
         "currency": "EUR", "items": "1",
     }  # fmt: skip
-    deliver_all(home, [contact("1", Street_Address="Katu 1", Phone_Number="0401234567")], [])
-    put(home, "crm", "2026-11-18", "orders", csv([order]), 1)
-    refresh(home)
+    deliver_all(data_root, [contact("1", Street_Address="Katu 1", Phone_Number="0401234567")], [])
+    put(data_root, "crm", "2026-11-18", "orders", csv([order]), 1)
+    refresh(data_root)
     tables = ("by_email", "by_sms", "by_phone", "by_post")
-    assert [len(reached(home, table)) for table in tables] == [1, 1, 1, 1]
-    marketing = home.policy.purposes["direct_marketing"].model_copy(update={"bases": ("consent",)})
-    strict: Policy = home.policy.model_copy(
-        update={"purposes": {**home.policy.purposes, "direct_marketing": marketing}}
+    assert [len(reached(data_root, table)) for table in tables] == [1, 1, 1, 1]
+    marketing = data_root.policy.purposes["direct_marketing"].model_copy(
+        update={"bases": ("consent",)}
     )
-    refresh(Home(home.root, strict))
-    assert [len(reached(home, table)) for table in tables] == [0, 0, 0, 0]
+    strict: Policy = data_root.policy.model_copy(
+        update={"purposes": {**data_root.policy.purposes, "direct_marketing": marketing}}
+    )
+    refresh(DataRoot(data_root.root, strict))
+    assert [len(reached(data_root, table)) for table in tables] == [0, 0, 0, 0]

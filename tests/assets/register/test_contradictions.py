@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from assets.register import building, contradictions, integrity_checks, survivorship
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.register import CONTRADICTIONS
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import code, day, name, part, person
@@ -33,10 +33,10 @@ def contract(number: str, customer: str, identity_code: str, **more: str) -> dic
 
 
 @pytest.fixture(scope="module")
-def spouses(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def spouses(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     """One contact with two contracts that carry two people's codes."""
-    home = Home(tmp_path_factory.mktemp("spouses") / "data")
-    home.create()
+    data_root = DataRoot(tmp_path_factory.mktemp("spouses") / "data")
+    data_root.create()
     people = [
         person(of, name(given, "Testi"), part("SYNTYMAPAIVA", syntymapv=day(born)))
         for of, given, born in (
@@ -44,16 +44,16 @@ def spouses(tmp_path_factory: pytest.TempPathFactory) -> Home:
             (AINO, "Aino Maria", "1967-09-11"),
         )
     ]
-    basic_data(home, "2026-11-10", people)
-    put(home, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
+    basic_data(data_root, "2026-11-10", people)
+    put(data_root, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
     signed = [contract("S1", "C1000001", VEIKKO), contract("S2", "C1000002", AINO)]
-    put(home, "crm", "2026-11-10", "contracts", csv(signed), 2)
-    take_in(home)
-    settle(home)
-    return home
+    put(data_root, "crm", "2026-11-10", "contracts", csv(signed), 2)
+    take_in(data_root)
+    settle(data_root)
+    return data_root
 
 
-def test_each_contract_is_of_the_person_whose_code_it_carries(spouses: Home) -> None:
+def test_each_contract_is_of_the_person_whose_code_it_carries(spouses: DataRoot) -> None:
     found = rows(
         spouses,
         """SELECT contract_number, identity_code FROM contracts
@@ -65,34 +65,34 @@ def test_each_contract_is_of_the_person_whose_code_it_carries(spouses: Home) -> 
     ]
 
 
-def test_every_blocking_check_passes(spouses: Home) -> None:
+def test_every_blocking_check_passes(spouses: DataRoot) -> None:
     assert not any(integrity_checks.check(spouses).values())
 
 
 def test_a_contract_without_a_valid_code_is_of_its_contact(tmp_path: Path) -> None:
-    home = Home(tmp_path / "data")
-    home.create()
-    put(home, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    put(data_root, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
     signed = [contract("S1", "C1000001", "140870-941Å"), contract("S2", "C1000001", "")]
-    put(home, "crm", "2026-11-10", "contracts", csv(signed), 2)
-    take_in(home)
-    settle(home)
-    assert len(rows(home, "SELECT DISTINCT registrant_id FROM contracts")) == 1
-    assert [row["family_name"] for row in rows(home, "SELECT * FROM registrants")] == ["Testi"]
+    put(data_root, "crm", "2026-11-10", "contracts", csv(signed), 2)
+    take_in(data_root)
+    settle(data_root)
+    assert len(rows(data_root, "SELECT DISTINCT registrant_id FROM contracts")) == 1
+    assert [row["family_name"] for row in rows(data_root, "SELECT * FROM registrants")] == ["Testi"]
 
 
 def test_an_account_keeps_its_old_contracts_while_one_of_them_goes_on(tmp_path: Path) -> None:
     """Whichever person of the household each is with: the customer's account is the party."""
-    home = Home(tmp_path / "data")
-    home.create()
-    put(home, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    put(data_root, "crm", "2026-11-10", "contacts", csv([CONTACT]), 1)
     old = contract(
         "S1", "C1000001", VEIKKO, status="ended", starts_on="2010-01-01", ends_on="2011-01-01"
     )
-    put(home, "crm", "2026-11-10", "contracts", csv([old, contract("S2", "C1000001", "")]), 2)
-    take_in(home)
-    settle(home)
-    assert len(rows(home, "SELECT * FROM contracts")) == 2
+    put(data_root, "crm", "2026-11-10", "contracts", csv([old, contract("S2", "C1000001", "")]), 2)
+    take_in(data_root)
+    settle(data_root)
+    assert len(rows(data_root, "SELECT * FROM contracts")) == 2
 
 
 def resolved(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -127,7 +127,7 @@ def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
         assert resolved(connection) == codes
 
 
-def test_disputed_identifiers_are_flagged_by_id(spouses: Home) -> None:
+def test_disputed_identifiers_are_flagged_by_id(spouses: DataRoot) -> None:
     """Whom else it concerns is named, and which record of which source says so; no value is."""
     building.build(spouses, TODAY)
     found = contradictions.listed(spouses, 10)

@@ -130,50 +130,50 @@ def corrected(active: str, passive: str, operation: str = "LISATTY") -> list[dic
     ]
 
 
-def base(home) -> None:  # type: ignore[no-untyped-def]
+def base(data_root) -> None:  # type: ignore[no-untyped-def]
     basic_data(
-        home,
+        data_root,
         "2026-11-01",
         [person(OLD, name("Aino", "Testi"), part("SYNTYMAPAIVA", syntymapv=BIRTH))],
     )
 
 
-def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(home) -> None:  # type: ignore[no-untyped-def]
-    base(home)
-    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
-    changes(home, "2026-11-04", [message(NEW, "2026-11-03", *corrected(OLD, NEW))], key=2)
+def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(data_root) -> None:  # type: ignore[no-untyped-def]
+    base(data_root)
+    changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+    changes(data_root, "2026-11-04", [message(NEW, "2026-11-03", *corrected(OLD, NEW))], key=2)
     renamed = name("Aino", "Uusi", "MUUTETTU", "2026-11-04")
-    changes(home, "2026-11-05", [message(OLD, "2026-11-04", renamed)], key=3)
-    take_in(home)
-    settle(home)
-    assert registrant(home, OLD)["family_name"] == "Uusi"
-    assert len(rows(home, "SELECT * FROM registrants")) == 1
-    [flagged] = rows(home, "SELECT kind, other_registrant_id FROM contradictions")
+    changes(data_root, "2026-11-05", [message(OLD, "2026-11-04", renamed)], key=3)
+    take_in(data_root)
+    settle(data_root)
+    assert registrant(data_root, OLD)["family_name"] == "Uusi"
+    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
+    [flagged] = rows(data_root, "SELECT kind, other_registrant_id FROM contradictions")
     assert flagged == {"kind": "correction-undone", "other_registrant_id": None}
 
 
-def test_a_correction_that_is_taken_back_leaves_the_code_in_force(home) -> None:  # type: ignore[no-untyped-def]
-    base(home)
-    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+def test_a_correction_that_is_taken_back_leaves_the_code_in_force(data_root) -> None:  # type: ignore[no-untyped-def]
+    base(data_root)
+    changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
     back = message(OLD, "2026-11-03", *corrected(NEW, OLD, "KORJATTAVA"))
-    changes(home, "2026-11-04", [back], key=2)
-    take_in(home)
-    settle(home)
-    assert registrant(home, OLD)["given_names"] == "Aino"
-    assert len(rows(home, "SELECT * FROM registrants")) == 1
+    changes(data_root, "2026-11-04", [back], key=2)
+    take_in(data_root)
+    settle(data_root)
+    assert registrant(data_root, OLD)["given_names"] == "Aino"
+    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_later_basic_data_under_the_old_code_ends_its_correction(home, again: bool) -> None:  # type: ignore[no-untyped-def]
+def test_later_basic_data_under_the_old_code_ends_its_correction(data_root, again: bool) -> None:  # type: ignore[no-untyped-def]
     """Also when it repeats, word for word, what it said before."""
-    base(home)
-    changes(home, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
+    base(data_root)
+    changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
     family = "Testi" if again else "Toinen"
     basic_data(
-        home,
+        data_root,
         "2026-11-06",
         [person(OLD, name("Aino", family), part("SYNTYMAPAIVA", syntymapv=BIRTH))],
     )
-    take_in(home)
-    settle(home)
-    assert registrant(home, OLD)["family_name"] == family
+    take_in(data_root)
+    settle(data_root)
+    assert registrant(data_root, OLD)["family_name"] == family

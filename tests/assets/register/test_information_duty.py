@@ -13,7 +13,7 @@ from assets.erasure import erasing
 from assets.register import information_duty
 from assets.register.information_duty import InformingError
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.population_register_messages import (
@@ -74,41 +74,41 @@ def consent(identity_code: str, day: str) -> bytes:
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One whom only the register knows, one who gave data too, one dead, one protected without any contact, one of the credit bureau."""
-    home = Home(tmp_path_factory.mktemp("first") / "data")
-    home.create()
+    data_root = DataRoot(tmp_path_factory.mktemp("first") / "data")
+    data_root.create()
     everyone = [
         told_by_the_register("known"),
         told_by_the_register("gave"),
         told_by_the_register("dead", death(True, on="2026-10-01")),
         told_by_the_register("hidden", protection(True)),
     ]
-    basic_data(home, str(OBTAINED), everyone)
-    put(home, "consents", "2026-11-05", "consent_log", consent(CODES["gave"], "2026-11-04"), 1)
+    basic_data(data_root, str(OBTAINED), everyone)
+    put(data_root, "consents", "2026-11-05", "consent_log", consent(CODES["gave"], "2026-11-04"), 1)
     report = {
         "socialSecurityNumber": CODES["credit"],
         "creditClass": 2,
         "purposeCode": "1",
         "remarks": [],
     }
-    put(home, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
-    refresh(home)
-    return home.root
+    put(data_root, "credit_bureau", "2026-11-02", "credit_reports", json.dumps(report).encode(), 1)
+    refresh(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def world(first: Path, tmp_path: Path) -> Home:
-    return Home(copied(first, tmp_path / "world"))
+def world(first: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(first, tmp_path / "world"))
 
 
-def ids(home: Home) -> dict[str, str]:
+def ids(data_root: DataRoot) -> dict[str, str]:
     return {
-        who: registrant(home, identity_code)["registrant_id"]
+        who: registrant(data_root, identity_code)["registrant_id"]
         for who, identity_code in CODES.items()
     }
 
 
 @pytest.mark.clause("P6.6")
-def test_each_is_in_the_state_that_the_data_decide(world: Home) -> None:
+def test_each_is_in_the_state_that_the_data_decide(world: DataRoot) -> None:
     assert information_duty.counts(world, DUE) == {
         "overdue": 0,
         "due": 1,
@@ -120,7 +120,7 @@ def test_each_is_in_the_state_that_the_data_decide(world: Home) -> None:
 
 
 @pytest.mark.clause("P6.6", "P6.2")
-def test_due_is_a_calendar_month_after_the_data_came(world: Home) -> None:
+def test_due_is_a_calendar_month_after_the_data_came(world: DataRoot) -> None:
     [one] = information_duty.due(world, DUE)
     assert (one.registrant_id, one.obtained_on, one.due_on, one.sources) == (
         ids(world)["known"],
@@ -130,13 +130,13 @@ def test_due_is_a_calendar_month_after_the_data_came(world: Home) -> None:
     )
 
 
-def test_overdue_is_the_day_after(world: Home) -> None:
+def test_overdue_is_the_day_after(world: DataRoot) -> None:
     assert not information_duty.due(world, DUE)[0].overdue
     assert information_duty.due(world, date(2026, 12, 1))[0].overdue
     assert information_duty.counts(world, date(2026, 12, 1))["overdue"] == 1
 
 
-def test_the_period_is_the_policys(world: Home) -> None:
+def test_the_period_is_the_policys(world: DataRoot) -> None:
     days = world.policy.model_copy(
         update={
             "article_14": world.policy.article_14.model_copy(
@@ -148,10 +148,10 @@ def test_the_period_is_the_policys(world: Home) -> None:
             )
         }
     )
-    assert information_duty.due(Home(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
+    assert information_duty.due(DataRoot(world.root, days), DUE)[0].due_on == date(2026, 11, 14)
 
 
-def test_a_source_that_is_no_third_party_tells_of_nobody(world: Home) -> None:
+def test_a_source_that_is_no_third_party_tells_of_nobody(world: DataRoot) -> None:
     sources = {
         name: one.model_copy(update={"third_party": False})
         for name, one in world.policy.sources.items()
@@ -159,14 +159,14 @@ def test_a_source_that_is_no_third_party_tells_of_nobody(world: Home) -> None:
     assert (
         sum(
             information_duty.counts(
-                Home(world.root, world.policy.model_copy(update={"sources": sources})), DUE
+                DataRoot(world.root, world.policy.model_copy(update={"sources": sources})), DUE
             ).values()
         )
         == 0
     )
 
 
-def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
+def test_later_deliveries_do_not_put_the_day_off(world: DataRoot) -> None:
     basic_data(
         world, "2026-11-15", [told_by_the_register("known", part("AMMATTI", ammatti="esimerkki"))]
     )
@@ -175,7 +175,7 @@ def test_later_deliveries_do_not_put_the_day_off(world: Home) -> None:
     assert information_duty.due(world, DUE)[0].due_on == DUE
 
 
-def test_the_day_is_remembered_when_what_came_first_is_gone(world: Home) -> None:
+def test_the_day_is_remembered_when_what_came_first_is_gone(world: DataRoot) -> None:
     for path in world.files("staged", "population_register"):
         path.unlink()
     assert {one.registrant_id: one.due_on for one in information_duty.due(world, DUE)} == {
@@ -183,7 +183,7 @@ def test_the_day_is_remembered_when_what_came_first_is_gone(world: Home) -> None
     }
 
 
-def test_whom_marketing_may_reach_is_told_with_the_first_message(world: Home) -> None:
+def test_whom_marketing_may_reach_is_told_with_the_first_message(world: DataRoot) -> None:
     """Marketing by post needs no consent; a prohibition ends it."""
     import duckdb
 
@@ -197,19 +197,19 @@ def test_whom_marketing_may_reach_is_told_with_the_first_message(world: Home) ->
 
 
 class TestRecording:
-    def test_who_has_been_informed_is_due_no_more(self, world: Home) -> None:
+    def test_who_has_been_informed_is_due_no_more(self, world: DataRoot) -> None:
         assert information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE) == 1
         assert information_duty.due(world, DUE) == []
         assert information_duty.counts(world, DUE)["informed"] == 1
 
-    def test_recording_it_twice_changes_nothing(self, world: Home) -> None:
+    def test_recording_it_twice_changes_nothing(self, world: DataRoot) -> None:
         known = ids(world)["known"]
         information_duty.record(world, [known], date(2026, 11, 20), DUE)
         before = information_duty.path(world).read_bytes()
         assert information_duty.record(world, [known, known], date(2026, 11, 20), DUE) == 0
         assert information_duty.path(world).read_bytes() == before
 
-    def test_earlier_notes_stay(self, world: Home) -> None:
+    def test_earlier_notes_stay(self, world: DataRoot) -> None:
         known = ids(world)["known"]
         information_duty.record(world, [known], date(2026, 11, 20), DUE)
         information_duty.record(world, [known], date(2026, 11, 21), DUE)
@@ -218,7 +218,7 @@ class TestRecording:
             date(2026, 11, 21),
         ]
 
-    def test_it_holds_ids_and_days_alone_and_is_its_owners(self, world: Home) -> None:
+    def test_it_holds_ids_and_days_alone_and_is_its_owners(self, world: DataRoot) -> None:
         information_duty.record(world, [ids(world)["known"]], date(2026, 11, 20), DUE)
         [note] = noted(world)
         assert note == {
@@ -229,7 +229,7 @@ class TestRecording:
         assert information_duty.path(world).stat().st_mode & 0o777 == 0o600
 
     def test_an_id_that_nobody_has_is_refused_by_count_and_nothing_is_noted(
-        self, world: Home
+        self, world: DataRoot
     ) -> None:
         with pytest.raises(InformingError, match=r"^1 of the ids") as refusal:
             information_duty.record(
@@ -238,17 +238,19 @@ class TestRecording:
         assert CODES["known"] not in str(refusal.value)
         assert not information_duty.path(world).exists()
 
-    def test_a_day_that_has_not_come_is_refused(self, world: Home) -> None:
+    def test_a_day_that_has_not_come_is_refused(self, world: DataRoot) -> None:
         with pytest.raises(InformingError, match="2026-12-01 has not come"):
             information_duty.record(world, [ids(world)["known"]], date(2026, 12, 1), DUE)
 
 
-def noted(home: Home) -> list[dict[str, Any]]:
-    return rows(home, f"SELECT * FROM read_parquet('{information_duty.path(home)}') ORDER BY ALL")
+def noted(data_root: DataRoot) -> list[dict[str, Any]]:
+    return rows(
+        data_root, f"SELECT * FROM read_parquet('{information_duty.path(data_root)}') ORDER BY ALL"
+    )
 
 
 class TestLeaving:
-    def test_the_note_goes_when_the_registrant_does(self, world: Home) -> None:
+    def test_the_note_goes_when_the_registrant_does(self, world: DataRoot) -> None:
         everyone = ids(world)
         information_duty.record(
             world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE
@@ -258,7 +260,7 @@ class TestLeaving:
         assert noted(world) == []
 
     @pytest.mark.clause("P9.1")
-    def test_it_goes_with_an_erasure_and_the_others_stay(self, world: Home) -> None:
+    def test_it_goes_with_an_erasure_and_the_others_stay(self, world: DataRoot) -> None:
         everyone = ids(world)
         information_duty.record(
             world, [everyone["known"], everyone["gave"]], date(2026, 11, 20), DUE
@@ -277,10 +279,10 @@ class TestLeaving:
             path.read_bytes() for path in Path(world.lake).rglob("*.parquet")
         )
 
-    def test_a_build_without_notes_makes_none(self, world: Home) -> None:
+    def test_a_build_without_notes_makes_none(self, world: DataRoot) -> None:
         assert not information_duty.path(world).exists()
 
 
-def test_an_empty_data_root_has_nobody_to_inform(home: Home) -> None:
-    assert set(information_duty.counts(home, DUE).values()) == {0}
-    assert information_duty.due(home, DUE) == []
+def test_an_empty_data_root_has_nobody_to_inform(data_root: DataRoot) -> None:
+    assert set(information_duty.counts(data_root, DUE).values()) == {0}
+    assert information_duty.due(data_root, DUE) == []

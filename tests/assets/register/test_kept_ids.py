@@ -14,8 +14,9 @@ import pytest
 from assets.erasure import erasing
 from assets.register import kept_ids
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from tests.support.data_roots import mart_tables
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.known_registrants import NOW, TODAY, registrant_of
@@ -44,13 +45,13 @@ def granted(kind: str, value: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A couple and twins: one mailbox, one phone, one browser, one home. The mailbox came first."""
-    home = Home(tmp_path_factory.mktemp("family") / "data")
-    home.create()
+    data_root = DataRoot(tmp_path_factory.mktemp("family") / "data")
+    data_root.create()
     consents = [granted("email", MAILBOX), granted("phone", PHONE), granted("cookie", BROWSER)]
-    put(home, "consents", FIRST, "consent_log", csv(consents), len(consents))
+    put(data_root, "consents", FIRST, "consent_log", csv(consents), len(consents))
     quiet = [visit(1, BROWSER, None, 0)]
-    put(home, "website", FIRST, "visits", json.dumps(quiet).encode(), 1)
-    refresh(home, TODAY)
+    put(data_root, "website", FIRST, "visits", json.dumps(quiet).encode(), 1)
+    refresh(data_root, TODAY)
     people = [
         person(
             one[0],
@@ -60,14 +61,14 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         for one in FAMILY
     ]
-    basic_data(home, SECOND, people)
+    basic_data(data_root, SECOND, people)
     address = {"Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"}
     more = {**address, "Phone Number": PHONE}
     contacts = [
         contact(one[1], one[3], "Pari", MAILBOX, one[4], **more, **{"Customer number": one[2]})
         for one in FAMILY
     ]
-    put(home, "crm", SECOND, "contacts", csv(contacts), len(contacts))
+    put(data_root, "crm", SECOND, "contacts", csv(contacts), len(contacts))
     contracts = [
         {
             "contract_number": f"K{one[1]}", "contact_id": one[1], "customer_number": one[2],
@@ -76,49 +77,49 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
         }
         for one in FAMILY
     ]  # fmt: skip
-    put(home, "crm", SECOND, "contracts", csv(contracts), len(contracts))
+    put(data_root, "crm", SECOND, "contracts", csv(contracts), len(contracts))
     visits = [visit(10 + at, BROWSER, one[5], 100 + at) for at, one in enumerate(FAMILY)]
-    put(home, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
-    refresh(home, TODAY)
-    return home.root
+    put(data_root, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
+    refresh(data_root, TODAY)
+    return data_root.root
 
 
 @pytest.fixture
-def home(family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    made = Home(Path(shutil.copytree(family, tmp_path / "data")))
+def data_root(family: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+    made = DataRoot(Path(shutil.copytree(family, tmp_path / "data")))
     monkeypatch.setenv("REGISTER_HOME", str(made.root))
     return made
 
 
-def erase(home: Home, *people: tuple[str, ...]) -> None:
+def erase(data_root: DataRoot, *people: tuple[str, ...]) -> None:
     ids = [
-        ledger.receive(home, "erasure", "written", given, NOW)
+        ledger.receive(data_root, "erasure", "written", given, NOW)
         for one in people
         for given in ([f"identity_code:{one[0]}"], [f"user_id:{one[5]}"])
     ]
-    erasing.find(home, ids)
-    assert {ledger.load(home, one).state for one in ids} == {"erasing"}
-    erasing.suppress(home, ids, TODAY)
-    erasing.remove(home, ids, TODAY)
-    build(home, TODAY)
-    assert erasing.close(home, ids, NOW).unproven == []
+    erasing.find(data_root, ids)
+    assert {ledger.load(data_root, one).state for one in ids} == {"erasing"}
+    erasing.suppress(data_root, ids, TODAY)
+    erasing.remove(data_root, ids, TODAY)
+    build(data_root, TODAY)
+    assert erasing.close(data_root, ids, NOW).unproven == []
 
 
-def ids_of(home: Home, *people: tuple[str, ...]) -> dict[str, str]:
+def ids_of(data_root: DataRoot, *people: tuple[str, ...]) -> dict[str, str]:
     """The registrant's id by each strong identifier of these people."""
     values = {value for one in people for value in (one[0], one[1], one[2], one[5])}
     return {
         row["value"]: row["registrant_id"]
-        for row in rows(home, "FROM identifiers")
+        for row in rows(data_root, "FROM identifiers")
         if row["value"] in values
     }
 
 
-def mart_rows(home: Home, ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
+def mart_rows(data_root: DataRoot, ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of a mart that has one of these registrants."""
     found = {
         f"{path.stem}.{table}": [row for row in listed if ids & {*row}]
-        for path in sorted(home.marts.glob("*.duckdb"))
+        for path in sorted(data_root.marts.glob("*.duckdb"))
         for table, listed in mart_tables(path).items()
     }
     return {table: listed for table, listed in found.items() if listed}
@@ -133,15 +134,15 @@ def mart_rows(home: Home, ids: set[str]) -> dict[str, list[tuple[Any, ...]]]:
     ],
 )
 def test_everybody_else_keeps_their_id_and_their_rows_in_the_marts(
-    home: Home, erased: tuple[tuple[str, ...], ...], stay: tuple[tuple[str, ...], ...]
+    data_root: DataRoot, erased: tuple[tuple[str, ...], ...], stay: tuple[tuple[str, ...], ...]
 ) -> None:
-    before = ids_of(home, *stay)
+    before = ids_of(data_root, *stay)
     identified = {before[one[0]] for one in stay}
-    published = mart_rows(home, identified)
+    published = mart_rows(data_root, identified)
     assert published
-    erase(home, *erased)
-    assert ids_of(home, *stay) == before
-    after = mart_rows(home, identified)
+    erase(data_root, *erased)
+    assert ids_of(data_root, *stay) == before
+    after = mart_rows(data_root, identified)
     lost = {
         table: [row for row in listed if row not in after.get(table, [])]
         for table, listed in published.items()
@@ -149,27 +150,27 @@ def test_everybody_else_keeps_their_id_and_their_rows_in_the_marts(
     assert {table: listed for table, listed in lost.items() if listed} == {}
 
 
-def test_the_id_stays_in_later_builds_and_with_what_comes_later(home: Home) -> None:
-    bruno = registrant_of(home, BRUNO[0])
-    erase(home, AUNE, EEVA, OONA)
-    assert registrant_of(home, BRUNO[0]) == bruno
+def test_the_id_stays_in_later_builds_and_with_what_comes_later(data_root: DataRoot) -> None:
+    bruno = registrant_of(data_root, BRUNO[0])
+    erase(data_root, AUNE, EEVA, OONA)
+    assert registrant_of(data_root, BRUNO[0]) == bruno
     changed = [contact(BRUNO[1], "Bruno", "Pari", MAILBOX, BRUNO[4], City="Turku")]
-    put(home, "crm", LATER, "contacts", csv(changed), 1)
-    refresh(home, TODAY)
-    assert registrant_of(home, BRUNO[0]) == bruno
-    with home.connect() as connection:
-        kept = connection.execute(f"FROM {parquet(home.lake / kept_ids.FILE)}").fetchall()
+    put(data_root, "crm", LATER, "contacts", csv(changed), 1)
+    refresh(data_root, TODAY)
+    assert registrant_of(data_root, BRUNO[0]) == bruno
+    with connect(data_root) as connection:
+        kept = connection.execute(f"FROM {parquet(data_root.lake / kept_ids.FILE)}").fetchall()
     assert len({seed for _, seed in kept}) == len(kept)
 
 
-def test_who_parts_from_somebody_later_has_an_id_of_their_own(home: Home) -> None:
+def test_who_parts_from_somebody_later_has_an_id_of_their_own(data_root: DataRoot) -> None:
     """The mailbox of one is again a mailbox of two: it goes back to nobody, under its own id."""
-    erase(home, AUNE, EEVA, OONA)
-    bruno = registrant_of(home, BRUNO[0])
+    erase(data_root, AUNE, EEVA, OONA)
+    bruno = registrant_of(data_root, BRUNO[0])
     new = [contact("77009", "Doris", "Uusi", MAILBOX, "1990-03-15", **{"Customer number": "C99"})]
-    put(home, "crm", LATER, "contacts", csv(new), 1)
-    refresh(home, TODAY)
-    assert registrant_of(home, BRUNO[0]) == bruno
-    assert registrant_of(home, "C99") != bruno
-    people = rows(home, "SELECT registrant_id, count(DISTINCT identity_code) AS codes FROM registrants GROUP BY 1")  # fmt: skip
+    put(data_root, "crm", LATER, "contacts", csv(new), 1)
+    refresh(data_root, TODAY)
+    assert registrant_of(data_root, BRUNO[0]) == bruno
+    assert registrant_of(data_root, "C99") != bruno
+    people = rows(data_root, "SELECT registrant_id, count(DISTINCT identity_code) AS codes FROM registrants GROUP BY 1")  # fmt: skip
     assert {row["codes"] for row in people} <= {0, 1}

@@ -10,7 +10,7 @@ import pytest
 from assets.register import build_state, building, pair_cache, review
 from assets.register.pair_cache import Decision
 from assets.register.review import ReviewError
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.crm_people import AINO, NAMESAKE, deliver, key
 from tests.support.data_roots import copied
 from tests.support.registers import TODAY, rows, settle, take_in
@@ -20,42 +20,44 @@ DAY = date(2026, 11, 18)
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("first") / "data")
-    home.create()
-    deliver(home, "2026-11-10", n1=AINO, n2=AINO, n3=NAMESAKE)
-    refresh(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("first") / "data")
+    data_root.create()
+    deliver(data_root, "2026-11-10", n1=AINO, n2=AINO, n3=NAMESAKE)
+    refresh(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def world(first: Path, tmp_path: Path) -> Home:
-    return Home(copied(first, tmp_path / "world"))
+def world(first: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(first, tmp_path / "world"))
 
 
-def refresh(home: Home, today: date = TODAY) -> building.Built:
-    take_in(home, today)
-    return settle(home, today)
+def refresh(data_root: DataRoot, today: date = TODAY) -> building.Built:
+    take_in(data_root, today)
+    return settle(data_root, today)
 
 
-def current(home: Home) -> bool:
+def current(data_root: DataRoot) -> bool:
     """Whether the last build is of what is staged and decided now."""
-    return bool(build_state.read(home)["inputs"] == building.inputs(home, TODAY))
+    return bool(build_state.read(data_root)["inputs"] == building.inputs(data_root, TODAY))
 
 
-def member(home: Home, number: str) -> str:
+def member(data_root: DataRoot, number: str) -> str:
     return str(
-        rows(home, f"SELECT registrant_id FROM membership WHERE person_key = '{key(number)}'")[0][
-            "registrant_id"
-        ]
+        rows(data_root, f"SELECT registrant_id FROM membership WHERE person_key = '{key(number)}'")[
+            0
+        ]["registrant_id"]
     )
 
 
-def register(home: Home) -> dict[str, list[dict[str, object]]]:
-    return {table: rows(home, f"SELECT * FROM {table} ORDER BY ALL") for table in building.TABLES}
+def register(data_root: DataRoot) -> dict[str, list[dict[str, object]]]:
+    return {
+        table: rows(data_root, f"SELECT * FROM {table} ORDER BY ALL") for table in building.TABLES
+    }
 
 
 class TestDelta:
-    def test_compares_what_is_new_and_gives_what_a_full_run_gives(self, world: Home) -> None:
+    def test_compares_what_is_new_and_gives_what_a_full_run_gives(self, world: DataRoot) -> None:
         assert settle(world).links["compared_pairs"] == 0
         deliver(
             world, "2026-11-12", n1=AINO | {"Last Name": "Korpela"}, n2=AINO, n3=NAMESAKE, n4=AINO
@@ -68,7 +70,7 @@ class TestDelta:
         assert delta.links["links"] == full.links["links"]
         assert 0 < delta.links["compared_pairs"] < full.links["compared_pairs"]
 
-    def test_full_rerun_tells_the_drift_and_there_is_none(self, world: Home) -> None:
+    def test_full_rerun_tells_the_drift_and_there_is_none(self, world: DataRoot) -> None:
         pair_cache.forget(world)
         assert settle(world).links["drift"] == {
             "pairs_on_other_levels": 0,
@@ -77,7 +79,7 @@ class TestDelta:
         }
         assert settle(world).links["drift"] == {}, "told once"
 
-    def test_of_whoever_has_left_nothing_stays(self, world: Home) -> None:
+    def test_of_whoever_has_left_nothing_stays(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("2"), True, DAY)])
         settle(world)
         deliver(world, "2026-11-12", n2=AINO, n3=NAMESAKE)
@@ -89,7 +91,7 @@ class TestDelta:
 
 
 class TestDecisions:
-    def test_act_on_the_next_build_and_on_those_after_it(self, world: Home) -> None:
+    def test_act_on_the_next_build_and_on_those_after_it(self, world: DataRoot) -> None:
         assert member(world, "1") == member(world, "2") != member(world, "3")
         assert current(world)
         pair_cache.decide(
@@ -101,7 +103,7 @@ class TestDecisions:
             settle(world)
             assert member(world, "1") == member(world, "3") != member(world, "2")
 
-    def test_latest_about_a_pair_counts(self, world: Home) -> None:
+    def test_latest_about_a_pair_counts(self, world: DataRoot) -> None:
         pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
         pair_cache.decide(world, [Decision(key("3"), key("1"), False, date(2026, 11, 19))])
         settle(world)
@@ -109,7 +111,7 @@ class TestDecisions:
 
 
 class TestReview:
-    def test_lists_who_may_be_one_without_a_value(self, world: Home) -> None:
+    def test_lists_who_may_be_one_without_a_value(self, world: DataRoot) -> None:
         found = review.listed(world)
         assert {(one.one, one.other) for one in found} >= {tuple(sorted((key("1"), key("3"))))}
         said = (world.lake / review.GREY_PAIRS).read_bytes().lower()
@@ -123,7 +125,7 @@ class TestReview:
             for one in found
         )
 
-    def test_shows_the_two_side_by_side(self, world: Home) -> None:
+    def test_shows_the_two_side_by_side(self, world: DataRoot) -> None:
         pair = next(
             one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
         )
@@ -131,7 +133,7 @@ class TestReview:
         assert shown["names"] == {"Aino Bergman"}
         assert shown["addresses"] == {"Koivukuja 5, 33100, TAMPERE", "-"}
 
-    def test_what_is_decided_is_asked_no_more(self, world: Home) -> None:
+    def test_what_is_decided_is_asked_no_more(self, world: DataRoot) -> None:
         pair = next(
             one for one in review.listed(world) if {one.one, one.other} == {key("1"), key("3")}
         )
@@ -140,13 +142,13 @@ class TestReview:
         assert pair.pair not in {one.pair for one in review.listed(world)}
         assert member(world, "1") == member(world, "3")
 
-    def test_unknown_pair_is_refused(self, world: Home) -> None:
+    def test_unknown_pair_is_refused(self, world: DataRoot) -> None:
         with pytest.raises(ReviewError, match="no open pair"):
             review.decide(world, ["0000000000"], DAY, same=True)
 
 
 class TestSuccession:
-    def test_who_became_whom_is_told(self, world: Home) -> None:
+    def test_who_became_whom_is_told(self, world: DataRoot) -> None:
         first, third = member(world, "1"), member(world, "3")
         pair_cache.decide(world, [Decision(key("1"), key("3"), True, DAY)])
         merged = settle(world)
@@ -164,7 +166,7 @@ class TestSuccession:
         assert settle(world).links["succession"]["split"] == 1
         assert ("split", kept, ceased) in events(world)
 
-    def test_nothing_is_told_of_a_build_that_changes_nothing(self, world: Home) -> None:
+    def test_nothing_is_told_of_a_build_that_changes_nothing(self, world: DataRoot) -> None:
         assert settle(world).links["succession"] == {
             "merged": 0,
             "split": 0,
@@ -176,7 +178,7 @@ class TestSuccession:
 
     @pytest.mark.parametrize("number", ["801", "802", "803", "804", "805"])
     def test_later_delivery_of_the_same_day_leaves_the_id_whatever_its_hash(
-        self, world: Home, number: str
+        self, world: DataRoot, number: str
     ) -> None:
         before = member(world, "1")
         later = {f"n{number}": {"First Name": "Väinö", "Last Name": f"Uusi{number}"}}
@@ -185,10 +187,10 @@ class TestSuccession:
         assert member(world, "1") == before
 
 
-def events(home: Home) -> list[tuple[str, str, str]]:
+def events(data_root: DataRoot) -> list[tuple[str, str, str]]:
     import duckdb
 
-    path = home.lake / "identity_events.parquet"
+    path = data_root.lake / "identity_events.parquet"
     return duckdb.sql(
         f"SELECT event, registrant_id, became FROM read_parquet('{path}') ORDER BY ALL"
     ).fetchall()

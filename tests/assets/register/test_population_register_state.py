@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import (
@@ -31,31 +31,33 @@ from tests.support.registers import registrant, rows, settle, take_in
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Her basic data have been taken in, and nothing is built."""
-    home = Home(tmp_path_factory.mktemp("base") / "data")
-    home.create()
-    basic_data(home, "2026-11-01", [BASE])
-    take_in(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("base") / "data")
+    data_root.create()
+    basic_data(data_root, "2026-11-01", [BASE])
+    take_in(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def home(base: Path, tmp_path: Path) -> Home:
-    return Home(copied(base, tmp_path / "data"))
+def data_root(base: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(base, tmp_path / "data"))
 
 
-def deliver_in_order(home: Home, order: Sequence[int], messages: Sequence[dict[str, Any]]) -> None:
+def deliver_in_order(
+    data_root: DataRoot, order: Sequence[int], messages: Sequence[dict[str, Any]]
+) -> None:
     """Each message is a delivery of the day it was made; they arrive, and are taken in, in the order given."""
     for number in order:
-        changes(home, f"2026-11-{number + 2:02d}", [messages[number]], key=number + 2)
-        take_in(home)
+        changes(data_root, f"2026-11-{number + 2:02d}", [messages[number]], key=number + 2)
+        take_in(data_root)
 
 
 def end_state(
-    home: Home, messages: Sequence[dict[str, Any]], order: Sequence[int]
+    data_root: DataRoot, messages: Sequence[dict[str, Any]], order: Sequence[int]
 ) -> dict[str, Any]:
-    deliver_in_order(home, order, messages)
-    settle(home)
-    return registrant(home, MAIJA)
+    deliver_in_order(data_root, order, messages)
+    settle(data_root)
+    return registrant(data_root, MAIJA)
 
 
 ORDERS_OF_TWO = list(itertools.permutations(range(2)))
@@ -63,25 +65,25 @@ ORDERS_OF_TWO = list(itertools.permutations(range(2)))
 
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_a_death_that_is_undone_leaves_the_registrant_alive(
-    home: Home, order: tuple[int, ...]
+    data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     died = message(MAIJA, "2026-11-01", death(True, "LISATTY", "2026-10-30"))
     undone = message(
         MAIJA, "2026-11-02", death(True, "KORJATTAVA", "2026-10-30"), death(False, "KORJATTU")
     )
-    found = end_state(home, [died, undone], order)
+    found = end_state(data_root, [died, undone], order)
     assert (found["deceased"], found["death_date"]) == (False, None)
 
 
-def test_a_death_without_a_date_is_a_death(home: Home) -> None:
-    found = end_state(home, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
+def test_a_death_without_a_date_is_a_death(data_root: DataRoot) -> None:
+    found = end_state(data_root, [message(MAIJA, "2026-11-01", death(True, "LISATTY"))], [0])
     assert (found["deceased"], found["death_date"]) == (True, None)
 
 
 @pytest.mark.clause("P5.2", "P8.3")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_the_new_address_holds_although_the_old_one_is_told_after_it(
-    home: Home, order: tuple[int, ...]
+    data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     moved = message(
         MAIJA,
@@ -93,19 +95,23 @@ def test_the_new_address_holds_although_the_old_one_is_told_after_it(
         municipality("837", "2026-11-01", "LISATTY"),
     )
     named = message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02"))
-    found = end_state(home, [moved, named], order)
+    found = end_state(data_root, [moved, named], order)
     assert (found["street"], found["town"], found["municipality_code"]) == (
         "Uusikatu 6a-6b",
         "TAMPERE",
         "837",
     )
     assert found["family_name"] == "Uusinimi"
-    past = rows(home, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'")
+    past = rows(
+        data_root, "SELECT street FROM addresses WHERE NOT is_current AND kind = 'permanent'"
+    )
     assert past == [{"street": "Vanhakatu 1"}]
 
 
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
-def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int, ...]) -> None:
+def test_a_move_that_is_undone_ends_where_it_began(
+    data_root: DataRoot, order: tuple[int, ...]
+) -> None:
     old = {
         key: value
         for key, value in home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01").items()
@@ -134,14 +140,14 @@ def test_a_move_that_is_undone_ends_where_it_began(home: Home, order: tuple[int,
             "voimassaolevatTiedot": [old],
         },
     )
-    found = end_state(home, [moved, undone], order)
+    found = end_state(data_root, [moved, undone], order)
     assert (found["street"], found["municipality_code"]) == ("Vanhakatu 1", "091")
 
 
 @pytest.mark.clause("P6.2")
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(
-    home: Home, order: tuple[int, ...]
+    data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     messages = [
         message(
@@ -157,13 +163,13 @@ def test_protection_wins_in_any_order_and_lifting_it_restores_nothing(
         ),
         message(MAIJA, "2026-11-03", protection(False, "MUUTETTU", "2026-11-03")),
     ]
-    found = end_state(home, messages, order)
+    found = end_state(data_root, messages, order)
     assert found["protected"] is False
     assert (found["street"], found["municipality_code"]) == (None, None)
-    assert rows(home, "SELECT * FROM addresses") == []
+    assert rows(data_root, "SELECT * FROM addresses") == []
 
 
-def test_after_protection_an_address_that_is_sent_again_holds(home: Home) -> None:
+def test_after_protection_an_address_that_is_sent_again_holds(data_root: DataRoot) -> None:
     messages = [
         message(MAIJA, "2026-11-01", protection(True, "LISATTY")),
         message(
@@ -173,24 +179,24 @@ def test_after_protection_an_address_that_is_sent_again_holds(home: Home) -> Non
             home_address("Uusikatu", "2", "33100", "TAMPERE", "2026-11-02", "LISATTY"),
         ),
     ]
-    assert end_state(home, messages, [1, 0])["street"] == "Uusikatu 2"
+    assert end_state(data_root, messages, [1, 0])["street"] == "Uusikatu 2"
 
 
-def test_a_censored_address_is_forgotten_with_its_history(home: Home) -> None:
+def test_a_censored_address_is_forgotten_with_its_history(data_root: DataRoot) -> None:
     censored = part(
         "VAKINAINEN_KOTIMAINEN_OSOITE",
         "MUUTETTU",
         turvakiellonAlaisetKentat=["katunimi", "katunumero"],
     )
-    found = end_state(home, [message(MAIJA, "2026-11-01", censored)], [0])
+    found = end_state(data_root, [message(MAIJA, "2026-11-01", censored)], [0])
     assert found["protected"] is True
-    assert rows(home, "SELECT * FROM addresses") == []
+    assert rows(data_root, "SELECT * FROM addresses") == []
 
 
 @pytest.mark.clause("P8.3", "P5.1")
 @pytest.mark.parametrize("order", ORDERS_OF_TWO)
 def test_a_corrected_identity_code_is_the_same_registrant(
-    home: Home, order: tuple[int, ...]
+    data_root: DataRoot, order: tuple[int, ...]
 ) -> None:
     new = code("010190-901")
     correction = message(
@@ -222,16 +228,19 @@ def test_a_corrected_identity_code_is_the_same_registrant(
         ),
     )
     renamed = message(new, "2026-11-02", name("Maija Liisa", "Esimerkki", "MUUTETTU", "2026-11-02"))
-    deliver_in_order(home, order, [correction, renamed])
-    settle(home)
-    found = registrant(home, new)
+    deliver_in_order(data_root, order, [correction, renamed])
+    settle(data_root)
+    found = registrant(data_root, new)
     assert (found["given_names"], found["street"]) == ("Maija Liisa", "Vanhakatu 1")
-    assert len(rows(home, "SELECT * FROM registrants")) == 1
-    assert {row["value"] for row in rows(home, "SELECT value FROM identifiers")} == {MAIJA, new}
+    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
+    assert {row["value"] for row in rows(data_root, "SELECT value FROM identifiers")} == {
+        MAIJA,
+        new,
+    }
 
 
 @pytest.mark.clause("P5.4", "P6.2")
-def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
+def test_prohibitions_hold_until_they_are_removed(data_root: DataRoot) -> None:
     messages = [
         message(
             MAIJA,
@@ -245,12 +254,16 @@ def test_prohibitions_hold_until_they_are_removed(home: Home) -> None:
             part("SUORAMARKKINOINTIKIELTO", "POISTETTU", alkupv=day("2026-11-01")),
         ),
     ]
-    end_state(home, messages, [1, 0])
-    assert [row["purpose"] for row in rows(home, "SELECT purpose FROM choices")] == ["genealogy"]
+    end_state(data_root, messages, [1, 0])
+    assert [row["purpose"] for row in rows(data_root, "SELECT purpose FROM choices")] == [
+        "genealogy"
+    ]
 
 
 @pytest.mark.clause("P8.3")
-def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: Home) -> None:
+def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(
+    data_root: DataRoot,
+) -> None:
     broken = message(MAIJA, "2026-11-01", name("Rikki", "Mennyt", "OUTO"))
     later = message(
         MAIJA,
@@ -258,18 +271,18 @@ def test_a_change_in_quarantine_holds_back_later_ones_but_not_protection(home: H
         name("Maija", "Myöhempi", "MUUTETTU", "2026-11-02"),
         protection(True, "LISATTY"),
     )
-    found = end_state(home, [broken, later], [0, 1])
+    found = end_state(data_root, [broken, later], [0, 1])
     assert found["family_name"] == "Esimerkki"
     assert found["protected"] is True
     mended = message(MAIJA, "2026-11-01", name("Maija", "Mennyt", "MUUTETTU", "2026-11-01"))
-    changes(home, "2026-11-05", [mended])
-    take_in(home)
-    settle(home)
-    assert registrant(home, MAIJA)["family_name"] == "Myöhempi"
+    changes(data_root, "2026-11-05", [mended])
+    take_in(data_root)
+    settle(data_root)
+    assert registrant(data_root, MAIJA)["family_name"] == "Myöhempi"
 
 
 def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
-    home: Home, tmp_path: Any
+    data_root: DataRoot, tmp_path: Any
 ) -> None:
     messages = [
         message(
@@ -279,16 +292,16 @@ def test_the_whole_register_is_the_same_day_by_day_and_all_at_once(
         ),
         message(MAIJA, "2026-11-02", name("Maija", "Uusinimi", "MUUTETTU", "2026-11-02")),
     ]
-    at_once = Home(tmp_path / "other")
+    at_once = DataRoot(tmp_path / "other")
     at_once.create()
     basic_data(at_once, "2026-11-01", [BASE])
-    for where in (home, at_once):
+    for where in (data_root, at_once):
         for number, one in enumerate(messages):
             changes(where, f"2026-11-{number + 2:02d}", [one], key=number)
-            if where is home:
-                take_in(home)
-                settle(home)
+            if where is data_root:
+                take_in(data_root)
+                settle(data_root)
     take_in(at_once)
     settle(at_once)
     for table in ("registrants", "names", "addresses", "membership", "provenance", "identifiers"):
-        assert rows(home, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")
+        assert rows(data_root, f"SELECT * FROM {table}") == rows(at_once, f"SELECT * FROM {table}")

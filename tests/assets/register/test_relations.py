@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from assets.register import building, pair_cache, relation_graph, relations
 from assets.register.pair_cache import Decision
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope
 from pipelines.cli.graph import graph_command
 from tests.assets.rights.test_rectification import NEW_MAIL, rectify
@@ -115,27 +115,27 @@ def _made(sql: str) -> str:
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     """The statements of builds with corrections, decisions, expiry and a silent register."""
-    home = Home(tmp_path_factory.mktemp("relations") / "data")
-    home.create()
-    deliver(home)
-    crm(home, date(2026, 11, 10))
-    take_in(home)
-    building.build(home, TODAY)
-    rectify(home, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 1", call_name="Aino")
+    data_root = DataRoot(tmp_path_factory.mktemp("relations") / "data")
+    data_root.create()
+    deliver(data_root)
+    crm(data_root, date(2026, 11, 10))
+    take_in(data_root)
+    building.build(data_root, TODAY)
+    rectify(data_root, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 1", call_name="Aino")
     decision = Decision(*sorted((key("502"), key(OTHER))), same=True, decided_on=TODAY)
-    pair_cache.decide(home, [decision])
+    pair_cache.decide(data_root, [decision])
     statements: list[Statement] = []
-    connect = Home.connect
+    connect = DataRoot.connect
 
     @contextmanager
-    def recording(self: Home, **options: bool) -> Iterator[Recorder]:
+    def recording(self: DataRoot, **options: bool) -> Iterator[Recorder]:
         with connect(self, **options) as connection:
             yield Recorder(connection, statements)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Home, "connect", recording)
-        building.build(home, TODAY)
-        building.build(home, LATER)
+        patched.setattr(DataRoot, "connect", recording)
+        building.build(data_root, TODAY)
+        building.build(data_root, LATER)
     return statements
 
 
@@ -305,8 +305,8 @@ def test_the_pages_show_the_relations_of_today() -> None:
 
 
 def test_the_command_lists_relations_in_dependency_order(tmp_path: Path) -> None:
-    listed = typed(Home(tmp_path), graph_command)
+    listed = typed(DataRoot(tmp_path), graph_command)
     assert listed.exit_code == 0
     names = [line.split()[0] for line in listed.output.splitlines() if not line.startswith(" ")]
     assert names == [relation.name for relation in relations.relations()]
-    assert "flowchart LR" in typed(Home(tmp_path), graph_command, "--mermaid").output
+    assert "flowchart LR" in typed(DataRoot(tmp_path), graph_command, "--mermaid").output

@@ -7,7 +7,7 @@ import pytest
 
 from assets.ingest import deliveries
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.registers import rows, settle, take_in
 
@@ -15,74 +15,76 @@ OPT_OUT, BOUNCE = "Unsubscribed from all email", "Global bounce"
 DAYS = ("2026-11-16", "2026-11-17", "2026-11-18")
 
 
-def export(home: Home, day: str, given: str, **columns: str) -> None:
+def export(data_root: DataRoot, day: str, given: str, **columns: str) -> None:
     contact = {"Record ID": "1", "Email": "aino@example.fi", "First Name": given}
     row = contact | {name.replace("_", " "): value for name, value in columns.items()}
-    put(home, "crm", day, "contacts", csv([row]), 1)
+    put(data_root, "crm", day, "contacts", csv([row]), 1)
 
 
-def opted_out(home: Home) -> list[str]:
-    settle(home)
+def opted_out(data_root: DataRoot) -> list[str]:
+    settle(data_root)
     query = "SELECT origin FROM choice_log WHERE choice = 'prohibited' AND holds ORDER BY origin"
-    return [row["origin"] for row in rows(home, query)]
+    return [row["origin"] for row in rows(data_root, query)]
 
 
-def flagged(home: Home) -> list[tuple[str, list[str]]]:
-    lost = deliveries.columns_lost(home, "crm", set(DAYS))
+def flagged(data_root: DataRoot) -> list[tuple[str, list[str]]]:
+    lost = deliveries.columns_lost(data_root, "crm", set(DAYS))
     return [(entry.day, columns) for entry, columns in lost]
 
 
-def test_an_export_without_the_column_lifts_nothing_and_its_day_is_flagged(home: Home) -> None:
-    export(home, DAYS[0], "Aino", Unsubscribed_from_all_email="true", Global_bounce="")
-    export(home, DAYS[1], "Aila")
-    take_in(home)
-    assert opted_out(home) == ["crm:hs_email_optout"]
-    assert flagged(home) == [(DAYS[1], [OPT_OUT, BOUNCE])]
+def test_an_export_without_the_column_lifts_nothing_and_its_day_is_flagged(
+    data_root: DataRoot,
+) -> None:
+    export(data_root, DAYS[0], "Aino", Unsubscribed_from_all_email="true", Global_bounce="")
+    export(data_root, DAYS[1], "Aila")
+    take_in(data_root)
+    assert opted_out(data_root) == ["crm:hs_email_optout"]
+    assert flagged(data_root) == [(DAYS[1], [OPT_OUT, BOUNCE])]
     # All else is as the later export says.
-    assert rows(home, "SELECT given_names FROM registrants") == [{"given_names": "Aila"}]
+    assert rows(data_root, "SELECT given_names FROM registrants") == [{"given_names": "Aila"}]
 
 
-def test_the_column_back_and_empty_lifts_it(home: Home) -> None:
-    export(home, DAYS[0], "Aino", Unsubscribed_from_all_email="true")
-    export(home, DAYS[1], "Aila")
-    export(home, DAYS[2], "Aini", Unsubscribed_from_all_email="")
-    take_in(home)
-    assert opted_out(home) == []
-    assert flagged(home) == [(DAYS[1], [OPT_OUT])]
+def test_the_column_back_and_empty_lifts_it(data_root: DataRoot) -> None:
+    export(data_root, DAYS[0], "Aino", Unsubscribed_from_all_email="true")
+    export(data_root, DAYS[1], "Aila")
+    export(data_root, DAYS[2], "Aini", Unsubscribed_from_all_email="")
+    take_in(data_root)
+    assert opted_out(data_root) == []
+    assert flagged(data_root) == [(DAYS[1], [OPT_OUT])]
 
 
-def test_each_column_stands_for_itself(home: Home) -> None:
-    export(home, DAYS[0], "Aino", Unsubscribed_from_all_email="true", Global_bounce="yes")
-    export(home, DAYS[1], "Aila", Unsubscribed_from_all_email="false")
-    take_in(home)
-    assert opted_out(home) == ["crm:global_bounce"]
+def test_each_column_stands_for_itself(data_root: DataRoot) -> None:
+    export(data_root, DAYS[0], "Aino", Unsubscribed_from_all_email="true", Global_bounce="yes")
+    export(data_root, DAYS[1], "Aila", Unsubscribed_from_all_email="false")
+    take_in(data_root)
+    assert opted_out(data_root) == ["crm:global_bounce"]
 
 
-def test_an_export_with_the_columns_lifts_as_before(home: Home) -> None:
-    export(home, DAYS[0], "Aino", Unsubscribed_from_all_email="true")
-    export(home, DAYS[1], "Aila", Unsubscribed_from_all_email="")
-    take_in(home)
-    assert opted_out(home) == []
-    assert flagged(home) == []
+def test_an_export_with_the_columns_lifts_as_before(data_root: DataRoot) -> None:
+    export(data_root, DAYS[0], "Aino", Unsubscribed_from_all_email="true")
+    export(data_root, DAYS[1], "Aila", Unsubscribed_from_all_email="")
+    take_in(data_root)
+    assert opted_out(data_root) == []
+    assert flagged(data_root) == []
 
 
-def test_a_column_that_never_was_is_not_missed(home: Home) -> None:
-    export(home, DAYS[0], "Aino")
-    export(home, DAYS[1], "Aila")
-    take_in(home)
-    assert (opted_out(home), flagged(home)) == ([], [])
+def test_a_column_that_never_was_is_not_missed(data_root: DataRoot) -> None:
+    export(data_root, DAYS[0], "Aino")
+    export(data_root, DAYS[1], "Aila")
+    take_in(data_root)
+    assert (opted_out(data_root), flagged(data_root)) == ([], [])
 
 
-def by_email(home: Home) -> list[str]:
+def by_email(data_root: DataRoot) -> list[str]:
     """The given names of those who may not be sent marketing by e-mail."""
-    settle(home)
+    settle(data_root)
     query = """SELECT DISTINCT given_names FROM choice_log JOIN registrants USING (registrant_id)
         WHERE choice = 'prohibited' AND holds ORDER BY ALL"""
-    return [row["given_names"] for row in rows(home, query)]
+    return [row["given_names"] for row in rows(data_root, query)]
 
 
-def export_all(home: Home, day: str, *contacts: dict[str, str]) -> None:
-    put(home, "crm", day, "contacts", csv(list(contacts)), len(contacts))
+def export_all(data_root: DataRoot, day: str, *contacts: dict[str, str]) -> None:
+    put(data_root, "crm", day, "contacts", csv(list(contacts)), len(contacts))
 
 
 def contact(number: str, given: str, opt_out: str = "", email: str = "") -> dict[str, str]:
@@ -94,37 +96,39 @@ def contact(number: str, given: str, opt_out: str = "", email: str = "") -> dict
 
 @pytest.mark.parametrize("number", ["", "1.24E+11", "N/A"])
 def test_what_a_contact_without_an_id_opts_out_holds_for_its_address(
-    home: Home, number: str
+    data_root: DataRoot, number: str
 ) -> None:
-    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
-    export_all(home, DAYS[1], contact(number, "Aino", "true"), contact("2", "Bea"))
-    take_in(home)
-    assert by_email(home) == ["Aino"]
+    export_all(data_root, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
+    export_all(data_root, DAYS[1], contact(number, "Aino", "true"), contact("2", "Bea"))
+    take_in(data_root)
+    assert by_email(data_root) == ["Aino"]
 
 
-def test_both_of_two_contacts_with_one_id_are_opted_out(home: Home) -> None:
-    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"), contact("3", "Cia"))
+def test_both_of_two_contacts_with_one_id_are_opted_out(data_root: DataRoot) -> None:
+    export_all(data_root, DAYS[0], contact("1", "Aino"), contact("2", "Bea"), contact("3", "Cia"))
     shared = contact("7", "Aino", "true"), contact("7", "Bea", "true"), contact("3", "Cia")
-    export_all(home, DAYS[1], *shared)
-    take_in(home)
-    assert by_email(home) == ["Aino", "Bea"]
-    book = deliveries.book(home)
+    export_all(data_root, DAYS[1], *shared)
+    take_in(data_root)
+    assert by_email(data_root) == ["Aino", "Bea"]
+    book = deliveries.book(data_root)
     assert all(one.conserved for one in book)
-    assert staged.lost_by_key(home, book) == 0
+    assert staged.lost_by_key(data_root, book) == 0
 
 
-def test_a_later_version_of_the_quarantined_record_lifts_it(home: Home) -> None:
-    export_all(home, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
-    export_all(home, DAYS[1], contact("2", "Aino", "true", "aino@example.fi"), contact("2", "Bea"))
-    take_in(home)
-    assert by_email(home) == ["Aino"]
-    export_all(home, DAYS[2], contact("1", "Aino"), contact("2", "Bea"))
-    take_in(home)
-    assert by_email(home) == []
+def test_a_later_version_of_the_quarantined_record_lifts_it(data_root: DataRoot) -> None:
+    export_all(data_root, DAYS[0], contact("1", "Aino"), contact("2", "Bea"))
+    export_all(
+        data_root, DAYS[1], contact("2", "Aino", "true", "aino@example.fi"), contact("2", "Bea")
+    )
+    take_in(data_root)
+    assert by_email(data_root) == ["Aino"]
+    export_all(data_root, DAYS[2], contact("1", "Aino"), contact("2", "Bea"))
+    take_in(data_root)
+    assert by_email(data_root) == []
 
 
-def test_nothing_else_of_a_quarantined_record_is_used(home: Home) -> None:
-    export_all(home, DAYS[0], contact("1", "Aino"), contact("N/A", "Bea", "true"))
-    take_in(home)
-    assert by_email(home) == []
-    assert rows(home, "SELECT given_names FROM registrants") == [{"given_names": "Aino"}]
+def test_nothing_else_of_a_quarantined_record_is_used(data_root: DataRoot) -> None:
+    export_all(data_root, DAYS[0], contact("1", "Aino"), contact("N/A", "Bea", "true"))
+    take_in(data_root)
+    assert by_email(data_root) == []
+    assert rows(data_root, "SELECT given_names FROM registrants") == [{"given_names": "Aino"}]

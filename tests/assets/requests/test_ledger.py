@@ -11,7 +11,7 @@ import pytest
 
 from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import RequestError
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.requests import RIGHTS
 from tests.support.request_files import NOW, every_byte
 
@@ -19,9 +19,9 @@ GIVEN = ["identity_code:140285-912X", "email:maija.esimerkki@example.fi"]
 SECRETS = (b"140285-912X", b"maija.esimerkki", b"my neighbour reads my mail", b"Esimerkki-Uusi")
 
 
-def received(home: Home, right: str = "rectification") -> str:
+def received(data_root: DataRoot, right: str = "rectification") -> str:
     return ledger.receive(
-        home,
+        data_root,
         right,
         "written",
         GIVEN,
@@ -32,9 +32,9 @@ def received(home: Home, right: str = "rectification") -> str:
 
 
 @pytest.mark.parametrize("right", RIGHTS)
-def test_an_open_request_can_be_read_here_and_nowhere_else(home: Home, right: str) -> None:
-    request_id = received(home, right)
-    request = ledger.load(home, request_id)
+def test_an_open_request_can_be_read_here_and_nowhere_else(data_root: DataRoot, right: str) -> None:
+    request_id = received(data_root, right)
+    request = ledger.load(data_root, request_id)
     assert (request.right, request.state, sorted(request.given)) == (
         right,
         "received",
@@ -44,20 +44,20 @@ def test_an_open_request_can_be_read_here_and_nowhere_else(home: Home, right: st
         "my neighbour reads my mail",
         {"family_name": "Esimerkki-Uusi"},
     )
-    assert [secret for secret in SECRETS if secret in every_byte(home)] == []
+    assert [secret for secret in SECRETS if secret in every_byte(data_root)] == []
 
 
-def test_ids_are_opaque_and_sort_by_time(home: Home) -> None:
+def test_ids_are_opaque_and_sort_by_time(data_root: DataRoot) -> None:
     ids = [ledger.new_id(NOW + timedelta(milliseconds=number)) for number in range(50)]
     assert ids == sorted(ids)
     assert all(re.fullmatch(r"Q[0-9A-Z]{18}", one) for one in ids)
 
 
-def test_closing_destroys_what_identified_the_registrant_in_every_copy(home: Home) -> None:
-    request_id = received(home)
-    earlier = json.loads((home.requests / f"{request_id}.json").read_text())["sealed"]
-    ledger.close(home, ledger.load(home, request_id), NOW + timedelta(days=3))
-    kept = json.loads((home.requests / f"{request_id}.json").read_text())
+def test_closing_destroys_what_identified_the_registrant_in_every_copy(data_root: DataRoot) -> None:
+    request_id = received(data_root)
+    earlier = json.loads((data_root.requests / f"{request_id}.json").read_text())["sealed"]
+    ledger.close(data_root, ledger.load(data_root, request_id), NOW + timedelta(days=3))
+    kept = json.loads((data_root.requests / f"{request_id}.json").read_text())
     assert (kept["state"], kept["given"], kept["resolved"], kept["outcome"]) == (
         "closed",
         [],
@@ -65,8 +65,8 @@ def test_closing_destroys_what_identified_the_registrant_in_every_copy(home: Hom
         "granted",
     )
     assert "sealed" not in kept
-    assert encrypted_identity.decrypt(home, request_id, earlier) is None
-    closed = ledger.load(home, request_id)
+    assert encrypted_identity.decrypt(data_root, request_id, earlier) is None
+    closed = ledger.load(data_root, request_id)
     assert (closed.given, closed.resolved, closed.registrants, closed.situation, closed.values) == (
         (),
         (),
@@ -74,85 +74,89 @@ def test_closing_destroys_what_identified_the_registrant_in_every_copy(home: Hom
         "",
         {},
     )
-    assert [secret for secret in SECRETS if secret in every_byte(home)] == []
+    assert [secret for secret in SECRETS if secret in every_byte(data_root)] == []
 
 
 def test_a_key_that_a_kill_left_is_destroyed_by_the_next(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_id = received(home)
+    request_id = received(data_root)
     with monkeypatch.context() as patched:
         patched.setattr(encrypted_identity, "destroy", lambda *_: None)
-        ledger.close(home, ledger.load(home, request_id), NOW)
-    assert encrypted_identity.key_path(home, request_id).exists()
-    assert ledger.destroy_leftover_keys(home) == 1
-    assert not encrypted_identity.key_path(home, request_id).exists()
-    assert ledger.destroy_leftover_keys(home) == 0
+        ledger.close(data_root, ledger.load(data_root, request_id), NOW)
+    assert encrypted_identity.key_path(data_root, request_id).exists()
+    assert ledger.destroy_leftover_keys(data_root) == 1
+    assert not encrypted_identity.key_path(data_root, request_id).exists()
+    assert ledger.destroy_leftover_keys(data_root) == 0
 
 
-def test_the_history_is_only_added_to_and_tells_no_value(home: Home) -> None:
-    request_id = received(home)
-    ledger.close(home, ledger.load(home, request_id), NOW + timedelta(days=3))
-    events = ledger.load(home, request_id).events
+def test_the_history_is_only_added_to_and_tells_no_value(data_root: DataRoot) -> None:
+    request_id = received(data_root)
+    ledger.close(data_root, ledger.load(data_root, request_id), NOW + timedelta(days=3))
+    events = ledger.load(data_root, request_id).events
     assert [(one["what"], one.get("told")) for one in events] == [
         ("received", "written"),
         ("closed", "granted"),
     ]
     assert [one["at"][:10] for one in events] == ["2026-11-20", "2026-11-23"]
     with pytest.raises(ValueError, match="invented"):
-        ledger.with_event(ledger.load(home, request_id), "invented", NOW)
+        ledger.with_event(ledger.load(data_root, request_id), "invented", NOW)
 
 
 def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_change(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     old = {"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "2026-11-20T10:00:00+02:00", "state": "received",
            "given": GIVEN, "resolved": [], "removed": {}, "closed_at": None, "why": ""}  # fmt: skip
-    (home.requests / "Q1.json").write_text(json.dumps(old))
-    assert ledger.pending(home) == ["Q1"]
-    ledger.save(home, replace(ledger.load(home, "Q1"), state="erasing"))
-    assert sorted(ledger.load(home, "Q1").given) == sorted(GIVEN)
-    assert [secret for secret in SECRETS if secret in every_byte(home)] == []
+    (data_root.requests / "Q1.json").write_text(json.dumps(old))
+    assert ledger.pending(data_root) == ["Q1"]
+    ledger.save(data_root, replace(ledger.load(data_root, "Q1"), state="erasing"))
+    assert sorted(ledger.load(data_root, "Q1").given) == sorted(GIVEN)
+    assert [secret for secret in SECRETS if secret in every_byte(data_root)] == []
 
 
-def test_without_its_key_an_open_request_is_told_apart_and_not_overwritten(home: Home) -> None:
-    request_id = received(home)
-    encrypted_identity.destroy(home, [request_id])
-    request = ledger.load(home, request_id)
+def test_without_its_key_an_open_request_is_told_apart_and_not_overwritten(
+    data_root: DataRoot,
+) -> None:
+    request_id = received(data_root)
+    encrypted_identity.destroy(data_root, [request_id])
+    request = ledger.load(data_root, request_id)
     assert request.without_key
-    before = (home.requests / f"{request_id}.json").read_bytes()
+    before = (data_root.requests / f"{request_id}.json").read_bytes()
     with pytest.raises(RequestError, match="key"):
-        ledger.save(home, request)
-    assert (home.requests / f"{request_id}.json").read_bytes() == before
-    ledger.close(home, request, NOW, "refused", "REQ-NOT-IDENTIFIED")
-    assert ledger.load(home, request_id).state == "closed"
+        ledger.save(data_root, request)
+    assert (data_root.requests / f"{request_id}.json").read_bytes() == before
+    ledger.close(data_root, request, NOW, "refused", "REQ-NOT-IDENTIFIED")
+    assert ledger.load(data_root, request_id).state == "closed"
 
 
-def test_time_runs_from_the_day_of_receipt(home: Home) -> None:
-    request_id = ledger.receive(home, "access", "written", GIVEN, NOW, received=date(2026, 10, 20))
-    request = ledger.load(home, request_id)
-    assert (request.received_on(home), request.due_on(home)) == (
+def test_time_runs_from_the_day_of_receipt(data_root: DataRoot) -> None:
+    request_id = ledger.receive(
+        data_root, "access", "written", GIVEN, NOW, received=date(2026, 10, 20)
+    )
+    request = ledger.load(data_root, request_id)
+    assert (request.received_on(data_root), request.due_on(data_root)) == (
         date(2026, 10, 20),
         date(2026, 11, 20),
     )
     with pytest.raises(RequestError, match="to come"):
-        ledger.receive(home, "access", "written", GIVEN, NOW, received=date(2026, 11, 21))
+        ledger.receive(data_root, "access", "written", GIVEN, NOW, received=date(2026, 11, 21))
 
 
-def test_a_day_is_that_of_the_policy_s_time_zone(home: Home) -> None:
+def test_a_day_is_that_of_the_policy_s_time_zone(data_root: DataRoot) -> None:
     late = datetime(2026, 10, 19, 22, 30, tzinfo=UTC)
-    assert ledger.load(home, ledger.receive(home, "access", "written", GIVEN, late)).received_on(
-        home
-    ) == date(2026, 10, 20)
+    assert ledger.load(
+        data_root, ledger.receive(data_root, "access", "written", GIVEN, late)
+    ).received_on(data_root) == date(2026, 10, 20)
 
 
-def test_a_request_that_names_nobody_is_refused(home: Home) -> None:
+def test_a_request_that_names_nobody_is_refused(data_root: DataRoot) -> None:
     with pytest.raises(RequestError, match="at least one identifier"):
-        ledger.receive(home, "erasure", "written", [], NOW)
-    assert list(home.requests.glob("Q*")) == []
+        ledger.receive(data_root, "erasure", "written", [], NOW)
+    assert list(data_root.requests.glob("Q*")) == []
 
 
 @pytest.mark.parametrize("request_id", ["Q0", "../secrets/pepper", "", "Q*"])
-def test_an_id_that_is_none_is_refused(home: Home, request_id: str) -> None:
+def test_an_id_that_is_none_is_refused(data_root: DataRoot, request_id: str) -> None:
     with pytest.raises(RequestError, match="no request of that id"):
-        ledger.load(home, request_id)
+        ledger.load(data_root, request_id)

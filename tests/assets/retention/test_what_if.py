@@ -15,7 +15,7 @@ import pytest
 from assets.marts import building as marts
 from assets.register import building
 from assets.retention import forecast, overdue_check, sweep
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from schemas.policy import Policy, load_policy
 from schemas.policy_what_if import SupposedError, supposing
@@ -62,32 +62,32 @@ def renamed() -> Policy:
     )
 
 
-def full(root: Path, policy: Policy | None = None) -> Home:
-    home = Home(root, policy)
-    home.create()
-    deliver(home)
+def full(root: Path, policy: Policy | None = None) -> DataRoot:
+    data_root = DataRoot(root, policy)
+    data_root.create()
+    deliver(data_root)
     put(
-        home,
+        data_root,
         "crm",
         "2026-11-11",
         "contacts",
         csv([contact("501", "Aatu", "Hiljainen", "2023-11-20 23:59")]),
         1,
     )
-    take_in(home)
-    return home
+    take_in(data_root)
+    return data_root
 
 
-def bytes_of(home: Home) -> dict[str, str]:
+def bytes_of(data_root: DataRoot) -> dict[str, str]:
     return {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(home.root.rglob("*"))
+        for path in sorted(data_root.root.rglob("*"))
         if path.is_file()
     }
 
 
-def rows_in(home: Home, layer: str) -> int:
-    files = [str(path) for path in home.files(layer, name="*/*" if layer == "staged" else "*")]
+def rows_in(data_root: DataRoot, layer: str) -> int:
+    files = [str(path) for path in data_root.files(layer, name="*/*" if layer == "staged" else "*")]
     return sum(
         duckdb.sql(f"SELECT count(*) FROM read_parquet('{path}')").fetchone()[0] for path in files
     )  # type: ignore[index]
@@ -95,47 +95,47 @@ def rows_in(home: Home, layer: str) -> int:
 
 @pytest.mark.parametrize("policy", [None, renamed()], ids=["ours", "another controller's"])
 def test_a_simulation_is_what_a_run_on_that_day_does(tmp_path: Path, policy: Policy | None) -> None:
-    home = full(tmp_path / "data", policy)
+    data_root = full(tmp_path / "data", policy)
     something = 0
     for day in map(date.fromisoformat, DATES):
         before, layers = (
-            bytes_of(home),
-            {layer: rows_in(home, layer) for layer in ("raw", "staged", "quarantine")},
+            bytes_of(data_root),
+            {layer: rows_in(data_root, layer) for layer in ("raw", "staged", "quarantine")},
         )
-        told = sweep.simulate(home, day)
-        assert bytes_of(home) == before, "a simulation writes nothing"
-        building.build(home, day)
-        assert sweep.sweep(home, day) == told == sweep.last_sweep(home)
-        went = {layer: number - rows_in(home, layer) for layer, number in layers.items()}
+        told = sweep.simulate(data_root, day)
+        assert bytes_of(data_root) == before, "a simulation writes nothing"
+        building.build(data_root, day)
+        assert sweep.sweep(data_root, day) == told == sweep.last_sweep(data_root)
+        went = {layer: number - rows_in(data_root, layer) for layer, number in layers.items()}
         assert went == {
             layer: sum(one.rows for one in told if (one.layer, one.effect) == (layer, "delete"))
             for layer in layers
         }
         for purpose in MARTS:
-            marts.build(home, purpose, day)
-            marts.publish(home, purpose)
-        assert not any(overdue_check.overdue(home, day).values())
-        assert sweep.simulate(home, day) == []
-        assert {one.rule for one in told} <= set(home.policy.retention)
+            marts.build(data_root, purpose, day)
+            marts.publish(data_root, purpose)
+        assert not any(overdue_check.overdue(data_root, day).values())
+        assert sweep.simulate(data_root, day) == []
+        assert {one.rule for one in told} <= set(data_root.policy.retention)
         something += sum(one.rows for one in told)
     assert something > 100
 
 
 def test_what_repeats_a_record_word_for_word_goes_with_it(tmp_path: Path) -> None:
-    home = full(tmp_path / "data")
-    settle(home)
+    data_root = full(tmp_path / "data")
+    settle(data_root)
     held = [
         row["payload"]
-        for path in home.files("raw", "crm")
-        for row in rows(home, f"SELECT payload FROM read_parquet('{path}')")
+        for path in data_root.files("raw", "crm")
+        for row in rows(data_root, f"SELECT payload FROM read_parquet('{path}')")
     ]
     assert [payload for payload in held if "Hiljainen" in payload] == []
 
 
 def test_the_check_finds_what_a_sweep_has_missed(tmp_path: Path) -> None:
-    home = full(tmp_path / "data")
-    building.build(home, date(2026, 11, 20))
-    found = overdue_check.overdue(home, date(2026, 11, 20))
+    data_root = full(tmp_path / "data")
+    building.build(data_root, date(2026, 11, 20))
+    found = overdue_check.overdue(data_root, date(2026, 11, 20))
     assert found["staged"] > 0
     assert found["quarantine"] > 0
     assert found["raw"] > 0
@@ -144,16 +144,16 @@ def test_the_check_finds_what_a_sweep_has_missed(tmp_path: Path) -> None:
 class TestForecast:
     @pytest.fixture(scope="class")
     @staticmethod
-    def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
         made = full(tmp_path_factory.mktemp("forecast") / "data")
         settle(made)
         settle(made)
         return made
 
     def test_by_the_end_of_a_month_as_much_is_foreseen_as_a_simulation_says(
-        self, home: Home
+        self, data_root: DataRoot
     ) -> None:
-        due = forecast.simulate(home, date(2026, 11, 20))
+        due = forecast.simulate(data_root, date(2026, 11, 20))
         for last in (date(2026, 12, 31), date(2027, 11, 30), date(2028, 10, 31)):
             foreseen: dict[tuple[str, str], int] = {}
             for one in due:
@@ -163,7 +163,7 @@ class TestForecast:
                     )
             simulated = {
                 (one.rule, one.category): one.rows
-                for one in sweep.simulate(home, last)
+                for one in sweep.simulate(data_root, last)
                 if one.layer == "register"
             }
             if last > date(2026, 12, 31):
@@ -175,28 +175,34 @@ class TestForecast:
                 )
             assert foreseen == simulated
 
-    def test_it_is_kept_by_the_build_for_24_months_from_the_present_one(self, home: Home) -> None:
-        told = forecast.latest(home)
+    def test_it_is_kept_by_the_build_for_24_months_from_the_present_one(
+        self, data_root: DataRoot
+    ) -> None:
+        told = forecast.latest(data_root)
         assert told is not None
-        assert told[1] == forecast.simulate(home, date(2026, 11, 20))
+        assert told[1] == forecast.simulate(data_root, date(2026, 11, 20))
         assert [month for month, _, _ in forecast.bars(*told)][::23] == ["2026-11", "2028-10"]
 
-    def test_the_chart_has_a_bar_for_every_count(self, home: Home) -> None:
-        told = forecast.latest(home)
+    def test_the_chart_has_a_bar_for_every_count(self, data_root: DataRoot) -> None:
+        told = forecast.latest(data_root)
         assert told is not None
         picture = forecast.chart(*told)
         assert picture.count("<title>") == len(told[1])
         assert all(one.rule in picture for one in told[1])
 
-    def test_a_shorter_period_is_supposed_without_touching_anything(self, home: Home) -> None:
-        supposed = Home(home.root, supposing(home.policy, {"RET-VISITS-25M": "1 months"}))
+    def test_a_shorter_period_is_supposed_without_touching_anything(
+        self, data_root: DataRoot
+    ) -> None:
+        supposed = DataRoot(
+            data_root.root, supposing(data_root.policy, {"RET-VISITS-25M": "1 months"})
+        )
         day = date(2026, 12, 2)
         in_register = [
             sweep.per_rule(sweep.simulate(one, day), "register").get("RET-VISITS-25M", 0)
-            for one in (home, supposed)
+            for one in (data_root, supposed)
         ]
         assert in_register == [1, 4]
-        assert supposed.policy.fingerprint != home.policy.fingerprint
+        assert supposed.policy.fingerprint != data_root.policy.fingerprint
 
     @pytest.mark.parametrize(
         ("code", "period", "told"),
@@ -207,10 +213,10 @@ class TestForecast:
         ],
     )
     def test_what_no_policy_may_say_cannot_be_supposed(
-        self, home: Home, code: str, period: str, told: str
+        self, data_root: DataRoot, code: str, period: str, told: str
     ) -> None:
         with pytest.raises(SupposedError, match=told):
-            supposing(home.policy, {code: period})
+            supposing(data_root.policy, {code: period})
 
 
 def consent(email: str, status: str, at: str) -> dict[str, str]:
@@ -225,22 +231,22 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_a
     tmp_path: Path,
 ) -> None:
     policy = supposing(load_policy(), {"RET-CONSENT-3Y": "4 years"})
-    home = Home(tmp_path / "data", policy)
-    home.create()
+    data_root = DataRoot(tmp_path / "data", policy)
+    data_root.create()
     put(
-        home,
+        data_root,
         "consents",
         "2023-11-20",
         "consent_log",
         csv([consent("aatu@example.fi", "granted", "2023-11-20T10:00:00+02:00")]),
         1,
     )
-    take_in(home)
-    settle(home, date(2026, 11, 19))
-    assert rows(home, "SELECT * FROM segregated_consents") == []
+    take_in(data_root)
+    settle(data_root, date(2026, 11, 19))
+    assert rows(data_root, "SELECT * FROM segregated_consents") == []
     for _ in range(2):
-        build(home, date(2026, 11, 20))
-        [proof] = rows(home, "SELECT * FROM segregated_consents")
+        build(data_root, date(2026, 11, 20))
+        [proof] = rows(data_root, "SELECT * FROM segregated_consents")
         assert (proof["choice"], proof["evidence"], proof["relationship_ended_on"]) == (
             "granted",
             "double opt-in",
@@ -248,19 +254,19 @@ def test_a_proof_of_consent_outlives_its_registrant_as_long_as_the_policy_says_a
         )
         assert len(proof["consented"]) == 64
     assert b"aatu@example.fi" not in b"".join(
-        path.read_bytes() for path in home.root.rglob("*") if path.is_file()
+        path.read_bytes() for path in data_root.root.rglob("*") if path.is_file()
     )
-    settle(home, date(2027, 11, 19))
-    assert len(rows(home, "SELECT * FROM segregated_consents")) == 1
-    gone = sweep.per_rule(sweep.simulate(home, date(2027, 11, 20)), "register")
+    settle(data_root, date(2027, 11, 19))
+    assert len(rows(data_root, "SELECT * FROM segregated_consents")) == 1
+    gone = sweep.per_rule(sweep.simulate(data_root, date(2027, 11, 20)), "register")
     assert gone == {"RET-CONSENT-3Y": 1}
-    settle(home, date(2027, 11, 20))
-    assert rows(home, "SELECT * FROM segregated_consents") == []
+    settle(data_root, date(2027, 11, 20))
+    assert rows(data_root, "SELECT * FROM segregated_consents") == []
 
 
 def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
-    home = Home(tmp_path / "data")
-    home.create()
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     first = datetime(2024, 10, 1, 12, tzinfo=UTC)
     seen = [
         visit(number, f"a{number:015x}", first + timedelta(days=number % 28))
@@ -268,19 +274,20 @@ def test_visits_leave_their_number_behind(tmp_path: Path) -> None:
     ]
     for number, one in enumerate(seen):
         one["deviceType"] = "Smartphone" if number < 25 else "Desktop" if number < 42 else "Tablet"
-    put(home, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
-    take_in(home)
+    put(data_root, "website", "2024-11-02", "visits", json.dumps(seen).encode(), len(seen))
+    take_in(data_root)
     for day in ("2024-11-03", "2024-11-03", "2026-11-10", "2026-11-20", "2026-11-20"):
-        settle(home, date.fromisoformat(day))
+        settle(data_root, date.fromisoformat(day))
         counted = rows(
-            home, "SELECT month, sum(visits)::INT AS visits FROM visits_per_month GROUP BY month"
+            data_root,
+            "SELECT month, sum(visits)::INT AS visits FROM visits_per_month GROUP BY month",
         )
         assert counted == [{"month": date(2024, 10, 1), "visits": 45}], day
     for _ in range(2):
-        settle(home, date(2026, 12, 1))
-        assert rows(home, "SELECT * FROM visits") == []
+        settle(data_root, date(2026, 12, 1))
+        assert rows(data_root, "SELECT * FROM visits") == []
         kept = rows(
-            home,
+            data_root,
             "SELECT channel, device_type, visits, closed FROM visits_per_month ORDER BY visits",
         )
         assert [(row["device_type"], row["visits"], row["closed"]) for row in kept] == [
@@ -294,53 +301,64 @@ def test_a_full_ip_address_is_nowhere_from_the_first_day(tmp_path: Path, ip: str
     import json
     from datetime import UTC, datetime
 
-    home = Home(tmp_path / "data")
-    home.create()
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     one = {**visit(1, "a000000000000001", datetime(2026, 11, 19, 12, tzinfo=UTC)), "visitIp": ip}
-    put(home, "website", "2026-11-20", "visits", json.dumps([one]).encode(), 1)
-    take_in(home)
-    settle(home)
-    for path in home.lake.rglob("*.parquet"):
+    put(data_root, "website", "2026-11-20", "visits", json.dumps([one]).encode(), 1)
+    take_in(data_root)
+    settle(data_root)
+    for path in data_root.lake.rglob("*.parquet"):
         assert ip not in str(duckdb.sql(f"SELECT * FROM read_parquet('{path}')").fetchall())
     [held] = rows(
-        home, f"SELECT ip FROM read_parquet('{home.files('staged', name='*/visits')[0]}')"
+        data_root, f"SELECT ip FROM read_parquet('{data_root.files('staged', name='*/visits')[0]}')"
     )
     assert held["ip"] in ("203.0.113.0", "2001:db8:85a3::")
 
 
 def test_an_order_stays_for_the_accounts_without_its_person_and_then_goes(tmp_path: Path) -> None:
-    home = Home(tmp_path / "data")
-    home.create()
-    put(home, "crm", "2026-01-10", "contracts", csv([contract("K-1", "C0000009", "2021-03-31")]), 1)
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     put(
-        home,
+        data_root,
+        "crm",
+        "2026-01-10",
+        "contracts",
+        csv([contract("K-1", "C0000009", "2021-03-31")]),
+        1,
+    )
+    put(
+        data_root,
         "crm",
         "2026-01-10",
         "orders",
         csv([order("T-1", "C0000009", "2021-03-01T10:00:00Z")]),
         1,
     )
-    take_in(home, date(2026, 1, 10))
-    settle(home, date(2026, 1, 10))
-    assert rows(home, "SELECT * FROM registrants") == rows(home, "SELECT * FROM orders") == []
-    [held] = rows(home, "SELECT * FROM segregated_orders")
+    take_in(data_root, date(2026, 1, 10))
+    settle(data_root, date(2026, 1, 10))
+    assert (
+        rows(data_root, "SELECT * FROM registrants")
+        == rows(data_root, "SELECT * FROM orders")
+        == []
+    )
+    [held] = rows(data_root, "SELECT * FROM segregated_orders")
     assert (held["order_number"], held["held_until"]) == ("T-1", date(2028, 1, 1))
-    settle(home, date(2027, 12, 31))
-    assert len(rows(home, "SELECT * FROM segregated_orders")) == 1
-    settle(home, date(2028, 1, 1))
-    assert rows(home, "SELECT * FROM segregated_orders") == []
-    assert home.files("staged", name="*/orders") == [] or rows_in(home, "staged") == 0
+    settle(data_root, date(2027, 12, 31))
+    assert len(rows(data_root, "SELECT * FROM segregated_orders")) == 1
+    settle(data_root, date(2028, 1, 1))
+    assert rows(data_root, "SELECT * FROM segregated_orders") == []
+    assert data_root.files("staged", name="*/orders") == [] or rows_in(data_root, "staged") == 0
 
 
 def test_a_registrant_whom_only_the_population_register_knows_goes_by_the_prospects_rule(
     tmp_path: Path,
 ) -> None:
-    home = Home(tmp_path / "data")
-    home.create()
-    basic_data(home, "2024-02-29", [BASE])
-    take_in(home)
-    settle(home, date(2027, 2, 27))
-    assert len(rows(home, "SELECT * FROM registrants")) == 1
-    assert sweep.per_rule(sweep.simulate(home, date(2027, 2, 28)), "register") == {
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    basic_data(data_root, "2024-02-29", [BASE])
+    take_in(data_root)
+    settle(data_root, date(2027, 2, 27))
+    assert len(rows(data_root, "SELECT * FROM registrants")) == 1
+    assert sweep.per_rule(sweep.simulate(data_root, date(2027, 2, 28)), "register") == {
         "RET-PROSPECT-3Y": 1
     }

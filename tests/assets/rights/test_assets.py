@@ -12,7 +12,7 @@ from assets.requests import ledger as ledger_module
 from assets.requests import notice_ledger
 from assets.rights import lookup, recipient_notices
 from assets.rights.assets import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines import notifications
 from pipelines.definitions import build_definitions
 from pipelines.sensors import deadline_sensor, request_sensor, rights_sensor
@@ -21,10 +21,12 @@ from tests.support.known_registrants import LEAVES
 GIVEN = f"identity_code:{LEAVES.identity_code}"
 
 
-def looked_at(home: Home, today: date) -> dict[str, tuple[bool, str, int]]:
+def looked_at(data_root: DataRoot, today: date) -> dict[str, tuple[bool, str, int]]:
     with dg.instance_for_test() as instance:
         result = dg.materialize(
-            [ledger], instance=instance, resources={"home": home, "today": Today(as_of=str(today))}
+            [ledger],
+            instance=instance,
+            resources={"data_root": data_root, "today": Today(as_of=str(today))},
         )
         found = result.get_asset_check_evaluations()
     assert LEAVES.identity_code not in repr(found)
@@ -34,44 +36,58 @@ def looked_at(home: Home, today: date) -> dict[str, tuple[bool, str, int]]:
     }  # type: ignore[arg-type]
 
 
-def test_nothing_is_owed_in_an_empty_ledger(home: Home) -> None:
-    assert {passed for passed, _, _ in looked_at(home, date(2026, 11, 20)).values()} == {True}
+def test_nothing_is_owed_in_an_empty_ledger(data_root: DataRoot) -> None:
+    assert {passed for passed, _, _ in looked_at(data_root, date(2026, 11, 20)).values()} == {True}
 
 
-def test_overdue_fails_and_due_soon_warns(home: Home) -> None:
-    now = datetime.now(home.policy.zone)
+def test_overdue_fails_and_due_soon_warns(data_root: DataRoot) -> None:
+    now = datetime.now(data_root.policy.zone)
     for days in (3, 25, 40, 41):
         ledger_module.receive(
-            home, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days)
+            data_root, "access", "written", [GIVEN], now, received=now.date() - timedelta(days=days)
         )
-    found = looked_at(home, now.date())
+    found = looked_at(data_root, now.date())
     assert found["nothing_overdue"] == (False, "ERROR", 2)
     assert found["nothing_due_soon"] == (False, "WARN", 1)
     assert found["recipients_have_acknowledged"][0]
 
 
-def test_a_recipient_is_shown_until_it_acknowledges(known_home: Home) -> None:
-    now = datetime.now(known_home.policy.zone)
-    request_id = ledger_module.receive(known_home, "restriction", "written", [GIVEN], now)
+def test_a_recipient_is_shown_until_it_acknowledges(known_data_root: DataRoot) -> None:
+    now = datetime.now(known_data_root.policy.zone)
+    request_id = ledger_module.receive(known_data_root, "restriction", "written", [GIVEN], now)
     recipient_notices.prepare(
-        known_home, list(lookup.record(known_home, [request_id], now).values()), now
+        known_data_root, list(lookup.record(known_data_root, [request_id], now).values()), now
     )
-    recipient_notices.release(known_home, [request_id], now)
-    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "WARN", 2)
-    recipient_notices.retry(known_home, now + timedelta(days=15))
-    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (False, "ERROR", 2)
-    for one in notice_ledger.every(known_home):
-        recipient_notices.acknowledge(known_home, one.notice_id, now)
-    assert looked_at(known_home, now.date())["recipients_have_acknowledged"] == (True, "WARN", 0)
+    recipient_notices.release(known_data_root, [request_id], now)
+    assert looked_at(known_data_root, now.date())["recipients_have_acknowledged"] == (
+        False,
+        "WARN",
+        2,
+    )
+    recipient_notices.retry(known_data_root, now + timedelta(days=15))
+    assert looked_at(known_data_root, now.date())["recipients_have_acknowledged"] == (
+        False,
+        "ERROR",
+        2,
+    )
+    for one in notice_ledger.every(known_data_root):
+        recipient_notices.acknowledge(known_data_root, one.notice_id, now)
+    assert looked_at(known_data_root, now.date())["recipients_have_acknowledged"] == (
+        True,
+        "WARN",
+        0,
+    )
 
 
 @pytest.fixture
-def rooted(home: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
-    monkeypatch.setenv("REGISTER_HOME", str(home.root))
-    return home
+def rooted(data_root: DataRoot, monkeypatch: pytest.MonkeyPatch) -> DataRoot:
+    monkeypatch.setenv("REGISTER_HOME", str(data_root.root))
+    return data_root
 
 
-def test_the_notifier_hears_of_it_once_a_day(rooted: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_notifier_hears_of_it_once_a_day(
+    rooted: DataRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard: list[notifications.Failure] = []
     monkeypatch.setattr("pipelines.sensors.notifier", lambda: heard.append)
     now = datetime.now(rooted.policy.zone)
@@ -91,8 +107,10 @@ def test_the_notifier_hears_of_it_once_a_day(rooted: Home, monkeypatch: pytest.M
     assert len(heard) == 2
 
 
-def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: Home) -> None:
-    folder = known_home.requests / "inbox"
+def test_request_files_are_taken_in_by_the_sensors_and_carried_out(
+    known_data_root: DataRoot,
+) -> None:
+    folder = known_data_root.requests / "inbox"
     folder.mkdir(exist_ok=True)
     for right in ("erasure", "objection"):
         (folder / f"{right}.json").write_text(
@@ -106,10 +124,10 @@ def test_request_files_are_taken_in_by_the_sensors_and_carried_out(known_home: H
         assert list(folder.iterdir()) == []
         [run] = rights_sensor.evaluate_tick(context).run_requests or []
         assert run.tags["dagster/asset_partition_range_start"] == str(
-            datetime.now(known_home.policy.zone).date()
+            datetime.now(known_data_root.policy.zone).date()
         )
         assert not rights_sensor.evaluate_tick(context).run_requests
-    assert {one.right: one.state for one in ledger_module.every(known_home)} == {
+    assert {one.right: one.state for one in ledger_module.every(known_data_root)} == {
         "erasure": "received",
         "objection": "applying",
     }

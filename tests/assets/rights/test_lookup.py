@@ -15,7 +15,7 @@ from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import lookup
 from assets.rights.withdrawal import Word, deliver_words
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, csv, put
 from tests.support.known_registrants import (
     LEAVES,
@@ -32,8 +32,8 @@ from tests.support.registers import refresh
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
 GIVEN = [
@@ -44,9 +44,9 @@ GIVEN = [
 ]
 
 
-def asked(home: Home, *given: str) -> Request:
-    request_id = ledger.receive(home, "erasure", "written", list(given), NOW)
-    return lookup.record(home, [request_id], NOW)[request_id]
+def asked(data_root: DataRoot, *given: str) -> Request:
+    request_id = ledger.receive(data_root, "erasure", "written", list(given), NOW)
+    return lookup.record(data_root, [request_id], NOW)[request_id]
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def asked(home: Home, *given: str) -> Request:
     ids=lambda one: str(one).split(":")[0],
 )
 def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(
-    home: Home, given: str
+    data_root: DataRoot, given: str
 ) -> None:
-    found = asked(home, given)
+    found = asked(data_root, given)
     assert (found.state, found.registrants) == (
         "received",
-        (registrant_of(home, LEAVES.identity_code),),
+        (registrant_of(data_root, LEAVES.identity_code),),
     )
     values = {one.split(":", 1)[1] for one in found.resolved}
     assert {
@@ -80,16 +80,16 @@ def test_any_strong_identifier_leads_to_all_that_is_the_registrant_s_alone(
     assert not values & set(STAYS.identifiers)
 
 
-def test_a_contact_alone_is_shown_for_a_decision(home: Home) -> None:
-    assert asked(home, f"email:{LEAVES.email}").state == "unclear"
-    found = asked(home, f"phone:{LEAVES.phone}")
+def test_a_contact_alone_is_shown_for_a_decision(data_root: DataRoot) -> None:
+    assert asked(data_root, f"email:{LEAVES.email}").state == "unclear"
+    found = asked(data_root, f"phone:{LEAVES.phone}")
     assert (found.state, found.resolved) == ("unclear", ())
     assert [(one["registrant_id"], one["by"]) for one in found.candidates] == [
-        (registrant_of(home, LEAVES.identity_code), ["phone"])
+        (registrant_of(data_root, LEAVES.identity_code), ["phone"])
     ]
     assert LEAVES.phone not in found.why
     decided = decisions.decide(
-        home, found.request_id, [registrant_of(home, LEAVES.identity_code)], NOW
+        data_root, found.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
     )
     assert decided.state == "received"
     assert f"identity_code:{LEAVES.identity_code}" in decided.resolved
@@ -101,87 +101,95 @@ def test_a_contact_alone_is_shown_for_a_decision(home: Home) -> None:
     ]
 
 
-def test_an_address_and_a_phone_that_agree_are_certain(home: Home) -> None:
-    found = asked(home, f"email:{STAYS.email}", f"phone:{STAYS.phone}")
-    assert found.registrants == (registrant_of(home, STAYS.identity_code),)
+def test_an_address_and_a_phone_that_agree_are_certain(data_root: DataRoot) -> None:
+    found = asked(data_root, f"email:{STAYS.email}", f"phone:{STAYS.phone}")
+    assert found.registrants == (registrant_of(data_root, STAYS.identity_code),)
 
 
-def test_an_address_and_a_phone_that_disagree_mean_nobody(home: Home) -> None:
-    found = asked(home, f"email:{LEAVES.email}", f"phone:{STAYS.phone}")
+def test_an_address_and_a_phone_that_disagree_mean_nobody(data_root: DataRoot) -> None:
+    found = asked(data_root, f"email:{LEAVES.email}", f"phone:{STAYS.phone}")
     assert (found.state, len(found.candidates)) == ("unclear", 2)
 
 
-def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(home: Home) -> None:
+def test_the_one_who_is_certainly_meant_is_told_or_why_there_is_none(data_root: DataRoot) -> None:
     meant = {
-        given: ledger.load(home, ledger.receive(home, "access", "written", [given], NOW))
+        given: ledger.load(data_root, ledger.receive(data_root, "access", "written", [given], NOW))
         for given in GIVEN
     }
-    assert lookup.certainly(home, meant[GIVEN[0]]) == registrant_of(home, LEAVES.identity_code)
+    assert lookup.certainly(data_root, meant[GIVEN[0]]) == registrant_of(
+        data_root, LEAVES.identity_code
+    )
     for given in GIVEN[1:]:
         with pytest.raises(RequestError) as told:
-            lookup.certainly(home, meant[given])
+            lookup.certainly(data_root, meant[given])
         assert given.split(":")[1] not in str(told.value)
 
 
-def test_who_is_known_by_an_address_only_is_found_by_it(home: Home) -> None:
+def test_who_is_known_by_an_address_only_is_found_by_it(data_root: DataRoot) -> None:
     """A consent given by someone of whom nothing else is known."""
     deliver_words(
-        home,
+        data_root,
         [Word("email:vain.osoite@example.fi", "direct_marketing", "email", "granted")],
         NOW,
         "web-form",
     )
-    refresh(home, TODAY)
-    found = asked(home, "email:vain.osoite@example.fi")
+    refresh(data_root, TODAY)
+    found = asked(data_root, "email:vain.osoite@example.fi")
     assert (len(found.registrants), found.resolved) == (
         1,
         ("email:vain.osoite@example.fi", "user_id:vain.osoite@example.fi"),
     )
 
 
-def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(home: Home) -> None:
-    found = asked(home, f"email:{SHARED}")
+def test_a_shared_mailbox_means_neither_and_the_one_chosen_keeps_it_out(
+    data_root: DataRoot,
+) -> None:
+    found = asked(data_root, f"email:{SHARED}")
     assert (found.state, len(found.candidates)) == ("unclear", 2)
-    chosen = decisions.decide(home, found.request_id, [registrant_of(home, SPOUSES[0][0])], NOW)
+    chosen = decisions.decide(
+        data_root, found.request_id, [registrant_of(data_root, SPOUSES[0][0])], NOW
+    )
     assert chosen.resolved == (f"contact_id:{SPOUSES[0][0]}",)
 
 
-def test_identifiers_of_two_registrants_mean_neither(home: Home) -> None:
+def test_identifiers_of_two_registrants_mean_neither(data_root: DataRoot) -> None:
     found = asked(
-        home, f"identity_code:{LEAVES.identity_code}", f"customer_number:{STAYS.customer_number}"
+        data_root,
+        f"identity_code:{LEAVES.identity_code}",
+        f"customer_number:{STAYS.customer_number}",
     )
     assert (found.state, len(found.candidates), found.resolved) == ("unclear", 2, ())
 
 
-def test_a_former_identity_code_leads_to_the_registrant(home: Home) -> None:
+def test_a_former_identity_code_leads_to_the_registrant(data_root: DataRoot) -> None:
     old, new = code("010175-931"), code("010175-932")
-    basic_data(home, "2026-11-19", [person(new, name("Sulo", "Korjattu"), part("SYNTYMAPAIVA", syntymapv=day("1975-01-01")),
+    basic_data(data_root, "2026-11-19", [person(new, name("Sulo", "Korjattu"), part("SYNTYMAPAIVA", syntymapv=day("1975-01-01")),
                                            part("HENKILOTUNNUS_KORJAUS", voimassaolo="PASSIIVI", muutettuHenkilotunnus=old))])  # fmt: skip
-    refresh(home, TODAY)
-    known = set(duckdb.sql(f"SELECT value FROM '{home.register('identifiers')}'").fetchall())
+    refresh(data_root, TODAY)
+    known = set(duckdb.sql(f"SELECT value FROM '{data_root.register('identifiers')}'").fetchall())
     assert (old,) in known
     assert (
-        asked(home, f"identity_code:{old}").registrants
-        == asked(home, f"identity_code:{new}").registrants
+        asked(data_root, f"identity_code:{old}").registrants
+        == asked(data_root, f"identity_code:{new}").registrants
         != ()
     )
 
 
-def test_a_strong_identifier_that_nobody_has_means_nobody(home: Home) -> None:
-    found = asked(home, "customer_number:C-NOBODY")
+def test_a_strong_identifier_that_nobody_has_means_nobody(data_root: DataRoot) -> None:
+    found = asked(data_root, "customer_number:C-NOBODY")
     assert (found.state, found.registrants, found.resolved) == ("unclear", (), ())
     assert "nobody in the register, raw or quarantine" in found.why
 
 
-def test_a_registrant_that_there_is_not_cannot_be_chosen(home: Home) -> None:
-    found = asked(home, f"email:{SHARED}")
+def test_a_registrant_that_there_is_not_cannot_be_chosen(data_root: DataRoot) -> None:
+    found = asked(data_root, f"email:{SHARED}")
     with pytest.raises(RequestError, match="no registrant of that id"):
-        decisions.decide(home, found.request_id, ["R0000000000000000"], NOW)
+        decisions.decide(data_root, found.request_id, ["R0000000000000000"], NOW)
 
 
-def test_a_company_s_number_names_no_person(home: Home) -> None:
+def test_a_company_s_number_names_no_person(data_root: DataRoot) -> None:
     with pytest.raises(RequestError, match="nobody is found by a business id"):
-        lookup.canonical(home, {"business_id": "1234567-1"})
+        lookup.canonical(data_root, {"business_id": "1234567-1"})
 
 
 @pytest.mark.parametrize(
@@ -194,20 +202,22 @@ def test_a_company_s_number_names_no_person(home: Home) -> None:
     ],
 )
 def test_an_identifier_that_is_not_valid_is_refused_without_an_echo(
-    home: Home, kind: str, value: str
+    data_root: DataRoot, kind: str, value: str
 ) -> None:
     with pytest.raises(RequestError) as told:
-        lookup.canonical(home, {kind: value})
+        lookup.canonical(data_root, {kind: value})
     assert not value.strip() or value not in str(told.value)
 
 
-def test_what_is_found_is_written_sealed(home: Home) -> None:
-    found = asked(home, f"email:{LEAVES.email}")
-    decisions.decide(home, found.request_id, [registrant_of(home, LEAVES.identity_code)], NOW)
-    text = (home.requests / f"{found.request_id}.json").read_text()
+def test_what_is_found_is_written_sealed(data_root: DataRoot) -> None:
+    found = asked(data_root, f"email:{LEAVES.email}")
+    decisions.decide(
+        data_root, found.request_id, [registrant_of(data_root, LEAVES.identity_code)], NOW
+    )
+    text = (data_root.requests / f"{found.request_id}.json").read_text()
     assert not [
         value
-        for value in (*LEAVES.identifiers, registrant_of(home, LEAVES.identity_code))
+        for value in (*LEAVES.identifiers, registrant_of(data_root, LEAVES.identity_code))
         if value in text
     ]
 
@@ -216,10 +226,10 @@ def test_what_is_found_is_written_sealed(home: Home) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every statement that is executed over the register."""
     statements: list[str] = []
-    connect = Home.connect
+    connect = DataRoot.connect
 
     @contextmanager
-    def counting(self: Home, **how: Any) -> Iterator[Any]:
+    def counting(self: DataRoot, **how: Any) -> Iterator[Any]:
         with connect(self, **how) as connection:
 
             class Counting:
@@ -229,63 +239,63 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
             yield Counting()
 
-    monkeypatch.setattr(Home, "connect", counting)
+    monkeypatch.setattr(DataRoot, "connect", counting)
     return statements
 
 
-def test_many_requests_cost_as_many_queries_as_few(home: Home, counted: list[str]) -> None:
+def test_many_requests_cost_as_many_queries_as_few(data_root: DataRoot, counted: list[str]) -> None:
     few = [
-        ledger.receive(home, "erasure", "written", [given], NOW)
+        ledger.receive(data_root, "erasure", "written", [given], NOW)
         for given in (f"identity_code:{LEAVES.identity_code}", "customer_number:C-NOBODY")
     ]
-    lookup.record(home, few, NOW)
+    lookup.record(data_root, few, NOW)
     of_few = len(counted)
     counted.clear()
     many = [
-        ledger.receive(home, "erasure", "written", [f"customer_number:C{number}"], NOW)
+        ledger.receive(data_root, "erasure", "written", [f"customer_number:C{number}"], NOW)
         for number in range(300)
     ]
     many += [
-        ledger.receive(home, "erasure", "written", [f"contact_id:{who.contact_id}"], NOW)
+        ledger.receive(data_root, "erasure", "written", [f"contact_id:{who.contact_id}"], NOW)
         for who in (LEAVES, STAYS)
     ]
-    found = lookup.record(home, many, NOW)
+    found = lookup.record(data_root, many, NOW)
     assert len(counted) == of_few
     assert len(found) == 302
     assert [len(found[request_id].registrants) for request_id in many[-2:]] == [1, 1]
 
 
-def test_a_registrant_who_is_nothing_but_their_phone_is_no_other(home: Home) -> None:
+def test_a_registrant_who_is_nothing_but_their_phone_is_no_other(data_root: DataRoot) -> None:
     """A consent by the phone that only her contact has makes one."""
     consent = Word(f"phone:{LEAVES.phone}", "direct_marketing", "sms", "granted")
-    deliver_words(home, [consent], NOW, "call")
-    refresh(home, TODAY)
-    found = asked(home, f"identity_code:{LEAVES.identity_code}")
+    deliver_words(data_root, [consent], NOW, "call")
+    refresh(data_root, TODAY)
+    found = asked(data_root, f"identity_code:{LEAVES.identity_code}")
     assert f"phone:{LEAVES.phone}" in found.resolved
 
 
-def test_a_phone_that_somebody_else_has_too_is_not_theirs_alone(home: Home) -> None:
+def test_a_phone_that_somebody_else_has_too_is_not_theirs_alone(data_root: DataRoot) -> None:
     consent = Word(f"phone:{LEAVES.phone}", "direct_marketing", "sms", "granted")
-    deliver_words(home, [consent], NOW, "call")
+    deliver_words(data_root, [consent], NOW, "call")
     spouse = contact(*SPOUSES[0][:3], SHARED, SPOUSES[0][3], **{"Phone Number": LEAVES.phone})
-    put(home, "crm", str(TODAY), "contacts", csv([spouse]), 1)
-    refresh(home, TODAY)
-    found = asked(home, f"identity_code:{LEAVES.identity_code}")
+    put(data_root, "crm", str(TODAY), "contacts", csv([spouse]), 1)
+    refresh(data_root, TODAY)
+    found = asked(data_root, f"identity_code:{LEAVES.identity_code}")
     assert f"phone:{LEAVES.phone}" not in found.resolved
 
 
-def test_one_that_is_unclear_stops_no_other(home: Home) -> None:
+def test_one_that_is_unclear_stops_no_other(data_root: DataRoot) -> None:
     ids = [
-        ledger.receive(home, "erasure", "written", [given], NOW)
+        ledger.receive(data_root, "erasure", "written", [given], NOW)
         for given in (f"email:{SHARED}", f"contact_id:{LEAVES.contact_id}")
     ]
-    found = lookup.record(home, ids, NOW, "erasing")
+    found = lookup.record(data_root, ids, NOW, "erasing")
     assert [found[request_id].state for request_id in ids] == ["unclear", "erasing"]
 
 
-def test_finding_again_changes_nothing(home: Home) -> None:
-    found = asked(home, f"email:{SHARED}")
-    again = lookup.record(home, [found.request_id], NOW)[found.request_id]
+def test_finding_again_changes_nothing(data_root: DataRoot) -> None:
+    found = asked(data_root, f"email:{SHARED}")
+    again = lookup.record(data_root, [found.request_id], NOW)[found.request_id]
     assert again == found
 
 

@@ -26,7 +26,7 @@ from assets.rights import (
     workflow,
 )
 from assets.rights.other_requests import Other
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.request_steps import request
 from tests.support.known_registrants import LEAVES, NOW, SHARED, STAYS, TODAY, registrant_of
 from tests.support.registers import build, refresh, rows, typed
@@ -35,52 +35,54 @@ LATER = NOW + timedelta(minutes=30)
 THEIRS = f"identity_code:{LEAVES.identity_code}"
 
 
-def received(home: Home, right: str, *given: str) -> str:
-    return ledger.receive(home, right, "written", list(given), NOW)
+def received(data_root: DataRoot, right: str, *given: str) -> str:
+    return ledger.receive(data_root, right, "written", list(given), NOW)
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
-def erasing(home: Home) -> Request:
+def erasing(data_root: DataRoot) -> Request:
     """An erasure of LEAVES that has begun."""
-    request_id = received(home, "erasure", THEIRS)
-    erasing_module.find(home, [request_id])
-    return ledger.load(home, request_id)
+    request_id = received(data_root, "erasure", THEIRS)
+    erasing_module.find(data_root, [request_id])
+    return ledger.load(data_root, request_id)
 
 
-def ended(home: Home, begun: Request) -> list[str]:
+def ended(data_root: DataRoot, begun: Request) -> list[str]:
     """End the other requests, as closing does around the proof."""
-    return other_requests.end(home, [begun], other_requests.hold(home, [begun], LATER), LATER)
+    return other_requests.end(
+        data_root, [begun], other_requests.hold(data_root, [begun], LATER), LATER
+    )
 
 
-def in_state(home: Home, state: str, right: str, purpose: str = "") -> Request:
+def in_state(data_root: DataRoot, state: str, right: str, purpose: str = "") -> Request:
     """A request of LEAVES as it is after it was delivered to the register."""
-    request_id = received(home, right, THEIRS)
-    found = lookup.record(home, [request_id], NOW)[request_id]
-    ledger.save(home, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
-    return ledger.load(home, request_id)
+    request_id = received(data_root, right, THEIRS)
+    found = lookup.record(data_root, [request_id], NOW)[request_id]
+    ledger.save(data_root, replace(found, state=state, purpose=purpose))  # type: ignore[arg-type]
+    return ledger.load(data_root, request_id)
 
 
-def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
+def test_open_requests_of_the_same_person_end_and_no_others(data_root: DataRoot) -> None:
     ends = [
-        received(home, "access", f"customer_number:{LEAVES.customer_number}"),
-        received(home, "rectification", THEIRS, f"email:{LEAVES.email}"),
-        in_state(home, "in_force", "restriction").request_id,
-        in_state(home, "weighing", "objection", "legitimate_interest").request_id,
-        in_state(home, "applying", "withdrawal", "direct_marketing").request_id,
+        received(data_root, "access", f"customer_number:{LEAVES.customer_number}"),
+        received(data_root, "rectification", THEIRS, f"email:{LEAVES.email}"),
+        in_state(data_root, "in_force", "restriction").request_id,
+        in_state(data_root, "weighing", "objection", "legitimate_interest").request_id,
+        in_state(data_root, "applying", "withdrawal", "direct_marketing").request_id,
     ]
-    only = received(home, "access", f"email:{LEAVES.email}")
-    lookup.record(home, [only], NOW)
-    both = received(home, "access", THEIRS, f"identity_code:{STAYS.identity_code}")
+    only = received(data_root, "access", f"email:{LEAVES.email}")
+    lookup.record(data_root, [only], NOW)
+    both = received(data_root, "access", THEIRS, f"identity_code:{STAYS.identity_code}")
     others = [
-        received(home, "access", f"identity_code:{STAYS.identity_code}"),
-        received(home, "access", f"email:{SHARED}"),
+        received(data_root, "access", f"identity_code:{STAYS.identity_code}"),
+        received(data_root, "access", f"email:{SHARED}"),
     ]
-    begun = erasing(home)
-    found = other_requests.find(home, [begun])[begun.request_id]
+    begun = erasing(data_root)
+    found = other_requests.find(data_root, [begun])[begun.request_id]
     effects = {one.request_id: one.effect for one in found}
     assert effects == {
         **dict.fromkeys(ends, "ends"),
@@ -91,23 +93,23 @@ def test_open_requests_of_the_same_person_end_and_no_others(home: Home) -> None:
     noted = [one["told"] for one in begun.events if one["what"] == "ends_others"]
     assert noted == [", ".join(sorted([*ends, only]))]
 
-    assert ended(home, begun) == sorted([*ends, only])
-    for one in (ledger.load(home, request_id) for request_id in [*ends, only]):
+    assert ended(data_root, begun) == sorted([*ends, only])
+    for one in (ledger.load(data_root, request_id) for request_id in [*ends, only]):
         assert (one.state, one.outcome, one.why, one.given) == ("closed", "ended", "REQ-ERASED", ())
-        assert not encrypted_identity.key_path(home, one.request_id).exists()
-    assert {ledger.load(home, one).state for one in [both, *others]} <= {"received", "unclear"}
-    assert all(encrypted_identity.key_path(home, one).exists() for one in [both, *others])
-    assert ended(home, begun) == []
+        assert not encrypted_identity.key_path(data_root, one.request_id).exists()
+    assert {ledger.load(data_root, one).state for one in [both, *others]} <= {"received", "unclear"}
+    assert all(encrypted_identity.key_path(data_root, one).exists() for one in [both, *others])
+    assert ended(data_root, begun) == []
 
 
-def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> None:
-    theirs = in_state(home, "in_force", "restriction")
-    closed = in_state(home, "weighing", "objection")
+def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(data_root: DataRoot) -> None:
+    theirs = in_state(data_root, "in_force", "restriction")
+    closed = in_state(data_root, "weighing", "objection")
     spouse = replace(theirs, request_id=ledger.new_id(NOW), registrants=("r-other",))
 
     def wait(request: Request, channel: str, to: str) -> str:
         reached = outbound_messages.Reached(channel, to, "fi")
-        return outbound_messages.write(home, request, reached, "lifting", NOW)
+        return outbound_messages.write(data_root, request, reached, "lifting", NOW)
 
     wait(theirs, "email", LEAVES.email)
     wait(theirs, "letter", "")
@@ -115,110 +117,118 @@ def test_what_waits_to_be_sent_goes_by_any_channel_and_spelling(home: Home) -> N
     wait(replace(spouse, registrants=()), "email", LEAVES.email.replace("aino", "AINO"))
     wait(replace(spouse, registrants=()), "phone", "040 999 0111")
     wait(closed, "email", SHARED)
-    ledger.close(home, closed, NOW)
+    ledger.close(data_root, closed, NOW)
     kept = wait(spouse, "email", SHARED)
-    (outbound_messages.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
-    ended(home, erasing(home))
-    assert [path.stem for path in outbound_messages.folder(home).iterdir()] == [kept]
+    (outbound_messages.folder(data_root) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    ended(data_root, erasing(data_root))
+    assert [path.stem for path in outbound_messages.folder(data_root).iterdir()] == [kept]
 
 
-def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(home: Home) -> None:
+def test_an_erasure_that_is_refused_ends_nothing_and_puts_messages_back(
+    data_root: DataRoot,
+) -> None:
     """What two erasures concern goes out when both are refused, and never when one is certified."""
-    theirs = in_state(home, "in_force", "restriction")
-    open_one = received(home, "access", THEIRS)
-    first = erasing(home)
+    theirs = in_state(data_root, "in_force", "restriction")
+    open_one = received(data_root, "access", THEIRS)
+    first = erasing(data_root)
     second = replace(first, request_id=ledger.new_id(LATER))
-    ledger.save(home, second)
+    ledger.save(data_root, second)
     both = {first.request_id, second.request_id}
     for told, to in ((theirs, LEAVES.email), (theirs, ""), (first, LEAVES.email)):
         channel = "email" if to else "letter"
         outbound_messages.write(
-            home, told, outbound_messages.Reached(channel, to, "fi"), "lifting", NOW
+            data_root, told, outbound_messages.Reached(channel, to, "fi"), "lifting", NOW
         )
-    (outbound_messages.folder(home) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
-    waited = {path.name: path.read_bytes() for path in outbound_messages.folder(home).iterdir()}
+    (outbound_messages.folder(data_root) / "broken.json").write_text(f'{{"to": "{LEAVES.email}"')
+    waited = {
+        path.name: path.read_bytes() for path in outbound_messages.folder(data_root).iterdir()
+    }
 
-    other_requests.hold(home, [first, second], LATER)
-    assert list(outbound_messages.folder(home).iterdir()) == []
+    other_requests.hold(data_root, [first, second], LATER)
+    assert list(outbound_messages.folder(data_root).iterdir()) == []
     assert LEAVES.email not in "".join(
-        path.read_text() for path in withheld_messages.folder(home).iterdir()
+        path.read_text() for path in withheld_messages.folder(data_root).iterdir()
     )
-    other_requests.hold(home, [first, second], LATER)
-    abandoning.refuse(home, second.request_id, "REQ-LEGAL-CLAIMS", LATER)
-    abandoning.refuse(home, first.request_id, "REQ-LEGAL-CLAIMS", LATER)
-    back = {path.name: path.read_bytes() for path in outbound_messages.folder(home).iterdir()}
+    other_requests.hold(data_root, [first, second], LATER)
+    abandoning.refuse(data_root, second.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    abandoning.refuse(data_root, first.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    back = {path.name: path.read_bytes() for path in outbound_messages.folder(data_root).iterdir()}
     own = {name for name in {*waited, *back} if name.split("-")[0] in both}
     assert {name: text for name, text in back.items() if name not in own} == {
         name: text for name, text in waited.items() if name not in own
     }
     # The erasures' own messages are replaced by those of their refusals.
     assert {json.loads(back[name])["kind"] for name in own if name in back} == {"refusal"}
-    assert list(withheld_messages.folder(home).iterdir()) == []
-    assert ledger.load(home, theirs.request_id) == theirs
-    assert ledger.load(home, open_one).state == "received"
+    assert list(withheld_messages.folder(data_root).iterdir()) == []
+    assert ledger.load(data_root, theirs.request_id) == theirs
+    assert ledger.load(data_root, open_one).state == "received"
 
 
-def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(home: Home) -> None:
-    access = received(home, "access", THEIRS)
-    begun = erasing(home)
+def test_an_erasure_that_cannot_be_proven_ends_nothing_until_it_is(data_root: DataRoot) -> None:
+    access = received(data_root, "access", THEIRS)
+    begun = erasing(data_root)
     outbound_messages.write(
-        home, begun, outbound_messages.Reached("email", LEAVES.email, "fi"), "lifting", NOW
+        data_root, begun, outbound_messages.Reached("email", LEAVES.email, "fi"), "lifting", NOW
     )
     steps = [begun.request_id]
-    erasing_module.suppress(home, steps, TODAY)
-    erasing_module.remove(home, steps, TODAY)
-    build(home, TODAY)
-    left_behind = home.root / "notes.txt"
+    erasing_module.suppress(data_root, steps, TODAY)
+    erasing_module.remove(data_root, steps, TODAY)
+    build(data_root, TODAY)
+    left_behind = data_root.root / "notes.txt"
     left_behind.write_text(LEAVES.identity_code)
-    assert erasing_module.close(home, steps, LATER).unproven == steps
-    assert ledger.load(home, access).state == "received"
-    assert len(list(withheld_messages.folder(home).iterdir())) == 1
+    assert erasing_module.close(data_root, steps, LATER).unproven == steps
+    assert ledger.load(data_root, access).state == "received"
+    assert len(list(withheld_messages.folder(data_root).iterdir())) == 1
     left_behind.unlink()
-    assert erasing_module.close(home, steps, LATER).unproven == []
-    assert ledger.load(home, access).why == "REQ-ERASED"
-    assert list(withheld_messages.folder(home).iterdir()) == []
+    assert erasing_module.close(data_root, steps, LATER).unproven == []
+    assert ledger.load(data_root, access).why == "REQ-ERASED"
+    assert list(withheld_messages.folder(data_root).iterdir()) == []
 
 
 def test_an_erasure_that_is_certified_is_not_refused(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = erasing(home)
+    begun = erasing(data_root)
     monkeypatch.setattr(certificates, "issued", lambda _: {begun.request_id})
     with pytest.raises(RequestError, match="proven and certified"):
-        abandoning.refuse(home, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
+        abandoning.refuse(data_root, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
 
 
-def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(home: Home) -> None:
+def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(
+    data_root: DataRoot,
+) -> None:
     """The erasure had removed the record of it from the lake."""
-    asked = received(home, "restriction", THEIRS)
-    restriction_and_objection.apply(home, [asked], NOW)
-    refresh(home, TODAY)
-    restriction_and_objection.settle(home, LATER)
-    begun = erasing(home)
-    erasing_module.suppress(home, [begun.request_id], TODAY)
-    erasing_module.remove(home, [begun.request_id], TODAY)
-    abandoning.refuse(home, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
-    assert ledger.load(home, asked).state == "in_force"
-    [again] = (home.inbox / "consents").rglob("request-*.csv")
+    asked = received(data_root, "restriction", THEIRS)
+    restriction_and_objection.apply(data_root, [asked], NOW)
+    refresh(data_root, TODAY)
+    restriction_and_objection.settle(data_root, LATER)
+    begun = erasing(data_root)
+    erasing_module.suppress(data_root, [begun.request_id], TODAY)
+    erasing_module.remove(data_root, [begun.request_id], TODAY)
+    abandoning.refuse(data_root, begun.request_id, "REQ-LEGAL-CLAIMS", LATER)
+    assert ledger.load(data_root, asked).state == "in_force"
+    [again] = (data_root.inbox / "consents").rglob("request-*.csv")
     assert "restricted" in again.read_text()
-    refresh(home, TODAY)
-    assert rows(home, f"FROM choice_log WHERE registrant_id = '{registrant_of(home, LEAVES.identity_code)}' AND choice = 'restricted'")  # fmt: skip
+    refresh(data_root, TODAY)
+    assert rows(data_root, f"FROM choice_log WHERE registrant_id = '{registrant_of(data_root, LEAVES.identity_code)}' AND choice = 'restricted'")  # fmt: skip
 
 
-def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(home: Home) -> None:
-    first = erasing(home)
+def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(
+    data_root: DataRoot,
+) -> None:
+    first = erasing(data_root)
     second = replace(first, request_id=ledger.new_id(LATER))
-    ledger.save(home, second)
+    ledger.save(data_root, second)
     outbound_messages.write(
-        home, first, outbound_messages.Reached("letter", "", "fi"), "lifting", NOW
+        data_root, first, outbound_messages.Reached("letter", "", "fi"), "lifting", NOW
     )
-    ending = other_requests.hold(home, [first, second], LATER)
-    other_requests.end(home, [first], ending, LATER)
-    assert withheld_messages.put_back(home, second.request_id) == 0
-    assert list(outbound_messages.folder(home).iterdir()) == []
+    ending = other_requests.hold(data_root, [first, second], LATER)
+    other_requests.end(data_root, [first], ending, LATER)
+    assert withheld_messages.put_back(data_root, second.request_id) == 0
+    assert list(outbound_messages.folder(data_root).iterdir()) == []
 
 
-def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
+def test_request_files_that_wait_or_were_set_aside_go(data_root: DataRoot) -> None:
     files = {
         "waits": {"right": "access", "identifiers": {"identity_code": LEAVES.identity_code}},
         "aside": {
@@ -230,21 +240,21 @@ def test_request_files_that_wait_or_were_set_aside_go(home: Home) -> None:
     }
     for name, said in files.items():
         if name != "waits":
-            (request_inbox.folder(home) / f"{name}.json").write_text(json.dumps(said))
-    request_inbox.take_in(home, NOW)
-    begun = erasing(home)
-    (request_inbox.folder(home) / "waits.json").write_text(json.dumps(files["waits"]))
-    assert len(ended(home, begun)) == 1
-    [left] = request_inbox.refused(home)
-    assert STAYS.identity_code in request_inbox.opened(home, left["refused_id"])
-    assert list(request_inbox.folder(home).iterdir()) == []
+            (request_inbox.folder(data_root) / f"{name}.json").write_text(json.dumps(said))
+    request_inbox.take_in(data_root, NOW)
+    begun = erasing(data_root)
+    (request_inbox.folder(data_root) / "waits.json").write_text(json.dumps(files["waits"]))
+    assert len(ended(data_root, begun)) == 1
+    [left] = request_inbox.refused(data_root)
+    assert STAYS.identity_code in request_inbox.opened(data_root, left["refused_id"])
+    assert list(request_inbox.folder(data_root).iterdir()) == []
 
 
 def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = received(home, "access", THEIRS)
-    begun = erasing(home)
+    theirs = received(data_root, "access", THEIRS)
+    begun = erasing(data_root)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
@@ -252,49 +262,51 @@ def test_killed_before_the_keys_are_destroyed_the_next_run_ends_the_same(
     with monkeypatch.context() as patched:
         patched.setattr(ledger, "close_all", killed)
         with pytest.raises(KeyboardInterrupt):
-            ended(home, begun)
-    assert ended(home, begun) == [theirs]
+            ended(data_root, begun)
+    assert ended(data_root, begun) == [theirs]
     events = [
         one["told"]
-        for one in ledger.load(home, begun.request_id).events
+        for one in ledger.load(data_root, begun.request_id).events
         if one["what"] == "ends_others"
     ]
     assert events == [theirs]
 
 
-def test_ending_an_old_right_of_somebody_erased_writes_nothing(home: Home) -> None:
-    restriction = in_state(home, "in_force", "restriction")
-    objection = in_state(home, "weighing", "objection", "legitimate_interest")
-    erasing_module.suppress(home, [erasing(home).request_id], TODAY)
+def test_ending_an_old_right_of_somebody_erased_writes_nothing(data_root: DataRoot) -> None:
+    restriction = in_state(data_root, "in_force", "restriction")
+    objection = in_state(data_root, "weighing", "objection", "legitimate_interest")
+    erasing_module.suppress(data_root, [erasing(data_root).request_id], TODAY)
     steps = [
-        lambda: restriction_and_objection.announce_lifting(home, restriction.request_id, LATER),
-        lambda: restriction_and_objection.lift(home, restriction.request_id, LATER),
-        lambda: restriction_and_objection.refuse(
-            home, objection.request_id, "REQ-COMPELLING", LATER
+        lambda: restriction_and_objection.announce_lifting(
+            data_root, restriction.request_id, LATER
         ),
-        lambda: withdrawal.deliver(home, THEIRS, "direct_marketing", "all", LATER),
+        lambda: restriction_and_objection.lift(data_root, restriction.request_id, LATER),
+        lambda: restriction_and_objection.refuse(
+            data_root, objection.request_id, "REQ-COMPELLING", LATER
+        ),
+        lambda: withdrawal.deliver(data_root, THEIRS, "direct_marketing", "all", LATER),
     ]
     for step in steps:
         with pytest.raises(RequestError, match="REQ-ERASED") as refused:
             step()
         assert LEAVES.identity_code not in str(refused.value)
-    asked = ledger.receive(home, "objection", "written", [f"email:{LEAVES.email}"], LATER)
-    [done] = restriction_and_objection.apply(home, [asked], LATER)
+    asked = ledger.receive(data_root, "objection", "written", [f"email:{LEAVES.email}"], LATER)
+    [done] = restriction_and_objection.apply(data_root, [asked], LATER)
     assert (done.state, "REQ-ERASED" in done.why) == ("unclear", True)
-    assert not list((home.inbox / "consents").rglob("*-*.csv"))
-    assert outbound_messages.waiting(home) == 0
-    assert workflow.close(home, restriction.request_id, LATER).state == "closed"
-    assert registrant_of(home, STAYS.identity_code)
+    assert not list((data_root.inbox / "consents").rglob("*-*.csv"))
+    assert outbound_messages.waiting(data_root) == 0
+    assert workflow.close(data_root, restriction.request_id, LATER).state == "closed"
+    assert registrant_of(data_root, STAYS.identity_code)
 
 
-def test_the_officer_is_shown_what_will_end(home: Home) -> None:
-    access = received(home, "access", THEIRS)
-    asked = received(home, "erasure", THEIRS)
-    shown = typed(home, request, "preview", asked)
+def test_the_officer_is_shown_what_will_end(data_root: DataRoot) -> None:
+    access = received(data_root, "access", THEIRS)
+    asked = received(data_root, "erasure", THEIRS)
+    shown = typed(data_root, request, "preview", asked)
     assert f"Request {access} (access, received) ends with the erasure." in shown.output
-    told = json.loads(typed(home, request, "preview", asked, "--json").output)
+    told = json.loads(typed(data_root, request, "preview", asked, "--json").output)
     assert [(one["request_id"], one["effect"]) for one in told["other_requests"]] == [
         (access, "ends")
     ]
-    [found] = json.loads(typed(home, request, "find", asked, "--json").output)
+    [found] = json.loads(typed(data_root, request, "find", asked, "--json").output)
     assert found["other_requests"] == told["other_requests"]

@@ -14,7 +14,7 @@ from assets.requests import ledger
 from assets.rights import rectification
 from assets.rights.rectification import RectificationError
 from assets.staging import staged
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.corrections import (
     CONTACT,
     FIRST,
@@ -42,35 +42,35 @@ from tests.support.registers import TODAY, build, rows, settle, take_in
 CODE = code("140285-912")
 
 
-def refresh(home: Home, today: date = TODAY) -> None:
+def refresh(data_root: DataRoot, today: date = TODAY) -> None:
     """Without the marts: most of what is said here is not about them."""
-    take_in(home, today)
-    settle(home, today)
+    take_in(data_root, today)
+    settle(data_root, today)
 
 
-def rectify(home: Home, on: date = TODAY, **values: str) -> None:
+def rectify(data_root: DataRoot, on: date = TODAY, **values: str) -> None:
     now = datetime(on.year, on.month, on.day, 9, 0, tzinfo=UTC)
-    rectification.deliver(home, aino(home)["registrant_id"], REQUEST, values, now)
-    refresh(home, on)
+    rectification.deliver(data_root, aino(data_root)["registrant_id"], REQUEST, values, now)
+    refresh(data_root, on)
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A register of the CRM's first delivery, which each test works on a copy of."""
-    home = Home(tmp_path_factory.mktemp("first") / "data")
-    home.create()
-    crm(home, FIRST)
-    refresh(home)
-    return home.root
+    data_root = DataRoot(tmp_path_factory.mktemp("first") / "data")
+    data_root.create()
+    crm(data_root, FIRST)
+    refresh(data_root)
+    return data_root.root
 
 
 @pytest.fixture
-def known(first: Path, tmp_path: Path) -> Home:
-    return Home(copied(first, tmp_path / "data"))
+def known(first: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(first, tmp_path / "data"))
 
 
 @pytest.mark.clause("P9.1")
-def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: Home) -> None:
+def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     row = aino(known)
     assert (row["email"], row["family_name"], row["given_names"]) == (NEW_MAIL, "Oikea", "Aino")
@@ -83,7 +83,7 @@ def test_the_golden_row_says_what_was_corrected_and_whose_word_it_is(known: Home
     ]
 
 
-def test_the_old_value_is_history_and_not_current(known: Home) -> None:
+def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     points = rows(
         known,
@@ -111,7 +111,7 @@ def test_the_old_value_is_history_and_not_current(known: Home) -> None:
     ]
 
 
-def test_marts_say_it(known: Home) -> None:
+def test_marts_say_it(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL)
     build(known)
     told = {
@@ -125,7 +125,7 @@ def test_marts_say_it(known: Home) -> None:
 
 @pytest.mark.parametrize("changed", [{}, {"Job Title": "ostaja"}])
 def test_it_survives_later_deliveries_of_the_wrong_value(
-    known: Home, changed: dict[str, str]
+    known: DataRoot, changed: dict[str, str]
 ) -> None:
     """Word for word the same, which is a repetition, and in a newer version of the record."""
     rectify(known, email=NEW_MAIL)
@@ -134,7 +134,7 @@ def test_it_survives_later_deliveries_of_the_wrong_value(
     assert aino(known)["email"] == NEW_MAIL
 
 
-def test_it_ends_by_itself_when_the_source_agrees(known: Home) -> None:
+def test_it_ends_by_itself_when_the_source_agrees(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL)
     crm(known, TODAY + timedelta(1), Email=" Oikea@example.fi")
     refresh(known, TODAY + timedelta(1))
@@ -146,13 +146,13 @@ def test_it_ends_by_itself_when_the_source_agrees(known: Home) -> None:
     assert aino(known)["email"] == "uudempi@example.fi"
 
 
-def test_another_source_that_agrees_does_not_end_it(home: Home) -> None:
+def test_another_source_that_agrees_does_not_end_it(data_root: DataRoot) -> None:
     basic_data(
-        home,
+        data_root,
         str(FIRST),
         [person(CODE, name("Aino", "Vaara"), part("SYNTYMAPAIVA", syntymapv=day("1985-02-14")))],
     )
-    crm(home, FIRST)
+    crm(data_root, FIRST)
     contract = {
         "contract_number": "K-1",
         "contact_id": CONTACT,
@@ -168,19 +168,19 @@ def test_another_source_that_agrees_does_not_end_it(home: Home) -> None:
         "currency": "EUR",
         "updated_at": "2026-10-01T10:00:00Z",
     }
-    put(home, "crm", str(FIRST), "contracts", csv([{**contract, **more}]), 1)
-    refresh(home)
-    rectify(home, family_name="Oikea")
-    crm(home, TODAY + timedelta(1), **{"Last Name": "Oikea"})
-    refresh(home, TODAY + timedelta(1))
-    assert rows(home, "SELECT stands, overrides FROM corrections")[0] == {
+    put(data_root, "crm", str(FIRST), "contracts", csv([{**contract, **more}]), 1)
+    refresh(data_root)
+    rectify(data_root, family_name="Oikea")
+    crm(data_root, TODAY + timedelta(1), **{"Last Name": "Oikea"})
+    refresh(data_root, TODAY + timedelta(1))
+    assert rows(data_root, "SELECT stands, overrides FROM corrections")[0] == {
         "stands": True,
         "overrides": "population_register",
     }
-    assert aino(home)["family_name"] == "Oikea"
+    assert aino(data_root)["family_name"] == "Oikea"
 
 
-def test_a_later_correction_takes_the_place_of_an_earlier_one(known: Home) -> None:
+def test_a_later_correction_takes_the_place_of_an_earlier_one(known: DataRoot) -> None:
     rectify(known, email="ensin@example.fi")
     rectify(known, TODAY + timedelta(1), email=NEW_MAIL)
     assert aino(known)["email"] == NEW_MAIL
@@ -194,7 +194,7 @@ def test_a_later_correction_takes_the_place_of_an_earlier_one(known: Home) -> No
     ]
 
 
-def test_the_order_in_which_runs_came_does_not_matter(known: Home, tmp_path: Path) -> None:
+def test_the_order_in_which_runs_came_does_not_matter(known: DataRoot, tmp_path: Path) -> None:
     """Built anew from what is staged, with no build in between, it is the same."""
     rectify(known, email=NEW_MAIL)
     for days, mail in ((1, NEW_MAIL), (2, OLD_MAIL)):
@@ -211,7 +211,7 @@ EVERYTHING = {
 }  # fmt: skip
 
 
-def test_every_attribute_can_be_corrected(known: Home) -> None:
+def test_every_attribute_can_be_corrected(known: DataRoot) -> None:
     rectify(known, **EVERYTHING)
     row = aino(known)
     assert {name: str(row[name]) for name in EVERYTHING} == EVERYTHING
@@ -224,7 +224,7 @@ WRONG = [OLD_MAIL, "Vaaranimi", "Vaarakatu"]
 
 
 @pytest.mark.clause("P8.3", "P9.1")
-def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
+def test_when_its_time_is_over_the_old_value_is_in_no_file(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
     assert found_anywhere(known.root, WRONG) != []
     before = rows(known, "SELECT count(*) AS n FROM registrants")
@@ -245,7 +245,7 @@ def test_when_its_time_is_over_the_old_value_is_in_no_file(known: Home) -> None:
     assert rows(known, "SELECT DISTINCT old_value FROM corrections") == [{"old_value": None}]
 
 
-def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: Home) -> None:
+def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea", street="Oikeakatu 4")
     refresh(known, OVER)
     for days, changed in (
@@ -260,7 +260,7 @@ def test_a_source_that_goes_on_delivering_it_does_not_bring_it_back(known: Home)
         assert aino(known)["email"] == NEW_MAIL
 
 
-def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Home) -> None:
+def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: DataRoot) -> None:
     others = "SELECT * FROM registrants WHERE customer_number IS DISTINCT FROM 'C7000001'"
     before = rows(known, others)
     rectify(known, email=NEW_MAIL)
@@ -270,7 +270,7 @@ def test_records_of_others_and_the_count_of_records_stay_as_they_were(known: Hom
     assert staged.lost_by_key(known, deliveries.book(known)) == 0
 
 
-def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> None:
+def test_the_register_built_after_the_sweep_is_the_one_before(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     refresh(known, OVER)
     every = {
@@ -281,7 +281,7 @@ def test_the_register_built_after_the_sweep_is_the_one_before(known: Home) -> No
     assert {table: rows(known, f"SELECT * FROM {table} ORDER BY ALL") for table in every} == every
 
 
-def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
+def test_an_erasure_takes_the_corrections_along(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikeanimi")
     build(known, OVER)
     request_id = ledger.receive(
@@ -304,9 +304,11 @@ def test_an_erasure_takes_the_corrections_along(known: Home) -> None:
     assert rows(known, "SELECT * FROM registrants WHERE family_name <> 'Muu'") == []
 
 
-def test_of_someone_under_protected_identity_no_corrected_address_stays(home: Home) -> None:
+def test_of_someone_under_protected_identity_no_corrected_address_stays(
+    data_root: DataRoot,
+) -> None:
     basic_data(
-        home,
+        data_root,
         str(FIRST),
         [
             person(
@@ -316,24 +318,24 @@ def test_of_someone_under_protected_identity_no_corrected_address_stays(home: Ho
             )
         ],
     )
-    refresh(home)
-    registrant = rows(home, "SELECT registrant_id FROM registrants")[0]["registrant_id"]
+    refresh(data_root)
+    registrant = rows(data_root, "SELECT registrant_id FROM registrants")[0]["registrant_id"]
     rectification.deliver(
-        home,
+        data_root,
         registrant,
         REQUEST,
         {"street": "Salakatu 7"},
         datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
     )
-    refresh(home)
-    assert rows(home, "SELECT street FROM registrants")[0]["street"] == "Salakatu 7"
-    basic_data(home, "2026-11-21", [person(CODE, name("Aino", "Vaara"), protection(True))])
-    refresh(home, date(2026, 11, 21))
-    assert rows(home, "SELECT street FROM registrants")[0]["street"] is None
-    assert found_anywhere(home.root, ["Salakatu"]) == []
+    refresh(data_root)
+    assert rows(data_root, "SELECT street FROM registrants")[0]["street"] == "Salakatu 7"
+    basic_data(data_root, "2026-11-21", [person(CODE, name("Aino", "Vaara"), protection(True))])
+    refresh(data_root, date(2026, 11, 21))
+    assert rows(data_root, "SELECT street FROM registrants")[0]["street"] is None
+    assert found_anywhere(data_root.root, ["Salakatu"]) == []
 
 
-def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> None:
+def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: DataRoot) -> None:
     event = {
         "event_ts": "2026-11-11T08:00:00Z", "subject_key_type": "email", "subject_key": OLD_MAIL, "purpose": "direct_marketing", "channel": "all",
         "status": "objected", "source": "web-form", "evidence": "", "text_version": "", "language": "fi",
@@ -363,7 +365,7 @@ def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: Home) -> N
     ],
 )
 def test_what_cannot_be_corrected_is_refused_without_its_value(
-    known: Home, values: dict[str, str], why: str
+    known: DataRoot, values: dict[str, str], why: str
 ) -> None:
     with pytest.raises(RectificationError, match=why) as refused:
         rectification.deliver(

@@ -11,7 +11,7 @@ import pytest
 
 from assets.requests import ledger
 from assets.rights import request_inbox
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.request_files import NOW, every_byte
 
 SAID = {
@@ -20,30 +20,30 @@ SAID = {
 }  # fmt: skip
 
 
-def drop(home: Home, said: Any, name: str = "140285-912X.json") -> Path:
-    folder = request_inbox.folder(home)
+def drop(data_root: DataRoot, said: Any, name: str = "140285-912X.json") -> Path:
+    folder = request_inbox.folder(data_root)
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_bytes(said if isinstance(said, bytes) else json.dumps(said).encode())
     return path
 
 
-def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
-    path = drop(home, SAID)
-    taken = request_inbox.take_in(home, NOW)
+def test_a_file_becomes_a_request_and_is_destroyed(data_root: DataRoot) -> None:
+    path = drop(data_root, SAID)
+    taken = request_inbox.take_in(data_root, NOW)
     assert (len(taken.received), taken.refused, path.exists()) == (1, (), False)
-    request = ledger.load(home, taken.received[0])
+    request = ledger.load(data_root, taken.received[0])
     assert (request.right, request.purpose, request.given) == (
         "objection",
         "legitimate_interest",
         ("email:maija.esimerkki@example.fi",),
     )
-    assert (str(request.received_on(home)), request.situation) == (
+    assert (str(request.received_on(data_root)), request.situation) == (
         "2026-11-18",
         "my neighbour reads my mail",
     )
-    assert b"neighbour" not in every_byte(home)
-    assert b"140285" not in b"".join(bytes(one) for one in home.requests.rglob("*"))
+    assert b"neighbour" not in every_byte(data_root)
+    assert b"140285" not in b"".join(bytes(one) for one in data_root.requests.rglob("*"))
 
 
 @pytest.mark.parametrize(
@@ -72,70 +72,70 @@ def test_a_file_becomes_a_request_and_is_destroyed(home: Home) -> None:
     ],
 )
 def test_a_bad_file_is_set_aside_with_a_code_and_no_value(
-    home: Home, said: Any, code: str, fields: list[str]
+    data_root: DataRoot, said: Any, code: str, fields: list[str]
 ) -> None:
-    path = drop(home, said)
-    taken = request_inbox.take_in(home, NOW)
+    path = drop(data_root, said)
+    taken = request_inbox.take_in(data_root, NOW)
     assert (taken.received, len(taken.refused), path.exists()) == ((), 1, False)
-    [aside] = request_inbox.refused(home)
+    [aside] = request_inbox.refused(data_root)
     assert (aside["code"], aside["fields"]) == (code, fields)
-    assert b"maija.esimerkki" not in every_byte(home)
-    assert ledger.every(home) == []
+    assert b"maija.esimerkki" not in every_byte(data_root)
+    assert ledger.every(data_root) == []
 
 
-def test_what_was_set_aside_can_be_mended_and_goes_with_its_time(home: Home) -> None:
-    drop(home, {**SAID, "right": "maija.esimerkki"})
-    [refused_id] = request_inbox.take_in(home, NOW).refused
-    assert json.loads(request_inbox.opened(home, refused_id))["right"] == "maija.esimerkki"
-    request_inbox.take_in(home, NOW + timedelta(days=29))
-    assert len(request_inbox.refused(home)) == 1
-    request_inbox.take_in(home, NOW + timedelta(days=31))
-    assert request_inbox.refused(home) == []
-    assert list((home.secrets / "request-keys").iterdir()) == []
+def test_what_was_set_aside_can_be_mended_and_goes_with_its_time(data_root: DataRoot) -> None:
+    drop(data_root, {**SAID, "right": "maija.esimerkki"})
+    [refused_id] = request_inbox.take_in(data_root, NOW).refused
+    assert json.loads(request_inbox.opened(data_root, refused_id))["right"] == "maija.esimerkki"
+    request_inbox.take_in(data_root, NOW + timedelta(days=29))
+    assert len(request_inbox.refused(data_root)) == 1
+    request_inbox.take_in(data_root, NOW + timedelta(days=31))
+    assert request_inbox.refused(data_root) == []
+    assert list((data_root.secrets / "request-keys").iterdir()) == []
 
 
-def test_links_and_unfinished_files_are_not_followed(home: Home, tmp_path: Path) -> None:
+def test_links_and_unfinished_files_are_not_followed(data_root: DataRoot, tmp_path: Path) -> None:
     secret = tmp_path / "secret.json"
     secret.write_text(json.dumps(SAID))
-    (request_inbox.folder(home) / "link.json").symlink_to(secret)
-    drop(home, SAID, "unfinished.json.part")
-    drop(home, SAID, ".hidden.json")
-    taken = request_inbox.take_in(home, NOW)
-    assert (taken.received, [one["code"] for one in request_inbox.refused(home)]) == (
+    (request_inbox.folder(data_root) / "link.json").symlink_to(secret)
+    drop(data_root, SAID, "unfinished.json.part")
+    drop(data_root, SAID, ".hidden.json")
+    taken = request_inbox.take_in(data_root, NOW)
+    assert (taken.received, [one["code"] for one in request_inbox.refused(data_root)]) == (
         (),
         ["REQ-INBOX-NOT-A-FILE"],
     )
     assert secret.exists()
-    assert len(list(request_inbox.folder(home).iterdir())) == 2
+    assert len(list(request_inbox.folder(data_root).iterdir())) == 2
 
 
-def test_a_folder_is_moved_aside_whole_and_stops_no_other_request(home: Home) -> None:
-    path = request_inbox.folder(home) / "0.json"
+def test_a_folder_is_moved_aside_whole_and_stops_no_other_request(data_root: DataRoot) -> None:
+    path = request_inbox.folder(data_root) / "0.json"
     path.mkdir()
     (path / "letter.txt").write_text("maija.esimerkki")
-    drop(home, SAID)
-    taken = request_inbox.take_in(home, NOW)
+    drop(data_root, SAID)
+    taken = request_inbox.take_in(data_root, NOW)
     assert (len(taken.received), len(taken.refused), path.exists()) == (1, 1, False)
-    assert (request_inbox.refused_folder(home) / taken.refused[0] / "letter.txt").exists()
+    assert (request_inbox.refused_folder(data_root) / taken.refused[0] / "letter.txt").exists()
     with pytest.raises(ledger.RequestError, match="as it came"):
-        request_inbox.opened(home, taken.refused[0])
-    request_inbox.take_in(home, NOW + timedelta(days=31))
-    assert not (request_inbox.refused_folder(home) / taken.refused[0]).exists()
+        request_inbox.opened(data_root, taken.refused[0])
+    request_inbox.take_in(data_root, NOW + timedelta(days=31))
+    assert not (request_inbox.refused_folder(data_root) / taken.refused[0]).exists()
 
 
-def test_of_a_file_that_is_too_large_it_is_kept_how_it_begins(home: Home) -> None:
-    (request_inbox.folder(home) / "large.json").write_text(
+def test_of_a_file_that_is_too_large_it_is_kept_how_it_begins(data_root: DataRoot) -> None:
+    (request_inbox.folder(data_root) / "large.json").write_text(
         "maija.esimerkki asks" + " " * 2 * request_inbox.KEPT
     )
-    [refused_id] = request_inbox.take_in(home, NOW).refused
-    assert [one["code"] for one in request_inbox.refused(home)] == ["REQ-INBOX-SIZE"]
-    assert request_inbox.opened(home, refused_id).startswith("maija.esimerkki asks")
-    assert b"maija.esimerkki" not in every_byte(home)
+    [refused_id] = request_inbox.take_in(data_root, NOW).refused
+    assert [one["code"] for one in request_inbox.refused(data_root)] == ["REQ-INBOX-SIZE"]
+    assert request_inbox.opened(data_root, refused_id).startswith("maija.esimerkki asks")
+    assert b"maija.esimerkki" not in every_byte(data_root)
 
 
-def test_a_file_taken_in_just_before_a_kill_is_no_second_request(home: Home) -> None:
-    drop(home, SAID)
-    request_inbox.take_in(home, NOW)
-    drop(home, SAID)
-    assert request_inbox.take_in(home, NOW).received == ()
-    assert len(ledger.every(home)) == 1
+def test_a_file_taken_in_just_before_a_kill_is_no_second_request(data_root: DataRoot) -> None:
+    drop(data_root, SAID)
+    request_inbox.take_in(data_root, NOW)
+    drop(data_root, SAID)
+    assert request_inbox.take_in(data_root, NOW).received == ()
+    assert len(ledger.every(data_root)) == 1

@@ -13,7 +13,7 @@ from assets.marts.building import mart_path
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError
 from assets.rights import restriction_and_objection, workflow
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.columns import arrow_schema, table_name
 from schemas.marts import MARTS
 from tests.support.known_registrants import (
@@ -34,12 +34,12 @@ BOTH = (f"identity_code:{LEAVES.identity_code}", f"customer_number:{LEAVES.custo
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
 def ask(
-    home: Home,
+    data_root: DataRoot,
     right: str,
     purpose: str = "",
     now: datetime = NOW,
@@ -47,18 +47,18 @@ def ask(
     by: str = "all",
 ) -> Request:
     """The request, carried out and refreshed."""
-    request_id = ledger.receive(home, right, "written", [given], now, purpose=purpose, by=by)
-    restriction_and_objection.apply(home, restriction_and_objection.waiting(home), now)
-    refresh(home, TODAY)
-    restriction_and_objection.settle(home, now + timedelta(minutes=1))
-    return ledger.load(home, request_id)
+    request_id = ledger.receive(data_root, right, "written", [given], now, purpose=purpose, by=by)
+    restriction_and_objection.apply(data_root, restriction_and_objection.waiting(data_root), now)
+    refresh(data_root, TODAY)
+    restriction_and_objection.settle(data_root, now + timedelta(minutes=1))
+    return ledger.load(data_root, request_id)
 
 
-def marts_with(home: Home, registrant_id: str) -> set[str]:
+def marts_with(data_root: DataRoot, registrant_id: str) -> set[str]:
     """The marts whose rows name the registrant by id."""
     found = set()
     for purpose, models in MARTS.items():
-        with duckdb.connect(str(mart_path(home, purpose)), read_only=True) as connection:
+        with duckdb.connect(str(mart_path(data_root, purpose)), read_only=True) as connection:
             for model in models:
                 if "registrant_id" in arrow_schema(model).names:
                     query = f"SELECT count(*) FROM {table_name(model)} WHERE registrant_id = ?"
@@ -70,10 +70,12 @@ def marts_with(home: Home, registrant_id: str) -> set[str]:
     return found
 
 
-def keeping_out(home: Home, registrant_id: str, purpose: str, channel: str = "") -> set[str]:
+def keeping_out(
+    data_root: DataRoot, registrant_id: str, purpose: str, channel: str = ""
+) -> set[str]:
     return {
         rule.code
-        for one in eligibility_explanation.explain(home, registrant_id, purpose)
+        for one in eligibility_explanation.explain(data_root, registrant_id, purpose)
         if channel in ("", one.channel)
         for rule in one.rules
         if rule.effect == "out"
@@ -81,134 +83,144 @@ def keeping_out(home: Home, registrant_id: str, purpose: str, channel: str = "")
 
 
 @pytest.mark.clause("P9.4")
-def test_a_restricted_registrant_is_in_no_mart_but_that_for_claims(home: Home) -> None:
+def test_a_restricted_registrant_is_in_no_mart_but_that_for_claims(data_root: DataRoot) -> None:
     leaves, stays = (
-        registrant_of(home, LEAVES.identity_code),
-        registrant_of(home, STAYS.identity_code),
+        registrant_of(data_root, LEAVES.identity_code),
+        registrant_of(data_root, STAYS.identity_code),
     )
-    before = marts_with(home, stays)
-    assert {"contracts", "customer_care", "legal_claims"} <= marts_with(home, leaves)
-    done = ask(home, "restriction")
+    before = marts_with(data_root, stays)
+    assert {"contracts", "customer_care", "legal_claims"} <= marts_with(data_root, leaves)
+    done = ask(data_root, "restriction")
     assert (done.state, done.answered) == ("in_force", True)
-    assert marts_with(home, leaves) == {"legal_claims"}
-    assert "ADM-RESTRICTED" in keeping_out(home, leaves, "customer_care")
-    assert marts_with(home, stays) == before
+    assert marts_with(data_root, leaves) == {"legal_claims"}
+    assert "ADM-RESTRICTED" in keeping_out(data_root, leaves, "customer_care")
+    assert marts_with(data_root, stays) == before
 
 
-def test_a_restriction_outlives_re_deliveries_and_ends_only_when_it_is_lifted(home: Home) -> None:
-    leaves = registrant_of(home, LEAVES.identity_code)
-    before = marts_with(home, leaves)
-    done = ask(home, "restriction")
-    deliver(home.root, "2026-11-19", "2026-11-20")
-    refresh(home, TODAY)
-    assert marts_with(home, leaves) == {"legal_claims"}
+def test_a_restriction_outlives_re_deliveries_and_ends_only_when_it_is_lifted(
+    data_root: DataRoot,
+) -> None:
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    before = marts_with(data_root, leaves)
+    done = ask(data_root, "restriction")
+    deliver(data_root.root, "2026-11-19", "2026-11-20")
+    refresh(data_root, TODAY)
+    assert marts_with(data_root, leaves) == {"legal_claims"}
     with pytest.raises(RequestError, match="must be told before"):
-        restriction_and_objection.lift(home, done.request_id, LATER)
-    assert restriction_and_objection.announce_lifting(home, done.request_id, LATER) == "email"
-    [message] = [json.loads(path.read_text()) for path in (home.outbox / "messages").iterdir()]
+        restriction_and_objection.lift(data_root, done.request_id, LATER)
+    assert restriction_and_objection.announce_lifting(data_root, done.request_id, LATER) == "email"
+    [message] = [json.loads(path.read_text()) for path in (data_root.outbox / "messages").iterdir()]
     assert (message["kind"], message["to"]) == ("lifting", LEAVES.email)
-    lifted = restriction_and_objection.lift(home, done.request_id, LATER)
+    lifted = restriction_and_objection.lift(data_root, done.request_id, LATER)
     assert (lifted.state, lifted.outcome, lifted.resolved) == ("closed", "lifted", ())
-    refresh(home, TODAY)
-    assert marts_with(home, leaves) == before
+    refresh(data_root, TODAY)
+    assert marts_with(data_root, leaves) == before
 
 
-def test_lifting_a_restriction_lifts_no_objection(home: Home) -> None:
-    leaves = registrant_of(home, LEAVES.identity_code)
-    ask(home, "objection", "direct_marketing")
-    done = ask(home, "restriction", now=NOW + timedelta(minutes=5))
-    restriction_and_objection.announce_lifting(home, done.request_id, LATER)
-    restriction_and_objection.lift(home, done.request_id, LATER)
-    refresh(home, TODAY)
-    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
-    assert "ADM-RESTRICTED" not in keeping_out(home, leaves, "direct_marketing")
+def test_lifting_a_restriction_lifts_no_objection(data_root: DataRoot) -> None:
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    ask(data_root, "objection", "direct_marketing")
+    done = ask(data_root, "restriction", now=NOW + timedelta(minutes=5))
+    restriction_and_objection.announce_lifting(data_root, done.request_id, LATER)
+    restriction_and_objection.lift(data_root, done.request_id, LATER)
+    refresh(data_root, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(data_root, leaves, "direct_marketing")
+    assert "ADM-RESTRICTED" not in keeping_out(data_root, leaves, "direct_marketing")
 
 
 @pytest.mark.clause("P9.6")
-def test_an_objection_to_marketing_is_carried_out_and_cannot_be_refused(home: Home) -> None:
-    leaves = registrant_of(home, LEAVES.identity_code)
-    assert "direct_marketing" in marts_with(home, leaves)
+def test_an_objection_to_marketing_is_carried_out_and_cannot_be_refused(
+    data_root: DataRoot,
+) -> None:
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    assert "direct_marketing" in marts_with(data_root, leaves)
     request_id = ledger.receive(
-        home, "objection", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+        data_root, "objection", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
     with pytest.raises(RequestError, match="recorded ground"):
-        workflow.refuse(home, request_id, "REQ-COMPELLING", NOW)
-    restriction_and_objection.apply(home, [request_id], NOW)
-    refresh(home, TODAY)
-    [done] = restriction_and_objection.settle(home, NOW)
+        workflow.refuse(data_root, request_id, "REQ-COMPELLING", NOW)
+    restriction_and_objection.apply(data_root, [request_id], NOW)
+    refresh(data_root, TODAY)
+    [done] = restriction_and_objection.settle(data_root, NOW)
     assert (done.state, done.outcome) == ("closed", "granted")
-    assert "direct_marketing" not in marts_with(home, leaves)
-    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    assert "direct_marketing" not in marts_with(data_root, leaves)
+    assert "ADM-OBJECTION" in keeping_out(data_root, leaves, "direct_marketing")
 
 
-def test_an_objection_by_address_alone_needs_no_identity(home: Home) -> None:
-    done = ask(home, "objection", "direct_marketing", given=f"email:{SHARED}")
+def test_an_objection_by_address_alone_needs_no_identity(data_root: DataRoot) -> None:
+    done = ask(data_root, "objection", "direct_marketing", given=f"email:{SHARED}")
     assert (done.state, done.outcome) == ("closed", "granted")
-    done = ask(home, "objection", "legitimate_interest", given=f"email:{SHARED}", now=LATER)
+    done = ask(data_root, "objection", "legitimate_interest", given=f"email:{SHARED}", now=LATER)
     assert done.state == "unclear"
 
 
 def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_a_ground(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
-    leaves = registrant_of(home, LEAVES.identity_code)
-    before = marts_with(home, leaves)
-    done = ask(home, "objection", "legitimate_interest")
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    before = marts_with(data_root, leaves)
+    done = ask(data_root, "objection", "legitimate_interest")
     assert done.state == "weighing"
-    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
+    assert "ADM-OBJECTION" in keeping_out(data_root, leaves, "direct_marketing")
     with pytest.raises(RequestError, match="recorded ground"):
-        restriction_and_objection.refuse(home, done.request_id, "REQ-STILL-NEEDED", LATER)
-    refused = restriction_and_objection.refuse(home, done.request_id, "REQ-COMPELLING", LATER)
+        restriction_and_objection.refuse(data_root, done.request_id, "REQ-STILL-NEEDED", LATER)
+    refused = restriction_and_objection.refuse(data_root, done.request_id, "REQ-COMPELLING", LATER)
     assert (refused.state, refused.outcome, refused.why) == ("closed", "refused", "REQ-COMPELLING")
-    refresh(home, TODAY)
-    assert marts_with(home, leaves) == before
+    refresh(data_root, TODAY)
+    assert marts_with(data_root, leaves) == before
 
 
-def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(home: Home) -> None:
+def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(data_root: DataRoot) -> None:
     """Letters come twice: while the other is weighed, the suspension holds; with the last it ends."""
-    leaves = registrant_of(home, LEAVES.identity_code)
-    first, second = (ask(home, "objection", "legitimate_interest", given=given) for given in BOTH)
-    refused = restriction_and_objection.refuse(home, first.request_id, "REQ-COMPELLING", LATER)
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    first, second = (
+        ask(data_root, "objection", "legitimate_interest", given=given) for given in BOTH
+    )
+    refused = restriction_and_objection.refuse(data_root, first.request_id, "REQ-COMPELLING", LATER)
     assert (refused.state, "lifted" in [one["what"] for one in refused.events]) == ("closed", False)
-    refresh(home, TODAY)
-    assert "ADM-OBJECTION" in keeping_out(home, leaves, "direct_marketing")
-    restriction_and_objection.refuse(home, second.request_id, "REQ-COMPELLING", LATER)
-    refresh(home, TODAY)
-    assert "ADM-OBJECTION" not in keeping_out(home, leaves, "direct_marketing")
+    refresh(data_root, TODAY)
+    assert "ADM-OBJECTION" in keeping_out(data_root, leaves, "direct_marketing")
+    restriction_and_objection.refuse(data_root, second.request_id, "REQ-COMPELLING", LATER)
+    refresh(data_root, TODAY)
+    assert "ADM-OBJECTION" not in keeping_out(data_root, leaves, "direct_marketing")
 
 
-def test_an_objection_that_is_upheld_stands(home: Home) -> None:
-    done = ask(home, "objection", "legitimate_interest")
-    assert restriction_and_objection.uphold(home, done.request_id, LATER).outcome == "granted"
-    refresh(home, TODAY)
+def test_an_objection_that_is_upheld_stands(data_root: DataRoot) -> None:
+    done = ask(data_root, "objection", "legitimate_interest")
+    assert restriction_and_objection.uphold(data_root, done.request_id, LATER).outcome == "granted"
+    refresh(data_root, TODAY)
     assert "ADM-OBJECTION" in keeping_out(
-        home, registrant_of(home, LEAVES.identity_code), "direct_marketing"
+        data_root, registrant_of(data_root, LEAVES.identity_code), "direct_marketing"
     )
 
 
 @pytest.mark.clause("P9.3")
-def test_a_withdrawal_is_per_purpose_and_channel(home: Home) -> None:
-    leaves = registrant_of(home, LEAVES.identity_code)
-    done = ask(home, "withdrawal", "direct_marketing", by="email")
+def test_a_withdrawal_is_per_purpose_and_channel(data_root: DataRoot) -> None:
+    leaves = registrant_of(data_root, LEAVES.identity_code)
+    done = ask(data_root, "withdrawal", "direct_marketing", by="email")
     assert (done.state, done.outcome) == ("closed", "granted")
-    assert "ADM-WITHDRAWN" in keeping_out(home, leaves, "direct_marketing", "email")
-    assert "ADM-WITHDRAWN" not in keeping_out(home, leaves, "direct_marketing", "post")
+    assert "ADM-WITHDRAWN" in keeping_out(data_root, leaves, "direct_marketing", "email")
+    assert "ADM-WITHDRAWN" not in keeping_out(data_root, leaves, "direct_marketing", "post")
 
 
-def test_many_are_one_delivery(home: Home) -> None:
+def test_many_are_one_delivery(data_root: DataRoot) -> None:
     for who in (LEAVES, STAYS):
-        ledger.receive(home, "objection", "written", [f"identity_code:{who.identity_code}"], NOW)
-    done = restriction_and_objection.apply(home, restriction_and_objection.waiting(home), NOW)
-    assert len({digest for one in done for digest in one.delivered}) == 1
-    assert len(list((home.inbox / "consents").rglob("request-*.csv"))) == 1
-
-
-def test_until_the_marts_follow_a_request_is_not_called_in_force(home: Home) -> None:
-    request_id = ledger.receive(
-        home, "restriction", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+        ledger.receive(
+            data_root, "objection", "written", [f"identity_code:{who.identity_code}"], NOW
+        )
+    done = restriction_and_objection.apply(
+        data_root, restriction_and_objection.waiting(data_root), NOW
     )
-    restriction_and_objection.apply(home, [request_id], NOW)
-    assert restriction_and_objection.settle(home, NOW) == []
-    assert ledger.load(home, request_id).state == "applying"
-    restriction_and_objection.apply(home, restriction_and_objection.waiting(home), NOW)
-    assert len(list((home.inbox / "consents").rglob("request-*.csv"))) == 1
+    assert len({digest for one in done for digest in one.delivered}) == 1
+    assert len(list((data_root.inbox / "consents").rglob("request-*.csv"))) == 1
+
+
+def test_until_the_marts_follow_a_request_is_not_called_in_force(data_root: DataRoot) -> None:
+    request_id = ledger.receive(
+        data_root, "restriction", "written", [f"identity_code:{LEAVES.identity_code}"], NOW
+    )
+    restriction_and_objection.apply(data_root, [request_id], NOW)
+    assert restriction_and_objection.settle(data_root, NOW) == []
+    assert ledger.load(data_root, request_id).state == "applying"
+    restriction_and_objection.apply(data_root, restriction_and_objection.waiting(data_root), NOW)
+    assert len(list((data_root.inbox / "consents").rglob("request-*.csv"))) == 1

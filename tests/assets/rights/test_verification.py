@@ -11,140 +11,143 @@ import pytest
 from assets.requests import ledger
 from assets.requests.ledger import RequestError
 from assets.rights import lookup, verification
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.known_registrants import LEAVES, NOW, SHARED, registrant_of
 
 
-def messages(home: Home) -> list[dict[str, str]]:
+def messages(data_root: DataRoot) -> list[dict[str, str]]:
     return [
-        json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))
+        json.loads(path.read_text())
+        for path in sorted((data_root.outbox / "messages").glob("*.json"))
     ]
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
-def code_in(home: Home) -> str:
-    return re.search(r"\b[0-9]{6}\b", messages(home)[-1]["text"]).group()  # type: ignore[union-attr]
+def code_in(data_root: DataRoot) -> str:
+    return re.search(r"\b[0-9]{6}\b", messages(data_root)[-1]["text"]).group()  # type: ignore[union-attr]
 
 
 @pytest.fixture
-def asked(home: Home) -> str:
+def asked(data_root: DataRoot) -> str:
     request_id = ledger.receive(
-        home, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW
+        data_root, "access", "other", [f"identity_code:{LEAVES.identity_code}"], NOW
     )
-    lookup.record(home, [request_id], NOW)
+    lookup.record(data_root, [request_id], NOW)
     return request_id
 
 
 @pytest.mark.parametrize(("wanted", "to"), [("", LEAVES.email), ("phone", LEAVES.phone)])
 def test_a_code_goes_to_the_contact_on_file_and_verifies(
-    home: Home, asked: str, wanted: str, to: str
+    data_root: DataRoot, asked: str, wanted: str, to: str
 ) -> None:
-    assert verification.send_code(home, asked, NOW, wanted) == (wanted or "email")
-    [message] = messages(home)
+    assert verification.send_code(data_root, asked, NOW, wanted) == (wanted or "email")
+    [message] = messages(data_root)
     assert (message["to"], message["kind"], message["language"]) == (to, "code", "fi")
-    code = code_in(home)
-    kept = (home.requests / f"{asked}.json").read_text()
+    code = code_in(data_root)
+    kept = (data_root.requests / f"{asked}.json").read_text()
     assert code not in re.sub(r"[0-9a-f]{64}|\"sealed\": \"[^\"]*\"", "", kept)
-    done = verification.check_code(home, asked, f" {code} ", NOW + timedelta(minutes=59))
+    done = verification.check_code(data_root, asked, f" {code} ", NOW + timedelta(minutes=59))
     assert (done.verification["means"], done.verification["level"]) == (
         "code_to_contact",
         "substantial",
     )
-    assert (done.code, messages(home)) == ({}, [])
+    assert (done.code, messages(data_root)) == ({}, [])
 
 
-def test_whoever_names_another_address_gets_no_code_there(home: Home) -> None:
+def test_whoever_names_another_address_gets_no_code_there(data_root: DataRoot) -> None:
     request_id = ledger.receive(
-        home,
+        data_root,
         "access",
         "other",
         [f"identity_code:{LEAVES.identity_code}", "email:attacker@example.fi"],
         NOW,
     )
-    lookup.record(home, [request_id], NOW)
-    verification.send_code(home, request_id, NOW)
-    assert [one["to"] for one in messages(home)] == [LEAVES.email]
+    lookup.record(data_root, [request_id], NOW)
+    verification.send_code(data_root, request_id, NOW)
+    assert [one["to"] for one in messages(data_root)] == [LEAVES.email]
 
 
-def test_an_address_that_came_after_the_request_is_not_on_file(home: Home) -> None:
+def test_an_address_that_came_after_the_request_is_not_on_file(data_root: DataRoot) -> None:
     request_id = ledger.receive(
-        home,
+        data_root,
         "access",
         "other",
         [f"identity_code:{LEAVES.identity_code}"],
         NOW - timedelta(days=3000),
     )
-    lookup.record(home, [request_id], NOW)
+    lookup.record(data_root, [request_id], NOW)
     with pytest.raises(RequestError, match="on file before the request came"):
-        verification.send_code(home, request_id, NOW)
-    assert messages(home) == []
+        verification.send_code(data_root, request_id, NOW)
+    assert messages(data_root) == []
 
 
-def test_a_code_that_came_back_says_whom_a_contact_meant(home: Home) -> None:
-    request_id = ledger.receive(home, "erasure", "other", [f"email:{LEAVES.email}"], NOW)
-    assert lookup.record(home, [request_id], NOW)[request_id].state == "unclear"
-    verification.send_code(home, request_id, NOW)
-    verified = verification.check_code(home, request_id, code_in(home), NOW)
+def test_a_code_that_came_back_says_whom_a_contact_meant(data_root: DataRoot) -> None:
+    request_id = ledger.receive(data_root, "erasure", "other", [f"email:{LEAVES.email}"], NOW)
+    assert lookup.record(data_root, [request_id], NOW)[request_id].state == "unclear"
+    verification.send_code(data_root, request_id, NOW)
+    verified = verification.check_code(data_root, request_id, code_in(data_root), NOW)
     assert (verified.state, verified.registrants) == (
         "received",
-        (registrant_of(home, LEAVES.identity_code),),
+        (registrant_of(data_root, LEAVES.identity_code),),
     )
     assert (
         f"identity_code:{LEAVES.identity_code}"
-        in lookup.record(home, [request_id], NOW)[request_id].resolved
+        in lookup.record(data_root, [request_id], NOW)[request_id].resolved
     )
 
 
-def test_of_several_registrants_none_is_sent_a_code(home: Home) -> None:
-    request_id = ledger.receive(home, "erasure", "other", [f"email:{SHARED}"], NOW)
-    lookup.record(home, [request_id], NOW)
+def test_of_several_registrants_none_is_sent_a_code(data_root: DataRoot) -> None:
+    request_id = ledger.receive(data_root, "erasure", "other", [f"email:{SHARED}"], NOW)
+    lookup.record(data_root, [request_id], NOW)
     with pytest.raises(RequestError, match="which registrant"):
-        verification.send_code(home, request_id, NOW)
-    assert messages(home) == []
+        verification.send_code(data_root, request_id, NOW)
+    assert messages(data_root) == []
 
 
-def test_it_can_be_tried_five_times(home: Home, asked: str) -> None:
-    verification.send_code(home, asked, NOW)
-    code = code_in(home)
+def test_it_can_be_tried_five_times(data_root: DataRoot, asked: str) -> None:
+    verification.send_code(data_root, asked, NOW)
+    code = code_in(data_root)
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     for left in (4, 3, 2, 1, 0):
         with pytest.raises(RequestError, match=f"{left} tries are left"):
-            verification.check_code(home, asked, wrong, NOW)
+            verification.check_code(data_root, asked, wrong, NOW)
     with pytest.raises(RequestError, match="no code is valid"):
-        verification.check_code(home, asked, code, NOW)
-    assert messages(home) == []
-    assert ledger.load(home, asked).verification == {}
+        verification.check_code(data_root, asked, code, NOW)
+    assert messages(data_root) == []
+    assert ledger.load(data_root, asked).verification == {}
 
 
-def test_it_is_valid_for_an_hour(home: Home, asked: str) -> None:
-    verification.send_code(home, asked, NOW)
+def test_it_is_valid_for_an_hour(data_root: DataRoot, asked: str) -> None:
+    verification.send_code(data_root, asked, NOW)
     with pytest.raises(RequestError, match="too late"):
-        verification.check_code(home, asked, code_in(home), NOW + timedelta(minutes=61))
+        verification.check_code(data_root, asked, code_in(data_root), NOW + timedelta(minutes=61))
 
 
-def test_three_codes_are_sent_at_most_and_the_last_one_counts(home: Home, asked: str) -> None:
-    verification.send_code(home, asked, NOW)
-    first = code_in(home)
-    verification.send_code(home, asked, NOW)
-    if code_in(home) != first:
+def test_three_codes_are_sent_at_most_and_the_last_one_counts(
+    data_root: DataRoot, asked: str
+) -> None:
+    verification.send_code(data_root, asked, NOW)
+    first = code_in(data_root)
+    verification.send_code(data_root, asked, NOW)
+    if code_in(data_root) != first:
         with pytest.raises(RequestError, match="wrong"):
-            verification.check_code(home, asked, first, NOW)
-    verification.send_code(home, asked, NOW)
-    assert len(messages(home)) == 1
+            verification.check_code(data_root, asked, first, NOW)
+    verification.send_code(data_root, asked, NOW)
+    assert len(messages(data_root)) == 1
     with pytest.raises(RequestError, match="3 codes"):
-        verification.send_code(home, asked, NOW)
+        verification.send_code(data_root, asked, NOW)
 
 
-def test_other_means_are_recorded_with_their_level(home: Home, asked: str) -> None:
-    assert verification.verified(home, asked, "identity_document", NOW).verification == {
+def test_other_means_are_recorded_with_their_level(data_root: DataRoot, asked: str) -> None:
+    assert verification.verified(data_root, asked, "identity_document", NOW).verification == {
         "means": "identity_document", "level": "high", "at": "2026-11-20T10:00:00+02:00",
     }  # fmt: skip
     with pytest.raises(RequestError, match="means of verification"):
-        verification.verified(home, asked, "a good feeling", NOW)
-    ledger.close(home, ledger.load(home, asked), NOW)
+        verification.verified(data_root, asked, "a good feeling", NOW)
+    ledger.close(data_root, ledger.load(data_root, asked), NOW)
     with pytest.raises(RequestError, match="closed"):
-        verification.verified(home, asked, "identity_document", NOW)
+        verification.verified(data_root, asked, "identity_document", NOW)

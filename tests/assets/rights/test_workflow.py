@@ -10,20 +10,20 @@ import pytest
 from assets.requests import encrypted_identity, ledger
 from assets.requests.ledger import RequestError
 from assets.rights import lookup, outbound_messages, verification, workflow
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.requests import GROUNDS, RIGHTS, refusable
 from tests.support.known_registrants import LEAVES, NOW
 
 
 @pytest.fixture
-def home(known_home: Home) -> Home:
-    return known_home
+def data_root(known_data_root: DataRoot) -> DataRoot:
+    return known_data_root
 
 
-def asked(home: Home, right: str = "access", days_ago: int = 0, purpose: str = "") -> str:
+def asked(data_root: DataRoot, right: str = "access", days_ago: int = 0, purpose: str = "") -> str:
     day = NOW.date() - timedelta(days=days_ago)
     request_id = ledger.receive(
-        home,
+        data_root,
         right,
         "written",
         [f"identity_code:{LEAVES.identity_code}"],
@@ -31,72 +31,80 @@ def asked(home: Home, right: str = "access", days_ago: int = 0, purpose: str = "
         received=day,
         purpose=purpose,
     )
-    lookup.record(home, [request_id], NOW)
+    lookup.record(data_root, [request_id], NOW)
     return request_id
 
 
-def messages(home: Home) -> list[dict[str, str]]:
+def messages(data_root: DataRoot) -> list[dict[str, str]]:
     return [
-        json.loads(path.read_text()) for path in sorted((home.outbox / "messages").glob("*.json"))
+        json.loads(path.read_text())
+        for path in sorted((data_root.outbox / "messages").glob("*.json"))
     ]
 
 
-def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(home: Home) -> None:
+def test_a_message_that_waits_is_never_written_over_and_no_id_is_used_twice(
+    data_root: DataRoot,
+) -> None:
     """Of what was written the code goes when it is used up, and the sender takes what is sent."""
-    request_id = asked(home)
-    verification.send_code(home, request_id, NOW)
-    [code] = messages(home)
-    workflow.extend(home, request_id, "complexity", NOW)
-    verification.check_code(home, request_id, code["text"].split("on ")[1][:6], NOW)
-    verification.send_code(home, request_id, NOW)
-    assert sorted(one["kind"] for one in messages(home)) == ["code", "extension"]
-    used = {code["message_id"], *(one["message_id"] for one in messages(home))}
-    for path in outbound_messages.folder(home).iterdir():
+    request_id = asked(data_root)
+    verification.send_code(data_root, request_id, NOW)
+    [code] = messages(data_root)
+    workflow.extend(data_root, request_id, "complexity", NOW)
+    verification.check_code(data_root, request_id, code["text"].split("on ")[1][:6], NOW)
+    verification.send_code(data_root, request_id, NOW)
+    assert sorted(one["kind"] for one in messages(data_root)) == ["code", "extension"]
+    used = {code["message_id"], *(one["message_id"] for one in messages(data_root))}
+    for path in outbound_messages.folder(data_root).iterdir():
         path.unlink()
-    workflow.refuse(home, request_id, "REQ-EXCESSIVE", NOW)
-    [refusal] = messages(home)
+    workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
+    [refusal] = messages(data_root)
     assert (len(used), refusal["message_id"] in used) == (3, False)
 
 
-def test_an_extension_is_told_within_the_first_month(home: Home) -> None:
-    request_id = asked(home)
-    extended, channel = workflow.extend(home, request_id, "complexity", NOW)
-    assert (str(extended.due_on(home)), channel) == ("2027-02-22", "email")
-    [message] = messages(home)
+def test_an_extension_is_told_within_the_first_month(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    extended, channel = workflow.extend(data_root, request_id, "complexity", NOW)
+    assert (str(extended.due_on(data_root)), channel) == ("2027-02-22", "email")
+    [message] = messages(data_root)
     assert (message["kind"], message["to"]) == ("extension", LEAVES.email)
     assert "2027-02-22" in message["text"]
     with pytest.raises(RequestError, match="extended already"):
-        workflow.extend(home, request_id, "number", NOW)
+        workflow.extend(data_root, request_id, "number", NOW)
 
 
-def test_a_message_that_nobody_sends_is_destroyed_in_the_time_of_the_policy(home: Home) -> None:
-    workflow.extend(home, asked(home), "complexity", NOW)
-    kept = home.policy.requests.messages_kept.after(NOW.date())
+def test_a_message_that_nobody_sends_is_destroyed_in_the_time_of_the_policy(
+    data_root: DataRoot,
+) -> None:
+    workflow.extend(data_root, asked(data_root), "complexity", NOW)
+    kept = data_root.policy.requests.messages_kept.after(NOW.date())
     assert (
-        outbound_messages.expire(home, kept - timedelta(days=1)),
-        outbound_messages.waiting(home),
+        outbound_messages.expire(data_root, kept - timedelta(days=1)),
+        outbound_messages.waiting(data_root),
     ) == (0, 1)
-    assert (outbound_messages.expire(home, kept), outbound_messages.waiting(home)) == (1, 0)
+    assert (outbound_messages.expire(data_root, kept), outbound_messages.waiting(data_root)) == (
+        1,
+        0,
+    )
 
 
-def test_after_the_first_month_it_is_too_late_to_extend(home: Home) -> None:
-    in_time, late = asked(home, days_ago=31), asked(home, days_ago=32)
-    assert str(ledger.load(home, in_time).due_on(home)) == "2026-11-20"
-    workflow.extend(home, in_time, "number", NOW)
+def test_after_the_first_month_it_is_too_late_to_extend(data_root: DataRoot) -> None:
+    in_time, late = asked(data_root, days_ago=31), asked(data_root, days_ago=32)
+    assert str(ledger.load(data_root, in_time).due_on(data_root)) == "2026-11-20"
+    workflow.extend(data_root, in_time, "number", NOW)
     with pytest.raises(RequestError, match="first month is over"):
-        workflow.extend(home, late, "number", NOW)
+        workflow.extend(data_root, late, "number", NOW)
     with pytest.raises(RequestError, match="complexity or number"):
-        workflow.extend(home, late, "holidays", NOW)
+        workflow.extend(data_root, late, "holidays", NOW)
 
 
 @pytest.mark.parametrize("right", RIGHTS)
-def test_a_refusal_needs_a_ground_of_its_right(home: Home, right: str) -> None:
+def test_a_refusal_needs_a_ground_of_its_right(data_root: DataRoot, right: str) -> None:
     possible = refusable(right, "legitimate_interest")
     assert possible
     for ground in (*GROUNDS, "", "REQ-NO-SUCH"):
-        request_id = asked(home, right, purpose="legitimate_interest")
+        request_id = asked(data_root, right, purpose="legitimate_interest")
         if ground in possible:
-            refused = workflow.refuse(home, request_id, ground, NOW)
+            refused = workflow.refuse(data_root, request_id, ground, NOW)
             assert (refused.state, refused.outcome, refused.why, refused.given) == (
                 "closed",
                 "refused",
@@ -105,29 +113,29 @@ def test_a_refusal_needs_a_ground_of_its_right(home: Home, right: str) -> None:
             )
         else:
             with pytest.raises(RequestError, match="recorded ground"):
-                workflow.refuse(home, request_id, ground, NOW)
-            assert ledger.load(home, request_id).state == "received"
+                workflow.refuse(data_root, request_id, ground, NOW)
+            assert ledger.load(data_root, request_id).state == "received"
 
 
-def test_marketing_cannot_be_insisted_upon(home: Home) -> None:
+def test_marketing_cannot_be_insisted_upon(data_root: DataRoot) -> None:
     assert refusable("objection", "direct_marketing") == ["REQ-NOT-IDENTIFIED"]
     assert "REQ-EXCESSIVE" not in refusable("withdrawal", "direct_marketing")
 
 
-def test_a_refusal_tells_the_ground_and_where_to_complain(home: Home) -> None:
-    request_id = asked(home)
-    workflow.refuse(home, request_id, "REQ-EXCESSIVE", NOW)
-    [message] = messages(home)
+def test_a_refusal_tells_the_ground_and_where_to_complain(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    workflow.refuse(data_root, request_id, "REQ-EXCESSIVE", NOW)
+    [message] = messages(data_root)
     assert (message["kind"], message["to"]) == ("refusal", LEAVES.email)
     assert "GDPR 12(5)(b)" in message["text"]
     assert "tietosuojaviranomaiselle" in message["text"]
-    assert not encrypted_identity.key_path(home, request_id).exists()
+    assert not encrypted_identity.key_path(data_root, request_id).exists()
 
 
-def test_categories_are_decided_each_with_its_ground(home: Home) -> None:
-    request_id = asked(home, "erasure")
+def test_categories_are_decided_each_with_its_ground(data_root: DataRoot) -> None:
+    request_id = asked(data_root, "erasure")
     done = workflow.decide(
-        home,
+        data_root,
         request_id,
         {"contact": ("granted", ""), "order": ("refused", "REQ-LEGAL-OBLIGATION")},
         NOW,
@@ -141,31 +149,31 @@ def test_categories_are_decided_each_with_its_ground(home: Home) -> None:
         "order=refused:REQ-LEGAL-OBLIGATION",
     ]
     with pytest.raises(RequestError, match="no category"):
-        workflow.decide(home, request_id, {"shoe_size": ("granted", "")}, NOW)
+        workflow.decide(data_root, request_id, {"shoe_size": ("granted", "")}, NOW)
     with pytest.raises(RequestError, match="recorded ground"):
-        workflow.decide(home, request_id, {"order": ("refused", "REQ-ACCURATE")}, NOW)
+        workflow.decide(data_root, request_id, {"order": ("refused", "REQ-ACCURATE")}, NOW)
 
 
-def test_what_the_pipeline_carries_out_is_not_closed_by_hand(home: Home) -> None:
+def test_what_the_pipeline_carries_out_is_not_closed_by_hand(data_root: DataRoot) -> None:
     with pytest.raises(RequestError, match="closed when it is proven"):
-        workflow.close(home, asked(home, "erasure"), NOW)
-    assert workflow.close(home, asked(home, "portability"), NOW).outcome == "granted"
+        workflow.close(data_root, asked(data_root, "erasure"), NOW)
+    assert workflow.close(data_root, asked(data_root, "portability"), NOW).outcome == "granted"
 
 
-def test_what_is_owed_is_told_by_its_day(home: Home) -> None:
-    late, soon, fine, done = (asked(home, days_ago=days) for days in (40, 25, 3, 40))
-    workflow.close(home, done, NOW)
-    owed = workflow.owed(home, NOW.date())
+def test_what_is_owed_is_told_by_its_day(data_root: DataRoot) -> None:
+    late, soon, fine, done = (asked(data_root, days_ago=days) for days in (40, 25, 3, 40))
+    workflow.close(data_root, done, NOW)
+    owed = workflow.owed(data_root, NOW.date())
     assert (owed.overdue, owed.due_soon) == ((late,), (soon,))
     assert owed.open_by_right["access"] == 3
     assert fine not in (*owed.overdue, *owed.due_soon)
-    on_the_day = ledger.load(home, soon).due_on(home)
-    assert soon in workflow.owed(home, on_the_day).due_soon
-    assert soon in workflow.owed(home, on_the_day + timedelta(days=1)).overdue
+    on_the_day = ledger.load(data_root, soon).due_on(data_root)
+    assert soon in workflow.owed(data_root, on_the_day).due_soon
+    assert soon in workflow.owed(data_root, on_the_day + timedelta(days=1)).overdue
 
 
-def test_an_extended_request_is_not_overdue_before_its_new_day(home: Home) -> None:
-    request_id = asked(home, days_ago=31)
-    workflow.extend(home, request_id, "complexity", NOW)
-    assert workflow.owed(home, date(2026, 12, 20)).overdue == ()
-    assert workflow.owed(home, date(2027, 1, 21)).overdue == (request_id,)
+def test_an_extended_request_is_not_overdue_before_its_new_day(data_root: DataRoot) -> None:
+    request_id = asked(data_root, days_ago=31)
+    workflow.extend(data_root, request_id, "complexity", NOW)
+    assert workflow.owed(data_root, date(2026, 12, 20)).overdue == ()
+    assert workflow.owed(data_root, date(2027, 1, 21)).overdue == (request_id,)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from assets.ingest import raw
 from assets.sources.crm import SOURCE
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import csv, put
 from tests.support.examples import examples
 from tests.support.registers import TODAY
@@ -212,14 +212,23 @@ class TestContact:
             contact(Street_Address="c/o Malli\nEsimerkkikatu 1 A 2", Postal_Code="00100", City="Helsinki", **{"Country/Region": "Finland"}),
             contact(City="Tukholma", **{"Country/Region": "Sweden"}),
         ])  # fmt: skip
-        home, abroad = done.tables["addresses"]
-        assert (home["kind"], home["street"], home["postcode"], home["town"]) == (
+        data_root, abroad = done.tables["addresses"]
+        assert (
+            data_root["kind"],
+            data_root["street"],
+            data_root["postcode"],
+            data_root["town"],
+        ) == (
             "postal",
             "c/o Malli Esimerkkikatu 1 A 2",
             "00100",
             "Helsinki",
         )
-        assert (home["country"], abroad["country"], abroad["town"]) == (None, "Sweden", "Tukholma")
+        assert (data_root["country"], abroad["country"], abroad["town"]) == (
+            None,
+            "Sweden",
+            "Tukholma",
+        )
 
     @pytest.mark.clause("P5.3")
     def test_each_company_is_one_of_its_own(self) -> None:
@@ -295,10 +304,10 @@ class TestPasswords:
     @pytest.mark.parametrize(
         "column", ["Password", "portal_password_2", "PASSWORD", "Salasana", "Lösenord"]
     )
-    def test_none_reaches_the_disk(self, home: Home, column: str) -> None:
-        put(home, "crm", "2026-11-17", "contacts", csv([contact() | {column: "hemligt!"}]), 1)
-        raw.ingest(home, SOURCE, None, TODAY)
-        (path,) = home.files("raw")
+    def test_none_reaches_the_disk(self, data_root: DataRoot, column: str) -> None:
+        put(data_root, "crm", "2026-11-17", "contacts", csv([contact() | {column: "hemligt!"}]), 1)
+        raw.ingest(data_root, SOURCE, None, TODAY)
+        (path,) = data_root.files("raw")
         assert [json.loads(text) for text in pq.read_table(path)["payload"].to_pylist()] == [
             contact()
         ]

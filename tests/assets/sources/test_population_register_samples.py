@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assets.ingest import deliveries
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.deliveries import basic_data, changes, put
 from tests.support.population_register_messages import (
     code,
@@ -168,58 +168,60 @@ def messages() -> list[dict[str, Any]]:
     "days", list(itertools.permutations(("2026-11-02", "2026-11-03", "2026-11-04")))[:4]
 )
 def test_changes_end_in_the_right_state_whatever_their_delivery_day(
-    home: Home, days: tuple[str, ...]
+    data_root: DataRoot, days: tuple[str, ...]
 ) -> None:
-    basic_data(home, "2026-11-01", people())
+    basic_data(data_root, "2026-11-01", people())
     for number, delivered in enumerate(days):
-        changes(home, delivered, messages()[number::3], key=number)
-        take_in(home)
-    build(home)
-    mover = registrant(home, MOVER)
+        changes(data_root, delivered, messages()[number::3], key=number)
+        take_in(data_root)
+    build(data_root)
+    mover = registrant(data_root, MOVER)
     assert (mover["street"], mover["town"], mover["municipality_code"]) == (
         "Uusikatu 6a-6b A 2a",
         "MYRKKY",
         "287",
     )
     assert (mover["given_names"], mover["family_name"]) == ("Mathilda Helena", "Muuttaja")
-    assert registrant(home, DEAD)["deceased"] is True
-    hidden = registrant(home, HIDDEN)
+    assert registrant(data_root, DEAD)["deceased"] is True
+    hidden = registrant(data_root, HIDDEN)
     assert (hidden["protected"], hidden["street"], hidden["municipality_code"]) == (
         True,
         None,
         None,
     )
     assert (
-        rows(home, f"SELECT * FROM addresses WHERE registrant_id = '{hidden['registrant_id']}'")
+        rows(
+            data_root, f"SELECT * FROM addresses WHERE registrant_id = '{hidden['registrant_id']}'"
+        )
         == []
     )
-    assert all(entry.conserved for entry in deliveries.book(home))
+    assert all(entry.conserved for entry in deliveries.book(data_root))
 
 
-def test_a_broken_record_is_quarantined_and_the_others_go_on(home: Home) -> None:
+def test_a_broken_record_is_quarantined_and_the_others_go_on(data_root: DataRoot) -> None:
     good = json.dumps(renamed_person())
     put(
-        home,
+        data_root,
         "population_register",
         "2026-11-02",
         "muutokset",
         f'{{"viimeisinKirjausavain":"1","muutokset":[{BROKEN},{good}]}}'.encode(),
         2,
     )
-    changes(home, "2026-11-02", [], key=3494393)
-    take_in(home)
-    build(home)
+    changes(data_root, "2026-11-02", [], key=3494393)
+    take_in(data_root)
+    build(data_root)
     assert [
         (entry.delivered, entry.staged, entry.quarantined)
-        for entry in deliveries.book(home)
+        for entry in deliveries.book(data_root)
         if entry.delivered
     ] == [(2, 1, 1)]
     assert {"REC-DUPLICATE-KEY", "VTJ-HETU-CHECKSUM"} <= set(
-        next(entry.codes or {} for entry in deliveries.book(home) if entry.delivered)
+        next(entry.codes or {} for entry in deliveries.book(data_root) if entry.delivered)
     )
 
 
-def test_basic_data_in_pieces_is_taken(home: Home) -> None:
+def test_basic_data_in_pieces_is_taken(data_root: DataRoot) -> None:
     """A piece without a field, and one of a person who lives abroad and here for a time."""
     abroad = part("VAKINAINEN_ULKOMAINEN_OSOITE", lahiosoite="123 le street", paikkakunta="Paris")
     here = apartment(("Öljymäki", "Oljebacka"), "11", ("HELSINKI", "", "00780"), "1986-06-02")
@@ -236,7 +238,7 @@ def test_basic_data_in_pieces_is_taken(home: Home) -> None:
             part("KUTSUMANIMI", nimilaji="NYKYINEN_KUTSUMANIMI", nimi="Helena"),
         ),
     ]
-    basic_data(home, "2026-11-01", pieces)
-    take_in(home)
-    build(home)
-    assert registrant(home, MOVER)["street"] == "Öljymäki 11 C 3"
+    basic_data(data_root, "2026-11-01", pieces)
+    take_in(data_root)
+    build(data_root)
+    assert registrant(data_root, MOVER)["street"] == "Öljymäki 11 C 3"

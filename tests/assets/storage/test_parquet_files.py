@@ -8,9 +8,10 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet, create_view, write_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 from schemas.columns import arrow_schema
 from schemas.quarantine import Outcome
 
@@ -47,25 +48,25 @@ def test_a_query_that_fails_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_view_has_source_day_and_delivery_of_each_file(home: Home) -> None:
-    raw = home.lake / "raw" / "crm" / "2026-11-20" / "d1.parquet"
-    staged = home.lake / "staged" / "crm" / "2026-11-21" / "d2" / "records.parquet"
-    with home.connect() as connection:
+def test_a_view_has_source_day_and_delivery_of_each_file(data_root: DataRoot) -> None:
+    raw = data_root.lake / "raw" / "crm" / "2026-11-20" / "d1.parquet"
+    staged = data_root.lake / "staged" / "crm" / "2026-11-21" / "d2" / "records.parquet"
+    with connect(data_root) as connection:
         for path in (raw, staged):
             write_parquet(path, Outcome, [batch(ROW)])
-            create_view(home, connection, "outcomes", Outcome, [path])
+            create_view(data_root, connection, "outcomes", Outcome, [path])
             rows = "SELECT source, day::VARCHAR, delivery_id, outcome FROM outcomes"
             day, delivery = (("2026-11-20", "d1"), ("2026-11-21", "d2"))[path == staged]
             assert connection.execute(rows).fetchall() == [("crm", day, delivery, "staged")]
 
 
-def test_a_view_over_no_file_has_the_same_shape_and_no_row(home: Home) -> None:
-    path = home.lake / "staged" / "crm" / "2026-11-21" / "d2" / "records.parquet"
+def test_a_view_over_no_file_has_the_same_shape_and_no_row(data_root: DataRoot) -> None:
+    path = data_root.lake / "staged" / "crm" / "2026-11-21" / "d2" / "records.parquet"
     write_parquet(path, Outcome, [batch(ROW)])
-    with home.connect() as connection:
-        create_view(home, connection, "outcomes", Outcome, [path])
+    with connect(data_root) as connection:
+        create_view(data_root, connection, "outcomes", Outcome, [path])
         with_file = shape(connection)
         connection.execute("DROP VIEW outcomes")
-        create_view(home, connection, "outcomes", Outcome, [])
+        create_view(data_root, connection, "outcomes", Outcome, [])
         assert shape(connection) == with_file
         assert connection.execute("FROM outcomes").fetchall() == []

@@ -6,31 +6,31 @@ from pathlib import Path
 
 import pytest
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.secrets import PepperError, create_pepper, pepper
 
 
-def lost(home: Home) -> Path:
-    path = home.secrets / "pepper"
+def lost(data_root: DataRoot) -> Path:
+    path = data_root.secrets / "pepper"
     path.unlink()
     return path
 
 
-def test_a_new_data_root_has_a_pepper_that_only_its_owner_can_read(home: Home) -> None:
-    assert len(pepper(home)) == 32
-    assert (home.secrets / "pepper").stat().st_mode & 0o777 == 0o600
+def test_a_new_data_root_has_a_pepper_that_only_its_owner_can_read(data_root: DataRoot) -> None:
+    assert len(pepper(data_root)) == 32
+    assert (data_root.secrets / "pepper").stat().st_mode & 0o777 == 0o600
 
 
-def test_creating_the_data_root_again_keeps_its_pepper(home: Home) -> None:
-    before = pepper(home)
-    home.create()
-    assert pepper(home) == before
+def test_creating_the_data_root_again_keeps_its_pepper(data_root: DataRoot) -> None:
+    before = pepper(data_root)
+    data_root.create()
+    assert pepper(data_root) == before
 
 
-def test_reading_the_pepper_does_not_make_one(home: Home) -> None:
-    path = lost(home)
+def test_reading_the_pepper_does_not_make_one(data_root: DataRoot) -> None:
+    path = lost(data_root)
     with pytest.raises(PepperError, match="restore it"):
-        pepper(home)
+        pepper(data_root)
     assert not path.exists()
 
 
@@ -44,17 +44,19 @@ def test_reading_the_pepper_does_not_make_one(home: Home) -> None:
     ],
 )
 def test_a_lost_pepper_is_not_replaced_once_something_was_made_with_it(
-    home: Home, used: str
+    data_root: DataRoot, used: str
 ) -> None:
     """With another one, nobody who was erased would be recognised."""
-    path = lost(home)
-    (home.root / used).parent.mkdir(parents=True, exist_ok=True)
-    (home.root / used).write_bytes(b"")
-    create_pepper(home)
+    path = lost(data_root)
+    (data_root.root / used).parent.mkdir(parents=True, exist_ok=True)
+    (data_root.root / used).write_bytes(b"")
+    create_pepper(data_root)
     assert not path.exists()
 
 
-def test_a_data_root_without_data_gets_its_pepper_when_it_is_created_again(home: Home) -> None:
-    lost(home)
-    home.create()
-    assert len(pepper(home)) == 32
+def test_a_data_root_without_data_gets_its_pepper_when_it_is_created_again(
+    data_root: DataRoot,
+) -> None:
+    lost(data_root)
+    data_root.create()
+    assert len(pepper(data_root)) == 32

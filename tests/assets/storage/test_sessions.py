@@ -8,27 +8,27 @@ import time
 
 import duckdb
 
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from assets.storage.secrets import pepper
 from assets.storage.sessions import connect, create_keyed_hash, in_turn
 
 
-def test_the_keyed_hash_is_hmac_sha256_under_the_pepper(home: Home) -> None:
+def test_the_keyed_hash_is_hmac_sha256_under_the_pepper(data_root: DataRoot) -> None:
     text = "pseudonym|analytics|Åsa"
-    with connect(home) as connection:
-        create_keyed_hash(home, connection)
+    with connect(data_root) as connection:
+        create_keyed_hash(data_root, connection)
         [(digest,)] = connection.execute("SELECT keyed_hash(?)", [text]).fetchall()
-    assert digest == hmac.new(pepper(home), text.encode(), hashlib.sha256).hexdigest()
+    assert digest == hmac.new(pepper(data_root), text.encode(), hashlib.sha256).hexdigest()
 
 
-def test_a_session_counts_in_utc_and_spills_into_the_data_root(home: Home) -> None:
-    with connect(home, side_by_side=True) as connection:
+def test_a_session_counts_in_utc_and_spills_into_the_data_root(data_root: DataRoot) -> None:
+    with connect(data_root, side_by_side=True) as connection:
         settings = [
             connection.execute(f"SELECT current_setting('{name}')").fetchall()[0][0]
             for name in ("TimeZone", "threads", "temp_directory")
         ]
     assert settings[:2] == ["UTC", 1]
-    assert settings[2].startswith(str(home.spill))
+    assert settings[2].startswith(str(data_root.spill))
 
 
 def test_results_come_in_the_order_of_the_batches() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from assets.erasure.proof import byte_search
 from assets.erasure.proof.byte_search import Sought, forms
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.examples import examples
 
 CODE = "140285-912A"
@@ -39,10 +39,10 @@ def sought() -> Sought:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
-    return home
+def data_root(tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    return data_root
 
 
 @settings(deadline=None, max_examples=examples(30), derandomize=True)
@@ -99,24 +99,26 @@ def test_it_is_found_across_the_pieces_that_a_file_is_read_in(
 
 
 def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
-    sought: Sought, home: Home
+    sought: Sought, data_root: DataRoot
 ) -> None:
-    path = home.marts / "contracts.duckdb"
+    path = data_root.marts / "contracts.duckdb"
     name = f"'Street of the ' || CASE WHEN i = 77 THEN '{CODE}' ELSE 'person ' || i END || ' in Helsinki, Finland'"
     with duckdb.connect(str(path)) as connection:
         connection.execute(
             f"CREATE TABLE people AS SELECT {name} AS name FROM range(60_000) AS t(i)"
         )
     assert CODE.encode() not in path.read_bytes()
-    assert [one.code for one in byte_search.in_file(home, sought, path, "marts")] == ["PROOF-BYTES"]
-    assert not [path for path in home.spill.rglob("*") if path.is_file()]
+    assert [one.code for one in byte_search.in_file(data_root, sought, path, "marts")] == [
+        "PROOF-BYTES"
+    ]
+    assert not [path for path in data_root.spill.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize("how", ["deleted", "packed"])
 def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
-    sought: Sought, home: Home, how: str
+    sought: Sought, data_root: DataRoot, how: str
 ) -> None:
-    path = home.dagster / "runs.db"
+    path = data_root.dagster / "runs.db"
     value = f"run of {CODE}".encode()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA secure_delete = OFF")
@@ -130,21 +132,21 @@ def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
         connection.execute("DELETE FROM snapshots")
         connection.commit()
     connection.close()
-    assert [one.code for one in byte_search.in_file(home, sought, path, "dagster")] == [
+    assert [one.code for one in byte_search.in_file(data_root, sought, path, "dagster")] == [
         "PROOF-BYTES"
     ]
 
 
 @pytest.mark.parametrize("name", ["broken.duckdb", "broken.db"])
 def test_a_file_that_cannot_be_read_to_its_end_is_not_clean(
-    sought: Sought, home: Home, name: str
+    sought: Sought, data_root: DataRoot, name: str
 ) -> None:
-    path = home.lake / name
+    path = data_root.lake / name
     starts = {
         ".duckdb": b"\0" * 8 + b"DUCK" + b"\0" * 9000,
         ".db": b"SQLite format 3\0" + b"\1" * 200,
     }
     path.write_bytes(starts[path.suffix])
-    assert [one.code for one in byte_search.in_file(home, sought, path, "raw")] == [
+    assert [one.code for one in byte_search.in_file(data_root, sought, path, "raw")] == [
         "PROOF-UNREADABLE"
     ]

@@ -16,8 +16,10 @@ from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.verification import Proof
 from assets.ingest import suppression
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home, copy_parquet
+from assets.storage.data_root import DataRoot
+from assets.storage.parquet_files import copy_parquet
 from assets.storage.quoting import parquet
+from assets.storage.sessions import connect
 
 IDENTIFIERS = {
     "Q1": ("identity_code:140285-912A", "email:aino@example.fi"),
@@ -25,107 +27,113 @@ IDENTIFIERS = {
 }
 
 
-def suppress(home: Home, request_id: str, today: date) -> None:
-    with home.connect() as connection:
+def suppress(data_root: DataRoot, request_id: str, today: date) -> None:
+    with connect(data_root) as connection:
         connection.execute(
             "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier",
             [list(IDENTIFIERS[request_id])],
         )
         query = f"SELECT identifier, '{request_id}' AS request_id FROM gone"
-        suppression.add(home, connection, query, today)
+        suppression.add(data_root, connection, query, today)
 
 
-def certify(home: Home, request_id: str, issued_at: str = "2026-11-23T10:00:00+02:00") -> None:
+def certify(
+    data_root: DataRoot, request_id: str, issued_at: str = "2026-11-23T10:00:00+02:00"
+) -> None:
     request = Request(
         request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing",
         resolved=IDENTIFIERS[request_id],
     )  # fmt: skip
-    bound = certificate_binding.bind(home, [request])[request_id]
+    bound = certificate_binding.bind(data_root, [request])[request_id]
     evidence = Evidence(Counter({"raw": 2}))
-    content = content_of(home.policy, request, evidence, [], Proof(), issued_at, {}, bound)
-    issue(home, content)
+    content = content_of(data_root.policy, request, evidence, [], Proof(), issued_at, {}, bound)
+    issue(data_root, content)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
+def data_root(tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     for request_id in IDENTIFIERS:
-        suppress(home, request_id, date(2026, 11, 23))
-        certify(home, request_id)
-    return home
+        suppress(data_root, request_id, date(2026, 11, 23))
+        certify(data_root, request_id)
+    return data_root
 
 
-def listed(home: Home, change: str) -> None:
-    with home.connect() as connection:
+def listed(data_root: DataRoot, change: str) -> None:
+    with connect(data_root) as connection:
         copy_parquet(
             connection,
-            change.format(list=parquet(suppression.path(home))),
-            suppression.path(home),
+            change.format(list=parquet(suppression.path(data_root))),
+            suppression.path(data_root),
         )
 
 
-def codes(home: Home) -> dict[str, set[str]]:
+def codes(data_root: DataRoot) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for one in certificate_binding.check(home):
+    for one in certificate_binding.check(data_root):
         found.setdefault(one.code, set()).add(one.request_id)
     return found
 
 
-def test_an_untouched_list_is_no_finding(home: Home) -> None:
-    assert codes(home) == {}
-    assert certificates.check(home) == []
+def test_an_untouched_list_is_no_finding(data_root: DataRoot) -> None:
+    assert codes(data_root) == {}
+    assert certificates.check(data_root) == []
 
 
-def test_neither_certificate_nor_page_holds_a_hash_of_the_list(home: Home) -> None:
-    with home.connect() as connection:
+def test_neither_certificate_nor_page_holds_a_hash_of_the_list(data_root: DataRoot) -> None:
+    with connect(data_root) as connection:
         tokens = connection.execute(
-            f"SELECT token FROM {parquet(suppression.path(home))}"
+            f"SELECT token FROM {parquet(suppression.path(data_root))}"
         ).fetchall()
-    pages = "".join(path.read_text() for path in certificates.folder(home).iterdir())
+    pages = "".join(path.read_text() for path in certificates.folder(data_root).iterdir())
     assert not [token for (token,) in tokens if token in pages]
 
 
-def test_a_hash_that_was_lost_is_found_for_every_request_that_counted_it(home: Home) -> None:
-    listed(home, "FROM {list} WHERE request_id <> 'Q2'")
-    assert codes(home) == {"CERT-SUPPRESSION": {"Q2"}}
-    listed(home, "FROM {list} LIMIT 0")
-    assert codes(home) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
+def test_a_hash_that_was_lost_is_found_for_every_request_that_counted_it(
+    data_root: DataRoot,
+) -> None:
+    listed(data_root, "FROM {list} WHERE request_id <> 'Q2'")
+    assert codes(data_root) == {"CERT-SUPPRESSION": {"Q2"}}
+    listed(data_root, "FROM {list} LIMIT 0")
+    assert codes(data_root) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
 
 
-def test_a_list_that_was_removed_is_found(home: Home) -> None:
-    suppression.path(home).unlink()
-    assert codes(home) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
+def test_a_list_that_was_removed_is_found(data_root: DataRoot) -> None:
+    suppression.path(data_root).unlink()
+    assert codes(data_root) == {"CERT-SUPPRESSION": {"Q1", "Q2"}}
 
 
-def test_a_list_that_grows_or_is_noted_or_replaced_is_no_finding(home: Home) -> None:
-    listed(home, "SELECT * REPLACE (DATE '2026-11-25' AS returned_on) FROM {list}")
+def test_a_list_that_grows_or_is_noted_or_replaced_is_no_finding(data_root: DataRoot) -> None:
+    listed(data_root, "SELECT * REPLACE (DATE '2026-11-25' AS returned_on) FROM {list}")
     IDENTIFIERS["Q3"] = ("identity_code:140285-912A", "phone:+358409990111")
-    suppress(home, "Q3", date(2026, 11, 26))
+    suppress(data_root, "Q3", date(2026, 11, 26))
     del IDENTIFIERS["Q3"]
-    assert codes(home) == {}
+    assert codes(data_root) == {}
 
 
-def test_hashes_may_leave_when_their_review_is_due(home: Home) -> None:
+def test_hashes_may_leave_when_their_review_is_due(data_root: DataRoot) -> None:
     IDENTIFIERS["Q4"] = ("identity_code:010190-999W",)
-    suppress(home, "Q4", date(2016, 1, 1))
-    certify(home, "Q4", "2016-01-01T10:00:00+02:00")
+    suppress(data_root, "Q4", date(2016, 1, 1))
+    certify(data_root, "Q4", "2016-01-01T10:00:00+02:00")
     del IDENTIFIERS["Q4"]
-    listed(home, "FROM {list} WHERE request_id <> 'Q4'")
-    assert codes(home) == {}
+    listed(data_root, "FROM {list} WHERE request_id <> 'Q4'")
+    assert codes(data_root) == {}
 
 
-def test_an_exchanged_pepper_is_found(home: Home) -> None:
-    (home.secrets / "pepper").write_bytes(b"x" * 32)
-    assert codes(home) == {"CERT-PEPPER": {"Q1", "Q2"}}
-    assert "CERT-PEPPER" in {one.code for one in certificates.check(home)}
+def test_an_exchanged_pepper_is_found(data_root: DataRoot) -> None:
+    (data_root.secrets / "pepper").write_bytes(b"x" * 32)
+    assert codes(data_root) == {"CERT-PEPPER": {"Q1", "Q2"}}
+    assert "CERT-PEPPER" in {one.code for one in certificates.check(data_root)}
 
 
-def test_a_certificate_of_the_first_format_is_whole_and_bound_to_nothing(home: Home) -> None:
+def test_a_certificate_of_the_first_format_is_whole_and_bound_to_nothing(
+    data_root: DataRoot,
+) -> None:
     request = Request("Q5", "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
     content = content_of(
-        home.policy, request, Evidence(), [], Proof(), "2026-11-23T10:00:00+02:00", {}
+        data_root.policy, request, Evidence(), [], Proof(), "2026-11-23T10:00:00+02:00", {}
     )
     first = {name: value for name, value in content.items() if name not in ("remains", "redacted")}
-    issue(home, {**first, "format": 1})
-    assert certificates.check(home) == []
+    issue(data_root, {**first, "format": 1})
+    assert certificates.check(data_root) == []

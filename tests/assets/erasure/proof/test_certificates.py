@@ -20,12 +20,13 @@ from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.verification import Proof
 from assets.ingest import suppression
 from assets.requests.ledger import Request
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 
 IDS = ("Q1", "Q2", "Q3")
 
 
-def certified(home: Home, request_id: str) -> certificates.Issued:
+def certified(data_root: DataRoot, request_id: str) -> certificates.Issued:
     request = Request(request_id, "erasure", "written", "2026-11-20T10:00:00+02:00", "erasing")
     evidence = Evidence(
         Counter({"raw": 2, "staged.names": 1, "staged.orders": 3}),
@@ -36,31 +37,33 @@ def certified(home: Home, request_id: str) -> certificates.Issued:
     )
     held = {"order": Held(1, "1336/1997 2:10", "2032-12-31")}
     return issue(
-        home,
-        content_of(home.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held),
+        data_root,
+        content_of(
+            data_root.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held
+        ),
     )
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
-    (home.root / "backups").mkdir()
+def data_root(tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    (data_root.root / "backups").mkdir()
     for request_id in IDS:
-        certified(home, request_id)
-    return home
+        certified(data_root, request_id)
+    return data_root
 
 
-def codes(home: Home) -> set[str]:
-    return {one.code for one in check(home)}
+def codes(data_root: DataRoot) -> set[str]:
+    return {one.code for one in check(data_root)}
 
 
-def test_a_chain_that_nobody_has_touched_is_whole(home: Home) -> None:
-    assert check(home) == []
+def test_a_chain_that_nobody_has_touched_is_whole(data_root: DataRoot) -> None:
+    assert check(data_root) == []
 
 
-def test_each_holds_the_hash_of_the_one_before(home: Home) -> None:
-    read = [json.loads(path_of(home, request_id).read_text()) for request_id in IDS]
+def test_each_holds_the_hash_of_the_one_before(data_root: DataRoot) -> None:
+    read = [json.loads(path_of(data_root, request_id).read_text()) for request_id in IDS]
     assert [one["certificate"]["previous"] for one in read] == [
         certificates.FIRST,
         read[0]["hash"],
@@ -69,8 +72,8 @@ def test_each_holds_the_hash_of_the_one_before(home: Home) -> None:
     assert [one["certificate"]["sequence"] for one in read] == [1, 2, 3]
 
 
-def test_it_says_what_was_erased_and_what_is_held_under_which_statute(home: Home) -> None:
-    said = json.loads(path_of(home, "Q1").read_text())["certificate"]
+def test_it_says_what_was_erased_and_what_is_held_under_which_statute(data_root: DataRoot) -> None:
+    said = json.loads(path_of(data_root, "Q1").read_text())["certificate"]
     assert said["decisions"]["name"] == {"decision": "erased", "rows": 1}
     assert said["decisions"]["order"] == {
         "decision": "held",
@@ -79,36 +82,39 @@ def test_it_says_what_was_erased_and_what_is_held_under_which_statute(home: Home
         "until": "2032-12-31",
     }
     assert said["rows_removed"] == {"raw": 2, "staged.names": 1, "staged.orders": 3}
-    assert said["policy"] == {"version": home.policy.version, "hash": home.policy.fingerprint}
+    assert said["policy"] == {
+        "version": data_root.policy.version,
+        "hash": data_root.policy.fingerprint,
+    }
     assert said["warnings"] == [{"code": "PROOF-INBOX", "where": "inbox", "count": 1}]
     for kind in ("md", "html"):
-        page = path_of(home, "Q1", kind).read_text()
+        page = path_of(data_root, "Q1", kind).read_text()
         assert "1336/1997 2:10" in page
         assert "lake/raw/crm/x.parquet" in page
 
 
-def test_a_request_is_certified_once(home: Home) -> None:
-    before = path_of(home, "Q1").read_bytes()
-    assert certified(home, "Q1").sequence == 1
-    assert path_of(home, "Q1").read_bytes() == before
-    assert check(home) == []
+def test_a_request_is_certified_once(data_root: DataRoot) -> None:
+    before = path_of(data_root, "Q1").read_bytes()
+    assert certified(data_root, "Q1").sequence == 1
+    assert path_of(data_root, "Q1").read_bytes() == before
+    assert check(data_root) == []
 
 
 def test_a_kill_between_the_certificate_and_the_note_of_it_is_mended_by_the_next(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
-    chain = certificates.folder(home) / "chain.json"
+    chain = certificates.folder(data_root) / "chain.json"
     before = chain.read_bytes()
-    certified(home, "Q4")
+    certified(data_root, "Q4")
     chain.write_bytes(before)
-    assert check(home) == []
-    assert certified(home, "Q4").sequence == 4
-    assert certified(home, "Q5").sequence == 5
-    assert check(home) == []
+    assert check(data_root) == []
+    assert certified(data_root, "Q4").sequence == 4
+    assert certified(data_root, "Q5").sequence == 5
+    assert check(data_root) == []
 
 
 def edited(
-    home: Home,
+    data_root: DataRoot,
     request_id: str,
     change: Callable[[dict[str, object]], object],
     *,
@@ -116,7 +122,7 @@ def edited(
 ) -> None:
     import hashlib
 
-    path = path_of(home, request_id)
+    path = path_of(data_root, request_id)
     found = json.loads(path.read_text())
     change(found["certificate"])
     if hashed_anew:
@@ -124,187 +130,210 @@ def edited(
     path.write_bytes(certificates.canonical(found))
 
 
-def remove(home: Home, *request_ids: str) -> None:
+def remove(data_root: DataRoot, *request_ids: str) -> None:
     for request_id in request_ids:
-        path_of(home, request_id).unlink()
+        path_of(data_root, request_id).unlink()
 
 
-def swap(home: Home) -> None:
-    first, second = (path_of(home, request_id).read_bytes() for request_id in ("Q1", "Q2"))
-    path_of(home, "Q1").write_bytes(second)
-    path_of(home, "Q2").write_bytes(first)
+def swap(data_root: DataRoot) -> None:
+    first, second = (path_of(data_root, request_id).read_bytes() for request_id in ("Q1", "Q2"))
+    path_of(data_root, "Q1").write_bytes(second)
+    path_of(data_root, "Q2").write_bytes(first)
 
 
-def said_twice(home: Home) -> None:
+def said_twice(data_root: DataRoot) -> None:
     """A forged certificate stands under the same key before the true one; the last counts for a parser."""
-    path = path_of(home, "Q2")
+    path = path_of(data_root, "Q2")
     forged = path.read_text().replace('"decision":"held"', '"decision":"erased"')
     forged = forged[forged.index('"certificate":') : forged.index(',"hash":')]
     path.write_text("{" + forged + "," + path.read_text()[1:])
 
 
-def added_beside(home: Home) -> None:
-    path = path_of(home, "Q2")
+def added_beside(data_root: DataRoot) -> None:
+    path = path_of(data_root, "Q2")
     path.write_bytes(
         certificates.canonical({**json.loads(path.read_text()), "remark": "nothing was held"})
     )
 
 
-def insert(home: Home, other: Path) -> None:
+def insert(data_root: DataRoot, other: Path) -> None:
     """A certificate of another register, with another secret."""
-    stranger = Home(other / "data")
+    stranger = DataRoot(other / "data")
     stranger.create()
     for request_id in (*IDS, "Q9"):
         certified(stranger, request_id)
     for kind in ("json", "md", "html"):
-        path_of(home, "Q9", kind).write_bytes(path_of(stranger, "Q9", kind).read_bytes())
+        path_of(data_root, "Q9", kind).write_bytes(path_of(stranger, "Q9", kind).read_bytes())
 
 
-def forget_the_last(home: Home, other: Path) -> None:
+def forget_the_last(data_root: DataRoot, other: Path) -> None:
     """The last is removed, and the note of the chain's length is taken from before it."""
-    remove(home, "Q3")
-    chain = certificates.folder(home) / "chain.json"
+    remove(data_root, "Q3")
+    chain = certificates.folder(data_root) / "chain.json"
     noted = json.loads(chain.read_text())
     chain.write_bytes(certificates.canonical({**noted, "length": 2}))
 
 
-ATTACKS: dict[str, tuple[Callable[[Home, Path], object], set[str]]] = {
+ATTACKS: dict[str, tuple[Callable[[DataRoot, Path], object], set[str]]] = {
     "a value is changed": (
-        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="other")),
+        lambda data_root, _: edited(data_root, "Q2", lambda said: said.update(channel="other")),
         {"CERT-CHANGED"},
     ),
     "a value is changed and hashed anew": (
-        lambda home, _: edited(home, "Q2", lambda said: said.update(channel="x"), hashed_anew=True),
+        lambda data_root, _: edited(
+            data_root, "Q2", lambda said: said.update(channel="x"), hashed_anew=True
+        ),
         {"CERT-INSERTED"},
     ),
-    "it is not readable": (lambda home, _: path_of(home, "Q2").write_text("{"), {"CERT-CHANGED"}),
-    "a page is changed": (
-        lambda home, _: path_of(home, "Q2", "html").write_text("all is well"),
+    "it is not readable": (
+        lambda data_root, _: path_of(data_root, "Q2").write_text("{"),
         {"CERT-CHANGED"},
     ),
-    "a page is removed": (lambda home, _: path_of(home, "Q2", "md").unlink(), {"CERT-CHANGED"}),
-    "the first is removed": (lambda home, _: remove(home, "Q1"), {"CERT-MISSING"}),
-    "one in the middle is removed": (lambda home, _: remove(home, "Q2"), {"CERT-MISSING"}),
-    "the last is removed": (lambda home, _: remove(home, "Q3"), {"CERT-MISSING"}),
-    "all are removed": (lambda home, _: remove(home, *IDS), {"CERT-MISSING"}),
+    "a page is changed": (
+        lambda data_root, _: path_of(data_root, "Q2", "html").write_text("all is well"),
+        {"CERT-CHANGED"},
+    ),
+    "a page is removed": (
+        lambda data_root, _: path_of(data_root, "Q2", "md").unlink(),
+        {"CERT-CHANGED"},
+    ),
+    "the first is removed": (lambda data_root, _: remove(data_root, "Q1"), {"CERT-MISSING"}),
+    "one in the middle is removed": (
+        lambda data_root, _: remove(data_root, "Q2"),
+        {"CERT-MISSING"},
+    ),
+    "the last is removed": (lambda data_root, _: remove(data_root, "Q3"), {"CERT-MISSING"}),
+    "all are removed": (lambda data_root, _: remove(data_root, *IDS), {"CERT-MISSING"}),
     "the last is removed and the note changed": (forget_the_last, {"CERT-CHAIN"}),
     "the note is removed": (
-        lambda home, _: (certificates.folder(home) / "chain.json").unlink(),
+        lambda data_root, _: (certificates.folder(data_root) / "chain.json").unlink(),
         {"CERT-CHAIN"},
     ),
-    "one stands before it under the same key": (lambda home, _: said_twice(home), {"CERT-CHANGED"}),
-    "a sentence is added beside it": (lambda home, _: added_beside(home), {"CERT-CHANGED"}),
+    "one stands before it under the same key": (
+        lambda data_root, _: said_twice(data_root),
+        {"CERT-CHANGED"},
+    ),
+    "a sentence is added beside it": (
+        lambda data_root, _: added_beside(data_root),
+        {"CERT-CHANGED"},
+    ),
     "it is written with blanks": (
-        lambda home, _: path_of(home, "Q2").write_text(path_of(home, "Q2").read_text() + " "),
+        lambda data_root, _: path_of(data_root, "Q2").write_text(
+            path_of(data_root, "Q2").read_text() + " "
+        ),
         {"CERT-CHANGED"},
     ),
     "a page is added": (
-        lambda home, _: (certificates.folder(home) / "Q2.txt").write_text("all is well"),
+        lambda data_root, _: (certificates.folder(data_root) / "Q2.txt").write_text("all is well"),
         {"CERT-INSERTED"},
     ),
     "the log of heads is cut": (
-        lambda home, _: chain_heads.log_path(home).write_bytes(b""),
+        lambda data_root, _: chain_heads.log_path(data_root).write_bytes(b""),
         {"CERT-HEADS"},
     ),
     "a line of the log is changed": (
-        lambda home, _: chain_heads.log_path(home).write_bytes(
-            chain_heads.log_path(home).read_bytes().replace(b'"sequence":2', b'"sequence":7')
+        lambda data_root, _: chain_heads.log_path(data_root).write_bytes(
+            chain_heads.log_path(data_root).read_bytes().replace(b'"sequence":2', b'"sequence":7')
         ),
         {"CERT-HEADS"},
     ),
-    "two are swapped": (lambda home, _: swap(home), {"CERT-ORDER"}),
+    "two are swapped": (lambda data_root, _: swap(data_root), {"CERT-ORDER"}),
     "another register's is added": (insert, {"CERT-INSERTED"}),
 }
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_tampering_shows(home: Home, tmp_path: Path, attack: str) -> None:
+def test_tampering_shows(data_root: DataRoot, tmp_path: Path, attack: str) -> None:
     act, expected = ATTACKS[attack]
-    act(home, tmp_path / "other")
-    assert expected <= codes(home)
+    act(data_root, tmp_path / "other")
+    assert expected <= codes(data_root)
 
 
-def test_an_erasure_that_was_closed_without_a_certificate_shows(home: Home) -> None:
-    (home.requests / "Q7.json").write_text(
+def test_an_erasure_that_was_closed_without_a_certificate_shows(data_root: DataRoot) -> None:
+    (data_root.requests / "Q7.json").write_text(
         '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "", "state": "closed", "given": [], "resolved": []}'
     )
-    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-MISSING", "Q7")]
+    assert [(one.code, one.request_id) for one in check(data_root)] == [("CERT-MISSING", "Q7")]
 
 
-def rolled_back(home: Home) -> None:
+def rolled_back(data_root: DataRoot) -> None:
     """Undo the last erasure in everything that lies with the certificates; needs no secret."""
     for kind in ("json", "md", "html"):
-        path_of(home, "Q3", kind).unlink()
-    lines = chain_heads.log_path(home).read_bytes().splitlines(keepends=True)
-    chain_heads.log_path(home).write_bytes(b"".join(lines[:2]))
+        path_of(data_root, "Q3", kind).unlink()
+    lines = chain_heads.log_path(data_root).read_bytes().splitlines(keepends=True)
+    chain_heads.log_path(data_root).write_bytes(b"".join(lines[:2]))
 
 
 def test_a_chain_that_is_rolled_back_is_noticed_by_the_copy_beside_the_backups(
     tmp_path: Path,
 ) -> None:
-    home = Home(tmp_path / "data")
-    home.create()
-    (home.root / "backups").mkdir()
-    certified(home, "Q1")
-    certified(home, "Q2")
-    note = (certificates.folder(home) / "chain.json").read_bytes()
-    certified(home, "Q3")
-    rolled_back(home)
-    (certificates.folder(home) / "chain.json").write_bytes(note)
-    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    (data_root.root / "backups").mkdir()
+    certified(data_root, "Q1")
+    certified(data_root, "Q2")
+    note = (certificates.folder(data_root) / "chain.json").read_bytes()
+    certified(data_root, "Q3")
+    rolled_back(data_root)
+    (certificates.folder(data_root) / "chain.json").write_bytes(note)
+    assert [(one.code, one.where, one.request_id) for one in check(data_root)] == [
         ("CERT-MISSING", "backups", "Q3")
     ]
 
 
-def test_a_chain_that_is_removed_whole_is_noticed_by_the_copy_elsewhere(home: Home) -> None:
-    kept = certificates.head(home)
+def test_a_chain_that_is_removed_whole_is_noticed_by_the_copy_elsewhere(
+    data_root: DataRoot,
+) -> None:
+    kept = certificates.head(data_root)
     assert kept is not None
-    for path in certificates.folder(home).iterdir():
+    for path in certificates.folder(data_root).iterdir():
         path.unlink()
-    (home.root / "backups" / chain_heads.COPY).unlink()
-    assert check(home) == []
-    assert [(one.code, one.where) for one in check(home, {"Dagster": kept})] == [
+    (data_root.root / "backups" / chain_heads.COPY).unlink()
+    assert check(data_root) == []
+    assert [(one.code, one.where) for one in check(data_root, {"Dagster": kept})] == [
         ("CERT-MISSING", "Dagster")
     ]
 
 
-def test_a_chain_that_was_written_over_differs_from_the_copy_elsewhere(home: Home) -> None:
-    found = check(home, {"Dagster": Head(2, "Q2", "0" * 64)})
+def test_a_chain_that_was_written_over_differs_from_the_copy_elsewhere(data_root: DataRoot) -> None:
+    found = check(data_root, {"Dagster": Head(2, "Q2", "0" * 64)})
     assert [(one.code, one.where, one.request_id) for one in found] == [
         ("CERT-CHANGED", "Dagster", "Q2")
     ]
 
 
-def test_an_erasure_that_is_relabelled_as_refused_shows(home: Home) -> None:
-    (home.requests / "Q2.json").write_text(
+def test_an_erasure_that_is_relabelled_as_refused_shows(data_root: DataRoot) -> None:
+    (data_root.requests / "Q2.json").write_text(
         '{"request_id": "Q2", "right": "erasure", "channel": "written", "received_at": "",'
         ' "state": "closed", "why": "REQ-UNFOUNDED", "given": [], "resolved": []}'
     )
-    assert [(one.code, one.request_id) for one in check(home)] == [("CERT-REQUEST", "Q2")]
+    assert [(one.code, one.request_id) for one in check(data_root)] == [("CERT-REQUEST", "Q2")]
 
 
-def test_a_suppression_without_request_and_certificate_shows(home: Home) -> None:
-    with home.connect() as connection:
+def test_a_suppression_without_request_and_certificate_shows(data_root: DataRoot) -> None:
+    with connect(data_root) as connection:
         rows = "SELECT 'email:aino@example.fi' AS identifier, 'Q8' AS request_id"
-        suppression.add(home, connection, rows, date(2026, 11, 23))
-    assert [(one.code, one.where, one.request_id) for one in check(home)] == [
+        suppression.add(data_root, connection, rows, date(2026, 11, 23))
+    assert [(one.code, one.where, one.request_id) for one in check(data_root)] == [
         ("CERT-MISSING", "suppressions", "Q8")
     ]
 
 
-def test_a_torn_line_of_the_log_is_mended_by_the_next(home: Home) -> None:
-    path = chain_heads.log_path(home)
+def test_a_torn_line_of_the_log_is_mended_by_the_next(data_root: DataRoot) -> None:
+    path = chain_heads.log_path(data_root)
     path.write_bytes(path.read_bytes()[:-20])
-    assert check(home) == []
-    certified(home, "Q4")
-    assert [one.request_id for one in chain_heads.read(home)] == [*IDS, "Q4"]
-    assert check(home) == []
+    assert check(data_root) == []
+    certified(data_root, "Q4")
+    assert [one.request_id for one in chain_heads.read(data_root)] == [*IDS, "Q4"]
+    assert check(data_root) == []
 
 
-def test_anybody_can_check_the_log_with_the_public_key(home: Home) -> None:
-    public = load_pem_public_key((certificates.folder(home) / chain_heads.PUBLIC_KEY).read_bytes())
+def test_anybody_can_check_the_log_with_the_public_key(data_root: DataRoot) -> None:
+    public = load_pem_public_key(
+        (certificates.folder(data_root) / chain_heads.PUBLIC_KEY).read_bytes()
+    )
     assert isinstance(public, Ed25519PublicKey)
-    for line in chain_heads.log_path(home).read_bytes().splitlines():
+    for line in chain_heads.log_path(data_root).read_bytes().splitlines():
         head = json.loads(line)
         signature = bytes.fromhex(head.pop("signature"))
         public.verify(signature, certificates.canonical(head))

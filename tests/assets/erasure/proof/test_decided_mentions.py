@@ -17,7 +17,7 @@ from assets.erasure.proof.remaining import MENTIONED, NEAR_REASONS
 from assets.erasure.proof.verification import KEPT, verify
 from assets.requests import ledger
 from assets.storage.canonical_json import parse_canonical
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli.near_matches import near_matches_command
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
@@ -35,76 +35,76 @@ COMMANDS = CliRunner()
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("known") / "data")
-    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    data_root = DataRoot(tmp_path_factory.mktemp("known") / "data")
+    deliver(data_root.root, FIRST_DAY, SECOND_DAY)
     noted = {"Customer number": "C7000031", "Notes": f"note0kept {ODD} today"}
     rows = [contact(OTHERS, "Veikko", "Kolmas", "veikko@example.fi", "1951-03-04", **noted)]
-    put(home, "crm", SECOND_DAY, "contacts", csv(rows), len(rows))
+    put(data_root, "crm", SECOND_DAY, "contacts", csv(rows), len(rows))
     event = {
         "event_ts": "2026-10-04T08:00:00Z", "subject_key_type": "email",
         "subject_key": "veikko@example.fi", "purpose": "direct_marketing", "channel": "sms",
         "status": "granted", "source": "call", "evidence": EVIDENCE, "text_version": "2025-03",
         "language": "fi",
     }  # fmt: skip
-    put(home, "consents", SECOND_DAY, "consent_log", csv([event]), 1)
+    put(data_root, "consents", SECOND_DAY, "consent_log", csv([event]), 1)
     unreadable = f'{{"note": "unreadable0kept {ODD}", "creditClass": '
-    put(home, "credit_bureau", SECOND_DAY, "credit_reports", unreadable.encode(), 1)
-    refresh(home, TODAY)
-    return home.root
+    put(data_root, "credit_bureau", SECOND_DAY, "credit_reports", unreadable.encode(), 1)
+    refresh(data_root, TODAY)
+    return data_root.root
 
 
 @pytest.fixture(scope="module")
 def unproven(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """A data root after an erasure that is not proven, the request's id, and the error."""
-    home = Home(copied(known, tmp_path_factory.mktemp("unproven") / "data"))
+    data_root = DataRoot(copied(known, tmp_path_factory.mktemp("unproven") / "data"))
     given = [f"identity_code:{LEAVES.identity_code}"]
-    request_id = ledger.receive(home, "erasure", "written", given, NOW)
-    closing = erased(home, request_id)
+    request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
+    closing = erased(data_root, request_id)
     assert closing.certificates == []
-    return home.root, request_id, closing.told()
+    return data_root.root, request_id, closing.told()
 
 
 @pytest.fixture
-def home(unproven: tuple[Path, str, str], tmp_path: Path) -> Home:
-    return Home(copied(unproven[0], tmp_path / "data"))
+def data_root(unproven: tuple[Path, str, str], tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(unproven[0], tmp_path / "data"))
 
 
-def erased(home: Home, request_id: str) -> erasing.Closing:
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    build(home, TODAY)
-    return erasing.close(home, [request_id], NOW)
+def erased(data_root: DataRoot, request_id: str) -> erasing.Closing:
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
+    return erasing.close(data_root, [request_id], NOW)
 
 
-def references(home: Home, request_id: str) -> list[str]:
-    return [near["reference"] for near in ledger.load(home, request_id).near]
+def references(data_root: DataRoot, request_id: str) -> list[str]:
+    return [near["reference"] for near in ledger.load(data_root, request_id).near]
 
 
-def decide(home: Home, request_id: str, *decisions: str) -> None:
+def decide(data_root: DataRoot, request_id: str, *decisions: str) -> None:
     """Run `register request near-matches` with each decision for all records."""
     for decision in decisions:
-        named = [part for one in references(home, request_id) for part in (decision, one)]
+        named = [part for one in references(data_root, request_id) for part in (decision, one)]
         done = COMMANDS.invoke(
             near_matches_command,
             [request_id, *named],
-            env={"REGISTER_HOME": str(home.root)},
+            env={"REGISTER_HOME": str(data_root.root)},
         )
         assert done.exit_code == 0, done.output
 
 
-def remains(home: Home, request_id: str) -> dict[str, int]:
-    written = parse_canonical(certificates.path_of(home, request_id).read_bytes())
+def remains(data_root: DataRoot, request_id: str) -> dict[str, int]:
+    written = parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
     return {
         f"{one['what']}: {one['reason']}": one["count"] for one in written["certificate"]["remains"]
     }
 
 
 def test_the_error_names_where_and_what_to_do_and_no_value(
-    home: Home, unproven: tuple[Path, str, str]
+    data_root: DataRoot, unproven: tuple[Path, str, str]
 ) -> None:
     _, request_id, error = unproven
-    places = references(home, request_id)
+    places = references(data_root, request_id)
     assert sorted(place.split("/")[0] for place in places) == ["consents", "credit_bureau", "crm"]
     assert [place for place in places if f"raw {place}" not in error] == []
     assert "near-matches" in error
@@ -113,51 +113,53 @@ def test_the_error_names_where_and_what_to_do_and_no_value(
 
 
 def test_what_is_redacted_by_decision_is_certified(
-    home: Home, unproven: tuple[Path, str, str]
+    data_root: DataRoot, unproven: tuple[Path, str, str]
 ) -> None:
-    decide(home, unproven[1], "--redact")
-    closing = erased(home, unproven[1])
+    decide(data_root, unproven[1], "--redact")
+    closing = erased(data_root, unproven[1])
     assert (closing.unproven, closing.findings) == ([], [])
-    texts = texts_in_lake(home)
+    texts = texts_in_lake(data_root)
     assert ODD not in texts
     assert "note0kept [redacted] today" in texts
     assert OTHERS in texts
-    assert not [reason for reason in remains(home, unproven[1]) if "decided" in reason]
+    assert not [reason for reason in remains(data_root, unproven[1]) if "decided" in reason]
 
 
 def test_what_is_kept_by_decision_is_counted_and_no_later_proof_finds_it(
-    home: Home, unproven: tuple[Path, str, str]
+    data_root: DataRoot, unproven: tuple[Path, str, str]
 ) -> None:
     """Neither in the records nor in what is built from them; the identifier is still searched in
     all other texts.
     """
-    decide(home, unproven[1], "--keep")
-    closing = erased(home, unproven[1])
+    decide(data_root, unproven[1], "--keep")
+    closing = erased(data_root, unproven[1])
     assert (closing.unproven, closing.findings) == ([], [])
-    counted = remains(home, unproven[1])
+    counted = remains(data_root, unproven[1])
     assert counted[f"{MENTIONED}: {NEAR_REASONS[KEPT_MENTION]}"] == 3
     assert counted[f"identifiers: {KEPT}"] == 1
     assert not [reason for reason in counted if "longer word" in reason]
-    assert EVIDENCE in texts_in_lake(home)
-    assert verify(home).failing() == []
-    assert identifiers.found_in_register(home) == []
+    assert EVIDENCE in texts_in_lake(data_root)
+    assert verify(data_root).failing() == []
+    assert identifiers.found_in_register(data_root) == []
 
 
-def test_what_is_theirs_by_decision_is_removed(home: Home, unproven: tuple[Path, str, str]) -> None:
-    decide(home, unproven[1], "--remove")
-    closing = erased(home, unproven[1])
+def test_what_is_theirs_by_decision_is_removed(
+    data_root: DataRoot, unproven: tuple[Path, str, str]
+) -> None:
+    decide(data_root, unproven[1], "--remove")
+    closing = erased(data_root, unproven[1])
     assert (closing.unproven, closing.findings) == ([], [])
-    texts = texts_in_lake(home)
+    texts = texts_in_lake(data_root)
     assert [
         word for word in ("note0kept", "evidence0kept", "unreadable0kept") if word in texts
     ] == []
 
 
 def test_the_same_identifier_elsewhere_stays_a_finding(
-    home: Home, unproven: tuple[Path, str, str]
+    data_root: DataRoot, unproven: tuple[Path, str, str]
 ) -> None:
-    decide(home, unproven[1], "--keep")
-    (home.outbox / "left.json").write_text(json.dumps({"text": ODD}))
-    closing = erased(home, unproven[1])
+    decide(data_root, unproven[1], "--keep")
+    (data_root.outbox / "left.json").write_text(json.dumps({"text": ODD}))
+    closing = erased(data_root, unproven[1])
     assert {one.where for one in closing.findings} == {"outbox"}
     assert closing.unproven == [unproven[1]]

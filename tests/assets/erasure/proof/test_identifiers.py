@@ -11,7 +11,8 @@ import pytest
 from assets.erasure.proof import identifiers
 from assets.ingest import suppression
 from assets.register.building import TABLES
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from schemas.columns import categories, duckdb_columns, table_name
 from schemas.declarations import LAYERS
 from schemas.marts import MARTS
@@ -32,24 +33,28 @@ TELL_NOBODY = {"kind", "value", "valid_from", "valid_to", "fingerprint", "ip", "
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
-    with home.connect() as connection:
+def data_root(tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    with connect(data_root) as connection:
         connection.execute(
             "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
         )
         suppression.add(
-            home, connection, "SELECT identifier, 'Q1' AS request_id FROM gone", date(2026, 11, 23)
+            data_root,
+            connection,
+            "SELECT identifier, 'Q1' AS request_id FROM gone",
+            date(2026, 11, 23),
         )
-    return home
+    return data_root
 
 
-def found(home: Home) -> list[tuple[str, int, str]]:
-    with home.connect() as connection:
-        identifiers.prepare(home, connection)
+def found(data_root: DataRoot) -> list[tuple[str, int, str]]:
+    with connect(data_root) as connection:
+        identifiers.prepare(data_root, connection)
         return [
-            (one.where, one.count, one.request_id) for one in identifiers.in_lake(home, connection)
+            (one.where, one.count, one.request_id)
+            for one in identifiers.in_lake(data_root, connection)
         ]
 
 
@@ -65,76 +70,76 @@ def test_every_column_that_tells_who_someone_is_is_looked_at(layer: str) -> None
     assert missing == []
 
 
-def test_nothing_is_found_in_an_empty_register(home: Home) -> None:
-    assert found(home) == []
+def test_nothing_is_found_in_an_empty_register(data_root: DataRoot) -> None:
+    assert found(data_root) == []
 
 
-def test_a_record_in_raw_is_found_by_its_strong_identifier(home: Home) -> None:
+def test_a_record_in_raw_is_found_by_its_strong_identifier(data_root: DataRoot) -> None:
     put(
-        home,
+        data_root,
         Raw,
-        home.lake / "raw/crm/2026-11-20/a.parquet",
+        data_root.lake / "raw/crm/2026-11-20/a.parquet",
         record_no="0",
         identifiers="['contact_id:1', 'customer_number:C7000001']",
     )
-    assert found(home) == [("raw.raw", 1, "Q1")]
+    assert found(data_root) == [("raw.raw", 1, "Q1")]
 
 
 def test_a_record_in_raw_that_is_certainly_about_someone_else_may_have_their_address(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     put(
-        home,
+        data_root,
         Raw,
-        home.lake / "raw/crm/2026-11-20/a.parquet",
+        data_root.lake / "raw/crm/2026-11-20/a.parquet",
         record_no="0",
         identifiers="['identity_code:010190-999W', 'email:aino@example.fi']",
     )
-    assert found(home) == []
+    assert found(data_root) == []
 
 
 def test_a_record_in_raw_under_an_id_that_nobody_knows_is_theirs_by_their_address(
-    home: Home,
+    data_root: DataRoot,
 ) -> None:
     put(
-        home,
+        data_root,
         Raw,
-        home.lake / "raw/crm/2026-11-20/a.parquet",
+        data_root.lake / "raw/crm/2026-11-20/a.parquet",
         record_no="0",
         identifiers="['contact_id:1', 'email:aino@example.fi']",
     )
-    assert found(home) == [("raw.raw", 1, "Q1")]
+    assert found(data_root) == [("raw.raw", 1, "Q1")]
     put(
-        home,
+        data_root,
         TABLES["identifiers"],
-        home.register("identifiers"),
+        data_root.register("identifiers"),
         registrant_id="'R1'",
         type="'contact_id'",
         value="'1'",
     )
-    assert found(home) == []
+    assert found(data_root) == []
 
 
-def test_a_record_in_raw_with_their_address_alone_is_theirs(home: Home) -> None:
+def test_a_record_in_raw_with_their_address_alone_is_theirs(data_root: DataRoot) -> None:
     put(
-        home,
+        data_root,
         Raw,
-        home.lake / "raw/crm/2026-11-20/a.parquet",
+        data_root.lake / "raw/crm/2026-11-20/a.parquet",
         record_no="0",
         identifiers="['email:aino@example.fi']",
     )
-    assert found(home) == [("raw.raw", 1, "Q1")]
+    assert found(data_root) == [("raw.raw", 1, "Q1")]
 
 
-def test_quarantine_is_found_by_the_persons_key(home: Home) -> None:
+def test_quarantine_is_found_by_the_persons_key(data_root: DataRoot) -> None:
     put(
-        home,
+        data_root,
         Quarantine,
-        home.lake / "quarantine/crm/2026-11-20/a.parquet",
+        data_root.lake / "quarantine/crm/2026-11-20/a.parquet",
         record_no="0",
         person_key="md5('identity_code:140285-912A')",
     )
-    assert found(home) == [("quarantine.quarantine", 1, "Q1")]
+    assert found(data_root) == [("quarantine.quarantine", 1, "Q1")]
 
 
 STAGED = {
@@ -148,42 +153,42 @@ STAGED = {
 
 @pytest.mark.parametrize("table", STAGED)
 def test_staged_tables_are_found_by_whatever_they_know_the_person_by(
-    home: Home, table: str
+    data_root: DataRoot, table: str
 ) -> None:
     put(
-        home,
+        data_root,
         CANONICAL[table],
-        home.lake / f"staged/crm/2026-11-20/a/{table}.parquet",
+        data_root.lake / f"staged/crm/2026-11-20/a/{table}.parquet",
         record_no="0",
         **STAGED[table],
     )
-    assert found(home) == [(f"staged.{table}", 1, "Q1")]
+    assert found(data_root) == [(f"staged.{table}", 1, "Q1")]
 
 
-def test_the_register_is_found_by_identifiers_keys_and_golden_rows(home: Home) -> None:
+def test_the_register_is_found_by_identifiers_keys_and_golden_rows(data_root: DataRoot) -> None:
     put(
-        home,
+        data_root,
         TABLES["identifiers"],
-        home.register("identifiers"),
+        data_root.register("identifiers"),
         registrant_id="'R1'",
         type="'visitor_id'",
         value="'a1a1a1a1a1a1a1a1'",
     )
     put(
-        home,
+        data_root,
         TABLES["membership"],
-        home.register("membership"),
+        data_root.register("membership"),
         registrant_id="'R1'",
         person_key="md5('customer_number:C7000001')",
     )
     put(
-        home,
+        data_root,
         TABLES["registrants"],
-        home.register("registrants"),
+        data_root.register("registrants"),
         registrant_id="'R1'",
         identity_code="'140285-912A'",
     )
-    assert sorted(found(home)) == [
+    assert sorted(found(data_root)) == [
         ("register.identifiers", 1, "Q1"),
         ("register.membership", 1, "Q1"),
         ("register.registrants", 1, "Q1"),
@@ -198,30 +203,30 @@ def test_the_register_is_found_by_identifiers_keys_and_golden_rows(home: Home) -
     ],
 )
 def test_a_contact_in_the_register_counts_unless_its_holder_is_known_by_something_stronger(
-    home: Home, other: str, expected: list[tuple[str, int, str]]
+    data_root: DataRoot, other: str, expected: list[tuple[str, int, str]]
 ) -> None:
     value = "'aino@example.fi'" if other == "email" else "'1'"
     put(
-        home,
+        data_root,
         TABLES["identifiers"],
-        home.register("identifiers"),
+        data_root.register("identifiers"),
         registrant_id="'R2'",
         type=f"'{other}'",
         value=value,
     )
     put(
-        home,
+        data_root,
         TABLES["contact_points"],
-        home.register("contact_points"),
+        data_root.register("contact_points"),
         registrant_id="'R2'",
         kind="'email'",
         match_key="'aino@example.fi'",
     )
-    assert sorted(found(home)) == expected
+    assert sorted(found(data_root)) == expected
 
 
-def test_a_mart_is_found_by_its_columns(home: Home) -> None:
-    path = home.marts / "contracts.duckdb"
+def test_a_mart_is_found_by_its_columns(data_root: DataRoot) -> None:
+    path = data_root.marts / "contracts.duckdb"
     with duckdb.connect(str(path)) as connection:
         for model in MARTS["contracts"]:
             connection.execute(
@@ -230,8 +235,8 @@ def test_a_mart_is_found_by_its_columns(home: Home) -> None:
         connection.execute(
             "INSERT INTO registrants (registrant_id, identity_code, email) VALUES ('R1', '140285-912A', ' Aino@example.fi')"
         )
-    with home.connect() as connection:
-        identifiers.prepare(home, connection)
+    with connect(data_root) as connection:
+        identifiers.prepare(data_root, connection)
         assert [
             (one.where, one.count) for one in identifiers.in_mart(connection, "contracts", path)
         ] == [("marts.contracts.registrants", 2)]
@@ -242,26 +247,26 @@ def test_a_mart_is_found_by_its_columns(home: Home) -> None:
     [(False, [("marts.targeted_advertising.emails", 1)]), (True, [])],
 )
 def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_too(
-    home: Home, held_by_another: bool, expected: list[tuple[str, int]]
+    data_root: DataRoot, held_by_another: bool, expected: list[tuple[str, int]]
 ) -> None:
     if held_by_another:
         put(
-            home,
+            data_root,
             TABLES["identifiers"],
-            home.register("identifiers"),
+            data_root.register("identifiers"),
             registrant_id="'R2'",
             type="'contact_id'",
             value="'1'",
         )
         put(
-            home,
+            data_root,
             TABLES["contact_points"],
-            home.register("contact_points"),
+            data_root.register("contact_points"),
             registrant_id="'R2'",
             kind="'email'",
             match_key="'aino@example.fi'",
         )
-    path = home.marts / "targeted_advertising.duckdb"
+    path = data_root.marts / "targeted_advertising.duckdb"
     with duckdb.connect(str(path)) as connection:
         for model in MARTS["targeted_advertising"]:
             connection.execute(
@@ -270,18 +275,20 @@ def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_t
         connection.execute(
             "INSERT INTO emails SELECT 'consented', sha256(unnest(['aino@example.fi', 'eino@example.fi']))"
         )
-    with home.connect() as connection:
-        identifiers.prepare(home, connection)
+    with connect(data_root) as connection:
+        identifiers.prepare(data_root, connection)
         assert [
             (one.where, one.count)
             for one in identifiers.in_mart(connection, "targeted_advertising", path)
         ] == expected
 
 
-def test_an_erasure_that_is_going_on_is_no_fault_unless_it_is_asked_for(home: Home) -> None:
-    (home.requests / "Q1.json").write_text(
+def test_an_erasure_that_is_going_on_is_no_fault_unless_it_is_asked_for(
+    data_root: DataRoot,
+) -> None:
+    (data_root.requests / "Q1.json").write_text(
         '{"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "", "state": "erasing", "given": [], "resolved": []}'
     )
-    with home.connect() as connection:
-        assert not identifiers.prepare(home, connection)
-        assert identifiers.prepare(home, connection, ["Q1"])
+    with connect(data_root) as connection:
+        assert not identifiers.prepare(data_root, connection)
+        assert identifiers.prepare(data_root, connection, ["Q1"])

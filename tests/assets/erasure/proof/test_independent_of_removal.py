@@ -18,7 +18,7 @@ from assets.erasure.proof import certificates
 from assets.erasure.proof.identifiers_of_others import ANOTHERS, SHARED
 from assets.erasure.proof.verification import EMBEDDED, TOO_SHORT, verify
 from assets.requests import ledger
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY
@@ -27,51 +27,51 @@ from tests.support.namesakes import SHARED as MAILBOX
 from tests.support.registers import build, refresh
 
 
-def removed(home: Home, *given: str) -> str:
+def removed(data_root: DataRoot, *given: str) -> str:
     """Take an erasure as far as to its proof."""
     named = [f"identity_code:{LEAVES.identity_code}"]
-    request_id = ledger.receive(home, "erasure", "written", named, NOW)
-    erasing.find(home, [request_id])
-    request = ledger.load(home, request_id)
-    ledger.save(home, replace(request, given=(*request.given, *given)))
-    erasing.suppress(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    build(home, TODAY)
+    request_id = ledger.receive(data_root, "erasure", "written", named, NOW)
+    erasing.find(data_root, [request_id])
+    request = ledger.load(data_root, request_id)
+    ledger.save(data_root, replace(request, given=(*request.given, *given)))
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    build(data_root, TODAY)
     return request_id
 
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("known") / "data")
-    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    data_root = DataRoot(tmp_path_factory.mktemp("known") / "data")
+    deliver(data_root.root, FIRST_DAY, SECOND_DAY)
     rows = csv([contact("880001110001", "Someone", "Else", "", "1970-01-01")])
     near = b'"x","Aino Kaima, s. 14.2.1985"' + b',"x"' * 30 + b"\n"
-    put(home, "crm", SECOND_DAY, "contacts", rows + near, 2)
-    refresh(home, TODAY)
-    return home.root
+    put(data_root, "crm", SECOND_DAY, "contacts", rows + near, 2)
+    refresh(data_root, TODAY)
+    return data_root.root
 
 
 @pytest.fixture(scope="module")
 def unproven(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    home = Home(copied(known, tmp_path_factory.mktemp("removed") / "data"))
-    return home.root, removed(home)
+    data_root = DataRoot(copied(known, tmp_path_factory.mktemp("removed") / "data"))
+    return data_root.root, removed(data_root)
 
 
 @pytest.fixture
-def home(unproven: tuple[Path, str], tmp_path: Path) -> Home:
-    return Home(copied(unproven[0], tmp_path / "data"))
+def data_root(unproven: tuple[Path, str], tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(unproven[0], tmp_path / "data"))
 
 
-def in_raw(home: Home, text: str) -> None:
-    _in_column(home.files("raw", "consents")[0], "payload", text)
+def in_raw(data_root: DataRoot, text: str) -> None:
+    _in_column(data_root.files("raw", "consents")[0], "payload", text)
 
 
-def in_staged(home: Home, text: str) -> None:
-    _in_column(home.files("staged", "website", name="*/visits")[0], "referrer_url", text)
+def in_staged(data_root: DataRoot, text: str) -> None:
+    _in_column(data_root.files("staged", "website", name="*/visits")[0], "referrer_url", text)
 
 
-def in_register(home: Home, text: str) -> None:
-    _in_column(home.register("choice_log"), "evidence", text)
+def in_register(data_root: DataRoot, text: str) -> None:
+    _in_column(data_root.register("choice_log"), "evidence", text)
 
 
 def _in_column(path: Path, column: str, text: str) -> None:
@@ -82,20 +82,20 @@ def _in_column(path: Path, column: str, text: str) -> None:
     pq.write_table(table.set_column(at, table.schema.field(column), values), path)
 
 
-def in_outbox(home: Home, text: str) -> None:
-    (home.outbox / "left.json").write_text(f'{{"text": "{text}"}}')
+def in_outbox(data_root: DataRoot, text: str) -> None:
+    (data_root.outbox / "left.json").write_text(f'{{"text": "{text}"}}')
 
 
-def in_dagster(home: Home, text: str) -> None:
-    (home.dagster / "compute.err").write_text(f"ValueError: {text}\n")
+def in_dagster(data_root: DataRoot, text: str) -> None:
+    (data_root.dagster / "compute.err").write_text(f"ValueError: {text}\n")
 
 
-def in_mart(home: Home, text: str) -> None:
-    with duckdb.connect(str(home.marts / "customer_care.duckdb")) as connection:
+def in_mart(data_root: DataRoot, text: str) -> None:
+    with duckdb.connect(str(data_root.marts / "customer_care.duckdb")) as connection:
         connection.execute("CREATE TABLE left_behind AS SELECT $1 AS text", [text])
 
 
-PLACES: dict[str, Callable[[Home, str], None]] = {
+PLACES: dict[str, Callable[[DataRoot, str], None]] = {
     "raw": in_raw,
     "staged": in_staged,
     "register": in_register,
@@ -114,59 +114,59 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_another_spelling_that_was_left_in_raw_is_found(
-    home: Home, unproven: tuple[Path, str], spelling: str
+    data_root: DataRoot, unproven: tuple[Path, str], spelling: str
 ) -> None:
-    in_raw(home, f"note {SPELLINGS[spelling]}.")
-    proof = verify(home, [unproven[1]], whole=False)
+    in_raw(data_root, f"note {SPELLINGS[spelling]}.")
+    proof = verify(data_root, [unproven[1]], whole=False)
     assert {one.code for one in proof.failing(unproven[1])} <= {"PROOF-SPELLING", "PROOF-BYTES"}
     assert {one.where for one in proof.failing(unproven[1])} == {"raw"}
 
 
 @pytest.mark.parametrize("place", PLACES)
 def test_it_is_found_wherever_it_was_left_and_nothing_is_certified(
-    home: Home, unproven: tuple[Path, str], place: str, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, unproven: tuple[Path, str], place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when the removal does not see that anything is left."""
-    monkeypatch.setattr(erasing, "remaining", lambda home, request_ids: 0)
-    PLACES[place](home, SPELLINGS["address in capitals"])
-    closing = erasing.close(home, [unproven[1]], NOW)
+    monkeypatch.setattr(erasing, "remaining", lambda data_root, request_ids: 0)
+    PLACES[place](data_root, SPELLINGS["address in capitals"])
+    closing = erasing.close(data_root, [unproven[1]], NOW)
     assert closing.unproven == [unproven[1]]
     assert place in {one.where for one in closing.findings}
-    assert certificates.issued(home) == set()
-    assert ledger.load(home, unproven[1]).state == "erasing"
+    assert certificates.issued(data_root) == set()
+    assert ledger.load(data_root, unproven[1]).state == "erasing"
 
 
 def test_a_longer_address_or_number_of_somebody_else_is_no_finding(
-    home: Home, unproven: tuple[Path, str]
+    data_root: DataRoot, unproven: tuple[Path, str]
 ) -> None:
     others = f"m{LEAVES.email} {LEAVES.phone}2 {LEAVES.customer_number}7 X{LEAVES.visitor_id}"
-    in_raw(home, others)
-    in_mart(home, others)
-    proof = verify(home, [unproven[1]], whole=False)
+    in_raw(data_root, others)
+    in_mart(data_root, others)
+    proof = verify(data_root, [unproven[1]], whole=False)
     assert {one.code for one in proof.failing(unproven[1])} <= {"PROOF-OLDER-HEADER"}
 
 
 def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_path: Path) -> None:
     """A request that also names what is somebody else's is proven: that stays, and is counted."""
-    home = Home(copied(known, tmp_path / "data"))
+    data_root = DataRoot(copied(known, tmp_path / "data"))
     request_id = removed(
-        home, f"customer_number:{STAYS.customer_number}", f"email:{MAILBOX}", "contact_id:4711"
+        data_root, f"customer_number:{STAYS.customer_number}", f"email:{MAILBOX}", "contact_id:4711"
     )
-    closing = erasing.close(home, [request_id], NOW)
+    closing = erasing.close(data_root, [request_id], NOW)
     assert (closing.findings, closing.unproven) == ([], [])
-    said = certificates.parse_canonical(certificates.path_of(home, request_id).read_bytes())
+    said = certificates.parse_canonical(certificates.path_of(data_root, request_id).read_bytes())
     remains = {one["reason"]: one["count"] for one in said["certificate"]["remains"]}
     assert {remains[reason] for reason in (ANOTHERS, SHARED, TOO_SHORT)} == {1}
     assert remains["not decided: nobody has said whether they are the registrant's"] == 1
     assert any(reason.startswith("held: ") for reason in remains)
-    page = certificates.path_of(home, request_id, "md").read_text()
+    page = certificates.path_of(data_root, request_id, "md").read_text()
     assert ANOTHERS in page
     assert STAYS.customer_number not in page
 
 
 def test_what_stands_within_a_longer_word_is_counted_as_not_searched_in_bytes(
-    home: Home, unproven: tuple[Path, str]
+    data_root: DataRoot, unproven: tuple[Path, str]
 ) -> None:
-    in_raw(home, f"order {LEAVES.customer_number}-2")
-    proof = verify(home, [unproven[1]], whole=False)
+    in_raw(data_root, f"order {LEAVES.customer_number}-2")
+    proof = verify(data_root, [unproven[1]], whole=False)
     assert proof.left_out[unproven[1], EMBEDDED] == 1

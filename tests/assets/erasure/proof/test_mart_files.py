@@ -9,20 +9,20 @@ import pandas as pd
 import pytest
 
 from assets.erasure.proof.mart_files import check
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 
 ROWS = "SELECT i AS id, 'Person ' || i AS name FROM range(5_000) AS t(i)"
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
-    return home
+def data_root(tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
+    return data_root
 
 
-def found(home: Home, *statements: str) -> set[str]:
-    path = home.marts / "contracts.duckdb"
+def found(data_root: DataRoot, *statements: str) -> set[str]:
+    path = data_root.marts / "contracts.duckdb"
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart")
         connection.execute(f"CREATE TABLE mart.people AS {ROWS}")
@@ -31,11 +31,11 @@ def found(home: Home, *statements: str) -> set[str]:
         with duckdb.connect(str(path)) as connection:
             for statement in statements:
                 connection.execute(statement)
-    return {one.code for one in check(home, path, "marts.contracts")}
+    return {one.code for one in check(data_root, path, "marts.contracts")}
 
 
-def test_a_fresh_file_is_clean(home: Home) -> None:
-    assert found(home) == set()
+def test_a_fresh_file_is_clean(data_root: DataRoot) -> None:
+    assert found(data_root) == set()
 
 
 @pytest.mark.parametrize(
@@ -46,50 +46,55 @@ def test_a_fresh_file_is_clean(home: Home) -> None:
         "UPDATE people SET name = 'x' WHERE id = 7",
     ],
 )
-def test_a_file_that_was_changed_is_told_by_its_older_header(home: Home, change: str) -> None:
-    assert "PROOF-OLDER-HEADER" in found(home, change)
+def test_a_file_that_was_changed_is_told_by_its_older_header(
+    data_root: DataRoot, change: str
+) -> None:
+    assert "PROOF-OLDER-HEADER" in found(data_root, change)
 
 
-def test_a_deleted_row_is_told_by_the_stored_rows(home: Home) -> None:
-    assert "PROOF-STORED-ROWS" in found(home, "DELETE FROM people WHERE id = 7")
+def test_a_deleted_row_is_told_by_the_stored_rows(data_root: DataRoot) -> None:
+    assert "PROOF-STORED-ROWS" in found(data_root, "DELETE FROM people WHERE id = 7")
 
 
-def test_a_dropped_table_is_told_by_unused_blocks(home: Home) -> None:
+def test_a_dropped_table_is_told_by_unused_blocks(data_root: DataRoot) -> None:
     made = "CREATE TABLE other AS SELECT sha256(i::VARCHAR) AS h FROM range(100_000) AS t(i)"
-    assert "PROOF-FREE-BLOCKS" in found(home, made, "CHECKPOINT", "DROP TABLE other", "CHECKPOINT")
+    assert "PROOF-FREE-BLOCKS" in found(
+        data_root, made, "CHECKPOINT", "DROP TABLE other", "CHECKPOINT"
+    )
 
 
-def test_a_list_column_is_no_row_too_many(home: Home) -> None:
-    path = home.marts / "contracts.duckdb"
+def test_a_list_column_is_no_row_too_many(data_root: DataRoot) -> None:
+    path = data_root.marts / "contracts.duckdb"
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart")
         connection.execute(
             "CREATE TABLE mart.people AS SELECT i AS id, ['a', 'b', 'c'] AS several FROM range(5_000) AS t(i)"
         )
         connection.execute("DETACH mart")
-    assert check(home, path, "marts.contracts") == []
+    assert check(data_root, path, "marts.contracts") == []
 
 
-def test_an_enum_is_told(home: Home) -> None:
-    path = home.marts / "contracts.duckdb"
+def test_an_enum_is_told(data_root: DataRoot) -> None:
+    path = data_root.marts / "contracts.duckdb"
     frame = pd.DataFrame({"name": pd.Categorical(["a", "b"])})
     with duckdb.connect() as connection:
         connection.register("frame", frame)
         connection.execute(f"ATTACH '{path}' AS mart")
         connection.execute("CREATE TABLE mart.people AS SELECT * FROM frame")
         connection.execute("DETACH mart")
-    assert {one.code for one in check(home, path, "marts.contracts")} == {"PROOF-ENUM"}
+    assert {one.code for one in check(data_root, path, "marts.contracts")} == {"PROOF-ENUM"}
 
 
-def test_a_log_beside_it_is_told(home: Home) -> None:
-    found(home)
-    Path(f"{home.marts / 'contracts.duckdb'}.wal").write_bytes(b"")
+def test_a_log_beside_it_is_told(data_root: DataRoot) -> None:
+    found(data_root)
+    Path(f"{data_root.marts / 'contracts.duckdb'}.wal").write_bytes(b"")
     assert "PROOF-WAL" in {
-        one.code for one in check(home, home.marts / "contracts.duckdb", "marts.contracts")
+        one.code
+        for one in check(data_root, data_root.marts / "contracts.duckdb", "marts.contracts")
     }
 
 
-def test_a_file_that_is_none_is_told(home: Home) -> None:
-    path = home.marts / "contracts.duckdb"
+def test_a_file_that_is_none_is_told(data_root: DataRoot) -> None:
+    path = data_root.marts / "contracts.duckdb"
     path.write_bytes(b"nothing of the kind")
-    assert {one.code for one in check(home, path, "marts.contracts")} == {"PROOF-UNREADABLE"}
+    assert {one.code for one in check(data_root, path, "marts.contracts")} == {"PROOF-UNREADABLE"}

@@ -16,7 +16,7 @@ from assets.erasure.proof import near_matches
 from assets.requests import ledger
 from assets.requests.ledger import RequestError
 from assets.rights import lookup
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from tests.support.data_roots import copied
 from tests.support.deliveries import csv, put
 from tests.support.erasing import NOW, TODAY
@@ -40,87 +40,91 @@ UNREADABLE = '"x","Aino Kaima, s. 14.2.1985"' + ',"x"' * 30 + "\n"
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("near") / "data")
-    deliver(home.root, FIRST_DAY, SECOND_DAY)
+    data_root = DataRoot(tmp_path_factory.mktemp("near") / "data")
+    deliver(data_root.root, FIRST_DAY, SECOND_DAY)
     rows = csv([*NEAR.values(), *NOT_NEAR.values()])
     put(
-        home,
+        data_root,
         "crm",
         SECOND_DAY,
         "contacts",
         rows + UNREADABLE.encode(),
         len(NEAR) + len(NOT_NEAR) + 1,
     )
-    refresh(home, TODAY)
-    return home.root
+    refresh(data_root, TODAY)
+    return data_root.root
 
 
 @pytest.fixture
-def home(known: Path, tmp_path: Path) -> Home:
-    return Home(copied(known, tmp_path / "data"))
+def data_root(known: Path, tmp_path: Path) -> DataRoot:
+    return DataRoot(copied(known, tmp_path / "data"))
 
 
-def asked(home: Home) -> str:
+def asked(data_root: DataRoot) -> str:
     given = [f"identity_code:{LEAVES.identity_code}"]
-    request_id = ledger.receive(home, "erasure", "written", given, NOW)
-    lookup.record(home, [request_id], NOW)
-    near_matches.record(home, [request_id], NOW)
+    request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
+    lookup.record(data_root, [request_id], NOW)
+    near_matches.record(data_root, [request_id], NOW)
     return request_id
 
 
-def near(home: Home, request_id: str) -> tuple[dict[str, Any], ...]:
-    return ledger.load(home, request_id).near
+def near(data_root: DataRoot, request_id: str) -> tuple[dict[str, Any], ...]:
+    return ledger.load(data_root, request_id).near
 
 
-def payloads(home: Home, request_id: str) -> str:
-    return "\n".join(near_matches.texts(home, ledger.load(home, request_id)).values())
+def payloads(data_root: DataRoot, request_id: str) -> str:
+    return "\n".join(near_matches.texts(data_root, ledger.load(data_root, request_id)).values())
 
 
-def test_records_near_by_birth_date_or_address_are_found_also_unreadable_ones(home: Home) -> None:
-    request_id = asked(home)
-    texts = payloads(home, request_id)
+def test_records_near_by_birth_date_or_address_are_found_also_unreadable_ones(
+    data_root: DataRoot,
+) -> None:
+    request_id = asked(data_root)
+    texts = payloads(data_root, request_id)
     assert [name for name, row in NEAR.items() if row["Record ID"] not in texts] == []
     assert "14.2.1985" in texts
     assert [name for name, row in NOT_NEAR.items() if row["Record ID"] in texts] == []
-    assert len(near(home, request_id)) == len(NEAR) + 1
+    assert len(near(data_root, request_id)) == len(NEAR) + 1
 
 
-def test_a_namesake_with_another_identity_code_is_not_near(home: Home) -> None:
-    assert STAYS.contact_id not in payloads(home, asked(home))
+def test_a_namesake_with_another_identity_code_is_not_near(data_root: DataRoot) -> None:
+    assert STAYS.contact_id not in payloads(data_root, asked(data_root))
 
 
-def test_what_was_found_is_sealed(home: Home) -> None:
-    request_id = asked(home)
-    written = (home.requests / f"{request_id}.json").read_text()
-    assert not [one["reference"] for one in near(home, request_id) if one["reference"] in written]
+def test_what_was_found_is_sealed(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    written = (data_root.requests / f"{request_id}.json").read_text()
+    assert not [
+        one["reference"] for one in near(data_root, request_id) if one["reference"] in written
+    ]
 
 
-def test_only_what_was_decided_is_removed_and_the_rest_is_counted(home: Home) -> None:
-    request_id = asked(home)
-    first, second, *others = (one["reference"] for one in near(home, request_id))
-    near_matches.decide(home, request_id, [first], "remove", NOW)
-    near_matches.decide(home, request_id, [second], "keep", NOW)
-    erasing.find(home, [request_id])
-    erasing.suppress(home, [request_id], TODAY)
-    erasing.remove(home, [request_id], TODAY)
-    request = ledger.load(home, request_id)
-    assert set(near_matches.texts(home, request)) == {second, *others}
-    assert near_matches.left(home, request) == {"keep": 1, "": len(others)}
+def test_only_what_was_decided_is_removed_and_the_rest_is_counted(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    first, second, *others = (one["reference"] for one in near(data_root, request_id))
+    near_matches.decide(data_root, request_id, [first], "remove", NOW)
+    near_matches.decide(data_root, request_id, [second], "keep", NOW)
+    erasing.find(data_root, [request_id])
+    erasing.suppress(data_root, [request_id], TODAY)
+    erasing.remove(data_root, [request_id], TODAY)
+    request = ledger.load(data_root, request_id)
+    assert set(near_matches.texts(data_root, request)) == {second, *others}
+    assert near_matches.left(data_root, request) == {"keep": 1, "": len(others)}
 
 
-def test_a_reference_of_another_record_is_refused_without_an_echo(home: Home) -> None:
-    request_id = asked(home)
+def test_a_reference_of_another_record_is_refused_without_an_echo(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
     with pytest.raises(RequestError) as refused:
-        near_matches.decide(home, request_id, ["crm/2026-11-18/x/7"], "remove", NOW)
+        near_matches.decide(data_root, request_id, ["crm/2026-11-18/x/7"], "remove", NOW)
     assert "x/7" not in str(refused.value)
 
 
-def test_it_is_forgotten_when_the_request_is_closed(home: Home) -> None:
-    request_id = asked(home)
-    ledger.close(home, ledger.load(home, request_id), datetime.now(home.policy.zone))
-    assert near(home, request_id) == ()
+def test_it_is_forgotten_when_the_request_is_closed(data_root: DataRoot) -> None:
+    request_id = asked(data_root)
+    ledger.close(data_root, ledger.load(data_root, request_id), datetime.now(data_root.policy.zone))
+    assert near(data_root, request_id) == ()
 
 
-def test_without_a_registrant_nothing_is_near(home: Home) -> None:
-    request = ledger.load(home, asked(home))
-    assert near_matches.gather(home, [replace(request, registrants=())]) == {}
+def test_without_a_registrant_nothing_is_near(data_root: DataRoot) -> None:
+    request = ledger.load(data_root, asked(data_root))
+    assert near_matches.gather(data_root, [replace(request, registrants=())]) == {}

@@ -9,7 +9,8 @@ import pytest
 
 from assets.erasure.proof import identifiers, tokens
 from assets.ingest import suppression
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from schemas.quarantine import Quarantine
 from schemas.raw import Raw
 from schemas.staged import CANONICAL
@@ -60,39 +61,40 @@ TEXTS = {
 
 
 @pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("erased") / "data")
-    home.create()
-    with home.connect() as connection:
+def erased(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    data_root = DataRoot(tmp_path_factory.mktemp("erased") / "data")
+    data_root.create()
+    with connect(data_root) as connection:
         connection.execute(
             "CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS identifier", [list(ERASED)]
         )
         query = "SELECT identifier, 'Q1' AS request_id FROM gone"
-        suppression.add(home, connection, query, date(2026, 11, 23))
-    return home
+        suppression.add(data_root, connection, query, date(2026, 11, 23))
+    return data_root
 
 
 @pytest.fixture
-def home(erased: Home, tmp_path: Path) -> Home:
-    home = Home(tmp_path / "data")
-    home.create()
+def data_root(erased: DataRoot, tmp_path: Path) -> DataRoot:
+    data_root = DataRoot(tmp_path / "data")
+    data_root.create()
     for path in (suppression.path(erased), erased.secrets / "pepper"):
-        copy = home.root / path.relative_to(erased.root)
+        copy = data_root.root / path.relative_to(erased.root)
         copy.write_bytes(path.read_bytes())
-    return home
+    return data_root
 
 
-def raw(home: Home, text: str, **more: str) -> None:
+def raw(data_root: DataRoot, text: str, **more: str) -> None:
     quoted = "'" + text.replace("'", "''") + "'"
-    path = home.lake / "raw/crm/2026-11-20/a.parquet"
-    put(home, Raw, path, record_no="0", payload=quoted, **{"faults": "['REC-JSON']", **more})
+    path = data_root.lake / "raw/crm/2026-11-20/a.parquet"
+    put(data_root, Raw, path, record_no="0", payload=quoted, **{"faults": "['REC-JSON']", **more})
 
 
-def found(home: Home, *, whole: bool) -> list[tuple[str, int]]:
-    with home.connect() as connection:
-        identifiers.prepare(home, connection)
+def found(data_root: DataRoot, *, whole: bool) -> list[tuple[str, int]]:
+    with connect(data_root) as connection:
+        identifiers.prepare(data_root, connection)
         return [
-            (one.where, one.count) for one in identifiers.in_texts(home, connection, whole=whole)
+            (one.where, one.count)
+            for one in identifiers.in_texts(data_root, connection, whole=whole)
         ]
 
 
@@ -100,9 +102,9 @@ def found(home: Home, *, whole: bool) -> list[tuple[str, int]]:
     ("identifier", "text"), [(one, text) for one, texts in TEXTS.items() for text in texts]
 )
 def test_an_identifier_in_a_text_is_taken_for_what_it_is(
-    erased: Home, identifier: str, text: str
+    erased: DataRoot, identifier: str, text: str
 ) -> None:
-    with erased.connect() as connection:
+    with connect(erased) as connection:
         tokens.prepare(erased, connection)
         connection.execute("CREATE TABLE texts AS SELECT ? AS text", [text])
         tokens.find(connection, "FROM texts")
@@ -110,38 +112,50 @@ def test_an_identifier_in_a_text_is_taken_for_what_it_is(
     assert identifier in read
 
 
-def test_an_unreadable_record_that_names_somebody_erased_is_found_each_night(home: Home) -> None:
-    raw(home, "broken,AINO%40EXAMPLE.FI,row")
-    assert found(home, whole=False) == [("raw.raw", 1)]
-    assert [one.code for one in identifiers.found_in_register(home)] == ["PROOF-SUPPRESSED"]
+def test_an_unreadable_record_that_names_somebody_erased_is_found_each_night(
+    data_root: DataRoot,
+) -> None:
+    raw(data_root, "broken,AINO%40EXAMPLE.FI,row")
+    assert found(data_root, whole=False) == [("raw.raw", 1)]
+    assert [one.code for one in identifiers.found_in_register(data_root)] == ["PROOF-SUPPRESSED"]
 
 
-def test_a_quarantined_record_that_names_them_in_a_note_is_found_each_night(home: Home) -> None:
-    raw(home, '{"note": "call 040 999 0111"}', faults="[]")
-    assert found(home, whole=False) == []
-    quarantined = home.lake / "quarantine/crm/2026-11-20/a.parquet"
-    put(home, Quarantine, quarantined, record_no="0", scope="'record'")
-    assert found(home, whole=False) == [("raw.raw", 1)]
+def test_a_quarantined_record_that_names_them_in_a_note_is_found_each_night(
+    data_root: DataRoot,
+) -> None:
+    raw(data_root, '{"note": "call 040 999 0111"}', faults="[]")
+    assert found(data_root, whole=False) == []
+    quarantined = data_root.lake / "quarantine/crm/2026-11-20/a.parquet"
+    put(data_root, Quarantine, quarantined, record_no="0", scope="'record'")
+    assert found(data_root, whole=False) == [("raw.raw", 1)]
 
 
-def test_a_mention_in_a_record_about_somebody_else_is_found_by_the_whole_proof(home: Home) -> None:
-    raw(home, '{"note": "spouse of 140285-9120"}', faults="[]", identifiers="['contact_id:1']")
-    assert found(home, whole=False) == []
-    assert found(home, whole=True) == [("raw.raw", 1)]
+def test_a_mention_in_a_record_about_somebody_else_is_found_by_the_whole_proof(
+    data_root: DataRoot,
+) -> None:
+    raw(data_root, '{"note": "spouse of 140285-9120"}', faults="[]", identifiers="['contact_id:1']")
+    assert found(data_root, whole=False) == []
+    assert found(data_root, whole=True) == [("raw.raw", 1)]
 
 
-def test_a_mention_in_a_staged_text_is_found_by_the_whole_proof(home: Home) -> None:
-    raw(home, "{}", faults="[]")
-    path = home.lake / "staged/website/2026-11-20/a/visits.parquet"
-    put(home, CANONICAL["visits"], path, record_no="0", referrer_url="'/find?q=aino%40example.fi'")
-    assert found(home, whole=True) == [("staged.visits", 1)]
+def test_a_mention_in_a_staged_text_is_found_by_the_whole_proof(data_root: DataRoot) -> None:
+    raw(data_root, "{}", faults="[]")
+    path = data_root.lake / "staged/website/2026-11-20/a/visits.parquet"
+    put(
+        data_root,
+        CANONICAL["visits"],
+        path,
+        record_no="0",
+        referrer_url="'/find?q=aino%40example.fi'",
+    )
+    assert found(data_root, whole=True) == [("staged.visits", 1)]
 
 
-def test_what_a_record_is_known_by_is_judged_by_its_identifiers(home: Home) -> None:
-    raw(home, "aino@example.fi", faults="[]", identifiers="['email:aino@example.fi']")
-    assert found(home, whole=True) == []
+def test_what_a_record_is_known_by_is_judged_by_its_identifiers(data_root: DataRoot) -> None:
+    raw(data_root, "aino@example.fi", faults="[]", identifiers="['email:aino@example.fi']")
+    assert found(data_root, whole=True) == []
 
 
-def test_texts_about_others_are_clean(home: Home) -> None:
-    raw(home, "maino@example.fi 040 999 0112 140285-9142 C70000012 a1a1a1a1a1a1a1a2")
-    assert found(home, whole=True) == []
+def test_texts_about_others_are_clean(data_root: DataRoot) -> None:
+    raw(data_root, "maino@example.fi 040 999 0112 140285-9142 C70000012 a1a1a1a1a1a1a1a2")
+    assert found(data_root, whole=True) == []

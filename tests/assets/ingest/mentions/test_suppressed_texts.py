@@ -11,7 +11,8 @@ import pytest
 
 from assets.ingest import suppression
 from assets.ingest.mentions import suppressed_texts
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
+from assets.storage.sessions import connect
 from tests.support.spellings import CODE as WITHOUT_CHECK
 from tests.support.spellings import EMAIL, FOREIGN, OTHERS, PHONE, THEIRS
 
@@ -53,21 +54,21 @@ MORE = {
 
 
 @pytest.fixture(scope="module")
-def erased(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("listed") / "data")
-    home.create()
-    with home.connect() as connection:
+def erased(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
+    data_root = DataRoot(tmp_path_factory.mktemp("listed") / "data")
+    data_root.create()
+    with connect(data_root) as connection:
         listed = [CODE, EMAIL, FOREIGN, PHONE, *IDS]
         connection.execute("CREATE TABLE gone AS SELECT unnest(?::VARCHAR[]) AS id", [listed])
         query = "SELECT id AS identifier, 'Q1' AS request_id FROM gone"
-        suppression.add(home, connection, query, date(2026, 11, 23))
-    return home
+        suppression.add(data_root, connection, query, date(2026, 11, 23))
+    return data_root
 
 
-def listed_in(home: Home, text: str) -> set[str]:
-    with home.connect() as connection:
-        suppression.prepare(home, connection)
-        suppressed_texts.prepare(home, connection)
+def listed_in(data_root: DataRoot, text: str) -> set[str]:
+    with connect(data_root) as connection:
+        suppression.prepare(data_root, connection)
+        suppressed_texts.prepare(data_root, connection)
         return suppressed_texts.listed_in(connection, pa.array([f'{{"note": "x {text} x"}}']))
 
 
@@ -83,15 +84,15 @@ def listed_in(home: Home, text: str) -> set[str]:
     ],
 )
 def test_a_mention_in_a_readable_record_is_recognised(
-    erased: Home, identifier: str, text: str
+    erased: DataRoot, identifier: str, text: str
 ) -> None:
     assert identifier in listed_in(erased, text)
 
 
 @pytest.mark.parametrize("text", [text for texts in OTHERS.values() for text in texts])
-def test_nothing_of_others_is_kept_out_or_redacted(erased: Home, text: str) -> None:
+def test_nothing_of_others_is_kept_out_or_redacted(erased: DataRoot, text: str) -> None:
     """What a token only resembles is decided on the text itself."""
-    with erased.connect() as connection:
+    with connect(erased) as connection:
         suppression.prepare(erased, connection)
         suppressed_texts.prepare(erased, connection)
         rows = pa.table(

@@ -15,7 +15,7 @@ import pytest
 from assets.marts import profile_explanation
 from assets.rights.access import gathering, package
 from assets.rights.access.archive import ArchiveError
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 from schemas.policy import load_policy
 from tests.support.access_world import (
@@ -35,19 +35,21 @@ REQUEST = "Q0000000000000001"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def registrant_id(home: Home) -> str:
-    return str(registrant(home, SELF_CODE)["registrant_id"])
+def registrant_id(data_root: DataRoot) -> str:
+    return str(registrant(data_root, SELF_CODE)["registrant_id"])
 
 
 @pytest.fixture(scope="module")
-def written(home: Home, registrant_id: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def written(
+    data_root: DataRoot, registrant_id: str, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     out = tmp_path_factory.mktemp("out") / "package.zip"
-    package.access(home, registrant_id, REQUEST, out, NOW)
+    package.access(data_root, registrant_id, REQUEST, out, NOW)
     return out
 
 
@@ -58,9 +60,9 @@ def test_nothing_of_anybody_else_is_in_any_file(written: Path) -> None:
         assert [one for one in OTHERS if one.lower() in text] == [], name
 
 
-def test_the_world_has_what_must_not_be_told(home: Home) -> None:
+def test_the_world_has_what_must_not_be_told(data_root: DataRoot) -> None:
     """The markers are in the lake: were they not, their absence would say nothing."""
-    other = gathering.gather(home, str(registrant(home, SPOUSE_CODE)["registrant_id"]))
+    other = gathering.gather(data_root, str(registrant(data_root, SPOUSE_CODE)["registrant_id"]))
     assert MARK in json.dumps(other.statements)
 
 
@@ -112,14 +114,14 @@ def test_every_mart_is_told_with_its_reasons(written: Path) -> None:
 
 
 def test_profiles_are_told_with_their_rules(
-    home: Home, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_root: DataRoot, registrant_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So few people are never profiled: no value is shared by enough of them."""
     value = profile_explanation.Value(
         "engagement", "high", "PROFILE-ENGAGEMENT", "in English", "visits 9", TODAY
     )
     monkeypatch.setattr(profile_explanation, "profile", lambda *_: [value])
-    package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, "fi")
+    package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, "fi")
     told = content(tmp_path / "one.zip")["profile"]
     assert [(one["value"], one["rule"], one["inputs"], one["as_of"]) for one in told] == [
         ("high", "PROFILE-ENGAGEMENT", "visits 9", str(TODAY))
@@ -139,14 +141,14 @@ def test_the_circumstances_are_those_of_the_notice(written: Path) -> None:
 
 
 def test_the_page_is_in_the_registrants_language_unless_another_is_asked_for(
-    written: Path, home: Home, registrant_id: str, tmp_path: Path
+    written: Path, data_root: DataRoot, registrant_id: str, tmp_path: Path
 ) -> None:
     assert '<html lang="sv">' in unzipped(written)["access.html"].decode()
     for language, said in (
         ("fi", "Mistä kukin tieto on peräisin"),
         ("en", "Where each detail comes from"),
     ):
-        package.access(home, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)  # type: ignore[arg-type]
+        package.access(data_root, registrant_id, REQUEST, tmp_path / "one.zip", NOW, language)  # type: ignore[arg-type]
         page = unzipped(tmp_path / "one.zip")["access.html"].decode()
         assert f'<html lang="{language}">' in page
         assert said in page
@@ -192,9 +194,9 @@ def test_the_page_obeys_no_value(tmp_path: Path) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes(
-    written: Path, home: Home, registrant_id: str, tmp_path: Path
+    written: Path, data_root: DataRoot, registrant_id: str, tmp_path: Path
 ) -> None:
-    package.access(home, registrant_id, REQUEST, tmp_path / "again.zip", NOW)
+    package.access(data_root, registrant_id, REQUEST, tmp_path / "again.zip", NOW)
     assert (tmp_path / "again.zip").read_bytes() == written.read_bytes()
 
 
@@ -210,15 +212,17 @@ def test_no_file_in_the_package_is_named_after_anybody(written: Path) -> None:
     )
 
 
-def test_a_package_is_not_kept_in_the_data_root(home: Home, registrant_id: str) -> None:
+def test_a_package_is_not_kept_in_the_data_root(data_root: DataRoot, registrant_id: str) -> None:
     with pytest.raises(ArchiveError, match="outside the data root"):
-        package.access(home, registrant_id, REQUEST, home.requests / "package.zip", NOW)
-    assert not (home.requests / "package.zip").exists()
+        package.access(data_root, registrant_id, REQUEST, data_root.requests / "package.zip", NOW)
+    assert not (data_root.requests / "package.zip").exists()
 
 
-def test_nobody_of_that_id_is_told_without_repeating_it(home: Home, tmp_path: Path) -> None:
+def test_nobody_of_that_id_is_told_without_repeating_it(
+    data_root: DataRoot, tmp_path: Path
+) -> None:
     with pytest.raises(gathering.UnknownRegistrantError) as refused:
-        package.access(home, "RFFFFFFFFFFFFFFFF", REQUEST, tmp_path / "one.zip", NOW)
+        package.access(data_root, "RFFFFFFFFFFFFFFFF", REQUEST, tmp_path / "one.zip", NOW)
     assert "RFFF" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 

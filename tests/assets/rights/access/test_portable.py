@@ -13,7 +13,7 @@ import yaml
 from assets.rights.access import gathering, package
 from assets.rights.access.gathering import Gathered, Row
 from assets.rights.access.portable import portable
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from schemas.policy import POLICY_FILE, load_policy
 from tests.support.access_world import OTHERS, SELF_CODE, register_of_them
 from tests.support.registers import registrant
@@ -23,14 +23,14 @@ POLICY = load_policy()
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def taken(home: Home) -> dict[str, list[Row]]:
+def taken(data_root: DataRoot) -> dict[str, list[Row]]:
     return portable(
-        POLICY, gathering.gather(home, str(registrant(home, SELF_CODE)["registrant_id"]))
+        POLICY, gathering.gather(data_root, str(registrant(data_root, SELF_CODE)["registrant_id"]))
     )
 
 
@@ -59,9 +59,13 @@ def test_nothing_that_the_policy_does_not_say_is_provided_is_taken(
     }
 
 
-def test_the_file_says_it_as_json_and_as_tables(home: Home, tmp_path: Path) -> None:
+def test_the_file_says_it_as_json_and_as_tables(data_root: DataRoot, tmp_path: Path) -> None:
     done = package.portability(
-        home, str(registrant(home, SELF_CODE)["registrant_id"]), "Q1", tmp_path / "one.zip", NOW
+        data_root,
+        str(registrant(data_root, SELF_CODE)["registrant_id"]),
+        "Q1",
+        tmp_path / "one.zip",
+        NOW,
     )
     with zipfile.ZipFile(tmp_path / "one.zip") as archive:
         names = archive.namelist()

@@ -14,7 +14,7 @@ import pytest
 from assets.requests import ledger
 from assets.rights import verification
 from assets.rights.access import gathering
-from assets.storage.data_root import Home
+from assets.storage.data_root import DataRoot
 from pipelines.cli import access, request_steps
 from tests.support.access_world import (
     MARK,
@@ -31,33 +31,35 @@ NOW = datetime(2026, 11, 20, 9, 0, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def known(tmp_path_factory: pytest.TempPathFactory) -> DataRoot:
     return register_of_them(tmp_path_factory)
 
 
 @pytest.fixture
-def asked(known: Home) -> str:
+def asked(known: DataRoot) -> str:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     verification.verified(known, request_id, "identity_document", NOW)
     return request_id
 
 
-def listed(home: Home, request_id: str, *more: str) -> list[dict[str, Any]]:
-    answer = typed(home, request_steps.show_withheld, request_id, "--json", *more)
+def listed(data_root: DataRoot, request_id: str, *more: str) -> list[dict[str, Any]]:
+    answer = typed(data_root, request_steps.show_withheld, request_id, "--json", *more)
     assert answer.exit_code == 0, answer.output
     found: list[dict[str, Any]] = json.loads(answer.output)
     return found
 
 
-def notes(home: Home, request_id: str) -> str:
+def notes(data_root: DataRoot, request_id: str) -> str:
     """The item that is the free text of the registrant's own contact."""
     return next(
-        str(one["item"]) for one in listed(home, request_id, "--private") if one["field"] == "Notes"
+        str(one["item"])
+        for one in listed(data_root, request_id, "--private")
+        if one["field"] == "Notes"
     )
 
 
 def test_every_item_is_listed_without_its_content_unless_it_is_asked_for(
-    known: Home, asked: str
+    known: DataRoot, asked: str
 ) -> None:
     assert [one["kind"] for one in listed(known, asked)] == ["field"] * 7
     assert MARK not in typed(known, request_steps.show_withheld, asked).output
@@ -66,7 +68,7 @@ def test_every_item_is_listed_without_its_content_unless_it_is_asked_for(
     }
 
 
-def test_a_content_is_shown_as_it_would_be_handed_out(known: Home, asked: str) -> None:
+def test_a_content_is_shown_as_it_would_be_handed_out(known: DataRoot, asked: str) -> None:
     seen = next(
         one["content"] for one in listed(known, asked, "--private") if one["field"] == "Notes"
     )
@@ -74,7 +76,7 @@ def test_a_content_is_shown_as_it_would_be_handed_out(known: Home, asked: str) -
 
 
 def test_what_is_released_goes_out_with_the_package_and_nothing_else(
-    known: Home, asked: str, tmp_path: Path
+    known: DataRoot, asked: str, tmp_path: Path
 ) -> None:
     item = notes(known, asked)
     assert typed(known, request_steps.decide, asked, "--withheld", f"{item}=granted").exit_code == 0
@@ -92,7 +94,7 @@ def test_what_is_released_goes_out_with_the_package_and_nothing_else(
 
 
 def test_what_is_kept_has_a_ground_and_the_ledger_tells_how_many_and_not_which(
-    known: Home, asked: str
+    known: DataRoot, asked: str
 ) -> None:
     item = notes(known, asked)
     assert (
@@ -114,7 +116,7 @@ def test_what_is_kept_has_a_ground_and_the_ledger_tells_how_many_and_not_which(
 
 @pytest.mark.parametrize("decision", ["{item}=refused:REQ-ACCURATE", "WFFFFFFFFFFFF=granted"])
 def test_neither_another_ground_nor_an_item_that_is_not_there_is_taken(
-    known: Home, asked: str, decision: str
+    known: DataRoot, asked: str, decision: str
 ) -> None:
     answer = typed(
         known, request_steps.decide, asked, "--withheld", decision.format(item=notes(known, asked))
@@ -124,19 +126,19 @@ def test_neither_another_ground_nor_an_item_that_is_not_there_is_taken(
     assert ledger.load(known, asked).withheld == {}
 
 
-def test_nothing_is_shown_before_it_is_verified_who_asks(known: Home) -> None:
+def test_nothing_is_shown_before_it_is_verified_who_asks(known: DataRoot) -> None:
     request_id = ledger.receive(known, "access", "written", [f"identity_code:{SELF_CODE}"], NOW)
     answer = typed(known, request_steps.show_withheld, request_id, "--private")
     assert (answer.exit_code, MARK in answer.output) == (1, False)
 
 
 def test_a_record_of_somebody_else_that_mentions_the_registrant_is_an_item_of_its_own(
-    known: Home, tmp_path: Path
+    known: DataRoot, tmp_path: Path
 ) -> None:
-    home = Home(Path(shutil.copytree(known.root, tmp_path / "data")))
+    data_root = DataRoot(Path(shutil.copytree(known.root, tmp_path / "data")))
     raw = next(
         path
-        for path in home.files("raw", "crm")
+        for path in data_root.files("raw", "crm")
         if f"{MARK}-T" in str(duckdb.sql(f"SELECT payload FROM '{path}'").fetchall())
     )
     named = f"CASE WHEN contains(payload, '{SPOUSE_NUMBER}') THEN list_append(identifiers, 'customer_number:{SELF_NUMBER}') ELSE identifiers END"
@@ -145,12 +147,12 @@ def test_a_record_of_somebody_else_that_mentions_the_registrant_is_an_item_of_it
             f"CREATE TABLE mixed AS SELECT * REPLACE ({named} AS identifiers) FROM '{raw}'"
         )
         connection.execute(f"COPY mixed TO '{raw}' (FORMAT parquet)")
-    me = str(registrant(home, SELF_CODE)["registrant_id"])
-    [mentions] = [one for one in gathering.withheld(home, me) if one.kind == "record"]
+    me = str(registrant(data_root, SELF_CODE)["registrant_id"])
+    [mentions] = [one for one in gathering.withheld(data_root, me) if one.kind == "record"]
     assert (mentions.field, mentions.content["customer_number"], mentions.content["amount"]) == (
         "",
         "[redacted]",
         "31337.77",
     )
-    told = gathering.gather(home, me, [mentions.item])
+    told = gathering.gather(data_root, me, [mentions.item])
     assert (told.withheld["records"], told.released[0]["content"]) == (0, mentions.content)
