@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -19,6 +18,7 @@ from schemas.vocabulary import Language
 if TYPE_CHECKING:
     from assets.requests.ledger import Request
     from assets.rights.access import package
+    from assets.storage.data_root import DataRoot
 
 OUT = click.Path(dir_okay=False, path_type=Path)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
+
+if TYPE_CHECKING:
+    pass
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -126,6 +129,7 @@ def restore(generation: str, folder: Path | None, as_of: datetime | None, machin
     only when the restored state is complete and proven.
     """
     from assets.backup.restoring import restore as put_back
+    from assets.storage.data_root import DataRoot
     from pipelines.writer_lock import data_root_path, writer
 
     data_root = DataRoot(data_root_path())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.main import CommandError
 
 if TYPE_CHECKING:
+    from assets.storage.data_root import DataRoot
     from schemas.policy import Policy
 
 
@@ -17,6 +17,7 @@ def existing_data_root(policy: Policy | None = None) -> DataRoot:
     Raises:
         CommandError: REGISTER_HOME, or ./data, is not a data root: it has no folder `lake`.
     """
+    from assets.storage.data_root import DataRoot
     from pipelines.writer_lock import data_root_path
 
     data_root = DataRoot(data_root_path(), policy)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -16,7 +15,7 @@ from pipelines.cli.output import as_json, table
 from pipelines.cli.request import shown
 
 if TYPE_CHECKING:
-    pass
+    from assets.storage.data_root import DataRoot
 
 
 @click.command()

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    pass
+    from assets.storage.data_root import DataRoot
 
 
 @click.group("notices")

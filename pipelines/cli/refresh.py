@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
-    pass
+    from assets.storage.data_root import DataRoot
 
 
 @click.command()
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 @MACHINE
 def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machine: bool) -> None:
     """Ingest what has been delivered, build the register, publish the marts."""
+    from assets.storage.data_root import DataRoot
     from pipelines.writer_lock import data_root_path, writer
 
     data_root = DataRoot(data_root_path())
@@ -60,6 +60,7 @@ def refresh(day: datetime | None, as_of: datetime | None, *, relink: bool, machi
 def run(context: click.Context, registrants: int) -> None:
     """Write sample deliveries if there is no data yet, refresh, and print where the marts are."""
     from assets.ingest import deliveries
+    from assets.storage.data_root import DataRoot
     from pipelines.cli.sample import sample
     from pipelines.days import waiting_days
     from pipelines.writer_lock import data_root_path

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -21,6 +20,7 @@ from schemas.vocabulary import REGISTRANT_PURPOSES
 
 if TYPE_CHECKING:
     from assets.requests.ledger import Request
+    from assets.storage.data_root import DataRoot
 
 ASKS = {
     "access": "asks for a copy of all their data",
@@ -40,6 +40,7 @@ def request() -> None:
 
 def opened_home() -> DataRoot:
     """Return the data root, made when missing."""
+    from assets.storage.data_root import DataRoot
     from pipelines.writer_lock import data_root_path
 
     data_root = DataRoot(data_root_path())

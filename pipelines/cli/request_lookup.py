@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -19,6 +18,7 @@ from pipelines.cli.request import refusals, today_of
 
 if TYPE_CHECKING:
     from assets.requests import ledger
+    from assets.storage.data_root import DataRoot
 
 
 @click.command("find")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.access import asked, registrant_of
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
@@ -23,6 +22,7 @@ from schemas.requests import EXTENSION_REASONS, GROUNDS, MEANS, RIGHTS_AS_CHOICE
 
 if TYPE_CHECKING:
     from assets.rights.access import gathering
+    from assets.storage.data_root import DataRoot
 
 request.add_command(find)
 request.add_command(show_preview)

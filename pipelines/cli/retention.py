@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import DAY, MACHINE
@@ -16,6 +15,7 @@ from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
     from assets.retention import sweep
+    from assets.storage.data_root import DataRoot
     from schemas.policy import Policy
 
 

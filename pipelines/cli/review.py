@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -18,6 +17,7 @@ from pipelines.cli.output import as_json, table
 
 if TYPE_CHECKING:
     from assets.register.review import GreyPair
+    from assets.storage.data_root import DataRoot
 
 # Takes the place of a pair's id, which is hexadecimal.
 CONTRADICTIONS = "contradictions"

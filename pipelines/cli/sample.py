@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.options import DAY, MACHINE
 from pipelines.cli.output import as_json
+
+if TYPE_CHECKING:
+    pass
 
 
 def yesterday() -> date:
@@ -52,6 +55,7 @@ def sample(
     """Write synthetic deliveries of every source into the inbox, and their truth beside it
     (truth/).
     """
+    from assets.storage.data_root import DataRoot
     from pipelines.synthetic.assembly import write_sample
     from pipelines.writer_lock import data_root_path
 

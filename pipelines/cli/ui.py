@@ -7,10 +7,12 @@ import signal
 import sys
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
+if TYPE_CHECKING:
+    pass
 
 
 @click.command()
@@ -20,6 +22,7 @@ def ui(port: int) -> None:
 
     It has no login: keep it on loopback.
     """
+    from assets.storage.data_root import DataRoot
     from pipelines.dagster_home import prepare_dagster
     from pipelines.writer_lock import data_root_path, report_died
 

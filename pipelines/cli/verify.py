@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from assets.erasure.proof.chain_heads import Head
     from assets.erasure.proof.findings import Finding
     from assets.storage.backup_generations import Remaining
+    from assets.storage.data_root import DataRoot
 
 
 @click.command("verify")

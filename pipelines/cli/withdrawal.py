@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assets.storage.data_root import DataRoot
 from pipelines.cli.data_root import existing_data_root
 from pipelines.cli.main import CommandError
 from pipelines.cli.options import MACHINE
@@ -15,7 +14,7 @@ from pipelines.cli.output import as_json, unseen
 from schemas.vocabulary import CHANNELS, REGISTRANT_PURPOSES
 
 if TYPE_CHECKING:
-    pass
+    from assets.storage.data_root import DataRoot
 
 
 @click.command()

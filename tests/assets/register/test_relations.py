@@ -18,6 +18,7 @@ from sqlglot import exp
 
 from assets.register import building, pair_cache, relation_graph, relations
 from assets.register.pair_cache import Decision
+from assets.storage import sessions
 from assets.storage.data_root import DataRoot
 from assets.storage.relations import Relation, Scope
 from pipelines.cli.graph import graph_command
@@ -125,15 +126,14 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     decision = Decision(*sorted((key("502"), key(OTHER))), same=True, decided_on=TODAY)
     pair_cache.decide(data_root, [decision])
     statements: list[Statement] = []
-    connect = DataRoot.connect
 
     @contextmanager
-    def recording(self: DataRoot, **options: bool) -> Iterator[Recorder]:
-        with connect(self, **options) as connection:
+    def recording(data_root: DataRoot, **options: bool) -> Iterator[Recorder]:
+        with sessions.connect(data_root, **options) as connection:
             yield Recorder(connection, statements)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(DataRoot, "connect", recording)
+        patched.setattr(building, "connect", recording)
         building.build(data_root, TODAY)
         building.build(data_root, LATER)
     return statements
