@@ -93,7 +93,8 @@ _ENDS = ", ".join(
     for ended in ("domain", "parts[1]", "parts[1] || '.' || parts[2]")
 )
 _EMAILS = rf"""SELECT unnest(['email:' || address, 'user_id:' || address]) AS identifier
-    FROM (SELECT email_canonical(regexp_replace(begun, '^[^\pL\pN]+', '') || '@' || ended) AS address
+    FROM (
+        SELECT email_canonical(regexp_replace(begun, '^[^\pL\pN]+', '') || '@' || ended) AS address
         FROM (
             SELECT ended, unnest(list_distinct([local, regexp_extract(local, '[^=&/?`]+$'),
                 CASE WHEN contains(local, '=') THEN regexp_extract(local, '[^=&/?`+]+$') END]))
@@ -114,15 +115,16 @@ _EMAILS = rf"""SELECT unnest(['email:' || address, 'user_id:' || address]) AS id
 # `number_groups(rest)`: a number token from each of its groups on; `number_ends(number)`: what may
 # be one telephone of it.
 _GROUPS = f"SELECT regexp_extract_all(part, '{NUMBER_GROUPS}') AS groups FROM numbers"
-_NUMBER_GROUPS = f"""SELECT DISTINCT array_to_string(list_slice(groups, first, first + {_MOST_GROUPS}), '')
-        AS rest
+_NUMBER_GROUPS = f"""SELECT DISTINCT
+        array_to_string(list_slice(groups, first, first + {_MOST_GROUPS}), '') AS rest
     FROM (SELECT groups, unnest(range(1, len(groups) + 1)) AS first FROM ({_GROUPS}))
     WHERE groups[first][1] BETWEEN '0' AND '9'"""
 _NUMBER_ENDS = f"""SELECT DISTINCT number
     FROM (
         SELECT array_to_string(list_slice(groups, first, last), '') AS number
         FROM (
-            SELECT groups, first, unnest(range(first, least(first + {_MOST_GROUPS}, len(groups) + 1))) AS last
+            SELECT groups, first,
+                unnest(range(first, least(first + {_MOST_GROUPS}, len(groups) + 1))) AS last
             FROM (SELECT groups, unnest(range(1, len(groups) + 1)) AS first FROM ({_GROUPS}))
             WHERE groups[first][1] IN ('+', '0', '3', '4')))
     WHERE regexp_full_match(number, '(?:\\+|00?|358|46)[1-9][0-9]{{5,15}}')"""
@@ -146,7 +148,8 @@ _CODES = f"""SELECT 'identity_code:' || left(digits, 6) || century || right(digi
     WHERE length(digits) = 9 AND (sign <> '' OR given = proper)"""
 # In groups, or with its century: the check character must be right.
 _READ_CODES = ", ".join(
-    f"CASE WHEN regexp_matches(code, '{pattern}') THEN regexp_replace(code, '{pattern}', '{form}') END"
+    f"CASE WHEN regexp_matches(code, '{pattern}')"
+    f" THEN regexp_replace(code, '{pattern}', '{form}') END"
     for pattern, form in CODES
 )
 _CODES_IN_GROUPS = f"""SELECT 'identity_code:' || parts[1]

@@ -204,7 +204,8 @@ _IDS = """SELECT token, false AS parted
         regexp_replace(token, '[./#-]', '_')]), false
     FROM cut WHERE kind = 'joined_id' AND strlen(token) BETWEEN 5 AND 64"""
 _READ_CODES = ", ".join(
-    f"CASE WHEN regexp_matches(code, '{pattern}') THEN regexp_replace(code, '{pattern}', '{form}') END"
+    f"CASE WHEN regexp_matches(code, '{pattern}')"
+    f" THEN regexp_replace(code, '{pattern}', '{form}') END"
     for pattern, form in CODES
 )
 # A wrong check character is a mistake in a code that shows its sign, as a whole token.
