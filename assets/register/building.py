@@ -35,6 +35,7 @@ from assets.register import (
     membership,
     pair_cache,
     protected_identity,
+    registrant_state,
     relationships,
     review,
     source_statements,
@@ -208,7 +209,7 @@ def resolve(
     while some_left:
         built.timed("linkage", lambda: membership.resolve(connection, linkage))
         built.timed("relationships", lambda: relationships.gather_contracts(connection))
-        built.timed("golden", lambda: survivorship.gather_state(connection))
+        built.timed("golden", lambda: registrant_state.gather(connection))
         some_left = built.timed(
             "expiry",
             lambda: expired_registrants.remove_expired(connection, data_root.policy, today),

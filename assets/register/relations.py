@@ -31,6 +31,7 @@ from assets.register import (
     membership,
     pair_cache,
     protected_identity,
+    registrant_state,
     relationships,
     source_statements,
     statutory_segregation,
@@ -59,7 +60,7 @@ STAGES: dict[str, tuple[ModuleType, ...]] = {
         link_report,
     ),
     "relationships": (relationships, aggregates, interests),
-    "survivorship": (survivorship, corrections, contradictions),
+    "survivorship": (registrant_state, survivorship, corrections, contradictions),
     "choices and eligibility": (choices, eligibility),
 }
 """Stage of a build -> the modules that declare its relations."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.register import building, contradictions, integrity_checks, survivorship
+from assets.register import building, contradictions, integrity_checks, registrant_state
 from assets.storage.data_root import DataRoot
 from schemas.register import CONTRADICTIONS
 from tests.support.deliveries import basic_data, csv, put
@@ -96,7 +96,7 @@ def test_an_account_keeps_its_old_contracts_while_one_of_them_goes_on(tmp_path: 
 
 
 def resolved(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    survivorship._registrant_codes(connection)
+    registrant_state._registrant_codes(connection)
     return dict(connection.execute("FROM registrant_codes").fetchall())
 
 
