@@ -20,22 +20,19 @@ from typing import Any
 
 import duckdb
 
-from assets.ingest.suppression import OWN, PARTY, STRONG
+from assets.ingest.suppression import STRONG
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, State, with_event
-from assets.rights import browsers, grey_pairs, in_doubt, unregistered
+from assets.rights import browsers, grey_pairs, in_doubt, registrant_identifiers, unregistered
+from assets.rights.registrant_identifiers import CONTACTS
 from assets.storage.data_root import DataRoot
-from assets.storage.parquet_files import create_view
 from assets.storage.sessions import connect
 from schemas.look_alikes import misleading
-from schemas.raw import Raw
 from schemas.requests import IDENTIFIERS
 
-CONTACTS = ("email", "phone")
 # A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
 _ALSO_ACCOUNT = ("email", "customer_number")
-_ACCOUNTS = tuple(kind.removeprefix("own_") for kind in OWN)
 
 
 def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
@@ -124,12 +121,12 @@ def find(data_root: DataRoot, sought: Iterable[Request]) -> dict[str, Found]:
             for request in asked
         }
         meant |= in_doubt.with_two_codes(data_root, connection, asked, meant)
-        _load_meant(
+        registrant_identifiers.load_meant(
             connection, {request_id: registrants for request_id, (registrants, _) in meant.items()}
         )
         if any(request.right == "erasure" and meant[request.request_id][0] for request in asked):
-            _share_parties(data_root, connection)
-        known = _known(connection)
+            registrant_identifiers.share_parties(data_root, connection)
+        known = registrant_identifiers.known(connection)
         pairs = grey_pairs.undecided(data_root, connection)
         nobody = {
             request.request_id
@@ -306,129 +303,6 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
         (),
         f"{told} a contact alone does not tell who it is; send a code to verify, or say whom it means with `register request decide --registrant`",
     )
-
-
-def _load_meant(
-    connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[str, ...]]
-) -> None:
-    """`meant(request_id, registrant_id)`; `mine(request_id, registrant_id, type, value)`: what
-    these are known by; `of_others(request_id, type, value)`: what of that others are known by,
-    too."""
-    pairs = [
-        (request_id, registrant_id)
-        for request_id, registrants in meant.items()
-        for registrant_id in registrants
-    ]
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
-        [[one for one, _ in pairs], [one for _, one in pairs]],
-    )
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, type, value FROM known JOIN meant USING (registrant_id)"
-    )
-    _find_only_reached(connection)
-    connection.execute(
-        """CREATE OR REPLACE TEMP TABLE of_others AS
-        SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
-        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id
-            AND meant.registrant_id = other.registrant_id)
-            AND (mine.request_id, other.registrant_id) NOT IN (FROM only_reached)"""
-    )
-
-
-def _share_parties(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Add to `of_others` the accounts that a record of somebody else names, also one that was never
-    staged.
-
-    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
-    requests.
-    """
-    create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
-    connection.execute(
-        f"""INSERT INTO of_others
-        WITH accounts AS (
-            SELECT DISTINCT request_id, type, value, type || ':' || value AS identifier
-            FROM mine WHERE type IN {_ACCOUNTS}),
-        carrying AS (
-            SELECT DISTINCT identifier, {PARTY} AS party
-            FROM (SELECT identifiers, unnest(identifiers) AS identifier FROM raw)
-            SEMI JOIN accounts USING (identifier)),
-        parties AS (
-            SELECT DISTINCT request_id, type, value, identifier, unnest(party) AS party
-            FROM carrying JOIN accounts USING (identifier)
-                WHERE NOT list_contains(party, identifier)),
-        others AS (SELECT registrant_id, type || ':' || value AS party FROM known),
-        judged AS (
-            SELECT request_id, parties.type, parties.value, party,
-                bool_or(meant.registrant_id IS NOT NULL) AS theirs,
-                bool_or(others.registrant_id IS NOT NULL OR starts_with(party, 'identity_code:'))
-                    AS known
-            FROM parties LEFT JOIN others USING (party)
-            LEFT JOIN meant USING (request_id, registrant_id) GROUP BY ALL)
-        SELECT DISTINCT request_id, type, value FROM judged WHERE known AND NOT theirs"""
-    )
-
-
-def _known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], ...]:
-    """Per request what its registrants are known by, in four parts.
-
-    The identifiers that are theirs alone; those given that are (also) somebody else's; the accounts
-    of theirs that others' records name, too; and all of theirs that others share. `_load_meant`
-    comes first.
-
-    Whose an e-mail address is, is the website's account of that name, too: a visit from before may
-    be delivered later, under a cookie that nobody knew.
-    """
-    own = connection.execute(
-        """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
-        accounts AS (SELECT request_id, 'user_id' AS type, value FROM own WHERE type = 'email'
-            AND NOT EXISTS (FROM known AS other WHERE other.type = 'user_id' AND other.value = own.value
-                AND NOT EXISTS (FROM meant WHERE meant.request_id = own.request_id AND meant.registrant_id = other.registrant_id)))
-        SELECT request_id, type || ':' || value FROM (FROM own UNION FROM accounts)"""
-    ).fetchall()
-    others = connection.execute(
-        """SELECT asked.request_id, asked.given FROM known AS other JOIN asked USING (type, value)
-        JOIN (SELECT DISTINCT request_id FROM meant) USING (request_id)
-        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = asked.request_id AND meant.registrant_id = other.registrant_id)"""
-    ).fetchall()
-    accounts = connection.execute(
-        f"""SELECT request_id, type || ':' || value FROM of_others
-        JOIN membership ON person_key = md5(type || ':' || value)
-        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}
-        UNION SELECT request_id, type || ':' || value FROM of_others
-        JOIN (FROM elsewhere WHERE own) USING (type, value)
-        JOIN meant USING (request_id, registrant_id) WHERE type IN {_ACCOUNTS}"""
-    ).fetchall()
-    shared = connection.execute("SELECT request_id, type || ':' || value FROM of_others").fetchall()
-    return tuple(map(_by_request, (own, others, accounts, shared)))
-
-
-def _find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of
-    the one who is meant.
-
-    A consent by a phone makes such a registrant, when another record tells whose the phone is.
-    `mine` comes first.
-    """
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE only_reached AS
-        WITH near AS (SELECT DISTINCT request_id, known.registrant_id FROM known
-            JOIN mine USING (type, value)),
-        nameless AS (SELECT registrant_id FROM registrants
-            WHERE coalesce(given_names, family_name, birth_date::VARCHAR) IS NULL)
-        SELECT near.request_id, near.registrant_id
-        FROM near SEMI JOIN nameless USING (registrant_id) JOIN known USING (registrant_id)
-        LEFT JOIN (SELECT DISTINCT request_id, type, value FROM mine) AS same
-            ON (same.request_id, same.type, same.value) = (near.request_id, known.type, known.value)
-        GROUP BY ALL HAVING bool_and(same.value IS NOT NULL AND known.type IN {CONTACTS})"""
-    )
-
-
-def _by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for request_id, identifier in rows:
-        found.setdefault(request_id, set()).add(identifier)
-    return found
 
 
 def record(

@@ -20,6 +20,7 @@ from assets.marts.building import mart_path
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, with_event
 from assets.rights import lookup, outbound_messages, recipient_notices, workflow
+from assets.rights.registrant_identifiers import CONTACTS
 from assets.rights.withdrawal import ERASED, KEYS, Word, deliver_words
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
@@ -127,7 +128,7 @@ def _check_not_erased(data_root: DataRoot, request: Request) -> None:
 def _by_contact(request: Request) -> Request:
     """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
     contacts = tuple(
-        identifier for identifier in request.given if identifier.split(":")[0] in lookup.CONTACTS
+        identifier for identifier in request.given if identifier.split(":")[0] in CONTACTS
     )
     marketing = request.right == "withdrawal" or request.purpose in UNCONDITIONAL
     if (
