@@ -1,4 +1,6 @@
-"""The house rules: which way imports go, how large a module may be, what its name must tell, what must be declared."""
+"""The house rules: which way imports go, how large a module may be, what its name must tell, what
+must be declared.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,9 @@ STAGES = (
 
 
 def imported_modules(path: Path) -> Iterator[str]:
-    """Every module of ours that is imported anywhere in the file, `from x import module` included."""
+    """Every module of ours that is imported anywhere in the file, `from x import module`
+    included.
+    """
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
@@ -172,7 +176,9 @@ CODE = re.compile(
 
 
 def catalogue() -> set[str]:
-    """Every rule code that is documented: reader's faults, refusals, retention rules, and the CODES of the modules of schemas."""
+    """Every rule code that is documented: reader's faults, refusals, retention rules, and the CODES
+    of the modules of schemas.
+    """
     import importlib
     import pkgutil
 

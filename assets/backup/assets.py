@@ -29,7 +29,10 @@ def without_erased(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.Ma
     group_name="upkeep",
     kinds={"file"},
     owners=["team:privacy"],
-    description="Backups that are older than the policy's period are destroyed by their keys; where none would be left, a new one is made first.",
+    description=(
+        "Backups that are older than the policy's period are destroyed by their keys; where none "
+        "would be left, a new one is made first."
+    ),
     pool=WRITER,
 )
 @without_values

@@ -1,4 +1,6 @@
-"""What the controller owes an account of, as checks: where policy, law and data disagree, and who must be informed (GDPR 14)."""
+"""What the controller owes an account of, as checks: where policy, law and data disagree, and who
+must be informed (GDPR 14).
+"""
 
 import dagster as dg
 
@@ -18,7 +20,10 @@ KEY = dg.AssetKey(["policy", "conflicts"])
     group_name="policy",
     kinds={"yaml"},
     owners=["team:privacy"],
-    description="Where the policy, the law and the data disagree. The texts to put it right with: `register report conflicts`.",
+    description=(
+        "Where the policy, the law and the data disagree. The texts to put it right with: "
+        "`register report conflicts`."
+    ),
     check_specs=[
         dg.AssetCheckSpec(
             "nothing_disagrees",
@@ -61,7 +66,10 @@ def policy_conflicts(today: Today) -> dg.MaterializeResult:  # type: ignore[type
 @dg.asset_check(
     asset=["register", "registrants"],
     name="nobody_overdue_to_be_informed",
-    description="nobody whose data came from others only is past the day by which they must be told of it (GDPR 14)",
+    description=(
+        "nobody whose data came from others only is past the day by which they must be told of "
+        "it (GDPR 14)"
+    ),
 )
 @without_values
 def nobody_overdue(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.AssetCheckResult:

@@ -1,4 +1,6 @@
-"""The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched together."""
+"""The erasure backfill: requests as partitions, by opaque id; one pass for all that are launched
+together.
+"""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -16,8 +18,9 @@ from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from schemas.marts import MARTS
 
-# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions anew for each: of 500 that would take
-# some three seconds; `register request show` and the certificates themselves tell the rest.
+# Of so many requests in one run each partition shows its certificate. Dagster loads all partitions
+# anew for each: of 500 that would take some three seconds; `register request show` and the
+# certificates themselves tell the rest.
 SHOWN = 50
 REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 
@@ -25,8 +28,8 @@ REQUESTS = dg.DynamicPartitionsDefinition(name="requests")
 def _open(context: dg.AssetExecutionContext, data_root: DataRoot) -> list[str]:
     """The run's requests that can be carried out: not closed, and clear as to whom they mean.
 
-    Only `closed` has a partition per request: Dagster writes several events per partition and asset, which would cost more than
-    the erasure of hundreds. So the run's tags say which they are.
+    Only `closed` has a partition per request: Dagster writes several events per partition and
+    asset, which would cost more than the erasure of hundreds. So the run's tags say which they are.
     """
     known, tags = list(context.instance.get_dynamic_partitions("requests")), context.run.tags
     first, last = (
@@ -67,7 +70,10 @@ def erasure_asset(
     "found",
     "json",
     [],
-    "Each request resolved to every identifier of its registrant, kept with the request, outside Dagster; orders that waited are staged.",
+    (
+        "Each request resolved to every identifier of its registrant, kept with the request, "
+        "outside Dagster; orders that waited are staged."
+    ),
 )
 @without_values
 def found(
@@ -136,7 +142,10 @@ PROVEN = dg.AssetCheckSpec(
     "proven",
     asset=["erasure", "closed"],
     blocking=True,
-    description="nothing of the registrants is left, by identifiers, in bytes, and in how the files are built (rules PROOF-*)",
+    description=(
+        "nothing of the registrants is left, by identifiers, in bytes, and in how the files are "
+        "built (rules PROOF-*)"
+    ),
 )
 
 
@@ -149,7 +158,10 @@ PROVEN = dg.AssetCheckSpec(
         ["register", "identifiers"],
         *(["marts", purpose] for purpose in MARTS),
     ],
-    "It is proven that nothing of the registrants is left; the requests have their certificates and are closed, and what identified them is destroyed.",
+    (
+        "It is proven that nothing of the registrants is left; the requests have their "
+        "certificates and are closed, and what identified them is destroyed."
+    ),
     group="erased",
     check_specs=[PROVEN],
     partitions_def=REQUESTS,
@@ -204,7 +216,9 @@ def _chain(data_root: DataRoot) -> dict[str, Any]:
 
 
 def _certificate(issued: Issued) -> dict[str, Any]:
-    """Summary of a certificate, for the partition of its request alone: Dagster writes what all have in common once for each."""
+    """Summary of a certificate, for the partition of its request alone: Dagster writes what all
+    have in common once for each.
+    """
     return {
         "certificate": issued.sequence,
         "certificate_hash": issued.hash,

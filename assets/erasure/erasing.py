@@ -41,7 +41,8 @@ SHOWN_PLACES = 20
 
 
 def find(data_root: DataRoot, request_ids: list[str]) -> dict[str, int]:
-    """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the number found per request.
+    """Resolve each request to all identifiers of its registrant, once, all in one pass; answers the
+    number found per request.
 
     A request that does not certainly mean one registrant, or would take a record of somebody else,
     is set aside as unclear and stops no other.
@@ -75,7 +76,8 @@ def _loaded(data_root: DataRoot, request_ids: list[str]) -> list[Request]:
 
 
 def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str, int]:
-    """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows removed per source.
+    """Rewrite every file of raw, quarantine and staged that holds the registrants; answers rows
+    removed per source.
 
     Records of others that mention them stay, without what mentions them.
 
@@ -131,8 +133,9 @@ def _remove_decided(
 def _suppress_records(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for no identifier would tell it
-    when it comes again; by its key one that the registrant gave, for it is not given anew when it comes again.
+    """Suppress records in `gone` for themselves: by its text one that could not be taken apart, for
+    no identifier would tell it when it comes again; by its key one that the registrant gave, for it
+    is not given anew when it comes again.
     """
     queries = []
     raw, index = (
@@ -141,14 +144,18 @@ def _suppress_records(
     )
     if raw.exists():
         queries.append(
-            f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN whose USING (record_no) WHERE len(faults) > 0"
+            f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN "
+            "whose USING (record_no) WHERE len(faults) > 0"
         )
     dataset = next(source for source in SOURCES if source.name == entry.source).dataset(
         entry.dataset
     )
     if dataset and dataset.given != NEVER_GIVEN:
         queries += [
-            f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose USING (record_no)"
+            (
+                f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose "
+                "USING (record_no)"
+            )
             for file in (raw, index)
             if file.exists()
         ]
@@ -158,7 +165,9 @@ def _suppress_records(
 
 
 def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
-    """How many records of the registrants are still in raw, quarantine, staged or the register; 0 when erased."""
+    """How many records of the registrants are still in raw, quarantine, staged or the register; 0
+    when erased.
+    """
     left = 0
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
@@ -170,7 +179,8 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
         read_register(data_root, connection, "identifiers", TABLES["identifiers"])
         left += (
             connection.execute(
-                "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT identifier FROM sought)"
+                "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT "
+                "identifier FROM sought)"
             ).fetchone()
             or (0,)
         )[0]
@@ -179,7 +189,9 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
 
 @dataclass(frozen=True)
 class Closing:
-    """What came of closing: certificates of the requests that are proven, and what was found of the others."""
+    """What came of closing: certificates of the requests that are proven, and what was found of the
+    others.
+    """
 
     certificates: list[Issued]
     findings: list[Finding]
@@ -214,8 +226,9 @@ class Closing:
 
 
 def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing:
-    """Prove, certify and close the requests; those that cannot be proven stay open. Raises RequestError while records are left, and
-    when a step was left out: nobody could be looked for of whom it is not written down by what they were known.
+    """Prove, certify and close the requests; those that cannot be proven stay open. Raises
+    RequestError while records are left, and when a step was left out: nobody could be looked for of
+    whom it is not written down by what they were known.
 
     The certificate first, so that a run killed between the two finds it and issues no other.
     """
@@ -225,7 +238,8 @@ def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing
     ) + _unsuppressed(data_root, asked)
     if passed_over:
         raise RequestError(
-            f"{passed_over} of the requests have not been through the steps before: launch the whole job erasure_backfill"
+            f"{passed_over} of the requests have not been through the steps before: launch "
+            "the whole job erasure_backfill"
         )
     left = remaining(data_root, request_ids)
     if left:

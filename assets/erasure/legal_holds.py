@@ -1,11 +1,14 @@
-"""What of an erased registrant's records a statute keeps: orders that the accounts still need, decided per row (GDPR 17(3)(b)).
+"""What of an erased registrant's records a statute keeps: orders that the accounts still need,
+decided per row (GDPR 17(3)(b)).
 
-A held order stays in staged without customer or person, its record leaves raw and every other table, and the register sets it apart
-(`register.segregation`): just what retention does when a customer's own time is over. Proofs of consent are held by the
-company's own choice and by no statute, so an erasure ends them.
+A held order stays in staged without customer or person, its record leaves raw and every other
+table, and the register sets it apart (`register.segregation`): just what retention does when a
+customer's own time is over. Proofs of consent are held by the company's own choice and by no
+statute, so an erasure ends them.
 
-What is not taken apart cannot be stripped. So whoever removes registrants first stages the orders that are in raw only
-(`stage_waiting`), and an erasure takes in those that wait in the inbox (`take_in`): it makes no difference on which night they came.
+What is not taken apart cannot be stripped. So whoever removes registrants first stages the orders
+that are in raw only (`stage_waiting`), and an erasure takes in those that wait in the inbox
+(`take_in`): it makes no difference on which night they came.
 """
 
 from __future__ import annotations
@@ -48,7 +51,9 @@ class HoldError(PlainError):
 
 @dataclass(frozen=True)
 class Held:
-    """Rows of a category that the law makes us keep: how many, under which statute, until when (YYYY-MM-DD)."""
+    """Rows of a category that the law makes us keep: how many, under which statute, until when
+    (YYYY-MM-DD).
+    """
 
     rows: int
     ground: str
@@ -56,9 +61,11 @@ class Held:
 
 
 def take_in(data_root: DataRoot, last_day: date) -> list[Entry]:
-    """Take in and stage the deliveries of orders that wait; answers those that are staged now. Before their customer is suppressed: at the door they are lost.
+    """Take in and stage the deliveries of orders that wait; answers those that are staged now.
+    Before their customer is suppressed: at the door they are lost.
 
-    Other deliveries go on waiting: nothing of them is held, and what of them is about somebody erased is left out when they are taken in.
+    Other deliveries go on waiting: nothing of them is held, and what of them is about somebody
+    erased is left out when they are taken in.
     """
     for source, names in _with_orders():
         arrived = raw.ingest(data_root, source, None, last_day, names)
@@ -67,7 +74,9 @@ def take_in(data_root: DataRoot, last_day: date) -> list[Entry]:
 
 
 def stage_waiting(data_root: DataRoot) -> list[Entry]:
-    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers them. Raises HoldError when a record got lost."""
+    """Stage the deliveries of orders that are in raw only, with what else of their days is; answers
+    them. Raises HoldError when a record got lost.
+    """
     done = []
     for source, names in _with_orders():
         days = {
@@ -78,7 +87,8 @@ def stage_waiting(data_root: DataRoot) -> list[Entry]:
         done += staged.stage(data_root, source, days) if days else []
     if lost := staged.lost_by_key(data_root, done) + sum(not entry.conserved for entry in done):
         raise HoldError(
-            f"{lost} records of orders that waited have no outcome, or two: see the check `conservation` of staged"
+            f"{lost} records of orders that waited have no outcome, or two: see the check "
+            "`conservation` of staged"
         )
     return done
 
@@ -102,7 +112,9 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
 def find_held(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Make `held(record_no, rule, until)`: those of `gone` whose order the accounts need beyond `today`."""
+    """Make `held(record_no, rule, until)`: those of `gone` whose order the accounts need beyond
+    `today`.
+    """
     until, rule = accounts_hold(data_root.policy, "ordered_at")
     orders = staged_folder(data_root, entry) / "orders.parquet"
     connection.execute(
@@ -188,7 +200,9 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
 
 
 def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:
-    """For the certificate: what was noted as held, by rule, as the category's hold with its statute."""
+    """For the certificate: what was noted as held, by rule, as the category's hold with its
+    statute.
+    """
     if not noted:
         return {}
     grounds = "; ".join(

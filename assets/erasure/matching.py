@@ -1,4 +1,6 @@
-"""Which records of a delivery are about the registrants of requests, and what of them a statute keeps. Set-wise, for any number of requests."""
+"""Which records of a delivery are about the registrants of requests, and what of them a statute
+keeps. Set-wise, for any number of requests.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,10 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
     """
     asked = list(sought)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE sought_registrants AS SELECT unnest($1::VARCHAR[]) AS registrant_id",
+        (
+            "CREATE OR REPLACE TEMP TABLE sought_registrants AS SELECT unnest($1::VARCHAR[]) AS "
+            "registrant_id"
+        ),
         [sorted({registrant for request in asked for registrant in request.registrants})],
     )
     pairs = sorted(
@@ -43,7 +48,8 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
             for form in (identifier, *former_forms(identifier))
         }
     )
-    # `decided_redactions(delivery_id, record_no)`: records of others that somebody decided to redact.
+    # `decided_redactions(delivery_id, record_no)`: records of others that somebody decided to
+    # redact.
     decided = sorted(
         {
             (near["reference"].split("/")[2], int(near["reference"].split("/")[3]))
@@ -78,7 +84,10 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
     for model in CANONICAL.values():
         create_staged_view(data_root, connection, model)
     queries = [
-        "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM raw) SEMI JOIN sought USING (identifier)",
+        (
+            "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM "
+            "raw) SEMI JOIN sought USING (identifier)"
+        ),
         """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
             FROM raw)
         SEMI JOIN sought_records USING (identifier)""",
@@ -112,10 +121,12 @@ def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry:
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
-                f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+                f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT "
+                "md5(identifier) FROM sought)"
             )
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ({' UNION ALL '.join(queries)})"
+        "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ("
+        f"{' UNION ALL '.join(queries)})"
     )
     mentioned = mentions.find_redactions(connection)
     return mentioned or connection.execute("SELECT 1 FROM gone LIMIT 1").fetchone() is not None

@@ -1,4 +1,5 @@
-"""What an erasure would do before it is done: rows per layer, what a statute keeps, who is told, and whether anybody else is touched.
+"""What an erasure would do before it is done: rows per layer, what a statute keeps, who is told,
+and whether anybody else is touched.
 
 A bystander is a record that would go and is somebody else's own (`bystanders`). There must be none.
 """
@@ -32,7 +33,9 @@ from schemas.marts import MARTS
 
 @dataclass
 class Preview:
-    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that stay without their person, by rule."""
+    """Counts only. `layers`: rows that would go, by layer and table; `holds`: rows that stay
+    without their person, by rule.
+    """
 
     request_id: str
     registrants: int
@@ -63,7 +66,10 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
         create_keyed_hash(data_root, connection)
         bystanders.prepare(data_root, connection, [request])
         connection.execute(
-            "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+            (
+                "CREATE TEMP TABLE meant AS SELECT $1 AS request_id, unnest($2::VARCHAR[]) AS "
+                "registrant_id"
+            ),
             [request.request_id, list(request.registrants)],
         )
         read_register(data_root, connection, "contact_points", TABLES["contact_points"])
@@ -121,7 +127,10 @@ def _count_register(
         if "registrant_id" in arrow_schema(model).names and data_root.register(table).exists():
             found.layers[f"register.{table}"] += count(
                 connection,
-                f"SELECT count(*) FROM {parquet(data_root.register(table))} SEMI JOIN meant USING (registrant_id)",
+                (
+                    f"SELECT count(*) FROM {parquet(data_root.register(table))} SEMI JOIN meant "
+                    "USING (registrant_id)"
+                ),
             )
 
 
@@ -129,7 +138,8 @@ def _count_marts(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, found: Preview
 ) -> None:
     connection.execute(
-        "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
+        "CREATE TEMP TABLE reached AS SELECT DISTINCT request_id, sha256(match_key) AS key "
+        "FROM contact_points JOIN meant USING (registrant_id)"
     )
     for mart, models in MARTS.items():
         if not mart_path(data_root, mart).exists():

@@ -1,4 +1,5 @@
-"""The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery does not bring them back.
+"""The memory that someone was erased: keyed hashes of their identifiers, so that the next delivery
+does not bring them back.
 
 A record is about somebody on the list when it carries one of their decisive identifiers, or a
 contact or cookie of theirs alone and nothing that makes it certainly somebody else's: a valid
@@ -7,9 +8,10 @@ the account that was signed in. So an old list that is imported again under new 
 nobody back, and a spouse stays. A contact or cookie that a record has shown to be another's as well
 is noted (`shared_on`), and suppresses nothing from then on: docs/decisions/shared-identifiers.md.
 
-A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of the erasure and never
-seen before it, is taken in. What of theirs is known again by that is noted (`returned_on`), so that the proof does not take
-it for what was erased; whatever others tell, and whatever is older, stays out.
+A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of
+the erasure and never seen before it, is taken in. What of theirs is known again by that is noted
+(`returned_on`), so that the proof does not take it for what was erased; whatever others tell, and
+whatever is older, stays out.
 
 HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier
 type is a domain of its own. A plain hash would be no protection: there are few enough identity
@@ -33,7 +35,8 @@ from assets.storage.sessions import connect, create_keyed_hash
 LIST = "suppressions.parquet"
 
 
-# A record that carries one of these is about whom they name, even if its e-mail address or phone reaches others.
+# A record that carries one of these is about whom they name, even if its e-mail address or phone
+# reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
 # Of a record that carries one of these it is decided whom it is about. A browser may be used by
@@ -66,7 +69,8 @@ CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
 def find_matches(
     connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
 ) -> None:
-    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of either.
+    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of
+    either.
 
     `know_register` comes first.
 
@@ -118,14 +122,19 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known_browsers AS {browsers}")
 
 
-# A record that could not be taken apart has no identifiers; whom its text names is suppressed with the hash of the text.
+# A record that could not be taken apart has no identifiers; whom its text names is suppressed with
+# the hash of the text.
 UNREADABLE = (
     "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
 )
 
 
-# Of a record about someone on the list: they gave it after the erasure, and it is none that was there before.
-GIVEN_ANEW = "coalesce(given_on > since AND suppression_token('record:' || record_key) NOT IN (SELECT token FROM suppressed), false)"
+# Of a record about someone on the list: they gave it after the erasure, and it is none that was
+# there before.
+GIVEN_ANEW = (
+    "coalesce(given_on > since AND suppression_token('record:' || record_key) NOT IN (SELECT "
+    "token FROM suppressed), false)"
+)
 
 
 KEPT = "kept:"
@@ -133,7 +142,8 @@ KEPT = "kept:"
 somebody: so that no later proof finds it again. It suppresses nothing.
 """
 
-# What else tells of the person: the key that staged tables and quarantine have, the hash of a contact by which advertising platforms match.
+# What else tells of the person: the key that staged tables and quarantine have, the hash of a
+# contact by which advertising platforms match.
 _FORMS = """[identifier,
     CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept') THEN 'person_key:' || md5(identifier) END,
     CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
@@ -158,11 +168,14 @@ def listed(data_root: DataRoot) -> str:
 
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since, returned)`; answers whether it holds any."""
+    """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since,
+    returned)`; answers whether it holds any.
+    """
     create_keyed_hash(data_root, connection)
     know_register(data_root, connection)
     connection.execute(
-        "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS keyed_hash('suppression|' || identifier)"
+        "CREATE OR REPLACE TEMP MACRO suppression_token(identifier) AS "
+        "keyed_hash('suppression|' || identifier)"
     )
     # Hashes that were made before domains were kept as A-labels are of the domain in letters;
     # before customer numbers were kept in capitals, as they were written.
@@ -213,7 +226,8 @@ def _find_browsers(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
 
 
 def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    """Make `kept_out(record_no)`: records about someone on the list that were not given anew; `rows` is a table as raw has it.
+    """Make `kept_out(record_no)`: records about someone on the list that were not given anew;
+    `rows` is a table as raw has it.
 
     With a visit of theirs go the visits in `rows` under the same cookie by nobody who was signed
     in, unless somebody else is signed in under it. Set-wise: each distinct identifier is hashed
@@ -237,7 +251,9 @@ def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
 
 
 def _listed_identifiers(rows: str) -> str:
-    """The query of identifiers in `rows` that are on the list, and since when: in today's form, or in that of older hashes."""
+    """The query of identifiers in `rows` that are on the list, and since when: in today's form, or
+    in that of older hashes.
+    """
     return f"""
         SELECT identifier, max(since) AS since
         FROM (SELECT identifier, unnest(listed_forms(identifier)) AS form
@@ -268,9 +284,9 @@ def note_known_again(
     """Note what a file that was just taken in shows of identifiers on the list. `prepare` comes
     first.
 
-    Who gave a record after the erasure is known again by what it names (`returned_on`). A contact or cookie
-    in a record that is certainly about somebody else is theirs, too (`shared_on`); but not while an
-    erasure is going on, for the register may still have the registrant.
+    Who gave a record after the erasure is known again by what it names (`returned_on`). A contact
+    or cookie in a record that is certainly about somebody else is theirs, too (`shared_on`); but
+    not while an erasure is going on, for the register may still have the registrant.
     """
     rows = parquet(raw)
     find_matches(connection, rows, f"({_listed_identifiers(rows)})")
@@ -385,7 +401,8 @@ def find_consents_of_erased(
 def add(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date
 ) -> int:
-    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`); answers how many are now listed.
+    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`);
+    answers how many are now listed.
 
     `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
     nothing, but no consent from before is read from it (`find_consents_of_erased`). The keys and
@@ -453,13 +470,16 @@ def request_ids(data_root: DataRoot) -> list[str]:
     """The ids of the requests for which somebody is on the list, sorted."""
     with duckdb.connect() as connection:
         rows = connection.execute(
-            f"SELECT DISTINCT request_id FROM {listed(data_root)} WHERE request_id IS NOT NULL ORDER BY 1"
+            f"SELECT DISTINCT request_id FROM {listed(data_root)} WHERE request_id IS NOT "
+            "NULL ORDER BY 1"
         ).fetchall()
     return [request_id for (request_id,) in rows]
 
 
 def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
-    """How many hashes are on the list for longer than the policy's period: someone must say whether they are still needed."""
+    """How many hashes are on the list for longer than the policy's period: someone must say whether
+    they are still needed.
+    """
     if not path(data_root).exists():
         return 0
     over = data_root.policy.rule("suppressions")[1].period.before(today)
@@ -475,7 +495,9 @@ def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, t
 
 
 def found_in_raw(data_root: DataRoot, source: str) -> int:
-    """How many records of a source's raw are about someone on the list; 0 is right. Reads the identifiers of every delivery."""
+    """How many records of a source's raw are about someone on the list; 0 is right. Reads the
+    identifiers of every delivery.
+    """
     found = 0
     with connect(data_root) as connection:
         if not prepare(data_root, connection):

@@ -42,7 +42,9 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
 
 
 def _profiles(data_root: DataRoot) -> dict[str, Any]:
-    """Sizes of the segments that are told of, registrants per attribute, and how many segments are withheld."""
+    """Sizes of the segments that are told of, registrants per attribute, and how many segments are
+    withheld.
+    """
     told, withheld = profile_explanation.sizes(
         data_root, building.candidate_path(data_root, "analytics")
     )
@@ -81,7 +83,10 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                 "fit_to_publish",
                 asset=["built", purpose],
                 blocking=True,
-                description="every row passes its model; no table or column that the policy does not allow for the purpose",
+                description=(
+                    "every row passes its model; no table or column that the policy does not "
+                    "allow for the purpose"
+                ),
             )
         ],
         pool=WRITER,
@@ -126,7 +131,10 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         group_name="marts",
         kinds={"duckdb"},
         owners=["team:data"],
-        description=f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, replaced by one rename.",
+        description=(
+            f"The published {purpose} mart ({told.clause}; {', '.join(told.bases)}): read-only, "
+            "replaced by one rename."
+        ),
         freshness_policy=FRESH,
         pool=WRITER,
         metadata={

@@ -1,4 +1,6 @@
-"""staged -> register -> retention: who is who, one row per registrant, and what is past its time."""
+"""staged -> register -> retention: who is who, one row per registrant, and what is past its
+time.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -43,7 +45,9 @@ UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
 
 
 def _lineage(table: str) -> dg.TableColumnLineage:
-    """From which staged columns each column comes; sources that do not fill the staged table are left out."""
+    """From which staged columns each column comes; sources that do not fill the staged table are
+    left out.
+    """
     found = {}
     for column in arrow_schema(building.TABLES[table]).names:
         deps = [
@@ -150,7 +154,9 @@ CHECKS = [nothing_contradicts]
 
 
 def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
-    """Metadata of what `building` counted of linkage: numbers to plot over time, tables, and pictures of a few typical pairs."""
+    """Metadata of what `building` counted of linkage: numbers to plot over time, tables, and
+    pictures of a few typical pairs.
+    """
     pairs = links["candidate_pairs"]
     succession, drift = links.get("succession", {}), links.get("drift", {})
     ids = succession.get("ids_kept", 0) + succession.get("ids_ceased", 0)
@@ -206,9 +212,14 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(pair: Mapping[str, Any]) -> str:
-    """The pair's waterfall as a picture inside the text, and as a table for whoever sees no pictures."""
+    """The pair's waterfall as a picture inside the text, and as a table for whoever sees no
+    pictures.
+    """
     drawn = base64.b64encode(
         svg(pair["what"], pair["start"], pair["steps"], pair["weight"]).encode()
     ).decode()
     rows = [["any pair", "", pair["start"]], *pair["steps"], ["weight", "", pair["weight"]]]
-    return f"![{pair['what']}](data:image/svg+xml;base64,{drawn})\n\n{pair['what']}\n\n{counts_table(['field', 'level', 'bits'], rows).value}"
+    return (
+        f"![{pair['what']}](data:image/svg+xml;base64,{drawn})\n\n{pair['what']}\n\n"
+        f"{counts_table(['field', 'level', 'bits'], rows).value}"
+    )

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 Apart = Callable[[Ints], tuple[Ints, Ints]]
-"""Given the cluster proposed for every record, the pairs of present clusters that must stay apart."""
+"""Given the cluster proposed for every record, the pairs of present clusters that must stay
+apart.
+"""
 
 RIVAL_MARGIN = 1.0
 """Bits: of links of a record that are nearly as strong to two people who are known to be different,

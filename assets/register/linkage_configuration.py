@@ -187,9 +187,9 @@ PEOPLE_DIFFER = f"""
 as far as they can be compared: `differ` is proof of two, `unlike` only if it is true of several.
 
 Two clusters are two people when their first names and birth dates differ; or surname and birth
-date, and no contact or home is the same; or the whole name and all contacts, and the birth date is not
-the same. What agrees in any of their records agrees. What is missing proves nothing: a surname, a
-contact or an address may have changed, but not all that is known.
+date, and no contact or home is the same; or the whole name and all contacts, and the birth date is
+not the same. What agrees in any of their records agrees. What is missing proves nothing: a surname,
+a contact or an address may have changed, but not all that is known.
 """
 
 

@@ -1,4 +1,5 @@
-"""The ledger of notices to recipients (GDPR 19): one file per notice, nothing personal in plain text.
+"""The ledger of notices to recipients (GDPR 19): one file per notice, nothing personal in plain
+text.
 
 requests/notices/<notice_id>.json    recipient, right, marts, days and state; keys of rows encrypted
 """
@@ -17,7 +18,9 @@ from assets.storage.data_root import DataRoot
 
 @dataclass(frozen=True)
 class Notice:
-    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told again."""
+    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told
+    again.
+    """
 
     notice_id: str
     request_id: str
@@ -58,7 +61,9 @@ def every(data_root: DataRoot) -> list[Notice]:
 
 
 def forget(data_root: DataRoot, before: date) -> int:
-    """Remove the records of notices acknowledged on `before` or earlier, and return their number."""
+    """Remove the records of notices acknowledged on `before` or earlier, and return their
+    number.
+    """
     old = [
         one
         for one in every(data_root)

@@ -1,4 +1,6 @@
-"""What is past its time goes, what will go is foreseen, and it is checked that nothing that should have gone is left."""
+"""What is past its time goes, what will go is foreseen, and it is checked that nothing that should
+have gone is left.
+"""
 
 import base64
 
@@ -17,17 +19,22 @@ from schemas.marts import MARTS
 
 @dg.asset(
     key=["retention", "sweep"],
-    # The blocking checks of the register are on its golden rows: behind one that fails nothing goes.
+    # The blocking checks of the register are on its golden rows: behind one that fails nothing
+    # goes.
     deps=[["register", "expired"], ["register", "departed"], ["register", "registrants"]],
     group_name="retention",
-    description="Raw, staged and quarantine without what is past its time, by the policy's retention rules.",
+    description=(
+        "Raw, staged and quarantine without what is past its time, by the policy's retention rules."
+    ),
     kinds={"parquet"},
     owners=["team:privacy"],
     pool=WRITER,
 )
 @without_values
 def sweep(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Remove from the lake what the register has left out, if the register has passed its checks."""
+    """Remove from the lake what the register has left out, if the register has passed its
+    checks.
+    """
     if not build_state.is_checked(data_root):
         raise dg.Failure(
             "the register that decides what goes has not passed its checks, so nothing was "
@@ -104,7 +111,10 @@ def nothing_past_its_time(
 @dg.asset_check(
     asset=["register", "registrants"],
     name="population_register_is_fresh",
-    description="the population register has delivered within the time for which its word on protected identity is believed; else locations are withheld",
+    description=(
+        "the population register has delivered within the time for which its word on protected "
+        "identity is believed; else locations are withheld"
+    ),
 )
 @without_values
 def population_register_is_fresh(

@@ -41,9 +41,11 @@ _DROPPED = {
 
 
 def purge(data_root: DataRoot) -> int:
-    """Take out of staged and raw what the last build noted as wrong and past its time; answers the rows removed from raw.
+    """Take out of staged and raw what the last build noted as wrong and past its time; answers the
+    rows removed from raw.
 
-    Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later deliveries of the same source.
+    Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later
+    deliveries of the same source.
     """
     noted = data_root.lake / WRONG
     if not noted.exists() and not (data_root.lake / LET_GO).exists():
@@ -53,7 +55,10 @@ def purge(data_root: DataRoot) -> int:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE wrong AS SELECT * FROM {parquet(noted)}"
             if noted.exists()
-            else "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, position BIGINT, in_table VARCHAR, attribute VARCHAR)"
+            else (
+                "CREATE OR REPLACE TEMP TABLE wrong (delivery_id VARCHAR, record_no BIGINT, "
+                "position BIGINT, in_table VARCHAR, attribute VARCHAR)"
+            )
         )
         _remember(data_root, connection)
         concerned = {
@@ -72,7 +77,9 @@ def purge(data_root: DataRoot) -> int:
 
 
 def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first file changes."""
+    """`let_go(source, record_key, content)`: what raw does not keep; written down before the first
+    file changes.
+    """
     path = data_root.lake / LET_GO
     known = (
         f"AS SELECT * FROM {parquet(path)}"
@@ -98,7 +105,10 @@ def _strip(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: En
     """Rewrite the delivery's staged tables without the values."""
     for path in lake_rewrite.staged_files(data_root, entry):
         connection.execute(
-            "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM wrong WHERE delivery_id = ? AND in_table = ?",
+            (
+                "CREATE OR REPLACE TEMP TABLE here AS SELECT record_no, position, attribute FROM "
+                "wrong WHERE delivery_id = ? AND in_table = ?"
+            ),
             [entry.delivery_id, path.stem],
         )
         if connection.execute("SELECT 1 FROM here LIMIT 1").fetchone():
@@ -129,5 +139,8 @@ def _let_go(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists():
         return 0
-    gone = f"(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '{entry.source}')"
+    gone = (
+        "(record_key, content) IN (SELECT (record_key, content) FROM let_go WHERE source = '"
+        f"{entry.source}')"
+    )
     return lake_rewrite.rewrite(connection, raw, f"NOT coalesce({gone}, false)")

@@ -1,4 +1,6 @@
-"""The ledger of requests in the UI: how many are open, and what is past its day or near it; ids and counts only."""
+"""The ledger of requests in the UI: how many are open, and what is past its day or near it; ids and
+counts only.
+"""
 
 from datetime import datetime
 
@@ -14,7 +16,10 @@ KEY = dg.AssetKey(["requests", "ledger"])
 CHECKS = {
     "nothing_overdue": "every request is answered by its day (GDPR 12(3)): REQ-OVERDUE",
     "nothing_due_soon": "no request comes to its day within the policy's days of warning: REQ-DUE-SOON",
-    "recipients_have_acknowledged": "every recipient that was told of an erasure, rectification or restriction has acknowledged (GDPR 19): REQ-NOTICE-OPEN",
+    "recipients_have_acknowledged": (
+        "every recipient that was told of an erasure, rectification or restriction has "
+        "acknowledged (GDPR 19): REQ-NOTICE-OPEN"
+    ),
 }
 
 
@@ -24,7 +29,10 @@ CHECKS = {
     group_name="requests",
     kinds={"json"},
     owners=["team:privacy"],
-    description="The requests of registrants, kept outside Dagster: how many are open, and by when they must be answered. `register request list`.",
+    description=(
+        "The requests of registrants, kept outside Dagster: how many are open, and by when they "
+        "must be answered. `register request list`."
+    ),
     check_specs=[
         dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()
     ],
@@ -32,7 +40,9 @@ CHECKS = {
 )
 @without_values
 def ledger(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Note what the marts follow by now, tell recipients again that have not answered, and look at what is owed."""
+    """Note what the marts follow by now, tell recipients again that have not answered, and look at
+    what is owed.
+    """
     now = datetime.now(data_root.policy.zone)
     settled = restriction_and_objection.settle(data_root, now)
     recipient_notices.retry(data_root, now)

@@ -34,7 +34,9 @@ def undecided(
     decided = (
         f"SELECT one, other, same FROM {parquet(decisions)}"
         if decisions.exists()
-        else "SELECT NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same WHERE false"
+        else (
+            "SELECT NULL::VARCHAR AS one, NULL::VARCHAR AS other, NULL::BOOLEAN AS same WHERE false"
+        )
     )
     rows = connection.execute(
         f"""WITH pairs AS (

@@ -1,10 +1,12 @@
-"""Whom requests mean: from any identifier, through links past and present, to registrants. One pass for any number of requests.
+"""Whom requests mean: from any identifier, through links past and present, to registrants. One pass
+for any number of requests.
 
-A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain link. An e-mail address or a phone
-is a way to reach someone and no identity: it is certain only where the registrant is known by nothing stronger, where
-two that were given reach the same registrant alone. Identifiers that fit several registrants, or disagree, are certain of
-nobody; so is a registrant with two people's identity codes. Certain links act; the others are
-shown, and a person decides, or a one-time code that came back (`verification`).
+A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain
+link. An e-mail address or a phone is a way to reach someone and no identity: it is certain only
+where the registrant is known by nothing stronger, where two that were given reach the same
+registrant alone. Identifiers that fit several registrants, or disagree, are certain of nobody; so
+is a registrant with two people's identity codes. Certain links act; the others are shown, and a
+person decides, or a one-time code that came back (`verification`).
 
 Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
 and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
@@ -31,18 +33,22 @@ from assets.storage.sessions import connect
 from schemas.look_alikes import misleading
 from schemas.requests import IDENTIFIERS
 
-# A website's account may be named by an e-mail address or a customer number; it is no stronger than what names it.
+# A website's account may be named by an e-mail address or a customer number; it is no stronger than
+# what names it.
 _ALSO_ACCOUNT = ("email", "customer_number")
 
 
 def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
-    """Identifiers as the register writes them; raises RequestError naming the kind that is not valid."""
+    """Identifiers as the register writes them; raises RequestError naming the kind that is not
+    valid.
+    """
     found = []
     with connect(data_root) as connection:
         for kind, value in given.items():
             if kind not in IDENTIFIERS:
                 raise RequestError(
-                    f"nobody is found by a {kind.replace('_', ' ')}; give one of {', '.join(IDENTIFIERS)}"
+                    f"nobody is found by a {kind.replace('_', ' ')}; give one of "
+                    f"{', '.join(IDENTIFIERS)}"
                 )
             if misleading(kind, value):
                 raise RequestError(
@@ -87,7 +93,9 @@ class Found:
 
 
 def find(data_root: DataRoot, sought: Iterable[Request]) -> dict[str, Found]:
-    """Whom each request means, by the last built register. A request with a registrant that was chosen means that one."""
+    """Whom each request means, by the last built register. A request with a registrant that was
+    chosen means that one.
+    """
     asked = list(sought)
     with connect(data_root) as connection:
         for table in ("identifiers", "contact_points", "registrants", "membership"):
@@ -242,8 +250,9 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
 
 
 def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
-    """Per request each registrant that something given leads to: by which kinds, which of those lead to nobody else, and whether
-    the registrant is known by anything stronger than a contact."""
+    """Per request each registrant that something given leads to: by which kinds, which of those
+    lead to nobody else, and whether the registrant is known by anything stronger than a contact.
+    """
     rows = connection.execute(
         f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
         shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
@@ -279,7 +288,10 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
             return (by_strong[0]["registrant_id"],), ""
         return (
             (),
-            f"{told} what was given fits {len(by_strong)} registrants; say which of them with `register request decide --registrant`",
+            (
+                f"{told} what was given fits {len(by_strong)} registrants; say which of them with "
+                "`register request decide --registrant`"
+            ),
         )
     if not hits:
         only_contacts = all(given.split(":")[0] in CONTACTS for given in request.given)
@@ -294,23 +306,31 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
     if len(hits) > 1:
         return (
             (),
-            f"{told} what was given reaches {len(hits)} registrants; give an identity code or customer number, or say which is meant",
+            (
+                f"{told} what was given reaches {len(hits)} registrants; give an identity code or "
+                "customer number, or say which is meant"
+            ),
         )
     only = hits[0]
     if only["alone"] and (not only["known_by_more"] or len(only["alone"]) > 1):
         return (only["registrant_id"],), ""
     return (
         (),
-        f"{told} a contact alone does not tell who it is; send a code to verify, or say whom it means with `register request decide --registrant`",
+        (
+            f"{told} a contact alone does not tell who it is; send a code to verify, or say whom "
+            "it means with `register request decide --registrant`"
+        ),
     )
 
 
 def record(
     data_root: DataRoot, request_ids: Iterable[str], now: datetime, state: State | None = None
 ) -> dict[str, Request]:
-    """Find whom open requests mean and write it down, all together; answers the requests as they are then.
+    """Find whom open requests mean and write it down, all together; answers the requests as they
+    are then.
 
-    What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and stops no other.
+    What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and
+    stops no other.
     """
     with ledger.changing(data_root):
         loaded = [ledger.load(data_root, request_id) for request_id in request_ids]
@@ -322,7 +342,8 @@ def record(
         ]
         if any(request.without_key for request in open_ones):
             raise RequestError(
-                "the key of an open request is not in secrets/request-keys: bring it back with the data root"
+                "the key of an open request is not in secrets/request-keys: bring it back "
+                "with the data root"
             )
         found = find(data_root, open_ones) if open_ones else {}
         changed = {
@@ -390,7 +411,9 @@ def begun(request: Request, now: datetime) -> Request:
 
 
 def certainly(data_root: DataRoot, request: Request) -> str:
-    """The id of the one registrant whom an open request certainly means; changes nothing. Raises RequestError saying why there is none."""
+    """The id of the one registrant whom an open request certainly means; changes nothing. Raises
+    RequestError saying why there is none.
+    """
     found = find(data_root, [request])[request.request_id]
     if len(found.registrants) != 1:
         raise RequestError(

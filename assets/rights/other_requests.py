@@ -149,7 +149,9 @@ def _registrants(data_root: DataRoot) -> set[str]:
 
 
 def announce(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> None:
-    """Note in each erasure's history which requests will end with it, unless that is noted already."""
+    """Note in each erasure's history which requests will end with it, unless that is noted
+    already.
+    """
     ending = {one: _ending(others) for one, others in find(data_root, erasures).items()}
     _note(data_root, ending, now)
 

@@ -6,9 +6,9 @@
 `about` is a keyed hash of each registrant's id: who is erased takes along what waits for them, also
 by letter or in a mailbox that others read, and when the request that it is about is closed.
 
-Only ever to a contact that was on file before the request came; without one the channel is `letter` and `to` is empty. The
-sender takes the file away once it is sent; what is still there goes when the request is closed, its code is used up, or the policy's
-`requests.messages_kept` is over.
+Only ever to a contact that was on file before the request came; without one the channel is `letter`
+and `to` is empty. The sender takes the file away once it is sent; what is still there goes when the
+request is closed, its code is used up, or the policy's `requests.messages_kept` is over.
 """
 
 from __future__ import annotations
@@ -32,29 +32,52 @@ from schemas.staged import ContactPoints
 
 WORDS = {
     "code": {
-        "en": "Your code for your request to {controller} is {code}. It is valid until {until}. We never ask for it by phone.",
-        "fi": "Koodisi pyyntöäsi varten ({controller}) on {code}. Se on voimassa {until} asti. Emme koskaan kysy sitä puhelimessa.",
-        "sv": "Din kod för din begäran till {controller} är {code}. Den gäller till {until}. Vi frågar aldrig efter den per telefon.",
+        "en": (
+            "Your code for your request to {controller} is {code}. It is valid until {until}. We "
+            "never ask for it by phone."
+        ),
+        "fi": (
+            "Koodisi pyyntöäsi varten ({controller}) on {code}. Se on voimassa {until} asti. "
+            "Emme koskaan kysy sitä puhelimessa."
+        ),
+        "sv": (
+            "Din kod för din begäran till {controller} är {code}. Den gäller till {until}. Vi "
+            "frågar aldrig efter den per telefon."
+        ),
     },
     "extension": {
         "en": "We received your request on {received}. We need more time to answer it, because {reason}: until {until} at the latest. "
-        "You may lodge a complaint with the data protection authority, or go to court. {controller}",
+        "You may lodge a complaint with the data protection authority, or go to court. "
+        "{controller}",
         "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska {reason}: viimeistään {until} asti. "
-        "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. {controller}",
+        "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. "
+        "{controller}",
         "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, eftersom {reason}: senast till {until}. "
         "Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
     },
     "lifting": {
-        "en": "The restriction of the processing of your data that you asked for on {received} is about to be lifted. {controller}",
-        "fi": "Pyynnöstäsi ({received}) tehty henkilötietojesi käsittelyn rajoitus poistetaan pian. {controller}",
-        "sv": "Den begränsning av behandlingen av dina uppgifter som du begärde {received} kommer snart att hävas. {controller}",
+        "en": (
+            "The restriction of the processing of your data that you asked for on {received} is "
+            "about to be lifted. {controller}"
+        ),
+        "fi": (
+            "Pyynnöstäsi ({received}) tehty henkilötietojesi käsittelyn rajoitus poistetaan "
+            "pian. {controller}"
+        ),
+        "sv": (
+            "Den begränsning av behandlingen av dina uppgifter som du begärde {received} kommer "
+            "snart att hävas. {controller}"
+        ),
     },
     "refusal": {
         "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint with the data protection authority, or go to "
         "court. {controller}",
         "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian "
         "tuomioistuimeen. {controller}",
-        "sv": "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
+        "sv": (
+            "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos "
+            "dataskyddsmyndigheten eller gå till domstol. {controller}"
+        ),
     },
     "refusal_begun": {
         "en": "We have not completed the erasure that you asked for on {received}: {reason}. {rows} rows of data about you had been erased "
@@ -102,7 +125,8 @@ class Reached:
 
 
 def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: str = "") -> Reached:
-    """The registrant's contact that was on file before the request came, e-mail first unless `wanted` is phone; else a letter.
+    """The registrant's contact that was on file before the request came, e-mail first unless
+    `wanted` is phone; else a letter.
 
     Raises RequestError, without a value, when the wanted one is not there.
     """
@@ -131,7 +155,8 @@ def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: s
             return Reached(kind, there[kind], language)
     if wanted:
         raise RequestError(
-            f"the registrant has no {wanted} that was on file before the request came: verify in another way"
+            f"the registrant has no {wanted} that was on file before the request came: verify "
+            "in another way"
         )
     return Reached("letter", "", language)
 
@@ -139,10 +164,11 @@ def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: s
 def write(
     data_root: DataRoot, request: Request, reached: Reached, kind: str, now: datetime, **told: str
 ) -> str:
-    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason of `REASONS`.
+    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason
+    of `REASONS`.
 
-    `request` is as it was before what the message tells of came into its history: that grows with each, so no message has the id of
-    one that waits or was taken away.
+    `request` is as it was before what the message tells of came into its history: that grows with
+    each, so no message has the id of one that waits or was taken away.
     """
     waiting_ones = [
         int(path.stem.rpartition("-")[2])
@@ -233,7 +259,9 @@ def waiting(data_root: DataRoot) -> int:
 
 
 def expire(data_root: DataRoot, today: date) -> int:
-    """Remove the messages that have waited for too long; answers how many. They name a registrant, and their request may be closed."""
+    """Remove the messages that have waited for too long; answers how many. They name a registrant,
+    and their request may be closed.
+    """
     over = data_root.policy.requests.messages_kept.before(today)
     late = [
         path
@@ -246,7 +274,9 @@ def expire(data_root: DataRoot, today: date) -> int:
 
 
 def destroy(data_root: DataRoot, request_ids: Iterable[str], kind: str = "") -> None:
-    """Remove the messages of requests that have not been taken away yet; only of a kind, if one is named."""
+    """Remove the messages of requests that have not been taken away yet; only of a kind, if one is
+    named.
+    """
     for path in of_requests(data_root, request_ids):
         if not kind or json.loads(path.read_text())["kind"] == kind:
             remove(path)

@@ -1,14 +1,18 @@
-"""Notices to recipients that a registrant's data was erased, rectified or restricted (GDPR 19), followed up until they acknowledge.
+"""Notices to recipients that a registrant's data was erased, rectified or restricted (GDPR 19),
+followed up until they acknowledge.
 
     requests/notices/<notice_id>.json            what became of it: recipient, right, marts, days, state; nothing personal
     outbox/recipients/<recipient>/<notice_id>.json   the notice, for as long as it is open
 
-Who received the data: a recipient to which it was exported (`disclosures`), and one that policy.yaml names for a purpose whose published
-mart has the registrant. What a notice names are the keys of the rows that the recipient has (the mart's registrant id or pseudonym, the
-hash of a contact), never name or contact. It is sealed under a key of its own (`assets.requests.encrypted_identity`) until it is
-opened to be handed over, and the key is destroyed when the recipient acknowledges.
+Who received the data: a recipient to which it was exported (`disclosures`), and one that
+policy.yaml names for a purpose whose published mart has the registrant. What a notice names are the
+keys of the rows that the recipient has (the mart's registrant id or pseudonym, the hash of a
+contact), never name or contact. It is sealed under a key of its own
+(`assets.requests.encrypted_identity`) until it is opened to be handed over, and the key is
+destroyed when the recipient acknowledges.
 
-What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has gone (`release`).
+What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has
+gone (`release`).
 """
 
 from __future__ import annotations
@@ -40,10 +44,17 @@ from schemas.marts import MARTS
 
 ASKED = {
     "erasure": "erase the rows with these keys, and tell us when it is done (GDPR 17, 19, 28(3))",
-    "rectification": "replace the rows with these keys by those of the next delivery, and tell us when it is done (GDPR 16, 19, 28(3))",
-    "restriction": "only store the rows with these keys from now on, and tell us when it is done (GDPR 18, 19, 28(3))",
+    "rectification": (
+        "replace the rows with these keys by those of the next delivery, and tell us when it is "
+        "done (GDPR 16, 19, 28(3))"
+    ),
+    "restriction": (
+        "only store the rows with these keys from now on, and tell us when it is done (GDPR 18, "
+        "19, 28(3))"
+    ),
 }
-# The columns that are the keys of a mart's rows, and what a registrant's is, over `meant(request_id, registrant_id)` and `reached(request_id, key)`.
+# The columns that are the keys of a mart's rows, and what a registrant's is, over
+# `meant(request_id, registrant_id)` and `reached(request_id, key)`.
 _PSEUDONYM = (
     "SELECT request_id, keyed_hash('pseudonym|{mart}|' || registrant_id)[:32] AS key FROM meant"
 )
@@ -65,7 +76,8 @@ def path_of(data_root: DataRoot, notice: Notice) -> Path:
 
 
 def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> list[Notice]:
-    """Look up what each recipient has of the requests' registrants and write the notices down, sealed; those there already stay.
+    """Look up what each recipient has of the requests' registrants and write the notices down,
+    sealed; those there already stay.
 
     One look at each mart for all requests. To be called before the data goes.
     """
@@ -116,7 +128,9 @@ def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> 
 
 
 def _holds(data_root: DataRoot, recipient: str, today: date) -> bool:
-    """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds; a recipient that policy.yaml has dropped, not."""
+    """Whether data may go to the recipient on the day: in the EEA, or under a mechanism that holds;
+    a recipient that policy.yaml has dropped, not.
+    """
     named = data_root.policy.recipients.get(recipient)
     return named is not None and (
         law.in_eea(named.country)
@@ -135,11 +149,17 @@ def _load(
         for registrant_id in request.registrants
     ]
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+        (
+            "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
+            "unnest($2::VARCHAR[]) AS registrant_id"
+        ),
         [[one for one, _ in pairs], [one for _, one in pairs]],
     )
     read_register(data_root, connection, "contact_points", TABLES["contact_points"])
-    reached = "SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant USING (registrant_id)"
+    reached = (
+        "SELECT DISTINCT request_id, sha256(match_key) AS key FROM contact_points JOIN meant "
+        "USING (registrant_id)"
+    )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {reached}")
 
 
@@ -251,7 +271,9 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
 
 
 def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
-    """Write again the notices that were not acknowledged by their day, each with a new day; answers them."""
+    """Write again the notices that were not acknowledged by their day, each with a new day; answers
+    them.
+    """
     again = [
         request
         for request in notice_ledger.every(data_root)
@@ -281,12 +303,15 @@ def _load_one(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
 
 
 def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
-    """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is not here."""
+    """The notice as it is handed over. Raises NoticeError when it was acknowledged, or its key is
+    not here.
+    """
     notice, locked = _load_one(data_root, notice_id)
     keys = encrypted_identity.decrypt(data_root, notice_id, locked) if locked else None
     if keys is None:
         raise NoticeError(
-            f"notice {notice_id} says nothing any more: it was acknowledged, or its key is not in secrets/request-keys"
+            f"notice {notice_id} says nothing any more: it was acknowledged, or its key is "
+            "not in secrets/request-keys"
         )
     said = json.loads(_outgoing(data_root, notice, ""))
     return {
@@ -296,7 +321,9 @@ def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
 
 
 def acknowledge(data_root: DataRoot, notice_id: str, now: datetime) -> Notice:
-    """Note that the recipient has acknowledged, and destroy what the notice said. A second time changes nothing."""
+    """Note that the recipient has acknowledged, and destroy what the notice said. A second time
+    changes nothing.
+    """
     notice, _ = _load_one(data_root, notice_id)
     if notice.state == "prepared":
         raise NoticeError(f"notice {notice_id} has not gone out yet")

@@ -1,8 +1,10 @@
-"""Corrections on request (GDPR 16): how one gets into the register, and how what was wrong gets out of the files.
+"""Corrections on request (GDPR 16): how one gets into the register, and how what was wrong gets out
+of the files.
 
-A correction is delivered by `self` like an edit, so raw, staged, erasure, proof and backups treat it as all data. When the
-time of the value that was wrong is over, staged is rewritten without it, and raw lets go of the records that
-said it, because their payload would tell; of those that repeat such a record word for word, too, in later deliveries. Never in place.
+A correction is delivered by `self` like an edit, so raw, staged, erasure, proof and backups treat
+it as all data. When the time of the value that was wrong is over, staged is rewritten without it,
+and raw lets go of the records that said it, because their payload would tell; of those that repeat
+such a record word for word, too, in later deliveries. Never in place.
 """
 
 from __future__ import annotations
@@ -51,9 +53,11 @@ def deliver(
     values: Mapping[str, str],
     now: datetime,
 ) -> str:
-    """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises RectificationError.
+    """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises
+    RectificationError.
 
-    Each names the registrant by what they alone are known by, the source that it overrides, and the keyed hash of what it replaces.
+    Each names the registrant by what they alone are known by, the source that it overrides, and the
+    keyed hash of what it replaces.
     """
     records = []
     with connect(data_root) as connection:
@@ -100,7 +104,9 @@ def staged(data_root: DataRoot, digest: str) -> int:
 def _subject(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str
 ) -> tuple[str, str]:
-    """What the registrant alone is known by, the strongest first; raises RectificationError when there is nothing."""
+    """What the registrant alone is known by, the strongest first; raises RectificationError when
+    there is nothing.
+    """
     for table in ("identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
     found = connection.execute(
@@ -111,7 +117,8 @@ def _subject(
     ).fetchone()
     if not found:
         raise RectificationError(
-            "the registrant is known by nothing that is theirs alone: a correction could not be kept apart from others"
+            "the registrant is known by nothing that is theirs alone: a correction could not "
+            "be kept apart from others"
         )
     return str(found[0]), str(found[1])
 
@@ -119,7 +126,9 @@ def _subject(
 def _now(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str
 ) -> _Now:
-    """What the golden row says, and the source whose word that is; of a corrected attribute, the source that the correction overrides."""
+    """What the golden row says, and the source whose word that is; of a corrected attribute, the
+    source that the correction overrides.
+    """
     if attribute not in PLACES:
         raise RectificationError(
             f"{attribute!r} is nothing that can be corrected; these are: {', '.join(RECTIFIABLE)}"
@@ -138,14 +147,19 @@ def _now(
 
 
 def _checked(connection: duckdb.DuckDBPyConnection, attribute: str, value: str) -> str | None:
-    """The value in the form in which values are compared; raises RectificationError for one that is not of the attribute."""
+    """The value in the form in which values are compared; raises RectificationError for one that is
+    not of the attribute.
+    """
     from assets.sources.self_service import SOURCE
     from assets.sources.source import STATEMENT_MACROS
 
     for statement in (STATEMENT_MACROS, *SOURCE.datasets[1].prepare[:-1]):
         connection.execute(statement)
     form, fits = connection.execute(
-        f"SELECT {FORM.format('$1', '$2')}, filled_value IS NOT NULL AND fits($1, filled_value) FROM (SELECT nullif(trim($2), '') AS filled_value)",
+        (
+            f"SELECT {FORM.format('$1', '$2')}, filled_value IS NOT NULL AND fits($1, "
+            "filled_value) FROM (SELECT nullif(trim($2), '') AS filled_value)"
+        ),
         [attribute, value],
     ).fetchone() or (None, False)
     if not fits:

@@ -1,4 +1,6 @@
-"""All identifiers of the registrants that requests mean: their own, shared, and of contact points alone."""
+"""All identifiers of the registrants that requests mean: their own, shared, and of contact points
+alone.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,15 @@ def load_meant(connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[
         for registrant_id in registrants
     ]
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, unnest($2::VARCHAR[]) AS registrant_id",
+        (
+            "CREATE OR REPLACE TEMP TABLE meant AS SELECT unnest($1::VARCHAR[]) AS request_id, "
+            "unnest($2::VARCHAR[]) AS registrant_id"
+        ),
         [[one for one, _ in pairs], [one for _, one in pairs]],
     )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, type, value FROM known JOIN meant USING (registrant_id)"
+        "CREATE OR REPLACE TEMP TABLE mine AS SELECT DISTINCT request_id, registrant_id, "
+        "type, value FROM known JOIN meant USING (registrant_id)"
     )
     find_only_reached(connection)
     connection.execute(

@@ -1,9 +1,12 @@
-"""The request inbox: one JSON file for each request, dropped into `requests/inbox/` by a form, a mail reader or a person.
+"""The request inbox: one JSON file for each request, dropped into `requests/inbox/` by a form, a
+mail reader or a person.
 
-What is valid becomes a request of the ledger, and the file is destroyed. What is not is set aside as `requests/refused/<id>.json` with an error
-code and the names of our own fields, never a value; what it said is kept sealed for mending (`register request inbox --open`), as long
-as quarantine is kept, and its file is destroyed, too. A folder, or what may not be read, is moved
-to `requests/refused/<id>` as it is. A file taken in before a kill is known by the keyed hash of its bytes.
+What is valid becomes a request of the ledger, and the file is destroyed. What is not is set aside
+as `requests/refused/<id>.json` with an error code and the names of our own fields, never a value;
+what it said is kept sealed for mending (`register request inbox --open`), as long as quarantine is
+kept, and its file is destroyed, too. A folder, or what may not be read, is moved to
+`requests/refused/<id>` as it is. A file taken in before a kill is known by the keyed hash of its
+bytes.
 """
 
 from __future__ import annotations
@@ -62,7 +65,9 @@ def refused_folder(data_root: DataRoot) -> Path:
 
 
 def take_in(data_root: DataRoot, now: datetime) -> TakenIn:
-    """Take in every file that lies in the inbox; a temporary name (a dot in front, or another ending than .json) is left alone."""
+    """Take in every file that lies in the inbox; a temporary name (a dot in front, or another
+    ending than .json) is left alone.
+    """
     forget(
         data_root,
         data_root.policy.rule("quarantine")[1].period.before(
@@ -190,11 +195,14 @@ def refused(data_root: DataRoot) -> list[dict[str, Any]]:
 
 
 def opened(data_root: DataRoot, refused_id: str) -> str:
-    """What a file that was set aside said. Raises RequestError when there is none of that id, or it was no file."""
+    """What a file that was set aside said. Raises RequestError when there is none of that id, or it
+    was no file.
+    """
     locked = json.loads(_note(data_root, refused_id).read_text())["sealed"]
     if (refused_folder(data_root) / refused_id).exists():
         raise RequestError(
-            f"it was no request file that could be read, and lies in requests/refused/{refused_id} as it came"
+            "it was no request file that could be read, and lies in requests/refused/"
+            f"{refused_id} as it came"
         )
     return str(encrypted_identity.decrypt(data_root, refused_id, locked) or "") if locked else ""
 

@@ -1,12 +1,15 @@
-"""Restriction, objection and withdrawal as requests: what is asked becomes events of the consent log, delivered like any other.
+"""Restriction, objection and withdrawal as requests: what is asked becomes events of the consent
+log, delivered like any other.
 
-So it goes the way of all data: raw keeps it, every later register has it, deliveries of others do not end it, and `register why`
-tells it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN). Many requests are one delivery.
+So it goes the way of all data: raw keeps it, every later register has it, deliveries of others do
+not end it, and `register why` tells it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN).
+Many requests are one delivery.
 
-- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is told before. It is spoken under
+- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is told
+before. It is spoken under
   `legal_claims`, to which nobody can object, so that lifting it lifts nothing else.
-- Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed, and refused only on a ground.
-- Withdrawal (7(3)): per purpose and channel.
+- Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed,
+and refused only on a ground. - Withdrawal (7(3)): per purpose and channel.
 """
 
 from __future__ import annotations
@@ -28,8 +31,8 @@ from schemas.requests import RESTRICTED_UNDER, RIGHTS_AS_CHOICES, UNCONDITIONAL
 
 ORIGIN = "request"
 _ERASED = f"{ERASED}; close it with `register request close`"
-# Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie or a contact may become
-# somebody else's.
+# Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie
+# or a contact may become somebody else's.
 SPOKEN_UNDER = (
     ("identity_code", "customer_number", "contact_id"),
     ("visitor_id",),
@@ -47,9 +50,11 @@ def waiting(data_root: DataRoot) -> list[str]:
 
 
 def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[Request]:
-    """Find whom the requests mean and deliver what they say, all together; answers the requests as they are then.
+    """Find whom the requests mean and deliver what they say, all together; answers the requests as
+    they are then.
 
-    One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating says the same again, which changes nothing.
+    One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating
+    says the same again, which changes nothing.
     """
     found = lookup.record(data_root, request_ids, now)
     with ledger.changing(data_root):
@@ -126,7 +131,9 @@ def _check_not_erased(data_root: DataRoot, request: Request) -> None:
 
 
 def _by_contact(request: Request) -> Request:
-    """A refusal of marketing needs no identity: given by a contact alone, it is about that contact and whomever it reaches."""
+    """A refusal of marketing needs no identity: given by a contact alone, it is about that contact
+    and whomever it reaches.
+    """
     contacts = tuple(
         identifier for identifier in request.given if identifier.split(":")[0] in CONTACTS
     )
@@ -164,7 +171,9 @@ def _words(request: Request, status: str) -> list[Word]:
 
 
 def settle(data_root: DataRoot, now: datetime) -> list[Request]:
-    """Note of delivered requests that the published marts follow them by now; answers those that went on."""
+    """Note of delivered requests that the published marts follow them by now; answers those that
+    went on.
+    """
     ledger.destroy_leftover_keys(data_root)
     if not any(request.state == "applying" for request in ledger.every(data_root, opened=False)):
         return []
@@ -262,13 +271,16 @@ def uphold(data_root: DataRoot, request_id: str, now: datetime) -> Request:
 
 
 def announce_lifting(data_root: DataRoot, request_id: str, now: datetime) -> str:
-    """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which channel. Once is enough."""
+    """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which
+    channel. Once is enough.
+    """
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "in_force")
         _check_not_erased(data_root, request)
         if not request.registrants:
             raise RequestError(
-                "nobody in the register is known by what the request says; close it with `register request close`"
+                "nobody in the register is known by what the request says; close it with "
+                "`register request close`"
             )
         reached = outbound_messages.on_file(data_root, request, request.registrants[0])
         outbound_messages.write(data_root, request, reached, "lifting", now)
@@ -282,20 +294,25 @@ def announced(request: Request) -> bool:
 
 
 def lift(data_root: DataRoot, request_id: str, now: datetime) -> Request:
-    """Deliver the end of a restriction, and close the request. Raises RequestError when the registrant has not been told of it before."""
+    """Deliver the end of a restriction, and close the request. Raises RequestError when the
+    registrant has not been told of it before.
+    """
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "in_force")
         _check_not_erased(data_root, request)
         if not announced(request):
             raise RequestError(
-                "the registrant must be told before the restriction is lifted (GDPR 18(3)): `register request lift --announce` first"
+                "the registrant must be told before the restriction is lifted (GDPR 18(3)): "
+                "`register request lift --announce` first"
             )
         ledger.close(data_root, _lifted(data_root, request, now), now, "lifted")
     return ledger.load(data_root, request_id)
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
-    """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the suspension lifted, the request closed."""
+    """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the
+    suspension lifted, the request closed.
+    """
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "weighing")
         _check_not_erased(data_root, request)
@@ -312,7 +329,9 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
 
 
 def _lifted(data_root: DataRoot, request: Request, now: datetime) -> Request:
-    """Deliver the end of what the request has brought about; unless another one of the registrant's that asks for the same still stands: that one's end is."""
+    """Deliver the end of what the request has brought about; unless another one of the registrant's
+    that asks for the same still stands: that one's end is.
+    """
     asked = (request.right, request.purpose)
     others = [
         one

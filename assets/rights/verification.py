@@ -1,7 +1,9 @@
-"""Whether whoever asks is the registrant: how we know, how sure that makes us, and one-time codes (GDPR 12(2), 12(6)).
+"""Whether whoever asks is the registrant: how we know, how sure that makes us, and one-time codes
+(GDPR 12(2), 12(6)).
 
-A code goes only to a contact that was on file before the request came. What is kept of it is a keyed hash, the moment until which
-it is valid, and how many tries are left; the number of codes for one request is bounded, too.
+A code goes only to a contact that was on file before the request came. What is kept of it is a
+keyed hash, the moment until which it is valid, and how many tries are left; the number of codes for
+one request is bounded, too.
 """
 
 from __future__ import annotations
@@ -51,9 +53,11 @@ def _record(data_root: DataRoot, request: Request, means: str, now: datetime) ->
 
 
 def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str = "") -> str:
-    """Send a code to the registrant's contact on file; answers the channel. `wanted` is email or phone.
+    """Send a code to the registrant's contact on file; answers the channel. `wanted` is email or
+    phone.
 
-    Raises RequestError when it is not known whom the request means, nothing is on file, or too many codes were sent.
+    Raises RequestError when it is not known whom the request means, nothing is on file, or too many
+    codes were sent.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -66,7 +70,8 @@ def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str =
         reached = outbound_messages.on_file(data_root, request, registrant_id, wanted)
         if reached.channel == "letter":
             raise RequestError(
-                "the registrant has no e-mail address or phone that was on file before the request came: verify in another way"
+                "the registrant has no e-mail address or phone that was on file before the "
+                "request came: verify in another way"
             )
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
         until = now + VALID
@@ -104,7 +109,8 @@ def _registrant(request: Request) -> str:
     )
     if len(found) != 1:
         raise RequestError(
-            f"request {request.request_id} does not tell which registrant it means: `register request find` first, then `decide --registrant`"
+            f"request {request.request_id} does not tell which registrant it means: `register "
+            "request find` first, then `decide --registrant`"
         )
     return found[0]
 
@@ -116,7 +122,8 @@ def _hash(data_root: DataRoot, request_id: str, code: str) -> str:
 
 
 def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -> Request:
-    """Verify by the code that came back; a request that only a contact told of then means that registrant.
+    """Verify by the code that came back; a request that only a contact told of then means that
+    registrant.
 
     Raises RequestError when it is wrong, late, or tried too often; each wrong one costs a try.
     """

@@ -1,7 +1,9 @@
-"""A registrant takes a consent back: one record for the consent log, delivered like any other and never replaced.
+"""A registrant takes a consent back: one record for the consent log, delivered like any other and
+never replaced.
 
-The record is put into the inbox as a delivery of the source `consents`, of our own making, so that it goes the way of all
-data: raw keeps it, the register's log shows it, and every later build of a mart heeds it.
+The record is put into the inbox as a delivery of the source `consents`, of our own making, so that
+it goes the way of all data: raw keeps it, the register's log shows it, and every later build of a
+mart heeds it.
 """
 
 from __future__ import annotations
@@ -56,7 +58,9 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Word:
-    """What a registrant says: about which identifier, for which purpose and channel, and what (a status of the consent log)."""
+    """What a registrant says: about which identifier, for which purpose and channel, and what (a
+    status of the consent log).
+    """
 
     identifier: str
     purpose: str
@@ -66,7 +70,9 @@ class Word:
 
 
 def deliver(data_root: DataRoot, identifier: str, purpose: str, channel: str, now: datetime) -> str:
-    """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's SHA-256."""
+    """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's
+    SHA-256.
+    """
     return deliver_words(data_root, [Word(identifier, purpose, channel)], now)
 
 
@@ -117,8 +123,8 @@ def deliver_words(
 def recognise(data_root: DataRoot, text: str) -> str:
     """The identifier `<type>:<value>` that is meant by a value, or by a registrant's id.
 
-    Whatever kind the register knows it as; a value that it does not know must tell by its form what it is. Raises
-    RequestError, without the value, when it may be several things or none.
+    Whatever kind the register knows it as; a value that it does not know must tell by its form what
+    it is. Raises RequestError, without the value, when it may be several things or none.
     """
     with connect(data_root) as connection:
         known, valid = _candidates(data_root, connection, text)
@@ -126,10 +132,12 @@ def recognise(data_root: DataRoot, text: str) -> str:
         return found[0]
     if found:
         raise RequestError(
-            "what was given is several kinds of identifier: say which with --customer-number, --contact-id, --email …"
+            "what was given is several kinds of identifier: say which with "
+            "--customer-number, --contact-id, --email …"
         )
     raise RequestError(
-        "the register knows nobody by what was given, and its form does not tell what it is: say so with --email, --phone, --customer-number …"
+        "the register knows nobody by what was given, and its form does not tell what it is: "
+        "say so with --email, --phone, --customer-number …"
     )
 
 
@@ -161,7 +169,9 @@ def _candidates(
 
 
 def concerned(data_root: DataRoot, digest: str) -> int:
-    """How many registrants the withdrawal with this SHA-256 concerns, by the last built register."""
+    """How many registrants the withdrawal with this SHA-256 concerns, by the last built
+    register.
+    """
     taken = {
         entry.delivery_id
         for entry in deliveries.book(data_root, "consents")

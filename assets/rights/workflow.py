@@ -1,7 +1,8 @@
-"""What people do with a request between receiving and closing it: extend its time, decide per category, refuse, close; and what is due.
+"""What people do with a request between receiving and closing it: extend its time, decide per
+category, refuse, close; and what is due.
 
-Each step is in the request's history. A refusal names its ground (`schemas.requests.GROUNDS`); an extension its reason, and a
-notice to the registrant within the first month (GDPR 12(3)-(4)).
+Each step is in the request's history. A refusal names its ground (`schemas.requests.GROUNDS`); an
+extension its reason, and a notice to the registrant within the first month (GDPR 12(3)-(4)).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from schemas.requests import (
 
 
 def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
-    """Extend the time by the policy's period, and write the notice to the registrant; answers the request, and by which channel it goes.
+    """Extend the time by the policy's period, and write the notice to the registrant; answers the
+    request, and by which channel it goes.
 
     Raises RequestError after the first month, for a second time, and once the request is answered.
     """
@@ -45,11 +47,13 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
             )
         if request.extension:
             raise RequestError(
-                f"request {request_id} was extended already; it is due on {request.due_on(data_root)}"
+                f"request {request_id} was extended already; it is due on "
+                f"{request.due_on(data_root)}"
             )
         if today > due_on(data_root.policy, request.received_on(data_root)):
             raise RequestError(
-                "the first month is over: the registrant had to be told of an extension within it (GDPR 12(3))"
+                "the first month is over: the registrant had to be told of an extension "
+                "within it (GDPR 12(3))"
             )
         until = due_on(data_root.policy, request.received_on(data_root), extended=True)
         reached = (
@@ -79,13 +83,16 @@ def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
 def decide(
     data_root: DataRoot, request_id: str, decided: dict[str, tuple[str, str]], now: datetime
 ) -> Request:
-    """Record what is decided of categories of the policy: `granted`, or `refused` with the code of its ground."""
+    """Record what is decided of categories of the policy: `granted`, or `refused` with the code of
+    its ground.
+    """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
         for category in decided:
             if category not in data_root.policy.categories:
                 raise RequestError(
-                    f"policy.yaml has no category {category!r}; it has {', '.join(data_root.policy.categories)}"
+                    f"policy.yaml has no category {category!r}; it has "
+                    f"{', '.join(data_root.policy.categories)}"
                 )
         request = replace(request, decisions={**request.decisions, **_told(request, decided)})
         for category, decision in decided.items():
@@ -101,8 +108,9 @@ def review(
     known: Collection[str],
     now: datetime,
 ) -> Request:
-    """Record what is decided of items that an access package withholds, after a person has looked at them (recital 63): `granted` lets one go out
-    with the package, `refused` keeps it on a ground. `known` are the items there are. The history tells how many, the item itself is sealed.
+    """Record what is decided of items that an access package withholds, after a person has looked
+    at them (recital 63): `granted` lets one go out with the package, `refused` keeps it on a
+    ground. `known` are the items there are. The history tells how many, the item itself is sealed.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -110,7 +118,8 @@ def review(
             raise RequestError(f"nothing is withheld of a request of {request.right}")
         if set(decided) - set(known):
             raise RequestError(
-                f"nothing of that name is withheld: `register request withheld {request_id}` lists what is"
+                f"nothing of that name is withheld: `register request withheld {request_id}` "
+                "lists what is"
             )
         request = replace(request, withheld={**request.withheld, **_told(request, decided)})
         for decision, number in sorted(Counter(decided.values()).items()):
@@ -120,7 +129,9 @@ def review(
 
 
 def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
-    """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its right."""
+    """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its
+    right.
+    """
     for decision, ground in decided.values():
         if decision == "refused":
             check_ground(request, ground)
@@ -135,7 +146,9 @@ def _in_a_word(decision: str, ground: str) -> str:
 
 
 def check_ground(request: Request, ground: str) -> None:
-    """Raise RequestError, naming the grounds there are, unless the request may be refused on this one."""
+    """Raise RequestError, naming the grounds there are, unless the request may be refused on this
+    one.
+    """
     possible = refusable(request.right, request.purpose)
     if ground not in possible:
         listed = "; ".join(f"{code}: {GROUNDS[code].law}" for code in possible)
@@ -152,9 +165,11 @@ def _open(data_root: DataRoot, request_id: str) -> Request:
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
-    """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the register for it must be lifted first (`spoken.lift`).
+    """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the
+    register for it must be lifted first (`spoken.lift`).
 
-    Raises RequestError without a ground that the right may be refused on, and once an erasure has begun.
+    Raises RequestError without a ground that the right may be refused on, and once an erasure has
+    begun.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -169,7 +184,8 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
         tell_of_refusal(data_root, request, ground, now)
         recipient_notices.discard(data_root, [request_id])
         request = with_event(request, "refused", now, ground)
-        # What went wrong before it was closed goes out of the file with everything else; only unidentified requests have no registrant.
+        # What went wrong before it was closed goes out of the file with everything else; only
+        # unidentified requests have no registrant.
         ledger.close(data_root, request, now, "refused", ground)
     return ledger.load(data_root, request_id)
 
@@ -211,7 +227,8 @@ def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
                 _close_nobody_found(data_root, request, now)
                 return ledger.load(data_root, request_id)
             raise RequestError(
-                "an erasure is closed when it is proven: `register erase`; or refuse it with `register request refuse`"
+                "an erasure is closed when it is proven: `register erase`; or refuse it with "
+                "`register request refuse`"
             )
         if (
             request.right in RIGHTS_AS_CHOICES
@@ -220,7 +237,8 @@ def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
             and not suppression.erased_among(data_root, {*request.given, *request.resolved})
         ):
             raise RequestError(
-                f"request {request_id} is {request.state}: `register request decide --uphold`, `lift` or `refuse` end it"
+                f"request {request_id} is {request.state}: `register request decide "
+                "--uphold`, `lift` or `refuse` end it"
             )
         outbound_messages.destroy(data_root, [request_id])
         ledger.close(data_root, request, now)
@@ -245,7 +263,9 @@ def _close_nobody_found(data_root: DataRoot, request: Request, now: datetime) ->
 
 @dataclass(frozen=True)
 class Owed:
-    """What is open on a day, by request or notice id: past its day, near it, and recipients that have not acknowledged."""
+    """What is open on a day, by request or notice id: past its day, near it, and recipients that
+    have not acknowledged.
+    """
 
     overdue: tuple[str, ...]
     due_soon: tuple[str, ...]

@@ -20,5 +20,6 @@ def check_sources(policy: Policy) -> None:
     """Raise DeclarationError when a source would be read of which the policy says nothing (P6)."""
     if unknown := [source.name for source in SOURCES if source.name not in policy.sources]:
         raise DeclarationError(
-            f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, or stop reading it"
+            f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, "
+            "or stop reading it"
         )

@@ -55,7 +55,10 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
                 "conservation",
                 asset=["staged", source.name],
                 blocking=True,
-                description="delivered = staged + quarantined + suppressed + duplicates + expired, by count and by key",
+                description=(
+                    "delivered = staged + quarantined + suppressed + duplicates + expired, by "
+                    "count and by key"
+                ),
             ),
             dg.AssetCheckSpec(
                 "quarantine_is_small",

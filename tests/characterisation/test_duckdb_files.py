@@ -33,7 +33,8 @@ AFTERWARDS = {
 def people(path: Path) -> Path:
     with duckdb.connect(str(path)) as connection:
         connection.execute(
-            f"CREATE TABLE people AS SELECT i AS id, CASE WHEN i = 77 THEN '{MARKER}' ELSE 'Person ' || i END AS name FROM range({ROWS}) AS t(i)"
+            f"CREATE TABLE people AS SELECT i AS id, CASE WHEN i = 77 THEN '{MARKER}' ELSE "
+            f"'Person ' || i END AS name FROM range({ROWS}) AS t(i)"
         )
     return path
 
@@ -77,7 +78,9 @@ def test_what_was_changed_in_place_comes_back_with_the_older_header(
 
 @pytest.mark.parametrize("how", ["COPY FROM DATABASE", "built anew"])
 def test_a_fresh_file_has_nothing_under_its_older_header(how: str, tmp_path: Path) -> None:
-    """The swap does not fail: the file opens, and is an empty database. "No table there" is what proves it."""
+    """The swap does not fail: the file opens, and is an empty database. "No table there" is what
+    proves it.
+    """
     path, fresh = people(tmp_path / "people.duckdb"), tmp_path / "fresh.duckdb"
     changed(path, IN_PLACE["DELETE"])
     with duckdb.connect() as connection:
@@ -99,7 +102,10 @@ def stored(path: Path, table: str = "people") -> set[object]:
         row[0]
         for row in told(
             path,
-            f"SELECT sum(count) FROM pragma_storage_info('{table}') WHERE segment_type <> 'VALIDITY' GROUP BY column_id, column_path",
+            (
+                f"SELECT sum(count) FROM pragma_storage_info('{table}') WHERE segment_type <> "
+                "'VALIDITY' GROUP BY column_id, column_path"
+            ),
         )
     }
 
@@ -132,7 +138,9 @@ def test_free_blocks_tell_of_a_table_that_was_replaced_and_not_of_a_small_delete
 def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_is_there(
     storage: str, hidden_by: str, tmp_path: Path
 ) -> None:
-    """Our default is the storage of version 1.0, where FSST hides it; DICT_FSST and ZSTD come with the newer ones."""
+    """Our default is the storage of version 1.0, where FSST hides it; DICT_FSST and ZSTD come with
+    the newer ones.
+    """
     path, plain = tmp_path / "people.duckdb", tmp_path / "plain.duckdb"
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS people (STORAGE_VERSION '{storage}')")
@@ -142,7 +150,10 @@ def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_i
         )
     assert told(
         path,
-        "SELECT DISTINCT compression FROM pragma_storage_info('people') WHERE segment_type = 'VARCHAR'",
+        (
+            "SELECT DISTINCT compression FROM pragma_storage_info('people') WHERE segment_type = "
+            "'VARCHAR'"
+        ),
     ) == [(hidden_by,)]
     assert MARKER.encode() not in path.read_bytes()
     with duckdb.connect() as connection:
@@ -188,7 +199,9 @@ def test_statistics_keep_the_first_bytes_of_the_least_and_greatest_value(tmp_pat
 
 
 def killed(code: str, seen: Path, folder: Path) -> None:
-    """Run the code in a process of its own and kill it as soon as the file is there that it makes when it is ready."""
+    """Run the code in a process of its own and kill it as soon as the file is there that it makes
+    when it is ready.
+    """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=folder)
     end = time.monotonic() + 60
     while not seen.exists() and process.poll() is None and time.monotonic() < end:

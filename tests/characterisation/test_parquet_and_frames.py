@@ -85,13 +85,16 @@ def test_rewriting_without_the_row_removes_it(tmp_path: Path) -> None:
     pq.write_table(pa.table({"name": [MARKER, "Person 1"]}), path)
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM '{path}' WHERE name <> '{MARKER}') TO '{rewritten}' (FORMAT parquet, COMPRESSION uncompressed)"
+            f"COPY (SELECT * FROM '{path}' WHERE name <> '{MARKER}') TO '{rewritten}' (FORMAT "
+            "parquet, COMPRESSION uncompressed)"
         )
     assert MARKER.encode() not in rewritten.read_bytes()
 
 
 def killed(code: str, seen: Path, folder: Path) -> None:
-    """Run the code in a process of its own and kill it when the file is there and has begun to grow."""
+    """Run the code in a process of its own and kill it when the file is there and has begun to
+    grow.
+    """
     process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], cwd=folder)
     end = time.monotonic() + 60
     while (
@@ -111,7 +114,9 @@ def killed(code: str, seen: Path, folder: Path) -> None:
 def test_a_killed_duckdb_write_leaves_an_unfinished_file(
     there_before: bool, left: list[str], tmp_path: Path
 ) -> None:
-    """Under a temporary name only when it replaces one; a new file is written in its place, and is broken there."""
+    """Under a temporary name only when it replaces one; a new file is written in its place, and is
+    broken there.
+    """
     if there_before:
         (tmp_path / "people.parquet").touch()
     code = """

@@ -1,4 +1,6 @@
-"""The standing proof after each refresh: nobody who has been erased is in any layer, before anything is built or published from it."""
+"""The standing proof after each refresh: nobody who has been erased is in any layer, before
+anything is built or published from it.
+"""
 
 import dagster as dg
 
@@ -32,7 +34,10 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
     asset=["register", "registrants"],
     name="nobody_erased",
     blocking=True,
-    description="quarantine, staged and register hold no identifier whose keyed hash is on the suppression list (PROOF-SUPPRESSED)",
+    description=(
+        "quarantine, staged and register hold no identifier whose keyed hash is on the "
+        "suppression list (PROOF-SUPPRESSED)"
+    ),
 )
 @without_values
 def nobody_erased_in_register(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
@@ -48,7 +53,10 @@ def _mart_check(purpose: str) -> dg.AssetChecksDefinition:
         asset=["built", purpose],
         name="nobody_erased",
         blocking=True,
-        description="the file holds no identifier of anyone erased, and nothing besides its rows: no deleted ones, no older header, no ENUM (PROOF-*)",
+        description=(
+            "the file holds no identifier of anyone erased, and nothing besides its rows: no "
+            "deleted ones, no older header, no ENUM (PROOF-*)"
+        ),
     )
     @without_values
     def nobody_erased(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:

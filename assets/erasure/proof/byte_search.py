@@ -1,11 +1,14 @@
-"""While a request is open: its registrant's identifiers, searched in the bytes of files, whatever their format.
+"""While a request is open: its registrant's identifiers, searched in the bytes of files, whatever
+their format.
 
-Parquet is decoded column by column, a DuckDB file is searched in an uncompressed copy, a compressed value in an SQLite
-database is unpacked; all other files are searched as they are. Memory is bounded by a batch. The time does not depend on how many identifiers
-are sought: eight bytes at a time are looked up in a table of how identifiers begin, and only a match is compared.
+Parquet is decoded column by column, a DuckDB file is searched in an uncompressed copy, a compressed
+value in an SQLite database is unpacked; all other files are searched as they are. Memory is bounded
+by a batch. The time does not depend on how many identifiers are sought: eight bytes at a time are
+looked up in a table of how identifiers begin, and only a match is compared.
 
-Left out, and told in the certificate: values of fewer than eight characters, which stand in other people's data by
-chance, and contacts that records about somebody else have too. Both are searched as identifiers (`identifiers`).
+Left out, and told in the certificate: values of fewer than eight characters, which stand in other
+people's data by chance, and contacts that records about somebody else have too. Both are searched
+as identifiers (`identifiers`).
 """
 
 from __future__ import annotations
@@ -52,7 +55,9 @@ class Windows:
 
 
 class Sought:
-    """The identifiers of open requests, in each form in which they are written. Built once, for any number of files."""
+    """The identifiers of open requests, in each form in which they are written. Built once, for any
+    number of files.
+    """
 
     def __init__(self, requests: Iterable[Request], leaving_out: Iterable[str] = ()) -> None:
         aside = set(leaving_out)
@@ -78,7 +83,9 @@ class Sought:
         return bool(self._by_start)
 
     def find(self, content: bytes) -> Counter[str]:
-        """How often the bytes hold an identifier, by request. Letters A to Z are taken as a to z."""
+        """How often the bytes hold an identifier, by request. Letters A to Z are taken as a to
+        z.
+        """
         found: Counter[str] = Counter()
         if not self._by_start:
             return found
@@ -99,7 +106,9 @@ def _slots(
 
 
 def forms(identifier: str) -> list[bytes]:
-    """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the plus sign, a contact as advertising platforms take it."""
+    """How the value of `<type>:<value>` is written: as it is, in a URL; a phone also without the
+    plus sign, a contact as advertising platforms take it.
+    """
     kind, value = identifier.split(":", 1)
     spelled = {value, value.replace("@", "%40"), value.replace("+", "%2b")}
     spelled |= {form.split(":", 1)[1] for form in former_forms(identifier)}
@@ -150,14 +159,17 @@ def in_bytes(sought: Sought, path: Path) -> Counter[str]:
     with path.open("rb") as file:
         kept = b""
         while content := file.read(CHUNK):
-            # What was kept is shorter than the longest form, so nothing is counted whole twice unless it is short: any count is one too many.
+            # What was kept is shorter than the longest form, so nothing is counted whole twice
+            # unless it is short: any count is one too many.
             found.update(sought.find(kept + content))
             kept = (kept + content)[-(sought.longest - 1) :]
     return found
 
 
 def in_file(data_root: DataRoot, sought: Sought, path: Path, where: str) -> list[Finding]:
-    """What is found in one file, by its format; a file that cannot be read to its end is a finding of its own."""
+    """What is found in one file, by its format; a file that cannot be read to its end is a finding
+    of its own.
+    """
     try:
         found = _in_any(data_root, sought, path)
     except (duckdb.Error, sqlite3.Error, OSError):

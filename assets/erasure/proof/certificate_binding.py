@@ -104,13 +104,17 @@ def _present(data_root: DataRoot) -> Iterator[str]:
 
 
 def _is_reviewed(data_root: DataRoot, issued_on: date) -> bool:
-    """Whether the policy's period for suppressions is over, so that hashes may have been removed."""
+    """Whether the policy's period for suppressions is over, so that hashes may have been
+    removed.
+    """
     period = data_root.policy.rule("suppressions")[1].period
     return period.after(issued_on) <= datetime.now(data_root.policy.zone).date()
 
 
 def _bound(data_root: DataRoot) -> Iterator[tuple[str, tuple[dict[str, Any], date]]]:
-    """Yield what readable certificates are bound to; whether they are whole is checked elsewhere."""
+    """Yield what readable certificates are bound to; whether they are whole is checked
+    elsewhere.
+    """
     for path in sorted(folder(data_root).glob("Q*.json")):
         try:
             said = json.loads(path.read_bytes())["certificate"]

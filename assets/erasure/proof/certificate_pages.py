@@ -1,4 +1,6 @@
-"""A certificate as Markdown and as HTML, to be read by a person; the JSON beside them is what counts."""
+"""A certificate as Markdown and as HTML, to be read by a person; the JSON beside them is what
+counts.
+"""
 
 from __future__ import annotations
 

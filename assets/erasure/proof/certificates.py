@@ -1,13 +1,15 @@
-"""Certificates of erasures: what was decided, done and proven, without personal data, each chained to the one before.
+"""Certificates of erasures: what was decided, done and proven, without personal data, each chained
+to the one before.
 
     requests/certificates/<request_id>.json   {"certificate", "hash", "pages", "seal"}
     requests/certificates/<request_id>.md, .html   the same to be read
     requests/certificates/chain.json   how many there are and the hash of the last, sealed
     requests/certificates/heads.jsonl, public-key.pem   the signed log of heads (`heads`)
 
-`hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal is keyed with the
-register's secret, so nobody without it can write a chain anew. A request is certified once: whoever finds its certificate there keeps it.
-What rolls the whole folder back is noticed by the heads kept elsewhere: in Dagster and beside the backups.
+`hash` is over the certificate as canonical JSON, which holds the hash of the one before; the seal
+is keyed with the register's secret, so nobody without it can write a chain anew. A request is
+certified once: whoever finds its certificate there keeps it. What rolls the whole folder back is
+noticed by the heads kept elsewhere: in Dagster and beside the backups.
 """
 
 from __future__ import annotations
@@ -47,11 +49,21 @@ SOFTWARE = "customer-marketing-register"
 RISKS = (
     "A solid-state disk may keep the blocks of replaced files until it reuses them.",
     "Snapshots that the file system or the machine's host makes keep what was there before.",
-    "A reader that had opened a mart or a file before the erasure can read the old one until it closes it.",
-    "Copies that were taken out of the data root by other means than `register backup` are not known to the register.",
+    (
+        "A reader that had opened a mart or a file before the erasure can read the old one until "
+        "it closes it."
+    ),
+    (
+        "Copies that were taken out of the data root by other means than `register backup` are "
+        "not known to the register."
+    ),
     "Backups in the data root were sealed anew without the registrant. Those that were made before in other folders hold them until their key is "
-    "destroyed, on the day that stands above at the latest; a restore replays this erasure before anything is read.",
-    "Values of fewer than eight letters and digits were searched as identifiers, and not in texts and bytes.",
+    "destroyed, on the day that stands above at the latest; a restore replays this erasure "
+    "before anything is read.",
+    (
+        "Values of fewer than eight letters and digits were searched as identifiers, and not in "
+        "texts and bytes."
+    ),
 )
 
 
@@ -129,7 +141,9 @@ def _software_version() -> str:
 
 
 def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:
-    """Per category of the policy: erased, with the rows that held it, or held, with the statute and until when."""
+    """Per category of the policy: erased, with the rows that held it, or held, with the statute and
+    until when.
+    """
     erased: dict[str, int] = {}
     for layer, rows in evidence.rows.items():
         model = CANONICAL.get(layer.removeprefix("staged."))
@@ -149,15 +163,19 @@ def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str,
 
 
 def issue(data_root: DataRoot, content: dict[str, Any]) -> Issued:
-    """Write the certificate at the end of the chain, durably; one that is there already stays as it is."""
+    """Write the certificate at the end of the chain, durably; one that is there already stays as it
+    is.
+    """
     return issue_all(data_root, [content])[0]
 
 
 def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[Issued]:
-    """Write certificates at the end of the chain, durably, in the order given; those that are there already stay as they are.
+    """Write certificates at the end of the chain, durably, in the order given; those that are there
+    already stay as they are.
 
-    The note says beforehand how many are being issued, so that a kill in between is told from tampering. Pages come before
-    their certificate, certificates in the order of the chain: what a kill leaves is the beginning of what was to be written.
+    The note says beforehand how many are being issued, so that a kill in between is told from
+    tampering. Pages come before their certificate, certificates in the order of the chain: what a
+    kill leaves is the beginning of what was to be written.
     """
     length, last = first, before = _end(data_root)
     new = [one for one in contents if not path_of(data_root, str(one["request_id"])).exists()]
@@ -190,7 +208,9 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
 
 
 def _log_heads(data_root: DataRoot) -> None:
-    """Append the heads of certificates that the log has not got: those just issued, and what a kill left out."""
+    """Append the heads of certificates that the log has not got: those just issued, and what a kill
+    left out.
+    """
     logged = len(chain_heads.read(data_root))
     if logged == len(issued(data_root)):
         return
@@ -229,7 +249,9 @@ def _seal(data_root: DataRoot, content: object) -> str:
 
 
 def _end(data_root: DataRoot) -> tuple[int, str]:
-    """Length and last hash of the chain; a certificate that was written just before a kill is taken into the note."""
+    """Length and last hash of the chain; a certificate that was written just before a kill is taken
+    into the note.
+    """
     path = folder(data_root) / CHAIN
     noted: dict[str, Any] = (
         json.loads(path.read_text()) if path.exists() else {"length": 0, "last": FIRST}
@@ -257,7 +279,8 @@ def _in_order(data_root: DataRoot) -> list[dict[str, Any]]:
 
 
 def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> list[Finding]:
-    """Look for certificates that were changed, removed, reordered or inserted, and for a chain rolled back.
+    """Look for certificates that were changed, removed, reordered or inserted, and for a chain
+    rolled back.
 
     Args:
         elsewhere: Heads kept outside the data root's files of certificates, by where: Dagster's.
@@ -322,7 +345,9 @@ def _check_heads(
 
 
 def _issuing(data_root: DataRoot) -> int:
-    """How many certificates were being issued when the note was written; more than noted is then no fault."""
+    """How many certificates were being issued when the note was written; more than noted is then no
+    fault.
+    """
     try:
         return int(parse_canonical((folder(data_root) / CHAIN).read_bytes()).get("issuing", 0))
     except (OSError, ValueError):
@@ -422,7 +447,8 @@ def _check_end(data_root: DataRoot, sealed: list[dict[str, Any]]) -> list[Findin
     present = sum(1 for _ in folder(data_root).glob("Q*.json"))
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]
-    # More than noted, up to those that were being issued, is what a kill leaves; the next that is issued mends it.
+    # More than noted, up to those that were being issued, is what a kill leaves; the next that is
+    # issued mends it.
     return (
         [Finding("CERT-CHAIN", "certificates", highest - noted["length"])]
         if highest > noted["length"] + max(1, noted.get("issuing", 0))

@@ -1,11 +1,13 @@
-"""The log of the certificate chain's heads, signed, and its copies: who rolls the chain back must reach them all.
+"""The log of the certificate chain's heads, signed, and its copies: who rolls the chain back must
+reach them all.
 
     requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request, hash, signature
     requests/certificates/public-key.pem    to check the signatures without the register's secret
     <backups>/certificate-head.json         the last line, beside the generations in that folder
 
-The third copy is the metadata of the erasure's run in Dagster (`assets.erasure.assets`). A head is the
-hash of a certificate, which holds the hash of the one before it, so one head vouches for all before.
+The third copy is the metadata of the erasure's run in Dagster (`assets.erasure.assets`). A head is
+the hash of a certificate, which holds the hash of the one before it, so one head vouches for all
+before.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ def log_path(data_root: DataRoot) -> Path:
 
 
 def append(data_root: DataRoot, heads: Sequence[Head]) -> None:
-    """Add heads to the log, durably, and renew the copy in `backups/`. A torn last line is cut off."""
+    """Add heads to the log, durably, and renew the copy in `backups/`. A torn last line is cut
+    off.
+    """
     if not heads:
         return
     path = log_path(data_root)

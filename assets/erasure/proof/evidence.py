@@ -1,7 +1,9 @@
-"""What an erasure is about to change, written down before it does: rows per request and layer, and the files' hashes.
+"""What an erasure is about to change, written down before it does: rows per request and layer, and
+the files' hashes.
 
-One JSON per delivery under `requests/evidence/`, nothing personal in it. What was noted first stays, so an erasure that was killed and
-run again still tells what was there before it. Gone when the last of its requests has its certificate.
+One JSON per delivery under `requests/evidence/`, nothing personal in it. What was noted first
+stays, so an erasure that was killed and run again still tells what was there before it. Gone when
+the last of its requests has its certificate.
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def folder(data_root: DataRoot) -> Path:
 
 
 def note_published(data_root: DataRoot) -> None:
-    """Note the hashes of register and marts as they are before the erasure, unless they are noted already."""
+    """Note the hashes of register and marts as they are before the erasure, unless they are noted
+    already.
+    """
     path = folder(data_root) / f"{PUBLISHED}.json"
     if not path.exists():
         _write(
@@ -61,8 +65,8 @@ def note_published(data_root: DataRoot) -> None:
 
 
 def _before(data_root: DataRoot, path: Path) -> str:
-    """The keyed hash of a file that still holds who is erased: anybody who could build it again could
-    confirm a plain one.
+    """The keyed hash of a file that still holds who is erased: anybody who could build it again
+    could confirm a plain one.
     """
     return keyed_hash(data_root, sha256(path))
 
@@ -117,7 +121,8 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
             )
     held: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(
-        "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING (record_no) GROUP BY ALL ORDER BY ALL"
+        "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING "
+        "(record_no) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
     _write(
@@ -132,14 +137,19 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
 
 
 def _counted(files: dict[str, Path]) -> str:
-    """The query of request, layer and rows that go; all of a delivery's files in one statement, for each is small."""
+    """The query of request, layer and rows that go; all of a delivery's files in one statement, for
+    each is small.
+    """
     # A held order stays, and so does the record of its outcome; its file is rewritten all the same.
     stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
     rows = [
         f"SELECT '{layer}' AS layer, record_no FROM {parquet(file)} {stays.get(layer, '')}"
         for layer, file in files.items()
     ]
-    return f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING (record_no) GROUP BY ALL ORDER BY ALL"
+    return (
+        f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING "
+        "(record_no) GROUP BY ALL ORDER BY ALL"
+    )
 
 
 def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
@@ -184,7 +194,9 @@ def _write(path: Path, content: object) -> None:
 
 
 def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidence]:
-    """What is noted of each of the requests, with the hashes that the files have now; a file that is gone has none."""
+    """What is noted of each of the requests, with the hashes that the files have now; a file that
+    is gone has none.
+    """
     found = {request_id: Evidence() for request_id in request_ids}
     for path in sorted(folder(data_root).glob("*.json")):
         if path.stem == PUBLISHED:

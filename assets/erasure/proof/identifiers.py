@@ -1,8 +1,10 @@
-"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and held against the suppression list.
+"""No suppressed hash in any layer: every identifier in each layer's columns, hashed and held
+against the suppression list.
 
-So an erasure is proven again at any time, although nobody remembers whom it was about. Set-wise: each layer's distinct
-identifiers are hashed once, whatever the number of erasures. A contact (e-mail address, phone) counts only where it
-identifies someone: several people may be reached by it, and the others keep it (`suppression.concerns`).
+So an erasure is proven again at any time, although nobody remembers whom it was about. Set-wise:
+each layer's distinct identifiers are hashed once, whatever the number of erasures. A contact
+(e-mail address, phone) counts only where it identifies someone: several people may be reached by
+it, and the others keep it (`suppression.concerns`).
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ from schemas.marts import MARTS
 from schemas.raw import Raw
 
 CONTACTS = ("email", "phone", "email_sha256", "phone_sha256")
-# How a column of this name holds identifiers; a column under another name holds none (the tests hold this against the models).
+# How a column of this name holds identifiers; a column under another name holds none (the tests
+# hold this against the models).
 _TYPED = "type || ':' || {0}"
 EXPRESSIONS = {
     "identifiers": "unnest(identifiers)",
@@ -49,7 +52,9 @@ EXPRESSIONS = {
 
 
 def expressions(model: type[TableModel]) -> list[str]:
-    """SQL that gives the identifiers in a row of the table, as `<type>:<value>`; none when the table has none."""
+    """SQL that gives the identifiers in a row of the table, as `<type>:<value>`; none when the
+    table has none.
+    """
     names = arrow_schema(model).names
     found = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
     if {"type", "value"} <= set(names):
@@ -62,13 +67,16 @@ def prepare(
     connection: duckdb.DuckDBPyConnection,
     request_ids: Sequence[str] | None = None,
 ) -> bool:
-    """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all that are not open; answers whether it holds any.
+    """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all
+    that are not open; answers whether it holds any.
 
-    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger, and their hashes.
+    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger,
+    and their hashes.
     """
     suppression.prepare(data_root, connection)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, returned BOOLEAN)"
+        "CREATE OR REPLACE TEMP TABLE erased (token VARCHAR, request_id VARCHAR, since DATE, "
+        "returned BOOLEAN)"
     )
     if suppression.path(data_root).exists():
         connection.execute(
@@ -107,7 +115,9 @@ def in_lake(
     connection: duckdb.DuckDBPyConnection,
     layers: Iterable[str] = ("raw", "quarantine", "staged", "register"),
 ) -> list[Finding]:
-    """Erased registrants' identifiers in layers of the lake, by table and request; empty is right. `prepare` comes first."""
+    """Erased registrants' identifiers in layers of the lake, by table and request; empty is right.
+    `prepare` comes first.
+    """
     findings = []
     for layer in layers:
         if layer == "raw":
@@ -142,7 +152,9 @@ def _in_table(
     *,
     contacts: bool,
 ) -> list[Finding]:
-    """In a staged table a contact that identifies someone shows as the person's key, so contacts are left aside there."""
+    """In a staged table a contact that identifies someone shows as the person's key, so contacts
+    are left aside there.
+    """
     held = " UNION ".join(
         f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model)
     )
@@ -168,9 +180,13 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
     suppression.find_matches(connection, named, "listed", "filename, record_no")
     theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
         FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_ANEW}"""
-    unreadable = f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || content) WHERE len(faults) > 0"
+    unreadable = (
+        f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || "
+        "content) WHERE len(faults) > 0"
+    )
     found = connection.execute(
-        f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY request_id ORDER BY request_id"
+        f"SELECT request_id, count(*) FROM (({theirs}) UNION ALL ({unreadable})) GROUP BY "
+        "request_id ORDER BY request_id"
     ).fetchall()
     return [
         Finding("PROOF-SUPPRESSED", f"raw.{table_name(Raw)}", count, request_id)
@@ -302,7 +318,9 @@ def _quarantined(data_root: DataRoot) -> str:
 
 
 def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
-    """Erased registrants' identifiers in a mart's file, published or not, by table and request. `prepare` comes first."""
+    """Erased registrants' identifiers in a mart's file, published or not, by table and request.
+    `prepare` comes first.
+    """
     findings = []
     connection.execute(f"ATTACH {literal(path)} AS looked_at (READ_ONLY)")
     try:
@@ -322,7 +340,9 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
 
 
 def found_in_register(data_root: DataRoot) -> list[Finding]:
-    """What is left of anyone erased in quarantine, staged and register: the standing check between register and marts."""
+    """What is left of anyone erased in quarantine, staged and register: the standing check between
+    register and marts.
+    """
     with connect(data_root) as connection:
         if not prepare(data_root, connection):
             return []

@@ -52,7 +52,9 @@ def identifiers_of_others(
 
 
 def _load_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `registered_identifiers(identifier)`: by what the register identifies registrants now."""
+    """Make `registered_identifiers(identifier)`: by what the register identifies registrants
+    now.
+    """
     path = data_root.register("identifiers")
     rows = (
         f"SELECT DISTINCT type || ':' || value AS identifier FROM {parquet(path)}"

@@ -1,4 +1,5 @@
-"""What a DuckDB file keeps besides its rows: deleted rows, unused blocks, an older header, a log, ENUM values.
+"""What a DuckDB file keeps besides its rows: deleted rows, unused blocks, an older header, a log,
+ENUM values.
 
 Each of these gave an erased person back when tried (tests/characterisation,
 deleted-data-in-storage-engines.md). A mart is built anew and never changed, so none may be there;
@@ -27,7 +28,9 @@ HEADER_BYTES = 4096
 
 
 def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
-    """What is wrong with how the file is built; empty is right. Cost: a copy of the file, for the older header."""
+    """What is wrong with how the file is built; empty is right. Cost: a copy of the file, for the
+    older header.
+    """
     counts = {"PROOF-WAL": int(Path(f"{path}.wal").exists())}
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
@@ -41,7 +44,10 @@ def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
                 )
                 + count(
                     connection,
-                    "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT internal",
+                    (
+                        "SELECT count(*) FROM duckdb_types() WHERE logical_type = 'ENUM' AND NOT "
+                        "internal"
+                    ),
                 ),
             }
         counts["PROOF-OLDER-HEADER"] = _under_older_header(data_root, path)
@@ -66,7 +72,9 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _under_older_header(data_root: DataRoot, path: Path) -> int:
-    """Tables that a copy shows when its newer header is overwritten by the older one. A fresh file's leads to none."""
+    """Tables that a copy shows when its newer header is overwritten by the older one. A fresh
+    file's leads to none.
+    """
     with scratch(data_root, "older.duckdb") as copy:
         shutil.copyfile(path, copy)
         with copy.open("r+b") as file:
@@ -92,7 +100,9 @@ def _under_older_header(data_root: DataRoot, path: Path) -> int:
 
 @contextmanager
 def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
-    """A copy of the file in which every value stands as it is, for a search of its bytes; gone afterwards."""
+    """A copy of the file in which every value stands as it is, for a search of its bytes; gone
+    afterwards.
+    """
     with scratch(data_root, "plain.duckdb") as copy, connect(data_root) as connection:
         connection.execute("SET force_compression = 'uncompressed'")
         connection.execute(f"ATTACH {literal(path)} AS published (READ_ONLY)")

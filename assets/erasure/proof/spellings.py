@@ -158,7 +158,9 @@ def _digests(kind: str, value: str) -> set[str]:
 
 
 def _word(kind: str, value: str) -> str:
-    """An id in groups, if it is a number of some length or has few letters, or with other joints."""
+    """An id in groups, if it is a number of some length or has few letters, or with other
+    joints.
+    """
     if re.search("[^0-9a-z]", value):
         return WIDE_GAP.join(re.escape(part) for part in re.split("[^0-9a-z]+", value) if part)
     in_groups = kind == "visitor_id" or re.fullmatch("[a-z]{1,3}[0-9]+|[0-9]{9,}", value)

@@ -1,7 +1,8 @@
 """The proof of erasures as a whole: what is looked at, how, and what was found.
 
-For requests that are still open, their identifiers are searched in bytes too. For closed ones nobody knows them any
-more: their keyed hashes are held against every identifier that each layer has.
+For requests that are still open, their identifiers are searched in bytes too. For closed ones
+nobody knows them any more: their keyed hashes are held against every identifier that each layer
+has.
 """
 
 from __future__ import annotations
@@ -47,13 +48,26 @@ LAYERS_OF_RECORDS = ("raw", "staged", "quarantine")
 DERIVED = ("register", "marts", "built")
 """Layers that are built from records: what a kept record mentions stands there, too."""
 
-# The invented people of `register sample`, kept beside the register to compare it with; no real data root has it.
+# The invented people of `register sample`, kept beside the register to compare it with; no real
+# data root has it.
 SAMPLE_TRUTH = "truth"
 HOW = {
-    "identifiers": "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed with the key and held against the suppression list",
-    "marts": "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header of each DuckDB file",
-    "bytes": "the identifiers themselves, in the bytes of the files: DuckDB in an uncompressed copy, SQLite with what is packed in it",
-    "texts": "the identifiers in any spelling, in every text of every layer, mart and other file; apart from the removal's search",
+    "identifiers": (
+        "every identifier in raw, quarantine, staged, register and marts, and in texts, hashed "
+        "with the key and held against the suppression list"
+    ),
+    "marts": (
+        "stored rows = rows, no unused blocks, no log, no ENUM, nothing under the older header "
+        "of each DuckDB file"
+    ),
+    "bytes": (
+        "the identifiers themselves, in the bytes of the files: DuckDB in an uncompressed copy, "
+        "SQLite with what is packed in it"
+    ),
+    "texts": (
+        "the identifiers in any spelling, in every text of every layer, mart and other file; "
+        "apart from the removal's search"
+    ),
     "leftovers": "no unfinished file and no spilled data of a process that has ended",
     "requests": "no closed request says what identified its registrant",
 }
@@ -93,10 +107,12 @@ class Proof:
 def verify(
     data_root: DataRoot, request_ids: Sequence[str] | None = None, *, whole: bool = True
 ) -> Proof:
-    """Prove the requests, or every erasure that has been carried out. Only while the writer's lock is held.
+    """Prove the requests, or every erasure that has been carried out. Only while the writer's lock
+    is held.
 
-    `whole` searches every file of the data root for the identifiers of open requests; else the files that their
-    erasure has rewritten and all that is not in the lake's partitions, so that the work follows what they touched.
+    `whole` searches every file of the data root for the identifiers of open requests; else the
+    files that their erasure has rewritten and all that is not in the lake's partitions, so that the
+    work follows what they touched.
     """
     proof = Proof()
     every = {one.request_id: one for one in ledger.every(data_root)}
@@ -131,7 +147,9 @@ def verify(
 
 
 def _backups(data_root: DataRoot, concerned: Iterable[Request]) -> backup_generations.Remaining:
-    """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is from before."""
+    """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is
+    from before.
+    """
     erasures = [request for request in concerned if request.right == "erasure"]
     if not erasures:
         return backup_generations.Remaining()
@@ -327,7 +345,9 @@ def _code(code: str, where: str) -> str:
 
 
 def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
-    """All files but keys, sealed backups, and what this process has spilled; of the partitions only those `touched`, if given."""
+    """All files but keys, sealed backups, and what this process has spilled; of the partitions only
+    those `touched`, if given.
+    """
     aside = {data_root.secrets, data_root.spill / str(os.getpid()), data_root.root / SAMPLE_TRUTH}
     if touched is not None:
         aside |= {data_root.lake / layer for layer in ("raw", "staged", "quarantine", "deliveries")}
@@ -347,7 +367,9 @@ def _files(data_root: DataRoot, touched: Iterable[Path] | None) -> list[Path]:
 
 
 def _where(data_root: DataRoot, path: Path) -> str:
-    """Layer, or the data root's folder: file names are not told, a source may have put anything into one."""
+    """Layer, or the data root's folder: file names are not told, a source may have put anything
+    into one.
+    """
     parts = path.relative_to(data_root.root).parts
     if parts[0] == "lake" and len(parts) > 2:
         return parts[1]

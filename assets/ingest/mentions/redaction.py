@@ -149,7 +149,9 @@ def _is_field_number(mention: Mention, text: str) -> bool:
 
 
 def _is_outside_strings(text: str, at: int) -> bool:
-    """Whether a place in JSON is in none of its strings; a text that is not JSON has no such place."""
+    """Whether a place in JSON is in none of its strings; a text that is not JSON has no such
+    place.
+    """
     before = text[:at]
     return text.startswith("{") and re.sub(r"\\.", "", before).count('"') % 2 == 0
 

@@ -177,7 +177,9 @@ def texts_of(model: type[TableModel]) -> list[str]:
 
 
 def files_with_texts(data_root: DataRoot) -> list[tuple[str, Path, list[str]]]:
-    """Every file of raw and staged that has texts: its layer, its path, and the columns of texts."""
+    """Every file of raw and staged that has texts: its layer, its path, and the columns of
+    texts.
+    """
     files = [("raw", path, ["payload"]) for path in data_root.files("raw")]
     for table, model in CANONICAL.items():
         if columns := texts_of(model):

@@ -90,7 +90,8 @@ class Spellings:
                 self._longest = max(self._longest, len(joined))
 
     def find(self, text: str, *, wide: bool = False) -> list[Mention]:
-        """Return where the text has one of the identifiers, in order; spans are of the text as it is.
+        """Return where the text has one of the identifiers, in order; spans are of the text as it
+        is.
 
         Args:
             wide: Also digits with anything between them, and within longer numbers: for texts of
@@ -314,7 +315,9 @@ def tokens(text: str) -> set[tuple[str, str]]:
 
 
 def _whole_codes(plain: str) -> Iterator[str]:
-    """What may be identity codes, in their usual form, with their own check character or another."""
+    """What may be identity codes, in their usual form, with their own check character or
+    another.
+    """
     for code in codes(plain):
         check = _CHECKED.match(plain, code.end)
         if check and len(code.digits) == 9:

@@ -1,4 +1,5 @@
-"""Cutting a plain text into what may be an address, an identity code or a phone, wherever it stands.
+"""Cutting a plain text into what may be an address, an identity code or a phone, wherever it
+stands.
 
 What separates and ends a token is a rule of `schemas.token_rules`. Tokens may overlap: a number may
 begin at each of its groups of digits.

@@ -1,4 +1,6 @@
-"""One ZIP, the same bytes for the same content and clock, readable by its owner only, at a path that the caller names."""
+"""One ZIP, the same bytes for the same content and clock, readable by its owner only, at a path
+that the caller names.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def as_json(content: Any) -> bytes:
 
 
 def write(data_root: DataRoot, out: Path, files: Mapping[str, bytes], now: datetime) -> int:
-    """Write the files as a ZIP, whole or not at all; answers its bytes. Raises ArchiveError for a path within the data root.
+    """Write the files as a ZIP, whole or not at all; answers its bytes. Raises ArchiveError for a
+    path within the data root.
 
     What lies in the data root is the register's: an erasure would have to find it there.
     """

@@ -1,8 +1,10 @@
-"""Which records and identifiers are a registrant's own, and which of them somebody else has a part in.
+"""Which records and identifiers are a registrant's own, and which of them somebody else has a part
+in.
 
-A record is theirs when what is staged of it, or why it is in quarantine, is under a key of one of their source persons.
-One of which nothing is staged is theirs when every strong identifier in it is, or, without any, a contact of theirs alone.
-A record of somebody else that mentions them is not theirs, and is not handed out.
+A record is theirs when what is staged of it, or why it is in quarantine, is under a key of one of
+their source persons. One of which nothing is staged is theirs when every strong identifier in it
+is, or, without any, a contact of theirs alone. A record of somebody else that mentions them is not
+theirs, and is not handed out.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ from schemas.staged import ContactPoints, Identifiers
 
 @dataclass(frozen=True)
 class Own:
-    """`known_by`: everything the registrant is known by, as `<type>:<value>`; `alone`: what nobody else is known by."""
+    """`known_by`: everything the registrant is known by, as `<type>:<value>`; `alone`: what nobody
+    else is known by.
+    """
 
     registrant_id: str
     known_by: frozenset[str]
@@ -36,7 +40,9 @@ class Own:
 
 @dataclass(frozen=True)
 class Delivered:
-    """One delivery's records of the registrant, and those of others that mention the registrant: their numbers."""
+    """One delivery's records of the registrant, and those of others that mention the registrant:
+    their numbers.
+    """
 
     entry: Entry
     records: tuple[int, ...]
@@ -44,7 +50,9 @@ class Delivered:
 
 
 def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str) -> Own:
-    """The registrant's identifiers, by the last built register; makes the table `own_keys(person_key)`."""
+    """The registrant's identifiers, by the last built register; makes the table
+    `own_keys(person_key)`.
+    """
     connection.execute(STATEMENT_MACROS)
     for table in ("membership", "identifiers", "contact_points", "registrants"):
         read_register(data_root, connection, table, TABLES[table])
@@ -58,7 +66,8 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
         WHERE identifier IN (SELECT identifier FROM known WHERE registrant_id = $1) GROUP BY identifier""",
         [registrant_id],
     ).fetchall()
-    # An identity code that the register also knows somebody else by is only theirs when it is the one in force.
+    # An identity code that the register also knows somebody else by is only theirs when it is the
+    # one in force.
     row = connection.execute(
         "SELECT any_value(identity_code) FROM registrants WHERE registrant_id = $1", [registrant_id]
     ).fetchone()
@@ -82,7 +91,9 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
 
 
 def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """Addresses, phones and numbers that a source has stated of the registrant and the register no longer holds; nobody else's numbers."""
+    """Addresses, phones and numbers that a source has stated of the registrant and the register no
+    longer holds; nobody else's numbers.
+    """
     found: set[str] = set()
     for model, identifier, unless in (
         (ContactPoints, "kind || ':' || match_key", "false"),
@@ -104,7 +115,9 @@ def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
 def records(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
 ) -> list[Delivered]:
-    """The registrant's records, by delivery. Cost: one look at the keys and identifiers of every delivery."""
+    """The registrant's records, by delivery. Cost: one look at the keys and identifiers of every
+    delivery.
+    """
     found = []
     for entry in deliveries.book(data_root):
         keyed = _by_key(data_root, connection, entry)
@@ -124,7 +137,10 @@ def _by_key(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: E
         if path.exists() and path.stem != "records"
     ]
     each = " UNION ".join(
-        f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM own_keys)"
+        (
+            f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM "
+            "own_keys)"
+        )
         for path in paths
     )
     return {number for (number,) in connection.execute(each).fetchall()} if paths else set()
@@ -137,7 +153,9 @@ def _by_identifier(
     mine: Own,
     keyed: set[int],
 ) -> tuple[set[int], set[int]]:
-    """Records of which nothing is staged and that are theirs alone; and those that carry something besides that they alone are known by."""
+    """Records of which nothing is staged and that are theirs alone; and those that carry something
+    besides that they alone are known by.
+    """
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not raw.exists() or not mine.alone:
         return set(), set()

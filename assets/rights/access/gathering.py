@@ -1,7 +1,8 @@
-"""Everything that the register holds about one registrant, with nobody else in it: tables, statements, records as delivered.
+"""Everything that the register holds about one registrant, with nobody else in it: tables,
+statements, records as delivered.
 
-Read from the register as it was last built, and from what is staged and in raw: nothing is worked out anew, so what is
-told is what is held.
+Read from the register as it was last built, and from what is staged and in raw: nothing is worked
+out anew, so what is told is what is held.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ NOT_OF_ONE = (
     "contradictions",
     "admission",
 )
-# Columns of statements that hold an identifier, and what kind it is; an account on the website is an address or a customer number.
+# Columns of statements that hold an identifier, and what kind it is; an account on the website is
+# an address or a customer number.
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
-# What the register says of the registrant may have a word in common with somebody's name: a town, a street.
+# What the register says of the registrant may have a word in common with somebody's name: a town, a
+# street.
 _WHAT_IS_HELD = ("registrants", "names", "addresses")
 _DATASETS = {
     (source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets
@@ -62,8 +65,8 @@ class UnknownRegistrantError(PlainError):
 
 @dataclass
 class Gathered:
-    """All of it, as JSON has it. `withheld`: how many fields and records are not handed out, because they may tell of others;
-    `released`: those that a person has looked at and lets go out.
+    """All of it, as JSON has it. `withheld`: how many fields and records are not handed out,
+    because they may tell of others; `released`: those that a person has looked at and lets go out.
     """
 
     registrant_id: str
@@ -81,9 +84,11 @@ class Gathered:
 
 @dataclass(frozen=True)
 class Withheld:
-    """A field of a record of the registrant's that no rule reads, or a record of somebody else that mentions them, as it would be handed out.
+    """A field of a record of the registrant's that no rule reads, or a record of somebody else that
+    mentions them, as it would be handed out.
 
-    `item` names it to whoever decides and tells nothing. `field` is empty where it is the whole record.
+    `item` names it to whoever decides and tells nothing. `field` is empty where it is the whole
+    record.
     """
 
     item: str
@@ -102,7 +107,8 @@ _KeptBack = tuple[Withheld, list[str]]
 
 
 def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = ()) -> Gathered:
-    """Collect everything, and of what is withheld the items `released`. Raises UnknownRegistrantError. Only while the writer's lock is held.
+    """Collect everything, and of what is withheld the items `released`. Raises
+    UnknownRegistrantError. Only while the writer's lock is held.
 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
@@ -124,7 +130,9 @@ def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = 
 
 
 def withheld(data_root: DataRoot, registrant_id: str) -> list[Withheld]:
-    """What a person must look at before it is handed out: fields first. Raises and costs as `gather`."""
+    """What a person must look at before it is handed out: fields first. Raises and costs as
+    `gather`.
+    """
     return _gather(data_root, registrant_id)[1]
 
 
@@ -182,11 +190,17 @@ def _of_the_register(
             read_register(data_root, connection, table, model)
             found[table] = _rows(
                 connection,
-                f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 ORDER BY ALL",
+                (
+                    f"SELECT * EXCLUDE (registrant_id) FROM {table} WHERE registrant_id = $1 "
+                    "ORDER BY ALL"
+                ),
                 registrant_id,
             )
     told = information_duty.path(data_root)
-    informed = f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER BY ALL"
+    informed = (
+        f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER "
+        "BY ALL"
+    )
     return {
         **found,
         "informed": _rows(connection, informed, registrant_id) if told.exists() else [],
@@ -194,7 +208,9 @@ def _of_the_register(
 
 
 def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row]) -> None:
-    """What was said about an address that reaches others, too, concerns the registrant; who said it, and on what evidence, is not theirs."""
+    """What was said about an address that reaches others, too, concerns the registrant; who said
+    it, and on what evidence, is not theirs.
+    """
     said = {(row["delivery_id"], row["record_key"]) for row in theirs}
     for row in register["choice_log"]:
         if (row["delivery_id"], row["record_key"]) not in said:
@@ -232,7 +248,9 @@ def _statements(
 def _as_delivered(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> tuple[list[Row], list[_KeptBack]]:
-    """The registrant's records as raw has them, minimised, with the rules by which one is in quarantine; and the fields that are withheld."""
+    """The registrant's records as raw has them, minimised, with the rules by which one is in
+    quarantine; and the fields that are withheld.
+    """
     found, kept_back = [], []
     for one in delivered:
         dataset = _DATASETS.get((one.entry.source, one.entry.dataset))
@@ -316,7 +334,10 @@ def _rows_of_raw(
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     if not numbers or not raw.exists():
         return []
-    query = f"SELECT record_no, payload, identifiers, faults FROM {parquet(raw)} WHERE list_contains($1::BIGINT[], record_no) ORDER BY record_no"
+    query = (
+        f"SELECT record_no, payload, identifiers, faults FROM {parquet(raw)} WHERE "
+        "list_contains($1::BIGINT[], record_no) ORDER BY record_no"
+    )
     return _rows(connection, query, list(numbers))
 
 
@@ -336,7 +357,10 @@ def _outcomes(
         ).fetchall():
             codes.setdefault(number, []).append(code)
     rows = connection.execute(
-        f"SELECT record_no, outcome FROM {parquet(index)} WHERE list_contains($1::BIGINT[], record_no)",
+        (
+            f"SELECT record_no, outcome FROM {parquet(index)} WHERE list_contains($1::BIGINT[], "
+            "record_no)"
+        ),
         [list(delivered.records)],
     )
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
@@ -345,7 +369,9 @@ def _outcomes(
 def _held_proofs(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
 ) -> list[Row]:
-    """Proofs of consent that are kept under a keyed hash since an earlier relationship ended; found by what the registrant alone is known by."""
+    """Proofs of consent that are kept under a keyed hash since an earlier relationship ended; found
+    by what the registrant alone is known by.
+    """
     create_keyed_hash(data_root, connection)
     read_register(data_root, connection, "segregated_consents", TABLES["segregated_consents"])
     return _rows(
@@ -423,7 +449,9 @@ def _in_mart(data_root: DataRoot, registrant_id: str, purpose: str) -> Row:
 
 
 def _profile(data_root: DataRoot, registrant_id: str) -> list[Row] | None:
-    """What is worked out about the registrant, with its rules; None when they may not be profiled, or no mart is published."""
+    """What is worked out about the registrant, with its rules; None when they may not be profiled,
+    or no mart is published.
+    """
     try:
         found = profile_explanation.profile(data_root, registrant_id)
     except profile_explanation.NotPublishedError:
@@ -438,7 +466,9 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str, *values: object) ->
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON has it: days and moments in ISO 8601, amounts as text, so that nothing is rounded."""
+    """A value as JSON has it: days and moments in ISO 8601, amounts as text, so that nothing is
+    rounded.
+    """
     if isinstance(value, dict):
         return {name: plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

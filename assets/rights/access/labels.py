@@ -1,4 +1,6 @@
-"""What the package calls tables, columns, rules and values, in the registrant's language; what the policy names is called as there."""
+"""What the package calls tables, columns, rules and values, in the registrant's language; what the
+policy names is called as there.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def meaning(code: str, language: Language) -> str:
 
 
 def chosen(policy: Policy, wished: str | None) -> Language:
-    """The policy's language for a registrant who wishes for `wished`; one that the policy is not in is answered in English, or in its first."""
+    """The policy's language for a registrant who wishes for `wished`; one that the policy is not in
+    is answered in English, or in its first.
+    """
     if wished in policy.languages:
         return wished  # type: ignore[return-value]
     return "en" if wished and "en" in policy.languages else policy.languages[0]

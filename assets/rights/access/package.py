@@ -1,4 +1,6 @@
-"""The two packages: everything about a registrant (GDPR 15), and what they may take elsewhere (GDPR 20)."""
+"""The two packages: everything about a registrant (GDPR 15), and what they may take elsewhere (GDPR
+20).
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Packed:
-    """What was written, by count: files in the ZIP, its bytes, rows of the register, statements, records as delivered, what is withheld
-    and what of it was released; and the language.
+    """What was written, by count: files in the ZIP, its bytes, rows of the register, statements,
+    records as delivered, what is withheld and what of it was released; and the language.
     """
 
     files: int
@@ -44,10 +46,12 @@ def access(
     language: Language | None = None,
     released: Collection[str] = (),
 ) -> Packed:
-    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV; of what is withheld the items `released`.
+    """Write everything about the registrant to `out`: access.html, access.json, and tables/ as CSV;
+    of what is withheld the items `released`.
 
-    In the registrant's language as the register knows it, unless one is given. Raises UnknownRegistrantError or ArchiveError.
-    Same register, policy and clock: same bytes. Only while the writer's lock is held.
+    In the registrant's language as the register knows it, unless one is given. Raises
+    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. Only while
+    the writer's lock is held.
     """
     found = gather(data_root, registrant_id, released)
     spoken = language or labels.chosen(data_root.policy, found.language)
@@ -83,7 +87,9 @@ def access(
 def portability(
     data_root: DataRoot, registrant_id: str, request_id: str, out: Path, now: datetime
 ) -> Packed:
-    """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as `access` does."""
+    """Write what the registrant provided to `out`: portability.json, and tables/ as CSV. Raises as
+    `access` does.
+    """
     found = gather(data_root, registrant_id)
     taken = portable.portable(data_root.policy, found)
     files = {
@@ -107,7 +113,9 @@ def portability(
 
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
-    """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the notice tells them on the day (GDPR 15(1))."""
+    """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the
+    notice tells them on the day (GDPR 15(1)).
+    """
     told = notice.facts(policy, language, today)
     kept = (
         "purposes",

@@ -1,7 +1,8 @@
-"""The package as one page that a person reads: no script, nothing from elsewhere, every value escaped.
+"""The package as one page that a person reads: no script, nothing from elsewhere, every value
+escaped.
 
-What data is used for, on which bases, who receives it, how long it is kept, and the rights are the privacy notice's own
-words, which are made of the same policy and stand at the end.
+What data is used for, on which bases, who receives it, how long it is kept, and the rights are the
+privacy notice's own words, which are made of the same policy and stand at the end.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on consent or contract.
+"""What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on
+consent or contract.
 
-Decided by policy.yaml alone. *Provided*: said by a source that is no third party, in a column whose category comes from that
-source and is worked out from nothing. *On consent or contract*: one of the category's purposes has that basis, and the
-registrant has a contract or order, or has consented to that purpose. All of the register is processed automatically.
+Decided by policy.yaml alone. *Provided*: said by a source that is no third party, in a column whose
+category comes from that source and is worked out from nothing. *On consent or contract*: one of the
+category's purposes has that basis, and the registrant has a contract or order, or has consented to
+that purpose. All of the register is processed automatically.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ _KINDS = ("kind", "type")
 
 
 def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
-    """Canonical table -> rows of what the registrant provided; without what a later statement of the same source has taken back."""
+    """Canonical table -> rows of what the registrant provided; without what a later statement of
+    the same source has taken back.
+    """
     bases = purposes_on(found, policy)
     taken = {}
     for table, rows in found.statements.items():

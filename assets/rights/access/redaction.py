@@ -1,8 +1,9 @@
 """Taking everybody else out of what is handed to a registrant (GDPR 15(4)).
 
-What a source's declaration does not read is withheld whole: nobody knows whom it tells of. In what it reads, every
-identifier of somebody else becomes `REDACTED`: those that the record is known to carry, what has the form of an identity
-code, an e-mail address or a phone number and is not the registrant's, and the full names of other registrants.
+What a source's declaration does not read is withheld whole: nobody knows whom it tells of. In what
+it reads, every identifier of somebody else becomes `REDACTED`: those that the record is known to
+carry, what has the form of an identity code, an e-mail address or a phone number and is not the
+registrant's, and the full names of other registrants.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 class Redaction:
     """What may stay in texts for one registrant.
 
-    `names` are pairs of words that are full names of others, `near` single names of those who share an address with the
-    registrant, `kept` what the register says of the registrant; all in lower case.
+    `names` are pairs of words that are full names of others, `near` single names of those who share
+    an address with the registrant, `kept` what the register says of the registrant; all in lower
+    case.
     """
 
     def __init__(
@@ -56,7 +58,9 @@ class Redaction:
         self._names = frozenset(names)
 
     def text(self, value: str, carried: Iterable[str] = ()) -> str:
-        """The text without anybody else; `carried` are the identifiers that its record is known to carry."""
+        """The text without anybody else; `carried` are the identifiers that its record is known to
+        carry.
+        """
         if value.lower() in self._own:
             return value
         for other in carried:
@@ -107,7 +111,9 @@ class Redaction:
 
 
 def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
-    """What of a record is about the registrant alone, by the source's declaration; and the fields that are withheld, with where they stand."""
+    """What of a record is about the registrant alone, by the source's declaration; and the fields
+    that are withheld, with where they stand.
+    """
     withheld: list[tuple[str, Any]] = []
     kept = _kept(json.loads(payload), dataset.disclosable, dataset.disclosable_parts, "", withheld)
     return kept, withheld
@@ -196,7 +202,8 @@ def names_of_others(
     registrant_id: str,
     texts: Iterable[str],
 ) -> set[tuple[str, str]]:
-    """Which neighbouring words of the texts are given and family name of somebody else, and not of the registrant, in lower case.
+    """Which neighbouring words of the texts are given and family name of somebody else, and not of
+    the registrant, in lower case.
 
     Cost: one look at the names of the register.
     """
@@ -231,7 +238,8 @@ def names_of_others(
 
 
 def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: str) -> set[str]:
-    """Every single name, in lower case, of those who share a home, an e-mail address or a phone with the registrant, and is not the registrant's.
+    """Every single name, in lower case, of those who share a home, an e-mail address or a phone
+    with the registrant, and is not the registrant's.
 
     Reads the register's tables, which the connection has under their names.
     """

@@ -1,8 +1,10 @@
-"""Tables as CSV that no spreadsheet takes for formulas. For people; machines read the JSON, in which nothing is changed.
+"""Tables as CSV that no spreadsheet takes for formulas. For people; machines read the JSON, in
+which nothing is changed.
 
-A cell whose text begins with `=`, `+`, `-`, `@`, a tab or a line break, also behind blanks or characters that nobody sees, gets
-an apostrophe before that sign; so does what follows a comma, semicolon, bar, quote, tab or line break within a cell, because a spreadsheet
-that expects another separator begins a cell there. Every cell is quoted. Source: OWASP, "CSV Injection".
+A cell whose text begins with `=`, `+`, `-`, `@`, a tab or a line break, also behind blanks or
+characters that nobody sees, gets an apostrophe before that sign; so does what follows a comma,
+semicolon, bar, quote, tab or line break within a cell, because a spreadsheet that expects another
+separator begins a cell there. Every cell is quoted. Source: OWASP, "CSV Injection".
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ def cell(value: Any) -> str:
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as CSV in UTF-8 with a byte-order mark, which spreadsheets need; columns in the order in which they are met."""
+    """Rows as CSV in UTF-8 with a byte-order mark, which spreadsheets need; columns in the order in
+    which they are met.
+    """
     listed = list(rows)
     names = list(dict.fromkeys(name for row in listed for name in row))
     text = io.StringIO()
@@ -50,7 +54,9 @@ def table(rows: Iterable[Mapping[str, Any]]) -> bytes:
 
 
 def leaves(value: Any, path: str = "") -> Iterable[tuple[str, Any]]:
-    """Every value of a nested one, with its path, such as `tietoryhmat[0].etunimi`; what is empty is left out."""
+    """Every value of a nested one, with its path, such as `tietoryhmat[0].etunimi`; what is empty
+    is left out.
+    """
     if isinstance(value, Mapping):
         for name, one in value.items():
             yield from leaves(one, f"{path}.{name}" if path else str(name))

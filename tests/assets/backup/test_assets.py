@@ -1,4 +1,6 @@
-"""The nightly rotation as Dagster runs it: counts in the metadata, and a check that fails while a key is beyond its time."""
+"""The nightly rotation as Dagster runs it: counts in the metadata, and a check that fails while a
+key is beyond its time.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who has been erased may come back by what they give anew: that is taken in, and nothing else of theirs."""
+"""Who has been erased may come back by what they give anew: that is taken in, and nothing else of
+theirs.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,8 @@ def test_the_proof_still_finds_what_was_erased(gone: DataRoot, tmp_path: Path) -
     anew = next((gone.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
     with connect(gone) as connection:
         connection.execute(
-            f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}')) TO '{day / 'again.parquet'}'"
+            f"COPY (SELECT * REPLACE (DATE '2026-01-01' AS given_on) FROM read_parquet('{anew}"
+            f"')) TO '{day / 'again.parquet'}'"
         )
         identifiers.prepare(gone, connection)
         assert [one.where for one in identifiers.in_lake(gone, connection, ["raw"])] == ["raw.raw"]
@@ -164,7 +167,9 @@ def test_a_backup_of_what_came_back_keeps_it(gone: DataRoot) -> None:
 def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_cookie(
     data_root: DataRoot,
 ) -> None:
-    """Delivered late, and the first to name the account: until then the address was a contact, which others may have, too."""
+    """Delivered late, and the first to name the account: until then the address was a contact,
+    which others may have, too.
+    """
     address = "vain.osoite@example.fi"
     deliver_words(
         data_root,

@@ -1,4 +1,6 @@
-"""Many requests cost one pass: over the same partitions as many files are rewritten, and as many queries run, as for one."""
+"""Many requests cost one pass: over the same partitions as many files are rewritten, and as many
+queries run, as for one.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def carry_out(data_root: DataRoot, ids: list[str]) -> list[str]:
 
 
 def asked(data_root: DataRoot, given: list[str]) -> list[str]:
-    """Erasures by what is given; those of nobody are many erasures that have begun, cheaply made."""
+    """Erasures by what is given; those of nobody are many erasures that have begun, cheaply
+    made.
+    """
     ids = [
         ledger.receive(data_root, "erasure", "written", [one], NOW + timedelta(milliseconds=number))
         for number, one in enumerate(given)
@@ -129,7 +133,9 @@ def test_one_that_is_unclear_holds_up_no_other(known_data_root: DataRoot) -> Non
 def test_what_has_not_been_through_every_step_is_not_closed(
     known_data_root: DataRoot, steps: list[str]
 ) -> None:
-    """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked for, nothing is found, either."""
+    """Whoever launches the last asset alone has proven nothing: of a request that nobody has looked
+    for, nothing is found, either.
+    """
     ids = asked(known_data_root, [f"identity_code:{LEAVES.identity_code}"])
     if steps:
         erasing.find(known_data_root, ids)
@@ -142,7 +148,9 @@ def test_what_has_not_been_through_every_step_is_not_closed(
 def test_certificates_of_a_pass_that_was_killed_are_no_tampering(
     known_data_root: DataRoot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed when half of the certificates have their names: the next pass writes the rest, and the chain is whole."""
+    """Killed when half of the certificates have their names: the next pass writes the rest, and the
+    chain is whole.
+    """
     ids = carry_out(
         known_data_root,
         asked(

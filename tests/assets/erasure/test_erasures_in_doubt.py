@@ -196,7 +196,9 @@ def test_one_person_known_as_two_registrants_is_erased_whole_when_somebody_names
 def test_an_account_that_only_a_quarantined_record_of_another_names_is_shared(
     data_root: DataRoot,
 ) -> None:
-    """A contract of somebody whom nobody knows yet, at the other contact, quarantined for its day."""
+    """A contract of somebody whom nobody knows yet, at the other contact, quarantined for its
+    day.
+    """
     new = code("050577-933")
     deliver(
         data_root,
@@ -358,7 +360,9 @@ QUARANTINED_CONTRACT = {"starts_on": "someday"}
 
 @pytest.fixture
 def known_to_nobody(data_root: DataRoot) -> DataRoot:
-    """Dora, in quarantine only: a contact without an id, and contracts that name others' contacts."""
+    """Dora, in quarantine only: a contact without an id, and contracts that name others'
+    contacts.
+    """
     deliver(data_root, NEXT, "contacts", [DORAS, contact("", "Dora", "dora.quar@example.fi")])
     deliver(
         data_root,

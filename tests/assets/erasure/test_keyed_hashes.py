@@ -1,4 +1,6 @@
-"""After an erasure no plain hash of what was delivered about somebody confirms that it was theirs."""
+"""After an erasure no plain hash of what was delivered about somebody confirms that it was
+theirs.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An erasure leaves what the accounts need, without its person, and nothing else; a preview says so beforehand and changes nothing."""
+"""An erasure leaves what the accounts need, without its person, and nothing else; a preview says so
+beforehand and changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -203,7 +205,9 @@ def order(one: Known, number: str) -> dict[str, str]:
 
 
 def order_late(data_root: DataRoot) -> None:
-    """An order of the leaving and one of the staying namesake wait in the inbox, and a contract that no statute holds."""
+    """An order of the leaving and one of the staying namesake wait in the inbox, and a contract
+    that no statute holds.
+    """
     put(
         data_root,
         "crm",

@@ -1,4 +1,5 @@
-"""What people, exporters, forms and mail clients write: removal and proof each find it by themselves.
+"""What people, exporters, forms and mail clients write: removal and proof each find it by
+themselves.
 
 And what is somebody else's stays byte for byte.
 """
@@ -166,7 +167,8 @@ def test_what_is_somebody_elses_stays_byte_for_byte(words: list[str]) -> None:
         assert REDACTION.text(text, Record()) == text
 
 
-# Of these a hash cannot be made without knowing what to look for (docs/decisions/mentions-in-text.md).
+# Of these a hash cannot be made without knowing what to look for
+# (docs/decisions/mentions-in-text.md).
 NOT_BY_HASH = ("40.999.0111", "140285-916", "C7 000 001", "a1a1 a1a1 a1a1 a1a1")
 
 

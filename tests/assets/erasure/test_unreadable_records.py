@@ -1,4 +1,6 @@
-"""A record that could not be taken apart is erased by its text, and does not come back with the next delivery or an old backup."""
+"""A record that could not be taken apart is erased by its text, and does not come back with the
+next delivery or an old backup.
+"""
 
 from __future__ import annotations
 

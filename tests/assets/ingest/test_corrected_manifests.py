@@ -1,4 +1,6 @@
-"""A delivery is its bytes and what its manifest says of them: mended, it is read again and replaces what was misread."""
+"""A delivery is its bytes and what its manifest says of them: mended, it is read again and replaces
+what was misread.
+"""
 
 from __future__ import annotations
 
@@ -151,7 +153,9 @@ def test_empty_files_are_not_corrections_of_each_other(data_root: DataRoot) -> N
 
 
 def test_what_repeated_the_misread_records_is_staged_by_itself(data_root: DataRoot) -> None:
-    """On the next day the same file was misread too, and all of it was a duplicate of what is no longer there."""
+    """On the next day the same file was misread too, and all of it was a duplicate of what is no
+    longer there.
+    """
     deliver(data_root, "orders")
     deliver(data_root, "orders", LATER)
     arrive(data_root)

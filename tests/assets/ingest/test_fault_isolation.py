@@ -1,4 +1,6 @@
-"""A record that our own code fails on is set aside with the place where it did; no other record goes with it."""
+"""A record that our own code fails on is set aside with the place where it did; no other record
+goes with it.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,10 @@ def table(data_root: DataRoot, query: str) -> list[tuple[Any, ...]]:
 
 
 ORDERS_IN_THE_LAKE = "SELECT * EXCLUDE (record_no) FROM 'LAKE/staged/crm/*/*/orders.parquet'"
-QUARANTINE = "SELECT record_no, code, scope, in_table, place, person_key FROM 'LAKE/quarantine/crm/*/*.parquet' ORDER BY ALL"
+QUARANTINE = (
+    "SELECT record_no, code, scope, in_table, place, person_key FROM "
+    "'LAKE/quarantine/crm/*/*.parquet' ORDER BY ALL"
+)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
-"""Protected identity: the location goes from every layer with its history, stays out, and is withheld when in doubt."""
+"""Protected identity: the location goes from every layer with its history, stays out, and is
+withheld when in doubt.
+"""
 
 from __future__ import annotations
 
@@ -314,7 +316,10 @@ def test_provenance_names_the_first_delivery_of_a_message_that_came_twice(tmp_pa
         )
         told = rows(
             data_root,
-            f"SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'",
+            (
+                "SELECT delivery_id FROM provenance SEMI JOIN (FROM registrants WHERE "
+                f"identity_code = '{AINO}') USING (registrant_id) WHERE attribute = 'name'"
+            ),
         )
         assert told == [{"delivery_id": first}]
 

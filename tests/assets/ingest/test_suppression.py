@@ -1,4 +1,6 @@
-"""Which records are about somebody on the suppression list: by a strong identifier, or a contact and nothing against it."""
+"""Which records are about somebody on the suppression list: by a strong identifier, or a contact
+and nothing against it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An invented population and what seven sources know of it, with the truth: the ground that linkage is measured on."""
+"""An invented population and what seven sources know of it, with the truth: the ground that linkage
+is measured on.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ class World:
         self.identifiers.append((person_key, kind, str(value)))
 
     def load(self, connection: duckdb.DuckDBPyConnection, shuffle: int | None = None) -> None:
-        """Make the tables `people`, `person_identifiers` and `truth`, their rows in an order of the shuffle's."""
+        """Make the tables `people`, `person_identifiers` and `truth`, their rows in an order of the
+        shuffle's.
+        """
         rows = {
             "people": (PEOPLE, [tuple(row.values()) for row in self.people]),
             "person_identifiers": (IDENTIFIERS, self.identifiers),
@@ -91,9 +95,11 @@ class World:
             connection.unregister("rows")
 
     def _truth(self) -> list[tuple[str, int, str]]:
-        """Each record's person, and the records of that person that a chain of shared facts leads to.
+        """Each record's person, and the records of that person that a chain of shared facts leads
+        to.
 
-        Somebody's website account with a private e-mail cannot be found in the population register by anyone.
+        Somebody's website account with a private e-mail cannot be found in the population register
+        by anyone.
         """
         facts: dict[str, set[object]] = defaultdict(set)
         for row in self.people:
@@ -171,7 +177,9 @@ class _Draw:
 
 
 def population(size: int, seed: int) -> list[Person]:
-    """Families under one roof: spouses, children, twins; shared mailboxes and telephones; marriages and moves."""
+    """Families under one roof: spouses, children, twins; shared mailboxes and telephones; marriages
+    and moves.
+    """
     draw = _Draw(seed)
     people: list[Person] = []
     while len(people) < size:
@@ -226,7 +234,9 @@ def _family(draw: _Draw, first_number: int) -> list[Person]:
 
 
 def told(people: list[Person], seed: int, *, codes: bool = True) -> World:
-    """What the population register, a credit bureau, the CRM, contracts, the website, visits and a newsletter know."""
+    """What the population register, a credit bureau, the CRM, contracts, the website, visits and a
+    newsletter know.
+    """
     draw = _Draw(seed + 1)
     world = World()
     for person in people:
@@ -306,7 +316,9 @@ def _commercial(world: World, draw: _Draw, person: Person, codes: bool) -> None:
 
 
 def _customer(world: World, draw: _Draw, person: Person, copy: int) -> None:
-    """A CRM contact: names as typed, in part maiden names, initials and swapped boxes; old and short addresses."""
+    """A CRM contact: names as typed, in part maiden names, initials and swapped boxes; old and
+    short addresses.
+    """
     first = draw.typed(person.call, 0.04)
     last = draw.typed(person.former if person.former and draw.chance(0.3) else person.family, 0.04)
     if draw.chance(0.03):
@@ -334,7 +346,9 @@ def _customer(world: World, draw: _Draw, person: Person, copy: int) -> None:
 
 @dataclass(frozen=True)
 class Quality:
-    """Pairwise, over the closed clusters. `recall` of the pairs that a chain of shared facts leads to, `of_all` of all."""
+    """Pairwise, over the closed clusters. `recall` of the pairs that a chain of shared facts leads
+    to, `of_all` of all.
+    """
 
     precision: float
     recall: float
@@ -344,7 +358,8 @@ class Quality:
 def quality(connection: duckdb.DuckDBPyConnection) -> Quality:
     """Compare `clusters` with `truth`."""
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW judged AS SELECT cluster, person, knowable FROM clusters JOIN truth USING (person_key)"
+        "CREATE OR REPLACE TEMP VIEW judged AS SELECT cluster, person, knowable FROM "
+        "clusters JOIN truth USING (person_key)"
     )
 
     def pairs(*columns: str) -> int:

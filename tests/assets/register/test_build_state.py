@@ -1,4 +1,6 @@
-"""Up to date is what is built, has passed its blocking checks, and is published in every mart; nothing less."""
+"""Up to date is what is built, has passed its blocking checks, and is published in every mart;
+nothing less.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What holds of a history of consents and refusals, against a slow fold over each registrant's own words."""
+"""What holds of a history of consents and refusals, against a slow fold over each registrant's own
+words.
+"""
 
 from __future__ import annotations
 
@@ -94,10 +96,12 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
             [("contact-A", "A"), ("contact-B", "B"), *PERSONS.items()],
         )
         connection.execute(
-            "CREATE TEMP TABLE contact_point_history (registrant_id VARCHAR, kind VARCHAR, match_key VARCHAR, is_current BOOLEAN)"
+            "CREATE TEMP TABLE contact_point_history (registrant_id VARCHAR, kind VARCHAR, "
+            "match_key VARCHAR, is_current BOOLEAN)"
         )
         connection.execute(
-            "CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, match_key VARCHAR)"
+            "CREATE TEMP TABLE staged_contact_points (person_key VARCHAR, kind VARCHAR, "
+            "match_key VARCHAR)"
         )
         for whose, reached in NOW.items():
             connection.executemany(

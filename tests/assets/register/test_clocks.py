@@ -20,7 +20,9 @@ POLICY = load_policy()
 
 
 def with_year_ending(day: str, retention: tuple[str, ...] = ("RET-VOUCHER-6Y",)) -> Policy:
-    """The policy of a controller whose financial year ends on the day, and who says by which rules orders are kept."""
+    """The policy of a controller whose financial year ends on the day, and who says by which rules
+    orders are kept.
+    """
     order = POLICY.categories["order"].model_copy(update={"retention": retention})
     controller = POLICY.controller.model_copy(update={"financial_year_ends": day})
     return POLICY.model_copy(
@@ -95,8 +97,9 @@ def test_sql_counts_periods_as_the_policy_does(day: date, count: int, unit: str)
     assert evaluated(clocks.after(period, "started"), started=f"DATE '{day}'") == period.after(day)
 
 
-# ordered at (UTC), financial year ends -> gone as a voucher (6 years after the calendar year in which the financial year
-# ended), gone as books (10 years after the financial year). The day named is the first on which it is no longer held.
+# ordered at (UTC), financial year ends -> gone as a voucher (6 years after the calendar year in
+# which the financial year ended), gone as books (10 years after the financial year). The day named
+# is the first on which it is no longer held.
 HOLDS = [
     (
         "2019-12-31 21:59:59",

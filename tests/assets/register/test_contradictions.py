@@ -1,4 +1,6 @@
-"""Sources that contradict each other about who somebody is stop nothing: it is decided, flagged by id and counted."""
+"""Sources that contradict each other about who somebody is stop nothing: it is decided, flagged by
+id and counted.
+"""
 
 from __future__ import annotations
 
@@ -113,7 +115,9 @@ def resolved(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
 def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
     claims: list[tuple[str, str, bool, int]], codes: dict[str, str]
 ) -> None:
-    """Who has the population register's own statement keeps it, else the latest statement decides."""
+    """Who has the population register's own statement keeps it, else the latest statement
+    decides.
+    """
     with duckdb.connect() as connection:
         connection.execute(
             """CREATE TABLE membership (person_key VARCHAR, registrant_id VARCHAR);

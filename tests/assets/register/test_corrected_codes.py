@@ -1,4 +1,6 @@
-"""Whatever corrections of identity codes say, they lead to one code that is in force, and the latest statement decides."""
+"""Whatever corrections of identity codes say, they lead to one code that is in force, and the
+latest statement decides.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Said:
-    """A record says, some days after the start, that a code is replaced by another (none: that it is in force)."""
+    """A record says, some days after the start, that a code is replaced by another (none: that it
+    is in force).
+    """
 
     day: int
     code: str
@@ -47,7 +51,10 @@ def followed(statements: Iterable[Said], *, basic: bool = False) -> dict[str, st
             moment = START + timedelta(days=said.day)
             delivery = f"{dataset}-{said.day}"
             connection.execute(
-                "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', ?, ?, ?)",
+                (
+                    "INSERT INTO staged_identifiers VALUES (?, ?, ?, ?, 1000, 'identity_code', "
+                    "?, ?, ?)"
+                ),
                 [delivery, number, moment.date(), str(number), said.code, said.by, moment],
             )
             connection.execute("INSERT INTO delivery_ledger VALUES (?, ?, 0)", [delivery, dataset])

@@ -1,4 +1,6 @@
-"""Linkage joins what is one person, keeps apart what is not, and gives the same whatever the order of the rows."""
+"""Linkage joins what is one person, keeps apart what is not, and gives the same whatever the order
+of the rows.
+"""
 
 from __future__ import annotations
 
@@ -663,7 +665,9 @@ class TestRounds:
         )
 
     def test_what_was_compared_is_not_compared_again_and_nothing_else_changes(self, connection):
-        """Some say something new, some are new, some have gone: the delta gives what a full run gives."""
+        """Some say something new, some are new, some have gone: the delta gives what a full run
+        gives.
+        """
         world = told(population(600, seed=5), seed=5)
         world.load(connection)
         linkage = Linkage(connection)

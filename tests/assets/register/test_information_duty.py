@@ -73,7 +73,9 @@ def consent(identity_code: str, day: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One whom only the register knows, one who gave data too, one dead, one protected without any contact, one of the credit bureau."""
+    """One whom only the register knows, one who gave data too, one dead, one protected without any
+    contact, one of the credit bureau.
+    """
     data_root = DataRoot(tmp_path_factory.mktemp("first") / "data")
     data_root.create()
     everyone = [

@@ -1,4 +1,6 @@
-"""Interests: only what was chosen, only topics of the policy, nothing that tells of a special category."""
+"""Interests: only what was chosen, only topics of the policy, nothing that tells of a special
+category.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as made:
         made.execute("SET TimeZone = 'UTC'")
         made.execute(
-            "CREATE TABLE registrant_visits (registrant_id VARCHAR, visit VARCHAR, started_at TIMESTAMPTZ)"
+            "CREATE TABLE registrant_visits (registrant_id VARCHAR, visit VARCHAR, "
+            "started_at TIMESTAMPTZ)"
         )
         made.execute(
             """CREATE TABLE statements_visit_actions (visit VARCHAR, url VARCHAR, search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,

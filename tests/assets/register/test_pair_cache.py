@@ -1,4 +1,6 @@
-"""What linkage remembers makes no difference to the register; decisions do, survive reruns, and go with the person."""
+"""What linkage remembers makes no difference to the register; decisions do, survive reruns, and go
+with the person.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever the order in which the register's messages come, they end in the state that they describe."""
+"""Whatever the order in which the register's messages come, they end in the state that they
+describe.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ def data_root(base: Path, tmp_path: Path) -> DataRoot:
 def deliver_in_order(
     data_root: DataRoot, order: Sequence[int], messages: Sequence[dict[str, Any]]
 ) -> None:
-    """Each message is a delivery of the day it was made; they arrive, and are taken in, in the order given."""
+    """Each message is a delivery of the day it was made; they arrive, and are taken in, in the
+    order given.
+    """
     for number in order:
         changes(data_root, f"2026-11-{number + 2:02d}", [messages[number]], key=number + 2)
         take_in(data_root)

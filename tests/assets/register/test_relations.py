@@ -1,4 +1,6 @@
-"""The declared relations are those of a real build: what it makes, what it reads, in which order."""
+"""The declared relations are those of a real build: what it makes, what it reads, in which
+order.
+"""
 
 from __future__ import annotations
 

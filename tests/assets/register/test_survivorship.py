@@ -1,4 +1,6 @@
-"""Of several values the most trusted source's counts, then the latest; how often there was a choice is counted."""
+"""Of several values the most trusted source's counts, then the latest; how often there was a choice
+is counted.
+"""
 
 from __future__ import annotations
 

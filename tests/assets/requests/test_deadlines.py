@@ -1,4 +1,6 @@
-"""One month from receipt, two more when extended, never ending on a day off: held against another way of counting."""
+"""One month from receipt, two more when extended, never ending on a day off: held against another
+way of counting.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def easter(year: int) -> date:
 
 
 def off(day: date) -> bool:
-    """Whether a Finnish office is closed, by the statutes' own words (150/1930, 5 §; 388/1937; 1317/2004)."""
+    """Whether a Finnish office is closed, by the statutes' own words (150/1930, 5 §; 388/1937;
+    1317/2004).
+    """
     fixed = {(1, 1), (1, 6), (5, 1), (12, 6), (12, 24), (12, 25), (12, 26)}
     moving = {easter(day.year) + timedelta(days=days) for days in (-2, 1, 39)}
     midsummer_eve = next(

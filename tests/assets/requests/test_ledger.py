@@ -1,4 +1,6 @@
-"""The ledger: what is open is sealed, what is closed says nothing of anybody, and a kill leaves nothing half open."""
+"""The ledger: what is open is sealed, what is closed says nothing of anybody, and a kill leaves
+nothing half open.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The ledger in the UI: what is overdue fails, what is near warns, and recipients are shown until they acknowledge."""
+"""The ledger in the UI: what is overdue fails, what is near warns, and recipients are shown until
+they acknowledge.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whom a request means: certain links act, weak ones are shown, and many requests cost one look at the register."""
+"""Whom a request means: certain links act, weak ones are shown, and many requests cost one look at
+the register.
+"""
 
 from __future__ import annotations
 

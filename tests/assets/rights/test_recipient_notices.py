@@ -1,4 +1,6 @@
-"""Recipients are told of erasure and restriction by the keys of the rows that they have, again until they acknowledge."""
+"""Recipients are told of erasure and restriction by the keys of the rows that they have, again
+until they acknowledge.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A correction stands until the source that was wrong agrees; what was wrong is history for its time, and then in no file."""
+"""A correction stands until the source that was wrong agrees; what was wrong is history for its
+time, and then in no file.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,10 @@ def test_the_old_value_is_history_and_not_current(known: DataRoot) -> None:
     rectify(known, email=NEW_MAIL, family_name="Oikea")
     points = rows(
         known,
-        "SELECT value, is_current, source FROM contact_points WHERE value IN ('vaara@example.fi', 'oikea@example.fi') ORDER BY value",
+        (
+            "SELECT value, is_current, source FROM contact_points WHERE value IN "
+            "('vaara@example.fi', 'oikea@example.fi') ORDER BY value"
+        ),
     )
     assert [(one["value"], one["is_current"], one["source"]) for one in points] == [
         (NEW_MAIL, True, "self"),
@@ -342,7 +347,10 @@ def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: DataRoot) 
     }  # fmt: skip
     put(known, "consents", "2026-11-12", "consent_log", csv([event]), 1)
     refresh(known)
-    holding = "SELECT purpose, channel, choice FROM choices JOIN registrants USING (registrant_id) WHERE customer_number = 'C7000001' AND choice = 'objected'"
+    holding = (
+        "SELECT purpose, channel, choice FROM choices JOIN registrants USING (registrant_id) "
+        "WHERE customer_number = 'C7000001' AND choice = 'objected'"
+    )
     before = rows(known, holding)
     assert len(before) == 1
     rectify(known, email=NEW_MAIL)

@@ -1,4 +1,6 @@
-"""Request files: valid ones become requests once, others are set aside without a value, and no original stays."""
+"""Request files: valid ones become requests once, others are set aside without a value, and no
+original stays.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Restriction, objection and withdrawal: the marts follow at once, later deliveries do not undo them, and `why` tells the rule."""
+"""Restriction, objection and withdrawal: the marts follow at once, later deliveries do not undo
+them, and `why` tells the rule.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +173,9 @@ def test_another_objection_is_suspended_while_it_is_weighed_and_refused_only_on_
 
 
 def test_of_two_that_ask_for_the_same_the_refusal_of_one_ends_nothing(data_root: DataRoot) -> None:
-    """Letters come twice: while the other is weighed, the suspension holds; with the last it ends."""
+    """Letters come twice: while the other is weighed, the suspension holds; with the last it
+    ends.
+    """
     leaves = registrant_of(data_root, LEAVES.identity_code)
     first, second = (
         ask(data_root, "objection", "legitimate_interest", given=given) for given in BOTH

@@ -1,4 +1,6 @@
-"""A code goes only to a contact that was on file before the request came, is kept as a hash, and can be tried five times for an hour."""
+"""A code goes only to a contact that was on file before the request came, is kept as a hash, and
+can be tried five times for an hour.
+"""
 
 from __future__ import annotations
 

@@ -102,7 +102,10 @@ def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
     sought: Sought, data_root: DataRoot
 ) -> None:
     path = data_root.marts / "contracts.duckdb"
-    name = f"'Street of the ' || CASE WHEN i = 77 THEN '{CODE}' ELSE 'person ' || i END || ' in Helsinki, Finland'"
+    name = (
+        f"'Street of the ' || CASE WHEN i = 77 THEN '{CODE}' ELSE 'person ' || i END || ' in "
+        "Helsinki, Finland'"
+    )
     with duckdb.connect(str(path)) as connection:
         connection.execute(
             f"CREATE TABLE people AS SELECT {name} AS name FROM range(60_000) AS t(i)"

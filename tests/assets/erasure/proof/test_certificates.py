@@ -142,7 +142,9 @@ def swap(data_root: DataRoot) -> None:
 
 
 def said_twice(data_root: DataRoot) -> None:
-    """A forged certificate stands under the same key before the true one; the last counts for a parser."""
+    """A forged certificate stands under the same key before the true one; the last counts for a
+    parser.
+    """
     path = path_of(data_root, "Q2")
     forged = path.read_text().replace('"decision":"held"', '"decision":"erased"')
     forged = forged[forged.index('"certificate":') : forged.index(',"hash":')]

@@ -1,4 +1,6 @@
-"""Whoever is on the suppression list is found in every layer that has them; contacts that others have too are not."""
+"""Whoever is on the suppression list is found in every layer that has them; contacts that others
+have too are not.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,8 @@ ERASED = (
     "visitor_id:a1a1a1a1a1a1a1a1",
 )
 TELLING = ("identity_code", "customer_number", "contact", "hashed_contact", "website_identifier")
-# Columns of these categories that tell nobody by themselves, or say again what the column beside them says.
+# Columns of these categories that tell nobody by themselves, or say again what the column beside
+# them says.
 TELL_NOBODY = {"kind", "value", "valid_from", "valid_to", "fingerprint", "ip", "replaced_by"}
 
 
@@ -230,10 +233,12 @@ def test_a_mart_is_found_by_its_columns(data_root: DataRoot) -> None:
     with duckdb.connect(str(path)) as connection:
         for model in MARTS["contracts"]:
             connection.execute(
-                f"CREATE TABLE {table_name(model)} ({duckdb_columns(model).replace(' NOT NULL', '')})"
+                f"CREATE TABLE {table_name(model)} ("
+                f"{duckdb_columns(model).replace(' NOT NULL', '')})"
             )
         connection.execute(
-            "INSERT INTO registrants (registrant_id, identity_code, email) VALUES ('R1', '140285-912A', ' Aino@example.fi')"
+            "INSERT INTO registrants (registrant_id, identity_code, email) VALUES ('R1', "
+            "'140285-912A', ' Aino@example.fi')"
         )
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)
@@ -270,10 +275,12 @@ def test_a_hashed_contact_for_advertising_is_found_unless_somebody_else_has_it_t
     with duckdb.connect(str(path)) as connection:
         for model in MARTS["targeted_advertising"]:
             connection.execute(
-                f"CREATE TABLE {table_name(model)} ({duckdb_columns(model).replace(' NOT NULL', '')})"
+                f"CREATE TABLE {table_name(model)} ("
+                f"{duckdb_columns(model).replace(' NOT NULL', '')})"
             )
         connection.execute(
-            "INSERT INTO emails SELECT 'consented', sha256(unnest(['aino@example.fi', 'eino@example.fi']))"
+            "INSERT INTO emails SELECT 'consented', sha256(unnest(['aino@example.fi', "
+            "'eino@example.fi']))"
         )
     with connect(data_root) as connection:
         identifiers.prepare(data_root, connection)

@@ -1,4 +1,6 @@
-"""A mart that is built anew is clean; one in which something was changed, or that keeps more than its rows, is not."""
+"""A mart that is built anew is clean; one in which something was changed, or that keeps more than
+its rows, is not.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +70,8 @@ def test_a_list_column_is_no_row_too_many(data_root: DataRoot) -> None:
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH '{path}' AS mart")
         connection.execute(
-            "CREATE TABLE mart.people AS SELECT i AS id, ['a', 'b', 'c'] AS several FROM range(5_000) AS t(i)"
+            "CREATE TABLE mart.people AS SELECT i AS id, ['a', 'b', 'c'] AS several FROM "
+            "range(5_000) AS t(i)"
         )
         connection.execute("DETACH mart")
     assert check(data_root, path, "marts.contracts") == []

@@ -1,4 +1,6 @@
-"""The page speaks each of the policy's languages: every table, column and rule that it shows has a name in it."""
+"""The page speaks each of the policy's languages: every table, column and rule that it shows has a
+name in it.
+"""
 
 from __future__ import annotations
 

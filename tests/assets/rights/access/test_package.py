@@ -1,4 +1,6 @@
-"""A registrant's package holds everything of theirs and nothing of anybody else; the same input gives the same bytes."""
+"""A registrant's package holds everything of theirs and nothing of anybody else; the same input
+gives the same bytes.
+"""
 
 from __future__ import annotations
 

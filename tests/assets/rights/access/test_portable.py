@@ -1,4 +1,6 @@
-"""Portability: what the registrant provided, on consent or contract, as policy.yaml has it; nothing inferred, nothing from others."""
+"""Portability: what the registrant provided, on consent or contract, as policy.yaml has it; nothing
+inferred, nothing from others.
+"""
 
 from __future__ import annotations
 

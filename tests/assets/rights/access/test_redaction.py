@@ -100,7 +100,9 @@ NESTED = st.recursive(
     ids=[f"{source}-{dataset.name}" for source, dataset in DATASETS],
 )
 def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> None:
-    """Every dataset says what it tells of the registrant; a field that it does not name is never handed out."""
+    """Every dataset says what it tells of the registrant; a field that it does not name is never
+    handed out.
+    """
 
     @settings(max_examples=examples(30))
     @given(st.text(min_size=1, max_size=8).filter(lambda name: name not in dataset.told), NESTED)

@@ -1,4 +1,6 @@
-"""No cell is ever a formula, whatever is in it and whichever separator the spreadsheet expects; nothing is lost."""
+"""No cell is ever a formula, whatever is in it and whichever separator the spreadsheet expects;
+nothing is lost.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ DANGEROUS = st.text(
 
 
 def begins_a_formula(cell: str) -> bool:
-    """Whether anything would take it for one: a sign first, but for what nobody sees; or a tab or line break first."""
+    """Whether anything would take it for one: a sign first, but for what nobody sees; or a tab or
+    line break first.
+    """
     seen = next(
         (
             one

@@ -1,4 +1,6 @@
-"""What is withheld is looked at by a person: item by item, as it would be handed out; what they release goes out, all else stays."""
+"""What is withheld is looked at by a person: item by item, as it would be handed out; what they
+release goes out, all else stays.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,10 @@ def test_a_record_of_somebody_else_that_mentions_the_registrant_is_an_item_of_it
         for path in data_root.files("raw", "crm")
         if f"{MARK}-T" in str(duckdb.sql(f"SELECT payload FROM '{path}'").fetchall())
     )
-    named = f"CASE WHEN contains(payload, '{SPOUSE_NUMBER}') THEN list_append(identifiers, 'customer_number:{SELF_NUMBER}') ELSE identifiers END"
+    named = (
+        f"CASE WHEN contains(payload, '{SPOUSE_NUMBER}') THEN list_append(identifiers, "
+        f"'customer_number:{SELF_NUMBER}') ELSE identifiers END"
+    )
     with duckdb.connect() as connection:
         connection.execute(
             f"CREATE TABLE mixed AS SELECT * REPLACE ({named} AS identifiers) FROM '{raw}'"
