@@ -19,7 +19,10 @@ from assets.storage.data_root import DataRoot
     "The generations in backups/, sealed anew without the registrants; the old keys are destroyed.",
 )
 @without_values
-def without_erased(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def without_erased(
+    data_root: dg.ResourceParam[DataRoot],
+    today: Today,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Take them out of the backups."""
     return dg.MaterializeResult(metadata={"generations": renewing.renew(data_root, today.date)})
 
@@ -36,7 +39,9 @@ def without_erased(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.Ma
     pool=WRITER,
 )
 @without_values
-def backups(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def backups(
+    data_root: dg.ResourceParam[DataRoot],
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Rotate the generations in the data root, and all keys."""
     done = rotation.rotate(data_root, None, datetime.now(data_root.policy.zone))
     left = backup_generations.remaining(data_root)
@@ -56,7 +61,9 @@ def backups(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # t
 @dg.asset_check(
     asset=["upkeep", "backups"],
     name="none_beyond_its_time",
-    description="no backup can be opened any more that is older than the policy's period for backups",
+    description=(
+        "no backup can be opened any more that is older than the policy's period for backups"
+    ),
 )
 @without_values
 def none_beyond_its_time(

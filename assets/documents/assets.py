@@ -28,7 +28,9 @@ KEY = dg.AssetKey(["policy", "conflicts"])
         dg.AssetCheckSpec(
             "nothing_disagrees",
             asset=KEY,
-            description="policy, law and data agree; the controller decides what to do where they do not",
+            description=(
+                "policy, law and data agree; the controller decides what to do where they do not"
+            ),
         )
     ],
 )

@@ -149,7 +149,8 @@ def _count_marts(
             for model in models:
                 for column, mine in KEYS.items():
                     if column in arrow_schema(model).names:
-                        rows = f'SELECT count(*) FROM published."{table_name(model)}" WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))'
+                        rows = f"""SELECT count(*) FROM published."{table_name(model)}"
+                            WHERE "{column}" IN (SELECT key FROM ({mine.format(mart=mart)}))"""
                         found.layers[f"marts.{mart}.{table_name(model)}"] += count(connection, rows)
         finally:
             connection.execute("DETACH published")

@@ -145,8 +145,10 @@ somebody: so that no later proof finds it again. It suppresses nothing.
 # What else tells of the person: the key that staged tables and quarantine have, the hash of a
 # contact by which advertising platforms match.
 _FORMS = """[identifier,
-    CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept') THEN 'person_key:' || md5(identifier) END,
-    CASE WHEN kind IN ('email', 'phone') THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
+    CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept')
+        THEN 'person_key:' || md5(identifier) END,
+    CASE WHEN kind IN ('email', 'phone')
+        THEN kind || '_sha256:' || sha256(substr(identifier, strlen(kind) + 2)) END]"""
 
 
 def path(data_root: DataRoot) -> Path:
@@ -417,7 +419,8 @@ def add(
             DATE '{data_root.policy.rule("suppressions")[1].period.after(today)}' AS review_on,
             NULL::DATE AS returned_on, NULL::DATE AS shared_on
         FROM (SELECT request_id, suppression_token(form) AS token FROM (
-            SELECT request_id, unnest({_FORMS}) AS form FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
+            SELECT request_id, unnest({_FORMS}) AS form
+                FROM (SELECT *, split_part(identifier, ':', 1) AS kind FROM ({identifiers}))))
         WHERE token IS NOT NULL AND (token, request_id) NOT IN (
             SELECT (token, request_id) FROM {listed(data_root)}
             WHERE returned_on IS NULL AND shared_on IS NULL)
@@ -457,7 +460,8 @@ def lift(data_root: DataRoot, request_id: str, identifiers: Sequence[str] | None
                 "identifiers": list(identifiers or ()),
             },
         )
-        kept = f"""FROM {listed(data_root)} WHERE NOT (request_id IS NOT DISTINCT FROM '{request_id}'
+        kept = f"""FROM {listed(data_root)} WHERE NOT (request_id IS NOT DISTINCT
+            FROM '{request_id}'
             AND token IN (SELECT token FROM lifted))"""
         free = connection.execute(
             f"SELECT count(*) FROM (FROM lifted EXCEPT SELECT token FROM ({kept}))"

@@ -71,7 +71,9 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
                 group_name="built",
                 kinds={"duckdb"},
                 owners=["team:data"],
-                description=f"The next {purpose} mart, built from the register beside the published one.",
+                description=(
+                    f"The next {purpose} mart, built from the register beside the published one."
+                ),
                 metadata={
                     "dagster/column_schema": schema,
                     "dagster/column_lineage": _lineage(purpose),
@@ -92,7 +94,10 @@ def built_asset(purpose: str) -> dg.AssetsDefinition:
         pool=WRITER,
     )
     @without_values
-    def build(data_root: dg.ResourceParam[DataRoot], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def build(  # type: ignore[no-untyped-def]  # noqa: ANN202
+        data_root: dg.ResourceParam[DataRoot],
+        today: Today,
+    ):
         rows = building.build(data_root, purpose, today.date)
         found = building.check(data_root, purpose)
         profiles = _profiles(data_root) if purpose == "analytics" else {}
@@ -144,7 +149,9 @@ def mart_asset(purpose: str, policy: Policy) -> dg.AssetsDefinition:
         },
     )
     @without_values
-    def publish(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def publish(
+        data_root: dg.ResourceParam[DataRoot],
+    ) -> dg.MaterializeResult:  # type: ignore[type-arg]
         rows = building.publish(data_root, purpose)
         return dg.MaterializeResult(
             metadata={

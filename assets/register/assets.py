@@ -62,7 +62,11 @@ def _lineage(table: str) -> dg.TableColumnLineage:
 
 
 @without_values
-def _build(context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _build(  # type: ignore[no-untyped-def]  # noqa: ANN202
+    context: dg.AssetExecutionContext,
+    data_root: dg.ResourceParam[DataRoot],
+    today: Today,
+):
     """Build the register, and check what no mart may be built without."""
     built = building.build(data_root, today.date)
     for table in building.TABLES:

@@ -143,7 +143,8 @@ PEOPLE_DIFFER = f"""
     WITH bearers AS MATERIALIZED (
         SELECT DISTINCT base, given, called, family, list_sort(list_distinct(names)) AS names,
             born, born_year
-        FROM (SELECT DISTINCT base FROM {{0}}) JOIN bases USING (base) JOIN linkage_standardised USING (id)
+        FROM (SELECT DISTINCT base FROM {{0}}) JOIN bases USING (base) JOIN linkage_standardised
+            USING (id)
         WHERE given IS NOT NULL OR family IS NOT NULL OR born_year IS NOT NULL),
     reached AS MATERIALIZED (
         SELECT base, flatten(list(emails)) AS emails, flatten(list(phones)) AS phones,

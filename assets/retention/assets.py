@@ -31,7 +31,10 @@ from schemas.marts import MARTS
     pool=WRITER,
 )
 @without_values
-def sweep(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def sweep(
+    data_root: dg.ResourceParam[DataRoot],
+    today: Today,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Remove from the lake what the register has left out, if the register has passed its
     checks.
     """
@@ -59,13 +62,17 @@ def sweep(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.Materialize
     key=["retention", "forecast"],
     deps=[["register", "expired"]],
     group_name="retention",
-    description="How much will be past its time in each of the coming 24 months, by rule: numbers only.",
+    description=(
+        "How much will be past its time in each of the coming 24 months, by rule: numbers only."
+    ),
     kinds={"json"},
     owners=["team:privacy"],
     pool=WRITER,
 )
 @without_values
-def forecast(data_root: dg.ResourceParam[DataRoot]) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def forecast(
+    data_root: dg.ResourceParam[DataRoot],
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Show what the last build has foreseen."""
     found = coming.latest(data_root)
     if found is None:

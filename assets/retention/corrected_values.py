@@ -94,8 +94,10 @@ def _remember(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Non
         index = staged_folder(data_root, entry) / "records.parquet"
         if entry.delivery_id in concerned and index.exists():
             connection.execute(
-                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content FROM {parquet(index)}
-                WHERE record_no IN (SELECT record_no FROM wrong WHERE delivery_id = '{entry.delivery_id}')"""
+                f"""INSERT INTO let_go SELECT DISTINCT '{entry.source}', record_key, content
+                    FROM {parquet(index)}
+                WHERE record_no IN (SELECT record_no FROM wrong
+                    WHERE delivery_id = '{entry.delivery_id}')"""
             )
     if concerned:
         copy_parquet(connection, "SELECT DISTINCT * FROM let_go ORDER BY ALL", path)

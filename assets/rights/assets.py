@@ -15,7 +15,8 @@ from schemas.marts import MARTS
 KEY = dg.AssetKey(["requests", "ledger"])
 CHECKS = {
     "nothing_overdue": "every request is answered by its day (GDPR 12(3)): REQ-OVERDUE",
-    "nothing_due_soon": "no request comes to its day within the policy's days of warning: REQ-DUE-SOON",
+    "nothing_due_soon": "no request comes to its day within the policy's days of warning: "
+    "REQ-DUE-SOON",
     "recipients_have_acknowledged": (
         "every recipient that was told of an erasure, rectification or restriction has "
         "acknowledged (GDPR 19): REQ-NOTICE-OPEN"
@@ -39,7 +40,10 @@ CHECKS = {
     pool=WRITER,
 )
 @without_values
-def ledger(data_root: dg.ResourceParam[DataRoot], today: Today) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def ledger(
+    data_root: dg.ResourceParam[DataRoot],
+    today: Today,
+) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Note what the marts follow by now, tell recipients again that have not answered, and look at
     what is owed.
     """

@@ -254,12 +254,16 @@ def _hits(connection: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any
     lead to nobody else, and whether the registrant is known by anything stronger than a contact.
     """
     rows = connection.execute(
-        f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known JOIN asked USING (type, value)),
-        shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit GROUP BY ALL),
+        f"""WITH hit AS (SELECT DISTINCT request_id, registrant_id, kind, value FROM known
+            JOIN asked USING (type, value)),
+        shared AS (SELECT kind, value, count(DISTINCT registrant_id) AS registrants FROM hit
+            GROUP BY ALL),
         strong AS (SELECT DISTINCT registrant_id FROM known SEMI JOIN hit USING (registrant_id)
             WHERE type IN {STRONG})
         SELECT request_id, registrant_id, list_sort(list(DISTINCT kind)) AS kinds,
-            list_sort(coalesce(list(kind) FILTER (registrants = 1), [])) AS alone, strong.registrant_id IS NOT NULL AS known_by_more
+            list_sort(coalesce(list(kind)
+                FILTER (registrants = 1), [])) AS alone,
+                strong.registrant_id IS NOT NULL AS known_by_more
         FROM hit JOIN shared USING (kind, value) LEFT JOIN strong USING (registrant_id)
         GROUP BY ALL ORDER BY ALL"""
     ).fetchall()
@@ -377,7 +381,8 @@ def _recorded(request: Request, found: Found, now: datetime, state: State | None
             len(found.candidates),
         )
     kept = replace(
-        request, state=state or ("received" if request.state == "unclear" else request.state), why="", candidates=(), resolved=found.resolved,
+        request, state=state or ("received" if request.state == "unclear" else request.state),
+        why="", candidates=(), resolved=found.resolved,
         own=found.own, left_out=found.left_out, registrants=found.registrants,
     )  # fmt: skip
     if not request.resolved:

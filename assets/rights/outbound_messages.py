@@ -46,13 +46,16 @@ WORDS = {
         ),
     },
     "extension": {
-        "en": "We received your request on {received}. We need more time to answer it, because {reason}: until {until} at the latest. "
+        "en": "We received your request on {received}. We need more time to answer it, because "
+        "{reason}: until {until} at the latest. "
         "You may lodge a complaint with the data protection authority, or go to court. "
         "{controller}",
-        "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska {reason}: viimeistään {until} asti. "
+        "fi": "Saimme pyyntösi {received}. Tarvitsemme lisää aikaa siihen vastaamiseen, koska "
+        "{reason}: viimeistään {until} asti. "
         "Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian tuomioistuimeen. "
         "{controller}",
-        "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, eftersom {reason}: senast till {until}. "
+        "sv": "Vi tog emot din begäran {received}. Vi behöver mer tid för att besvara den, "
+        "eftersom {reason}: senast till {until}. "
         "Du kan klaga hos dataskyddsmyndigheten eller gå till domstol. {controller}",
     },
     "lifting": {
@@ -70,9 +73,11 @@ WORDS = {
         ),
     },
     "refusal": {
-        "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint with the data protection authority, or go to "
+        "en": "We do not act on your request of {received}: {reason}. You may lodge a complaint "
+        "with the data protection authority, or go to "
         "court. {controller}",
-        "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen tietosuojaviranomaiselle tai saattaa asian "
+        "fi": "Emme toteuta pyyntöäsi, jonka saimme {received}: {reason}. Voit tehdä valituksen "
+        "tietosuojaviranomaiselle tai saattaa asian "
         "tuomioistuimeen. {controller}",
         "sv": (
             "Vi verkställer inte din begäran av den {received}: {reason}. Du kan klaga hos "
@@ -80,26 +85,32 @@ WORDS = {
         ),
     },
     "refusal_begun": {
-        "en": "We have not completed the erasure that you asked for on {received}: {reason}. {rows} rows of data about you had been erased "
+        "en": "We have not completed the erasure that you asked for on {received}: {reason}. "
+        "{rows} rows of data about you had been erased "
         "before and are not brought back. You may lodge a complaint with the data protection "
         "authority, or go to court. {controller}",
-        "fi": "Emme ole saattaneet loppuun tietojesi poistamista, jota pyysit {received}: {reason}. Sitä ennen tiedoistasi oli "
+        "fi": "Emme ole saattaneet loppuun tietojesi poistamista, jota pyysit {received}: "
+        "{reason}. Sitä ennen tiedoistasi oli "
         "poistettu {rows} riviä, eikä niitä palauteta. Voit tehdä valituksen "
         "tietosuojaviranomaiselle tai saattaa asian "
         "tuomioistuimeen. {controller}",
-        "sv": "Vi har inte slutfört den radering som du begärde {received}: {reason}. Dessförinnan hade {rows} rader uppgifter om dig "
+        "sv": "Vi har inte slutfört den radering som du begärde {received}: {reason}. "
+        "Dessförinnan hade {rows} rader uppgifter om dig "
         "raderats, och de återställs inte. Du kan klaga hos dataskyddsmyndigheten eller gå till "
         "domstol. {controller}",
     },
     "nobody_found": {
-        "en": "We received your request on {received} and have found no data about you by what you gave. If you think that we have some, "
+        "en": "We received your request on {received} and have found no data about you by what "
+        "you gave. If you think that we have some, "
         "tell us by what else we may know you. You may lodge a complaint with the data protection "
         "authority, or go to court. {controller}",
-        "fi": "Saimme pyyntösi {received}. Emme löytäneet sinua koskevia tietoja antamillasi tiedoilla. Jos arvelet, että meillä on "
+        "fi": "Saimme pyyntösi {received}. Emme löytäneet sinua koskevia tietoja antamillasi "
+        "tiedoilla. Jos arvelet, että meillä on "
         "niitä, kerro, millä muulla tiedolla voimme tuntea sinut. Voit tehdä valituksen "
         "tietosuojaviranomaiselle tai saattaa "
         "asian tuomioistuimeen. {controller}",
-        "sv": "Vi tog emot din begäran {received} och har inte hittat några uppgifter om dig med det som du uppgav. Om du tror att vi "
+        "sv": "Vi tog emot din begäran {received} och har inte hittat några uppgifter om dig med "
+        "det som du uppgav. Om du tror att vi "
         "har sådana, berätta vad annat vi kan känna dig under. Du kan klaga hos "
         "dataskyddsmyndigheten eller gå till domstol. "
         "{controller}",
@@ -136,9 +147,11 @@ def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: s
         create_staged_view(data_root, connection, ContactPoints)
         row = connection.execute(
             """WITH earlier AS (
-                SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
+                SELECT DISTINCT kind, match_key FROM staged_contact_points SEMI
+                    JOIN (FROM membership WHERE registrant_id = $2) AS mine USING (person_key)
                 WHERE stated_at < $1::TIMESTAMPTZ AND op = 'state')
-            SELECT language, email, phone, (SELECT list(kind || ':' || match_key) FROM earlier), email_canonical(email), phone_canonical(phone)
+            SELECT language, email, phone, (SELECT list(kind || ':' || match_key)
+                FROM earlier), email_canonical(email), phone_canonical(phone)
             FROM registrants WHERE registrant_id = $2""",
             [request.received_at, registrant_id],
         ).fetchone()
@@ -184,7 +197,8 @@ def write(
         **filled,
     )
     message = {
-        "message_id": message_id, "request_id": request.request_id, "kind": kind, "channel": reached.channel, "to": reached.to,
+        "message_id": message_id, "request_id": request.request_id, "kind": kind,
+        "channel": reached.channel, "to": reached.to,
         "language": reached.language, "text": text, "made_at": now.isoformat(timespec="seconds"),
         "about": [_about(data_root, registrant) for registrant in request.registrants],
     }  # fmt: skip

@@ -1,7 +1,8 @@
 """Notices to recipients that a registrant's data was erased, rectified or restricted (GDPR 19),
 followed up until they acknowledge.
 
-    requests/notices/<notice_id>.json            what became of it: recipient, right, marts, days, state; nothing personal
+    requests/notices/<notice_id>.json            recipient, right, marts, days, state; nothing
+                                                 personal
     outbox/recipients/<recipient>/<notice_id>.json   the notice, for as long as it is open
 
 Who received the data: a recipient to which it was exported (`disclosures`), and one that
@@ -181,7 +182,8 @@ def _in_marts(
                         f'SELECT "{column}" AS key FROM published."{table}"' for table in tables
                     )
                     rows = connection.execute(
-                        f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held}) JOIN ({mine.format(mart=mart)}) USING (key)
+                        f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held})
+                            JOIN ({mine.format(mart=mart)}) USING (key)
                         GROUP BY request_id ORDER BY ALL"""
                     ).fetchall()
                     yield from ((request_id, mart, column, keys) for request_id, keys in rows)
@@ -221,8 +223,10 @@ def _of(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
 
 def _outgoing(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
     said = {
-        "notice_id": notice.notice_id, "from": data_root.policy.controller.name, "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
-        "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on, "attempt": notice.attempts, "sealed": locked,
+        "notice_id": notice.notice_id, "from": data_root.policy.controller.name,
+        "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
+        "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on,
+        "attempt": notice.attempts, "sealed": locked,
         "open_with": f"register notices open {notice.notice_id}",
     }  # fmt: skip
     return json.dumps(said, sort_keys=True, indent=1).encode()

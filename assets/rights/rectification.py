@@ -85,7 +85,8 @@ def deliver(
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
     path = data_root.inbox / "self" / day / f"{ORIGIN}-{secrets.token_hex(8)}.jsonl"
     manifest = {
-        "dataset": "corrections", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(records),
+        "dataset": "corrections", "schema_version": "1", "encoding": "utf-8", "sha256": digest,
+        "bytes": len(data), "records": len(records),
         "period": {"from": day, "to": day}, "purpose": "customer_care",
     }  # fmt: skip
     with writing(path) as unfinished:
@@ -110,9 +111,11 @@ def _subject(
     for table in ("identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
     found = connection.execute(
-        f"""WITH known AS (SELECT registrant_id, type, value FROM identifiers UNION SELECT registrant_id, kind, match_key FROM contact_points)
+        f"""WITH known AS (SELECT registrant_id, type, value FROM identifiers UNION
+            SELECT registrant_id, kind, match_key FROM contact_points)
         SELECT type, value FROM known WHERE type IN {SUBJECTS} GROUP BY type, value
-        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = $1 ORDER BY list_position({list(SUBJECTS)}, type), value LIMIT 1""",
+        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = $1
+            ORDER BY list_position({list(SUBJECTS)}, type), value LIMIT 1""",
         [registrant_id],
     ).fetchone()
     if not found:
@@ -137,9 +140,12 @@ def _now(
     for table in ("registrants", "provenance", "corrections"):
         read_register(data_root, connection, table, TABLES[table])
     found = connection.execute(
-        f"""SELECT {FORM.format(f"'{attribute}'", f"{attribute}::VARCHAR")}, {TOKEN.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
-            coalesce((SELECT any_value(overrides) FROM corrections WHERE registrant_id = $1 AND attribute = $2 AND stands),
-                (SELECT any_value(source) FROM provenance WHERE registrant_id = $1 AND attribute = $3 AND NOT rectified))
+        f"""SELECT {FORM.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
+            {TOKEN.format(f"'{attribute}'", f"{attribute}::VARCHAR")},
+            coalesce((SELECT any_value(overrides) FROM corrections WHERE registrant_id = $1
+                AND attribute = $2 AND stands),
+                (SELECT any_value(source) FROM provenance WHERE registrant_id = $1
+                    AND attribute = $3 AND NOT rectified))
         FROM registrants WHERE registrant_id = $1""",
         [registrant_id, attribute, PLACES[attribute].group or attribute],
     ).fetchone()

@@ -40,7 +40,8 @@ def load_meant(connection: duckdb.DuckDBPyConnection, meant: Mapping[str, tuple[
     find_only_reached(connection)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE of_others AS
-        SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine USING (type, value)
+        SELECT DISTINCT mine.request_id, type, value FROM known AS other JOIN mine
+            USING (type, value)
         WHERE NOT EXISTS (FROM meant WHERE meant.request_id = mine.request_id
             AND meant.registrant_id = other.registrant_id)
             AND (mine.request_id, other.registrant_id) NOT IN (FROM only_reached)"""
@@ -91,16 +92,20 @@ def known(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, set[str]], .
     be delivered later, under a cookie that nobody knew.
     """
     own = connection.execute(
-        """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others USING (request_id, type, value)),
+        """WITH own AS (SELECT request_id, type, value FROM mine ANTI JOIN of_others
+            USING (request_id, type, value)),
         accounts AS (SELECT request_id, 'user_id' AS type, value FROM own WHERE type = 'email'
-            AND NOT EXISTS (FROM known AS other WHERE other.type = 'user_id' AND other.value = own.value
-                AND NOT EXISTS (FROM meant WHERE meant.request_id = own.request_id AND meant.registrant_id = other.registrant_id)))
+            AND NOT EXISTS (FROM known AS other WHERE other.type = 'user_id'
+                AND other.value = own.value
+                AND NOT EXISTS (FROM meant WHERE meant.request_id = own.request_id
+                    AND meant.registrant_id = other.registrant_id)))
         SELECT request_id, type || ':' || value FROM (FROM own UNION FROM accounts)"""
     ).fetchall()
     others = connection.execute(
         """SELECT asked.request_id, asked.given FROM known AS other JOIN asked USING (type, value)
         JOIN (SELECT DISTINCT request_id FROM meant) USING (request_id)
-        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = asked.request_id AND meant.registrant_id = other.registrant_id)"""
+        WHERE NOT EXISTS (FROM meant WHERE meant.request_id = asked.request_id
+            AND meant.registrant_id = other.registrant_id)"""
     ).fetchall()
     accounts = connection.execute(
         f"""SELECT request_id, type || ':' || value FROM of_others

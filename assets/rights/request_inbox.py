@@ -118,7 +118,8 @@ def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
         try:
             return ledger.receive(
                 data_root, said.right, said.channel, given, now,
-                received=said.received, purpose=said.purpose or "", by=said.by, situation=said.situation, values=dict(said.values), intake=intake,
+                received=said.received, purpose=said.purpose or "", by=said.by,
+                situation=said.situation, values=dict(said.values), intake=intake,
             )  # fmt: skip
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-RECEIVED", ["received"]) from None

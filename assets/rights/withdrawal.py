@@ -110,7 +110,8 @@ def deliver_words(
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
     path = data_root.inbox / "consents" / day / f"{origin}-{secrets.token_hex(8)}.csv"
     manifest = {
-        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest, "bytes": len(data), "records": len(words),
+        "dataset": "consent_log", "schema_version": "1", "encoding": "utf-8", "sha256": digest,
+        "bytes": len(data), "records": len(words),
         "period": {"from": day, "to": day}, "purpose": "direct_marketing",
     }  # fmt: skip
     with writing(path) as unfinished:
@@ -157,11 +158,13 @@ def _candidates(
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
     known = connection.execute(
-        f"""WITH held AS (SELECT registrant_id, type, value FROM identifiers UNION SELECT registrant_id, kind, match_key FROM contact_points)
+        f"""WITH held AS (SELECT registrant_id, type, value FROM identifiers UNION
+            SELECT registrant_id, kind, match_key FROM contact_points)
         SELECT type || ':' || value FROM held SEMI JOIN meant USING (type, value) GROUP BY ALL
         UNION
         (SELECT type || ':' || value FROM held WHERE type IN {tuple(KEYS)} GROUP BY type, value
-        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = trim(?) ORDER BY {rank} LIMIT 1)""",
+        HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = trim(?)
+            ORDER BY {rank} LIMIT 1)""",
         [text],
     ).fetchall()
     valid = connection.execute("SELECT type || ':' || value FROM meant WHERE valid").fetchall()

@@ -76,7 +76,10 @@ def staged_asset(source: Source, policy: Policy) -> dg.AssetsDefinition:
         pool=WRITER,
     )
     @without_values
-    def stage(context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def stage(  # type: ignore[no-untyped-def]  # noqa: ANN202
+        context: dg.AssetExecutionContext,
+        data_root: dg.ResourceParam[DataRoot],
+    ):
         days = set(context.partition_keys)
         staged.stage(data_root, source, days, again=context.job_name not in REFRESHING)
         book = [

@@ -20,7 +20,8 @@ ROWS = 2_000
 IN_PLACE = {
     "DELETE": f"DELETE FROM people WHERE name = '{MARKER}'",
     "UPDATE": f"UPDATE people SET name = 'Rectified' WHERE name = '{MARKER}'",
-    "CREATE OR REPLACE": f"CREATE OR REPLACE TABLE people AS SELECT * FROM people WHERE name <> '{MARKER}'",
+    "CREATE OR REPLACE": "CREATE OR REPLACE TABLE people AS "
+    f"SELECT * FROM people WHERE name <> '{MARKER}'",
 }
 AFTERWARDS = {
     "CHECKPOINT": ["CHECKPOINT"],
@@ -146,7 +147,9 @@ def test_searching_the_bytes_of_a_file_as_it_is_finds_nothing_although_the_row_i
         connection.execute(f"ATTACH '{path}' AS people (STORAGE_VERSION '{storage}')")
         connection.execute(
             f"""CREATE TABLE people.people AS SELECT
-            'Street of the ' || CASE WHEN i = 77 THEN '{MARKER}' ELSE 'person ' || i END || ' in Helsinki, Finland' AS name FROM range(60_000) AS t(i)"""
+            'Street of the ' || CASE WHEN i = 77 THEN '{MARKER}'
+                ELSE 'person ' || i END || ' in Helsinki, Finland' AS name
+                FROM range(60_000) AS t(i)"""
         )
     assert told(
         path,
@@ -229,8 +232,10 @@ def test_the_log_of_a_killed_process_holds_a_row_that_was_deleted_already(tmp_pa
 def test_spilled_data_outlives_a_killed_process_in_plain_text(tmp_path: Path) -> None:
     code = f"""
         import duckdb, pathlib, time
-        connection = duckdb.connect(config={{"temp_directory": "spill", "memory_limit": "60MB", "threads": 1}})
-        connection.execute("CREATE TABLE people AS SELECT '{MARKER}' || i || repeat('x', 200) AS name FROM range(400_000) AS t(i)")
+        config = {{"temp_directory": "spill", "memory_limit": "60MB", "threads": 1}}
+        connection = duckdb.connect(config=config)
+        connection.execute("CREATE TABLE people AS
+            SELECT '{MARKER}' || i || repeat('x', 200) AS name FROM range(400_000) AS t(i)")
         pathlib.Path("ready").touch()
         time.sleep(60)
     """

@@ -68,9 +68,13 @@ def deliver_unreadable(data_root: DataRoot, day: str, texts: dict[str, str], **e
     """Each text in a line of JSON that does not end."""
     lines = [f'{{"note": "{marker} {text}", "creditClass": ' for marker, text in texts.items()]
     put(
-        data_root, "credit_bureau", day, "credit_reports", "\n".join([*lines, *extra.values()]).encode(),
+        data_root,
+        "credit_bureau",
+        day,
+        "credit_reports",
+        "\n".join([*lines, *extra.values()]).encode(),
         len(lines) + len(extra),
-    )  # fmt: skip
+    )
 
 
 def deliver_odd(data_root: DataRoot, day: str = ODD_DAY) -> None:
@@ -79,11 +83,18 @@ def deliver_odd(data_root: DataRoot, day: str = ODD_DAY) -> None:
     put(data_root, "website", day, "visits", json.dumps(_visits()).encode(), 2)
     put(data_root, "consents", day, "consent_log", csv(_consents()), len(_consents()))
     unsigned_contract = {
-        "contract_number": "K-700099", "contact_id": "880006660001", "customer_number": "",
-        "identity_code": CODE.replace("-", ""), "product": "contract0kept", "status": "active",
-        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
+        "contract_number": "K-700099",
+        "contact_id": "880006660001",
+        "customer_number": "",
+        "identity_code": CODE.replace("-", ""),
+        "product": "contract0kept",
+        "status": "active",
+        "starts_on": "2024-01-01",
+        "ends_on": "",
+        "monthly_fee": "1.00",
+        "currency": "EUR",
         "updated_at": "2026-10-01T10:00:00Z",
-    }  # fmt: skip
+    }
     put(data_root, "crm", day, "contracts", csv([unsigned_contract]), 1)
     report = {
         "socialSecurityNumber": STAYS.identity_code,
@@ -91,10 +102,16 @@ def deliver_odd(data_root: DataRoot, day: str = ODD_DAY) -> None:
         "scale": "1-5, 1 best",
         "purposeCode": "1",
         "remarks": [
-            {"remarkId": "R-1", "remarkType": "01", "remarkDate": "2026-01-05", "amount": "10.00",
-             "remarkSource": f"remark0kept with {CODE}", "creditor": "Oy"},
+            {
+                "remarkId": "R-1",
+                "remarkType": "01",
+                "remarkDate": "2026-01-05",
+                "amount": "10.00",
+                "remarkSource": f"remark0kept with {CODE}",
+                "creditor": "Oy",
+            },
         ],
-    }  # fmt: skip
+    }
     unsigned = {
         **report,
         "socialSecurityNumber": CODE.replace("-", ""),
@@ -102,20 +119,33 @@ def deliver_odd(data_root: DataRoot, day: str = ODD_DAY) -> None:
         "creditorNote": "theirs0unsigned",
     }
     put(
-        data_root, "credit_bureau", day, "credit_reports",
-        "\n".join(map(json.dumps, (report, unsigned))).encode(), 2,
-    )  # fmt: skip
+        data_root,
+        "credit_bureau",
+        day,
+        "credit_reports",
+        "\n".join(map(json.dumps, (report, unsigned))).encode(),
+        2,
+    )
 
 
 def _contacts() -> list[dict[str, str]]:
     both = [
         contact(
-            person.contact_id, "Aino", "Kaima", person.email, "1985-02-14",
-            **{"Customer number": person.customer_number, "Phone Number": person.phone,
-               "Street Address": "Yhteiskatu 4", "Postal Code": "00100", "City": "Helsinki"},
+            person.contact_id,
+            "Aino",
+            "Kaima",
+            person.email,
+            "1985-02-14",
+            **{
+                "Customer number": person.customer_number,
+                "Phone Number": person.phone,
+                "Street Address": "Yhteiskatu 4",
+                "Postal Code": "00100",
+                "City": "Helsinki",
+            },
         )
         for person in (LEAVES, STAYS)
-    ]  # fmt: skip
+    ]
     spouses = [
         contact(number, given, family, SHARED, birth) for number, given, family, birth in SPOUSES
     ]
@@ -149,10 +179,17 @@ def _visits() -> list[dict[str, object]]:
 def _consents() -> list[dict[str, str]]:
     def event(kind: str, key: str, evidence: str) -> dict[str, str]:
         return {
-            "event_ts": "2026-10-04T08:00:00Z", "subject_key_type": kind, "subject_key": key,
-            "purpose": "direct_marketing", "channel": "sms", "status": "granted", "source": "call",
-            "evidence": evidence, "text_version": "2025-03", "language": "fi",
-        }  # fmt: skip
+            "event_ts": "2026-10-04T08:00:00Z",
+            "subject_key_type": kind,
+            "subject_key": key,
+            "purpose": "direct_marketing",
+            "channel": "sms",
+            "status": "granted",
+            "source": "call",
+            "evidence": evidence,
+            "text_version": "2025-03",
+            "language": "fi",
+        }
 
     return [
         event("mobile", "040-999 0111", "theirs0unknownkind"),

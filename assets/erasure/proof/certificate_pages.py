@@ -10,7 +10,8 @@ from typing import Any
 
 TITLE = "Certificate of erasure"
 _STYLE = (
-    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
+    "body{font:16px/1.5 sans-serif;max-width:60em;margin:2em auto;padding:0 "
+    "1em}table{border-collapse:collapse}"
     "td,th{border:1px solid #999;padding:.2em .6em;text-align:left;word-break:break-all}"
 )
 
@@ -123,7 +124,8 @@ def markdown(said: dict[str, Any], digest: str) -> str:
 def html(said: dict[str, Any], digest: str) -> str:
     """The certificate as one page of HTML that loads nothing."""
     parts = [
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title><style>{_STYLE}</style><h1>{TITLE}</h1>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title>'
+        f"<style>{_STYLE}</style><h1>{TITLE}</h1>"
     ]
     for title, header, rows in _tables(said, digest):
         if rows:

@@ -57,7 +57,8 @@ RISKS = (
         "Copies that were taken out of the data root by other means than `register backup` are "
         "not known to the register."
     ),
-    "Backups in the data root were sealed anew without the registrant. Those that were made before in other folders hold them until their key is "
+    "Backups in the data root were sealed anew without the registrant. Those that were made "
+    "before in other folders hold them until their key is "
     "destroyed, on the day that stands above at the latest; a restore replays this erasure "
     "before anything is read.",
     (

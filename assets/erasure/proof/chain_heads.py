@@ -1,7 +1,8 @@
 """The log of the certificate chain's heads, signed, and its copies: who rolls the chain back must
 reach them all.
 
-    requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request, hash, signature
+    requests/certificates/heads.jsonl       a line per certificate, appended: sequence, request,
+                                            hash, signature
     requests/certificates/public-key.pem    to check the signatures without the register's secret
     <backups>/certificate-head.json         the last line, beside the generations in that folder
 

@@ -178,7 +178,8 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
             )
         elif layer != "staged.records":
             queries.append(
-                f"""SELECT held.record_no, request_id FROM {parquet(path)} AS held JOIN gone USING (record_no)
+                f"""SELECT held.record_no, request_id FROM {parquet(path)} AS held JOIN gone
+                    USING (record_no)
                 JOIN sought ON held.person_key = md5(identifier)"""
             )
     connection.execute(

@@ -80,7 +80,8 @@ def prepare(
     )
     if suppression.path(data_root).exists():
         connection.execute(
-            f"""INSERT INTO erased SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL)
+            f"""INSERT INTO erased
+                SELECT token, min(request_id), max(since), bool_and(returned_on IS NOT NULL)
             FROM {suppression.listed(data_root)} WHERE shared_on IS NULL
             AND (request_id IN (SELECT unnest($these::VARCHAR[]))) = $chosen GROUP BY token""",
             {
@@ -92,8 +93,10 @@ def prepare(
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE held_by_others AS "
         + (
-            f"""SELECT DISTINCT unnest([kind || ':' || match_key, kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
-            WHERE registrant_id IN (SELECT registrant_id FROM {parquet(known)} WHERE type IN {suppression.STRONG})"""
+            f"""SELECT DISTINCT unnest([kind || ':' || match_key,
+                kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
+            WHERE registrant_id IN (SELECT registrant_id FROM {parquet(known)}
+                WHERE type IN {suppression.STRONG})"""
             if points.exists() and known.exists()
             else "SELECT '' AS identifier WHERE false"
         )
@@ -160,8 +163,10 @@ def _in_table(
     )
     reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
     found = connection.execute(
-        f"""SELECT request_id, count(*) FROM ({held}) JOIN erased ON token = suppression_token(identifier)
-        WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached}) GROUP BY request_id ORDER BY request_id"""
+        f"""SELECT request_id, count(*) FROM ({held}) JOIN erased
+            ON token = suppression_token(identifier)
+        WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached})
+            GROUP BY request_id ORDER BY request_id"""
     ).fetchall()
     return [Finding("PROOF-SUPPRESSED", where, count, request_id) for request_id, count in found]
 
@@ -291,7 +296,8 @@ def _set_aside(connection: duckdb.DuckDBPyConnection, path: Path, chosen: str) -
     rows = connection.execute(
         f"""SELECT record_no FROM {parquet(path, filename=True)}
         WHERE NOT {chosen}
-            OR suppression_token('{suppression.KEPT}' || content) IN (SELECT token FROM suppressed)"""
+            OR suppression_token('{suppression.KEPT}' || content) IN (SELECT token
+                FROM suppressed)"""
     ).fetchall()
     return {number for (number,) in rows}
 

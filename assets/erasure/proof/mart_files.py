@@ -64,8 +64,10 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
     ).fetchall():
         stored = count(
             connection,
-            f"""SELECT coalesce(max(rows), 0) FROM (SELECT sum(count) AS rows FROM pragma_storage_info('{table}')
-            WHERE segment_type <> 'VALIDITY' AND NOT contains(column_path, ',') GROUP BY column_id)""",
+            f"""SELECT coalesce(max(rows), 0) FROM (SELECT sum(count) AS rows
+                FROM pragma_storage_info('{table}')
+            WHERE segment_type <> 'VALIDITY' AND NOT contains(column_path, ',')
+                GROUP BY column_id)""",
         )
         too_many += max(0, stored - count(connection, f'SELECT count(*) FROM "{table}"'))
     return too_many

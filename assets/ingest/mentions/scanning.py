@@ -44,7 +44,8 @@ HIDING = (
     r"|\\u(?:00[3-7]|0[346]|1[dD]|2[14]|[fF][fF])|\\x[3-7]|&(?:amp;)*#"
     r"|(?:=[2-7][0-9A-Fa-f]){2}|=[C-Fc-f][0-9A-Fa-f]=|[0-9A-Za-z@.](?:</?[A-Za-z]|<!)"
     rf"|[0-9A-Za-z@._-][{ALIKE_BLOCKS}]|[{ALIKE_BLOCKS}][0-9A-Za-z@._-]"
-    r"|[\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{2460}-\x{24ff}\x{ff10}-\x{ff5a}\x{1d400}-\x{1d7ff}]"
+    r"|[\x{660}-\x{669}\x{6f0}-\x{6f9}\x{966}-\x{96f}\x{2460}-\x{24ff}"
+    r"\x{ff10}-\x{ff5a}\x{1d400}-\x{1d7ff}]"
 )
 # Escapes of anything else: their letters and digits are no part of the text.
 _ESCAPES = (
@@ -155,8 +156,10 @@ def _slots(windows: np.ndarray) -> np.ndarray:
 # field for it.
 STRUCTURED = frozenset(
     {
-        "record_key", "person_key", "subject", "match_key", "fingerprint", "replaces", "replaced_by", "request",
-        "identity_code", "customer_number", "visitor_id", "user_id", "business_id", "contract_number",
+        "record_key", "person_key", "subject", "match_key", "fingerprint", "replaces",
+        "replaced_by", "request",
+        "identity_code", "customer_number", "visitor_id", "user_id", "business_id",
+        "contract_number",
         "order_number", "visit", "kind", "op", "type",
     }
 )  # fmt: skip

@@ -63,7 +63,8 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
     )
     rows = connection.execute(
         """SELECT identifier, count(DISTINCT registrant_id) = 1 FROM known
-        WHERE identifier IN (SELECT identifier FROM known WHERE registrant_id = $1) GROUP BY identifier""",
+        WHERE identifier IN (SELECT identifier FROM known WHERE registrant_id = $1)
+            GROUP BY identifier""",
         [registrant_id],
     ).fetchall()
     # An identity code that the register also knows somebody else by is only theirs when it is the
@@ -82,7 +83,8 @@ def own(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_i
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE own_keys AS
         SELECT person_key FROM membership WHERE registrant_id = $1
-        UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one) WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
+        UNION SELECT md5(one) FROM (SELECT unnest($2::VARCHAR[]) AS one)
+            WHERE md5(one) NOT IN (SELECT person_key FROM membership)""",
         [registrant_id, sorted(text for text in alone if not text.startswith("business_id:"))],
     )
     return Own(
@@ -106,7 +108,8 @@ def _once_theirs(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
         create_staged_view(data_root, connection, model)
         rows = connection.execute(
             f"""SELECT DISTINCT {identifier} FROM staged_{table_name(model)}
-            WHERE person_key IN (SELECT person_key FROM own_keys) AND NOT coalesce({unless}, true)"""
+            WHERE person_key IN (SELECT person_key FROM own_keys)
+                AND NOT coalesce({unless}, true)"""
         ).fetchall()
         found |= {one for (one,) in rows if one}
     return found
@@ -171,7 +174,9 @@ def _by_identifier(
     rows = connection.execute(
         f"""SELECT record_no,
             record_no NOT IN ({staged}) AND len(faults) = 0
-                AND len(list_filter(CASE WHEN len({strong}) > 0 THEN {strong} ELSE identifiers END, lambda one: NOT list_contains($known::VARCHAR[], one))) = 0
+                AND len(list_filter(CASE WHEN len({strong}) > 0 THEN {strong}
+                    ELSE identifiers END, lambda one: NOT list_contains($known::VARCHAR[],
+                    one))) = 0
         FROM {parquet(raw)} WHERE list_has_any(identifiers, $alone::VARCHAR[])""",
         {"known": sorted(mine.known_by), "alone": sorted(mine.alone)},
     ).fetchall()

@@ -233,7 +233,8 @@ def _statements(
             if path.stem in found:
                 rows = _rows(
                     connection,
-                    f"""SELECT * EXCLUDE (record_no, position, person_key) FROM {parquet(path)} WHERE person_key IN (SELECT person_key FROM own_keys)
+                    f"""SELECT * EXCLUDE (record_no, position, person_key) FROM {parquet(path)}
+                        WHERE person_key IN (SELECT person_key FROM own_keys)
                     ORDER BY record_no, position""",
                 )
                 where = {
@@ -377,7 +378,8 @@ def _held_proofs(
     return _rows(
         connection,
         """SELECT * EXCLUDE (consented) FROM segregated_consents WHERE consented IN (
-            SELECT keyed_hash('consent|' || unnest([one, md5(one)])) FROM (SELECT unnest($1::VARCHAR[]) AS one)) ORDER BY ALL""",
+            SELECT keyed_hash('consent|' || unnest([one, md5(one)]))
+                FROM (SELECT unnest($1::VARCHAR[]) AS one)) ORDER BY ALL""",
         sorted(mine.alone),
     )
 

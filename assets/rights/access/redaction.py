@@ -27,7 +27,8 @@ OF_THINGS = ("business_id", "contract_number", "order_number", "visit")
 _CODE = re.compile(r"(?<![0-9A-Za-z])[0-9]{6}[-+A-Fa-fU-Yu-y][0-9]{3}[0-9A-Za-z](?![0-9A-Za-z])")
 _EMAIL = re.compile(r"[^\s@,;:<>\"'()\[\]/?&=]{1,64}(?:@|%40)[\w.-]{1,253}\.\w{2,}")
 _PHONE = re.compile(
-    r"(?<![\w.:+-])(?:\+|00|%2[Bb])[1-9][0-9](?:[ ()/.-]{0,3}[0-9]){5,12}(?![\w-])|(?<![\w.:+-])0[1-9](?:[ /-]?[0-9]){5,10}(?![\w:.-])"
+    r"(?<![\w.:+-])(?:\+|00|%2[Bb])[1-9][0-9](?:[ ()/.-]{0,3}[0-9]){5,12}(?![\w-])"
+    r"|(?<![\w.:+-])0[1-9](?:[ /-]?[0-9]){5,10}(?![\w:.-])"
 )
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 
@@ -223,15 +224,21 @@ def names_of_others(
     found = connection.execute(
         """WITH sought AS (SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
         called AS (
-            SELECT registrant_id, lower(given_names) AS given_names, lower(family_name) AS family FROM registrants
-            UNION ALL SELECT registrant_id, lower(call_name), lower(family_name) FROM registrants WHERE call_name IS NOT NULL
-            UNION ALL SELECT now.registrant_id, lower(now.given_names), lower(was.family_name) FROM registrants AS now JOIN names AS was USING (registrant_id)
+            SELECT registrant_id, lower(given_names) AS given_names, lower(family_name) AS family
+                FROM registrants
+            UNION ALL SELECT registrant_id, lower(call_name), lower(family_name) FROM registrants
+                WHERE call_name IS NOT NULL
+            UNION ALL SELECT now.registrant_id, lower(now.given_names), lower(was.family_name)
+                FROM registrants AS now JOIN names AS was USING (registrant_id)
                 WHERE was.family_name IS NOT NULL
-            UNION ALL SELECT registrant_id, lower(given_names), lower(family_name) FROM names WHERE given_names IS NOT NULL AND family_name IS NOT NULL),
+            UNION ALL SELECT registrant_id, lower(given_names), lower(family_name) FROM names
+                WHERE given_names IS NOT NULL AND family_name IS NOT NULL),
         named AS (
-            SELECT registrant_id, unnest(string_split(given_names, ' ')) AS given, family FROM called SEMI JOIN sought USING (family))
+            SELECT registrant_id, unnest(string_split(given_names, ' ')) AS given, family
+                FROM called SEMI JOIN sought USING (family))
         SELECT DISTINCT given, family FROM named SEMI JOIN sought USING (given, family)
-        WHERE registrant_id <> $3 AND (given, family) NOT IN (SELECT (given, family) FROM named WHERE registrant_id = $3)""",
+        WHERE registrant_id <> $3 AND (given, family) NOT IN (SELECT (given, family) FROM named
+            WHERE registrant_id = $3)""",
         [[one for one, _ in ordered], [other for _, other in ordered], registrant_id],
     ).fetchall()
     return {(given, family) for given, family in found}
@@ -245,13 +252,18 @@ def names_of_those_near(connection: duckdb.DuckDBPyConnection, registrant_id: st
     """
     found = connection.execute(
         """WITH near AS (
-            SELECT other.registrant_id FROM registrants AS one JOIN registrants AS other USING (street, postcode) WHERE one.registrant_id = $1
-            UNION SELECT other.registrant_id FROM contact_points AS one JOIN contact_points AS other USING (kind, match_key) WHERE one.registrant_id = $1),
+            SELECT other.registrant_id FROM registrants AS one JOIN registrants AS other
+                USING (street, postcode) WHERE one.registrant_id = $1
+            UNION SELECT other.registrant_id FROM contact_points AS one
+                JOIN contact_points AS other USING (kind, match_key) WHERE one.registrant_id = $1),
         called AS (
-            SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, call_name, family_name)), ' ')) AS word FROM registrants
-            UNION SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, family_name)), ' ')) FROM names)
+            SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names, call_name,
+                family_name)), ' ')) AS word FROM registrants
+            UNION SELECT registrant_id, unnest(string_split(lower(concat_ws(' ', given_names,
+                family_name)), ' ')) FROM names)
         SELECT DISTINCT word FROM called SEMI JOIN near USING (registrant_id)
-        WHERE registrant_id <> $1 AND strlen(word) > 2 AND word NOT IN (SELECT word FROM called WHERE registrant_id = $1)""",
+        WHERE registrant_id <> $1 AND strlen(word) > 2 AND word NOT IN (SELECT word FROM called
+            WHERE registrant_id = $1)""",
         [registrant_id],
     ).fetchall()
     return {word for (word,) in found}

@@ -28,9 +28,11 @@ LATER = date(2026, 12, 10)
 
 def contract(number: str, starts_on: str) -> dict[str, str]:
     return {
-        "contract_number": number, "contact_id": LEAVES.contact_id, "customer_number": LEAVES.customer_number, "identity_code": LEAVES.identity_code,
+        "contract_number": number, "contact_id": LEAVES.contact_id,
+        "customer_number": LEAVES.customer_number, "identity_code": LEAVES.identity_code,
         "product": "fibre",
-        "status": "active", "starts_on": starts_on, "ends_on": "", "monthly_fee": "20.00", "currency": "EUR", "updated_at": f"{LATER}T08:00:00Z",
+        "status": "active", "starts_on": starts_on, "ends_on": "", "monthly_fee": "20.00",
+        "currency": "EUR", "updated_at": f"{LATER}T08:00:00Z",
     }  # fmt: skip
 
 

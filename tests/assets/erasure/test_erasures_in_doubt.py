@@ -41,20 +41,30 @@ def contact(
     record_id: str, given: str, email: str = "", number: str = "", **more: str
 ) -> dict[str, str]:
     return {
-        "Record ID": record_id, "First Name": given, "Last Name": "Testi", "Email": email,
-        "Phone Number": more.get("phone", ""), "Create Date": more.get("created", "2026-11-01"),
+        "Record ID": record_id,
+        "First Name": given,
+        "Last Name": "Testi",
+        "Email": email,
+        "Phone Number": more.get("phone", ""),
+        "Create Date": more.get("created", "2026-11-01"),
         "Customer number": number,
-    }  # fmt: skip
+    }
 
 
 def contract(
     number: str, contact_id: str, customer: str, identity_code: str, **more: str
 ) -> dict[str, str]:
     return {
-        "contract_number": number, "contact_id": contact_id, "customer_number": customer,
-        "identity_code": identity_code, "product": "p", "status": "active",
-        "starts_on": more.get("starts_on", "2026-01-01"), "monthly_fee": "10.00", "currency": "EUR",
-    }  # fmt: skip
+        "contract_number": number,
+        "contact_id": contact_id,
+        "customer_number": customer,
+        "identity_code": identity_code,
+        "product": "p",
+        "status": "active",
+        "starts_on": more.get("starts_on", "2026-01-01"),
+        "monthly_fee": "10.00",
+        "currency": "EUR",
+    }
 
 
 def deliver(
@@ -73,9 +83,14 @@ CONTACTS = [
     contact(CONTACT, "Alice", "alice.testi@example.fi", "C1000001"),
     contact(BARE, "Third", "third.testi@example.fi"),
     contact("500002", "Other", "other.testi@example.fi", "C2000002"),
-    contact(QUARANTINED["contact_id"], "Vain", QUARANTINED["email"], phone=QUARANTINED["phone"],
-            created="no day at all"),
-]  # fmt: skip
+    contact(
+        QUARANTINED["contact_id"],
+        "Vain",
+        QUARANTINED["email"],
+        phone=QUARANTINED["phone"],
+        created="no day at all",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +98,11 @@ def two_at_one_contact(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Contacts whose contracts carry two people's codes; a contact that quarantine alone has."""
     data_root = DataRoot(tmp_path_factory.mktemp("doubt") / "data")
     data_root.create()
-    basic_data(data_root, DAY, [person(ALICE, name("Alice", "Testi"), part("SYNTYMAPAIVA", syntymapv=day("1970-08-14")))])  # fmt: skip
+    basic_data(
+        data_root,
+        DAY,
+        [person(ALICE, name("Alice", "Testi"), part("SYNTYMAPAIVA", syntymapv=day("1970-08-14")))],
+    )
     deliver(data_root, DAY, "contacts", CONTACTS)
     deliver(data_root, DAY, "contracts", CONTRACTS)
     refresh(data_root, TODAY)
@@ -253,8 +272,10 @@ def test_a_bystander_stops_the_one_erasure_before_anything_is_suppressed_and_no_
     assert [begun[one].state for one in ids] == ["unclear", "erasing"]
     assert "1 records" in begun[ids[0]].why
     assert begun[ids[0]].events[-1] == {
-        "at": NOW.isoformat(timespec="seconds"), "what": "unclear", "told": "1"
-    }  # fmt: skip
+        "at": NOW.isoformat(timespec="seconds"),
+        "what": "unclear",
+        "told": "1",
+    }
     waits = ledger.load(data_root, ids[0])
     assert (
         beginning.begin(
@@ -291,7 +312,8 @@ def test_a_registrant_with_two_people_s_codes_waits_until_somebody_says_that_it_
         known = data_root.register("identifiers")
         connection.execute(
             f"""CREATE TABLE changed AS SELECT * REPLACE (
-                CASE WHEN value = '{MICHAEL}' THEN '{theirs}' ELSE registrant_id END AS registrant_id)
+                CASE WHEN value = '{MICHAEL}' THEN '{theirs}'
+                    ELSE registrant_id END AS registrant_id)
             FROM '{known}'"""
         )
         connection.execute(f"COPY changed TO '{known}' (FORMAT parquet)")
@@ -343,7 +365,8 @@ def test_an_address_alone_of_somebody_in_quarantine_is_shown_for_a_decision(
 
 
 def test_who_is_in_a_record_that_could_not_be_taken_apart_is_found(data_root: DataRoot) -> None:
-    text = b'Record ID,First Name,Last Name,Email\r\n77,"Rikki","Testi",rikki.testi@example.fi,too,many\r\n'
+    text = b"Record ID,First Name,Last Name,Email\r\n"
+    text += b'77,"Rikki","Testi",rikki.testi@example.fi,too,many\r\n'
     put(data_root, "crm", NEXT, "contacts", text, 1)
     refresh(data_root, TODAY)
     found = asked(data_root, "email:rikki.testi@example.fi")
@@ -419,9 +442,11 @@ def test_an_account_that_a_registrants_record_names_is_theirs_where_it_is_the_pa
         data_root,
         NEXT,
         "contracts",
-        [contract("O2", "500002", "C9900001", "", **QUARANTINED_CONTRACT),
-         contract("D3", "", "C9900001", "", **QUARANTINED_CONTRACT)],
-    )  # fmt: skip
+        [
+            contract("O2", "500002", "C9900001", "", **QUARANTINED_CONTRACT),
+            contract("D3", "", "C9900001", "", **QUARANTINED_CONTRACT),
+        ],
+    )
     refresh(data_root, TODAY)
     found = asked(data_root, "email:dora.quar@example.fi", "phone:+358401239900")
     assert (found.state, found.own) == ("received", ("customer_number:C9900001",))

@@ -72,8 +72,10 @@ def aino_and_eero() -> list[dict[str, Any]]:
 
 def contacts(street: str = "Toinentie 5") -> bytes:
     aino = {
-        "Record ID": "701", "First Name": "Aino", "Last Name": "Esimerkki", "Email": "aino@example.fi", "Street Address": street, "Postal Code": "99870",
-        "City": "INARI", "Country/Region": "Finland", "Summer place": "Lomamökki", "Customer number": "C0000701", "Last Activity Date": "2026-11-01 10:00",
+        "Record ID": "701", "First Name": "Aino", "Last Name": "Esimerkki",
+        "Email": "aino@example.fi", "Street Address": street, "Postal Code": "99870",
+        "City": "INARI", "Country/Region": "Finland", "Summer place": "Lomamökki",
+        "Customer number": "C0000701", "Last Activity Date": "2026-11-01 10:00",
     }  # fmt: skip
     eero = {
         **aino,
@@ -89,8 +91,10 @@ def contacts(street: str = "Toinentie 5") -> bytes:
 
 def bound(number: str, customer: str, who: str) -> dict[str, str]:
     return {
-        "contract_number": number, "contact_id": "", "customer_number": customer, "identity_code": who, "product": "sähkö", "status": "active",
-        "starts_on": "2020-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-11-01T10:00:00Z",
+        "contract_number": number, "contact_id": "", "customer_number": customer,
+        "identity_code": who, "product": "sähkö", "status": "active",
+        "starts_on": "2020-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR",
+        "updated_at": "2026-11-01T10:00:00Z",
     }  # fmt: skip
 
 
@@ -447,7 +451,7 @@ class TestStaleFeed:
             "Uusitie 8",
         )
 
-    def test_then_who_was_ever_flagged_is_protected_and_every_location_it_could_have_hidden_is_withheld(
+    def test_then_who_was_ever_flagged_is_protected_and_locations_it_could_have_hidden_are_withheld(
         self, lifted: DataRoot
     ) -> None:
         settle(lifted, self.STALE)

@@ -128,16 +128,28 @@ def random_world(seed: int, today: date, people: int) -> World:
         _words(rng, one, today, tables["choice_log"])
         for attribute in ("email", "phone", "address", "birth_date"):
             source = rng.choice(("crm", "crm", "population_register", "website"))
-            tables["provenance"].append({
-                "registrant_id": one["registrant_id"], "attribute": attribute, "source": source, "delivery_id": "d", "record_key": "k",
-                "stated_at": a_moment(rng, today),
-            })  # fmt: skip
+            tables["provenance"].append(
+                {
+                    "registrant_id": one["registrant_id"],
+                    "attribute": attribute,
+                    "source": source,
+                    "delivery_id": "d",
+                    "record_key": "k",
+                    "stated_at": a_moment(rng, today),
+                }
+            )
         for kind in ("email", "phone"):
             if one[kind]:
-                tables["contact_points"].append({
-                    "registrant_id": one["registrant_id"], "kind": kind, "value": one[kind], "match_key": one[kind].lower(), "is_current": True,
-                    "source": "crm",
-                })  # fmt: skip
+                tables["contact_points"].append(
+                    {
+                        "registrant_id": one["registrant_id"],
+                        "kind": kind,
+                        "value": one[kind],
+                        "match_key": one[kind].lower(),
+                        "is_current": True,
+                        "source": "crm",
+                    }
+                )
     tables["registrants"] = registrants
     return World(tables)
 
@@ -146,21 +158,45 @@ def _belongings(rng: random.Random, one: Row, today: date, tables: dict[str, lis
     whose = {"registrant_id": one["registrant_id"]}
     for nth in range(rng.choice((0, 0, 1, 2))):
         starts = today + timedelta(days=rng.choice((-2000, -400, -1, 0, 1)))
-        tables["contracts"].append({
-            **whose, "contract_number": f"S{one['registrant_id']}-{nth}", "product": rng.choice(("sähkö", "kaasu")),
-            "status": rng.choice(("active", "active", "ended", "cancelled")), "starts_on": starts,
-            "ends_on": rng.choice((None, today - timedelta(days=1), today, today + timedelta(days=1))), "monthly_fee": Decimal("12.50"), "currency": "EUR",
-        })  # fmt: skip
+        tables["contracts"].append(
+            {
+                **whose,
+                "contract_number": f"S{one['registrant_id']}-{nth}",
+                "product": rng.choice(("sähkö", "kaasu")),
+                "status": rng.choice(("active", "active", "ended", "cancelled")),
+                "starts_on": starts,
+                "ends_on": rng.choice(
+                    (None, today - timedelta(days=1), today, today + timedelta(days=1))
+                ),
+                "monthly_fee": Decimal("12.50"),
+                "currency": "EUR",
+            }
+        )
     for nth in range(rng.choice((0, 0, 1, 2))):
-        tables["orders"].append({
-            **whose, "order_number": f"T{one['registrant_id']}-{nth}", "ordered_at": a_moment(rng, today) + timedelta(days=rng.choice((0, 0, 0, 3))),
-            "status": rng.choice(("placed", "delivered", "returned", "cancelled")), "amount": Decimal("20.00"), "currency": "EUR", "items": 1,
-        })  # fmt: skip
+        tables["orders"].append(
+            {
+                **whose,
+                "order_number": f"T{one['registrant_id']}-{nth}",
+                "ordered_at": a_moment(rng, today) + timedelta(days=rng.choice((0, 0, 0, 3))),
+                "status": rng.choice(("placed", "delivered", "returned", "cancelled")),
+                "amount": Decimal("20.00"),
+                "currency": "EUR",
+                "items": 1,
+            }
+        )
     if rng.random() < 0.3:
-        tables["visits"].append({
-            **whose, "visit": f"1|{one['registrant_id']}", "started_at": a_moment(rng, today), "duration_s": 60, "actions": 1, "searches": 0,
-            "contents_seen": 0, "contents_clicked": 0,
-        })  # fmt: skip
+        tables["visits"].append(
+            {
+                **whose,
+                "visit": f"1|{one['registrant_id']}",
+                "started_at": a_moment(rng, today),
+                "duration_s": 60,
+                "actions": 1,
+                "searches": 0,
+                "contents_seen": 0,
+                "contents_clicked": 0,
+            }
+        )
     if rng.random() < 0.2:
         tables["credit_reports"].append(
             {
@@ -184,8 +220,18 @@ def _words(rng: random.Random, one: Row, today: date, log: list[Row]) -> None:
         )
         if choice == "prohibited" and rng.random() < 0.2:
             about, origin = rng.choice(REGISTER_FLAGS), "population_register:FLAG"
-        log.append({
-            "registrant_id": one["registrant_id"], "purpose": about, "channel": rng.choice((*CHANNELS, "all", "all")), "choice": choice,
-            "said_at": a_moment(rng, today), "origin": origin, "subject_type": rng.choice(("email", "customer_number", "visitor_id")),
-            "holds": choice != "lifted" and rng.random() < 0.8, "source": origin.split(":")[0], "delivery_id": "d", "record_key": f"k{nth}",
-        })  # fmt: skip
+        log.append(
+            {
+                "registrant_id": one["registrant_id"],
+                "purpose": about,
+                "channel": rng.choice((*CHANNELS, "all", "all")),
+                "choice": choice,
+                "said_at": a_moment(rng, today),
+                "origin": origin,
+                "subject_type": rng.choice(("email", "customer_number", "visitor_id")),
+                "holds": choice != "lifted" and rng.random() < 0.8,
+                "source": origin.split(":")[0],
+                "delivery_id": "d",
+                "record_key": f"k{nth}",
+            }
+        )

@@ -99,7 +99,13 @@ def allowed(person: Person, purpose: str, channel: str, policy: Policy, today: d
     )
 
 
-def may_come_in(person: Person, purpose: str, channel: str, policy: Policy, today: date) -> bool:  # noqa: PLR0911  (a case a line)
+def may_come_in(  # noqa: PLR0911  (a case a line)
+    person: Person,
+    purpose: str,
+    channel: str,
+    policy: Policy,
+    today: date,
+) -> bool:
     row, bases = person.row, policy.purposes[purpose].bases
     contract_now = any(in_force(one, today) for one in person.contracts)
     related = bool(
@@ -154,7 +160,13 @@ def marketed_without_consent(
     )
 
 
-def must_stay_out(person: Person, purpose: str, channel: str, policy: Policy, today: date) -> bool:  # noqa: PLR0911  (a case a line)
+def must_stay_out(  # noqa: PLR0911  (a case a line)
+    person: Person,
+    purpose: str,
+    channel: str,
+    policy: Policy,
+    today: date,
+) -> bool:
     row = person.row
     if (
         heard(person, "restricted", {word["purpose"] for word in person.words})

@@ -178,7 +178,7 @@ def test_before_the_first_refresh_it_says_what_to_do(data_root: DataRoot) -> Non
     ("purpose", "status"),
     [("profiling", "prohibited"), ("analytics", "prohibited"), ("profiling", "review_requested")],
 )
-def test_an_objection_or_a_request_for_review_removes_everything_of_its_registrant_and_nothing_of_others(
+def test_an_objection_or_request_for_review_removes_all_of_its_registrant_and_nothing_of_others(
     built: DataRoot, tmp_path: Path, purpose: str, status: str
 ) -> None:
     data_root = DataRoot(tmp_path / "data", POLICY)
@@ -189,7 +189,8 @@ def test_an_objection_or_a_request_for_review_removes_everything_of_its_registra
         for table in (*VALUE_TABLES, "visits")
     }
     objection = {
-        "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number", "subject_key": who["customer_number"], "purpose": purpose,
+        "event_ts": "2026-11-20T08:00:00Z", "subject_key_type": "customer_number",
+        "subject_key": who["customer_number"], "purpose": purpose,
         "channel": "all", "status": status, "source": "letter", "evidence": "", "text_version": "",
         "language": "",
     }  # fmt: skip

@@ -478,7 +478,7 @@ class TestNoPathFromWhatMustNotBeProfiled:
         assert "credit_marks" in tables_read(poisoned)
         assert ("credit_marks", "amount") in columns_read(poisoned)
 
-    def test_no_category_of_the_mart_is_derived_from_credit_diet_or_the_population_register_s_secrets(
+    def test_no_category_of_the_mart_is_derived_from_credit_diet_or_protected_identity(
         self,
     ) -> None:
         policy = load_policy()

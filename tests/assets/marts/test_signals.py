@@ -68,22 +68,54 @@ HISTORIES: dict[str, tuple[list[Event], bool]] = {
     "withdrawn": ([event("1"), event("1", "withdrawn", at="2026-10-04T08:00:00Z")], False),
     "withdrawn at the same time": ([event("1"), event("1", "withdrawn")], False),
     "granted again": ([event("1", "withdrawn"), event("1", at="2026-10-04T08:00:00Z")], True),
-    "all withdrawn, then one channel granted": ([event("1", "withdrawn", "all"), event("1", at="2026-10-04T08:00:00Z")], False),
-    "all withdrawn, then all granted": ([event("1", "withdrawn", "all"), event("1", channel="all", at="2026-10-04T08:00:00Z")], True),
-    "granted after a prohibition": ([event("1", "prohibited"), event("1", at="2026-11-04T08:00:00Z")], False),
+    "all withdrawn, then one channel granted": (
+        [event("1", "withdrawn", "all"), event("1", at="2026-10-04T08:00:00Z")],
+        False,
+    ),
+    "all withdrawn, then all granted": (
+        [event("1", "withdrawn", "all"), event("1", channel="all", at="2026-10-04T08:00:00Z")],
+        True,
+    ),
+    "granted after a prohibition": (
+        [event("1", "prohibited"), event("1", at="2026-11-04T08:00:00Z")],
+        False,
+    ),
     "a prohibition lifted by its own source": (
-        [event("1"), event("1", "prohibited", source="customer-service"), event("1", "lifted", at="2026-10-05T08:00:00Z", source="customer-service")], True,
+        [
+            event("1"),
+            event("1", "prohibited", source="customer-service"),
+            event("1", "lifted", at="2026-10-05T08:00:00Z", source="customer-service"),
+        ],
+        True,
     ),
     "a list's prohibition lifted by another": (
-        [event("1"), event("1", "prohibited", source="prohibition-list"), event("1", "lifted", at="2026-10-05T08:00:00Z")], False,
+        [
+            event("1"),
+            event("1", "prohibited", source="prohibition-list"),
+            event("1", "lifted", at="2026-10-05T08:00:00Z"),
+        ],
+        False,
     ),
     "objected to marketing": ([event("1"), event("1", "objected", "all")], False),
-    "an objection lifted": ([event("1"), event("1", "objected", "all"), event("1", "lifted", "all", at="2026-10-05T08:00:00Z")], True),
-    "objected to legitimate interest": ([event("1"), event("1", "objected", "all", purpose="legitimate_interest")], False),
+    "an objection lifted": (
+        [
+            event("1"),
+            event("1", "objected", "all"),
+            event("1", "lifted", "all", at="2026-10-05T08:00:00Z"),
+        ],
+        True,
+    ),
+    "objected to legitimate interest": (
+        [event("1"), event("1", "objected", "all", purpose="legitimate_interest")],
+        False,
+    ),
     "restricted": ([event("1"), event("1", "restricted", "all", purpose="customer_care")], False),
     "granted in the future": ([event("1", at="2027-01-01T00:00:00Z")], False),
-    "withdrawn in the future": ([event("1"), event("1", "withdrawn", at="2027-01-01T00:00:00Z")], False),
-}  # fmt: skip
+    "withdrawn in the future": (
+        [event("1"), event("1", "withdrawn", at="2027-01-01T00:00:00Z")],
+        False,
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -228,11 +260,18 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(data_root: D
         data_root, [contact("1", Customer_number="C1")], [*events, event("1", channel="all")]
     )
     contract = {
-        "contract_number": "S1", "contact_id": "1", "customer_number": "C1", "identity_code": maija,
-        "product": "sähkö", "status": "active",
-        "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "1.00", "currency": "EUR",
+        "contract_number": "S1",
+        "contact_id": "1",
+        "customer_number": "C1",
+        "identity_code": maija,
+        "product": "sähkö",
+        "status": "active",
+        "starts_on": "2026-01-01",
+        "ends_on": "",
+        "monthly_fee": "1.00",
+        "currency": "EUR",
         "updated_at": "2026-01-01T00:00:00Z",
-    }  # fmt: skip
+    }
     put(data_root, "crm", "2026-11-18", "contracts", csv([contract]), 1)
     refresh(data_root)
     assert reached(data_root) == set()
@@ -246,10 +285,15 @@ def test_the_registers_prohibition_stands_whatever_is_granted_later(data_root: D
 
 def test_the_restricted_are_in_legal_claims_alone(data_root: DataRoot) -> None:
     order = {
-        "order_number": "T1", "contact_id": "1", "customer_number": "",
-        "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
-        "currency": "EUR", "items": "1",
-    }  # fmt: skip
+        "order_number": "T1",
+        "contact_id": "1",
+        "customer_number": "",
+        "ordered_at": "2026-10-01T10:00:00Z",
+        "status": "delivered",
+        "amount": "5.00",
+        "currency": "EUR",
+        "items": "1",
+    }
     deliver_all(
         data_root,
         [contact("1")],
@@ -470,10 +514,15 @@ class TestExport:
 
 def test_a_basis_that_leaves_the_file_lets_nobody_in_any_more(data_root: DataRoot) -> None:
     order = {
-        "order_number": "T1", "contact_id": "1", "customer_number": "",
-        "ordered_at": "2026-10-01T10:00:00Z", "status": "delivered", "amount": "5.00",
-        "currency": "EUR", "items": "1",
-    }  # fmt: skip
+        "order_number": "T1",
+        "contact_id": "1",
+        "customer_number": "",
+        "ordered_at": "2026-10-01T10:00:00Z",
+        "status": "delivered",
+        "amount": "5.00",
+        "currency": "EUR",
+        "items": "1",
+    }
     deliver_all(data_root, [contact("1", Street_Address="Katu 1", Phone_Number="0401234567")], [])
     put(data_root, "crm", "2026-11-18", "orders", csv([order]), 1)
     refresh(data_root)

@@ -61,9 +61,13 @@ def a_word(rng: random.Random, nth: int) -> Row:
         )
     )
     return {
-        "choice": choice, "subject": rng.choice(SUBJECTS), "channel": rng.choice(("email", "phone", "all")), "origin": rng.choice(ORIGINS),
-        "at": datetime(day.year, day.month, day.day, rng.choice((0, 12, 23)), tzinfo=UTC), "nth": nth,
-    }  # fmt: skip
+        "choice": choice,
+        "subject": rng.choice(SUBJECTS),
+        "channel": rng.choice(("email", "phone", "all")),
+        "origin": rng.choice(ORIGINS),
+        "at": datetime(day.year, day.month, day.day, rng.choice((0, 12, 23)), tzinfo=UTC),
+        "nth": nth,
+    }
 
 
 def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
@@ -71,19 +75,31 @@ def gathered(words: list[Row]) -> set[tuple[str, int, bool]]:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(
-            f"""CREATE TEMP TABLE statements_marketing_choices (person_key VARCHAR, subject VARCHAR, purpose VARCHAR, channel VARCHAR, choice VARCHAR,
-            origin VARCHAR, text_version VARCHAR, language VARCHAR, evidence VARCHAR, source VARCHAR, record_key VARCHAR, position BIGINT,
+            f"""CREATE TEMP TABLE statements_marketing_choices (person_key VARCHAR,
+                subject VARCHAR, purpose VARCHAR, channel VARCHAR, choice VARCHAR,
+            origin VARCHAR, text_version VARCHAR, language VARCHAR, evidence VARCHAR,
+                source VARCHAR, record_key VARCHAR, position BIGINT,
             stated_at TIMESTAMPTZ, statement {STATEMENT})"""
         )
         for word in words:
             connection.execute(
-                f"""INSERT INTO statements_marketing_choices VALUES (?, ?, 'direct_marketing', ?, ?, ?, NULL, NULL, NULL, ?, ?, 0, ?,
-                {{'moment': ?, 'sequence': 0, 'day': DATE '{TODAY}', 'period_last': DATE '{TODAY}', 'delivery_id': 'd', 'record_no': ?}})""",
+                f"""INSERT INTO statements_marketing_choices VALUES (?, ?, 'direct_marketing', ?,
+                    ?, ?, NULL, NULL, NULL, ?, ?, 0, ?,
+                {{'moment': ?, 'sequence': 0, 'day': DATE '{TODAY}',
+                    'period_last': DATE '{TODAY}', 'delivery_id': 'd', 'record_no': ?}})""",
                 [
-                    word["subject"], word["subject"], word["channel"], word["choice"], word["origin"], word["origin"].split(":")[0], str(word["nth"]),
-                    word["at"], word["at"], word["nth"],
+                    word["subject"],
+                    word["subject"],
+                    word["channel"],
+                    word["choice"],
+                    word["origin"],
+                    word["origin"].split(":")[0],
+                    str(word["nth"]),
+                    word["at"],
+                    word["at"],
+                    word["nth"],
                 ],
-            )  # fmt: skip
+            )
         connection.execute(
             "CREATE TEMP TABLE membership (person_key VARCHAR, registrant_id VARCHAR)"
         )

@@ -28,8 +28,10 @@ CONTACT = {
 
 def contract(number: str, customer: str, identity_code: str, **more: str) -> dict[str, str]:
     return {
-        "contract_number": number, "contact_id": "500001", "customer_number": customer, "identity_code": identity_code, "product": "p",
-        "status": "active", "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "10.00", "currency": "EUR",
+        "contract_number": number, "contact_id": "500001", "customer_number": customer,
+        "identity_code": identity_code, "product": "p",
+        "status": "active", "starts_on": "2026-01-01", "ends_on": "", "monthly_fee": "10.00",
+        "currency": "EUR",
         "updated_at": "2026-11-01T10:00:00Z", **more,
     }  # fmt: skip
 
@@ -121,7 +123,8 @@ def test_a_code_is_one_registrants_and_a_registrant_has_one_code(
     with duckdb.connect() as connection:
         connection.execute(
             """CREATE TABLE membership (person_key VARCHAR, registrant_id VARCHAR);
-            CREATE TABLE code_claims (person_key VARCHAR, code VARCHAR, own BOOLEAN, statement INTEGER)"""
+            CREATE TABLE code_claims (person_key VARCHAR, code VARCHAR, own BOOLEAN,
+                statement INTEGER)"""
         )
         for number, (registrant_id, claimed, own, said) in enumerate(claims):
             connection.execute("INSERT INTO membership VALUES (?, ?)", [number, registrant_id])

@@ -145,7 +145,9 @@ def base(data_root) -> None:  # type: ignore[no-untyped-def]
     )
 
 
-def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(data_root) -> None:  # type: ignore[no-untyped-def]
+def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(
+    data_root,
+) -> None:  # type: ignore[no-untyped-def]
     base(data_root)
     changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
     changes(data_root, "2026-11-04", [message(NEW, "2026-11-03", *corrected(OLD, NEW))], key=2)
@@ -159,7 +161,9 @@ def test_a_change_that_is_undone_leaves_one_registrant_under_the_first_code(data
     assert flagged == {"kind": "correction-undone", "other_registrant_id": None}
 
 
-def test_a_correction_that_is_taken_back_leaves_the_code_in_force(data_root) -> None:  # type: ignore[no-untyped-def]
+def test_a_correction_that_is_taken_back_leaves_the_code_in_force(
+    data_root,
+) -> None:  # type: ignore[no-untyped-def]
     base(data_root)
     changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)
     back = message(OLD, "2026-11-03", *corrected(NEW, OLD, "KORJATTAVA"))
@@ -171,7 +175,10 @@ def test_a_correction_that_is_taken_back_leaves_the_code_in_force(data_root) -> 
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_later_basic_data_under_the_old_code_ends_its_correction(data_root, again: bool) -> None:  # type: ignore[no-untyped-def]
+def test_later_basic_data_under_the_old_code_ends_its_correction(
+    data_root,
+    again: bool,
+) -> None:  # type: ignore[no-untyped-def]
     """Also when it repeats, word for word, what it said before."""
     base(data_root)
     changes(data_root, "2026-11-02", [message(OLD, "2026-11-01", *corrected(NEW, OLD))], key=1)

@@ -674,9 +674,11 @@ class TestRounds:
         linkage.link()
         first = linkage.report()
         connection.execute(
-            """CREATE TEMP TABLE earlier_comparisons AS SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
+            """CREATE TEMP TABLE earlier_comparisons AS
+                SELECT l.person_key AS one, r.person_key AS other, stamp, pattern
             FROM linkage_used JOIN linkage_pair_cache USING (one, other, stamp)
-            JOIN linkage_numbers AS l ON l.id = linkage_used.one JOIN linkage_numbers AS r ON r.id = linkage_used.other"""
+            JOIN linkage_numbers AS l ON l.id = linkage_used.one JOIN linkage_numbers AS r
+                ON r.id = linkage_used.other"""
         )
         linkage.drop_intermediate()
         later = told(population(640, seed=5), seed=5)

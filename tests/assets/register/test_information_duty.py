@@ -65,8 +65,10 @@ def told_by_the_register(who: str, *more: dict[str, Any]) -> dict[str, Any]:
 def consent(identity_code: str, day: str) -> bytes:
     """The registrant's own word, in the consent log."""
     event = {
-        "event_ts": f"{day}T08:00:00Z", "subject_key_type": "henkilotunnus", "subject_key": identity_code, "purpose": "direct_marketing", "channel": "post",
-        "status": "granted", "source": "web-form", "evidence": "", "text_version": "2025-03", "language": "fi",
+        "event_ts": f"{day}T08:00:00Z", "subject_key_type": "henkilotunnus",
+        "subject_key": identity_code, "purpose": "direct_marketing", "channel": "post",
+        "status": "granted", "source": "web-form", "evidence": "", "text_version": "2025-03",
+        "language": "fi",
     }  # fmt: skip
     return csv([event])
 

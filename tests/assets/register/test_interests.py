@@ -47,7 +47,8 @@ def connection() -> Iterator[duckdb.DuckDBPyConnection]:
             "started_at TIMESTAMPTZ)"
         )
         made.execute(
-            """CREATE TABLE statements_visit_actions (visit VARCHAR, url VARCHAR, search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,
+            """CREATE TABLE statements_visit_actions (visit VARCHAR, url VARCHAR,
+                search_keyword VARCHAR, search_category VARCHAR, content_name VARCHAR,
             content_piece VARCHAR, content_interaction VARCHAR)"""
         )
         yield made

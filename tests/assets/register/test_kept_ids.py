@@ -36,10 +36,17 @@ FAMILY = (AUNE, BRUNO, EEVA, OONA)
 
 def granted(kind: str, value: str) -> dict[str, str]:
     return {
-        "event_ts": "2026-11-10T10:00:00Z", "subject_key_type": kind, "subject_key": value,
-        "purpose": "direct_marketing", "channel": "all", "status": "granted", "source": "web-form",
-        "evidence": "", "text_version": "v1", "language": "fi",
-    }  # fmt: skip
+        "event_ts": "2026-11-10T10:00:00Z",
+        "subject_key_type": kind,
+        "subject_key": value,
+        "purpose": "direct_marketing",
+        "channel": "all",
+        "status": "granted",
+        "source": "web-form",
+        "evidence": "",
+        "text_version": "v1",
+        "language": "fi",
+    }
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +78,18 @@ def family(tmp_path_factory: pytest.TempPathFactory) -> Path:
     put(data_root, "crm", SECOND, "contacts", csv(contacts), len(contacts))
     contracts = [
         {
-            "contract_number": f"K{one[1]}", "contact_id": one[1], "customer_number": one[2],
-            "identity_code": one[0], "product": "p", "status": "active",
-            "starts_on": "2026-01-01", "monthly_fee": "10.00", "currency": "EUR",
+            "contract_number": f"K{one[1]}",
+            "contact_id": one[1],
+            "customer_number": one[2],
+            "identity_code": one[0],
+            "product": "p",
+            "status": "active",
+            "starts_on": "2026-01-01",
+            "monthly_fee": "10.00",
+            "currency": "EUR",
         }
         for one in FAMILY
-    ]  # fmt: skip
+    ]
     put(data_root, "crm", SECOND, "contracts", csv(contracts), len(contracts))
     visits = [visit(10 + at, BROWSER, one[5], 100 + at) for at, one in enumerate(FAMILY)]
     put(data_root, "website", SECOND, "visits", json.dumps(visits).encode(), len(visits))
@@ -172,5 +185,8 @@ def test_who_parts_from_somebody_later_has_an_id_of_their_own(data_root: DataRoo
     refresh(data_root, TODAY)
     assert registrant_of(data_root, BRUNO[0]) == bruno
     assert registrant_of(data_root, "C99") != bruno
-    people = rows(data_root, "SELECT registrant_id, count(DISTINCT identity_code) AS codes FROM registrants GROUP BY 1")  # fmt: skip
+    people = rows(
+        data_root,
+        "SELECT registrant_id, count(DISTINCT identity_code) AS codes FROM registrants GROUP BY 1",
+    )
     assert {row["codes"] for row in people} <= {0, 1}

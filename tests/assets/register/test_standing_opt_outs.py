@@ -90,7 +90,8 @@ def export_all(data_root: DataRoot, day: str, *contacts: dict[str, str]) -> None
 def contact(number: str, given: str, opt_out: str = "", email: str = "") -> dict[str, str]:
     email = email or f"{given.lower()}@example.fi"
     return {
-        "Record ID": number, "First Name": given, "Last Name": "Testi", "Email": email, OPT_OUT: opt_out,
+        "Record ID": number, "First Name": given, "Last Name": "Testi", "Email": email,
+        OPT_OUT: opt_out,
     }  # fmt: skip
 
 

@@ -36,8 +36,10 @@ def test_the_most_trusted_source_s_value_counts_and_the_choice_is_counted(
     }
     deliver(data_root, "2026-11-10", n1=contact | {"Customer number": "C0000001"})
     contract = {
-        "contract_number": "S1", "contact_id": "1", "customer_number": "C0000001", "identity_code": CODE, "product": "sähkö", "status": "active",
-        "starts_on": "2020-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-11-01T10:00:00Z",
+        "contract_number": "S1", "contact_id": "1", "customer_number": "C0000001",
+        "identity_code": CODE, "product": "sähkö", "status": "active",
+        "starts_on": "2020-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR",
+        "updated_at": "2026-11-01T10:00:00Z",
     }  # fmt: skip
     put(data_root, "crm", "2026-11-10", "contracts", csv([contract]), 1)
     built = refresh(data_root)

@@ -108,8 +108,18 @@ def test_the_history_is_only_added_to_and_tells_no_value(data_root: DataRoot) ->
 def test_a_request_from_before_the_sealing_is_read_and_sealed_with_its_next_change(
     data_root: DataRoot,
 ) -> None:
-    old = {"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "2026-11-20T10:00:00+02:00", "state": "received",
-           "given": GIVEN, "resolved": [], "removed": {}, "closed_at": None, "why": ""}  # fmt: skip
+    old = {
+        "request_id": "Q1",
+        "right": "erasure",
+        "channel": "written",
+        "received_at": "2026-11-20T10:00:00+02:00",
+        "state": "received",
+        "given": GIVEN,
+        "resolved": [],
+        "removed": {},
+        "closed_at": None,
+        "why": "",
+    }
     (data_root.requests / "Q1.json").write_text(json.dumps(old))
     assert ledger.pending(data_root) == ["Q1"]
     ledger.save(data_root, replace(ledger.load(data_root, "Q1"), state="erasing"))

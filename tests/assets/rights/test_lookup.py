@@ -165,8 +165,18 @@ def test_identifiers_of_two_registrants_mean_neither(data_root: DataRoot) -> Non
 
 def test_a_former_identity_code_leads_to_the_registrant(data_root: DataRoot) -> None:
     old, new = code("010175-931"), code("010175-932")
-    basic_data(data_root, "2026-11-19", [person(new, name("Sulo", "Korjattu"), part("SYNTYMAPAIVA", syntymapv=day("1975-01-01")),
-                                           part("HENKILOTUNNUS_KORJAUS", voimassaolo="PASSIIVI", muutettuHenkilotunnus=old))])  # fmt: skip
+    basic_data(
+        data_root,
+        "2026-11-19",
+        [
+            person(
+                new,
+                name("Sulo", "Korjattu"),
+                part("SYNTYMAPAIVA", syntymapv=day("1975-01-01")),
+                part("HENKILOTUNNUS_KORJAUS", voimassaolo="PASSIIVI", muutettuHenkilotunnus=old),
+            )
+        ],
+    )
     refresh(data_root, TODAY)
     known = set(duckdb.sql(f"SELECT value FROM '{data_root.register('identifiers')}'").fetchall())
     assert (old,) in known

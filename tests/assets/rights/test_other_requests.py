@@ -210,7 +210,13 @@ def test_a_restriction_in_force_is_delivered_again_when_the_erasure_is_refused(
     [again] = (data_root.inbox / "consents").rglob("request-*.csv")
     assert "restricted" in again.read_text()
     refresh(data_root, TODAY)
-    assert rows(data_root, (f"FROM choice_log WHERE registrant_id = '{registrant_of(data_root, LEAVES.identity_code)}" "' AND choice = 'restricted'"))  # fmt: skip
+    assert rows(
+        data_root,
+        (
+            "FROM choice_log WHERE choice = 'restricted' AND registrant_id = "
+            f"'{registrant_of(data_root, LEAVES.identity_code)}'"
+        ),
+    )
 
 
 def test_a_message_that_two_erasures_hold_goes_with_the_one_that_is_certified(

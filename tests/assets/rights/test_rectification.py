@@ -211,8 +211,10 @@ def test_the_order_in_which_runs_came_does_not_matter(known: DataRoot, tmp_path:
 
 
 EVERYTHING = {
-    "given_names": "Oikea Aino", "family_name": "Oikeanimi", "birth_date": "1986-03-15", "email": NEW_MAIL, "street": "Oikeakatu 5", "postcode": "00200",
-    "town": "HELSINKI", "language": "sv", "phone": "+358401234567", "company_name": "Oikea Oy", "job_title": "ostaja", "call_name": "Ansku", "country": "SE",
+    "given_names": "Oikea Aino", "family_name": "Oikeanimi", "birth_date": "1986-03-15",
+    "email": NEW_MAIL, "street": "Oikeakatu 5", "postcode": "00200",
+    "town": "HELSINKI", "language": "sv", "phone": "+358401234567", "company_name": "Oikea Oy",
+    "job_title": "ostaja", "call_name": "Ansku", "country": "SE",
 }  # fmt: skip
 
 
@@ -342,8 +344,10 @@ def test_of_someone_under_protected_identity_no_corrected_address_stays(
 
 def test_what_was_refused_under_an_old_address_goes_on_to_hold(known: DataRoot) -> None:
     event = {
-        "event_ts": "2026-11-11T08:00:00Z", "subject_key_type": "email", "subject_key": OLD_MAIL, "purpose": "direct_marketing", "channel": "all",
-        "status": "objected", "source": "web-form", "evidence": "", "text_version": "", "language": "fi",
+        "event_ts": "2026-11-11T08:00:00Z", "subject_key_type": "email", "subject_key": OLD_MAIL,
+        "purpose": "direct_marketing", "channel": "all",
+        "status": "objected", "source": "web-form", "evidence": "", "text_version": "",
+        "language": "fi",
     }  # fmt: skip
     put(known, "consents", "2026-11-12", "consent_log", csv([event]), 1)
     refresh(known)

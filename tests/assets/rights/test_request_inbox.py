@@ -17,7 +17,8 @@ from assets.storage.data_root import DataRoot
 from tests.support.request_files import NOW, every_byte
 
 SAID = {
-    "right": "objection", "channel": "other", "received": "2026-11-18", "identifiers": {"email": "Maija.Esimerkki@Example.fi"},
+    "right": "objection", "channel": "other", "received": "2026-11-18",
+    "identifiers": {"email": "Maija.Esimerkki@Example.fi"},
     "purpose": "legitimate_interest", "situation": "my neighbour reads my mail",
 }  # fmt: skip
 

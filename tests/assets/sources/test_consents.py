@@ -27,20 +27,34 @@ STORAGE_ONLY = "CO5VTlWO5VTlWH1AAAENAiCAAIAAAAAAAAAAAAAAAAAA"
 
 def event(**fields: str) -> dict[str, str]:
     return {
-        "event_ts": "2026-10-03T08:00:00Z", "subject_key_type": "email",
-        "subject_key": "maija@example.fi", "purpose": "direct_marketing",
-        "channel": "email", "status": "granted", "source": "web-form", "evidence": "", "text_version": "2025-03", "language": "fi", **fields,
-    }  # fmt: skip
+        "event_ts": "2026-10-03T08:00:00Z",
+        "subject_key_type": "email",
+        "subject_key": "maija@example.fi",
+        "purpose": "direct_marketing",
+        "channel": "email",
+        "status": "granted",
+        "source": "web-form",
+        "evidence": "",
+        "text_version": "2025-03",
+        "language": "fi",
+        **fields,
+    }
 
 
 @pytest.mark.clause("P5.4", "P6.1")
 def test_it_is_one_choice_of_its_subject_at_its_time() -> None:
     row = stage(LOG, [event(event_ts="2026-10-03T08:00:00+02:00")]).one("marketing_choices")
     expected = {
-        "purpose": "direct_marketing", "channel": "email", "choice": "granted",
-        "origin": "consents:web-form", "subject": "email:maija@example.fi",
-        "text_version": "2025-03", "language": "fi", "evidence": None, "stated_at": datetime(2026, 10, 3, 6, tzinfo=UTC),
-    }  # fmt: skip
+        "purpose": "direct_marketing",
+        "channel": "email",
+        "choice": "granted",
+        "origin": "consents:web-form",
+        "subject": "email:maija@example.fi",
+        "text_version": "2025-03",
+        "language": "fi",
+        "evidence": None,
+        "stated_at": datetime(2026, 10, 3, 6, tzinfo=UTC),
+    }
     assert {name: row[name] for name in expected} == expected
 
 

@@ -24,10 +24,20 @@ from tests.support.source_batches import codes, keep, stage
 CONTACTS, CONTRACTS, ORDERS = SOURCE.datasets
 CODE = "020180-999Y"
 NO_DATES = [
-    "infinity", "epoch", "now", "today", "99999-01-01", "0000-01-01", "0000-00-00", "2026/11/20",
+    "infinity",
+    "epoch",
+    "now",
+    "today",
+    "99999-01-01",
+    "0000-01-01",
+    "0000-00-00",
+    "2026/11/20",
     "2026-11-20 BC",
-    "2026-11-20+02", "2026-11-20T00:00:00", "2026-02-30", "２０２６-11-20",
-]  # fmt: skip
+    "2026-11-20+02",
+    "2026-11-20T00:00:00",
+    "2026-02-30",
+    "２０２６-11-20",
+]
 
 
 def key(identifier: str) -> str:
@@ -132,11 +142,14 @@ class TestContact:
         )
 
     def test_the_last_contact_is_the_later_of_activity_and_creation(self) -> None:
-        done = stage(CONTACTS, [
-            contact(Create_Date="2020-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
-            contact(Create_Date="2025-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
-            contact(Create_Date="2025-01-01 10:00"),
-        ])  # fmt: skip
+        done = stage(
+            CONTACTS,
+            [
+                contact(Create_Date="2020-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
+                contact(Create_Date="2025-01-01 10:00", Last_Activity_Date="3/15/2024 2:30 PM"),
+                contact(Create_Date="2025-01-01 10:00"),
+            ],
+        )
         assert [row["last_contact_on"] for row in done.tables["persons"]] == [
             date(2024, 3, 15),
             date(2025, 1, 1),
@@ -169,10 +182,19 @@ class TestContact:
     @pytest.mark.parametrize(
         ("written", "language"),
         [
-            ("Finnish", "fi"), ("suomi", "fi"), ("fi-FI", "fi"), ("FI", "fi"), ("Swedish (Finland)", "sv"), ("svenska", "sv"), ("sv_SE", "sv"),
-            ("English", "en"), ("en-gb", "en"), ("Eesti", "Eesti"), ("", None),
+            ("Finnish", "fi"),
+            ("suomi", "fi"),
+            ("fi-FI", "fi"),
+            ("FI", "fi"),
+            ("Swedish (Finland)", "sv"),
+            ("svenska", "sv"),
+            ("sv_SE", "sv"),
+            ("English", "en"),
+            ("en-gb", "en"),
+            ("Eesti", "Eesti"),
+            ("", None),
         ],
-    )  # fmt: skip
+    )
     def test_its_language_has_the_registers_code(self, written: str, language: str | None) -> None:
         assert (
             stage(CONTACTS, [contact(Preferred_language=written)]).one("persons")["language"]
@@ -208,10 +230,18 @@ class TestContact:
         assert len(done.tables["names"]) == 1
 
     def test_an_address_is_postal_on_one_line_and_in_finland_unless_it_says_otherwise(self) -> None:
-        done = stage(CONTACTS, [
-            contact(Street_Address="c/o Malli\nEsimerkkikatu 1 A 2", Postal_Code="00100", City="Helsinki", **{"Country/Region": "Finland"}),
-            contact(City="Tukholma", **{"Country/Region": "Sweden"}),
-        ])  # fmt: skip
+        done = stage(
+            CONTACTS,
+            [
+                contact(
+                    Street_Address="c/o Malli\nEsimerkkikatu 1 A 2",
+                    Postal_Code="00100",
+                    City="Helsinki",
+                    **{"Country/Region": "Finland"},
+                ),
+                contact(City="Tukholma", **{"Country/Region": "Sweden"}),
+            ],
+        )
         data_root, abroad = done.tables["addresses"]
         assert (
             data_root["kind"],
@@ -319,10 +349,19 @@ class TestPasswords:
 
 def contract(**fields: str) -> dict[str, str]:
     return {
-        "contract_number": "S1", "contact_id": "101", "customer_number": "C1",
-        "identity_code": CODE, "product": "Sähkö", "status": "active",
-        "starts_on": "2024-01-01", "ends_on": "", "monthly_fee": "12.50", "currency": "EUR", "updated_at": "2026-01-02T03:04:05+02:00", **fields,
-    }  # fmt: skip
+        "contract_number": "S1",
+        "contact_id": "101",
+        "customer_number": "C1",
+        "identity_code": CODE,
+        "product": "Sähkö",
+        "status": "active",
+        "starts_on": "2024-01-01",
+        "ends_on": "",
+        "monthly_fee": "12.50",
+        "currency": "EUR",
+        "updated_at": "2026-01-02T03:04:05+02:00",
+        **fields,
+    }
 
 
 class TestContract:
@@ -339,8 +378,10 @@ class TestContract:
             "active",
         )
         assert {(one["type"], one["value"]) for one in done.tables["identifiers"]} == {
-            ("contact_id", "101"), ("customer_number", "C1"), ("identity_code", CODE),
-        }  # fmt: skip
+            ("contact_id", "101"),
+            ("customer_number", "C1"),
+            ("identity_code", CODE),
+        }
         # The account is named too: whose it is, its own contact says.
         assert {one["person_key"] for one in done.tables["identifiers"]} == {
             row["person_key"],
@@ -435,10 +476,16 @@ class TestContract:
 
 def order(**fields: str) -> dict[str, str]:
     return {
-        "order_number": "T1", "contact_id": "101", "customer_number": "C1",
-        "ordered_at": "2026-01-02T03:04:05Z", "status": "placed",
-        "amount": "99.90", "currency": "EUR", "items": "3", **fields,
-    }  # fmt: skip
+        "order_number": "T1",
+        "contact_id": "101",
+        "customer_number": "C1",
+        "ordered_at": "2026-01-02T03:04:05Z",
+        "status": "placed",
+        "amount": "99.90",
+        "currency": "EUR",
+        "items": "3",
+        **fields,
+    }
 
 
 class TestOrder:

@@ -60,9 +60,7 @@ def test_it_is_found_in_small_and_large_letters_and_in_urls(sought: Sought, writ
     assert sought.find(f"...{written}...".encode())["Q1"] == 1
 
 
-def test_a_phone_is_sought_as_it_is_dialled_at_home_and_from_abroad_and_as_it_is_hashed_for_advertising() -> (
-    None
-):
+def test_a_phone_is_searched_as_dialled_at_home_and_abroad_and_as_hashed_for_advertising() -> None:
     hashed = hashlib.sha256(b"+358409990111").hexdigest()
     assert {form.decode() for form in forms("phone:+358409990111")} == {
         "+358409990111",

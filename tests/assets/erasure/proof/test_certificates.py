@@ -253,7 +253,8 @@ def test_tampering_shows(data_root: DataRoot, tmp_path: Path, attack: str) -> No
 
 def test_an_erasure_that_was_closed_without_a_certificate_shows(data_root: DataRoot) -> None:
     (data_root.requests / "Q7.json").write_text(
-        '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "", "state": "closed", "given": [], "resolved": []}'
+        '{"request_id": "Q7", "right": "erasure", "channel": "written", "received_at": "",'
+        ' "state": "closed", "given": [], "resolved": []}'
     )
     assert [(one.code, one.request_id) for one in check(data_root)] == [("CERT-MISSING", "Q7")]
 

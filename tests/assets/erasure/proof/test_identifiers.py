@@ -294,7 +294,8 @@ def test_an_erasure_that_is_going_on_is_no_fault_unless_it_is_asked_for(
     data_root: DataRoot,
 ) -> None:
     (data_root.requests / "Q1.json").write_text(
-        '{"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "", "state": "erasing", "given": [], "resolved": []}'
+        '{"request_id": "Q1", "right": "erasure", "channel": "written", "received_at": "",'
+        ' "state": "erasing", "given": [], "resolved": []}'
     )
     with connect(data_root) as connection:
         assert not identifiers.prepare(data_root, connection)
