@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from assets.storage.atomic_files import writing
 from pipelines.writer_lock import data_root_path
 
-# SHA-256 of the `dagster.yaml` files that were shipped before. A data root that still has one of
-# them, unedited, gets the current one; edited settings are not changed.
+# SHA-256 of the `dagster.yaml` files that were shipped before, without the folder of events. A data
+# root that still has one of them, unedited, gets the current one; edited settings are not changed.
 EARLIER = (
     "d8a034276e5a503a2bd1c2f2ba859bbfacbadcd87bc6f204b0380813c3eb6923",
     "c18ecce229a1a3c263d1444844200dc374f4da4e0e3e173890042ec60dffada6",
 )
 EVENTS_IN_BATCH = "1000"
+EVENTS = Path("history") / "runs"
+"""Where Dagster's own SQLite storage keeps events, too."""
+_CLASS = "  class: EventLogStorage\n"
+_EVENTS = "  config:\n    base_dir: {}\n"
+_EVENTS_LINES = re.compile(r"(?<=  class: EventLogStorage\n)  config:\n    base_dir: .*\n")
 
 
 def prepare_dagster(root: Path | None = None) -> None:
@@ -28,15 +35,27 @@ def prepare_dagster(root: Path | None = None) -> None:
     data_root = (root or data_root_path()) / "dagster"
     data_root.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.chmod(data_root, 0o700)
-    settings = data_root / "dagster.yaml"
-    shipped = Path(str(files("pipelines"))).parent / "dagster.yaml"
-    if not settings.exists() or _sha256(settings) in EARLIER:
-        with writing(settings) as unfinished:
-            unfinished.write_bytes(shipped.read_bytes())
+    _write_settings(data_root)
     os.environ["DAGSTER_HOME"] = str(data_root)
     os.environ.setdefault("DAGSTER_REDACT_USER_CODE_ERRORS", "1")
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", EVENTS_IN_BATCH)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _write_settings(folder: Path) -> None:
+    """Write the shipped settings with the folder's own events, unless somebody has edited them.
+
+    The folder of events is written down, since a storage class does not learn from which folder
+    its settings were read. It is corrected when the data root has moved.
+    """
+    settings = folder / "dagster.yaml"
+    shipped = (Path(str(files("pipelines"))).parent / "dagster.yaml").read_text(encoding="utf-8")
+    wanted = shipped.replace(_CLASS, _CLASS + _EVENTS.format(json.dumps(str(folder / EVENTS))))
+    present = settings.read_text(encoding="utf-8") if settings.exists() else shipped
+    plain = _EVENTS_LINES.sub("", present)
+    if present != wanted and (plain == shipped or _sha256(plain) in EARLIER):
+        with writing(settings) as unfinished:
+            unfinished.write_text(wanted, encoding="utf-8")
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -67,8 +67,8 @@ class EventLogStorage(SqliteEventLogStorage):
     The files and their content are those of Dagster's own SQLite event log, which can take over.
 
     Args:
-        base_dir: The folder of the files; default: where Dagster's own has them in DAGSTER_HOME,
-            so that a data root can be moved.
+        base_dir: The folder of the files; `dagster_home` writes it into a data root's settings.
+            Default: where Dagster's own has them in DAGSTER_HOME.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:

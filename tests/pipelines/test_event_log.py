@@ -180,13 +180,42 @@ def test_settings_shipped_before_are_replaced_and_edited_ones_kept(
     monkeypatch.setenv("DAGSTER_HOME", "set by the test, restored after it")
     monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1")
     prepare_dagster(tmp_path)
-    assert settings.read_bytes() == SETTINGS.read_bytes()
-    settings.write_text("telemetry:\n  enabled: false\n")
+    shipped = settings.read_text()
+    assert SETTINGS.read_text().splitlines() == [
+        line
+        for line in shipped.splitlines()
+        if line.strip() != "config:" and "base_dir" not in line
+    ]
+    edited = "telemetry:\n  enabled: false\n"
+    settings.write_text(edited)
     prepare_dagster(tmp_path)
-    assert settings.read_text() == "telemetry:\n  enabled: false\n"
-    monkeypatch.setattr(dagster_home, "EARLIER", (dagster_home._sha256(settings),))
+    assert settings.read_text() == edited
+    monkeypatch.setattr(dagster_home, "EARLIER", (dagster_home._sha256(edited),))
     prepare_dagster(tmp_path)
-    assert settings.read_bytes() == SETTINGS.read_bytes()
+    assert settings.read_text() == shipped
+
+
+def test_an_instance_has_its_own_events_whatever_dagster_home_is_and_after_a_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.asset
+    def counted() -> None: ...
+
+    monkeypatch.setenv("DAGSTER_HOME", "set by the test, restored after it")
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1")
+    for name, times in (("one {of} 'two'", 1), ("other", 2)):
+        prepare_dagster(tmp_path / name)
+        with dg.DagsterInstance.get() as instance:
+            for _ in range(times):
+                assert dg.materialize([counted], instance=instance).success
+    (tmp_path / "other").rename(tmp_path / "moved")
+    prepare_dagster(tmp_path / "moved")
+    monkeypatch.delenv("DAGSTER_HOME")
+    for name, times in (("one {of} 'two'", 1), ("moved", 2)):
+        with dg.DagsterInstance.from_config(str(tmp_path / name / "dagster")) as instance:
+            events = instance.fetch_materializations(dg.AssetKey("counted"), limit=9).records
+            assert len(events) == times
+    assert not (tmp_path / "other").exists()
 
 
 PARTS = dg.DynamicPartitionsDefinition(name="parts")
