@@ -17,7 +17,7 @@ import duckdb
 from assets.erasure.matching import concerned, find_gone, load_sought
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
-from assets.ingest.suppression import PARTY, STRONG, WITH_OWN
+from assets.ingest.record_matching import PARTY, STRONG, WITH_OWN
 from assets.register.building import TABLES, read_register
 from assets.requests.ledger import Request
 from assets.sources.source import STATEMENT_MACROS

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import duckdb
 
 from assets.erasure import mentions
-from assets.ingest import deliveries, suppression
+from assets.ingest import deliveries, record_matching, suppression
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.requests.ledger import Request
@@ -29,7 +29,7 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
     today and of older files.
 
     And `sought_records`, of the same shape: with the accounts that others' records name, too, as
-    those of the records whose own they are (`suppression.OWN`); and
+    those of the records whose own they are (`record_matching.OWN`); and
     `sought_registrants(registrant_id)`, whom they mean.
     """
     asked = list(sought)
@@ -108,15 +108,16 @@ def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry:
     """Make `gone(record_no)`: the delivery's records about the registrants sought; and
     `redactions`, where others mention them.
 
-    A record is theirs by the rule of the suppression list (`suppression.find_matches`), or by its
-    text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has either.
+    A record is theirs by the rule of the suppression list (`record_matching.find_matches`), or by
+    its text (`mentions.attribution`). `concerned` comes first. Returns whether the delivery has
+    either.
     """
     raw = raw_path(data_root, entry.source, entry.day, entry.delivery_id)
     mentions.find_mentions(data_root, connection, entry)
     queries = ["FROM theirs"]
     if raw.exists():
         suppression.know_register(data_root, connection)
-        suppression.find_matches(connection, parquet(raw), "sought_records")
+        record_matching.find_matches(connection, parquet(raw), "sought_records")
         queries.append("SELECT record_no FROM matches")
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":

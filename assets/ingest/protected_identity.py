@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import duckdb
 
-from assets.ingest.suppression import STRONG
+from assets.ingest.record_matching import STRONG
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 

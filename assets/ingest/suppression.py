@@ -26,6 +26,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.ingest.record_matching import STRONG, WITH_OWN, find_matches
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import copy_parquet
@@ -33,73 +34,6 @@ from assets.storage.quoting import parquet
 from assets.storage.sessions import connect, create_keyed_hash
 
 LIST = "suppressions.parquet"
-
-
-# A record that carries one of these is about whom they name, even if its e-mail address or phone
-# reaches others.
-STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
-
-# Of a record that carries one of these it is decided whom it is about. A browser may be used by
-# several people.
-DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
-
-# A CRM record is of the party whose valid identity code it carries, else of the contact, else of
-# the customer number. A number that several people's records name is one person's own where it is
-# the party of the record.
-OWN = ("own_contact_id", "own_customer_number")
-_OF_TYPE = "list_filter(identifiers, lambda named: starts_with(named, '{}:'))"
-_CONTACT, _CUSTOMER = _OF_TYPE.format("contact_id"), _OF_TYPE.format("customer_number")
-_CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
-    lambda named: identity_code_valid(substr(named, strlen('identity_code:') + 1)))"""
-_ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
-PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
-"""The identifiers that say whose a CRM record is: SQL over the column `identifiers`."""
-WITH_OWN = f"""list_concat(identifiers, CASE
-    WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
-    ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
-"""The identifiers of a record, and its account where that is the party: SQL over the column
-`identifiers`.
-"""
-
-CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
-            AND identity_code_valid(substr(identifier, strlen('identity_code:') + 1))
-        OR identifier IN (SELECT identifier FROM known_to_register)"""
-
-
-def find_matches(
-    connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
-) -> None:
-    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of
-    either.
-
-    `know_register` comes first.
-
-    Args:
-        rows: a table with `identifiers` and the columns of `key`, as raw has it.
-        listed: a table with `identifier` and what else a match must tell, such as a request's id.
-        key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
-    """
-    named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"
-    connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE matches AS
-        SELECT * FROM (
-            SELECT *, split_part(identifier, ':', 1) IN {(*DECISIVE, *OWN)} AS strong
-            FROM ({named}) JOIN (FROM {listed}) USING (identifier))
-        QUALIFY strong OR NOT bool_or(strong) OVER (PARTITION BY {key})"""
-    )
-    # The register is read only where a contact or a cookie alone matches.
-    if connection.execute("SELECT 1 FROM matches WHERE NOT strong LIMIT 1").fetchone():
-        besides = f"""SELECT ({key}) FROM ({named})
-            SEMI JOIN (FROM matches WHERE NOT strong) USING ({key})
-            WHERE identifier NOT IN (SELECT identifier FROM matches)"""
-        by_cookie = f"""SELECT ({key}) FROM matches GROUP BY {key}
-            HAVING bool_and(split_part(identifier, ':', 1) = 'visitor_id')"""
-        connection.execute(
-            f"""DELETE FROM matches WHERE NOT strong
-            AND (({key}) IN ({besides} AND ({CERTAINLY_ANOTHERS}))
-            OR ({key}) IN ({by_cookie})
-                AND ({key}) IN ({besides} AND split_part(identifier, ':', 1) = 'user_id'))"""
-        )
 
 
 def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:

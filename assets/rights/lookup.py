@@ -1,9 +1,9 @@
 """Whom requests mean: from any identifier, through links past and present, to registrants. One pass
 for any number of requests.
 
-A strong identifier (`suppression.STRONG`) that the register knows one registrant by is a certain
-link. An e-mail address or a phone is a way to reach someone and no identity: it is certain only
-where the registrant is known by nothing stronger, where two that were given reach the same
+A strong identifier (`record_matching.STRONG`) that the register knows one registrant by is a
+certain link. An e-mail address or a phone is a way to reach someone and no identity: it is certain
+only where the registrant is known by nothing stronger, where two that were given reach the same
 registrant alone. Identifiers that fit several registrants, or disagree, are certain of nobody; so
 is a registrant with two people's identity codes. Certain links act; the others are shown, and a
 person decides, or a one-time code that came back (`verification`).
@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from assets.ingest.suppression import STRONG
+from assets.ingest.record_matching import STRONG
 from assets.register.building import TABLES, read_register
 from assets.requests import ledger
 from assets.requests.ledger import Request, RequestError, State, with_event

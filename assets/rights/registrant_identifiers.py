@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from assets.ingest.suppression import OWN, PARTY
+from assets.ingest.record_matching import OWN, PARTY
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_view
 from schemas.raw import Raw
@@ -52,8 +52,8 @@ def share_parties(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     """Add to `of_others` the accounts that a record of somebody else names, also one that was never
     staged.
 
-    Whose a record is, its party says (`suppression.PARTY`). One look at raw's identifiers for all
-    requests.
+    The party of a record says to whom it belongs (`record_matching.PARTY`). One look at raw's
+    identifiers for all requests.
     """
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(
@@ -141,6 +141,7 @@ def find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def by_request(rows: list[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the identifiers of each request."""
     found: dict[str, set[str]] = {}
     for request_id, identifier in rows:
         found.setdefault(request_id, set()).add(identifier)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import duckdb
 
-from assets.ingest.suppression import PARTY, STRONG
+from assets.ingest.record_matching import PARTY, STRONG
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import create_view
@@ -35,7 +35,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Found:
-    """A record of no registrant: its identifiers, of these the party (`suppression.PARTY`), and
+    """A record of no registrant: its identifiers, of these the party (`record_matching.PARTY`), and
     those by which the register knows somebody else.
     """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.ingest import suppression
+from assets.ingest import record_matching
 from assets.ingest.deliveries import Entry, keyed_hash, sha256
 from assets.ingest.raw_files import raw_path
 from assets.marts.building import mart_path
@@ -170,7 +170,7 @@ def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -
     for layer, path in files.items():
         if layer == "raw":
             rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
-            suppression.find_matches(connection, f"(FROM {rows})", "sought_records")
+            record_matching.find_matches(connection, f"(FROM {rows})", "sought_records")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
                 """SELECT record_no, request_id FROM text_matches JOIN sought USING (identifier)

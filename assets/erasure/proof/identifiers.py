@@ -18,7 +18,7 @@ import duckdb
 from assets.erasure.proof import tokens
 from assets.erasure.proof.findings import Finding
 from assets.erasure.proof.text_search import Texts, by_record
-from assets.ingest import suppression
+from assets.ingest import record_matching, suppression
 from assets.requests import ledger
 from assets.storage.data_root import DataRoot
 from assets.storage.queries import count
@@ -96,7 +96,7 @@ def prepare(
             f"""SELECT DISTINCT unnest([kind || ':' || match_key,
                 kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
             WHERE registrant_id IN (SELECT registrant_id FROM {parquet(known)}
-                WHERE type IN {suppression.STRONG})"""
+                WHERE type IN {record_matching.STRONG})"""
             if points.exists() and known.exists()
             else "SELECT '' AS identifier WHERE false"
         )
@@ -182,7 +182,7 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
     )
     rows = f"{parquet(*files)} AS held"
     named = parquet(*files, filename=True)
-    suppression.find_matches(connection, named, "listed", "filename, record_no")
+    record_matching.find_matches(connection, named, "listed", "filename, record_no")
     theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
         FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_ANEW}"""
     unreadable = (

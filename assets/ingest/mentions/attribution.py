@@ -15,13 +15,13 @@ import pyarrow as pa
 
 from assets.ingest.mentions.redaction import Record, Redaction, record_of
 from assets.ingest.mentions.spellings import Mention, Spellings, tokens
-from assets.ingest.suppression import STRONG
+from assets.ingest.record_matching import STRONG
 from assets.storage.data_root import DataRoot
 from assets.storage.quoting import parquet
 
 CONTACTS = ("email", "phone")
 # The place of a mention that a source declares as an identifier, in an odd spelling: beside it an
-# id that nobody knows is no evidence of somebody else (as in `suppression.find_matches`).
+# id that nobody knows is no evidence of somebody else (as in `record_matching.find_matches`).
 DECLARED = "declared"
 # A visit is somebody's, even when nothing says whose.
 _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")

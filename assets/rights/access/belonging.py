@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from assets.ingest import deliveries, suppression
+from assets.ingest import deliveries, record_matching
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.register.building import TABLES, read_register
@@ -168,9 +168,8 @@ def _by_identifier(
         if index.exists()
         else "SELECT 0::BIGINT AS record_no WHERE false"
     )
-    strong = (
-        f"list_filter(identifiers, lambda one: one[:strpos(one, ':') - 1] IN {suppression.STRONG})"
-    )
+    strong = f"""list_filter(identifiers,
+        lambda named: named[:strpos(named, ':') - 1] IN {record_matching.STRONG})"""
     rows = connection.execute(
         f"""SELECT record_no,
             record_no NOT IN ({staged}) AND len(faults) = 0
