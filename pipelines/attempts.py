@@ -32,9 +32,9 @@ class Ask:
 
 
 def requests(context: dg.SensorEvaluationContext, asks: Iterable[Ask]) -> dg.SensorResult:
-    """Request a run for each ask, and again for those of earlier ticks whose last run has failed.
+    """Request a run for each ask, and again for those of earlier ticks if their last run failed.
 
-    A failed ask whose days a new one covers is left to the new one. An ask that was canceled is not
+    A failed ask is left to a new one that covers its days. An ask that was canceled is not
     repeated: somebody has decided that.
     """
     new = list(asks)

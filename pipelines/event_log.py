@@ -14,7 +14,7 @@ than half of their erasure. A batch that it hands over (`DAGSTER_EVENT_BATCH_SIZ
 two transactions, the run's and the index's.
 
 This is the one module that imports or calls what Dagster does not document: `PRIVATE` lists it, and
-a test holds the installed Dagster to the list.
+a test compares the installed Dagster with the list.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ JOBS = [REFRESH, INGEST, RETENTION, ERASURE_BACKFILL, JANITOR, ROTATION, REQUEST
 
 
 def jobs(policy: Policy) -> list[Any]:
-    """Return the jobs, whose runs are tagged with the policy's version and hash."""
+    """Return the jobs; their runs are tagged with the policy's version and hash."""
     tags = {"policy/version": policy.version, "policy/hash": policy.fingerprint}
     return [
         dg.define_asset_job(

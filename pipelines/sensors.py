@@ -170,8 +170,8 @@ def failure_sensor(context: dg.RunFailureSensorContext) -> None:
     description="Notifies (REGISTER_NOTIFIER) of records that our code failed on in a run.",
 )
 def unexpected_sensor(context: dg.RunStatusSensorContext) -> None:
-    """Notify of each source whose check `nothing_unexpected` has failed in the run, with the number
-    of records.
+    """Notify of each source with a failed check `nothing_unexpected` in the run, with the number of
+    records.
     """
     run = context.dagster_run
     records = context.instance.get_records_for_run(

@@ -102,7 +102,7 @@ class EncryptedReader:
         self._ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, -1 for the rest; fewer only at the end, verified by then."""
+        """Return up to `size` bytes, -1 for the rest; fewer only at the verified end."""
         while not self._ended and (size < 0 or len(self._buffer) < size):
             self._decrypt()
         size = len(self._buffer) if size < 0 else size

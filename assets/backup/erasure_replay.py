@@ -2,7 +2,7 @@
 
 Their identifiers are no longer known. The condition is that of an erasure, over hashed identifiers:
 a record with a listed strong identifier, or with nothing stronger than a listed contact; a record
-that could not be parsed and whose text is listed; and all rows of staged tables and quarantine
+that could not be parsed and has a listed text; and all rows of staged tables and quarantine
 under the key of a listed person.
 """
 

@@ -6,9 +6,9 @@
     secrets/backup-keys/<generation>.key    32 random bytes, never in a backup; 64 during a renewal,
                                             the old key and the new
 
-A generation holds the lake, the requests and the pepper: the suppression list is worthless without
-the pepper, and a lake restored without the list brings every erased person back. Not in it: marts
-(rebuilt), the inbox (deliveries come again), Dagster's storage (history only), backup keys.
+A generation contains the lake, the requests and the pepper: the suppression list is worthless
+without the pepper, and a lake restored without the list brings every erased person back. Not in it:
+marts (rebuilt), the inbox (deliveries come again), Dagster's storage (history only), backup keys.
 Destroying the key destroys the generation, wherever copies of the file are.
 """
 
@@ -35,7 +35,7 @@ from assets.storage.backup_generations import (
 )
 from assets.storage.data_root import DataRoot
 
-# The parts of the data root that a generation holds.
+# The parts of the data root that a generation contains.
 CONTENT = ("lake", "requests", "secrets/pepper")
 
 

@@ -70,8 +70,8 @@ def restore(data_root: DataRoot, folder: Path | None, generation: str, today: da
             raise BackupError(f"BACKUP-UNKNOWN: generation {generation} has no {what}")
     new, requests_from, removed = prepare(data_root, folder, generation)
     built = register.build(new, today)
-    # Data that was corrected or whose retention period has ended since is in the generation's
-    # files.
+    # The generation's files contain data that was since corrected or reached the end of its
+    # retention period.
     sweep.sweep(new, today)
     for purpose in MARTS:
         marts.build(new, purpose, today)

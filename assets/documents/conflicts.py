@@ -236,7 +236,7 @@ def _recipients(policy: Policy, today: date) -> Iterator[Conflict]:
 def transfer_holds(policy: Policy, recipient: str, today: date) -> bool:
     """Return whether the recipient may get data on `today`.
 
-    It is in the EEA, or one of its mechanisms holds (GDPR 44-46).
+    It is in the EEA, or one of its mechanisms is in force (GDPR 44-46).
     """
     named_recipient = policy.recipients[recipient]
     return law.in_eea(named_recipient.country) or any(

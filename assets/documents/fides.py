@@ -18,7 +18,7 @@ ORGANIZATION = "controller"
 
 
 def manifest(policy: Policy, today: date) -> str:
-    """Return the manifest as YAML; transfers have a legal basis if it holds on `today`."""
+    """Return the manifest as YAML; transfers have a legal basis if it is in force on `today`."""
     return yaml.safe_dump(
         {
             "organization": [_organization(policy)],

@@ -34,7 +34,7 @@ class NoticedPurpose:
 
 @dataclass(frozen=True)
 class NoticedRecipient:
-    """A recipient in the notice; `mechanisms` are only those that hold on the day."""
+    """A recipient in the notice; `mechanisms` are only those in force on the day."""
 
     name: str
     country: str

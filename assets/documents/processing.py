@@ -54,7 +54,7 @@ SECURITY = {
 
 
 def record(policy: Policy, today: date) -> dict[str, Any]:
-    """Return the record as data; `holds` is whether a transfer mechanism holds on `today`."""
+    """Return the record as data; `holds` is whether a transfer mechanism is in force on `today`."""
     places = stored_data.columns()
     return {
         "policy": {"version": policy.version, "hash": policy.fingerprint},

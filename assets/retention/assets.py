@@ -1,5 +1,5 @@
-"""What is past its time goes, what will go is foreseen, and it is checked that nothing that should
-have gone is left.
+"""Removing what is past its time, forecasting what will be, and checking that nothing overdue is
+left.
 """
 
 import base64
@@ -19,8 +19,8 @@ from schemas.marts import MARTS
 
 @dg.asset(
     key=["retention", "sweep"],
-    # The blocking checks of the register are on its golden rows: behind one that fails nothing
-    # goes.
+    # The blocking checks of the register are on its records: after one that fails
+    # nothing is removed.
     deps=[["register", "expired"], ["register", "departed"], ["register", "registrants"]],
     group_name="retention",
     description=(
@@ -73,7 +73,7 @@ def sweep(
 def forecast(
     data_root: dg.ResourceParam[DataRoot],
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Show what the last build has foreseen."""
+    """Show the forecast of the last build."""
     found = coming.latest(data_root)
     if found is None:
         return dg.MaterializeResult(metadata={"in_24_months": 0})
@@ -106,7 +106,7 @@ def forecast(
 def nothing_past_its_time(
     data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.AssetCheckResult:
-    """Look for what should have gone."""
+    """Count what is overdue."""
     found = overdue_check.overdue(data_root, today.date)
     return dg.AssetCheckResult(
         passed=not any(found.values()),
@@ -127,7 +127,7 @@ def nothing_past_its_time(
 def population_register_is_fresh(
     data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.AssetCheckResult:
-    """Tell when the feed is stale, and locations are withheld because of it."""
+    """Warn when the feed is stale and locations are withheld because of it."""
     silent = protected_identity.silent_for(data_root, today.date)
     stale = protected_identity.is_stale(data_root, today.date)
     metadata = {

@@ -41,10 +41,10 @@ _DROPPED = {
 
 
 def purge(data_root: DataRoot) -> int:
-    """Take out of staged and raw what the last build noted as wrong and past its time; answers the
+    """Take out of staged and raw what the last build noted as wrong and past its time; return the
     rows removed from raw.
 
-    Repeating changes nothing. Cost: the files that hold one, and a look at the keys of later
+    Repeating changes nothing. Cost: the files with such a value, and a look at the keys of later
     deliveries of the same source.
     """
     noted = data_root.lake / WRONG

@@ -113,7 +113,7 @@ def _print(done: package.Packed, machine: bool) -> None:
 
 
 def asked(data_root: DataRoot, request_id: str, right: str) -> Request:
-    """Return the open request of that right whose registrant is verified (GDPR 12(6)).
+    """Return the open request of that right if its registrant is verified (GDPR 12(6)).
 
     Raises:
         CommandError: The request is another one.

@@ -336,7 +336,7 @@ def _read_as(
 
 
 def _with_key(connection: duckdb.DuckDBPyConnection, roles: Roles) -> Roles:
-    """Return roles with a key: where none is named, a usual key column whose values are unique."""
+    """Return roles with a key: where none is named, a usual key column with unique values."""
     from assets.record_linkage.roles import Role, Roles, role_of
 
     if roles.has(Role.KEY):

@@ -43,12 +43,12 @@ def join(*parts: Text | str) -> Text:
 
 
 def only(mask: Mask, text: Text | str) -> Text:
-    """The text where the mask holds, else empty."""
+    """Return the text where the mask is true, else empty."""
     return pc.if_else(pa.array(mask), text, "")
 
 
 def either(mask: Mask, yes: Text | str, no: Text | str) -> Text:
-    """One text where the mask holds, the other elsewhere."""
+    """Return one text where the mask is true, the other elsewhere."""
     return pc.if_else(pa.array(mask), yes, no)
 
 

@@ -184,7 +184,7 @@ def _write_chunk(
 
 
 def _asleep(chunk: Chunk, contacts: Records, contracts: Records | None) -> np.ndarray:
-    """Return people whose retention period was over on the first day.
+    """Return people with a retention period that was over on the first day.
 
     Records of them after that day would extend it, while a run on the first day alone would have
     removed them.

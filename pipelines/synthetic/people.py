@@ -183,7 +183,7 @@ def draw_people(chunk: Chunk, codes: CodeBook) -> People:
     ancient = alone[rng.random(len(alone)) < 0.0012]
     pair = (
         alone[2:4] if chunk.people >= 100 else alone[:0]
-    )  # of whom the codes differ by the century sign only
+    )  # their codes differ by the century sign only
     if chunk.each_case:
         ancient = np.unique(np.r_[alone[:2], ancient])
     birth[ancient] = rng.integers(-36_000, -25_600, len(ancient))  # 1871-1899

@@ -1,4 +1,4 @@
-"""Addresses in Finland whose postcode, town and municipality agree; streets are made up."""
+"""Addresses in Finland with consistent postcode, town and municipality; streets are invented."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Places:
 
 @cache
 def towns() -> list[dict[str, str]]:
-    """The towns whose coordinates are known."""
+    """Return the towns with known coordinates."""
     return read_reference("towns.csv")
 
 
@@ -175,7 +175,7 @@ class Addresses:
 
 
 def draw_addresses(rng: np.random.Generator, language: Ints) -> Addresses:
-    """An address for each household; Swedish-speaking ones live where Swedish is spoken."""
+    """Return an address for each household; Swedish-speaking ones live where Swedish is spoken."""
     count = len(language)
     draw = rng.random(count)
     tables = places()

@@ -90,7 +90,7 @@ class Chunk:
 
     @property
     def each_case(self) -> bool:
-        """Whether this chunk has to hold every case at least once."""
+        """Whether this chunk has to contain every case at least once."""
         return self.number == 0 and self.registrants >= EACH_CASE_FROM
 
 

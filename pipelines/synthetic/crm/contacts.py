@@ -144,7 +144,7 @@ class _Contacts:
 def _names(
     rng: np.random.Generator, people: People, lives: Lives, who: Ints, case: Ints
 ) -> tuple[Text, Text, Mask]:
-    """First and last names as typed, and whether the last name is one that no longer holds."""
+    """First and last names as typed, and whether the last name is outdated."""
     given, family = given_names(), family_names()
     first_no, count = people.given[who], len(who)
     kept = (people.former[who] >= 0) & (rng.random(count) < 0.12)
@@ -275,7 +275,7 @@ class _Draft:
     case: Ints
     day: Ints
     ids: Ints
-    again: Mask  # whose contacts come on a later day, too: they have been active lately
+    again: Mask  # their contacts come on a later day, too: they have been active lately
 
 
 def _write(

@@ -109,7 +109,7 @@ def constant(name: str, body: str = "", attribute: str = "") -> str:
 def censored(
     names: Sequence[str] = tuple(_CENSORED), attribute: str = "", *, group_names: bool = False
 ) -> str:
-    """Location groups of a protected person: the withheld fields, or groups (`group_names`)."""
+    """Return a protected person's location groups: withheld fields, or groups if `group_names`."""
     quoted = {
         name: ",".join(f'"{field}"' for field in ((name,) if group_names else _CENSORED[name]))
         for name in names
@@ -331,7 +331,7 @@ def without_last_brace(text: Text) -> Text:
 
 
 def with_impossible_start(text: Text) -> Text:
-    """An address group whose alkupv is 30 February."""
+    """Return an address group with 30 February as its alkupv."""
     return pc.replace_substring_regex(
         text, r'"alkupv":\{"arvo":"[0-9-]*"', '"alkupv":{"arvo":"2024-02-30"'
     )
@@ -355,7 +355,7 @@ class Groups:
         self._parts: list[Text | str] = [first]
 
     def add(self, text: Text | str, where: Mask | None = None) -> None:
-        """A group for every record, or for those where the mask holds; an empty text adds none."""
+        """Add a group for every record, or where the mask is true; an empty text adds none."""
         if where is not None:
             self._parts.append(
                 only(where, concatenated(",", text) if isinstance(text, pa.Array) else "," + text)

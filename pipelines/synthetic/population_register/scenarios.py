@@ -106,7 +106,7 @@ def _move_undone(cast: Cast) -> Text:
 
 
 def _with_holding(group: Text, holds: Text) -> Text:
-    """A POISTETTU group with what now holds inside it."""
+    """Return a POISTETTU group with the currently valid group inside it."""
     body = groups.without_last_brace(group)
     return join(body, ',"voimassaolevatTiedot":[', holds, "]}")
 
