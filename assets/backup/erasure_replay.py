@@ -47,8 +47,8 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
         legal_holds.stage_waiting(data_root)
         mentioned = listed_in_lake(data_root, connection) if known is None else known
         connection.execute(
-            "CREATE TEMP TABLE sought AS SELECT unnest($1::VARCHAR[]) AS identifier, '' AS "
-            "request_id",
+            """CREATE TEMP TABLE requested_identifiers AS
+            SELECT unnest($1::VARCHAR[]) AS identifier, '' AS request_id""",
             [sorted(mentioned)],
         )
         mentions.scan(data_root, connection)
@@ -56,8 +56,8 @@ def replay(data_root: DataRoot, known: Collection[str] | None = None) -> dict[st
             if _find_matched(data_root, connection, entry):
                 # Records under a statutory duty stay, as in the erasure; the build of the register
                 # decides whether their retention period is over.
-                legal_holds.find_held(data_root, connection, entry, date.min)
-                removed[entry.source] += legal_holds.remove_but_held(
+                legal_holds.find_retained(data_root, connection, entry, date.min)
+                removed[entry.source] += legal_holds.remove_unless_retained(
                     data_root, connection, entry, mentions.edits(connection)
                 )
         legal_holds.key_contents(data_root, connection)

@@ -196,7 +196,7 @@ def closed(  # type: ignore[no-untyped-def]  # noqa: ANN201
         metadata=metadata,
     )
     if closing.unproven:
-        raise dg.Failure(closing.told(), metadata=metadata, allow_retries=False)
+        raise dg.Failure(closing.message(), metadata=metadata, allow_retries=False)
     for certificate in closing.certificates if len(closing.certificates) <= SHOWN else []:
         context.add_asset_metadata(_certificate(certificate), partition_key=certificate.request_id)
     rows = sum(sum(certificate.rows.values()) for certificate in closing.certificates)

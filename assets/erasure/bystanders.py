@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.erasure.matching import concerned, find_gone, load_sought
+from assets.erasure.matching import concerned, find_gone, load_requests
 from assets.ingest.deliveries import Entry
 from assets.ingest.raw_files import raw_path
 from assets.ingest.record_matching import PARTY, STRONG, WITH_OWN
@@ -50,16 +50,16 @@ def count(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, int]:
 def prepare(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, erasures: Sequence[Request]
 ) -> None:
-    """Make `sought`, `sought_records`, `erased_persons(person_key)`,
+    """Make `requested_identifiers`, `matching_identifiers`, `erased_persons(person_key)`,
     `erased_registrants(registrant_id)` and `of_registrants`.
     """
-    load_sought(connection, erasures)
+    load_requests(connection, erasures)
     for table in ("identifiers", "membership", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE erased_persons AS
         SELECT DISTINCT md5(regexp_replace(identifier, '^own_', '')) AS person_key
-            FROM sought_records"""
+            FROM matching_identifiers"""
     )
     registrants = sorted({registrant for each in erasures for registrant in each.registrants})
     connection.execute(
@@ -104,7 +104,7 @@ def count_in(
             WHERE person_key IS NOT NULL GROUP BY record_no),
         bystanders AS (
             SELECT record_no FROM foreign_named LEFT JOIN owned USING (record_no)
-            WHERE CASE WHEN by_code THEN NOT code_sought
+            WHERE CASE WHEN by_code THEN NOT code_requested
                 WHEN theirs THEN false
                 WHEN of_somebody THEN true
                 ELSE names_registrant END)
@@ -128,15 +128,15 @@ def _find_foreign(connection: duckdb.DuckDBPyConnection, raw: Path) -> bool:
         f"""CREATE OR REPLACE TEMP TABLE matched AS
         SELECT DISTINCT record_no, request_id
         FROM (SELECT record_no, unnest({WITH_OWN}) AS identifier FROM going)
-            JOIN sought_records USING (identifier)"""
+            JOIN matching_identifiers USING (identifier)"""
     )
     connection.execute(
         f"""CREATE OR REPLACE TEMP TABLE foreign_named AS
         WITH named AS (SELECT record_no, party, unnest(identifiers) AS identifier FROM going),
         wanted AS (SELECT DISTINCT regexp_replace(identifier, '^own_', '') AS identifier
-            FROM sought_records)
+            FROM matching_identifiers)
         SELECT record_no, bool_or(starts_with(party[1], 'identity_code:')) AS by_code,
-            bool_or(list_contains(party, wanted.identifier)) AS code_sought,
+            bool_or(list_contains(party, wanted.identifier)) AS code_requested,
             bool_or(of_registrants.identifier IS NOT NULL AND wanted.identifier IS NULL)
                 AS names_registrant
         FROM named LEFT JOIN wanted USING (identifier) LEFT JOIN of_registrants USING (identifier)

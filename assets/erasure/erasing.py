@@ -16,10 +16,10 @@ from datetime import date, datetime
 import duckdb
 
 from assets.erasure import beginning, emptied_deliveries, legal_holds, mentions, shared_identifiers
-from assets.erasure.matching import concerned, find_gone, load_sought
+from assets.erasure.matching import concerned, find_gone, load_requests
 from assets.erasure.proof import certificate_binding, certificates, evidence, near_matches
 from assets.erasure.proof.certificates import Issued
-from assets.erasure.proof.findings import Finding, failing
+from assets.erasure.proof.findings import Finding, failures
 from assets.erasure.proof.verification import verify
 from assets.ingest import deliveries, suppression
 from assets.ingest.deliveries import Entry
@@ -64,9 +64,9 @@ def suppress(data_root: DataRoot, request_ids: list[str], today: date) -> int:
     """Put the registrants' identifiers on the suppression list; return the list's length."""
     erasures = _loaded(data_root, request_ids)
     with connect(data_root) as connection:
-        load_sought(connection, erasures)
+        load_requests(connection, erasures)
         shared_identifiers.find_shared(data_root, connection, erasures)
-        listed = """SELECT identifier, request_id FROM sought_records
+        listed = """SELECT identifier, request_id FROM matching_identifiers
             UNION ALL SELECT 'shared:' || identifier, request_id FROM shared"""
         return suppression.add(data_root, connection, listed, today)
 
@@ -91,13 +91,13 @@ def remove(data_root: DataRoot, request_ids: list[str], today: date) -> dict[str
     asked = _loaded(data_root, request_ids)
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        load_sought(connection, asked)
+        load_requests(connection, asked)
         for entry in concerned(data_root, connection):
             if find_gone(data_root, connection, entry):
-                legal_holds.find_held(data_root, connection, entry, today)
+                legal_holds.find_retained(data_root, connection, entry, today)
                 evidence.note(data_root, connection, entry)
                 _suppress_records(data_root, connection, entry, today)
-                removed[entry.source] += legal_holds.remove_but_held(
+                removed[entry.source] += legal_holds.remove_unless_retained(
                     data_root, connection, entry, mentions.edits(connection)
                 )
         _remove_decided(data_root, connection, asked, today, removed)
@@ -119,16 +119,19 @@ def _remove_decided(
         pairs = decided.get((entry.source, entry.day, entry.delivery_id))
         if pairs:
             connection.execute(
-                """CREATE OR REPLACE TEMP TABLE whose AS
+                """CREATE OR REPLACE TEMP TABLE record_requests AS
                 SELECT unnest($1::BIGINT[]) AS record_no, unnest($2::VARCHAR[]) AS request_id""",
                 [[record_no for record_no, _ in pairs], [request_id for _, request_id in pairs]],
             )
             connection.execute(
-                "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM whose"
+                """CREATE OR REPLACE TEMP TABLE gone AS
+                SELECT DISTINCT record_no FROM record_requests"""
             )
-            legal_holds.find_held(data_root, connection, entry, today)
+            legal_holds.find_retained(data_root, connection, entry, today)
             _suppress_records(data_root, connection, entry, today)
-            removed[entry.source] += legal_holds.remove_but_held(data_root, connection, entry)
+            removed[entry.source] += legal_holds.remove_unless_retained(
+                data_root, connection, entry
+            )
 
 
 def _suppress_records(
@@ -146,7 +149,7 @@ def _suppress_records(
     if raw.exists():
         queries.append(
             f"SELECT request_id, 'content:' || content AS identifier FROM {parquet(raw)} JOIN "
-            "whose USING (record_no) WHERE len(faults) > 0"
+            "record_requests USING (record_no) WHERE len(faults) > 0"
         )
     dataset = next(source for source in SOURCES if source.name == entry.source).dataset(
         entry.dataset
@@ -154,8 +157,8 @@ def _suppress_records(
     if dataset and dataset.given != NEVER_GIVEN:
         queries += [
             (
-                f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} JOIN whose "
-                "USING (record_no)"
+                f"SELECT request_id, 'record:' || record_key FROM {parquet(file)} "
+                "JOIN record_requests USING (record_no)"
             )
             for file in (raw, index)
             if file.exists()
@@ -172,7 +175,7 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
     left = 0
     with connect(data_root) as connection:
         connection.execute(STATEMENT_MACROS)
-        load_sought(connection, _loaded(data_root, request_ids))
+        load_requests(connection, _loaded(data_root, request_ids))
         for entry in concerned(data_root, connection):
             if find_gone(data_root, connection, entry):
                 query = "SELECT count(*) FROM (FROM gone UNION SELECT record_no FROM redactions)"
@@ -181,7 +184,7 @@ def remaining(data_root: DataRoot, request_ids: list[str]) -> int:
         left += (
             connection.execute(
                 "SELECT count(*) FROM identifiers WHERE type || ':' || value IN (SELECT "
-                "identifier FROM sought)"
+                "identifier FROM requested_identifiers)"
             ).fetchone()
             or (0,)
         )[0]
@@ -196,19 +199,19 @@ class Closing:
     findings: list[Finding]
     unproven: list[str]
 
-    def told(self) -> str:
+    def message(self) -> str:
         """Return why requests are not closed (how many, codes, places, counts) and what to do."""
         found = ", ".join(
             sorted(
                 {
                     f"{finding.code} in {finding.where} ({finding.count})"
-                    for finding in failing(self.findings)
+                    for finding in failures(self.findings)
                 }
             )
         )
         places = {
             f"{finding.where} {place}"
-            for finding in failing(self.findings)
+            for finding in failures(self.findings)
             for place in finding.places
         }
         shown = ", ".join(sorted(places)[:SHOWN_PLACES])
@@ -249,7 +252,7 @@ def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing
     done = certificates.issued(data_root)
     proof = verify(data_root, request_ids, whole=False)
     near_matches.add_mentions(data_root, proof.places)
-    unproven = {finding.request_id for finding in proof.failing()}
+    unproven = {finding.request_id for finding in proof.failures()}
     proven = [
         request_id
         for request_id in request_ids
@@ -269,7 +272,7 @@ def close(data_root: DataRoot, request_ids: list[str], now: datetime) -> Closing
                 published,
                 proof,
                 at,
-                legal_holds.told(data_root.policy, noted[request.request_id].held),
+                legal_holds.by_category(data_root.policy, noted[request.request_id].retained),
                 bound[request.request_id],
                 near_matches.left(data_root, request),
             )
@@ -312,13 +315,13 @@ def _remember_kept(data_root: DataRoot, request_ids: list[str], today: date) -> 
 def _unsuppressed(data_root: DataRoot, asked: list[Request]) -> int:
     """Return how many requests have an identifier that is not on the suppression list."""
     with connect(data_root) as connection:
-        load_sought(connection, asked)
+        load_requests(connection, asked)
         suppression.prepare(data_root, connection)
         missing = (
             "suppression_token(identifier) NOT IN (SELECT token FROM suppressed WHERE NOT returned)"
         )
         counted = connection.execute(
-            f"SELECT count(DISTINCT request_id) FROM sought WHERE {missing}"
+            f"SELECT count(DISTINCT request_id) FROM requested_identifiers WHERE {missing}"
         ).fetchone()
     return int(counted[0]) if counted else 0
 

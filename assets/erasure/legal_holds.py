@@ -42,7 +42,7 @@ CATEGORY = "order"
 LAW = "GDPR 17(3)(b)"
 # The length of a keyed hash; a plain one is shorter.
 KEYED = 64
-_HELD = "record_no IN (SELECT record_no FROM held)"
+_IS_RETAINED = "record_no IN (SELECT record_no FROM retained)"
 
 
 class HoldError(PlainError):
@@ -50,7 +50,7 @@ class HoldError(PlainError):
 
 
 @dataclass(frozen=True)
-class Held:
+class Retained:
     """Rows of a category that the law makes us keep: how many, under which statute, until when
     (YYYY-MM-DD).
     """
@@ -112,29 +112,30 @@ def _with_orders() -> list[tuple[Source, list[str]]]:
     return [(source, names) for source, names in found if names]
 
 
-def find_held(
+def find_retained(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry, today: date
 ) -> None:
-    """Make `held(record_no, rule, until)`: those of `gone` with an order that the accounts need
+    """Make `retained(record_no, rule, until)`: those of `gone` with an order that the accounts need
     beyond `today`.
     """
     until, rule = accounts_hold(data_root.policy, "ordered_at")
     orders = staged_folder(data_root, entry) / "orders.parquet"
     connection.execute(
-        f"""CREATE OR REPLACE TEMP TABLE held AS SELECT record_no, {rule} AS rule, {until} AS until
+        f"""CREATE OR REPLACE TEMP TABLE retained AS
+        SELECT record_no, {rule} AS rule, {until} AS until
         FROM {parquet(orders)} SEMI JOIN gone USING (record_no) WHERE {until} > DATE '{today}'"""
         if orders.exists()
-        else "CREATE OR REPLACE TEMP TABLE held (record_no BIGINT, rule VARCHAR, until DATE)"
+        else "CREATE OR REPLACE TEMP TABLE retained (record_no BIGINT, rule VARCHAR, until DATE)"
     )
 
 
-def remove_but_held(
+def remove_unless_retained(
     data_root: DataRoot,
     connection: duckdb.DuckDBPyConnection,
     entry: Entry,
     redacted: Mapping[str, Edit] = NOTHING,
 ) -> int:
-    """Remove the records in `gone`, and strip the person from those in `held`; return the rows
+    """Remove the records in `gone`, and strip the person from those in `retained`; return the rows
     removed.
 
     `redacted` are the edits of the records that stay because they are about somebody else.
@@ -142,19 +143,19 @@ def remove_but_held(
     # Before anything goes: a retained record is not counted as suppressed, and not found again
     # after a kill.
     entry = deliveries.with_keyed_hash(data_root, entry)
-    if not connection.execute("SELECT 1 FROM held LIMIT 1").fetchone():
+    if not connection.execute("SELECT 1 FROM retained LIMIT 1").fetchone():
         return lake_rewrite.remove_records(data_root, connection, entry, "suppressed", redacted)
-    connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM held)")
+    connection.execute("DELETE FROM gone WHERE record_no IN (SELECT record_no FROM retained)")
     edits = dict(redacted)
     for table in CANONICAL:
-        edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_HELD}")
+        edits[table] = replace(redacted.get(table, Edit()), keep=f"NOT {_IS_RETAINED}")
     bare = ", ".join(
-        f"CASE WHEN NOT {_HELD} THEN {name} END AS {name}"
+        f"CASE WHEN NOT {_IS_RETAINED} THEN {name} END AS {name}"
         for name in ("customer_number", "person_key")
     )
     edits["orders"] = replace(redacted.get("orders", Edit()), columns=f"* REPLACE ({bare})")
     removed = lake_rewrite.remove_records(
-        data_root, connection, entry, "suppressed", edits, "SELECT record_no FROM held"
+        data_root, connection, entry, "suppressed", edits, "SELECT record_no FROM retained"
     )
     quarantine = quarantine_path(data_root, entry)
     if quarantine.exists():
@@ -162,7 +163,7 @@ def remove_but_held(
             connection,
             quarantine,
             "true",
-            f"* REPLACE (CASE WHEN NOT {_HELD} THEN person_key END AS person_key)",
+            f"* REPLACE (CASE WHEN NOT {_IS_RETAINED} THEN person_key END AS person_key)",
         )
     return removed
 
@@ -202,7 +203,7 @@ def key_contents(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> 
             deliveries.enter(data_root, deliveries.with_keyed_hash(data_root, entry))
 
 
-def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Held]:
+def by_category(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str, Retained]:
     """Return for the certificate the rows noted as retained, by rule, as the category's hold with
     its statute.
     """
@@ -213,7 +214,7 @@ def told(policy: Policy, noted: Mapping[str, Mapping[str, object]]) -> dict[str,
         for rule in sorted(noted)
     )
     return {
-        CATEGORY: Held(
+        CATEGORY: Retained(
             sum(int(str(one["rows"])) for one in noted.values()),
             grounds,
             max(str(one["until"]) for one in noted.values()),

@@ -24,18 +24,18 @@ from schemas.staged import CANONICAL
 from schemas.unusual_spellings import former_forms
 
 
-def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]) -> None:
-    """Make `sought(identifier, request_id)` of the identifiers to which the requests were resolved,
-    in today's form and that of older files.
+def load_requests(connection: duckdb.DuckDBPyConnection, requests: Iterable[Request]) -> None:
+    """Make `requested_identifiers(identifier, request_id)` of the identifiers to which the requests
+    were resolved, in today's form and that of older files.
 
-    Also make `sought_records`, of the same shape: with the accounts that others' records name, too,
-    as those of the records that they own (`record_matching.OWN`); and
-    `sought_registrants(registrant_id)`, the requests' registrants.
+    Also make `matching_identifiers`, of the same shape: with the accounts that others' records
+    name, too, as those of the records that they own (`record_matching.OWN`); and
+    `requested_registrants(registrant_id)`, the requests' registrants.
     """
-    asked = list(sought)
+    asked = list(requests)
     connection.execute(
         (
-            "CREATE OR REPLACE TEMP TABLE sought_registrants AS SELECT unnest($1::VARCHAR[]) AS "
+            "CREATE OR REPLACE TEMP TABLE requested_registrants AS SELECT unnest($1::VARCHAR[]) AS "
             "registrant_id"
         ),
         [sorted({registrant for request in asked for registrant in request.registrants})],
@@ -64,7 +64,7 @@ def load_sought(connection: duckdb.DuckDBPyConnection, sought: Iterable[Request]
         [[delivery for delivery, _ in decided], [number for _, number in decided]],
     )
     own = sorted({(f"own_{one}", request.request_id) for request in asked for one in request.own})
-    for table, listed in (("sought", pairs), ("sought_records", pairs + own)):
+    for table, listed in (("requested_identifiers", pairs), ("matching_identifiers", pairs + own)):
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT unnest($1::VARCHAR[]) AS identifier, "
             "unnest($2::VARCHAR[]) AS request_id",
@@ -77,7 +77,7 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
 
     One scan of the identifiers and keys of every layer, and one of all texts in raw and staged.
     """
-    registrants = connection.execute("FROM sought_registrants").fetchall()
+    registrants = connection.execute("FROM requested_registrants").fetchall()
     mentions.scan(data_root, connection, [registrant for (registrant,) in registrants])
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     create_view(data_root, connection, "quarantine", Quarantine, data_root.files("quarantine"))
@@ -86,16 +86,17 @@ def concerned(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> lis
     queries = [
         (
             "SELECT delivery_id FROM (SELECT delivery_id, unnest(identifiers) AS identifier FROM "
-            "raw) SEMI JOIN sought USING (identifier)"
+            "raw) SEMI JOIN requested_identifiers USING (identifier)"
         ),
         """SELECT delivery_id FROM (SELECT delivery_id, 'own_' || unnest(identifiers) AS identifier
             FROM raw)
-        SEMI JOIN sought_records USING (identifier)""",
+        SEMI JOIN matching_identifiers USING (identifier)""",
         "SELECT delivery_id FROM worth_reading",
     ]
     tables = ("quarantine", *(f"staged_{table}" for table in CANONICAL))
     queries += [
-        f"SELECT delivery_id FROM {table} WHERE person_key IN (SELECT md5(identifier) FROM sought)"
+        f"""SELECT delivery_id FROM {table}
+        WHERE person_key IN (SELECT md5(identifier) FROM requested_identifiers)"""
         for table in tables
     ]
     found = {
@@ -117,13 +118,13 @@ def find_gone(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry:
     queries = ["FROM theirs"]
     if raw.exists():
         suppression.know_register(data_root, connection)
-        record_matching.find_matches(connection, parquet(raw), "sought_records")
+        record_matching.find_matches(connection, parquet(raw), "matching_identifiers")
         queries.append("SELECT record_no FROM matches")
     for path in (*lake_rewrite.staged_files(data_root, entry), quarantine_path(data_root, entry)):
         if path.exists() and path.stem != "records":
             queries.append(
                 f"SELECT record_no FROM {parquet(path)} WHERE person_key IN (SELECT "
-                "md5(identifier) FROM sought)"
+                "md5(identifier) FROM requested_identifiers)"
             )
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE gone AS SELECT DISTINCT record_no FROM ("

@@ -28,21 +28,24 @@ def _spellings(identifiers: tuple[str, ...], country: str) -> Spellings:
     return Spellings(identifiers, country)
 
 
-def sought_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Spellings:
-    """Return the spellings of the identifiers in `sought`."""
-    rows = connection.execute("SELECT DISTINCT identifier FROM sought ORDER BY 1").fetchall()
+def requested_spellings(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> Spellings:
+    """Return the spellings of `requested_identifiers`."""
+    rows = connection.execute(
+        "SELECT DISTINCT identifier FROM requested_identifiers ORDER BY 1"
+    ).fetchall()
     return _spellings(tuple(identifier for (identifier,) in rows), data_root.policy.country)
 
 
 def scan(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrants: Iterable[str] = ()
 ) -> None:
-    """Make `worth_reading` for the identifiers in `sought`, and load everybody besides these
+    """Make `worth_reading` for `requested_identifiers`, and load everybody besides these
     registrants.
     """
-    spellings = sought_spellings(data_root, connection)
+    spellings = requested_spellings(data_root, connection)
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE spelled AS SELECT DISTINCT identifier FROM sought"
+        """CREATE OR REPLACE TEMP TABLE spelled AS
+        SELECT DISTINCT identifier FROM requested_identifiers"""
     )
     know_others(data_root, connection, registrants)
     scan_lake(data_root, connection, Prefilter(spellings.fragments))
@@ -66,7 +69,7 @@ def find_mentions(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, en
     `staged_matches(layer, record_no, identifier, place)` are the mentions in staged texts.
     Afterwards `redacted_text(record_no, text)` redacts the texts of the delivery's records.
     """
-    spellings = sought_spellings(data_root, connection)
+    spellings = requested_spellings(data_root, connection)
     numbers = (
         f"(SELECT record_no FROM worth_reading WHERE delivery_id = {literal(entry.delivery_id)}"
     )
@@ -146,7 +149,7 @@ def find_redactions(connection: duckdb.DuckDBPyConnection) -> bool:
         FROM (
             SELECT 'raw' AS layer, record_no, identifier, place FROM text_matches WHERE redact
             UNION ALL FROM staged_matches)
-        JOIN sought USING (identifier) ANTI JOIN gone USING (record_no)
+        JOIN requested_identifiers USING (identifier) ANTI JOIN gone USING (record_no)
         GROUP BY ALL"""
     )
     return connection.execute("SELECT 1 FROM redactions LIMIT 1").fetchone() is not None

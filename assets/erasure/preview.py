@@ -47,7 +47,7 @@ class Preview:
     pairs_left: int = 0
     recipients: list[str] = field(default_factory=list)
 
-    def told(self) -> dict[str, object]:
+    def as_data(self) -> dict[str, object]:
         """Return the counts as data, for JSON output."""
         return {**asdict(self), "layers": dict(sorted(self.layers.items()))}
 
@@ -75,7 +75,7 @@ def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
         read_register(data_root, connection, "contact_points", TABLES["contact_points"])
         for entry in concerned(data_root, connection):
             if find_gone(data_root, connection, entry):
-                legal_holds.find_held(data_root, connection, entry, today)
+                legal_holds.find_retained(data_root, connection, entry, today)
                 _count_delivery(data_root, connection, entry, found)
         _count_register(data_root, connection, found)
         _count_marts(data_root, connection, found)
@@ -100,13 +100,13 @@ def _count_delivery(
     }
     for layer, path in files.items():
         if path.exists() and layer != "staged.records":
-            stays = "ANTI JOIN held USING (record_no)" if layer == "staged.orders" else ""
+            stays = "ANTI JOIN retained USING (record_no)" if layer == "staged.orders" else ""
             found.layers[layer] += count(
                 connection,
                 f"SELECT count(*) FROM {parquet(path)} SEMI JOIN gone USING (record_no) {stays}",
             )
     for rule, rows, until in connection.execute(
-        "SELECT rule, count(*), max(until)::VARCHAR FROM held GROUP BY rule ORDER BY rule"
+        "SELECT rule, count(*), max(until)::VARCHAR FROM retained GROUP BY rule ORDER BY rule"
     ).fetchall():
         row = found.holds.setdefault(
             rule,

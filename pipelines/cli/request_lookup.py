@@ -138,7 +138,7 @@ def show_preview(request_id: str, machine: bool) -> None:
     effects = preview(data_root, request, today_of(data_root))
     others = _other_requests(data_root, [request])
     if machine:
-        as_json({**effects.told(), "other_requests": others, "near_matches": len(request.near)})
+        as_json({**effects.as_data(), "other_requests": others, "near_matches": len(request.near)})
     else:
         click.echo(
             table(

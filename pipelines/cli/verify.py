@@ -129,7 +129,7 @@ def _print(
     machine: bool,
     backups: Remaining | None = None,
 ) -> None:
-    from assets.erasure.proof.findings import failing
+    from assets.erasure.proof.findings import failures
 
     rows = [
         [finding.code, finding.where, finding.count, finding.request_id]
@@ -138,7 +138,7 @@ def _print(
     if machine:
         as_json(
             {
-                "proven": not failing(findings),
+                "proven": not failures(findings),
                 "findings": [
                     dict(zip(("code", "where", "count", "request_id"), row, strict=True))
                     for row in rows
@@ -158,9 +158,9 @@ def _print(
                 "\nBackups from before the erasure that can still be opened: "
                 f"{backups.generations}; the last is destroyed on {backups.until}."
             )
-    if failing(findings):
+    if failures(findings):
         raise CommandError(
-            f"not proven: {len(failing(findings))} findings, first {rows[0][0]} in "
+            f"not proven: {len(failures(findings))} findings, first {rows[0][0]} in "
             f"{rows[0][1]}; docs/rules.md says what each means"
         )
     if not machine:

@@ -41,9 +41,9 @@ _ZLIB = b"\x78"
 class Windows:
     """Lookup of eight bytes at a time in a table of the beginnings of values. Built once."""
 
-    def __init__(self, sought: Iterable[int]) -> None:
+    def __init__(self, starts: Iterable[int]) -> None:
         self._table = np.zeros(1 << _BITS, dtype=bool)
-        self._table[_slots(np.array(list(sought), dtype=np.uint64))] = True
+        self._table[_slots(np.array(list(starts), dtype=np.uint64))] = True
 
     def places(self, content: bytes) -> Iterator[int]:
         """Yield the offsets where a value may begin, and few others."""
@@ -54,7 +54,7 @@ class Windows:
             yield from (np.flatnonzero(self._table[_slots(windows)]) * SHORTEST + offset).tolist()
 
 
-class Sought:
+class RequestedIdentifiers:
     """The identifiers of open requests, in each form in which they are written. Built once, for any
     number of files.
     """
@@ -67,9 +67,9 @@ class Sought:
         self.searched: Counter[str] = Counter()
         for request in requests:
             for identifier in {*request.given, *request.resolved}:
-                spelled = forms(identifier) if identifier not in aside else []
-                (self.searched if spelled else self.left_out)[request.request_id] += 1
-                for form in spelled:
+                written = forms(identifier) if identifier not in aside else []
+                (self.searched if written else self.left_out)[request.request_id] += 1
+                for form in written:
                     alike = self._by_start.setdefault(
                         int.from_bytes(form[:SHORTEST], "little"), {}
                     ).setdefault(len(form), {})
@@ -110,25 +110,25 @@ def forms(identifier: str) -> list[bytes]:
     without the plus sign, a contact as advertising platforms take it.
     """
     kind, value = identifier.split(":", 1)
-    spelled = {value, value.replace("@", "%40"), value.replace("+", "%2b")}
-    spelled |= {form.split(":", 1)[1] for form in former_forms(identifier)}
+    written = {value, value.replace("@", "%40"), value.replace("+", "%2b")}
+    written |= {form.split(":", 1)[1] for form in former_forms(identifier)}
     if kind in ("email", "phone"):
-        spelled.add(hashlib.sha256(value.encode()).hexdigest())
+        written.add(hashlib.sha256(value.encode()).hexdigest())
     if kind == "phone":
-        spelled.add(value.lstrip("+"))
-        spelled.add(re.sub(r"^\+358", "0", value))
-    return sorted(form for text in spelled if len(form := text.lower().encode()) >= SHORTEST)
+        written.add(value.lstrip("+"))
+        written.add(re.sub(r"^\+358", "0", value))
+    return sorted(form for text in written if len(form := text.lower().encode()) >= SHORTEST)
 
 
-def in_duckdb(data_root: DataRoot, sought: Sought, path: Path) -> Counter[str]:
+def in_duckdb(data_root: DataRoot, requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     """In the file as it is, and in a copy in which nothing is compressed."""
     with uncompressed(data_root, path) as copy:
-        return in_bytes(sought, path) + in_bytes(sought, copy)
+        return in_bytes(requested, path) + in_bytes(requested, copy)
 
 
-def in_sqlite(sought: Sought, path: Path) -> Counter[str]:
+def in_sqlite(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     """In the pages as they are, free ones too, and in values that are packed with zlib."""
-    found = in_bytes(sought, path)
+    found = in_bytes(requested, path)
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         connection.text_factory = bytes
@@ -140,7 +140,7 @@ def in_sqlite(sought: Sought, path: Path) -> Counter[str]:
             for row in connection.execute(f'SELECT * FROM "{table}"'):
                 for value in row:
                     if isinstance(value, bytes) and value.startswith(_ZLIB):
-                        found.update(sought.find(_unpacked(value)))
+                        found.update(requested.find(_unpacked(value)))
     finally:
         connection.close()
     return found
@@ -153,7 +153,7 @@ def _unpacked(value: bytes) -> bytes:
         return b""
 
 
-def in_bytes(sought: Sought, path: Path) -> Counter[str]:
+def in_bytes(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     """In the file's bytes as they are."""
     found: Counter[str] = Counter()
     with path.open("rb") as file:
@@ -161,17 +161,19 @@ def in_bytes(sought: Sought, path: Path) -> Counter[str]:
         while content := file.read(CHUNK):
             # What was kept is shorter than the longest form, so nothing is counted whole twice
             # unless it is short: any count is one too many.
-            found.update(sought.find(kept + content))
-            kept = (kept + content)[-(sought.longest - 1) :]
+            found.update(requested.find(kept + content))
+            kept = (kept + content)[-(requested.longest - 1) :]
     return found
 
 
-def in_file(data_root: DataRoot, sought: Sought, path: Path, where: str) -> list[Finding]:
+def in_file(
+    data_root: DataRoot, requested: RequestedIdentifiers, path: Path, where: str
+) -> list[Finding]:
     """What is found in one file, by its format; a file that cannot be read to its end is a finding
     of its own.
     """
     try:
-        found = _in_any(data_root, sought, path)
+        found = _in_any(data_root, requested, path)
     except (duckdb.Error, sqlite3.Error, OSError):
         return [Finding("PROOF-UNREADABLE", where, 1)] if path.exists() else []
     return [
@@ -180,11 +182,11 @@ def in_file(data_root: DataRoot, sought: Sought, path: Path, where: str) -> list
     ]
 
 
-def _in_any(data_root: DataRoot, sought: Sought, path: Path) -> Counter[str]:
+def _in_any(data_root: DataRoot, requested: RequestedIdentifiers, path: Path) -> Counter[str]:
     with path.open("rb") as file:
         start = file.read(16)
     if start[8:12] == b"DUCK":
-        return in_duckdb(data_root, sought, path)
+        return in_duckdb(data_root, requested, path)
     if start.startswith(b"SQLite format 3"):
-        return in_sqlite(sought, path)
-    return in_bytes(sought, path)
+        return in_sqlite(requested, path)
+    return in_bytes(requested, path)

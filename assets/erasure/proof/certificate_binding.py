@@ -84,10 +84,10 @@ def check(data_root: DataRoot) -> list[Finding]:
         return []
     pepper, present = fingerprint(data_root), set(_present(data_root))
     findings = []
-    for request_id, (said, issued_on) in sorted(bound.items()):
-        if said["pepper"] != pepper:
+    for request_id, (binding, issued_on) in sorted(bound.items()):
+        if binding["pepper"] != pepper:
             findings.append(Finding("CERT-PEPPER", "secrets", 1, request_id))
-        elif not _is_reviewed(data_root, issued_on) and (lost := set(said["tags"]) - present):
+        elif not _is_reviewed(data_root, issued_on) and (lost := set(binding["tags"]) - present):
             findings.append(Finding("CERT-SUPPRESSION", "suppressions", len(lost), request_id))
     return findings
 
@@ -116,13 +116,13 @@ def _bound(data_root: DataRoot) -> Iterator[tuple[str, tuple[dict[str, Any], dat
     """
     for path in sorted(folder(data_root).glob("Q*.json")):
         try:
-            said = json.loads(path.read_bytes())["certificate"]
-            if bound := said.get("suppression"):
+            certificate = json.loads(path.read_bytes())["certificate"]
+            if bound := certificate.get("suppression"):
                 yield (
                     path.stem,
                     (
                         {"pepper": str(bound["pepper"]), "tags": list(map(str, bound["tags"]))},
-                        datetime.fromisoformat(said["issued_at"]).date(),
+                        datetime.fromisoformat(certificate["issued_at"]).date(),
                     ),
                 )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -18,23 +18,23 @@ _STYLE = (
 Table = tuple[str, Sequence[str], list[list[object]]]
 
 
-def _tables(said: dict[str, Any], digest: str) -> list[Table]:
-    software, policy = said["software"], said["policy"]
+def _tables(certificate: dict[str, Any], digest: str) -> list[Table]:
+    software, policy = certificate["software"], certificate["policy"]
     about = [
-        ["request", said["request_id"]],
-        ["received", said["received_at"]],
-        ["issued", said["issued_at"]],
-        ["number in the chain", said["sequence"]],
-        ["hash of the one before", said["previous"]],
+        ["request", certificate["request_id"]],
+        ["received", certificate["received_at"]],
+        ["issued", certificate["issued_at"]],
+        ["number in the chain", certificate["sequence"]],
+        ["hash of the one before", certificate["previous"]],
         ["hash of this one", digest],
         ["software", f"{software['name']} {software['version']}, rules {software['rules']}"],
         ["policy", f"{policy['version']}, hash {policy['hash']}"],
-        *_backups(said.get("backups")),
-        *_bound(said.get("suppression")),
+        *_backups(certificate.get("backups")),
+        *_bound(certificate.get("suppression")),
     ]
     decisions = [
         [category, one["decision"], one["rows"], one.get("ground", ""), one.get("until", "")]
-        for category, one in said["decisions"].items()
+        for category, one in certificate["decisions"].items()
     ]
     return [
         ("This certificate", ("what", "value"), about),
@@ -42,42 +42,50 @@ def _tables(said: dict[str, Any], digest: str) -> list[Table]:
         (
             "What was removed",
             ("layer", "rows"),
-            [[layer, rows] for layer, rows in said["rows_removed"].items()],
+            [[layer, rows] for layer, rows in certificate["rows_removed"].items()],
         ),
         (
             "What was redacted within records of others",
             ("layer", "count"),
-            [[layer, count] for layer, count in said.get("redacted", {}).items()],
+            [[layer, count] for layer, count in certificate.get("redacted", {}).items()],
         ),
         (
             "What may remain, and why",
             ("what", "count", "reason"),
-            [[one["what"], one["count"], one["reason"]] for one in said.get("remains", ())],
+            [[one["what"], one["count"], one["reason"]] for one in certificate.get("remains", ())],
         ),
         (
             "What was verified, and how",
             ("what", "how", "examined"),
-            [[one["what"], one.get("how", ""), one["examined"]] for one in said["proof"]],
+            [[one["what"], one.get("how", ""), one["examined"]] for one in certificate["proof"]],
         ),
         (
             "What to know",
             ("code", "where", "count"),
-            [[one["code"], one["where"], one["count"]] for one in said["warnings"]],
+            [[one["code"], one["where"], one["count"]] for one in certificate["warnings"]],
         ),
-        ("Files rewritten", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["files"])),
-        ("Built anew", ("file", "SHA-256 before", "SHA-256 after"), _hashes(said["published"])),
+        (
+            "Files rewritten",
+            ("file", "SHA-256 before", "SHA-256 after"),
+            _hashes(certificate["files"]),
+        ),
+        (
+            "Built anew",
+            ("file", "SHA-256 before", "SHA-256 after"),
+            _hashes(certificate["published"]),
+        ),
     ]
 
 
-def _backups(held: dict[str, Any] | None) -> list[list[object]]:
+def _backups(backups: dict[str, Any] | None) -> list[list[object]]:
     """Return no rows for older certificates, which do not list backups."""
-    if not held:
+    if not backups:
         return []
     return [
         [
             "backups from before that can still be opened",
-            f"{held['generations']}, the last until {held['until']}"
-            if held["generations"]
+            f"{backups['generations']}, the last until {backups['until']}"
+            if backups["generations"]
             else "none",
         ]
     ]
@@ -97,10 +105,10 @@ def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:
     return [[path["file"], path["before"] or "none", path["after"] or "gone"] for path in files]
 
 
-def markdown(said: dict[str, Any], digest: str) -> str:
+def markdown(certificate: dict[str, Any], digest: str) -> str:
     """The certificate as Markdown."""
     lines = [f"# {TITLE}", ""]
-    for title, header, rows in _tables(said, digest):
+    for title, header, rows in _tables(certificate, digest):
         if rows:
             lines += [
                 f"## {title}",
@@ -115,19 +123,19 @@ def markdown(said: dict[str, Any], digest: str) -> str:
     lines += [
         "## What no verification of files can rule out",
         "",
-        *(f"- {risk}" for risk in said["residual_risks"]),
+        *(f"- {risk}" for risk in certificate["residual_risks"]),
         "",
     ]
     return "\n".join(lines)
 
 
-def html(said: dict[str, Any], digest: str) -> str:
+def html(certificate: dict[str, Any], digest: str) -> str:
     """The certificate as one page of HTML that loads nothing."""
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title>'
         f"<style>{_STYLE}</style><h1>{TITLE}</h1>"
     ]
-    for title, header, rows in _tables(said, digest):
+    for title, header, rows in _tables(certificate, digest):
         if rows:
             cells = "".join(
                 "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
@@ -140,7 +148,7 @@ def html(said: dict[str, Any], digest: str) -> str:
             )
     parts.append(
         "<h2>What no verification of files can rule out</h2><ul>"
-        + "".join(f"<li>{escape(risk)}</li>" for risk in said["residual_risks"])
+        + "".join(f"<li>{escape(risk)}</li>" for risk in certificate["residual_risks"])
         + "</ul>"
     )
     return "\n".join(parts) + "</html>\n"

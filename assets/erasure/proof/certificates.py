@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from assets.erasure.legal_holds import Held
+from assets.erasure.legal_holds import Retained
 from assets.erasure.proof import certificate_binding, certificate_pages, chain_heads, remaining
 from assets.erasure.proof.chain_heads import Head, folder
 from assets.erasure.proof.evidence import Evidence
@@ -91,7 +91,7 @@ def content_of(
     published: list[dict[str, str | None]],
     proof: Proof,
     issued_at: str,
-    held: dict[str, Held],
+    retained: dict[str, Retained],
     bound: Mapping[str, Any] | None = None,
     near: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
@@ -105,15 +105,15 @@ def content_of(
         "channel": request.channel,
         "received_at": request.received_at,
         "issued_at": issued_at,
-        "decisions": _decisions(evidence, held),
+        "decisions": _decisions(evidence, retained),
         "rows_removed": dict(sorted(evidence.rows.items())),
         "redacted": dict(sorted(evidence.redacted.items())),
-        "remains": remaining.counted(request, proof, held, near or {}),
+        "remains": remaining.counted(request, proof, retained, near or {}),
         **({"suppression": bound} if bound else {}),
         "files": evidence.files,
         "published": published,
         "proof": [
-            *proof.told(),
+            *proof.as_data(),
             {
                 "what": "identifiers searched in texts and bytes",
                 "examined": proof.searched[request.request_id],
@@ -141,7 +141,7 @@ def _software_version() -> str:
     return version(SOFTWARE)
 
 
-def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str, object]]:
+def _decisions(evidence: Evidence, retained: dict[str, Retained]) -> dict[str, dict[str, object]]:
     """Return per category of the policy: erased, with the rows that contained it, or retained, with
     the statute and the last day.
     """
@@ -153,7 +153,7 @@ def _decisions(evidence: Evidence, held: dict[str, Held]) -> dict[str, dict[str,
     decisions: dict[str, dict[str, object]] = {
         category: {"decision": "erased", "rows": rows} for category, rows in sorted(erased.items())
     }
-    for category, hold in held.items():
+    for category, hold in retained.items():
         decisions[category] = {
             "decision": "held",
             "rows": hold.rows,
@@ -190,12 +190,12 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
             "html": certificate_pages.html(whole, digest).encode(),
         }
         files |= {path_of(data_root, request_id, kind): text for kind, text in pages.items()}
-        sealed = {
+        seal_content = {
             "hash": digest,
             "pages": {kind: hashlib.sha256(text).hexdigest() for kind, text in pages.items()},
         }
         files[path_of(data_root, request_id)] = canonical(
-            {"certificate": whole, **sealed, "seal": _seal(data_root, sealed)}
+            {"certificate": whole, **seal_content, "seal": _seal(data_root, seal_content)}
         )
         length, last = length + 1, digest
     if len(new) > 1:
@@ -233,9 +233,13 @@ def head(data_root: DataRoot) -> Head | None:
 def summary(data_root: DataRoot, request_id: str) -> Issued:
     """The certificate of a request, as the closing asset shows it."""
     found = json.loads(path_of(data_root, request_id).read_bytes())
-    said = found["certificate"]
-    decisions = {category: str(one["decision"]) for category, one in said["decisions"].items()}
-    return Issued(request_id, said["sequence"], found["hash"], said["rows_removed"], decisions)
+    certificate = found["certificate"]
+    decisions = {
+        category: str(one["decision"]) for category, one in certificate["decisions"].items()
+    }
+    return Issued(
+        request_id, certificate["sequence"], found["hash"], certificate["rows_removed"], decisions
+    )
 
 
 def issued(data_root: DataRoot) -> set[str]:
@@ -290,7 +294,7 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
         What was found, by request id where it is known; empty when the chain is whole.
     """
     findings: list[Finding] = []
-    sealed: list[dict[str, Any]] = []
+    intact: list[dict[str, Any]] = []
     for path in sorted(folder(data_root).glob("Q*.json")):
         try:
             found = parse_canonical(path.read_bytes())
@@ -300,13 +304,13 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
         if code:
             findings.append(Finding(code, "certificates", 1, path.stem))
         else:
-            sealed.append(found)
+            intact.append(found)
     return sorted(
         {
             *findings,
-            *_check_order(sealed, {finding.request_id for finding in findings}),
-            *_check_end(data_root, sealed),
-            *_check_heads(data_root, sealed, elsewhere or {}),
+            *_check_order(intact, {finding.request_id for finding in findings}),
+            *_check_end(data_root, intact),
+            *_check_heads(data_root, intact, elsewhere or {}),
             *_check_requests(data_root),
             *_check_suppressions(data_root),
             *_check_strangers(data_root),
@@ -316,10 +320,10 @@ def check(data_root: DataRoot, elsewhere: Mapping[str, Head] | None = None) -> l
 
 
 def _check_heads(
-    data_root: DataRoot, sealed: list[dict[str, Any]], elsewhere: Mapping[str, Head]
+    data_root: DataRoot, intact: list[dict[str, Any]], elsewhere: Mapping[str, Head]
 ) -> list[Finding]:
     """Compare the certificates with the log of heads, and both with the copies of the last head."""
-    hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in sealed}
+    hashes = {one["certificate"]["sequence"]: str(one["hash"]) for one in intact}
     try:
         logged = chain_heads.read(data_root)
         backed_up = chain_heads.copied(data_root, data_root.root / "backups")
@@ -389,7 +393,7 @@ def _check_strangers(data_root: DataRoot) -> list[Finding]:
 
 
 def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> str:
-    said = found["certificate"]
+    certificate = found["certificate"]
     if set(found) != {"certificate", "hash", "pages", "seal"}:
         return "CERT-CHANGED"
     if not hmac.compare_digest(
@@ -397,12 +401,12 @@ def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> st
     ):
         return (
             "CERT-INSERTED"
-            if hashlib.sha256(canonical(said)).hexdigest() == found["hash"]
+            if hashlib.sha256(canonical(certificate)).hexdigest() == found["hash"]
             else "CERT-CHANGED"
         )
-    if hashlib.sha256(canonical(said)).hexdigest() != found["hash"]:
+    if hashlib.sha256(canonical(certificate)).hexdigest() != found["hash"]:
         return "CERT-CHANGED"
-    if said["request_id"] != request_id:
+    if certificate["request_id"] != request_id:
         return "CERT-ORDER"
     for kind, digest in found["pages"].items():
         page = path_of(data_root, request_id, kind)
@@ -411,29 +415,29 @@ def _tampered(data_root: DataRoot, request_id: str, found: dict[str, Any]) -> st
     return ""
 
 
-def _check_order(sealed: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
+def _check_order(intact: Iterable[dict[str, Any]], accused: set[str]) -> list[Finding]:
     """Walk along the chain; a gap that an accused certificate explains is not reported twice."""
     findings = []
     sequence, last = 0, FIRST
-    for found in sorted(sealed, key=lambda one: int(one["certificate"]["sequence"])):
-        said = found["certificate"]
-        if said["sequence"] == sequence:
-            findings.append(Finding("CERT-INSERTED", "certificates", 1, said["request_id"]))
-        elif said["sequence"] != sequence + 1:
+    for found in sorted(intact, key=lambda one: int(one["certificate"]["sequence"])):
+        certificate = found["certificate"]
+        if certificate["sequence"] == sequence:
+            findings.append(Finding("CERT-INSERTED", "certificates", 1, certificate["request_id"]))
+        elif certificate["sequence"] != sequence + 1:
             if not accused:
                 findings.append(
-                    Finding("CERT-MISSING", "certificates", said["sequence"] - sequence - 1)
+                    Finding("CERT-MISSING", "certificates", certificate["sequence"] - sequence - 1)
                 )
-        elif said["previous"] != last:
-            findings.append(Finding("CERT-ORDER", "certificates", 1, said["request_id"]))
-        sequence, last = said["sequence"], found["hash"]
+        elif certificate["previous"] != last:
+            findings.append(Finding("CERT-ORDER", "certificates", 1, certificate["request_id"]))
+        sequence, last = certificate["sequence"], found["hash"]
     return findings
 
 
-def _check_end(data_root: DataRoot, sealed: list[dict[str, Any]]) -> list[Finding]:
+def _check_end(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Finding]:
     path = folder(data_root) / CHAIN
     if not path.exists():
-        return [Finding("CERT-CHAIN", "certificates", 1)] if sealed else []
+        return [Finding("CERT-CHAIN", "certificates", 1)] if intact else []
     try:
         noted = parse_canonical(path.read_bytes())
         whole = hmac.compare_digest(
@@ -444,7 +448,7 @@ def _check_end(data_root: DataRoot, sealed: list[dict[str, Any]]) -> list[Findin
         whole = False
     if not whole:
         return [Finding("CERT-CHAIN", "certificates", 1)]
-    highest = max((int(one["certificate"]["sequence"]) for one in sealed), default=0)
+    highest = max((int(one["certificate"]["sequence"]) for one in intact), default=0)
     present = sum(1 for _ in folder(data_root).glob("Q*.json"))
     if present < noted["length"]:
         return [Finding("CERT-MISSING", "certificates", noted["length"] - present)]

@@ -33,14 +33,14 @@ PUBLISHED = "published"
 @dataclass
 class Evidence:
     """Evidence of one request: rows removed by layer (`raw`, `quarantine`, `staged.<table>`), the
-    files that contained them, and the rows retained, by rule (`held`).
+    files that contained them, and the rows retained, by rule (`retained`).
 
     `redacted` counts by layer what was redacted in records that are about somebody else.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     files: list[dict[str, str | None]] = field(default_factory=list)
-    held: dict[str, dict[str, object]] = field(default_factory=dict)
+    retained: dict[str, dict[str, object]] = field(default_factory=dict)
     redacted: Counter[str] = field(default_factory=Counter)
 
 
@@ -85,8 +85,8 @@ def _published(data_root: DataRoot) -> list[Path]:
 def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entry) -> None:
     """Note which rows of a delivery go, are retained and are redacted.
 
-    The connection has what `matching.find_gone` makes, `held(record_no, rule, until)` and
-    `sought(identifier, request_id)`.
+    The connection has what `matching.find_gone` makes, `retained(record_no, rule, until)` and
+    `requested_identifiers(identifier, request_id)`.
     """
     path = folder(data_root) / f"{entry.delivery_id}.json"
     known = {
@@ -97,10 +97,12 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
         **(json.loads(path.read_text()) if path.exists() else {}),
     }
     files = _files(data_root, entry)
-    _find_whose(connection, files)
+    _find_requests_of_records(connection, files)
     rows: dict[str, dict[str, int]] = {}
     changed = (
-        {"staged.orders"} if connection.execute("SELECT 1 FROM held LIMIT 1").fetchone() else set()
+        {"staged.orders"}
+        if connection.execute("SELECT 1 FROM retained LIMIT 1").fetchone()
+        else set()
     )
     for request_id, layer, count in connection.execute(_counted(files)).fetchall():
         rows.setdefault(request_id, {})[layer] = count
@@ -119,18 +121,18 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
                 layer,
                 {"file": str(file.relative_to(data_root.root)), "before": _before(data_root, file)},
             )
-    held: dict[str, dict[str, dict[str, object]]] = {}
+    retained: dict[str, dict[str, dict[str, object]]] = {}
     for request_id, rule, count, until in connection.execute(
-        "SELECT request_id, rule, count(*), max(until)::VARCHAR FROM whose JOIN held USING "
-        "(record_no) GROUP BY ALL ORDER BY ALL"
+        """SELECT request_id, rule, count(*), max(until)::VARCHAR
+        FROM record_requests JOIN retained USING (record_no) GROUP BY ALL ORDER BY ALL"""
     ).fetchall():
-        held.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
+        retained.setdefault(request_id, {})[rule] = {"rows": count, "until": until}
     _write(
         path,
         {
             "files": known["files"],
             "rows": rows | known["rows"],
-            "held": held | known["held"],
+            "held": retained | known["held"],
             "redacted": redacted | known["redacted"],
         },
     )
@@ -141,14 +143,16 @@ def _counted(files: dict[str, Path]) -> str:
     each is small.
     """
     # A retained order stays, and so does the record of its outcome; its file is still rewritten.
-    stays = dict.fromkeys(("staged.orders", "staged.records"), "ANTI JOIN held USING (record_no)")
+    stays = dict.fromkeys(
+        ("staged.orders", "staged.records"), "ANTI JOIN retained USING (record_no)"
+    )
     rows = [
         f"SELECT '{layer}' AS layer, record_no FROM {parquet(file)} {stays.get(layer, '')}"
         for layer, file in files.items()
     ]
     return (
-        f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) JOIN whose USING "
-        "(record_no) GROUP BY ALL ORDER BY ALL"
+        f"SELECT request_id, layer, count(*) FROM ({' UNION ALL '.join(rows)}) "
+        "JOIN record_requests USING (record_no) GROUP BY ALL ORDER BY ALL"
     )
 
 
@@ -164,28 +168,30 @@ def _files(data_root: DataRoot, entry: Entry) -> dict[str, Path]:
     return {layer: path for layer, path in (both | staged).items() if path.exists()}
 
 
-def _find_whose(connection: duckdb.DuckDBPyConnection, files: dict[str, Path]) -> None:
-    """Make `whose(record_no, request_id)` of the records in `gone`."""
+def _find_requests_of_records(
+    connection: duckdb.DuckDBPyConnection, files: dict[str, Path]
+) -> None:
+    """Make `record_requests(record_no, request_id)` of the records in `gone`."""
     queries = ["SELECT 0::BIGINT AS record_no, '' AS request_id WHERE false"]
     for layer, path in files.items():
         if layer == "raw":
-            rows = f"{parquet(path)} AS held SEMI JOIN gone USING (record_no)"
-            record_matching.find_matches(connection, f"(FROM {rows})", "sought_records")
+            rows = f"{parquet(path)} AS stored SEMI JOIN gone USING (record_no)"
+            record_matching.find_matches(connection, f"(FROM {rows})", "matching_identifiers")
             queries.append("SELECT record_no, request_id FROM matches")
             queries.append(
-                """SELECT record_no, request_id FROM text_matches JOIN sought USING (identifier)
+                """SELECT record_no, request_id
+                FROM text_matches JOIN requested_identifiers USING (identifier)
                 SEMI JOIN theirs USING (record_no) WHERE sure"""
             )
         elif layer != "staged.records":
             queries.append(
-                f"""SELECT held.record_no, request_id FROM {parquet(path)} AS held JOIN gone
+                f"""SELECT stored.record_no, request_id FROM {parquet(path)} AS stored JOIN gone
                     USING (record_no)
-                JOIN sought ON held.person_key = md5(identifier)"""
+                JOIN requested_identifiers ON stored.person_key = md5(identifier)"""
             )
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE whose AS SELECT DISTINCT record_no, request_id FROM ("
-        + " UNION ALL ".join(queries)
-        + ")"
+        "CREATE OR REPLACE TEMP TABLE record_requests AS "
+        "SELECT DISTINCT record_no, request_id FROM (" + " UNION ALL ".join(queries) + ")"
     )
 
 
@@ -219,7 +225,7 @@ def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidenc
             layers = sorted({*noted["rows"][request_id], *redacted})
             found[request_id].files += [files[layer] for layer in layers]
             for rule, one in noted.get("held", {}).get(request_id, {}).items():
-                whole = found[request_id].held.setdefault(rule, {"rows": 0, "until": ""})
+                whole = found[request_id].retained.setdefault(rule, {"rows": 0, "until": ""})
                 whole |= {
                     "rows": int(str(whole["rows"])) + one["rows"],
                     "until": max(str(whole["until"]), one["until"]),
@@ -244,7 +250,7 @@ def _now(data_root: DataRoot, name: str, before: str | None) -> dict[str, str | 
 
 def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     """The files that the erasure of the requests rewrites, as far as they still exist."""
-    sought = set(request_ids)
+    requested = set(request_ids)
     noted = [
         json.loads(path.read_text())
         for path in sorted(folder(data_root).glob("*.json"))
@@ -253,7 +259,7 @@ def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     names = {
         one["file"]
         for each in noted
-        if sought & set(each["rows"])
+        if requested & set(each["rows"])
         for one in each["files"].values()
     }
     return [data_root.root / name for name in sorted(names) if (data_root.root / name).exists()]

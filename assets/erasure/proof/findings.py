@@ -28,7 +28,7 @@ class Finding:
         return self.code not in WARNINGS
 
 
-def failing(findings: Iterable[Finding], request_id: str = "") -> list[Finding]:
+def failures(findings: Iterable[Finding], request_id: str = "") -> list[Finding]:
     """Return the findings that leave the request unproven; without a request, all that fail."""
     return [
         finding

@@ -70,7 +70,7 @@ def prepare(
     """Make `erased(token, request_id, since, returned)` of the list: of these requests, or of all
     that are not open; return whether there are any.
 
-    And `held_by_others(identifier)`: contacts of registrants who are known by something stronger,
+    And `contacts_of_others(identifier)`: contacts of registrants who have a stronger identifier,
     and their hashes.
     """
     suppression.prepare(data_root, connection)
@@ -91,7 +91,7 @@ def prepare(
         )
     points, known = data_root.register("contact_points"), data_root.register("identifiers")
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE held_by_others AS "
+        "CREATE OR REPLACE TEMP TABLE contacts_of_others AS "
         + (
             f"""SELECT DISTINCT unnest([kind || ':' || match_key,
                 kind || '_sha256:' || sha256(match_key)]) AS identifier FROM {parquet(points)}
@@ -130,9 +130,9 @@ def in_lake(
             table = table_name(model)
             files = _files(data_root, layer, table)
             if files and expressions(model):
-                held = parquet(*files, union_by_name=True)
+                rows = parquet(*files, union_by_name=True)
                 findings += _in_table(
-                    connection, model, held, f"{layer}.{table}", contacts=layer == "register"
+                    connection, model, rows, f"{layer}.{table}", contacts=layer == "register"
                 )
     return findings
 
@@ -158,12 +158,14 @@ def _in_table(
     """In a staged table a contact that identifies someone shows as the person's key, so contacts
     are left aside there.
     """
-    held = " UNION ".join(
+    listed = " UNION ".join(
         f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model)
     )
-    reached = "identifier NOT IN (SELECT identifier FROM held_by_others)" if contacts else "false"
+    reached = (
+        "identifier NOT IN (SELECT identifier FROM contacts_of_others)" if contacts else "false"
+    )
     found = connection.execute(
-        f"""SELECT request_id, count(*) FROM ({held}) JOIN erased
+        f"""SELECT request_id, count(*) FROM ({listed}) JOIN erased
             ON token = suppression_token(identifier)
         WHERE NOT returned AND (split_part(identifier, ':', 1) NOT IN {CONTACTS} OR {reached})
             GROUP BY request_id ORDER BY request_id"""
@@ -180,7 +182,7 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
         FROM (SELECT DISTINCT {EXPRESSIONS["identifiers"]} AS identifier FROM {parquet(*files)})
         JOIN erased ON token = suppression_token(identifier)"""
     )
-    rows = f"{parquet(*files)} AS held"
+    rows = f"{parquet(*files)} AS stored"
     named = parquet(*files, filename=True)
     record_matching.find_matches(connection, named, "listed", "filename, record_no")
     theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
@@ -234,8 +236,8 @@ def in_texts(
             f"""WITH named AS (
                 SELECT DISTINCT identifier, request_id
                 FROM text_tokens JOIN erased ON token = suppression_token(identifier)
-                WHERE NOT returned AND identifier NOT IN (FROM held_by_others)
-                    AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM held_by_others))
+                WHERE NOT returned AND identifier NOT IN (FROM contacts_of_others)
+                    AND replace(identifier, 'user_id:', 'email:') NOT IN (FROM contacts_of_others))
             SELECT identifier, request_id FROM named
             WHERE {value} NOT IN (
                 SELECT {value} FROM (SELECT unnest(identifiers) AS identifier FROM {raw})

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from assets.erasure.legal_holds import Held
+from assets.erasure.legal_holds import Retained
 from assets.erasure.proof.near_matches import KEPT_MENTION
 from assets.erasure.proof.verification import Proof
 from assets.requests.ledger import Request
@@ -24,12 +24,12 @@ NEAR_REASONS = {
 
 
 def counted(
-    request: Request, proof: Proof, held: Mapping[str, Held], near: Mapping[str, int]
+    request: Request, proof: Proof, retained: Mapping[str, Retained], near: Mapping[str, int]
 ) -> list[dict[str, object]]:
     """Return what remains by kind, with count and reason; empty when nothing does."""
     kinds: list[tuple[str, int, str]] = [
         (f"rows of category {category}, without their person", one.rows, f"held: {one.ground}")
-        for category, one in sorted(held.items())
+        for category, one in sorted(retained.items())
     ]
     kinds += [
         ("identifiers", count, reason)

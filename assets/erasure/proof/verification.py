@@ -24,7 +24,7 @@ from assets.erasure.proof import (
     mart_files,
     text_search,
 )
-from assets.erasure.proof.findings import Finding, failing
+from assets.erasure.proof.findings import Finding, failures
 from assets.erasure.proof.identifiers_of_others import identifiers_of_others
 from assets.erasure.proof.spellings import spelling_of
 from assets.erasure.proof.text_search import Hits, Texts
@@ -91,11 +91,11 @@ class Proof:
     places: dict[str, set[str]] = field(default_factory=dict)
     backups: backup_generations.Remaining = field(default_factory=backup_generations.Remaining)
 
-    def failing(self, request_id: str = "") -> list[Finding]:
+    def failures(self, request_id: str = "") -> list[Finding]:
         """Return the findings because of which the request (or any) is not proven."""
-        return failing(self.findings, request_id)
+        return failures(self.findings, request_id)
 
-    def told(self) -> list[dict[str, object]]:
+    def as_data(self) -> list[dict[str, object]]:
         """Return what was verified and how, for the certificate."""
         return [
             {"what": what, "how": HOW[what], "examined": count}
@@ -201,7 +201,7 @@ def _by_bytes(
 ) -> None:
     """Texts of every layer first: the proof does not stop where the removal stopped. Then bytes."""
     others = identifiers_of_others(data_root, connection, open_ones)
-    sought: dict[str, list[str]] = {}
+    requests_of: dict[str, list[str]] = {}
     for request in open_ones:
         for identifier in {*request.given, *request.resolved}:
             reason = others.get(identifier) or (TOO_SHORT if not spelling_of(identifier) else "")
@@ -211,7 +211,7 @@ def _by_bytes(
                 proof.searched[request.request_id] += 1
                 if not byte_search.forms(identifier):
                     proof.left_out[request.request_id, SHORT] += 1
-                sought.setdefault(identifier, []).append(request.request_id)
+                requests_of.setdefault(identifier, []).append(request.request_id)
     found: Counter[tuple[str, str, str]] = Counter()
     files = _files(
         data_root,
@@ -223,16 +223,18 @@ def _by_bytes(
         for near in request.near
         if near["decision"] == "keep"
     }
-    search = _TextSearch(proof, sought, kept, found)
+    search = _TextSearch(proof, requests_of, kept, found)
     search.run(data_root, connection, files)
     for reason, identifiers_aside in ((EMBEDDED, search.embedded), (KEPT, search.kept)):
         for identifier in identifiers_aside:
-            for request_id in sought[identifier]:
+            for request_id in requests_of[identifier]:
                 proof.left_out[request_id, reason] += 1
-    bytes_sought = byte_search.Sought(open_ones, {*others, *search.embedded, *search.kept})
+    requested = byte_search.RequestedIdentifiers(
+        open_ones, {*others, *search.embedded, *search.kept}
+    )
     for path in files:
         proof.examined["bytes"] += 1
-        for finding in byte_search.in_file(data_root, bytes_sought, path, _where(data_root, path)):
+        for finding in byte_search.in_file(data_root, requested, path, _where(data_root, path)):
             found[_code(finding.code, finding.where), finding.where, finding.request_id] += (
                 finding.count
             )
@@ -251,7 +253,7 @@ class _TextSearch:
 
     Attributes:
         proof: Takes what was examined, and the places.
-        sought: By identifier, the requests that have it.
+        requests_of: By identifier, the requests that have it.
         decided: Request and reference of the records that a person decided to keep.
         found: Counts by code, layer and request; added to.
         places: The records in which it was found, by code, layer and request.
@@ -260,7 +262,7 @@ class _TextSearch:
     """
 
     proof: Proof
-    sought: Mapping[str, list[str]]
+    requests_of: Mapping[str, list[str]]
     decided: Set[tuple[str, str]]
     found: Counter[tuple[str, str, str]]
     places: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
@@ -271,7 +273,7 @@ class _TextSearch:
         self, data_root: DataRoot, connection: duckdb.DuckDBPyConnection, files: Iterable[Path]
     ) -> None:
         """Search records first: what is built from them has what was decided to stay in them."""
-        texts = Texts(self.sought)
+        texts = Texts(self.requests_of)
         paths = [
             (_where(data_root, path), path) for path in {*files, *data_root.lake.rglob("*.parquet")}
         ]
@@ -281,7 +283,7 @@ class _TextSearch:
             if hits.identifiers:
                 self._add_records(texts, path, where)
         in_derived = (
-            Texts({one: ids for one, ids in self.sought.items() if one not in self.kept})
+            Texts({one: ids for one, ids in self.requests_of.items() if one not in self.kept})
             if self.kept
             else texts
         )

@@ -132,7 +132,7 @@ def test_what_others_tell_stays_out_when_the_person_has_come_back(gone: DataRoot
 def test_the_proof_still_finds_what_was_erased(gone: DataRoot, tmp_path: Path) -> None:
     sign(gone, contract("K-990001", "2026-12-09"))
     build(gone, LATER)
-    assert [one.code for one in verify(gone).failing()] == []
+    assert [one.code for one in verify(gone).failures()] == []
     day = gone.lake / "raw/crm" / FIRST_DAY
     anew = next((gone.lake / "raw/crm" / str(LATER)).glob("*.parquet"))
     with connect(gone) as connection:
@@ -188,5 +188,5 @@ def test_a_visit_under_the_address_of_somebody_erased_stays_out_whatever_the_coo
     assert [
         row["value"] for row in rows(data_root, "FROM identifiers WHERE type = 'visitor_id'")
     ] == ["99aa00bb11cc22de"]
-    assert verify(data_root).failing() == []
+    assert verify(data_root).failures() == []
     assert found_anywhere(data_root.root, [address]) == []

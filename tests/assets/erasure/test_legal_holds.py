@@ -176,7 +176,7 @@ def test_a_killed_removal_certifies_the_same_holds(
     request_id = asked(data_root)
     erasing.find(data_root, [request_id])
     erasing.suppress(data_root, [request_id], TODAY)
-    real = legal_holds.remove_but_held
+    real = legal_holds.remove_unless_retained
 
     def killed(*given: object) -> int:
         real(*given)  # type: ignore[arg-type]
@@ -184,7 +184,7 @@ def test_a_killed_removal_certifies_the_same_holds(
 
     for _ in range(3):
         with monkeypatch.context() as patched:
-            patched.setattr(legal_holds, "remove_but_held", killed)
+            patched.setattr(legal_holds, "remove_unless_retained", killed)
             with pytest.raises(KeyboardInterrupt):
                 erasing.remove(data_root, [request_id], TODAY)
     erasing.remove(data_root, [request_id], TODAY)

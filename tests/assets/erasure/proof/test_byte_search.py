@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.erasure.proof import byte_search
-from assets.erasure.proof.byte_search import Sought, forms
+from assets.erasure.proof.byte_search import RequestedIdentifiers, forms
 from assets.requests.ledger import Request
 from assets.storage.data_root import DataRoot
 from tests.support.examples import examples
@@ -34,8 +34,8 @@ def request(*identifiers: str, request_id: str = "Q1") -> Request:
 
 
 @pytest.fixture
-def sought() -> Sought:
-    return Sought([request(f"identity_code:{CODE}", f"email:{EMAIL}")])
+def requested() -> RequestedIdentifiers:
+    return RequestedIdentifiers([request(f"identity_code:{CODE}", f"email:{EMAIL}")])
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def data_root(tmp_path: Path) -> DataRoot:
 @settings(deadline=None, max_examples=examples(30), derandomize=True)
 @given(before=st.binary(max_size=40), after=st.binary(max_size=40))
 def test_it_is_found_at_any_place_among_any_bytes(before: bytes, after: bytes) -> None:
-    one = Sought([request(f"identity_code:{CODE}")])
+    one = RequestedIdentifiers([request(f"identity_code:{CODE}")])
     assert one.find(before + CODE.encode() + after)["Q1"] >= 1
     assert one.find(before + after)["Q1"] == (before + after).lower().count(CODE.lower().encode())
 
@@ -56,8 +56,10 @@ def test_it_is_found_at_any_place_among_any_bytes(before: bytes, after: bytes) -
 @pytest.mark.parametrize(
     "written", [CODE, CODE.lower(), f"x{CODE}y", EMAIL.upper(), EMAIL.replace("@", "%40")]
 )
-def test_it_is_found_in_small_and_large_letters_and_in_urls(sought: Sought, written: str) -> None:
-    assert sought.find(f"...{written}...".encode())["Q1"] == 1
+def test_it_is_found_in_small_and_large_letters_and_in_urls(
+    requested: RequestedIdentifiers, written: str
+) -> None:
+    assert requested.find(f"...{written}...".encode())["Q1"] == 1
 
 
 def test_a_phone_is_searched_as_dialled_at_home_and_abroad_and_as_hashed_for_advertising() -> None:
@@ -73,12 +75,14 @@ def test_a_phone_is_searched_as_dialled_at_home_and_abroad_and_as_hashed_for_adv
 
 
 def test_what_is_found_is_told_by_request() -> None:
-    both = Sought([request(f"identity_code:{CODE}"), request(f"email:{EMAIL}", request_id="Q2")])
+    both = RequestedIdentifiers(
+        [request(f"identity_code:{CODE}"), request(f"email:{EMAIL}", request_id="Q2")]
+    )
     assert dict(both.find(f"{EMAIL} {EMAIL}".encode())) == {"Q2": 2}
 
 
 def test_short_and_shared_values_are_left_out_and_counted() -> None:
-    one = Sought(
+    one = RequestedIdentifiers(
         [request("customer_number:C12", f"email:{EMAIL}", f"identity_code:{CODE}")],
         leaving_out=[f"email:{EMAIL}"],
     )
@@ -87,17 +91,17 @@ def test_short_and_shared_values_are_left_out_and_counted() -> None:
 
 
 def test_it_is_found_across_the_pieces_that_a_file_is_read_in(
-    sought: Sought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    requested: RequestedIdentifiers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(byte_search, "CHUNK", 64)
     for offset in range(40, 90):
         path = tmp_path / "log"
         path.write_bytes(b"." * offset + CODE.encode() + b"." * 100)
-        assert byte_search.in_bytes(sought, path)["Q1"] >= 1
+        assert byte_search.in_bytes(requested, path)["Q1"] >= 1
 
 
 def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
-    sought: Sought, data_root: DataRoot
+    requested: RequestedIdentifiers, data_root: DataRoot
 ) -> None:
     path = data_root.marts / "contracts.duckdb"
     name = (
@@ -109,7 +113,7 @@ def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
             f"CREATE TABLE people AS SELECT {name} AS name FROM range(60_000) AS t(i)"
         )
     assert CODE.encode() not in path.read_bytes()
-    assert [one.code for one in byte_search.in_file(data_root, sought, path, "marts")] == [
+    assert [one.code for one in byte_search.in_file(data_root, requested, path, "marts")] == [
         "PROOF-BYTES"
     ]
     assert not [path for path in data_root.spill.rglob("*") if path.is_file()]
@@ -117,7 +121,7 @@ def test_it_is_found_in_a_duckdb_file_that_hides_it_by_compression(
 
 @pytest.mark.parametrize("how", ["deleted", "packed"])
 def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
-    sought: Sought, data_root: DataRoot, how: str
+    requested: RequestedIdentifiers, data_root: DataRoot, how: str
 ) -> None:
     path = data_root.dagster / "runs.db"
     value = f"run of {CODE}".encode()
@@ -133,14 +137,14 @@ def test_it_is_found_in_free_pages_and_packed_values_of_sqlite(
         connection.execute("DELETE FROM snapshots")
         connection.commit()
     connection.close()
-    assert [one.code for one in byte_search.in_file(data_root, sought, path, "dagster")] == [
+    assert [one.code for one in byte_search.in_file(data_root, requested, path, "dagster")] == [
         "PROOF-BYTES"
     ]
 
 
 @pytest.mark.parametrize("name", ["broken.duckdb", "broken.db"])
 def test_a_file_that_cannot_be_read_to_its_end_is_not_clean(
-    sought: Sought, data_root: DataRoot, name: str
+    requested: RequestedIdentifiers, data_root: DataRoot, name: str
 ) -> None:
     path = data_root.lake / name
     starts = {
@@ -148,6 +152,6 @@ def test_a_file_that_cannot_be_read_to_its_end_is_not_clean(
         ".db": b"SQLite format 3\0" + b"\1" * 200,
     }
     path.write_bytes(starts[path.suffix])
-    assert [one.code for one in byte_search.in_file(data_root, sought, path, "raw")] == [
+    assert [one.code for one in byte_search.in_file(data_root, requested, path, "raw")] == [
         "PROOF-UNREADABLE"
     ]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from assets.erasure.proof import certificates, chain_heads
-from assets.erasure.proof.certificates import Held, check, content_of, issue, path_of
+from assets.erasure.proof.certificates import Retained, check, content_of, issue, path_of
 from assets.erasure.proof.chain_heads import Head
 from assets.erasure.proof.evidence import Evidence
 from assets.erasure.proof.findings import Finding
@@ -35,11 +35,11 @@ def certified(data_root: DataRoot, request_id: str) -> certificates.Issued:
     proof = Proof(
         findings=[Finding("PROOF-INBOX", "inbox", 1, request_id)], examined=Counter(bytes=7)
     )
-    held = {"order": Held(1, "1336/1997 2:10", "2032-12-31")}
+    retained = {"order": Retained(1, "1336/1997 2:10", "2032-12-31")}
     return issue(
         data_root,
         content_of(
-            data_root.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", held
+            data_root.policy, request, evidence, [], proof, "2026-11-23T10:00:00+02:00", retained
         ),
     )
 

@@ -61,7 +61,7 @@ def unproven(known: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     request_id = ledger.receive(data_root, "erasure", "written", given, NOW)
     closing = erased(data_root, request_id)
     assert closing.certificates == []
-    return data_root.root, request_id, closing.told()
+    return data_root.root, request_id, closing.message()
 
 
 @pytest.fixture
@@ -139,7 +139,7 @@ def test_what_is_kept_by_decision_is_counted_and_no_later_proof_finds_it(
     assert counted[f"identifiers: {KEPT}"] == 1
     assert not [reason for reason in counted if "longer word" in reason]
     assert EVIDENCE in texts_in_lake(data_root)
-    assert verify(data_root).failing() == []
+    assert verify(data_root).failures() == []
     assert identifiers.found_in_register(data_root) == []
 
 

@@ -118,8 +118,8 @@ def test_another_spelling_that_was_left_in_raw_is_found(
 ) -> None:
     in_raw(data_root, f"note {SPELLINGS[spelling]}.")
     proof = verify(data_root, [unproven[1]], whole=False)
-    assert {one.code for one in proof.failing(unproven[1])} <= {"PROOF-SPELLING", "PROOF-BYTES"}
-    assert {one.where for one in proof.failing(unproven[1])} == {"raw"}
+    assert {one.code for one in proof.failures(unproven[1])} <= {"PROOF-SPELLING", "PROOF-BYTES"}
+    assert {one.where for one in proof.failures(unproven[1])} == {"raw"}
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -143,7 +143,7 @@ def test_a_longer_address_or_number_of_somebody_else_is_no_finding(
     in_raw(data_root, others)
     in_mart(data_root, others)
     proof = verify(data_root, [unproven[1]], whole=False)
-    assert {one.code for one in proof.failing(unproven[1])} <= {"PROOF-OLDER-HEADER"}
+    assert {one.code for one in proof.failures(unproven[1])} <= {"PROOF-OLDER-HEADER"}
 
 
 def test_what_remains_is_on_the_certificate_with_its_reason(known: Path, tmp_path: Path) -> None:
