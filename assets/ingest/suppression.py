@@ -65,7 +65,7 @@ UNREADABLE = (
 
 # Of a record about someone on the list: they gave it after the erasure, and it is none that was
 # there before.
-GIVEN_ANEW = (
+GIVEN_AGAIN = (
     "coalesce(given_on > since AND suppression_token('record:' || record_key) NOT IN (SELECT "
     "token FROM suppressed), false)"
 )
@@ -175,7 +175,7 @@ def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
         f"""CREATE OR REPLACE TEMP TABLE kept_out AS
         WITH theirs AS (SELECT record_no, max(since) AS since FROM matches GROUP BY record_no)
         SELECT record_no FROM {rows} JOIN theirs USING (record_no)
-        WHERE NOT {GIVEN_ANEW}
+        WHERE NOT {GIVEN_AGAIN}
         UNION ALL
         SELECT record_no FROM (SELECT record_no, unnest(identifiers) AS identifier FROM {rows})
         ANTI JOIN theirs USING (record_no)

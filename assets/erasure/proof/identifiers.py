@@ -186,7 +186,7 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
     named = parquet(*files, filename=True)
     record_matching.find_matches(connection, named, "listed", "filename, record_no")
     theirs = f"""SELECT DISTINCT ON (filename, record_no, request_id) request_id
-        FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_ANEW}"""
+        FROM matches JOIN {named} USING (filename, record_no) WHERE NOT {suppression.GIVEN_AGAIN}"""
     unreadable = (
         f"SELECT request_id FROM {rows} JOIN erased ON token = suppression_token('content:' || "
         "content) WHERE len(faults) > 0"
