@@ -113,7 +113,7 @@ def found(
 def suppressed(
     context: dg.AssetExecutionContext, data_root: dg.ResourceParam[DataRoot], today: Today
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Suppress them."""
+    """Suppress the registrants' identifiers."""
     return dg.MaterializeResult(
         metadata={"on_the_list": erasing.suppress(data_root, _open(context, data_root), today.date)}
     )
@@ -217,8 +217,8 @@ def _chain(data_root: DataRoot) -> dict[str, Any]:
 
 
 def _certificate(issued: Issued) -> dict[str, Any]:
-    """Summary of a certificate, for the partition of its request alone: Dagster writes what all
-    have in common once for each.
+    """Return the summary of a certificate, for the partition of its request alone: Dagster writes
+    metadata common to all partitions once for each.
     """
     return {
         "certificate": issued.sequence,

@@ -26,8 +26,8 @@ from assets.storage.quoting import parquet
 
 
 def rename(data_root: DataRoot) -> int:
-    """Give every delivery of which an erasure has left nobody its keyed id, and return how many
-    there were. Repeatable.
+    """Give every delivery in which an erasure has left nobody its keyed id; return how many there
+    were. Repeatable.
 
     The new one replaces the old one as a corrected delivery does, so that a kill leaves either of
     them whole.
@@ -45,7 +45,7 @@ def rename(data_root: DataRoot) -> int:
 
 
 def _is_empty(data_root: DataRoot, entry: Entry) -> bool:
-    """Whether nothing is left of the delivery, or nothing but orders without their person."""
+    """Return whether nothing is left of the delivery but orders without their person, if any."""
     if entry.staged + entry.quarantined + entry.duplicates == 0 and entry.staged_with:
         return True
     raw, quarantine = (

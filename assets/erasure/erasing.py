@@ -327,7 +327,7 @@ def _unsuppressed(data_root: DataRoot, asked: list[Request]) -> int:
 
 
 def _decisions(certificate: Issued) -> dict[str, dict[str, str]]:
-    """What was decided per category, for the ledger: the certificate has the numbers."""
+    """Return the decisions per category, for the ledger: the certificate has the numbers."""
     return {
         category: {
             "decision": decision,

@@ -53,7 +53,10 @@ class Preview:
 
 
 def preview(data_root: DataRoot, request: Request, today: date) -> Preview:
-    """Count, and change nothing. The request must have been resolved (`lookup.record`)."""
+    """Return what an erasure would do, and change nothing.
+
+    The request must have been resolved (`lookup.record`).
+    """
     found = Preview(
         request.request_id,
         len(request.registrants),

@@ -41,7 +41,7 @@ def _result(findings: list[Finding]) -> dg.AssetCheckResult:
 )
 @without_values
 def nobody_erased_in_register(data_root: dg.ResourceParam[DataRoot]) -> dg.AssetCheckResult:
-    """Stops the marts when someone erased is back."""
+    """Stop the marts when someone erased is back."""
     findings = identifiers.found_in_register(data_root)
     if not findings:
         build_state.note_passed(data_root, "nobody_erased")

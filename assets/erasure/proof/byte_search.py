@@ -121,13 +121,13 @@ def forms(identifier: str) -> list[bytes]:
 
 
 def in_duckdb(data_root: DataRoot, requested: RequestedIdentifiers, path: Path) -> Counter[str]:
-    """In the file as it is, and in a copy in which nothing is compressed."""
+    """Search the file as it is, and a copy in which nothing is compressed."""
     with uncompressed(data_root, path) as copy:
         return in_bytes(requested, path) + in_bytes(requested, copy)
 
 
 def in_sqlite(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
-    """In the pages as they are, free ones too, and in values that are packed with zlib."""
+    """Search the pages as they are, free ones too, and values that are packed with zlib."""
     found = in_bytes(requested, path)
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
@@ -154,7 +154,7 @@ def _unpacked(value: bytes) -> bytes:
 
 
 def in_bytes(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
-    """In the file's bytes as they are."""
+    """Search the file's bytes as they are."""
     found: Counter[str] = Counter()
     with path.open("rb") as file:
         kept = b""
@@ -169,8 +169,8 @@ def in_bytes(requested: RequestedIdentifiers, path: Path) -> Counter[str]:
 def in_file(
     data_root: DataRoot, requested: RequestedIdentifiers, path: Path, where: str
 ) -> list[Finding]:
-    """What is found in one file, by its format; a file that cannot be read to its end is a finding
-    of its own.
+    """Return the findings of one file, by its format; a file that cannot be read to its end is a
+    finding of its own.
     """
     try:
         found = _in_any(data_root, requested, path)

@@ -103,7 +103,7 @@ def _present(data_root: DataRoot) -> Iterator[str]:
 
 
 def _is_reviewed(data_root: DataRoot, issued_on: date) -> bool:
-    """Whether the policy's period for suppressions is over, so that hashes may have been
+    """Return whether the policy's period for suppressions is over, so that hashes may have been
     removed.
     """
     period = data_root.policy.rule("suppressions")[1].period

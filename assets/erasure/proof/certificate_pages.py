@@ -92,7 +92,7 @@ def _backups(backups: dict[str, Any] | None) -> list[list[object]]:
 
 
 def _bound(bound: dict[str, Any] | None) -> list[list[object]]:
-    """Older certificates are not bound."""
+    """Return no rows for older certificates, which are not bound."""
     if not bound:
         return []
     return [
@@ -106,7 +106,7 @@ def _hashes(files: Iterable[dict[str, str | None]]) -> list[list[object]]:
 
 
 def markdown(certificate: dict[str, Any], digest: str) -> str:
-    """The certificate as Markdown."""
+    """Return the certificate as Markdown."""
     lines = [f"# {TITLE}", ""]
     for title, header, rows in _tables(certificate, digest):
         if rows:
@@ -130,7 +130,7 @@ def markdown(certificate: dict[str, Any], digest: str) -> str:
 
 
 def html(certificate: dict[str, Any], digest: str) -> str:
-    """The certificate as one page of HTML that loads nothing."""
+    """Return the certificate as one page of HTML that loads nothing."""
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{TITLE}</title>'
         f"<style>{_STYLE}</style><h1>{TITLE}</h1>"

@@ -80,7 +80,7 @@ class Issued:
 
 
 def path_of(data_root: DataRoot, request_id: str, kind: str = "json") -> Path:
-    """Where the certificate of a request lies; `kind` is json, md or html."""
+    """Return the path of a request's certificate; `kind` is json, md or html."""
     return folder(data_root) / f"{request_id}.{kind}"
 
 
@@ -209,8 +209,8 @@ def issue_all(data_root: DataRoot, contents: Sequence[dict[str, Any]]) -> list[I
 
 
 def _log_heads(data_root: DataRoot) -> None:
-    """Append the heads of certificates that the log has not got: those just issued, and what a kill
-    left out.
+    """Append the heads of certificates that are not in the log: those just issued, and those left
+    out by a kill.
     """
     logged = len(chain_heads.read(data_root))
     if logged == len(issued(data_root)):
@@ -225,13 +225,13 @@ def _log_heads(data_root: DataRoot) -> None:
 
 
 def head(data_root: DataRoot) -> Head | None:
-    """The last head in the log; for the copy that Dagster keeps."""
+    """Return the last head in the log, for the copy that Dagster keeps."""
     logged = chain_heads.read(data_root)
     return logged[-1] if logged else None
 
 
 def summary(data_root: DataRoot, request_id: str) -> Issued:
-    """The certificate of a request, as the closing asset shows it."""
+    """Return the certificate of a request, as the closing asset shows it."""
     found = json.loads(path_of(data_root, request_id).read_bytes())
     certificate = found["certificate"]
     decisions = {
@@ -243,7 +243,7 @@ def summary(data_root: DataRoot, request_id: str) -> Issued:
 
 
 def issued(data_root: DataRoot) -> set[str]:
-    """Ids of the requests that have a certificate."""
+    """Return the ids of the requests that have a certificate."""
     return {path.stem for path in folder(data_root).glob("Q*.json")}
 
 
@@ -254,8 +254,8 @@ def _seal(data_root: DataRoot, content: object) -> str:
 
 
 def _end(data_root: DataRoot) -> tuple[int, str]:
-    """Length and last hash of the chain; a certificate that was written just before a kill is taken
-    into the note.
+    """Return length and last hash of the chain; a certificate that was written just before a kill
+    is taken into the note.
     """
     path = folder(data_root) / CHAIN
     noted: dict[str, Any] = (
@@ -350,8 +350,8 @@ def _check_heads(
 
 
 def _issuing(data_root: DataRoot) -> int:
-    """How many certificates were being issued when the note was written; more than noted is then no
-    fault.
+    """Return how many certificates were being issued when the note was written; more than noted is
+    then no fault.
     """
     try:
         return int(parse_canonical((folder(data_root) / CHAIN).read_bytes()).get("issuing", 0))
@@ -378,7 +378,7 @@ def _open_requests(data_root: DataRoot) -> set[str]:
 
 
 def _check_strangers(data_root: DataRoot) -> list[Finding]:
-    """Nothing lies among the certificates but what is written here.
+    """Check that the folder of certificates contains nothing but what is written here.
 
     A kill leaves pages of a certificate that was still to be written: its request is open.
     """
@@ -462,7 +462,7 @@ def _check_end(data_root: DataRoot, intact: list[dict[str, Any]]) -> list[Findin
 
 
 def _check_requests(data_root: DataRoot) -> list[Finding]:
-    """An erasure that was carried out has its certificate; what was refused has none."""
+    """Check that each erasure carried out has its certificate, and a refused one has none."""
     there = issued(data_root)
     closed = [
         request

@@ -117,7 +117,7 @@ def _head(data_root: DataRoot, line: bytes) -> Head:
 
 
 def _lines(path: Path) -> list[bytes]:
-    """The whole lines of a file; what a kill left of a last one is none."""
+    """Return the whole lines of a file, without a last one torn by a kill."""
     content = path.read_bytes() if path.exists() else b""
     return content[: _whole_length(content)].splitlines(keepends=True)
 
@@ -127,6 +127,6 @@ def _whole_length(content: bytes) -> int:
 
 
 def _key(data_root: DataRoot) -> Ed25519PrivateKey:
-    """The signing key: derived from the register's secret, so that no second one can be lost."""
+    """Return the signing key, derived from the register's secret: no second one can be lost."""
     seed = hmac.new(pepper(data_root), b"certificate signing key", hashlib.sha256).digest()
     return Ed25519PrivateKey.from_private_bytes(seed)

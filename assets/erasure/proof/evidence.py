@@ -45,7 +45,7 @@ class Evidence:
 
 
 def folder(data_root: DataRoot) -> Path:
-    """Where the notes lie."""
+    """Return the folder of the notes."""
     return data_root.requests / "evidence"
 
 
@@ -139,8 +139,8 @@ def note(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, entry: Entr
 
 
 def _counted(files: dict[str, Path]) -> str:
-    """The query of request, layer and rows that go; all of a delivery's files in one statement, for
-    each is small.
+    """Return the query of request, layer and rows that go; all of a delivery's files in one
+    statement, as each is small.
     """
     # A retained order stays, and so does the record of its outcome; its file is still rewritten.
     stays = dict.fromkeys(
@@ -201,7 +201,7 @@ def _write(path: Path, content: object) -> None:
 
 
 def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidence]:
-    """What is noted of each of the requests, with the hashes that the files have now; a file that
+    """Return the notes on each of the requests, with the present hashes of the files; a file that
     is gone has none.
     """
     found = {request_id: Evidence() for request_id in request_ids}
@@ -234,7 +234,7 @@ def gather(data_root: DataRoot, request_ids: Iterable[str]) -> dict[str, Evidenc
 
 
 def published(data_root: DataRoot) -> list[dict[str, str | None]]:
-    """Register and marts: hashes before the erasure and now."""
+    """Return the hashes of register and marts before the erasure and now."""
     path = folder(data_root) / f"{PUBLISHED}.json"
     before = json.loads(path.read_text()) if path.exists() else {}
     names = sorted(
@@ -249,7 +249,7 @@ def _now(data_root: DataRoot, name: str, before: str | None) -> dict[str, str | 
 
 
 def touched(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
-    """The files that the erasure of the requests rewrites, as far as they still exist."""
+    """Return the files that the erasure of the requests rewrites, if they still exist."""
     requested = set(request_ids)
     noted = [
         json.loads(path.read_text())

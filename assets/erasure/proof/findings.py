@@ -24,7 +24,7 @@ class Finding:
 
     @property
     def fails(self) -> bool:
-        """Whether nothing may be called proven while this is so."""
+        """Return whether the finding prevents the proof."""
         return self.code not in WARNINGS
 
 

@@ -52,8 +52,8 @@ EXPRESSIONS = {
 
 
 def expressions(model: type[TableModel]) -> list[str]:
-    """SQL that gives the identifiers in a row of the table, as `<type>:<value>`; none when the
-    table has none.
+    """Return SQL expressions of the identifiers in a row of the table, as `<type>:<value>`; none
+    when the table has none.
     """
     names = arrow_schema(model).names
     found = [EXPRESSIONS[name] for name in names if name in EXPRESSIONS]
@@ -105,7 +105,7 @@ def prepare(
 
 
 def _open(data_root: DataRoot) -> list[str]:
-    """Requests that are not closed: what is left of their registrants is no fault yet."""
+    """Return the requests that are not closed: remains of their registrants are no fault yet."""
     return [
         request.request_id
         for request in ledger.every(data_root, opened=False)
@@ -118,8 +118,8 @@ def in_lake(
     connection: duckdb.DuckDBPyConnection,
     layers: Iterable[str] = ("raw", "quarantine", "staged", "register"),
 ) -> list[Finding]:
-    """Erased registrants' identifiers in layers of the lake, by table and request; empty is right.
-    `prepare` comes first.
+    """Return erased registrants' identifiers in layers of the lake, by table and request; empty is
+    right. `prepare` comes first.
     """
     findings = []
     for layer in layers:
@@ -155,8 +155,10 @@ def _in_table(
     *,
     contacts: bool,
 ) -> list[Finding]:
-    """In a staged table a contact that identifies someone shows as the person's key, so contacts
-    are left aside there.
+    """Return erased registrants' identifiers in a table.
+
+    In a staged table a contact that identifies someone shows as the person's key, so contacts are
+    left aside there.
     """
     listed = " UNION ".join(
         f"SELECT {expression} AS identifier FROM {rows}" for expression in expressions(model)
@@ -204,7 +206,7 @@ def _in_raw(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> list[
 def in_texts(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, *, whole: bool
 ) -> list[Finding]:
-    """Erased registrants' identifiers within texts, in any spelling, by table and request.
+    """Return erased registrants' identifiers within texts, in any spelling, by table and request.
 
     `whole` takes every text of raw and staged apart; else the records of raw that were not taken
     apart, or not staged: only there can an identifier stand that no column shows. `prepare` comes
@@ -326,8 +328,8 @@ def _quarantined(data_root: DataRoot) -> str:
 
 
 def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> list[Finding]:
-    """Erased registrants' identifiers in a mart's file, published or not, by table and request.
-    `prepare` comes first.
+    """Return erased registrants' identifiers in a mart's file, published or not, by table and
+    request. `prepare` comes first.
     """
     findings = []
     connection.execute(f"ATTACH {literal(path)} AS looked_at (READ_ONLY)")
@@ -348,8 +350,8 @@ def in_mart(connection: duckdb.DuckDBPyConnection, purpose: str, path: Path) -> 
 
 
 def found_in_register(data_root: DataRoot) -> list[Finding]:
-    """What is left of anyone erased in quarantine, staged and register: the standing check between
-    register and marts.
+    """Return what is left of anyone erased in quarantine, staged and register: the standing check
+    between register and marts.
     """
     with connect(data_root) as connection:
         if not prepare(data_root, connection):

@@ -66,7 +66,7 @@ def _load_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -
 
 
 def _contacts(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """E-mail addresses and telephones in a record of somebody else's."""
+    """Return e-mail addresses and telephones in a record of somebody else's."""
     files = data_root.files("raw")
     wanted = "SELECT identifier FROM asked_identifiers WHERE kind IN ('email', 'phone')"
     if not files or not connection.execute(f"{wanted} LIMIT 1").fetchone():

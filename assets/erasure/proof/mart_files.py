@@ -28,7 +28,7 @@ HEADER_BYTES = 4096
 
 
 def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
-    """What is wrong with how the file is built; empty is right. Cost: a copy of the file, for the
+    """Return the faults in how the file is built; empty is right. Cost: a copy of the file, for the
     older header.
     """
     counts = {"PROOF-WAL": int(Path(f"{path}.wal").exists())}
@@ -57,7 +57,7 @@ def check(data_root: DataRoot, path: Path, where: str) -> list[Finding]:
 
 
 def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
-    """How many rows more the file stores than its tables have, in the column with the most."""
+    """Return how many more rows the file stores than its tables have, in the worst column."""
     too_many = 0
     for (table,) in connection.execute(
         "SELECT table_name FROM duckdb_tables() WHERE NOT internal"
@@ -74,8 +74,8 @@ def _rows_too_many(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _under_older_header(data_root: DataRoot, path: Path) -> int:
-    """Tables that a copy shows when its newer header is overwritten by the older one. A fresh
-    file's leads to none.
+    """Return how many tables a copy shows when its newer header is overwritten by the older one;
+    a fresh file's shows none.
     """
     with scratch(data_root, "older.duckdb") as copy:
         shutil.copyfile(path, copy)
@@ -102,8 +102,8 @@ def _under_older_header(data_root: DataRoot, path: Path) -> int:
 
 @contextmanager
 def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
-    """A copy of the file in which every value stands as it is, for a search of its bytes; gone
-    afterwards.
+    """Yield a copy of the file with every value uncompressed, for a search of its bytes; it is
+    removed afterwards.
     """
     with scratch(data_root, "plain.duckdb") as copy, connect(data_root) as connection:
         connection.execute("SET force_compression = 'uncompressed'")
@@ -117,7 +117,7 @@ def uncompressed(data_root: DataRoot, path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch(data_root: DataRoot, name: str) -> Iterator[Path]:
-    """A path in this process's spill folder, swept with it; removed afterwards."""
+    """Yield a path in this process's spill folder, swept with it; removed afterwards."""
     path = data_root.spill / str(os.getpid()) / name
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for leftover in (path, Path(f"{path}.wal")):

@@ -54,7 +54,7 @@ class _Known:
 
     @property
     def forms(self) -> set[bytes]:
-        """What a record of theirs may have, in letters and digits."""
+        """Return what a record of theirs may contain, in letters and digits."""
         found = {squeeze(written) for born in self.births for written in _written(born)}
         for street in self.streets:
             found |= {squeeze(street), squeeze(street.split()[0])}

@@ -75,7 +75,7 @@ class Spelling:
     pattern: re.Pattern[str]
 
     def is_in(self, text: str) -> bool:
-        """Whether a text as it is written has the identifier."""
+        """Return whether a text as it is written contains the identifier."""
         written = plain(alike(text)).lower()
         return any(
             self._is_meant(written[: match.start()], match[0], written[match.end() :])
@@ -83,7 +83,7 @@ class Spelling:
         )
 
     def _is_meant(self, before: str, token: str, after: str) -> bool:
-        """Whether a number is theirs, and neither another country's nor a field's own number."""
+        """Return whether a number is theirs, and no other country's or a field's own number."""
         kind, _, value = self.identifier.partition(":")
         if kind == "phone" and _OTHER_CALLING_CODE.search(before):
             return False
@@ -143,14 +143,14 @@ def spelling_of(identifier: str) -> Spelling | None:
 
 
 def _is_word(value: str) -> bool:
-    """Whether a short id is distinguished from words and numbers: it has letters and digits."""
+    """Return whether a short id differs from words and numbers: it has letters and digits."""
     return len(squeeze(value)) >= SHORTEST_WORD and bool(
         value.isascii() and re.search("[0-9]", value) and re.search("[A-Za-z]", value)
     )
 
 
 def _digests(kind: str, value: str) -> set[str]:
-    """The key by which staged tables know a person; a contact's hash for advertising platforms."""
+    """Return the person's key in staged tables, and a contact's hash for advertising platforms."""
     found = {hashlib.md5(f"{kind}:{value}".encode(), usedforsecurity=False).hexdigest()}
     if kind in ("email", "phone"):
         found.add(hashlib.sha256(value.encode()).hexdigest())

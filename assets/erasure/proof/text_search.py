@@ -40,7 +40,7 @@ from schemas.token_rules import QUOTED, TAG
 
 
 def _zeros_to_nines() -> str:
-    """The decimal digits of other scripts as the inside of a character class, for RE2."""
+    """Return the decimal digits of other scripts as the inside of a character class, for RE2."""
     zeros = [zero for zero in range(128, sys.maxunicode) if unicodedata.decimal(chr(zero), -1) == 0]
     return "".join(f"\\x{{{zero:x}}}-\\x{{{zero + 9:x}}}" for zero in zeros)
 
@@ -75,7 +75,7 @@ Meaning = TypeVar("Meaning")
 
 
 def _letters_and_digits() -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
-    """Of each byte the lower-case letter or digit that it is; 0: none."""
+    """Return for each byte its lower-case letter or digit; 0: none."""
     kept = np.zeros(256, np.uint8)
     for character in b"0123456789abcdefghijklmnopqrstuvwxyz":
         kept[character] = kept[ord(chr(character).upper())] = character

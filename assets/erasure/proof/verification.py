@@ -145,8 +145,8 @@ def verify(
 
 
 def _backups(data_root: DataRoot, concerned: Iterable[Request]) -> backup_generations.Remaining:
-    """Generations elsewhere than in `backups/`. Of erasures that are not closed yet, every one is
-    from before.
+    """Return the generations outside `backups/` from before the erasures: every one, if an erasure
+    is not closed yet.
     """
     erasures = [request for request in concerned if request.right == "erasure"]
     if not erasures:
@@ -199,7 +199,7 @@ def _by_bytes(
     *,
     whole: bool,
 ) -> None:
-    """Texts of every layer first: the proof does not stop where the removal stopped. Then bytes."""
+    """Search texts of every layer, as the proof does not stop where the removal did; then bytes."""
     others = identifiers_of_others(data_root, connection, open_ones)
     requests_of: dict[str, list[str]] = {}
     for request in open_ones:
@@ -340,7 +340,7 @@ def _texts_of(connection: duckdb.DuckDBPyConnection, texts: Texts, path: Path) -
 
 
 def _code(code: str, where: str) -> str:
-    """What waits in the inbox is left out when it is taken in."""
+    """Return the code of a finding; identifiers in the inbox are left out when it is taken in."""
     return "PROOF-INBOX" if where == "inbox" and code != "PROOF-UNREADABLE" else code
 
 
