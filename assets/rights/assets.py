@@ -44,8 +44,8 @@ def ledger(
     data_root: dg.ResourceParam[DataRoot],
     today: Today,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Note what the marts follow by now, tell recipients again that have not answered, and look at
-    what is owed.
+    """Record which requests the marts now follow, notify again the recipients that have not
+    acknowledged, and check what is due.
     """
     now = datetime.now(data_root.policy.zone)
     settled = restriction_and_objection.settle(data_root, now)

@@ -1,5 +1,5 @@
-"""Whom requests mean: from any identifier, through links past and present, to registrants. One pass
-for any number of requests.
+"""The registrants that requests mean: from any identifier, through links past and present, to
+registrants. One pass for any number of requests.
 
 A strong identifier (`record_matching.STRONG`) that the register knows one registrant by is a
 certain link. An e-mail address or a phone is a way to reach someone and no identity: it is certain
@@ -10,7 +10,7 @@ person decides, or a one-time code that came back (`verification`).
 
 Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
 and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
-of whom the register knows nobody, raw and quarantine are searched, too (`unregistered`).
+of people unknown to the register, raw and quarantine are searched, too (`unregistered`).
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """Whom one request means.
+    """The registrants that one request means.
 
     Attributes:
-        registrants: Those whom it certainly means: none, one, or those that a person chose.
+        registrants: Those that it certainly means: none, one, or those that a person chose.
         resolved: Every identifier that is theirs alone.
         own: Accounts of theirs that records of others name, too.
         left_out: Identifiers, given or theirs, that are (also) somebody else's.
@@ -93,8 +93,8 @@ class Found:
 
 
 def find(data_root: DataRoot, sought: Iterable[Request]) -> dict[str, Found]:
-    """Whom each request means, by the last built register. A request with a registrant that was
-    chosen means that one.
+    """The registrants that each request means, by request id, as the register was last built. A
+    request with a registrant that was chosen means that one.
     """
     asked = list(sought)
     with connect(data_root) as connection:
@@ -199,7 +199,7 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
-    """The pairs that an erasure waits for: those that nobody said it goes on without."""
+    """The pairs that an erasure waits for: those that nobody decided to go on without."""
     if request.right != "erasure":
         return {}
     return {
@@ -330,8 +330,8 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
 def record(
     data_root: DataRoot, request_ids: Iterable[str], now: datetime, state: State | None = None
 ) -> dict[str, Request]:
-    """Find whom open requests mean and write it down, all together; answers the requests as they
-    are then.
+    """Look up the registrants that open requests mean, record them in one pass, and return the
+    requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and
     stops no other.
@@ -416,8 +416,8 @@ def begun(request: Request, now: datetime) -> Request:
 
 
 def certainly(data_root: DataRoot, request: Request) -> str:
-    """The id of the one registrant whom an open request certainly means; changes nothing. Raises
-    RequestError saying why there is none.
+    """The id of the one registrant that an open request certainly means; changes nothing. Raises
+    RequestError with the reason if there is none.
     """
     found = find(data_root, [request])[request.request_id]
     if len(found.registrants) != 1:

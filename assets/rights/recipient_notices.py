@@ -8,12 +8,12 @@ followed up until they acknowledge.
 Who received the data: a recipient to which it was exported (`disclosures`), and one that
 policy.yaml names for a purpose whose published mart has the registrant. What a notice names are the
 keys of the rows that the recipient has (the mart's registrant id or pseudonym, the hash of a
-contact), never name or contact. It is sealed under a key of its own
+contact), never name or contact. It is encrypted under a key of its own
 (`assets.requests.encrypted_identity`) until it is opened to be handed over, and the key is
 destroyed when the recipient acknowledges.
 
-What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has
-gone (`release`).
+What a recipient has is looked up before the data is removed (`prepare`), the notice goes out
+afterwards (`release`).
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def path_of(data_root: DataRoot, notice: Notice) -> Path:
 
 
 def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> list[Notice]:
-    """Look up what each recipient has of the requests' registrants and write the notices down,
-    sealed; those there already stay.
+    """Look up what each recipient has of the requests' registrants and write the notices,
+    encrypted; those there already stay.
 
-    One look at each mart for all requests. To be called before the data goes.
+    One look at each mart for all requests. To be called before the data is removed.
     """
     wanted = [request for request in requests if request.registrants]
     if not wanted:
@@ -275,8 +275,8 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
 
 
 def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
-    """Write again the notices that were not acknowledged by their day, each with a new day; answers
-    them.
+    """Write again the notices that were not acknowledged by their day, each with a new day, and
+    return them.
     """
     again = [
         request
@@ -325,7 +325,7 @@ def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
 
 
 def acknowledge(data_root: DataRoot, notice_id: str, now: datetime) -> Notice:
-    """Note that the recipient has acknowledged, and destroy what the notice said. A second time
+    """Record that the recipient has acknowledged, and destroy the notice's content. A second time
     changes nothing.
     """
     notice, _ = _load_one(data_root, notice_id)

@@ -2,7 +2,7 @@
 
     requests/held-messages/<message key>.json   {"by": ids of erasures, "sealed": name and content}
 
-A message says where it goes, and the proof searches the outbox. But an erasure that cannot be
+A message names its recipient, and the proof searches the outbox. But an erasure that cannot be
 proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,
 each under a key of its own, until the erasure is certified (`destroy`) or refused (`put_back`).
 """
@@ -23,7 +23,7 @@ from assets.storage.data_root import DataRoot
 
 
 def folder(data_root: DataRoot) -> Path:
-    """Where held messages are kept."""
+    """Where withheld messages are kept."""
     return data_root.requests / "held-messages"
 
 

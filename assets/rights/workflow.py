@@ -29,8 +29,8 @@ from schemas.requests import (
 
 
 def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
-    """Extend the time by the policy's period, and write the notice to the registrant; answers the
-    request, and by which channel it goes.
+    """Extend the time by the policy's period, write the notice to the registrant, and return the
+    request and the channel of the notice.
 
     Raises RequestError after the first month, for a second time, and once the request is answered.
     """
@@ -76,7 +76,7 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
 
 
 def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
-    """Whoever asks is not found yet: the notice goes where the request came from, as a letter."""
+    """The requester is not found yet: the notice goes where the request came from, as a letter."""
     return outbound_messages.Reached("letter", "", data_root.policy.languages[0])
 
 
@@ -110,7 +110,7 @@ def review(
 ) -> Request:
     """Record what is decided of items that an access package withholds, after a person has looked
     at them (recital 63): `granted` lets one go out with the package, `refused` keeps it on a
-    ground. `known` are the items there are. The history tells how many, the item itself is sealed.
+    ground. `known` are the items there are. The history has their number, the item is encrypted.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -165,8 +165,8 @@ def _open(data_root: DataRoot, request_id: str) -> Request:
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
-    """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the
-    register for it must be lifted first (`spoken.lift`).
+    """Refuse the request as a whole, inform the registrant, and close it. What was delivered to the
+    register for it must be lifted first (`restriction_and_objection.lift`).
 
     Raises RequestError without a ground that the right may be refused on, and once an erasure has
     begun.
@@ -193,8 +193,8 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
 def tell_of_refusal(
     data_root: DataRoot, request: Request, ground: str, now: datetime, rows: int = 0
 ) -> None:
-    """Write the message that tells the registrant of the refusal, its ground, and where to complain
-    (GDPR 12(4)).
+    """Write the message that informs the registrant of the refusal, its ground, and where to
+    complain (GDPR 12(4)).
 
     `rows`: how many had been erased before, and are not brought back.
     """
@@ -211,8 +211,8 @@ def tell_of_refusal(
 
 
 def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
-    """Close a request that has been answered by other means than the pipeline's; or an erasure of
-    whom nobody was found.
+    """Close a request that has been answered by other means than the pipeline's, or an erasure that
+    matched nobody.
 
     A request of somebody who has been erased since is closed in any state: nothing can be carried
     out or lifted for them.
@@ -275,7 +275,7 @@ class Owed:
 
 
 def owed(data_root: DataRoot, today: date) -> Owed:
-    """Whom we owe an answer, by the ledger. Reads what is told in the open only."""
+    """The requests that are due an answer, by the ledger. Reads the unencrypted fields only."""
     unanswered = [
         request for request in ledger.every(data_root, opened=False) if not request.answered
     ]

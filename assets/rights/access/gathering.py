@@ -1,8 +1,8 @@
 """Everything that the register holds about one registrant, with nobody else in it: tables,
 statements, records as delivered.
 
-Read from the register as it was last built, and from what is staged and in raw: nothing is worked
-out anew, so what is told is what is held.
+Read from the register as it was last built, and from what is staged and in raw: nothing is
+recomputed, so what is disclosed is what is stored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
 Row = dict[str, Any]
-# Tables of the register that name no registrant, or say only that something has gone.
+# Tables of the register that name no registrant, or record only that something was removed.
 NOT_OF_ONE = (
     "segregated_orders",
     "segregated_consents",
@@ -51,8 +51,8 @@ NOT_OF_ONE = (
 # Columns of statements that hold an identifier, and what kind it is; an account on the website is
 # an address or a customer number.
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
-# What the register says of the registrant may have a word in common with somebody's name: a town, a
-# street.
+# What the register has about the registrant may have a word in common with somebody's name: a town,
+# a street.
 _WHAT_IS_HELD = ("registrants", "names", "addresses")
 _DATASETS = {
     (source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets
@@ -66,7 +66,7 @@ class UnknownRegistrantError(PlainError):
 @dataclass
 class Gathered:
     """All of it, as JSON has it. `withheld`: how many fields and records are not handed out,
-    because they may tell of others; `released`: those that a person has looked at and lets go out.
+    because they may concern others; `released`: those that a person has reviewed and lets go out.
     """
 
     registrant_id: str
@@ -87,8 +87,8 @@ class Withheld:
     """A field of a record of the registrant's that no rule reads, or a record of somebody else that
     mentions them, as it would be handed out.
 
-    `item` names it to whoever decides and tells nothing. `field` is empty where it is the whole
-    record.
+    `item` identifies it for the person who decides and discloses nothing. `field` is empty where
+    it is the whole record.
     """
 
     item: str
@@ -108,7 +108,7 @@ _KeptBack = tuple[Withheld, list[str]]
 
 def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = ()) -> Gathered:
     """Collect everything, and of what is withheld the items `released`. Raises
-    UnknownRegistrantError. Only while the writer's lock is held.
+    UnknownRegistrantError. The caller has the writer's lock.
 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
@@ -208,8 +208,8 @@ def _of_the_register(
 
 
 def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row]) -> None:
-    """What was said about an address that reaches others, too, concerns the registrant; who said
-    it, and on what evidence, is not theirs.
+    """A choice about an address that reaches others, too, concerns the registrant; who made it,
+    and on what evidence, is not their data.
     """
     said = {(row["delivery_id"], row["record_key"]) for row in theirs}
     for row in register["choice_log"]:
@@ -224,7 +224,7 @@ def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row
 def _statements(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> dict[str, list[Row]]:
-    """What every source has said of the registrant, past statements too, by canonical table."""
+    """What every source has stated of the registrant, past statements too, by canonical table."""
     found: dict[str, list[Row]] = {table: [] for table in CANONICAL}
     for one in delivered:
         if not one.records:

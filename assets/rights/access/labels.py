@@ -36,7 +36,7 @@ def name(kind: str, key: str, language: Language) -> str:
 
 
 def meaning(code: str, language: Language) -> str:
-    """What a rule says; in English where the words have none."""
+    """The meaning of a rule; in English where the texts have none."""
     numbers = {
         "engagement": profiles.ENGAGEMENT_DAYS,
         "consumption": profiles.CONSUMPTION_DAYS,
@@ -48,8 +48,8 @@ def meaning(code: str, language: Language) -> str:
 
 
 def chosen(policy: Policy, wished: str | None) -> Language:
-    """The policy's language for a registrant who wishes for `wished`; one that the policy is not in
-    is answered in English, or in its first.
+    """The policy's language for a registrant who wishes for `wished`; English, or the policy's
+    first language, if the policy is not in that one.
     """
     if wished in policy.languages:
         return wished  # type: ignore[return-value]

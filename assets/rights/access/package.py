@@ -50,8 +50,8 @@ def access(
     of what is withheld the items `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises
-    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. Only while
-    the writer's lock is held.
+    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
+    has the writer's lock.
     """
     found = gather(data_root, registrant_id, released)
     spoken = language or labels.chosen(data_root.policy, found.language)
@@ -114,7 +114,7 @@ def portability(
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
     """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the
-    notice tells them on the day (GDPR 15(1)).
+    notice lists them on the day (GDPR 15(1)).
     """
     told = notice.facts(policy, language, today)
     kept = (

@@ -37,7 +37,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `nothing` is said where it has no table."""
+    """A part of the page; `nothing` is the text where it has no table."""
 
     title: str
     grids: list[Grid]

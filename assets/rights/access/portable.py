@@ -1,10 +1,10 @@
 """What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on
 consent or contract.
 
-Decided by policy.yaml alone. *Provided*: said by a source that is no third party, in a column whose
-category comes from that source and is worked out from nothing. *On consent or contract*: one of the
-category's purposes has that basis, and the registrant has a contract or order, or has consented to
-that purpose. All of the register is processed automatically.
+Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, in a column
+whose category comes from that source and is derived from nothing. *On consent or contract*: one of
+the category's purposes has that basis, and the registrant has a contract or order, or has consented
+to that purpose. All of the register is processed automatically.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.declarations import Declaration, declared
 from schemas.policy import Policy
 from schemas.staged import CANONICAL
 
-# What stands beside the provided values, so that a row can be understood: who told it, and when.
+# What stands beside the provided values, so that a row can be understood: its source and time.
 _BESIDE = ("source", "stated_at")
 # Marks rather than data: which kind of row it is.
 _KINDS = ("kind", "type")
