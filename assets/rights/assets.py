@@ -35,7 +35,8 @@ CHECKS = {
         "must be answered. `register request list`."
     ),
     check_specs=[
-        dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()
+        dg.AssetCheckSpec(name, asset=KEY, description=description)
+        for name, description in CHECKS.items()
     ],
     pool=WRITER,
 )
@@ -57,7 +58,7 @@ def ledger(
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
         "recipients_have_acknowledged": (
             owed.unacknowledged,
-            dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN,
+            dg.AssetCheckSeverity.ERROR if owed.notified_again else dg.AssetCheckSeverity.WARN,
         ),
     }
     return dg.MaterializeResult(

@@ -175,10 +175,15 @@ def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: s
 
 
 def write(
-    data_root: DataRoot, request: Request, reached: Reached, kind: str, now: datetime, **told: str
+    data_root: DataRoot,
+    request: Request,
+    reached: Reached,
+    kind: str,
+    now: datetime,
+    **placeholders: str,
 ) -> str:
-    """Write the message, durably, and return its id. `told` fills the text's placeholders: days,
-    codes, a reason of `REASONS`.
+    """Write the message, durably, and return its id. `placeholders` fill the text: days, codes, a
+    reason of `REASONS`.
 
     `request` is as it was before the event that the message reports came into its history: that
     grows with each, so no message has the id of one that waits or was taken away.
@@ -189,7 +194,8 @@ def write(
     ]
     message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
     filled = {
-        name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()
+        name: REASONS.get(value, {}).get(reached.language, value)
+        for name, value in placeholders.items()
     }
     text = WORDS[kind][reached.language].format(
         controller=data_root.policy.controller.name,

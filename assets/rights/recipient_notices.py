@@ -178,11 +178,12 @@ def _in_marts(
                     table_name(model) for model in models if column in arrow_schema(model).names
                 ]
                 if tables:
-                    held = " UNION ".join(
+                    published_keys = " UNION ".join(
                         f'SELECT "{column}" AS key FROM published."{table}"' for table in tables
                     )
                     rows = connection.execute(
-                        f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held})
+                        f"""SELECT request_id, list(DISTINCT key ORDER BY key)
+                        FROM ({published_keys})
                             JOIN ({mine.format(mart=mart)}) USING (key)
                         GROUP BY request_id ORDER BY ALL"""
                     ).fetchall()
@@ -203,7 +204,7 @@ def release(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> l
                 notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
             )
             files |= {
-                path_of(data_root, notice): _outgoing(data_root, notice, locked),
+                path_of(data_root, notice): _content(data_root, notice, locked),
                 path: notice_ledger.written(notice, locked),
             }
             released.append(notice)
@@ -221,15 +222,15 @@ def _of(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     ]
 
 
-def _outgoing(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
-    said = {
+def _content(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
+    content = {
         "notice_id": notice.notice_id, "from": data_root.policy.controller.name,
         "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
         "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on,
         "attempt": notice.attempts, "sealed": locked,
         "open_with": f"register notices open {notice.notice_id}",
     }  # fmt: skip
-    return json.dumps(said, sort_keys=True, indent=1).encode()
+    return json.dumps(content, sort_keys=True, indent=1).encode()
 
 
 def discard(data_root: DataRoot, request_ids: Iterable[str]) -> None:
@@ -285,18 +286,18 @@ def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
     ]
     due = str(data_root.policy.requests.acknowledged_within.after(now.date()))
     files: dict[Path, bytes] = {}
-    told = []
+    written = []
     for notice in again:
         path = notice_ledger.folder(data_root) / f"{notice.notice_id}.json"
         locked = notice_ledger.read(path.read_bytes())[1]
         later = replace(notice, attempts=notice.attempts + 1, due_on=due)
         files |= {
-            path_of(data_root, later): _outgoing(data_root, later, locked),
+            path_of(data_root, later): _content(data_root, later, locked),
             path: notice_ledger.written(later, locked),
         }
-        told.append(later)
+        written.append(later)
     write_all(files)
-    return told
+    return written
 
 
 def _load_one(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
@@ -317,9 +318,9 @@ def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
             f"notice {notice_id} says nothing any more: it was acknowledged, or its key is "
             "not in secrets/request-keys"
         )
-    said = json.loads(_outgoing(data_root, notice, ""))
+    content = json.loads(_content(data_root, notice, ""))
     return {
-        **{name: value for name, value in said.items() if name not in ("sealed", "open_with")},
+        **{name: value for name, value in content.items() if name not in ("sealed", "open_with")},
         "keys": keys,
     }
 

@@ -71,7 +71,7 @@ def deliver(
                 raise RectificationError(
                     f"the register already says that of {attribute}: there is nothing to correct"
                 )
-            said = {
+            common = {
                 "made_at": now.isoformat(),
                 "request_id": request_id,
                 "subject_key_type": kind,
@@ -79,7 +79,7 @@ def deliver(
                 "attribute": attribute,
             }
             records.append(
-                {**said, "value": value.strip(), "overrides": was.source, "replaces": was.token}
+                {**common, "value": value.strip(), "overrides": was.source, "replaces": was.token}
             )
     data = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()

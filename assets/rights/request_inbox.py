@@ -106,20 +106,20 @@ def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
         raise RefusedRequestError("REQ-INBOX-NOT-A-FILE")
     if len(content) > LARGEST:
         raise RefusedRequestError("REQ-INBOX-SIZE")
-    said = parsed(content)
+    submission = parsed(content)
     intake = hmac.new(pepper(data_root), b"intake|" + content, hashlib.sha256).hexdigest()
     with ledger.changing(data_root):
         if any(request.intake == intake for request in ledger.every(data_root, opened=False)):
             return ""
         try:
-            given = lookup.canonical(data_root, said.identifiers)
+            given = lookup.canonical(data_root, submission.identifiers)
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
         try:
             return ledger.receive(
-                data_root, said.right, said.channel, given, now,
-                received=said.received, purpose=said.purpose or "", by=said.by,
-                situation=said.situation, values=dict(said.values), intake=intake,
+                data_root, submission.right, submission.channel, given, now,
+                received=submission.received, purpose=submission.purpose or "", by=submission.by,
+                situation=submission.situation, values=dict(submission.values), intake=intake,
             )  # fmt: skip
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-RECEIVED", ["received"]) from None
@@ -170,7 +170,7 @@ def _set_aside(
         if content
         else ""
     )
-    told = {
+    note = {
         "refused_id": refused_id,
         "code": refusal.code,
         "fields": refusal.fields,
@@ -180,7 +180,7 @@ def _set_aside(
     write_all(
         {
             refused_folder(data_root) / f"{refused_id}.json": json.dumps(
-                told, sort_keys=True
+                note, sort_keys=True
             ).encode()
         }
     )

@@ -34,7 +34,7 @@ ORIGIN = "request"
 _ERASED = f"{ERASED}; close it with `register request close`"
 # The identifiers that an event is recorded under: all of the first kinds that the registrant has. A
 # cookie or a contact may become somebody else's.
-SPOKEN_UNDER = (
+EVENT_IDENTIFIERS = (
     ("identity_code", "customer_number", "contact_id"),
     ("visitor_id",),
     ("email", "phone"),
@@ -151,7 +151,7 @@ def _by_contact(request: Request) -> Request:
 
 def _words(request: Request, status: str) -> list[Word]:
     purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
-    for kinds in SPOKEN_UNDER:
+    for kinds in EVENT_IDENTIFIERS:
         named = [
             one
             for one in request.resolved
@@ -318,7 +318,7 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
         request = _in(data_root, request_id, "weighing")
         _check_not_erased(data_root, request)
         workflow.check_ground(request, ground)
-        workflow.tell_of_refusal(data_root, request, ground, now)
+        workflow.notify_of_refusal(data_root, request, ground, now)
         ledger.close(
             data_root,
             with_event(_lifted(data_root, request, now), "refused", now, ground),

@@ -152,8 +152,8 @@ def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -
             )
             if "hash" not in spent:
                 outbound_messages.destroy(data_root, [request_id], "code")
-            told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
-            raise RequestError(f"the code does not verify the request: {told}")
+            reason = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
+            raise RequestError(f"the code does not verify the request: {reason}")
         outbound_messages.destroy(data_root, [request_id], "code")
         meant = replace(
             request,

@@ -91,7 +91,7 @@ def deliver_words(
     writer.writeheader()
     for word in words:
         kind, _, value = word.identifier.partition(":")
-        said = {
+        common = {
             "event_ts": now.isoformat(),
             "purpose": word.purpose,
             "channel": word.channel,
@@ -100,7 +100,7 @@ def deliver_words(
         }
         writer.writerow(
             {
-                **said,
+                **common,
                 "evidence": word.evidence,
                 "subject_key_type": KEYS[kind],
                 "subject_key": value,
@@ -158,11 +158,15 @@ def _candidates(
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
     known = connection.execute(
-        f"""WITH held AS (SELECT registrant_id, type, value FROM identifiers UNION
+        f"""WITH known_values AS (SELECT registrant_id, type, value FROM identifiers UNION
             SELECT registrant_id, kind, match_key FROM contact_points)
-        SELECT type || ':' || value FROM held SEMI JOIN meant USING (type, value) GROUP BY ALL
+        SELECT type || ':' || value FROM known_values
+        SEMI JOIN meant USING (type, value)
+        GROUP BY ALL
         UNION
-        (SELECT type || ':' || value FROM held WHERE type IN {tuple(KEYS)} GROUP BY type, value
+        (SELECT type || ':' || value FROM known_values
+        WHERE type IN {tuple(KEYS)}
+        GROUP BY type, value
         HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = trim(?)
             ORDER BY {rank} LIMIT 1)""",
         [text],

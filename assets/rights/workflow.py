@@ -94,7 +94,7 @@ def decide(
                     f"policy.yaml has no category {category!r}; it has "
                     f"{', '.join(data_root.policy.categories)}"
                 )
-        request = replace(request, decisions={**request.decisions, **_told(request, decided)})
+        request = replace(request, decisions={**request.decisions, **_recorded(request, decided)})
         for category, decision in decided.items():
             request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
         ledger.save(data_root, request)
@@ -121,14 +121,16 @@ def review(
                 f"nothing of that name is withheld: `register request withheld {request_id}` "
                 "lists what is"
             )
-        request = replace(request, withheld={**request.withheld, **_told(request, decided)})
+        request = replace(request, withheld={**request.withheld, **_recorded(request, decided)})
         for decision, number in sorted(Counter(decided.values()).items()):
             request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
         ledger.save(data_root, request)
     return request
 
 
-def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+def _recorded(
+    request: Request, decided: Mapping[str, tuple[str, str]]
+) -> dict[str, dict[str, str]]:
     """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its
     right.
     """
@@ -181,7 +183,7 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
-        tell_of_refusal(data_root, request, ground, now)
+        notify_of_refusal(data_root, request, ground, now)
         recipient_notices.discard(data_root, [request_id])
         request = with_event(request, "refused", now, ground)
         # What went wrong before it was closed goes out of the file with everything else; only
@@ -190,7 +192,7 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
     return ledger.load(data_root, request_id)
 
 
-def tell_of_refusal(
+def notify_of_refusal(
     data_root: DataRoot, request: Request, ground: str, now: datetime, rows: int = 0
 ) -> None:
     """Write the message that informs the registrant of the refusal, its ground, and where to
@@ -270,7 +272,7 @@ class Owed:
     overdue: tuple[str, ...]
     due_soon: tuple[str, ...]
     unacknowledged: tuple[str, ...]
-    told_again: tuple[str, ...]
+    notified_again: tuple[str, ...]
     open_by_right: dict[str, int]
 
 
@@ -286,7 +288,7 @@ def owed(data_root: DataRoot, today: date) -> Owed:
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
         unacknowledged=tuple(request.notice_id for request in opened),
-        told_again=tuple(
+        notified_again=tuple(
             request.notice_id
             for request in opened
             if request.attempts > 1 or request.due_on < str(today)

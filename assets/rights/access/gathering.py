@@ -53,7 +53,7 @@ NOT_OF_ONE = (
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
 # What the register has about the registrant may have a word in common with somebody's name: a town,
 # a street.
-_WHAT_IS_HELD = ("registrants", "names", "addresses")
+_OWN_DATA_TABLES = ("registrants", "names", "addresses")
 _DATASETS = {
     (source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets
 }
@@ -140,15 +140,17 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
     with connect(data_root) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         mine = belonging.own(data_root, connection, registrant_id)
-        golden = _rows(
+        registrants = _rows(
             connection, "SELECT * FROM registrants WHERE registrant_id = $1", registrant_id
         )
-        if not golden:
+        if not registrants:
             raise UnknownRegistrantError(
                 "the register, as it was last built, has no registrant of that id"
             )
         done = Gathered(
-            registrant_id, eligibility_explanation.as_of(data_root) or "", golden[0]["language"]
+            registrant_id,
+            eligibility_explanation.as_of(data_root) or "",
+            registrants[0]["language"],
         )
         delivered = belonging.records(data_root, connection, mine)
         done.register = _of_the_register(data_root, connection, registrant_id)
@@ -156,7 +158,7 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
         done.records, kept_back = _as_delivered(data_root, connection, delivered)
         kept_back += _mentions(data_root, connection, delivered)
-        done.held = {"segregated_consents": _held_proofs(data_root, connection, mine)}
+        done.held = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
         contents = [one.content for one, _ in kept_back]
         texts = [
             text
@@ -166,7 +168,7 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         names = redaction.names_of_others(data_root, connection, registrant_id, texts)
         kept = {
             text.lower()
-            for table in _WHAT_IS_HELD
+            for table in _OWN_DATA_TABLES
             for text in redaction.every_text(done.register[table])
         }
         keeping = Redaction(
@@ -196,14 +198,14 @@ def _of_the_register(
                 ),
                 registrant_id,
             )
-    told = information_duty.path(data_root)
+    informed_path = information_duty.path(data_root)
     informed = (
-        f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER "
-        "BY ALL"
+        f"SELECT informed_on, policy_version FROM {parquet(informed_path)} "
+        "WHERE registrant_id = $1 ORDER BY ALL"
     )
     return {
         **found,
-        "informed": _rows(connection, informed, registrant_id) if told.exists() else [],
+        "informed": _rows(connection, informed, registrant_id) if informed_path.exists() else [],
     }
 
 
@@ -211,9 +213,9 @@ def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row
     """A choice about an address that reaches others, too, concerns the registrant; who made it,
     and on what evidence, is not their data.
     """
-    said = {(row["delivery_id"], row["record_key"]) for row in theirs}
+    own_statements = {(row["delivery_id"], row["record_key"]) for row in theirs}
     for row in register["choice_log"]:
-        if (row["delivery_id"], row["record_key"]) not in said:
+        if (row["delivery_id"], row["record_key"]) not in own_statements:
             row |= {
                 "evidence": REDACTED if row["evidence"] else None,
                 "delivery_id": None,
@@ -261,7 +263,7 @@ def _as_delivered(
             content, fields = (
                 (None, [("", row["payload"])])
                 if row["faults"]
-                else redaction.told(dataset, row["payload"])  # type: ignore[arg-type]
+                else redaction.disclosed(dataset, row["payload"])  # type: ignore[arg-type]
             )
             kept_back += [
                 (_item("field", one.entry, row["record_no"], path, value), row["identifiers"])
@@ -367,7 +369,7 @@ def _outcomes(
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
 
 
-def _held_proofs(
+def _segregated_proofs(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
 ) -> list[Row]:
     """Proofs of consent that are kept under a keyed hash since an earlier relationship ended; found

@@ -43,8 +43,8 @@ def meaning(code: str, language: Language) -> str:
         "times": profiles.INTEREST_TIMES,
     }
     english = {**eligibility.CODES, **profiles.CODES}.get(code, code)
-    said = words()["rules"].get(code, {}).get(language)
-    return str(said).format(**numbers) if said else str(english)
+    template = words()["rules"].get(code, {}).get(language)
+    return str(template).format(**numbers) if template else str(english)
 
 
 def chosen(policy: Policy, wished: str | None) -> Language:

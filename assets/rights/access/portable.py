@@ -32,9 +32,9 @@ def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
     taken = {}
     for table, rows in found.statements.items():
         model = CANONICAL[table]
-        told = declared(policy, model, "staged")
+        declarations = declared(policy, model, "staged")
         kept = [
-            _kept(policy, row, told, bases)
+            _kept(policy, row, declarations, bases)
             for row in rows
             if row.get("op") in (None, "state") and row["source"] in policy.sources
         ]
@@ -57,14 +57,16 @@ def purposes_on(found: Gathered, policy: Policy) -> set[str]:
     }
 
 
-def _kept(policy: Policy, row: Row, told: dict[str, Declaration], purposes: set[str]) -> Row | None:
+def _kept(
+    policy: Policy, row: Row, declarations: dict[str, Declaration], purposes: set[str]
+) -> Row | None:
     """The row's portable columns, or None when it has none."""
     if policy.sources[row["source"]].third_party:
         return None
     values = {
         name: row[name]
-        for name, one in told.items()
-        if row.get(name) is not None and _is_portable(policy, one, row["source"], purposes)
+        for name, declaration in declarations.items()
+        if row.get(name) is not None and _is_portable(policy, declaration, row["source"], purposes)
     }
     if not values:
         return None
@@ -93,11 +95,11 @@ def _distinct(rows: list[Row], order: list[str]) -> list[Row]:
     """Each row once, by its latest statement: sources repeat themselves in every delivery."""
     seen: dict[Any, Row] = {}
     for row in rows:
-        said = tuple(
+        content = tuple(
             sorted((name, str(value)) for name, value in row.items() if name != "stated_at")
         )
-        if said not in seen or str(row["stated_at"]) > str(seen[said]["stated_at"]):
-            seen[said] = row
+        if content not in seen or str(row["stated_at"]) > str(seen[content]["stated_at"]):
+            seen[content] = row
     names = list(dict.fromkeys([*_BESIDE, *order]))
     return sorted(
         ({name: row[name] for name in names if name in row} for row in seen.values()),

@@ -111,7 +111,7 @@ class Redaction:
         return value if kind in OF_THINGS or f"{kind}:{value}" in self.mine.known_by else REDACTED
 
 
-def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
+def disclosed(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
     """What of a record is about the registrant alone, by the source's declaration; and the fields
     that are withheld, each with its place.
     """
@@ -222,7 +222,8 @@ def names_of_others(
         read_register(data_root, connection, table, TABLES[table])
     ordered = sorted(pairs)
     found = connection.execute(
-        """WITH sought AS (SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
+        """WITH requested_names AS (
+            SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
         called AS (
             SELECT registrant_id, lower(given_names) AS given_names, lower(family_name) AS family
                 FROM registrants
@@ -235,8 +236,8 @@ def names_of_others(
                 WHERE given_names IS NOT NULL AND family_name IS NOT NULL),
         named AS (
             SELECT registrant_id, unnest(string_split(given_names, ' ')) AS given, family
-                FROM called SEMI JOIN sought USING (family))
-        SELECT DISTINCT given, family FROM named SEMI JOIN sought USING (given, family)
+                FROM called SEMI JOIN requested_names USING (family))
+        SELECT DISTINCT given, family FROM named SEMI JOIN requested_names USING (given, family)
         WHERE registrant_id <> $3 AND (given, family) NOT IN (SELECT (given, family) FROM named
             WHERE registrant_id = $3)""",
         [[one for one, _ in ordered], [other for _, other in ordered], registrant_id],
