@@ -136,7 +136,7 @@ def deadline_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     unmet = {
         "nothing_overdue": owed.overdue,
         "nothing_due_soon": owed.due_soon,
-        "recipients_have_acknowledged": owed.told_again,
+        "recipients_have_acknowledged": owed.notified_again,
     }
     steps = tuple(f"{name} ({len(ids)})" for name, ids in unmet.items() if ids)
     cursor = f"{today} {steps}"

@@ -43,7 +43,7 @@ def column(category: str, description: str = "", *, required: bool = False, **ch
 
 
 def flag(code: str, description: str = "") -> Any:
-    """A column that says of each row whether it passes the rule `code`; it is worked out in SQL,
+    """A column that states of each row whether it passes the rule `code`; it is worked out in SQL,
     and must be true."""
     return pandera.Field(
         nullable=False,

@@ -166,7 +166,7 @@ def _purposes(policy: Policy) -> list[Fault]:
     return faults
 
 
-# The register's own number is made from identifiers as a hash; it does not tell them, and is no
+# The register's own number is made from identifiers as a hash; it does not reveal them, and is no
 # identity code.
 _HARMLESS_WHEN_DERIVED = {"identity_code"}
 

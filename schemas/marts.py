@@ -116,7 +116,7 @@ class MartOrders(TableModel):
 
 
 class ContractRegistrants(TableModel):
-    """Parties to contracts, whom a contract must name unambiguously: by code (1050/2018, 29 §)."""
+    """Parties to contracts, who must be named unambiguously in one: by code (1050/2018, 29 §)."""
 
     registrant_id: Text = column("registrant_id", required=True, unique=True)
     identity_code: Text = column("identity_code")

@@ -10,7 +10,7 @@ from schemas.policy_text import Fault, unknown
 
 
 class SupposedError(Exception):
-    """The rule is unknown, or the period invalid or unlawful; the message says what to do."""
+    """The rule is unknown, or the period invalid or unlawful; the message states what to do."""
 
 
 def supposing(policy: Policy, periods: Mapping[str, str]) -> Policy:

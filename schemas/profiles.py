@@ -57,7 +57,7 @@ CONSUMPTION_DAYS = 730
 COUNTED_ORDERS = ("placed", "delivered")
 # A single use may be accidental.
 INTEREST_TIMES = 2
-# The withheld values of an attribute together have at least so many floors: with one, some sizes
+# The withheld values of an attribute have in total at least so many floors: with one, some sizes
 # could be derived from the rule.
 HIDDEN_FLOORS = 2
 

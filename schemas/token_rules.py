@@ -3,7 +3,7 @@
 Shared by everything that looks for identifiers in texts: removal, intake, and the proof. These are
 rules of tokens only; canonical forms, tables and searching are each search's own, so that the proof
 does not share a fault with the removal. Expressions are in the syntax that Python and RE2 (DuckDB,
-Arrow) have in common, unless their name says otherwise.
+Arrow) have in common, unless their name states otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import lru_cache
 from confusable_homoglyphs import confusables
 
 LONG = 8
-"""From so many letters and digits on a token is hardly equal to another one by chance."""
+"""From this many letters and digits on, a token is hardly equal to another one by coincidence."""
 
 SEPARATORS = r"-\s()./\\_~*|'’+·•"
 """What people write between the digits of one number, within a class. Commas and colons separate
@@ -95,7 +95,7 @@ CODES = tuple(
         (f"([1-9])([1-9])(?:19|20)?{_YEAR}", r"0\10\2\3|\4|\5|\6"),
     )
 )
-"""How the parts of an identity code that were put together begin, with all that follows, and what
+"""How the parts of an identity code that were joined begin, with all that follows, and what
 they are: `ddmmyy|sign|nnn|check` (RE2)."""
 PARTED_ID = r"\b(?:[A-Za-z]{1,3}[ ._/#-][0-9]{5,}|[0-9]{2,4}(?:[ .-][0-9]{2,4}){2,5})\b"
 """An id whose parts stand apart: letters and a number, or a number in groups."""

@@ -33,7 +33,7 @@ class WrongShapeError(Exception):
 
 
 def failures(model: type[TableModel], batch: pa.Table) -> pa.Table:
-    """Validate `batch` against the model; cost is linear in rows, and failing rows are read twice.
+    """Validate `batch` against the model; cost is linear in rows, and invalid rows are read twice.
 
     Returns:
         A table (row int64, code string): a row per row and failed rule, without repeats.

@@ -82,7 +82,7 @@ CHANNELS = ("email", "sms", "phone", "post", "web", "all")
 # What a consent, an objection or a withdrawal can be about: a purpose of the policy, profiling
 # alone, or everything that rests on legitimate interest.
 REGISTRANT_PURPOSES = (*PURPOSES, "profiling", "legitimate_interest")
-# What a registrant can have corrected; an identifier is corrected by whoever issues it.
+# What a registrant can have corrected; an identifier is corrected by its issuer.
 RECTIFIABLE = (
     "given_names",
     "call_name",

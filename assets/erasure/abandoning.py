@@ -52,7 +52,7 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
         removed = sum(rows.values())
         lifted = suppression.lift(data_root, request_id)
         other_requests.restore(data_root, request, removed, now)
-        workflow.tell_of_refusal(data_root, request, ground, now, removed)
+        workflow.notify_of_refusal(data_root, request, ground, now, removed)
         recipient_notices.discard(data_root, [request_id])
         request = with_event(replace(request, removed=rows), "removed_before", now, str(removed))
         request = with_event(request, "suppression_lifted", now, str(lifted))

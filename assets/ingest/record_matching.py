@@ -1,4 +1,4 @@
-"""Record matching: which records concern whom, by the identifiers that they declare.
+"""Record matching: which records concern which people, by the identifiers that they declare.
 
 A record concerns somebody when it carries one of their decisive identifiers, or a contact or cookie
 of theirs alone and nothing that makes it certainly somebody else's. Records that name somebody in
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import duckdb
 
-# A record that carries one of these is about whom they name, even if its e-mail address or phone
-# reaches others.
+# A record that carries one of these is about the person it names, even if its e-mail address or
+# phone reaches others.
 STRONG = ("identity_code", "customer_number", "contact_id", "visitor_id", "user_id")
 
-# Of a record that carries one of these it is decided whom it is about. A browser may be used by
-# several people.
+# A record that carries one of these is attributed with certainty. A browser may be used by several
+# people.
 DECISIVE = tuple(kind for kind in STRONG if kind != "visitor_id")
 
 # A CRM record is of the party whose valid identity code it carries, else of the contact, else of
@@ -27,7 +27,7 @@ _CODES = f"""list_filter({_OF_TYPE.format("identity_code")},
     lambda named: identity_code_valid(substr(named, strlen('identity_code:') + 1)))"""
 _ACCOUNT = f"CASE WHEN len({_CONTACT}) > 0 THEN {_CONTACT} ELSE {_CUSTOMER} END"
 PARTY = f"CASE WHEN len({_CODES}) > 0 THEN {_CODES} ELSE {_ACCOUNT} END"
-"""The identifiers that say whose a CRM record is: SQL over the column `identifiers`."""
+"""The identifiers that determine the owner of a CRM record: SQL over the column `identifiers`."""
 WITH_OWN = f"""list_concat(identifiers, CASE
     WHEN len({_CONTACT}) + len({_CUSTOMER}) = 0 OR len({_CODES}) > 0 THEN []
     ELSE list_transform({_ACCOUNT}, lambda named: 'own_' || named) END)"""
@@ -43,14 +43,14 @@ CERTAINLY_ANOTHERS = """split_part(identifier, ':', 1) = 'identity_code'
 def find_matches(
     connection: duckdb.DuckDBPyConnection, rows: str, listed: str, key: str = "record_no"
 ) -> None:
-    """Make `matches`: which records are about whom, by which identifier, set-wise for any number of
-    either.
+    """Make `matches`: which records are about which people, by which identifier, set-wise for any
+    number of either.
 
     `know_register` comes first.
 
     Args:
         rows: a table with `identifiers` and the columns of `key`, as raw has it.
-        listed: a table with `identifier` and what else a match must tell, such as a request's id.
+        listed: a table with `identifier` and what else a match must have, such as a request's id.
         key: the columns that name a record. `matches` has these, `strong` and those of `listed`.
     """
     named = f"SELECT {key}, unnest({WITH_OWN}) AS identifier FROM {rows}"

@@ -10,7 +10,7 @@ is noted (`shared_on`), and suppresses nothing from then on: docs/decisions/shar
 
 A person may come back: a record that they give themselves (`Dataset.given`), dated after the day of
 the erasure and never seen before it, is taken in. What of theirs is known again by that is noted
-(`returned_on`), so that the proof does not take it for what was erased; whatever others tell, and
+(`returned_on`), so that the proof does not take it for what was erased; whatever others state, and
 whatever is older, stays out.
 
 HMAC-SHA256 under the pepper in `secrets/`, over `<type>:<canonical value>`, so that each identifier
@@ -56,8 +56,8 @@ def know_register(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     connection.execute(f"CREATE OR REPLACE TEMP VIEW known_browsers AS {browsers}")
 
 
-# A record that could not be taken apart has no identifiers; whom its text names is suppressed with
-# the hash of the text.
+# A record that could not be parsed has no identifiers; the person named in its text is suppressed
+# with the hash of the text.
 UNREADABLE = (
     "len(faults) > 0 AND suppression_token('content:' || content) IN (SELECT token FROM suppressed)"
 )
@@ -76,7 +76,7 @@ KEPT = "kept:"
 somebody: so that no later proof finds it again. It suppresses nothing.
 """
 
-# What else tells of the person: the key that staged tables and quarantine have, the hash of a
+# What else identifies the person: the key that staged tables and quarantine have, the hash of a
 # contact by which advertising platforms match.
 _FORMS = """[identifier,
     CASE WHEN kind NOT IN ('record', 'content', 'shared', 'kept')
@@ -105,7 +105,7 @@ def listed(data_root: DataRoot) -> str:
 
 def prepare(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> bool:
     """Make the macro `suppression_token(identifier)` and the table `suppressed(token, since,
-    returned)`; answers whether it holds any.
+    returned)`, and return whether it has any rows.
     """
     create_keyed_hash(data_root, connection)
     know_register(data_root, connection)
@@ -162,7 +162,7 @@ def _find_browsers(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
 
 
 def find_kept_out(connection: duckdb.DuckDBPyConnection, rows: str) -> None:
-    """Make `kept_out(record_no)`: records about someone on the list that were not given anew;
+    """Make `kept_out(record_no)`: records about someone on the list that were not given again;
     `rows` is a table as raw has it.
 
     With a visit of theirs go the visits in `rows` under the same cookie by nobody who was signed
@@ -202,8 +202,8 @@ def keep_from_returning(connection: duckdb.DuckDBPyConnection) -> None:
     has come back.
 
     `records(record_no, given_on, ends)` and `identified(record_no, identifiers)` are of one batch.
-    Ending what one has said brings nobody back; who has come back may end what they have said
-    since.
+    Ending an earlier statement brings nobody back; people who have come back may end what they
+    have stated since.
     """
     connection.execute(
         """UPDATE records SET given_on = NULL WHERE ends AND record_no NOT IN (
@@ -316,7 +316,7 @@ def find_consents_of_erased(
     """Make `consents_of_erased(subject, until)`: a grant under the subject, made on that day or
     before, is nobody's.
 
-    Of an identifier that somebody erased had together with others, or that became another's since,
+    Of an identifier that somebody erased shared with others, or that became another's since,
     nobody can show who has consented by it (GDPR 7(1)).
 
     Args:
@@ -337,14 +337,14 @@ def find_consents_of_erased(
 def add(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, identifiers: str, today: date
 ) -> int:
-    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`);
-    answers how many are now listed.
+    """Suppress every row of the query `identifiers` (text columns `identifier`, `request_id`),
+    and return how many are now listed.
 
-    `shared:<type>:<value>` lists what somebody erased had together with others: it suppresses
+    `shared:<type>:<value>` lists what somebody erased shared with others: it suppresses
     nothing, but no consent from before is read from it (`find_consents_of_erased`). The keys and
     hashes that layers have in place of it are listed too: the proof finds them by that. Adding what
     is already there changes nothing, unless the registrant had come back: then they are erased
-    anew. `review_on` is when the policy's period for suppressions is over.
+    again. `review_on` is when the policy's period for suppressions is over.
     """
     prepare(data_root, connection)
     connection.execute(
@@ -415,8 +415,8 @@ def request_ids(data_root: DataRoot) -> list[str]:
 
 
 def due_for_review(data_root: DataRoot, connection: duckdb.DuckDBPyConnection, today: date) -> int:
-    """How many hashes are on the list for longer than the policy's period: someone must say whether
-    they are still needed.
+    """How many hashes are on the list for longer than the policy's period: a person must decide
+    whether they are still needed.
     """
     if not path(data_root).exists():
         return 0

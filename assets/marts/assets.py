@@ -42,7 +42,7 @@ def _lineage(purpose: str) -> dg.TableColumnLineage:
 
 
 def _profiles(data_root: DataRoot) -> dict[str, Any]:
-    """Sizes of the segments that are told of, registrants per attribute, and how many segments are
+    """Sizes of the published segments, registrants per attribute, and how many segments are
     withheld.
     """
     told, withheld = profile_explanation.sizes(

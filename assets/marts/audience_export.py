@@ -23,7 +23,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ExportError(PlainError):
-    """The export is not allowed, or there is no data; the message says why and what to do."""
+    """The export is not allowed, or there is no data; the message states why and what to do."""
 
 
 def check(data_root: DataRoot, purpose: str, recipient: str, today: date) -> None:

@@ -3,7 +3,7 @@
 Reads `eligible_analytics(registrant_id)`, restricted to registrants with a contract, an order or a
 visit. A value is published only if enough registrants share it: those under the policy's floor are
 withheld. So that these cannot be inferred by subtraction, the next smallest are withheld with them
-until they have `HIDDEN_FLOORS` floors of registrants together (of equal sizes, all); the same if
+until they have `HIDDEN_FLOORS` floors of registrants in total (of equal sizes, all); the same if
 fewer than the floor have no value. A topic of interest is an attribute of its own here, present or
 absent. Needs the variables `today`, `time_zone` and `segment_floor`.
 See docs/decisions/profiles.md.

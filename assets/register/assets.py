@@ -40,7 +40,7 @@ STAGED_TABLES = {
 FRESH = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=36), warn_window=timedelta(hours=26)
 )
-# Behind an erasure, too, the register is built anew.
+# The register is rebuilt after an erasure, too.
 UPSTREAM = [*STAGED, dg.AssetKey(["erasure", "removed"])]
 
 
@@ -216,7 +216,7 @@ def linkage_metadata(links: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _picture(pair: Mapping[str, Any]) -> str:
-    """The pair's waterfall as a picture inside the text, and as a table for whoever sees no
+    """The pair's waterfall as a picture inside the text, and as a table for those who see no
     pictures.
     """
     drawn = base64.b64encode(

@@ -1,4 +1,4 @@
-"""Building the register: from everything staged to its tables, in one run, put in place together.
+"""Building the register: from everything staged to its tables, in one run, put in place as one.
 
 Each build starts from what is staged, so that a run on the same deliveries, policy and day gives
 the same content whatever happened before. The tables are written beside the old ones and put in

@@ -119,7 +119,7 @@ EXPIRING_REGISTRANTS = Relation(
 
 
 def load_expired_cookies(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `expired_cookie_hashes`, so that a cookie stays expired when its first visit is gone."""
+    """Make `expired_cookie_hashes`, so that a cookie stays expired without its first visit."""
     create_keyed_hash(data_root, connection)
     path = data_root.lake / EXPIRED_COOKIES
     connection.execute(

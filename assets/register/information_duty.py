@@ -7,8 +7,8 @@ decided by data:
 - who has been informed: `register inform` has recorded it;
 - who gave us data themselves: they had the notice of Art. 13 then (14(5)(a));
 - who is dead: the regulation is about the living (recital 27);
-- whom nothing in the register can reach: neither e-mail, phone nor address (14(5)(b)); due again as
-  soon as something can.
+- who cannot be reached by anything in the register: neither e-mail, phone nor address (14(5)(b));
+  due again as soon as there is something.
 
 The data do not show 14(5)(c) and (d), so nobody is left out for them. `with_first_message`: the
 registrant is in the direct-marketing mart, and the notice goes out with the first message at the

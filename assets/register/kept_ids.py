@@ -1,10 +1,10 @@
 """Registrant ids that others keep when somebody is erased.
 
 A registrant's id comes from the earliest record of any of their source persons (`membership`). An
-erasure changes who is linked with whom: a mailbox or a browser of two people is left to one of
-them, joins that one, and may have been there before. The id of the mailbox would win, and a person
-of whom nothing has changed would have another id. So the first build without the erased registrants
-compares with the register before, and each registrant keeps the earlier id:
+erasure changes which people are linked: a mailbox or a browser of two people is left to one of
+them, joins that one, and may have been there before. The id of the mailbox would win, and an
+unchanged person would have another id. So the first build without the erased registrants compares
+with the register before, and each registrant keeps the earlier id:
 
     lake/kept_ids.parquet   (person_key, seed): what a source person's id comes from instead
 

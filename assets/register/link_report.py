@@ -147,7 +147,7 @@ _OVERRULED = """SELECT count(*)
     JOIN bases AS l ON l.id = one
     JOIN bases AS r ON r.id = other
     WHERE (l.base = r.base) <> same"""
-# Counted independently of the clustering; people whom a source gave two codes aside.
+# Counted independently of the clustering, leaving out people with two codes from one source.
 _TWO_CODE_CLUSTERS = """SELECT count(*) FROM (
     SELECT cluster
     FROM clusters
@@ -222,7 +222,7 @@ def _explained(
     )
     connection.execute(TYPICAL_PAIRS.create_table(shown))
     explain(
-        # Of those who are one, the doubtful are those whom a weak link made one.
+        # Of those who are one, the doubtful are those that a weak link made one.
         f"""SELECT one, other, pattern, weight, proven, together,
             weight BETWEEN CASE WHEN together THEN {SURE} ELSE {GREY[0]} END AND {GREY[1]} AS grey
         FROM judged_pairs

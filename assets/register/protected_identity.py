@@ -1,13 +1,13 @@
-"""Protected identity (turvakielto): of whom no location may be kept, and where it still is.
+"""Protected identity (turvakielto): whose location may not be kept, and where it still is.
 
-Protected (661/2009, 36 §; the policy's `protection`), failing closed:
-- everyone whom the population register has flagged, or censored a field of, until it states that
+Protected (661/2009, 36 §; the policy's `protection`); in doubt a person is protected:
+- everyone that the population register has flagged, or censored a field of, until it states that
   the flag has ended;
-- everyone whom it once flagged, when it has delivered nothing for longer than `confirmed_within`:
+- everyone that it once flagged, when it has delivered nothing for longer than `confirmed_within`:
   that the flag has ended is then not confirmed. A delivery confirms everyone, for a change would
   have been in it; an empty one, too;
-- everyone whom a message in quarantine is about that mentions protection, until the repaired
-  message or fresh basic data has come.
+- everyone who is the subject of a message in quarantine that mentions protection, until the
+  repaired message or fresh basic data has come.
 Besides, while the register has been silent for that long, the location of everyone it has ever
 stated anything of is withheld: each may have been flagged since. Those locations are hidden and not
 purged: they are back with the next delivery. A silence of the register concerns nobody else.
@@ -99,7 +99,7 @@ def find_unconfirmed(
 
 
 def _find_in_quarantine(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
-    """Add persons whom a message in quarantine is about that mentions protection."""
+    """Add persons who are the subject of a message in quarantine that mentions protection."""
     broken = {
         delivery
         for (delivery,) in connection.execute(
@@ -167,7 +167,7 @@ def name_first_delivery(connection: duckdb.DuckDBPyConnection) -> None:
 def write_withheld(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) -> None:
     """Write which records' location goes from raw and staged: `(delivery_id, record_no, done)`.
 
-    Of those whom the register flags now, every record; of those whose flag has ended, what was
+    Of those that the register flags now, every record; of those whose flag has ended, what was
     stated before. Unconfirmed protection alone purges nothing. `done` are the records that an
     earlier sweep has redacted.
     """

@@ -18,7 +18,7 @@ from assets.storage.data_root import DataRoot
 
 @dataclass(frozen=True)
 class Notice:
-    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is told
+    """What became of one notice. `due_on`: by when the recipient must acknowledge, or is notified
     again.
     """
 

@@ -35,7 +35,8 @@ CHECKS = {
         "must be answered. `register request list`."
     ),
     check_specs=[
-        dg.AssetCheckSpec(name, asset=KEY, description=told) for name, told in CHECKS.items()
+        dg.AssetCheckSpec(name, asset=KEY, description=description)
+        for name, description in CHECKS.items()
     ],
     pool=WRITER,
 )
@@ -44,8 +45,8 @@ def ledger(
     data_root: dg.ResourceParam[DataRoot],
     today: Today,
 ) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Note what the marts follow by now, tell recipients again that have not answered, and look at
-    what is owed.
+    """Record which requests the marts now follow, notify again the recipients that have not
+    acknowledged, and check what is due.
     """
     now = datetime.now(data_root.policy.zone)
     settled = restriction_and_objection.settle(data_root, now)
@@ -57,7 +58,7 @@ def ledger(
         "nothing_due_soon": (owed.due_soon, dg.AssetCheckSeverity.WARN),
         "recipients_have_acknowledged": (
             owed.unacknowledged,
-            dg.AssetCheckSeverity.ERROR if owed.told_again else dg.AssetCheckSeverity.WARN,
+            dg.AssetCheckSeverity.ERROR if owed.notified_again else dg.AssetCheckSeverity.WARN,
         ),
     }
     return dg.MaterializeResult(

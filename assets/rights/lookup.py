@@ -1,5 +1,5 @@
-"""Whom requests mean: from any identifier, through links past and present, to registrants. One pass
-for any number of requests.
+"""The registrants that requests mean: from any identifier, through links past and present, to
+registrants. One pass for any number of requests.
 
 A strong identifier (`record_matching.STRONG`) that the register knows one registrant by is a
 certain link. An e-mail address or a phone is a way to reach someone and no identity: it is certain
@@ -10,7 +10,7 @@ person decides, or a one-time code that came back (`verification`).
 
 Read are the register's `identifiers` (past ones and corrected codes too), `contact_points` (past
 and present) and `membership`, a fixed number of times whatever the number of requests. For erasures
-of whom the register knows nobody, raw and quarantine are searched, too (`unregistered`).
+of people unknown to the register, raw and quarantine are searched, too (`unregistered`).
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ def canonical(data_root: DataRoot, given: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """Whom one request means.
+    """The registrants that one request means.
 
     Attributes:
-        registrants: Those whom it certainly means: none, one, or those that a person chose.
+        registrants: Those that it certainly means: none, one, or those that a person chose.
         resolved: Every identifier that is theirs alone.
         own: Accounts of theirs that records of others name, too.
         left_out: Identifiers, given or theirs, that are (also) somebody else's.
@@ -92,11 +92,11 @@ class Found:
     pairs: dict[str, bool] = field(default_factory=dict)
 
 
-def find(data_root: DataRoot, sought: Iterable[Request]) -> dict[str, Found]:
-    """Whom each request means, by the last built register. A request with a registrant that was
-    chosen means that one.
+def find(data_root: DataRoot, requests: Iterable[Request]) -> dict[str, Found]:
+    """The registrants that each request means, by request id, as the register was last built. A
+    request with a registrant that was chosen means that one.
     """
-    asked = list(sought)
+    asked = list(requests)
     with connect(data_root) as connection:
         for table in ("identifiers", "contact_points", "registrants", "membership"):
             read_register(data_root, connection, table, TABLES[table])
@@ -199,7 +199,7 @@ def _without_merged(connection: duckdb.DuckDBPyConnection, asked: list[Request])
 
 
 def _waiting(request: Request, pairs: dict[str, bool]) -> dict[str, bool]:
-    """The pairs that an erasure waits for: those that nobody said it goes on without."""
+    """The pairs that an erasure waits for: those that nobody decided to go on without."""
     if request.right != "erasure":
         return {}
     return {
@@ -221,19 +221,21 @@ def _load(connection: duckdb.DuckDBPyConnection, asked: list[Request]) -> None:
     as that.
     """
     given = [
-        (request.request_id, said, *said.split(":", 1))
+        (request.request_id, identifier, *identifier.split(":", 1))
         for request in asked
-        for said in request.given
+        for identifier in request.given
     ]
-    rows = [(request_id, kind, said, kind, value) for request_id, said, kind, value in given]
+    rows = [
+        (request_id, kind, identifier, kind, value) for request_id, identifier, kind, value in given
+    ]
     rows += [
-        (request_id, kind, said, "user_id", value)
-        for request_id, said, kind, value in given
+        (request_id, kind, identifier, "user_id", value)
+        for request_id, identifier, kind, value in given
         if kind in _ALSO_ACCOUNT
     ]
     rows += [
-        (request_id, named, said, named, value)
-        for request_id, said, kind, value in given
+        (request_id, named, identifier, named, value)
+        for request_id, identifier, kind, value in given
         if kind == "user_id"
         for named in _ALSO_ACCOUNT
     ]
@@ -286,33 +288,33 @@ def _meant(request: Request, hits: list[dict[str, Any]]) -> tuple[tuple[str, ...
         return request.registrants, ""
     by_strong = [hit for hit in hits if set(hit["by"]) - set(CONTACTS)]
     strongly = [one for one in by_strong if set(one["alone"]) - set(CONTACTS)]
-    told = f"request {request.request_id}:"
+    prefix = f"request {request.request_id}:"
     if by_strong:
         if len(by_strong) == len(strongly) == 1:
             return (by_strong[0]["registrant_id"],), ""
         return (
             (),
             (
-                f"{told} what was given fits {len(by_strong)} registrants; say which of them with "
-                "`register request decide --registrant`"
+                f"{prefix} what was given fits {len(by_strong)} registrants; "
+                "say which of them with `register request decide --registrant`"
             ),
         )
     if not hits:
         only_contacts = all(given.split(":")[0] in CONTACTS for given in request.given)
         return (
             (),
-            f"{told} nobody in the register is known by what was given" if only_contacts else "",
+            f"{prefix} nobody in the register is known by what was given" if only_contacts else "",
         )
-    return _meant_by_contact(hits, told)
+    return _meant_by_contact(hits, prefix)
 
 
-def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str, ...], str]:
+def _meant_by_contact(hits: list[dict[str, Any]], prefix: str) -> tuple[tuple[str, ...], str]:
     if len(hits) > 1:
         return (
             (),
             (
-                f"{told} what was given reaches {len(hits)} registrants; give an identity code or "
-                "customer number, or say which is meant"
+                f"{prefix} what was given reaches {len(hits)} registrants; "
+                "give an identity code or customer number, or say which is meant"
             ),
         )
     only = hits[0]
@@ -321,7 +323,7 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
     return (
         (),
         (
-            f"{told} a contact alone does not tell who it is; send a code to verify, or say whom "
+            f"{prefix} a contact alone does not tell who it is; send a code to verify, or say whom "
             "it means with `register request decide --registrant`"
         ),
     )
@@ -330,8 +332,8 @@ def _meant_by_contact(hits: list[dict[str, Any]], told: str) -> tuple[tuple[str,
 def record(
     data_root: DataRoot, request_ids: Iterable[str], now: datetime, state: State | None = None
 ) -> dict[str, Request]:
-    """Find whom open requests mean and write it down, all together; answers the requests as they
-    are then.
+    """Look up the registrants that open requests mean, record them in one pass, and return the
+    requests as they are then.
 
     What certainly means someone goes on (`state`, if given); what does not becomes `unclear`, and
     stops no other.
@@ -416,8 +418,8 @@ def begun(request: Request, now: datetime) -> Request:
 
 
 def certainly(data_root: DataRoot, request: Request) -> str:
-    """The id of the one registrant whom an open request certainly means; changes nothing. Raises
-    RequestError saying why there is none.
+    """The id of the one registrant that an open request certainly means; changes nothing. Raises
+    RequestError with the reason if there is none.
     """
     found = find(data_root, [request])[request.request_id]
     if len(found.registrants) != 1:

@@ -2,7 +2,7 @@
 is shown them before.
 
 Once somebody is erased, none of their rights has anything left to act on, and what an open request
-seals identifies them. So when the erasure is certified each is closed (`REQ-ERASED`), its key
+encrypts identifies them. So when the erasure is certified each is closed (`REQ-ERASED`), its key
 destroyed, and so are messages and notices about it; an erasure that is refused ends nothing. Which
 requests are the same person's, and what is only shown: docs/decisions/requests-ended-by-erasure.md.
 """
@@ -71,7 +71,7 @@ def find(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, list[Oth
     if not candidates:
         return {request_id: [] for request_id in asked}
     known = _registrants(data_root)
-    # Whom a request means that has not been acted on may be known by now, or no more.
+    # A request that has not been acted on may have become resolvable since, or no longer be.
     undecided = [
         candidate for candidate in candidates if candidate.state in ("received", "unclear")
     ]
@@ -89,7 +89,7 @@ def find(data_root: DataRoot, erasures: Sequence[Request]) -> dict[str, list[Oth
 
 
 def _seen(data_root: DataRoot, unresolved: list[Request]) -> dict[str, Request]:
-    """Return the requests with whom they mean by the register as it is, by id; changes nothing."""
+    """Return the requests as the current register resolves them, by id; changes nothing."""
     found = lookup.find(data_root, unresolved) if unresolved else {}
     return {
         request.request_id: replace(
@@ -202,8 +202,8 @@ def hold(data_root: DataRoot, erasures: Sequence[Request], now: datetime) -> dic
 
 
 def restore(data_root: DataRoot, erasure: Request, removed: int, now: datetime) -> None:
-    """Restore what a refused erasure held back: messages, and what requests in effect told the
-    register, if records were removed. Its suppressions are lifted before.
+    """Restore what a refused erasure withheld: messages, and what requests in effect delivered to
+    the register, if records were removed. Its suppressions are lifted before.
 
     Repeatable until the erasure is closed. The caller holds the ledger (`requests.changing`).
     """

@@ -1,4 +1,4 @@
-"""Messages to registrants about their requests, as files for whoever sends mail and text messages.
+"""Messages to registrants about their requests, as files for the sender of mail and text messages.
 
     outbox/messages/<request_id>-<number>.json   {"message_id", "request_id", "kind",
         "channel", "to", "language", "text", "made_at", "about"}
@@ -175,13 +175,18 @@ def on_file(data_root: DataRoot, request: Request, registrant_id: str, wanted: s
 
 
 def write(
-    data_root: DataRoot, request: Request, reached: Reached, kind: str, now: datetime, **told: str
+    data_root: DataRoot,
+    request: Request,
+    reached: Reached,
+    kind: str,
+    now: datetime,
+    **placeholders: str,
 ) -> str:
-    """Write the message, durably; answers its id. `told` fills the wording: days, codes, a reason
-    of `REASONS`.
+    """Write the message, durably, and return its id. `placeholders` fill the text: days, codes, a
+    reason of `REASONS`.
 
-    `request` is as it was before what the message tells of came into its history: that grows with
-    each, so no message has the id of one that waits or was taken away.
+    `request` is as it was before the event that the message reports came into its history: that
+    grows with each, so no message has the id of one that waits or was taken away.
     """
     waiting_ones = [
         int(path.stem.rpartition("-")[2])
@@ -189,7 +194,8 @@ def write(
     ]
     message_id = f"{request.request_id}-{max([len(request.events), *waiting_ones]) + 1}"
     filled = {
-        name: REASONS.get(value, {}).get(reached.language, value) for name, value in told.items()
+        name: REASONS.get(value, {}).get(reached.language, value)
+        for name, value in placeholders.items()
     }
     text = WORDS[kind][reached.language].format(
         controller=data_root.policy.controller.name,
@@ -273,8 +279,8 @@ def waiting(data_root: DataRoot) -> int:
 
 
 def expire(data_root: DataRoot, today: date) -> int:
-    """Remove the messages that have waited for too long; answers how many. They name a registrant,
-    and their request may be closed.
+    """Remove the messages that have waited for too long, and return how many. They name a
+    registrant, and their request may be closed.
     """
     over = data_root.policy.requests.messages_kept.before(today)
     late = [

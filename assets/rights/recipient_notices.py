@@ -8,12 +8,12 @@ followed up until they acknowledge.
 Who received the data: a recipient to which it was exported (`disclosures`), and one that
 policy.yaml names for a purpose whose published mart has the registrant. What a notice names are the
 keys of the rows that the recipient has (the mart's registrant id or pseudonym, the hash of a
-contact), never name or contact. It is sealed under a key of its own
+contact), never name or contact. It is encrypted under a key of its own
 (`assets.requests.encrypted_identity`) until it is opened to be handed over, and the key is
 destroyed when the recipient acknowledges.
 
-What a recipient has is looked up before the data goes (`prepare`), the notice goes out when it has
-gone (`release`).
+What a recipient has is looked up before the data is removed (`prepare`), the notice goes out
+afterwards (`release`).
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def path_of(data_root: DataRoot, notice: Notice) -> Path:
 
 
 def prepare(data_root: DataRoot, requests: Sequence[Request], now: datetime) -> list[Notice]:
-    """Look up what each recipient has of the requests' registrants and write the notices down,
-    sealed; those there already stay.
+    """Look up what each recipient has of the requests' registrants and write the notices,
+    encrypted; those there already stay.
 
-    One look at each mart for all requests. To be called before the data goes.
+    One look at each mart for all requests. To be called before the data is removed.
     """
     wanted = [request for request in requests if request.registrants]
     if not wanted:
@@ -178,11 +178,12 @@ def _in_marts(
                     table_name(model) for model in models if column in arrow_schema(model).names
                 ]
                 if tables:
-                    held = " UNION ".join(
+                    published_keys = " UNION ".join(
                         f'SELECT "{column}" AS key FROM published."{table}"' for table in tables
                     )
                     rows = connection.execute(
-                        f"""SELECT request_id, list(DISTINCT key ORDER BY key) FROM ({held})
+                        f"""SELECT request_id, list(DISTINCT key ORDER BY key)
+                        FROM ({published_keys})
                             JOIN ({mine.format(mart=mart)}) USING (key)
                         GROUP BY request_id ORDER BY ALL"""
                     ).fetchall()
@@ -203,7 +204,7 @@ def release(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> l
                 notice, state="open", written_on=str(now.date()), due_on=str(due), attempts=1
             )
             files |= {
-                path_of(data_root, notice): _outgoing(data_root, notice, locked),
+                path_of(data_root, notice): _content(data_root, notice, locked),
                 path: notice_ledger.written(notice, locked),
             }
             released.append(notice)
@@ -221,15 +222,15 @@ def _of(data_root: DataRoot, request_ids: Iterable[str]) -> list[Path]:
     ]
 
 
-def _outgoing(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
-    said = {
+def _content(data_root: DataRoot, notice: Notice, locked: str) -> bytes:
+    content = {
         "notice_id": notice.notice_id, "from": data_root.policy.controller.name,
         "to": notice.recipient, "right": notice.right, "asked": ASKED[notice.right],
         "marts": notice.marts, "written_on": notice.written_on, "acknowledge_by": notice.due_on,
         "attempt": notice.attempts, "sealed": locked,
         "open_with": f"register notices open {notice.notice_id}",
     }  # fmt: skip
-    return json.dumps(said, sort_keys=True, indent=1).encode()
+    return json.dumps(content, sort_keys=True, indent=1).encode()
 
 
 def discard(data_root: DataRoot, request_ids: Iterable[str]) -> None:
@@ -275,8 +276,8 @@ def withdraw(data_root: DataRoot, registrants: Iterable[str], request_ids: Itera
 
 
 def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
-    """Write again the notices that were not acknowledged by their day, each with a new day; answers
-    them.
+    """Write again the notices that were not acknowledged by their day, each with a new day, and
+    return them.
     """
     again = [
         request
@@ -285,18 +286,18 @@ def retry(data_root: DataRoot, now: datetime) -> list[Notice]:
     ]
     due = str(data_root.policy.requests.acknowledged_within.after(now.date()))
     files: dict[Path, bytes] = {}
-    told = []
+    written = []
     for notice in again:
         path = notice_ledger.folder(data_root) / f"{notice.notice_id}.json"
         locked = notice_ledger.read(path.read_bytes())[1]
         later = replace(notice, attempts=notice.attempts + 1, due_on=due)
         files |= {
-            path_of(data_root, later): _outgoing(data_root, later, locked),
+            path_of(data_root, later): _content(data_root, later, locked),
             path: notice_ledger.written(later, locked),
         }
-        told.append(later)
+        written.append(later)
     write_all(files)
-    return told
+    return written
 
 
 def _load_one(data_root: DataRoot, notice_id: str) -> tuple[Notice, str]:
@@ -317,15 +318,15 @@ def opened(data_root: DataRoot, notice_id: str) -> dict[str, Any]:
             f"notice {notice_id} says nothing any more: it was acknowledged, or its key is "
             "not in secrets/request-keys"
         )
-    said = json.loads(_outgoing(data_root, notice, ""))
+    content = json.loads(_content(data_root, notice, ""))
     return {
-        **{name: value for name, value in said.items() if name not in ("sealed", "open_with")},
+        **{name: value for name, value in content.items() if name not in ("sealed", "open_with")},
         "keys": keys,
     }
 
 
 def acknowledge(data_root: DataRoot, notice_id: str, now: datetime) -> Notice:
-    """Note that the recipient has acknowledged, and destroy what the notice said. A second time
+    """Record that the recipient has acknowledged, and destroy the notice's content. A second time
     changes nothing.
     """
     notice, _ = _load_one(data_root, notice_id)

@@ -3,8 +3,8 @@ of the files.
 
 A correction is delivered by `self` like an edit, so raw, staged, erasure, proof and backups treat
 it as all data. When the time of the value that was wrong is over, staged is rewritten without it,
-and raw lets go of the records that said it, because their payload would tell; of those that repeat
-such a record word for word, too, in later deliveries. Never in place.
+and raw drops the records that stated it, because their payload would reveal it, and those that
+repeat such a record word for word in later deliveries. Never in place.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ ORIGIN = "rectification"
 
 
 class RectificationError(PlainError):
-    """What was asked cannot be corrected; says why, without any value."""
+    """What was requested cannot be corrected; the message gives the reason, without any value."""
 
 
 @dataclass(frozen=True)
 class _Now:
-    """What the register says of an attribute: the keyed hash of the value, and whose word it is."""
+    """What the register states of an attribute: the keyed hash of the value, and its source."""
 
     form: str | None
     token: str | None
@@ -53,7 +53,7 @@ def deliver(
     values: Mapping[str, str],
     now: datetime,
 ) -> str:
-    """Put the corrections into the inbox, durably; answers the delivery's SHA-256. Raises
+    """Put the corrections into the inbox, durably, and return the delivery's SHA-256. Raises
     RectificationError.
 
     Each names the registrant by what they alone are known by, the source that it overrides, and the
@@ -71,7 +71,7 @@ def deliver(
                 raise RectificationError(
                     f"the register already says that of {attribute}: there is nothing to correct"
                 )
-            said = {
+            common = {
                 "made_at": now.isoformat(),
                 "request_id": request_id,
                 "subject_key_type": kind,
@@ -79,7 +79,7 @@ def deliver(
                 "attribute": attribute,
             }
             records.append(
-                {**said, "value": value.strip(), "overrides": was.source, "replaces": was.token}
+                {**common, "value": value.strip(), "overrides": was.source, "replaces": was.token}
             )
     data = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
     day, digest = now.date().isoformat(), hashlib.sha256(data).hexdigest()
@@ -129,8 +129,8 @@ def _subject(
 def _now(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, registrant_id: str, attribute: str
 ) -> _Now:
-    """What the golden row says, and the source whose word that is; of a corrected attribute, the
-    source that the correction overrides.
+    """What the golden record states, and the source of it; of a corrected attribute, the source
+    that the correction overrides.
     """
     if attribute not in PLACES:
         raise RectificationError(

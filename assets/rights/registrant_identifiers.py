@@ -52,7 +52,7 @@ def share_parties(data_root: DataRoot, connection: duckdb.DuckDBPyConnection) ->
     """Add to `of_others` the accounts that a record of somebody else names, also one that was never
     staged.
 
-    The party of a record says to whom it belongs (`record_matching.PARTY`). One look at raw's
+    The party of a record determines its owner (`record_matching.PARTY`). One look at raw's
     identifiers for all requests.
     """
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
@@ -123,7 +123,7 @@ def find_only_reached(connection: duckdb.DuckDBPyConnection) -> None:
     """Make `only_reached(request_id, registrant_id)`: registrants who are nothing but a contact of
     the one who is meant.
 
-    A consent by a phone makes such a registrant, when another record tells whose the phone is.
+    A consent by a phone makes such a registrant, when another record shows who has the phone.
     `mine` comes first.
     """
     connection.execute(

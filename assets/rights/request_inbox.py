@@ -3,7 +3,7 @@ mail reader or a person.
 
 What is valid becomes a request of the ledger, and the file is destroyed. What is not is set aside
 as `requests/refused/<id>.json` with an error code and the names of our own fields, never a value;
-what it said is kept sealed for mending (`register request inbox --open`), as long as quarantine is
+its content is kept encrypted for repair (`register request inbox --open`), as long as quarantine is
 kept, and its file is destroyed, too. A folder, or what may not be read, is moved to
 `requests/refused/<id>` as it is. A file taken in before a kill is known by the keyed hash of its
 bytes.
@@ -33,7 +33,7 @@ from assets.storage.secrets import pepper
 from schemas.inbox_request import InboxRequest
 
 LARGEST = 64 * 1024
-# So much of a larger file is kept, for whoever must find out who wrote.
+# This much of a larger file is kept, so that a person can find out who wrote it.
 KEPT = 1024 * 1024
 _FIELDS = set(InboxRequest.model_fields)
 
@@ -90,7 +90,7 @@ def take_in(data_root: DataRoot, now: datetime) -> TakenIn:
 
 
 def _content(path: Path) -> bytes | None:
-    """What a file says, or how a large one begins; None of what is no file that may be read."""
+    """A file's content, or the beginning of a large one; None for what is no readable file."""
     if path.is_symlink() or not path.is_file():
         return None
     try:
@@ -106,27 +106,27 @@ def _take(data_root: DataRoot, content: bytes | None, now: datetime) -> str:
         raise RefusedRequestError("REQ-INBOX-NOT-A-FILE")
     if len(content) > LARGEST:
         raise RefusedRequestError("REQ-INBOX-SIZE")
-    said = parsed(content)
+    submission = parsed(content)
     intake = hmac.new(pepper(data_root), b"intake|" + content, hashlib.sha256).hexdigest()
     with ledger.changing(data_root):
         if any(request.intake == intake for request in ledger.every(data_root, opened=False)):
             return ""
         try:
-            given = lookup.canonical(data_root, said.identifiers)
+            given = lookup.canonical(data_root, submission.identifiers)
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-IDENTIFIER", ["identifiers"]) from None
         try:
             return ledger.receive(
-                data_root, said.right, said.channel, given, now,
-                received=said.received, purpose=said.purpose or "", by=said.by,
-                situation=said.situation, values=dict(said.values), intake=intake,
+                data_root, submission.right, submission.channel, given, now,
+                received=submission.received, purpose=submission.purpose or "", by=submission.by,
+                situation=submission.situation, values=dict(submission.values), intake=intake,
             )  # fmt: skip
         except RequestError:
             raise RefusedRequestError("REQ-INBOX-RECEIVED", ["received"]) from None
 
 
 def parsed(content: bytes) -> InboxRequest:
-    """What a file says; raises RefusedRequestError."""
+    """The request that a file states; raises RefusedRequestError."""
     try:
         found = json.loads(content.decode("utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError):
@@ -170,7 +170,7 @@ def _set_aside(
         if content
         else ""
     )
-    told = {
+    note = {
         "refused_id": refused_id,
         "code": refusal.code,
         "fields": refusal.fields,
@@ -180,7 +180,7 @@ def _set_aside(
     write_all(
         {
             refused_folder(data_root) / f"{refused_id}.json": json.dumps(
-                told, sort_keys=True
+                note, sort_keys=True
             ).encode()
         }
     )
@@ -196,8 +196,8 @@ def refused(data_root: DataRoot) -> list[dict[str, Any]]:
 
 
 def opened(data_root: DataRoot, refused_id: str) -> str:
-    """What a file that was set aside said. Raises RequestError when there is none of that id, or it
-    was no file.
+    """The content of a file that was set aside. Raises RequestError when there is none of that id,
+    or it was no file.
     """
     locked = json.loads(_note(data_root, refused_id).read_text())["sealed"]
     if (refused_folder(data_root) / refused_id).exists():
@@ -246,7 +246,7 @@ def _note(data_root: DataRoot, refused_id: str) -> Path:
 
 
 def forget(data_root: DataRoot, before: date) -> int:
-    """Destroy what was set aside on `before` or earlier; answers how many."""
+    """Destroy what was set aside on `before` or earlier, and return how many."""
     old = [one["refused_id"] for one in refused(data_root) if one["refused_at"][:10] <= str(before)]
     for refused_id in old:
         discard(data_root, refused_id)

@@ -2,14 +2,15 @@
 log, delivered like any other.
 
 So it goes the way of all data: raw keeps it, every later register has it, deliveries of others do
-not end it, and `register why` tells it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN).
+not end it, and `register why` shows it by its rule (ADM-RESTRICTED, ADM-OBJECTION, ADM-WITHDRAWN).
 Many requests are one delivery.
 
-- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is told
-before. It is spoken under
-  `legal_claims`, to which nobody can object, so that lifting it lifts nothing else.
+- Restriction (GDPR 18): in force at once and until it is lifted, of which the registrant is
+  informed before. It is recorded under `legal_claims`, to which nobody can object, so that lifting
+  it lifts nothing else.
 - Objection (21): to marketing immediately and unconditionally; else suspended while it is weighed,
-and refused only on a ground. - Withdrawal (7(3)): per purpose and channel.
+  and refused only on a ground.
+- Withdrawal (7(3)): per purpose and channel.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ from schemas.requests import RESTRICTED_UNDER, RIGHTS_AS_CHOICES, UNCONDITIONAL
 
 ORIGIN = "request"
 _ERASED = f"{ERASED}; close it with `register request close`"
-# Under which identifiers a word is spoken: all of the first kinds that the registrant has. A cookie
-# or a contact may become somebody else's.
-SPOKEN_UNDER = (
+# The identifiers that an event is recorded under: all of the first kinds that the registrant has. A
+# cookie or a contact may become somebody else's.
+EVENT_IDENTIFIERS = (
     ("identity_code", "customer_number", "contact_id"),
     ("visitor_id",),
     ("email", "phone"),
@@ -50,11 +51,11 @@ def waiting(data_root: DataRoot) -> list[str]:
 
 
 def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[Request]:
-    """Find whom the requests mean and deliver what they say, all together; answers the requests as
-    they are then.
+    """Look up the registrants that the requests mean, deliver what they ask for in one delivery,
+    and return the requests as they are then.
 
     One that does not certainly mean one registrant becomes `unclear`. Killed in between, repeating
-    says the same again, which changes nothing.
+    delivers the same again, which changes nothing.
     """
     found = lookup.record(data_root, request_ids, now)
     with ledger.changing(data_root):
@@ -85,8 +86,8 @@ def apply(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> lis
                 now,
                 ORIGIN,
             )
-            # Of a file with one person's words a plain hash would tell whose, when the request is
-            # closed.
+            # The plain hash of a file about one person would still identify them once the request
+            # is closed.
             token = deliveries.keyed_hash(data_root, digest)
             done = [
                 with_event(replace(one, state="applying", delivered=(token,)), "applied", now)
@@ -150,7 +151,7 @@ def _by_contact(request: Request) -> Request:
 
 def _words(request: Request, status: str) -> list[Word]:
     purpose = RESTRICTED_UNDER if request.right == "restriction" else request.purpose
-    for kinds in SPOKEN_UNDER:
+    for kinds in EVENT_IDENTIFIERS:
         named = [
             one
             for one in request.resolved
@@ -171,7 +172,7 @@ def _words(request: Request, status: str) -> list[Word]:
 
 
 def settle(data_root: DataRoot, now: datetime) -> list[Request]:
-    """Note of delivered requests that the published marts follow them by now; answers those that
+    """Record of delivered requests that the published marts now follow them, and return those that
     went on.
     """
     ledger.destroy_leftover_keys(data_root)
@@ -234,8 +235,8 @@ def _published(data_root: DataRoot, entry: deliveries.Entry | None) -> bool:
 
 
 def deliver_again(data_root: DataRoot, request_ids: Iterable[str], now: datetime) -> list[str]:
-    """Deliver again what the register was told for requests that are in effect, and return their
-    ids: an erasure that was then refused has taken the records of it away.
+    """Deliver again what was delivered for requests that are in effect, and return their ids: an
+    erasure that was then refused has taken the records of it away.
 
     Their states stay. The caller holds the ledger (`requests.changing`). Of somebody who is being
     erased by another request nothing is delivered.
@@ -271,7 +272,7 @@ def uphold(data_root: DataRoot, request_id: str, now: datetime) -> Request:
 
 
 def announce_lifting(data_root: DataRoot, request_id: str, now: datetime) -> str:
-    """Tell the registrant that the restriction will be lifted (GDPR 18(3)); answers by which
+    """Inform the registrant that the restriction will be lifted (GDPR 18(3)), and return the
     channel. Once is enough.
     """
     with ledger.changing(data_root):
@@ -289,13 +290,13 @@ def announce_lifting(data_root: DataRoot, request_id: str, now: datetime) -> str
 
 
 def announced(request: Request) -> bool:
-    """Whether the registrant has been told that the restriction will be lifted."""
+    """Whether the registrant has been informed that the restriction will be lifted."""
     return any(event["what"] == "lifting_announced" for event in request.events)
 
 
 def lift(data_root: DataRoot, request_id: str, now: datetime) -> Request:
     """Deliver the end of a restriction, and close the request. Raises RequestError when the
-    registrant has not been told of it before.
+    registrant has not been informed of it before.
     """
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "in_force")
@@ -310,14 +311,14 @@ def lift(data_root: DataRoot, request_id: str, now: datetime) -> Request:
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
-    """Refuse an objection that was weighed, on a recorded ground: the registrant is told, the
+    """Refuse an objection that was weighed, on a recorded ground: the registrant is informed, the
     suspension lifted, the request closed.
     """
     with ledger.changing(data_root):
         request = _in(data_root, request_id, "weighing")
         _check_not_erased(data_root, request)
         workflow.check_ground(request, ground)
-        workflow.tell_of_refusal(data_root, request, ground, now)
+        workflow.notify_of_refusal(data_root, request, ground, now)
         ledger.close(
             data_root,
             with_event(_lifted(data_root, request, now), "refused", now, ground),

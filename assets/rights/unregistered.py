@@ -1,4 +1,4 @@
-"""Persons whom only raw and quarantine know: their records could not be staged, so the register has
+"""Persons that only raw and quarantine know: their records could not be staged, so the register has
 no registrant of them.
 
 For erasures of persons unknown to the register, the identifiers given are searched in the
@@ -26,7 +26,7 @@ from assets.storage.parquet_files import create_view
 from schemas.raw import Raw
 
 PREFIX = "U"
-# A shorter value stands in other people's texts by chance.
+# A shorter value occurs in other people's texts by coincidence.
 SHORTEST = 5
 
 # A record: its delivery and its position there.
@@ -45,7 +45,7 @@ class Found:
 
     @property
     def codes(self) -> frozenset[str]:
-        """The valid identity codes that say whose it is."""
+        """The valid identity codes that identify its owner."""
         return frozenset(text for text in self.party if text.startswith("identity_code:"))
 
     @property
@@ -56,12 +56,12 @@ class Found:
 
 
 def chosen(registrants: Iterable[str]) -> bool:
-    """Whether one of the ids is that of a person whom the register does not know."""
+    """Whether one of the ids is that of a person unknown to the register."""
     return any(registrant.startswith(PREFIX) for registrant in registrants)
 
 
 def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make `elsewhere` empty, for requests of persons whom the register knows."""
+    """Make `elsewhere` empty, for requests of persons known to the register."""
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE elsewhere (
             registrant_id VARCHAR, type VARCHAR, value VARCHAR, own BOOLEAN)"""
@@ -71,12 +71,12 @@ def know_nobody(connection: duckdb.DuckDBPyConnection) -> None:
 def gather(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, request_ids: Iterable[str]
 ) -> None:
-    """Make `elsewhere(registrant_id, type, value, own)`: whom raw knows by what these requests
-    name; `own` are the accounts that say whose a record of theirs is.
+    """Make `elsewhere(registrant_id, type, value, own)`: the persons that raw knows by what these
+    requests name; `own` are the accounts that identify the owner of a record of theirs.
 
     Reads `asked(request_id, kind, type, value)` and `known`. Cost: two looks at raw's identifiers
     and one at the text of unreadable records, for any number of requests; the records found are few
-    and put together in Python.
+    and combined in Python.
     """
     create_view(data_root, connection, "raw", Raw, data_root.files("raw"))
     connection.execute(

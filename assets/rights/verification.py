@@ -1,4 +1,4 @@
-"""Whether whoever asks is the registrant: how we know, how sure that makes us, and one-time codes
+"""Whether the requester is the registrant: how we know, how sure that makes us, and one-time codes
 (GDPR 12(2), 12(6)).
 
 A code goes only to a contact that was on file before the request came. What is kept of it is a
@@ -53,11 +53,11 @@ def _record(data_root: DataRoot, request: Request, means: str, now: datetime) ->
 
 
 def send_code(data_root: DataRoot, request_id: str, now: datetime, wanted: str = "") -> str:
-    """Send a code to the registrant's contact on file; answers the channel. `wanted` is email or
+    """Send a code to the registrant's contact on file, and return the channel. `wanted` is email or
     phone.
 
-    Raises RequestError when it is not known whom the request means, nothing is on file, or too many
-    codes were sent.
+    Raises RequestError when it is not known which registrant the request means, nothing is on file,
+    or too many codes were sent.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -122,8 +122,8 @@ def _hash(data_root: DataRoot, request_id: str, code: str) -> str:
 
 
 def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -> Request:
-    """Verify by the code that came back; a request that only a contact told of then means that
-    registrant.
+    """Verify by the code that came back; a request that only a contact pointed to then means
+    that registrant.
 
     Raises RequestError when it is wrong, late, or tried too often; each wrong one costs a try.
     """
@@ -152,8 +152,8 @@ def check_code(data_root: DataRoot, request_id: str, code: str, now: datetime) -
             )
             if "hash" not in spent:
                 outbound_messages.destroy(data_root, [request_id], "code")
-            told = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
-            raise RequestError(f"the code does not verify the request: {told}")
+            reason = "it came too late" if late else f"it is wrong; {left - 1} tries are left"
+            raise RequestError(f"the code does not verify the request: {reason}")
         outbound_messages.destroy(data_root, [request_id], "code")
         meant = replace(
             request,

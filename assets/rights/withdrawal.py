@@ -29,7 +29,7 @@ from assets.storage.sessions import connect
 from schemas.identifiers import RECOGNISABLE_TYPES
 from schemas.requests import CODES
 
-# Where such a record says that it was made.
+# The origin that such a record states.
 ORIGIN = "self-service"
 # The register's word for a kind of identifier -> the consent log's.
 KEYS = {
@@ -58,7 +58,7 @@ _FIELDS = (
 
 @dataclass(frozen=True)
 class Word:
-    """What a registrant says: about which identifier, for which purpose and channel, and what (a
+    """What a registrant states: about which identifier, for which purpose and channel, and what (a
     status of the consent log).
     """
 
@@ -70,7 +70,7 @@ class Word:
 
 
 def deliver(data_root: DataRoot, identifier: str, purpose: str, channel: str, now: datetime) -> str:
-    """Put the withdrawal of `<type>:<value>` into the inbox, durably; answers the delivery's
+    """Put the withdrawal of `<type>:<value>` into the inbox, durably, and return the delivery's
     SHA-256.
     """
     return deliver_words(data_root, [Word(identifier, purpose, channel)], now)
@@ -79,7 +79,7 @@ def deliver(data_root: DataRoot, identifier: str, purpose: str, channel: str, no
 def deliver_words(
     data_root: DataRoot, words: Sequence[Word], now: datetime, origin: str = ORIGIN
 ) -> str:
-    """Put words of registrants into the inbox as one delivery, durably; answers its SHA-256.
+    """Put statements of registrants into the inbox as one delivery, durably; return its SHA-256.
 
     Raises RequestError, and writes nothing, when one is about somebody who has been erased: that
     would make the register know them again.
@@ -91,7 +91,7 @@ def deliver_words(
     writer.writeheader()
     for word in words:
         kind, _, value = word.identifier.partition(":")
-        said = {
+        common = {
             "event_ts": now.isoformat(),
             "purpose": word.purpose,
             "channel": word.channel,
@@ -100,7 +100,7 @@ def deliver_words(
         }
         writer.writerow(
             {
-                **said,
+                **common,
                 "evidence": word.evidence,
                 "subject_key_type": KEYS[kind],
                 "subject_key": value,
@@ -124,7 +124,7 @@ def deliver_words(
 def recognise(data_root: DataRoot, text: str) -> str:
     """The identifier `<type>:<value>` that is meant by a value, or by a registrant's id.
 
-    Whatever kind the register knows it as; a value that it does not know must tell by its form what
+    Whatever kind the register knows it as; the form of a value that it does not know must show what
     it is. Raises RequestError, without the value, when it may be several things or none.
     """
     with connect(data_root) as connection:
@@ -145,10 +145,10 @@ def recognise(data_root: DataRoot, text: str) -> str:
 def _candidates(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, text: str
 ) -> tuple[list[str], list[str]]:
-    """What the register knows by the value, and what its form says that it is."""
+    """What the register knows by the value, and what it is by its form."""
     for table in ("registrants", "identifiers", "contact_points"):
         read_register(data_root, connection, table, TABLES[table])
-    # A text tells by its form alone only these.
+    # The form of a text alone determines only these.
     each = " UNION ALL ".join(
         f"""SELECT '{kind}' AS type, identifier_canonical('{kind}', $1::VARCHAR) AS value,
             '{kind}' IN {RECOGNISABLE_TYPES} AND identifier_valid('{kind}', value) AS valid"""
@@ -158,11 +158,15 @@ def _candidates(
     # Of a registrant named by id, an identifier that is theirs alone.
     rank = f"list_position({list(KEYS)}, type)"
     known = connection.execute(
-        f"""WITH held AS (SELECT registrant_id, type, value FROM identifiers UNION
+        f"""WITH known_values AS (SELECT registrant_id, type, value FROM identifiers UNION
             SELECT registrant_id, kind, match_key FROM contact_points)
-        SELECT type || ':' || value FROM held SEMI JOIN meant USING (type, value) GROUP BY ALL
+        SELECT type || ':' || value FROM known_values
+        SEMI JOIN meant USING (type, value)
+        GROUP BY ALL
         UNION
-        (SELECT type || ':' || value FROM held WHERE type IN {tuple(KEYS)} GROUP BY type, value
+        (SELECT type || ':' || value FROM known_values
+        WHERE type IN {tuple(KEYS)}
+        GROUP BY type, value
         HAVING count(DISTINCT registrant_id) = 1 AND any_value(registrant_id) = trim(?)
             ORDER BY {rank} LIMIT 1)""",
         [text],

@@ -2,7 +2,7 @@
 
     requests/held-messages/<message key>.json   {"by": ids of erasures, "sealed": name and content}
 
-A message says where it goes, and the proof searches the outbox. But an erasure that cannot be
+A message names its recipient, and the proof searches the outbox. But an erasure that cannot be
 proven may be refused, and what waited to be sent must then go out. So the messages are encrypted,
 each under a key of its own, until the erasure is certified (`destroy`) or refused (`put_back`).
 """
@@ -23,7 +23,7 @@ from assets.storage.data_root import DataRoot
 
 
 def folder(data_root: DataRoot) -> Path:
-    """Where held messages are kept."""
+    """Where withheld messages are kept."""
     return data_root.requests / "held-messages"
 
 
@@ -34,16 +34,16 @@ def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
         data_root: The data root.
         messages: The files of the messages, each with the ids of the erasures that concern it.
     """
-    held = {_key_name(path): path for path in messages}
+    by_key = {_key_name(path): path for path in messages}
     contents = {
         key: {"name": path.name, "content": b64encode(path.read_bytes()).decode()}
-        for key, path in held.items()
+        for key, path in by_key.items()
     }
     locked = encrypted_identity.encrypt(data_root, contents)
     write_all(
         {
             _path(data_root, key): _written(set(messages[path]), locked[key])
-            for key, path in held.items()
+            for key, path in by_key.items()
         }
     )
     for path in messages:
@@ -53,7 +53,7 @@ def hold(data_root: DataRoot, messages: Mapping[Path, Iterable[str]]) -> None:
 def destroy(data_root: DataRoot, erasures: Iterable[str]) -> None:
     """Destroy the messages that any of these erasures holds: their recipients have been erased."""
     certified = set(erasures)
-    _forget(data_root, [path for path, held in _every(data_root) if certified & set(held["by"])])
+    _forget(data_root, [path for path, entry in _every(data_root) if certified & set(entry["by"])])
 
 
 def put_back(data_root: DataRoot, erasure: str) -> int:
@@ -63,14 +63,14 @@ def put_back(data_root: DataRoot, erasure: str) -> int:
     """
     files: dict[Path, bytes] = {}
     done: list[Path] = []
-    for path, held in _every(data_root):
-        if erasure not in held["by"]:
+    for path, entry in _every(data_root):
+        if erasure not in entry["by"]:
             continue
-        if others := set(held["by"]) - {erasure}:
-            files[path] = _written(others, held["sealed"])
+        if others := set(entry["by"]) - {erasure}:
+            files[path] = _written(others, entry["sealed"])
             continue
         done.append(path)
-        if message := encrypted_identity.decrypt(data_root, path.stem, held["sealed"]):
+        if message := encrypted_identity.decrypt(data_root, path.stem, entry["sealed"]):
             files[outbound_messages.folder(data_root) / message["name"]] = b64decode(
                 message["content"]
             )

@@ -29,8 +29,8 @@ from schemas.requests import (
 
 
 def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> tuple[Request, str]:
-    """Extend the time by the policy's period, and write the notice to the registrant; answers the
-    request, and by which channel it goes.
+    """Extend the time by the policy's period, write the notice to the registrant, and return the
+    request and the channel of the notice.
 
     Raises RequestError after the first month, for a second time, and once the request is answered.
     """
@@ -76,7 +76,7 @@ def extend(data_root: DataRoot, request_id: str, reason: str, now: datetime) -> 
 
 
 def _unknown(data_root: DataRoot) -> outbound_messages.Reached:
-    """Whoever asks is not found yet: the notice goes where the request came from, as a letter."""
+    """The requester is not found yet: the notice goes where the request came from, as a letter."""
     return outbound_messages.Reached("letter", "", data_root.policy.languages[0])
 
 
@@ -94,7 +94,7 @@ def decide(
                     f"policy.yaml has no category {category!r}; it has "
                     f"{', '.join(data_root.policy.categories)}"
                 )
-        request = replace(request, decisions={**request.decisions, **_told(request, decided)})
+        request = replace(request, decisions={**request.decisions, **_recorded(request, decided)})
         for category, decision in decided.items():
             request = with_event(request, "decided", now, f"{category}={_in_a_word(*decision)}")
         ledger.save(data_root, request)
@@ -110,7 +110,7 @@ def review(
 ) -> Request:
     """Record what is decided of items that an access package withholds, after a person has looked
     at them (recital 63): `granted` lets one go out with the package, `refused` keeps it on a
-    ground. `known` are the items there are. The history tells how many, the item itself is sealed.
+    ground. `known` are the items there are. The history has their number, the item is encrypted.
     """
     with ledger.changing(data_root):
         request = _open(data_root, request_id)
@@ -121,14 +121,16 @@ def review(
                 f"nothing of that name is withheld: `register request withheld {request_id}` "
                 "lists what is"
             )
-        request = replace(request, withheld={**request.withheld, **_told(request, decided)})
+        request = replace(request, withheld={**request.withheld, **_recorded(request, decided)})
         for decision, number in sorted(Counter(decided.values()).items()):
             request = with_event(request, "reviewed", now, f"{number} {_in_a_word(*decision)}")
         ledger.save(data_root, request)
     return request
 
 
-def _told(request: Request, decided: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
+def _recorded(
+    request: Request, decided: Mapping[str, tuple[str, str]]
+) -> dict[str, dict[str, str]]:
     """What the request keeps of decisions. Raises RequestError for a refusal on no ground of its
     right.
     """
@@ -165,8 +167,8 @@ def _open(data_root: DataRoot, request_id: str) -> Request:
 
 
 def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> Request:
-    """Refuse the request as a whole, tell the registrant, and close it. What was delivered to the
-    register for it must be lifted first (`spoken.lift`).
+    """Refuse the request as a whole, inform the registrant, and close it. What was delivered to the
+    register for it must be lifted first (`restriction_and_objection.lift`).
 
     Raises RequestError without a ground that the right may be refused on, and once an erasure has
     begun.
@@ -181,7 +183,7 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
             )
         if request.delivered and request.state in ("applying", "weighing", "in_force"):
             raise RequestError(f"request {request_id} is in effect: it is lifted, not refused")
-        tell_of_refusal(data_root, request, ground, now)
+        notify_of_refusal(data_root, request, ground, now)
         recipient_notices.discard(data_root, [request_id])
         request = with_event(request, "refused", now, ground)
         # What went wrong before it was closed goes out of the file with everything else; only
@@ -190,11 +192,11 @@ def refuse(data_root: DataRoot, request_id: str, ground: str, now: datetime) -> 
     return ledger.load(data_root, request_id)
 
 
-def tell_of_refusal(
+def notify_of_refusal(
     data_root: DataRoot, request: Request, ground: str, now: datetime, rows: int = 0
 ) -> None:
-    """Write the message that tells the registrant of the refusal, its ground, and where to complain
-    (GDPR 12(4)).
+    """Write the message that informs the registrant of the refusal, its ground, and where to
+    complain (GDPR 12(4)).
 
     `rows`: how many had been erased before, and are not brought back.
     """
@@ -211,8 +213,8 @@ def tell_of_refusal(
 
 
 def close(data_root: DataRoot, request_id: str, now: datetime) -> Request:
-    """Close a request that has been answered by other means than the pipeline's; or an erasure of
-    whom nobody was found.
+    """Close a request that has been answered by other means than the pipeline's, or an erasure that
+    matched nobody.
 
     A request of somebody who has been erased since is closed in any state: nothing can be carried
     out or lifted for them.
@@ -270,12 +272,12 @@ class Owed:
     overdue: tuple[str, ...]
     due_soon: tuple[str, ...]
     unacknowledged: tuple[str, ...]
-    told_again: tuple[str, ...]
+    notified_again: tuple[str, ...]
     open_by_right: dict[str, int]
 
 
 def owed(data_root: DataRoot, today: date) -> Owed:
-    """Whom we owe an answer, by the ledger. Reads what is told in the open only."""
+    """The requests that are due an answer, by the ledger. Reads the unencrypted fields only."""
     unanswered = [
         request for request in ledger.every(data_root, opened=False) if not request.answered
     ]
@@ -286,7 +288,7 @@ def owed(data_root: DataRoot, today: date) -> Owed:
         overdue=tuple(one for one, day in due.items() if day < today),
         due_soon=tuple(one for one, day in due.items() if today <= day <= soon),
         unacknowledged=tuple(request.notice_id for request in opened),
-        told_again=tuple(
+        notified_again=tuple(
             request.notice_id
             for request in opened
             if request.attempts > 1 or request.due_on < str(today)

@@ -17,7 +17,7 @@ SOURCES = (
 
 
 def check_sources(policy: Policy) -> None:
-    """Raise DeclarationError when a source would be read of which the policy says nothing (P6)."""
+    """Raise DeclarationError for a source that would be read without a policy entry (P6)."""
     if unknown := [source.name for source in SOURCES if source.name not in policy.sources]:
         raise DeclarationError(
             f"policy.yaml says nothing of {', '.join(unknown)}: add an entry under `sources`, "

@@ -1,4 +1,4 @@
-"""The consent log: grants and refusals, their time and the wording shown. Events are append-only.
+"""The consent log: grants and refusals, their time and the text shown. Events are append-only.
 
 Source: docs/vendor-formats.md, "Consent log"; docs/deliveries.md. A grant counts only without
 doubt; a refusal needs no origin, and one whose time cannot be parsed counts from its delivery.

@@ -44,7 +44,7 @@ class Dataset:
             the source's own key of the record (null: its text), and every identifier in it as a
             list of `<type>:<canonical value>`.
         vendor: The model of the vendor's record.
-        vendor_query: Selects the columns of `vendor`; a failing row quarantines its record.
+        vendor_query: Selects the columns of `vendor`; an invalid row quarantines its record.
         frames: The canonical tables that it fills.
         array_key: The key of the array of records, in a JSON document.
         sequence_key: The key of a delivery's sequence number, in a JSON document.

@@ -11,11 +11,10 @@ delivery; finding the previous records takes one scan of the keys of earlier del
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -24,14 +23,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-import schemas
-from assets import sources
 from assets.ingest import deliveries
 from assets.ingest.deliveries import Entry
 from assets.ingest.fault_isolation import UNEXPECTED, isolate
 from assets.ingest.raw_files import raw_path
 from assets.sources.source import STATEMENT_MACROS, Dataset, Source
 from assets.staging.frame_files import FrameWriters, replacing
+from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.staging.shared_keys import find_shared
 from assets.storage.data_root import DataRoot
 from assets.storage.parquet_files import write_parquet
@@ -82,20 +80,6 @@ def stage(
         earlier = [before for before in book[:number] if before.dataset == entry.dataset]
         done.append(_stage_delivery(data_root, dataset, entry, raw, earlier))
     return done
-
-
-@cache
-def rules_fingerprint() -> str:
-    """Hash the code that decides how a record is staged; other rules make another register."""
-    content = b"".join(path.read_bytes() for path in rule_files())
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def rule_files() -> list[Path]:
-    """Return the modules that decide how a record is staged: schemas, sources and this one."""
-    folders = (*schemas.__path__, *sources.__path__)
-    modules = (path for folder in folders for path in Path(folder).rglob("*.py"))
-    return sorted((*modules, Path(__file__)))
 
 
 def staged_folder(data_root: DataRoot, entry: Entry) -> Path:

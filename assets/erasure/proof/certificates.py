@@ -33,7 +33,7 @@ from assets.erasure.proof.verification import Proof
 from assets.ingest import suppression
 from assets.requests import ledger
 from assets.requests.ledger import Request
-from assets.staging.staged import rules_fingerprint
+from assets.staging.rules_fingerprint import rules_fingerprint
 from assets.storage.atomic_files import UNFINISHED, write_all
 from assets.storage.canonical_json import NotCanonicalError, canonical, parse_canonical
 from assets.storage.data_root import DataRoot

@@ -23,7 +23,7 @@ CONTACTS = ("email", "phone")
 # The place of a mention that a source declares as an identifier, in an odd spelling: beside it an
 # id that nobody knows is no evidence of somebody else (as in `record_matching.find_matches`).
 DECLARED = "declared"
-# A visit is somebody's, even when nothing says whose.
+# A visit is somebody's, even when nothing shows who that is.
 _ABOUT_SOMEBODY = (*STRONG, *CONTACTS, "visit")
 
 
@@ -33,7 +33,7 @@ def know_others(
     """Make `registered_others(identifier)`: what the register knows anybody by who is none of these
     registrants.
 
-    What one of these has, too, tells nobody apart from them.
+    What one of these has, too, distinguishes nobody from them.
     """
     points, known = data_root.register("contact_points"), data_root.register("identifiers")
     tables = [
@@ -66,7 +66,7 @@ def attribute(
     looked for.
 
     `text_matches(record_no, identifier, place, sure, redact)` is one row per mention in a record's
-    payload; `redact` says whether it would be redacted if the record stays. `theirs(record_no)` are
+    payload; `redact` is whether it would be redacted if the record stays. `theirs(record_no)` are
     the records to attribute by them.
 
     Args:

@@ -3,7 +3,7 @@ spelling has.
 
 A whole column is taken at once: what is neither a letter nor a digit is dropped, and eight bytes at
 a time are looked up in a table of how fragments begin, so the time does not depend on how many
-identifiers are sought. A text with escapes that may hide a letter or a digit is decoded first;
+identifiers are searched. A text with escapes that may hide a letter or a digit is decoded first;
 there are few of those.
 """
 
@@ -76,7 +76,7 @@ class Prefilter:
         return bool(self._by_start or self._short)
 
     def candidates(self, texts: pa.Array) -> np.ndarray:
-        """The indexes of the texts that may hold one of what is sought, sorted."""
+        """The indexes of the texts that may contain a searched value, sorted."""
         if len(texts) == 0 or not self:
             return np.array([], np.int64)
         texts = texts.cast(pa.string())
@@ -152,8 +152,8 @@ def _slots(windows: np.ndarray) -> np.ndarray:
         return (windows * _SPREAD) >> np.uint64(64 - _BITS)
 
 
-# What tells what a row is and whom it is about, and what a person's own record states of them in a
-# field for it.
+# What determines what a row is and who it is about, and what people's own records state of them in
+# a field for it.
 STRUCTURED = frozenset(
     {
         "record_key", "person_key", "subject", "match_key", "fingerprint", "replaces",
@@ -195,7 +195,7 @@ def scan_lake(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, prefilter: Prefilter
 ) -> None:
     """Make `worth_reading(delivery_id, layer, record_no)`: records of raw and staged whose texts
-    may hold what is sought.
+    may contain a searched value.
 
     One pass over all texts, a batch in memory per thread.
     """

@@ -3,9 +3,9 @@ run of digits in another.
 
 An e-mail address is compared by its canonical form. A phone is compared by the digits that people
 dial for it. An identity code may lack its sign or have a wrong check character, for its digits and
-the rest determine both or say whose it was meant to be; another sign is another person's. An opaque
-id is compared as a whole word, or in the groups in which people write it, and is none when it is
-too short to be distinguished from any other number.
+the rest determine both or show whose it was meant to be; another sign is another person's. An
+opaque id is compared as a whole word, or in the groups in which people write it, and is none when
+it is too short to be distinguished from any other number.
 
 Some tokens only may be what they look like (`sure` is false): a phone or an identity code without
 anything that shows that it is one, a short number. Nothing is attributed to anybody by such a token
@@ -157,7 +157,7 @@ class Spellings:
                     or not _is_whole(text, start, end, identifier)
                 ):
                     continue
-                # A CRM may tell its contacts apart by the case of their ids.
+                # A CRM may distinguish its contacts by the case of their ids.
                 kind, _, exact = identifier.partition(":")
                 alike = kind != "contact_id" or text[start:end] == exact
                 yield start, end, identifier, alike and _is_long(value)
@@ -198,7 +198,7 @@ def squeezed(text: str) -> bytes:
 
 
 def _address_fragments(address: str) -> set[bytes]:
-    """The beginning of a domain tells nothing where it may be written in letters or as A-labels."""
+    """The beginning of a domain is no fragment if it may be written in letters or as A-labels."""
     local, _, domain = address.rpartition("@")
     label = domain.split(".")[0]
     firsts = {squeezed(form)[:1] for form in (email_in_letters(address).rpartition("@")[2], label)}

@@ -17,7 +17,7 @@ from assets.storage.safe_errors import PlainError
 
 
 class ArchiveError(PlainError):
-    """The package cannot be written there; says why, without the path."""
+    """The package cannot be written there; the message gives the reason, without the path."""
 
 
 def as_json(content: Any) -> bytes:
@@ -26,8 +26,8 @@ def as_json(content: Any) -> bytes:
 
 
 def write(data_root: DataRoot, out: Path, files: Mapping[str, bytes], now: datetime) -> int:
-    """Write the files as a ZIP, whole or not at all; answers its bytes. Raises ArchiveError for a
-    path within the data root.
+    """Write the files as a ZIP, whole or not at all, and return its size in bytes. Raises
+    ArchiveError for a path within the data root.
 
     What lies in the data root is the register's: an erasure would have to find it there.
     """

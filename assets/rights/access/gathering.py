@@ -1,8 +1,8 @@
 """Everything that the register holds about one registrant, with nobody else in it: tables,
 statements, records as delivered.
 
-Read from the register as it was last built, and from what is staged and in raw: nothing is worked
-out anew, so what is told is what is held.
+Read from the register as it was last built, and from what is staged and in raw: nothing is
+recomputed, so what is disclosed is what is stored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from schemas.marts import MARTS
 from schemas.staged import CANONICAL
 
 Row = dict[str, Any]
-# Tables of the register that name no registrant, or say only that something has gone.
+# Tables of the register that name no registrant, or record only that something was removed.
 NOT_OF_ONE = (
     "segregated_orders",
     "segregated_consents",
@@ -51,9 +51,9 @@ NOT_OF_ONE = (
 # Columns of statements that hold an identifier, and what kind it is; an account on the website is
 # an address or a customer number.
 IDENTIFYING = {"customer_number": "customer_number", "visitor_id": "visitor_id"}
-# What the register says of the registrant may have a word in common with somebody's name: a town, a
-# street.
-_WHAT_IS_HELD = ("registrants", "names", "addresses")
+# What the register has about the registrant may have a word in common with somebody's name: a town,
+# a street.
+_OWN_DATA_TABLES = ("registrants", "names", "addresses")
 _DATASETS = {
     (source.name, dataset.name): dataset for source in SOURCES for dataset in source.datasets
 }
@@ -66,7 +66,7 @@ class UnknownRegistrantError(PlainError):
 @dataclass
 class Gathered:
     """All of it, as JSON has it. `withheld`: how many fields and records are not handed out,
-    because they may tell of others; `released`: those that a person has looked at and lets go out.
+    because they may concern others; `released`: those that a person has reviewed and lets go out.
     """
 
     registrant_id: str
@@ -87,8 +87,8 @@ class Withheld:
     """A field of a record of the registrant's that no rule reads, or a record of somebody else that
     mentions them, as it would be handed out.
 
-    `item` names it to whoever decides and tells nothing. `field` is empty where it is the whole
-    record.
+    `item` identifies it for the person who decides and discloses nothing. `field` is empty where
+    it is the whole record.
     """
 
     item: str
@@ -108,7 +108,7 @@ _KeptBack = tuple[Withheld, list[str]]
 
 def gather(data_root: DataRoot, registrant_id: str, released: Collection[str] = ()) -> Gathered:
     """Collect everything, and of what is withheld the items `released`. Raises
-    UnknownRegistrantError. Only while the writer's lock is held.
+    UnknownRegistrantError. The caller has the writer's lock.
 
     Cost: one look at the keys of every file of the lake, and the registrant's own rows.
     """
@@ -140,15 +140,17 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
     with connect(data_root) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         mine = belonging.own(data_root, connection, registrant_id)
-        golden = _rows(
+        registrants = _rows(
             connection, "SELECT * FROM registrants WHERE registrant_id = $1", registrant_id
         )
-        if not golden:
+        if not registrants:
             raise UnknownRegistrantError(
                 "the register, as it was last built, has no registrant of that id"
             )
         done = Gathered(
-            registrant_id, eligibility_explanation.as_of(data_root) or "", golden[0]["language"]
+            registrant_id,
+            eligibility_explanation.as_of(data_root) or "",
+            registrants[0]["language"],
         )
         delivered = belonging.records(data_root, connection, mine)
         done.register = _of_the_register(data_root, connection, registrant_id)
@@ -156,7 +158,7 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         _without_others_choices(done.register, done.statements.get("marketing_choices", []))
         done.records, kept_back = _as_delivered(data_root, connection, delivered)
         kept_back += _mentions(data_root, connection, delivered)
-        done.held = {"segregated_consents": _held_proofs(data_root, connection, mine)}
+        done.held = {"segregated_consents": _segregated_proofs(data_root, connection, mine)}
         contents = [one.content for one, _ in kept_back]
         texts = [
             text
@@ -166,7 +168,7 @@ def _gather(data_root: DataRoot, registrant_id: str) -> tuple[Gathered, list[Wit
         names = redaction.names_of_others(data_root, connection, registrant_id, texts)
         kept = {
             text.lower()
-            for table in _WHAT_IS_HELD
+            for table in _OWN_DATA_TABLES
             for text in redaction.every_text(done.register[table])
         }
         keeping = Redaction(
@@ -196,24 +198,24 @@ def _of_the_register(
                 ),
                 registrant_id,
             )
-    told = information_duty.path(data_root)
+    informed_path = information_duty.path(data_root)
     informed = (
-        f"SELECT informed_on, policy_version FROM {parquet(told)} WHERE registrant_id = $1 ORDER "
-        "BY ALL"
+        f"SELECT informed_on, policy_version FROM {parquet(informed_path)} "
+        "WHERE registrant_id = $1 ORDER BY ALL"
     )
     return {
         **found,
-        "informed": _rows(connection, informed, registrant_id) if told.exists() else [],
+        "informed": _rows(connection, informed, registrant_id) if informed_path.exists() else [],
     }
 
 
 def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row]) -> None:
-    """What was said about an address that reaches others, too, concerns the registrant; who said
-    it, and on what evidence, is not theirs.
+    """A choice about an address that reaches others, too, concerns the registrant; who made it,
+    and on what evidence, is not their data.
     """
-    said = {(row["delivery_id"], row["record_key"]) for row in theirs}
+    own_statements = {(row["delivery_id"], row["record_key"]) for row in theirs}
     for row in register["choice_log"]:
-        if (row["delivery_id"], row["record_key"]) not in said:
+        if (row["delivery_id"], row["record_key"]) not in own_statements:
             row |= {
                 "evidence": REDACTED if row["evidence"] else None,
                 "delivery_id": None,
@@ -224,7 +226,7 @@ def _without_others_choices(register: dict[str, list[Row]], theirs: Iterable[Row
 def _statements(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, delivered: Iterable[Delivered]
 ) -> dict[str, list[Row]]:
-    """What every source has said of the registrant, past statements too, by canonical table."""
+    """What every source has stated of the registrant, past statements too, by canonical table."""
     found: dict[str, list[Row]] = {table: [] for table in CANONICAL}
     for one in delivered:
         if not one.records:
@@ -261,7 +263,7 @@ def _as_delivered(
             content, fields = (
                 (None, [("", row["payload"])])
                 if row["faults"]
-                else redaction.told(dataset, row["payload"])  # type: ignore[arg-type]
+                else redaction.disclosed(dataset, row["payload"])  # type: ignore[arg-type]
             )
             kept_back += [
                 (_item("field", one.entry, row["record_no"], path, value), row["identifiers"])
@@ -367,7 +369,7 @@ def _outcomes(
     return {number: (outcome, codes.get(number, [])) for number, outcome in rows.fetchall()}
 
 
-def _held_proofs(
+def _segregated_proofs(
     data_root: DataRoot, connection: duckdb.DuckDBPyConnection, mine: Own
 ) -> list[Row]:
     """Proofs of consent that are kept under a keyed hash since an earlier relationship ended; found

@@ -36,20 +36,20 @@ def name(kind: str, key: str, language: Language) -> str:
 
 
 def meaning(code: str, language: Language) -> str:
-    """What a rule says; in English where the words have none."""
+    """The meaning of a rule; in English where the texts have none."""
     numbers = {
         "engagement": profiles.ENGAGEMENT_DAYS,
         "consumption": profiles.CONSUMPTION_DAYS,
         "times": profiles.INTEREST_TIMES,
     }
     english = {**eligibility.CODES, **profiles.CODES}.get(code, code)
-    said = words()["rules"].get(code, {}).get(language)
-    return str(said).format(**numbers) if said else str(english)
+    template = words()["rules"].get(code, {}).get(language)
+    return str(template).format(**numbers) if template else str(english)
 
 
 def chosen(policy: Policy, wished: str | None) -> Language:
-    """The policy's language for a registrant who wishes for `wished`; one that the policy is not in
-    is answered in English, or in its first.
+    """The policy's language for a registrant who wishes for `wished`; English, or the policy's
+    first language, if the policy is not in that one.
     """
     if wished in policy.languages:
         return wished  # type: ignore[return-value]

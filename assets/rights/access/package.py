@@ -50,19 +50,19 @@ def access(
     of what is withheld the items `released`.
 
     In the registrant's language as the register knows it, unless one is given. Raises
-    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. Only while
-    the writer's lock is held.
+    UnknownRegistrantError or ArchiveError. Same register, policy and clock: same bytes. The caller
+    has the writer's lock.
     """
     found = gather(data_root, registrant_id, released)
-    spoken = language or labels.chosen(data_root.policy, found.language)
+    chosen_language = language or labels.chosen(data_root.policy, found.language)
     content = {
         **_about(data_root.policy, request_id, now),
         **asdict(found),
-        "language": spoken,
-        "circumstances": circumstances(data_root.policy, spoken, now.date()),
+        "language": chosen_language,
+        "circumstances": circumstances(data_root.policy, chosen_language, now.date()),
     }
     files = {
-        "access.html": page.html(data_root.policy, found, spoken, now),
+        "access.html": page.html(data_root.policy, found, chosen_language, now),
         "access.json": archive.as_json(content),
     }
     files |= {
@@ -80,7 +80,7 @@ def access(
         found.withheld["fields"],
         found.withheld["records"],
         len(found.released),
-        spoken,
+        chosen_language,
     )
 
 
@@ -114,9 +114,9 @@ def portability(
 
 def circumstances(policy: Policy, language: Language, today: date) -> dict[str, Any]:
     """Purposes with bases, sources, recipients with country and mechanism, periods, rights: as the
-    notice tells them on the day (GDPR 15(1)).
+    notice lists them on the day (GDPR 15(1)).
     """
-    told = notice.facts(policy, language, today)
+    facts = notice.facts(policy, language, today)
     kept = (
         "purposes",
         "own_sources",
@@ -130,7 +130,7 @@ def circumstances(policy: Policy, language: Language, today: date) -> dict[str, 
         "authority",
         "role",
     )
-    found = {name: _as_plain(told[name]) for name in kept}
+    found = {name: _as_plain(facts[name]) for name in kept}
     return {
         **found,
         "controller": policy.controller.model_dump(),

@@ -37,7 +37,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `nothing` is said where it has no table."""
+    """A part of the page; `nothing` is the text where it has no table."""
 
     title: str
     grids: list[Grid]
@@ -47,7 +47,7 @@ class Section:
 def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> bytes:
     """The page in a language of the policy."""
 
-    def said(key: str) -> str:
+    def text(key: str) -> str:
         return labels.text(key, language)
 
     as_of = day_in_words(date.fromisoformat(found.as_of), language) if found.as_of else "-"
@@ -63,13 +63,13 @@ def html(policy: Policy, found: Gathered, language: Language, now: datetime) -> 
         language=language,
         content_policy=CONTENT_POLICY,
         style=STYLE,
-        title=said("title").format(register=policy.register_name.name[language]),
-        made=said("made").format(day=day_in_words(now.date(), language), as_of=as_of),
-        intro=said("intro"),
-        withheld=said("withheld").format(redacted=REDACTED, **found.withheld),
-        nothing=said("nothing"),
+        title=text("title").format(register=policy.register_name.name[language]),
+        made=text("made").format(day=day_in_words(now.date(), language), as_of=as_of),
+        intro=text("intro"),
+        withheld=text("withheld").format(redacted=REDACTED, **found.withheld),
+        nothing=text("nothing"),
         sections=_sections(policy, found, language),
-        notice_title=said("notice"),
+        notice_title=text("notice"),
         notice=_notice(policy, language, now.date()),
     )
     return page.encode()
@@ -96,10 +96,10 @@ def _sections(policy: Policy, found: Gathered, language: Language) -> list[Secti
             if rows
         ]
 
-    golden = found.register.get("registrants", [])
+    registrants = found.register.get("registrants", [])
     register = [
         _details(policy, labels.name("tables", "registrants", language), row, language)
-        for row in golden
+        for row in registrants
     ]
     released = (
         [section("released", [_released(policy, one, language) for one in found.released])]
@@ -129,7 +129,7 @@ def _details(policy: Policy, title: str, row: Row, language: Language) -> Grid:
         [
             [labels.name("columns", name, language), _value(policy, name, value, language)]
             for name, value in row.items()
-            if _told(value)
+            if _is_filled(value)
         ],
     )
 
@@ -140,7 +140,7 @@ def _grid(policy: Policy, title: str, rows: Iterable[Row], language: Language) -
     names = [
         name
         for name in dict.fromkeys(name for row in listed for name in row)
-        if any(_told(row.get(name)) for row in listed)
+        if any(_is_filled(row.get(name)) for row in listed)
     ]
     return Grid(
         title,
@@ -155,7 +155,7 @@ def _mart(policy: Policy, row: Row, language: Language) -> Grid:
         by = labels.name("texts", f"channel_{channel['channel']}", language)
         state = labels.text("in" if channel["admitted"] else "out", language)
         for rule in channel["rules"]:
-            said = [
+            rule_cells = [
                 labels.text(f"effect_{rule['effect']}", language),
                 labels.meaning(rule["code"], language),
                 rule["code"],
@@ -164,7 +164,7 @@ def _mart(policy: Policy, row: Row, language: Language) -> Grid:
                 [
                     by,
                     state,
-                    *said,
+                    *rule_cells,
                     _value(policy, "source", rule["source"], language),
                     _value(policy, "since", rule["since"], language),
                 ]
@@ -228,12 +228,12 @@ def _as_delivered(title: list[str], content: Any, language: Language) -> Grid:
     )
 
 
-def _told(value: Any) -> bool:
+def _is_filled(value: Any) -> bool:
     return value is not None and value != ""
 
 
 def _value(policy: Policy, column: str, value: Any, language: Language) -> str:
-    if not _told(value):
+    if not _is_filled(value):
         return ""
     if isinstance(value, bool):
         return labels.text("yes" if value else "no", language)

@@ -1,10 +1,10 @@
 """What a registrant may take elsewhere (GDPR 20): what they provided themselves, processed on
 consent or contract.
 
-Decided by policy.yaml alone. *Provided*: said by a source that is no third party, in a column whose
-category comes from that source and is worked out from nothing. *On consent or contract*: one of the
-category's purposes has that basis, and the registrant has a contract or order, or has consented to
-that purpose. All of the register is processed automatically.
+Decided by policy.yaml alone. *Provided*: stated by a source that is no third party, in a column
+whose category comes from that source and is derived from nothing. *On consent or contract*: one of
+the category's purposes has that basis, and the registrant has a contract or order, or has consented
+to that purpose. All of the register is processed automatically.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.declarations import Declaration, declared
 from schemas.policy import Policy
 from schemas.staged import CANONICAL
 
-# What stands beside the provided values, so that a row can be understood: who told it, and when.
+# What stands beside the provided values, so that a row can be understood: its source and time.
 _BESIDE = ("source", "stated_at")
 # Marks rather than data: which kind of row it is.
 _KINDS = ("kind", "type")
@@ -32,9 +32,9 @@ def portable(policy: Policy, found: Gathered) -> dict[str, list[Row]]:
     taken = {}
     for table, rows in found.statements.items():
         model = CANONICAL[table]
-        told = declared(policy, model, "staged")
+        declarations = declared(policy, model, "staged")
         kept = [
-            _kept(policy, row, told, bases)
+            _kept(policy, row, declarations, bases)
             for row in rows
             if row.get("op") in (None, "state") and row["source"] in policy.sources
         ]
@@ -57,14 +57,16 @@ def purposes_on(found: Gathered, policy: Policy) -> set[str]:
     }
 
 
-def _kept(policy: Policy, row: Row, told: dict[str, Declaration], purposes: set[str]) -> Row | None:
+def _kept(
+    policy: Policy, row: Row, declarations: dict[str, Declaration], purposes: set[str]
+) -> Row | None:
     """The row's portable columns, or None when it has none."""
     if policy.sources[row["source"]].third_party:
         return None
     values = {
         name: row[name]
-        for name, one in told.items()
-        if row.get(name) is not None and _is_portable(policy, one, row["source"], purposes)
+        for name, declaration in declarations.items()
+        if row.get(name) is not None and _is_portable(policy, declaration, row["source"], purposes)
     }
     if not values:
         return None
@@ -93,11 +95,11 @@ def _distinct(rows: list[Row], order: list[str]) -> list[Row]:
     """Each row once, by its latest statement: sources repeat themselves in every delivery."""
     seen: dict[Any, Row] = {}
     for row in rows:
-        said = tuple(
+        content = tuple(
             sorted((name, str(value)) for name, value in row.items() if name != "stated_at")
         )
-        if said not in seen or str(row["stated_at"]) > str(seen[said]["stated_at"]):
-            seen[said] = row
+        if content not in seen or str(row["stated_at"]) > str(seen[content]["stated_at"]):
+            seen[content] = row
     names = list(dict.fromkeys([*_BESIDE, *order]))
     return sorted(
         ({name: row[name] for name in names if name in row} for row in seen.values()),

@@ -1,8 +1,8 @@
 """Taking everybody else out of what is handed to a registrant (GDPR 15(4)).
 
-What a source's declaration does not read is withheld whole: nobody knows whom it tells of. In what
-it reads, every identifier of somebody else becomes `REDACTED`: those that the record is known to
-carry, what has the form of an identity code, an e-mail address or a phone number and is not the
+What a source's declaration does not read is withheld whole: it is not known who it concerns. In
+what it reads, every identifier of somebody else becomes `REDACTED`: those that the record is known
+to carry, what has the form of an identity code, an e-mail address or a phone number and is not the
 registrant's, and the full names of other registrants.
 """
 
@@ -37,7 +37,7 @@ class Redaction:
     """What may stay in texts for one registrant.
 
     `names` are pairs of words that are full names of others, `near` single names of those who share
-    an address with the registrant, `kept` what the register says of the registrant; all in lower
+    an address with the registrant, `kept` what the register has about the registrant; all in lower
     case.
     """
 
@@ -111,9 +111,9 @@ class Redaction:
         return value if kind in OF_THINGS or f"{kind}:{value}" in self.mine.known_by else REDACTED
 
 
-def told(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
+def disclosed(dataset: Dataset, payload: str) -> tuple[Any, list[tuple[str, Any]]]:
     """What of a record is about the registrant alone, by the source's declaration; and the fields
-    that are withheld, with where they stand.
+    that are withheld, each with its place.
     """
     withheld: list[tuple[str, Any]] = []
     kept = _kept(json.loads(payload), dataset.disclosable, dataset.disclosable_parts, "", withheld)
@@ -158,7 +158,7 @@ def _part(
     path: str,
     withheld: list[tuple[str, Any]],
 ) -> Any:
-    """Of a list whose elements say of what they are, those that are about the registrant alone."""
+    """Of a list whose elements state their kind, those that are about the registrant alone."""
     if name not in parts or not isinstance(value, list):
         return _kept(value, shape, parts, path, withheld)
     field, allowed = parts[name]
@@ -222,7 +222,8 @@ def names_of_others(
         read_register(data_root, connection, table, TABLES[table])
     ordered = sorted(pairs)
     found = connection.execute(
-        """WITH sought AS (SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
+        """WITH requested_names AS (
+            SELECT unnest($1::VARCHAR[]) AS given, unnest($2::VARCHAR[]) AS family),
         called AS (
             SELECT registrant_id, lower(given_names) AS given_names, lower(family_name) AS family
                 FROM registrants
@@ -235,8 +236,8 @@ def names_of_others(
                 WHERE given_names IS NOT NULL AND family_name IS NOT NULL),
         named AS (
             SELECT registrant_id, unnest(string_split(given_names, ' ')) AS given, family
-                FROM called SEMI JOIN sought USING (family))
-        SELECT DISTINCT given, family FROM named SEMI JOIN sought USING (given, family)
+                FROM called SEMI JOIN requested_names USING (family))
+        SELECT DISTINCT given, family FROM named SEMI JOIN requested_names USING (given, family)
         WHERE registrant_id <> $3 AND (given, family) NOT IN (SELECT (given, family) FROM named
             WHERE registrant_id = $3)""",
         [[one for one, _ in ordered], [other for _, other in ordered], registrant_id],

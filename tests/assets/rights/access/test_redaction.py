@@ -107,7 +107,7 @@ def test_what_a_source_does_not_read_is_withheld(dataset: redaction.Dataset) -> 
     @settings(max_examples=examples(30))
     @given(st.text(min_size=1, max_size=8).filter(lambda name: name not in dataset.told), NESTED)
     def withheld(name: str, value: object) -> None:
-        kept, fields = redaction.told(
+        kept, fields = redaction.disclosed(
             dataset, json.dumps({name: value, **dict.fromkeys(dataset.disclosable, "own")})
         )
         assert "Qzannex" not in json.dumps(kept)
@@ -130,7 +130,7 @@ def test_groups_about_relatives_are_withheld_whatever_their_fields_are_called(
             "x",
         ],
     }
-    kept, fields = redaction.told(dataset, json.dumps(payload))
+    kept, fields = redaction.disclosed(dataset, json.dumps(payload))
     assert "Qzannex" not in json.dumps(kept)
     assert [one["etunimi"] for one in kept["tietoryhmat"]] == ["Aino"]
     assert len(fields) == 2
@@ -139,7 +139,7 @@ def test_groups_about_relatives_are_withheld_whatever_their_fields_are_called(
 @pytest.mark.parametrize("value", [{"etunimi": "Qzannex"}, ["Qzannex"]])
 def test_what_is_nested_where_a_text_belongs_is_withheld(value: object) -> None:
     dataset = next(dataset for source, dataset in DATASETS if source == "credit_bureau")
-    kept, fields = redaction.told(
+    kept, fields = redaction.disclosed(
         dataset, json.dumps({"creditClass": value, "remarks": "Qzannex", "scale": "1"})
     )
     assert kept == {"creditClass": None, "remarks": None, "scale": "1"}
