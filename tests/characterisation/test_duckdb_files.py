@@ -234,8 +234,8 @@ def test_spilled_data_outlives_a_killed_process_in_plain_text(tmp_path: Path) ->
         import duckdb, pathlib, time
         config = {{"temp_directory": "spill", "memory_limit": "60MB", "threads": 1}}
         connection = duckdb.connect(config=config)
-        connection.execute("CREATE TABLE people AS
-            SELECT '{MARKER}' || i || repeat('x', 200) AS name FROM range(400_000) AS t(i)")
+        rows = "SELECT '{MARKER}' || i || repeat('x', 200) AS name FROM range(400_000) AS t(i)"
+        connection.execute("CREATE TABLE people AS " + rows)
         pathlib.Path("ready").touch()
         time.sleep(60)
     """

@@ -123,8 +123,8 @@ def test_a_killed_duckdb_write_leaves_an_unfinished_file(
         import duckdb
         connection = duckdb.connect(config={"threads": 1})
         rows = "SELECT i, sha256(i::VARCHAR) AS h FROM range(60_000_000) AS t(i)"
-        connection.execute(f"COPY ({rows}) TO 'people.parquet' (FORMAT parquet,
-            ROW_GROUP_SIZE 10_000)")
+        options = "FORMAT parquet, ROW_GROUP_SIZE 10_000"
+        connection.execute(f"COPY ({rows}) TO 'people.parquet' ({options})")
     """
     killed(code, tmp_path / "*.parquet", tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.parquet")) == left

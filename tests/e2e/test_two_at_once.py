@@ -49,8 +49,8 @@ READER = """
 import sys, duckdb
 connection = duckdb.connect(sys.argv[1], read_only=True)
 tables = [row[0] for row in connection.execute("SHOW TABLES").fetchall()]
-query = "SELECT count(*), md5(string_agg(one::VARCHAR, chr(10) ORDER BY one::VARCHAR))
-    FROM {} AS one"
+content = "string_agg(r::VARCHAR, chr(10) ORDER BY r::VARCHAR)"
+query = f"SELECT count(*), md5({content}) FROM {{}} AS r"
 for _ in range(2):
     print([connection.execute(query.format(table)).fetchone() for table in tables], flush=True)
     sys.stdin.readline()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-MAIJA = "010190-900C"
-
 
 def day(text: str) -> dict[str, str]:
     return {"arvo": text, "tarkkuus": "PAIVA"}
@@ -97,7 +95,7 @@ def code(body: str) -> str:
 
 
 BASE = person(
-    MAIJA,
+    code("010190-900"),
     name("Maija", "Esimerkki"),
     part("SYNTYMAPAIVA", syntymapv=day("1990-01-01")),
     home_address("Vanhakatu", "1", "00100", "HELSINKI", "2010-05-01"),

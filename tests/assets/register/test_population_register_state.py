@@ -16,7 +16,6 @@ from tests.support.data_roots import copied
 from tests.support.deliveries import basic_data, changes
 from tests.support.population_register_messages import (
     BASE,
-    MAIJA,
     code,
     day,
     death,
@@ -28,6 +27,8 @@ from tests.support.population_register_messages import (
     protection,
 )
 from tests.support.registers import registrant, rows, settle, take_in
+
+MAIJA = code("010190-900")
 
 
 @pytest.fixture(scope="module")
